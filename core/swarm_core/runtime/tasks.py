@@ -1,0 +1,39 @@
+"""Structured tasks: a task lives in a group that waits for it.
+
+`Group` is asyncio's TaskGroup with a name for every task and one call that ends them all. No other
+module of the packages creates a task.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Group(asyncio.TaskGroup):
+    """A task group: leaving it waits for its tasks; the first failure cancels the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
+        """Start `work` in this group. Raises RuntimeError when the group is already closing."""
+        task = self.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def cancel_all(self) -> None:
+        """Ask every task of the group to end; leaving the group then waits for them."""
+        for task in list(self._running):
+            task.cancel()
+
+
+async def cancel_and_wait(task: asyncio.Task[Any]) -> None:
+    """Cancel `task` and return when it has ended; its failure is raised, its cancellation is not."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()) is not None:
+        raise error
