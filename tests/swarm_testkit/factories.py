@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 
 from google.protobuf.any_pb2 import Any as AnyPayload
 from google.protobuf.duration_pb2 import Duration
-
 from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration, timestamp
 
@@ -245,7 +244,7 @@ def make_node(
 
 
 def make_cluster(
-    id_: str | None = None, /, * history_limit: int = 5, log_driver: str | None = None
+    id_: str | None = None, /, *, history_limit: int = 5, log_driver: str | None = None
 ) -> objects_pb2.Cluster:
     """The one cluster object, with its defaults."""
     cluster = objects_pb2.Cluster(id=id_ or make_id("cluster"))
@@ -258,7 +257,7 @@ def make_cluster(
 
 
 def make_secret(
-    id_: str | None = None, /, * name: str | None = None, data: bytes = b"s3cret"
+    id_: str | None = None, /, *, name: str | None = None, data: bytes = b"s3cret"
 ) -> objects_pb2.Secret:
     """A secret with a payload."""
     secret = objects_pb2.Secret(id=id_ or make_id("secret"))
@@ -268,7 +267,7 @@ def make_secret(
 
 
 def make_config(
-    id_: str | None = None, /, * name: str | None = None, data: bytes = b"key = value\n"
+    id_: str | None = None, /, *, name: str | None = None, data: bytes = b"key = value\n"
 ) -> objects_pb2.Config:
     """A config with a payload."""
     config = objects_pb2.Config(id=id_ or make_id("config"))
@@ -278,7 +277,7 @@ def make_config(
 
 
 def make_network(
-    id_: str | None = None, /, * name: str | None = None, driver: str = "overlay"
+    id_: str | None = None, /, *, name: str | None = None, driver: str = "overlay"
 ) -> objects_pb2.Network:
     """An allocated network of `driver`."""
     network = objects_pb2.Network(id=id_ or make_id("network"))
