@@ -1,0 +1,1 @@
+"""What an agent asks of a runtime: `executor.Executor`, `controller.Controller`, `step.next_call`, `errors`."""

@@ -1,0 +1,405 @@
+"""The executor conformance suite: what every executor and its controllers do, fake or real.
+
+How to use it: write a Bench for the executor and a class `TestX(ExecutorConformance)` with a fixture `bench` that gives it.
+Add `SecretConformance` where tasks get secrets and configs as files, `HealthConformance` where health checks run.
+Works are described by `Work`; a bench turns each into a task of its runtime. A restart of the daemon is: close the
+controllers, leave the run of the first executor, ask the bench for a new executor on the same state.
+"""
+
+import asyncio
+import contextlib
+import enum
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import pytest
+from swarm_agentd.exec import errors
+from swarm_agentd.exec.controller import Controller
+from swarm_agentd.exec.executor import Executor
+from swarm_core.api.proto.logbroker_pb2 import (
+    LOG_STREAM_STDERR,
+    LOG_STREAM_STDOUT,
+    LogMessage,
+    LogStream,
+    LogSubscriptionOptions,
+)
+from swarm_core.api.proto.objects_pb2 import Config, Secret, Task
+from swarm_core.api.proto.types_pb2 import SHUTDOWN
+from swarm_core.runtime.tasks import Group
+
+LIMIT_S = 30.0
+SECRET_ID, CONFIG_ID = "secret-id", "config-id"
+SECRET_DATA, CONFIG_DATA = b"hush-hush", b"setting=1"
+
+
+class Work(enum.Enum):
+    """What a task does when it runs. Lines are written at start, in this order, each ended by a newline."""
+
+    RUNS = "writes `started` to stdout, runs until the stop signal, then ends within a second"
+    STUBBORN = "writes `started`, ignores the stop signal; the spec's grace period is at most a second"
+    ENDS = "writes `one`, `two`, `three` to stdout and `oops` to stderr, ends with 0"
+    FAILS = "ends with 3"
+    BROKEN = "can never run: its program or image does not exist"
+    SECRETS = (
+        "writes the content of secret SECRET_ID, a newline, the content of config CONFIG_ID, ends with 0"
+    )
+    HEALTHY = "like RUNS, with a health check that succeeds"
+    UNHEALTHY = "like RUNS, with a health check that fails within seconds"
+
+
+class Bench(Protocol):
+    """What the suite needs from the one who runs it for an executor."""
+
+    def executor(self) -> Executor:
+        """A new executor on the same state each time, as after a restart of the daemon."""
+
+    def task(self, work: Work, task_id: str) -> Task:
+        """An assigned task of this runtime that does `work`."""
+
+
+class FixedDependencies:
+    """Dependencies with one secret and one config, whatever the task lists."""
+
+    def secret(self, secret_id: str) -> Secret:
+        if secret_id != SECRET_ID:
+            raise errors.Missing(f"secret {secret_id} not found")
+        secret = Secret(id=SECRET_ID)
+        secret.spec.annotations.name = "a-secret"
+        secret.spec.data = SECRET_DATA
+        return secret
+
+    def config(self, config_id: str) -> Config:
+        if config_id != CONFIG_ID:
+            raise errors.Missing(f"config {config_id} not found")
+        config = Config(id=CONFIG_ID)
+        config.spec.annotations.name = "a-config"
+        config.spec.data = CONFIG_DATA
+        return config
+
+
+@contextlib.asynccontextmanager
+async def running(executor: Executor) -> AsyncIterator[Executor]:
+    """The executor with its background work; everything inside must end within LIMIT_S."""
+    async with asyncio.timeout(LIMIT_S), Group() as group:
+        group.spawn(executor.run(), name="executor")
+        try:
+            yield executor
+        finally:
+            group.cancel_all()
+
+
+async def started(executor: Executor, task: Task) -> Controller:
+    """A controller of `task` whose work runs."""
+    controller = executor.controller(task, FixedDependencies())
+    await controller.prepare()
+    await controller.start()
+    return controller
+
+
+async def read(controller: Controller, *streams: LogStream.ValueType, **options: object) -> list[str]:
+    """The text of all records, without line ends."""
+    wanted = LogSubscriptionOptions(streams=streams, **options)  # type: ignore[arg-type]
+    return [text(message) async for message in controller.logs(wanted)]
+
+
+def text(message: LogMessage) -> str:
+    assert message.timestamp.seconds > 0
+    return message.data.decode().rstrip("\r\n")
+
+
+class ExecutorConformance:
+    """Rules of swarm_agentd.exec.controller and .executor."""
+
+    async def test_describe_names_the_node(self, bench: Bench) -> None:
+        """describe tells hostname, platform and resources."""
+        async with running(bench.executor()) as executor:
+            description = await executor.describe()
+        assert description.hostname
+        assert description.platform.os and description.platform.architecture
+        assert description.resources.nano_cpus > 0 and description.resources.memory_bytes > 0
+
+    async def test_work_that_ends_well_completes(self, bench: Bench) -> None:
+        """Work with code 0: wait returns, the status holds code 0."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.ENDS, "ends"))
+            await controller.wait()
+            status = await controller.container_status()
+            assert status is not None and status.exit_code == 0
+            await controller.remove()
+            await controller.close()
+
+    async def test_failing_work_tells_its_code(self, bench: Bench) -> None:
+        """Work with another code: wait raises ExitFailure with it, and the status holds it."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.FAILS, "fails"))
+            with pytest.raises(errors.ExitFailure) as failure:
+                await controller.wait()
+            assert failure.value.code == 3
+            status = await controller.container_status()
+            assert status is not None and status.exit_code == 3
+            await controller.remove()
+            await controller.close()
+
+    async def test_work_that_cannot_run_is_fatal(self, bench: Bench) -> None:
+        """A missing program or image: prepare or start raises Fatal, not Temporary, and remove still works."""
+        async with running(bench.executor()) as executor:
+            controller = executor.controller(bench.task(Work.BROKEN, "broken"), FixedDependencies())
+            with pytest.raises(errors.Fatal):
+                await controller.prepare()
+                await controller.start()
+            await controller.remove()
+            await controller.close()
+
+    async def test_unknown_runtime_is_refused(self, bench: Bench) -> None:
+        """A task of a runtime that nobody has: UnsupportedRuntime at once."""
+        task = Task(id="alien")
+        task.spec.generic.kind = "no-such-runtime"
+        async with running(bench.executor()) as executor:
+            with pytest.raises(errors.UnsupportedRuntime):
+                executor.controller(task, FixedDependencies())
+
+    async def test_repeated_calls_say_so(self, bench: Bench) -> None:
+        """prepare and start again raise AlreadyPrepared and AlreadyStarted."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.RUNS, "twice"))
+            with pytest.raises(errors.AlreadyPrepared):
+                await controller.prepare()
+            with pytest.raises(errors.AlreadyStarted):
+                await controller.start()
+            await controller.remove()
+            await controller.close()
+
+    async def test_shutdown_ends_wait(self, bench: Bench) -> None:
+        """shutdown stops polite work, wait then tells an end, and shutdown again is fine."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.RUNS, "stopped"))
+            await controller.shutdown()
+            with contextlib.suppress(errors.ExitFailure):
+                await controller.wait()
+            await controller.shutdown()
+            await controller.remove()
+            await controller.close()
+
+    async def test_stubborn_work_is_killed(self, bench: Bench) -> None:
+        """shutdown kills what outlasts the grace period."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.STUBBORN, "stubborn"))
+            await controller.shutdown()
+            with pytest.raises(errors.ExitFailure):
+                await controller.wait()
+            await controller.remove()
+            await controller.close()
+
+    async def test_terminate_stops_at_once(self, bench: Bench) -> None:
+        """terminate ends work that ignores the stop signal; wait raises ExitFailure."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.STUBBORN, "killed"))
+            await controller.terminate()
+            with pytest.raises(errors.ExitFailure):
+                await controller.wait()
+            await controller.remove()
+            await controller.close()
+
+    async def test_nothing_there_is_success(self, bench: Bench) -> None:
+        """shutdown, terminate and remove of work that never was succeed, and so does remove again."""
+        async with running(bench.executor()) as executor:
+            controller = executor.controller(bench.task(Work.RUNS, "never"), FixedDependencies())
+            assert await controller.container_status() is None
+            await controller.shutdown()
+            await controller.terminate()
+            await controller.remove()
+            await controller.remove()
+            await controller.close()
+
+    async def test_closed_controller_refuses(self, bench: Bench) -> None:
+        """After close, which may come twice, calls raise Closed."""
+        async with running(bench.executor()) as executor:
+            controller = executor.controller(bench.task(Work.RUNS, "closed"), FixedDependencies())
+            await controller.close()
+            await controller.close()
+            for call in (
+                controller.prepare,
+                controller.start,
+                controller.wait,
+                controller.shutdown,
+                controller.remove,
+            ):
+                with pytest.raises(errors.Closed):
+                    await call()
+
+    async def test_cancelled_wait_leaves_the_work(self, bench: Bench) -> None:
+        """Cancelling wait stops nothing; a second wait sees the end."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.RUNS, "waited"))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(controller.wait(), 0.05)
+            with pytest.raises(errors.AlreadyStarted):
+                await controller.start()
+            status = await controller.container_status()
+            assert status is not None and status.container_id
+            await controller.terminate()
+            with pytest.raises(errors.ExitFailure):
+                await controller.wait()
+            await controller.remove()
+            await controller.close()
+
+    async def test_update_of_running_work(self, bench: Bench) -> None:
+        """update with another desired state is accepted and leaves the work running."""
+        async with running(bench.executor()) as executor:
+            task = bench.task(Work.RUNS, "updated")
+            controller = await started(executor, task)
+            changed = Task()
+            changed.CopyFrom(task)
+            changed.desired_state = SHUTDOWN
+            await controller.update(changed)
+            with pytest.raises(errors.AlreadyStarted):
+                await controller.start()
+            await controller.remove()
+            await controller.close()
+
+    async def test_running_work_survives_the_daemon(self, bench: Bench) -> None:
+        """After close and a new executor on the same state, the work is found, not started again, and can be stopped."""
+        task = bench.task(Work.RUNS, "survivor")
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, task)
+            before = await controller.container_status()
+            await controller.close()
+        async with running(bench.executor()) as executor:
+            controller = executor.controller(task, FixedDependencies())
+            with pytest.raises(errors.AlreadyPrepared):
+                await controller.prepare()
+            with pytest.raises(errors.AlreadyStarted):
+                await controller.start()
+            after = await controller.container_status()
+            assert before is not None and after is not None
+            assert (after.container_id, after.pid) == (before.container_id, before.pid)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(controller.wait(), 0.05)
+            await controller.shutdown()
+            with contextlib.suppress(errors.ExitFailure):
+                await controller.wait()
+            assert await read(controller) == ["started"]
+            await controller.remove()
+            await controller.close()
+
+    async def test_end_without_a_daemon_is_told_later(self, bench: Bench) -> None:
+        """Work that ended while no daemon looked: a new executor's wait tells its code."""
+        task = bench.task(Work.FAILS, "unseen")
+        async with running(bench.executor()) as executor:
+            await (await started(executor, task)).close()
+        async with running(bench.executor()) as executor:
+            controller = executor.controller(task, FixedDependencies())
+            with pytest.raises(errors.AlreadyStarted):
+                await controller.start()
+            with pytest.raises(errors.ExitFailure) as failure:
+                await controller.wait()
+            assert failure.value.code == 3
+            await controller.remove()
+            await controller.close()
+
+    async def test_retain_frees_what_nobody_owns(self, bench: Bench) -> None:
+        """retain leaves work of the named tasks alone and ends all other work of this node."""
+        kept, dropped = bench.task(Work.RUNS, "kept"), bench.task(Work.RUNS, "dropped")
+        async with running(bench.executor()) as executor:
+            for task in (kept, dropped):
+                await (await started(executor, task)).close()
+        async with running(bench.executor()) as executor:
+            await executor.retain({"kept"})
+            gone = executor.controller(dropped, FixedDependencies())
+            assert await gone.container_status() is None
+            await gone.close()
+            controller = executor.controller(kept, FixedDependencies())
+            with pytest.raises(errors.AlreadyStarted):
+                await controller.start()
+            await controller.remove()
+            await controller.close()
+
+    async def test_logs_of_ended_work(self, bench: Bench) -> None:
+        """Logs hold each line once, by stream, and tail cuts from the end."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.ENDS, "spoke"))
+            await controller.wait()
+            assert await read(controller, LOG_STREAM_STDOUT) == ["one", "two", "three"]
+            assert await read(controller, LOG_STREAM_STDERR) == ["oops"]
+            assert sorted(await read(controller)) == ["one", "oops", "three", "two"]
+            assert await read(controller, LOG_STREAM_STDOUT, tail=-3) == ["two", "three"]
+            assert await read(controller, LOG_STREAM_STDOUT, tail=-1) == []
+            await controller.remove()
+            await controller.close()
+
+    async def test_logs_since(self, bench: Bench) -> None:
+        """since leaves out what was written before."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.ENDS, "dated"))
+            await controller.wait()
+            options = LogSubscriptionOptions(streams=[LOG_STREAM_STDOUT])
+            last = [message async for message in controller.logs(options)][-1]
+            later = LogSubscriptionOptions()
+            later.since.seconds = last.timestamp.seconds + 1
+            assert [message async for message in controller.logs(later)] == []
+            await controller.remove()
+            await controller.close()
+
+    async def test_followed_logs_end_with_the_work(self, bench: Bench) -> None:
+        """Following gives lines while the work runs, and ends when it has ended."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.RUNS, "followed"))
+            lines = []
+            async for message in controller.logs(LogSubscriptionOptions(follow=True)):
+                lines.append(text(message))
+                await controller.terminate()
+            assert lines == ["started"]
+            await controller.remove()
+            await controller.close()
+
+
+class SecretConformance:
+    """For executors whose tasks get secrets and configs as files."""
+
+    async def test_secrets_and_configs_are_files(self, bench: Bench) -> None:
+        """The work reads the secret and the config that its spec names."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.SECRETS, "trusted"))
+            await controller.wait()
+            assert await read(controller) == [SECRET_DATA.decode(), CONFIG_DATA.decode()]
+            await controller.remove()
+            await controller.close()
+
+    async def test_refused_secret_is_fatal(self, bench: Bench) -> None:
+        """A secret that the dependencies refuse fails prepare or start with what they raised."""
+
+        class Nothing(FixedDependencies):
+            def secret(self, secret_id: str) -> Secret:
+                raise errors.Missing(f"secret {secret_id} not found")
+
+        async with running(bench.executor()) as executor:
+            controller = executor.controller(bench.task(Work.SECRETS, "poor"), Nothing())
+            with pytest.raises(errors.Missing):
+                await controller.prepare()
+                await controller.start()
+            await controller.remove()
+            await controller.close()
+
+
+class HealthConformance:
+    """For executors that run health checks."""
+
+    async def test_healthy_work_starts(self, bench: Bench) -> None:
+        """start returns once the check succeeds."""
+        async with running(bench.executor()) as executor:
+            controller = await started(executor, bench.task(Work.HEALTHY, "healthy"))
+            with pytest.raises(errors.AlreadyStarted):
+                await controller.start()
+            await controller.remove()
+            await controller.close()
+
+    async def test_unhealthy_work_fails(self, bench: Bench) -> None:
+        """start or wait raises ExitFailure or another Fatal once the check has failed often enough, and the work is stopped."""
+        async with running(bench.executor()) as executor:
+            controller = executor.controller(bench.task(Work.UNHEALTHY, "sick"), FixedDependencies())
+            await controller.prepare()
+            with pytest.raises(errors.Fatal, match="unhealthy"):
+                await controller.start()
+                await controller.wait()
+            await controller.remove()
+            await controller.close()
