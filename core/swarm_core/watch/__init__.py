@@ -1,0 +1,1 @@
+"""In-process publishing. Door: `queue` (Publisher, Subscription, Overflow)."""

@@ -1,0 +1,114 @@
+"""One publisher, many bounded subscriptions.
+
+Publishing never waits. A subscription holds at most `items_max` items; when one more would pass that, it
+drops what it holds and its next read raises Overflow: the watcher has to list anew. Memory never grows with
+a slow reader.
+"""
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+
+class Overflow(Exception):
+    """The subscription fell behind and was closed: list anew and subscribe again."""
+
+
+class Subscription(Generic[T]):
+    """One reader's queue. Use it as a context manager, or call `close`."""
+
+    __slots__ = ("_items", "_items_max", "_overflowed", "_publisher", "_select", "_size", "_weigh", "_woken")
+
+    def __init__(
+        self,
+        publisher: "Publisher[T]",
+        select: Callable[[T], T | None],
+        weigh: Callable[[T], int],
+        items_max: int,
+    ) -> None:
+        assert items_max > 0
+        self._publisher = publisher
+        self._select = select
+        self._weigh = weigh
+        self._items_max = items_max
+        self._items: list[T] = []
+        self._size = 0
+        self._overflowed = False
+        self._woken = asyncio.Event()
+
+    def offer(self, item: T) -> None:
+        """Queue what `select` keeps of `item`; called by the publisher."""
+        if self._overflowed or (kept := self._select(item)) is None:
+            return
+        self._size += self._weigh(kept)
+        if self._size > self._items_max:
+            self._items.clear()
+            self._overflowed = True
+            self._publisher.remove(self)
+        else:
+            self._items.append(kept)
+        self._woken.set()
+
+    def take(self) -> list[T]:
+        """Everything queued, maybe nothing. Raises Overflow."""
+        if self._overflowed:
+            raise Overflow
+        items, self._items = self._items, []
+        self._size = 0
+        self._woken.clear()
+        return items
+
+    async def next(self) -> list[T]:
+        """Wait for at least one item; give all that are there. Raises Overflow."""
+        while not self._items and not self._overflowed:
+            self._woken.clear()
+            await self._woken.wait()
+        return self.take()
+
+    def close(self) -> None:
+        """Stop delivery. Closing twice is fine."""
+        self._publisher.remove(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[T]:
+        return await self.next()
+
+
+class Publisher(Generic[T]):
+    """Delivers each published item to every subscription, in order."""
+
+    def __init__(self) -> None:
+        # A dict for its order: subscriptions are served in the order of their registration.
+        self._subscriptions: dict[Subscription[T], None] = {}
+
+    def subscribe(
+        self, *, select: Callable[[T], T | None], weigh: Callable[[T], int], items_max: int
+    ) -> Subscription[T]:
+        """Register a reader that gets what `select` returns of each item (None: nothing); `weigh` says
+        how many of `items_max` an item takes."""
+        subscription = Subscription(self, select, weigh, items_max)
+        self._subscriptions[subscription] = None
+        return subscription
+
+    def publish(self, item: T) -> None:
+        for subscription in list(self._subscriptions):
+            subscription.offer(item)
+
+    def remove(self, subscription: Subscription[T]) -> None:
+        self._subscriptions.pop(subscription, None)
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
