@@ -1,0 +1,291 @@
+"""One task as a process of this machine (port exec.controller).
+
+Nothing about the running process is kept in this object: each call reads the task's directory, so that it makes no
+difference which daemon made the process.
+"""
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
+from swarm_core.api.proto.objects_pb2 import Task
+from swarm_core.api.proto.types_pb2 import ContainerStatus, PortConfig, PortStatus
+from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.tasks import Group
+
+from swarm_agentd.exec.errors import (
+    AlreadyPrepared,
+    AlreadyStarted,
+    Closed,
+    ExitFailure,
+    Fatal,
+    InvalidTask,
+    Missing,
+    Temporary,
+)
+from swarm_agentd.exec.executor import Dependencies
+from swarm_agentd.executors.process import health, keeper, logs
+from swarm_agentd.executors.process.cgroups import Cgroups
+from swarm_agentd.executors.process.directory import Exit, Started, TaskDirectory
+from swarm_agentd.executors.process.material import File, MaterialStore, collect
+from swarm_agentd.executors.process.plan import Plan, find_user
+
+_RELEASE_TRIES, _RELEASE_WAIT_S = 50, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What all tasks of one daemon share."""
+
+    clock: Clock
+    cgroups: Cgroups
+    material: MaterialStore
+
+
+class ProcessController:
+    def __init__(
+        self, task: Task, plan: Plan, dependencies: Dependencies, directory: TaskDirectory, host: Host
+    ) -> None:
+        self._task, self._plan, self._dependencies = task, plan, dependencies
+        self._directory, self._host = directory, host
+        self._health = health.configuration(plan.spec.healthcheck)
+        self._monitor: health.Monitor | None = None
+        self._closed = False
+
+    async def update(self, task: Task) -> None:
+        self._check_open()
+        self._task = task
+
+    async def prepare(self) -> None:
+        self._check_open()
+        if self._directory.is_prepared():
+            raise AlreadyPrepared(self._task.id)
+        limits, cgroups = self._plan.limits, self._host.cgroups
+        if missing := cgroups.missing(limits):
+            raise InvalidTask(
+                f"this node cannot limit {' and '.join(missing)}: its control groups are not ours to use"
+            )
+        files = self._collect()
+        self._directory.create()
+        launch = self._plan.launch(
+            self._directory, self._host.material.environment(self._task.id) if files else {}
+        )
+        if launch["user"] is not None:
+            self._directory.open_for(launch["user"]["uid"], launch["user"]["gid"])
+        try:
+            launch["cgroup_procs"] = cgroups.create(self._task.id, limits)
+            self._directory.write_launch(launch)
+        except OSError as error:
+            raise Temporary(f"cannot prepare: {error.strerror} ({error.filename})") from error
+
+    async def start(self) -> None:
+        self._check_open()
+        if (started := await keeper.settled(self._directory, self._host.clock)) is None:
+            await self._launch()
+            await self._await_healthy(await self._begun())
+            return
+        if self._directory.exit() is None and started.keeper.is_alive():
+            await self._await_healthy(started)
+        raise AlreadyStarted(self._task.id)
+
+    async def wait(self) -> None:
+        self._check_open()
+        started = await keeper.settled(self._directory, self._host.clock)
+        if started is None:
+            raise Missing(
+                "the process was never started" if self._directory.exit() is None else self._refusal()
+            )
+        async with Group() as group:
+            ended = group.spawn(keeper.ended(self._directory, started), name="process end")
+            watched: list[asyncio.Task[Any]] = [ended]
+            if self._health is not None:
+                watched.append(group.spawn(self._until_unhealthy(started), name="health"))
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            is_unhealthy = not ended.done()
+            group.cancel_all()
+        if is_unhealthy:
+            await self._fail_unhealthy()
+        self._host.material.delete(self._task.id)
+        self._judge(ended.result())
+
+    async def shutdown(self) -> None:
+        self._check_open()
+        await stop(self._directory, self._host, grace_s=self._plan.stop_grace_s)
+
+    async def terminate(self) -> None:
+        self._check_open()
+        await stop(self._directory, self._host, grace_s=0)
+
+    async def remove(self) -> None:
+        self._check_open()
+        await stop(self._directory, self._host, grace_s=self._plan.stop_grace_s)
+        await free(self._task.id, self._directory, self._host)
+
+    async def close(self) -> None:
+        self._closed = True
+
+    async def container_status(self) -> ContainerStatus | None:
+        started = self._directory.started()
+        if started is None:
+            return None
+        ended = self._directory.exit()
+        return ContainerStatus(
+            container_id=self._task.id,
+            pid=0 if ended else started.command.pid,
+            exit_code=ended.code if ended else 0,
+        )
+
+    async def port_status(self) -> PortStatus | None:
+        ports = [port for port in self._task.endpoint.ports if port.publish_mode == PortConfig.HOST]
+        if not ports or self._directory.started() is None or self._directory.exit() is not None:
+            return None
+        status = PortStatus()
+        for port in ports:
+            status.ports.add().CopyFrom(port)
+            status.ports[-1].published_port = port.target_port
+        return status
+
+    async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
+        self._check_open()
+        async for message in logs.read(self._directory.logs, options, self._host.clock, self._has_ended):
+            yield message
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed(self._task.id)
+
+    def _collect(self) -> list[File]:
+        return collect(self._plan.spec, self._dependencies)
+
+    def _has_ended(self) -> bool:
+        """Nothing runs and nothing ever will."""
+        directory = self._directory
+        if directory.exit() is not None or not directory.path.exists():
+            return True
+        if (started := directory.started()) is None:
+            return directory.is_start_forbidden() and not directory.is_locked()
+        return not started.keeper.is_alive()
+
+    async def _launch(self) -> None:
+        if not self._directory.is_prepared():
+            raise Missing("the process was not prepared")
+        if self._directory.is_start_forbidden():
+            raise Fatal("the process was stopped before it was started")
+        try:
+            self._host.material.write(self._task.id, self._collect(), find_user(self._plan.spec.user))
+            self._host.cgroups.create(self._task.id, self._plan.limits)
+            await asyncio.to_thread(keeper.launch, self._directory)
+        except OSError as error:
+            if error.errno not in (
+                errno.ENOSPC,
+                errno.EDQUOT,
+                errno.EMFILE,
+                errno.ENFILE,
+                errno.EAGAIN,
+                errno.ENOMEM,
+            ):
+                raise
+            raise Temporary(f"cannot start: {error.strerror}") from error
+
+    async def _begun(self) -> Started:
+        """Who runs what was just launched. Raises Fatal when the command cannot be run."""
+        started = await keeper.settled(self._directory, self._host.clock)
+        if started is None:
+            if self._directory.is_start_forbidden():
+                raise Fatal("the process was stopped before it was started")
+            raise Temporary(f"the shim did not start: {self._directory.complaint() or 'no reason given'}")
+        ended = self._directory.exit()
+        if ended is not None and ended.error:
+            raise Fatal(self._refusal())
+        return started
+
+    def _refusal(self) -> str:
+        ended = self._directory.exit()
+        assert ended is not None
+        argv = [*self._plan.spec.command, *self._plan.spec.args]
+        return f"cannot run {argv[0]}: {ended.error}"
+
+    async def _await_healthy(self, started: Started) -> None:
+        """Return when the check has succeeded or the process has ended with 0. Raises ExitFailure or Fatal."""
+        if self._health is None or self._directory.was_healthy():
+            return
+        async with Group() as group:
+            ended = group.spawn(keeper.ended(self._directory, started), name="process end")
+            healthy = group.spawn(self._monitoring(started).until_healthy(), name="health")
+            await asyncio.wait([ended, healthy], return_when=asyncio.FIRST_COMPLETED)
+            group.cancel_all()
+        if ended.done() and not ended.cancelled():
+            self._judge(ended.result())
+        elif healthy.result():
+            self._directory.mark_healthy()
+        else:
+            await self._fail_unhealthy()
+
+    async def _until_unhealthy(self, started: Started) -> None:
+        await self._monitoring(started).until_unhealthy()
+
+    def _monitoring(self, started: Started) -> health.Monitor:
+        if self._monitor is None:
+            config = self._health
+            assert config is not None
+
+            async def probe() -> bool:
+                launch: dict[str, Any] | None = self._directory.read_launch()
+                return launch is not None and await health.run_probe(config.argv, launch, config.timeout_s)
+
+            self._monitor = health.Monitor(
+                config, probe, self._host.clock, is_healthy=self._directory.was_healthy()
+            )
+        return self._monitor
+
+    async def _fail_unhealthy(self) -> None:
+        await stop(self._directory, self._host, grace_s=self._plan.stop_grace_s)
+        ended = self._directory.exit()
+        if ended is None or ended.code == 0:
+            raise Fatal("unhealthy: its health check failed")
+        raise ExitFailure(ended.code, "unhealthy: its health check failed")
+
+    def _judge(self, ended: Exit) -> None:
+        if ended.code == 0:
+            return
+        cause = ended.error
+        if self._host.cgroups.was_out_of_memory(self._task.id):
+            cause = "killed for using more memory than its limit"
+        raise ExitFailure(ended.code, cause)
+
+
+async def stop(directory: TaskDirectory, host: Host, *, grace_s: float) -> None:
+    """Stop whatever runs in `directory`, politely for `grace_s`, and see to it that nothing starts there again."""
+    directory.forbid_start()
+    started = await keeper.settled(directory, host.clock)
+    if started is None or directory.exit() is not None:
+        return
+    if grace_s > 0:
+        await keeper.stop_politely(started)
+        async with Group() as group:
+            ended = group.spawn(keeper.ended(directory, started), name="process end")
+            grace = group.spawn(host.clock.sleep(grace_s), name="grace period")
+            await asyncio.wait([ended, grace], return_when=asyncio.FIRST_COMPLETED)
+            group.cancel_all()
+    if directory.exit() is None:
+        await keeper.kill(started)
+        host.cgroups.kill(directory.path.name)
+        await keeper.ended(directory, started)
+
+
+async def free(task_id: str, directory: TaskDirectory, host: Host) -> None:
+    """Delete all that was made for a stopped task."""
+    host.cgroups.kill(task_id)
+    host.material.delete(task_id)
+    for remaining in reversed(range(_RELEASE_TRIES)):
+        try:
+            host.cgroups.delete(task_id)
+            break
+        except OSError as error:  # a killed process stays in its group until it has died
+            if error.errno != errno.EBUSY or not remaining:
+                raise
+            await host.clock.sleep(_RELEASE_WAIT_S)
+    await asyncio.to_thread(directory.delete)
