@@ -1,0 +1,163 @@
+"""Certificates as values: identity, normal form, and whether a chain may be trusted.
+
+A node's identity is its certificate's subject: CN the node id, OU the role, O the cluster's id.
+"""
+
+import datetime
+import itertools
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from swarm_core.ca import pem
+from swarm_core.ca.errors import InvalidCertificate
+
+MANAGER_ROLE = "swarm-manager"
+WORKER_ROLE = "swarm-worker"
+CA_NAME = "swarm-ca"
+_RSA_BITS_MIN = 2048
+_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeIdentity:
+    """Who a node certificate speaks for, and from when to when (nanoseconds since the epoch)."""
+
+    node_id: str
+    role: str
+    organization: str
+    not_before_ns: int
+    not_after_ns: int
+
+    @property
+    def is_manager(self) -> bool:
+        return self.role == MANAGER_ROLE
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who signed a certificate, as nodes report it: subject and public key, both DER."""
+
+    subject: bytes
+    public_key: bytes
+
+
+def parse(data: bytes) -> list[x509.Certificate]:
+    """The certificates of a PEM bundle. Raises InvalidCertificate when there is none or one is unreadable."""
+    try:
+        found = [
+            x509.load_der_x509_certificate(block.body)
+            for block in pem.decode(data)
+            if block.kind == pem.CERTIFICATE
+        ]
+    except ValueError as error:
+        raise InvalidCertificate(f"unreadable certificate: {error}") from None
+    if not found:
+        raise InvalidCertificate("no certificate in PEM form")
+    return found
+
+
+def encode(chain: list[x509.Certificate]) -> bytes:
+    """The certificates as PEM, one after the other."""
+    return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in chain)
+
+
+def normalise(data: bytes) -> bytes:
+    """The bundle's certificates alone, without headers or text between them. Raises InvalidCertificate."""
+    return encode(parse(data))
+
+
+def identity(data: bytes) -> NodeIdentity:
+    """The identity in the first certificate of a PEM chain. Raises InvalidCertificate."""
+    leaf = parse(data)[0]
+    return NodeIdentity(
+        node_id=_first(leaf, NameOID.COMMON_NAME),
+        role=_first(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME),
+        organization=_first(leaf, NameOID.ORGANIZATION_NAME),
+        not_before_ns=_wall_ns(leaf.not_valid_before_utc),
+        not_after_ns=_wall_ns(leaf.not_valid_after_utc),
+    )
+
+
+def issuer(data: bytes, roots: bytes) -> Issuer:
+    """Who signed the first certificate of a chain that `roots` vouch for. Raises InvalidCertificate."""
+    chain = parse(data)
+    for candidate in [*chain[1:], *parse(roots)]:
+        if _signed_by(chain[0], candidate):
+            return Issuer(candidate.subject.public_bytes(), public_der(candidate))
+    raise InvalidCertificate("certificate signed by unknown authority")
+
+
+def verify_chain(data: bytes, roots: bytes, wall_ns: int, *, allow_expired: bool = False) -> None:
+    """Raise InvalidCertificate unless each certificate is signed by its successor, the last one by a root, and
+    all are valid now (or, if expired ones are allowed, were all valid at one moment)."""
+    chain = parse(data)
+    for certificate, successor in itertools.pairwise(chain):
+        if not _signed_by(certificate, successor):
+            raise InvalidCertificate("certificate chain is out of order")
+    anchors = [root for root in parse(roots) if root in chain or _signed_by(chain[-1], root)]
+    if not anchors:
+        raise InvalidCertificate("certificate signed by unknown authority")
+    if not any(_valid([*chain, root], wall_ns, allow_expired) for root in anchors):
+        raise InvalidCertificate("certificate is expired or not valid yet")
+
+
+def verify_root(certificate: x509.Certificate) -> None:
+    """Raise InvalidCertificate unless this is a self-signed authority with a key and signature we accept."""
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        strong = key.key_size >= _RSA_BITS_MIN and key.public_numbers().e != 1
+    else:
+        strong = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
+    if not strong:
+        raise InvalidCertificate(
+            "root key must be RSA of 2048 bits or more, or ECDSA on P-256, P-384 or P-521"
+        )
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        algorithm = None
+    if not isinstance(algorithm, _HASHES):
+        raise InvalidCertificate("root must be signed with SHA-256, SHA-384 or SHA-512")
+    if not _signed_by(certificate, certificate):
+        raise InvalidCertificate("root does not verify against itself")
+
+
+def public_der(certificate: x509.Certificate) -> bytes:
+    """The certificate's public key (SubjectPublicKeyInfo, DER)."""
+    return certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
+    try:
+        limits = signer.extensions.get_extension_for_class(x509.BasicConstraints).value
+        certificate.verify_directly_issued_by(signer)
+    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return limits.ca
+
+
+def _valid(chain: list[x509.Certificate], wall_ns: int, allow_expired: bool) -> bool:
+    begin = max(_wall_ns(certificate.not_valid_before_utc) for certificate in chain)
+    end = min(_wall_ns(certificate.not_valid_after_utc) for certificate in chain)
+    if allow_expired:
+        return begin <= min(end, wall_ns)
+    return begin <= wall_ns <= end
+
+
+def _first(certificate: x509.Certificate, name: x509.ObjectIdentifier) -> str:
+    values = certificate.subject.get_attributes_for_oid(name)
+    if not values or not isinstance(values[0].value, str):
+        raise InvalidCertificate(f"certificate's subject lacks {name._name}")
+    return values[0].value
+
+
+def _wall_ns(moment: datetime.datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000_000

@@ -1,0 +1,184 @@
+"""A node's files below `<state>/certificates`: root certificate, node certificate, and the key file.
+
+Rules: the key file is replaced whole, 0600, under a lock that other processes honour (node daemon and manager both
+write it). A new certificate waits in a dot file until its key is in place; a reader that finds certificate and key
+apart takes the waiting one. The key block's headers belong to raft (`raft-dek…`) and survive every rewrite unless
+the writer changes them in the same step.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarm_core.ca import certificates, files, keys, pem
+from swarm_core.ca.errors import InvalidCertificate, InvalidKey, NoLocalIdentity, NoLocalRoot
+
+KEK_VERSION = "kek-version"
+_OPENSSL_HEADERS = ("Proc-Type", "DEK-Info")
+
+HeaderChange = Callable[[dict[str, str]], None]
+"""Edits the private headers in place; runs inside the rewrite that stores them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kek:
+    """The unlock key in force (None: not locked) and the cluster version that set it."""
+
+    key: bytes | None = None
+    version: int = 0
+
+
+NO_KEK = Kek()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCredentials:
+    """A certificate chain and its key, both PEM, the key in the clear."""
+
+    certificate: bytes
+    key: bytes
+
+
+class KeyFile:
+    """The files of one node. All methods are synchronous and durable when they return; all may raise OSError."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.root_path = directory / "swarm-root-ca.crt"
+        self.certificate_path = directory / "swarm-node.crt"
+        self.key_path = directory / "swarm-node.key"
+        self._waiting_certificate = directory / ".swarm-node.crt"
+        self._legacy_key = directory / ".swarm-node.key"
+
+    def read_root(self) -> bytes:
+        """The trust bundle. Raises NoLocalRoot."""
+        try:
+            return self.root_path.read_bytes()
+        except FileNotFoundError:
+            raise NoLocalRoot(f"no root certificate at {self.root_path}") from None
+
+    def write_root(self, certificate: bytes) -> None:
+        self._make_directory()
+        files.write_atomic(self.root_path, certificate, 0o644)
+
+    def read(self, kek: bytes | None = None) -> NodeCredentials:
+        """Certificate and key that belong together. Raises NoLocalIdentity, WrongKek, InvalidKey, InvalidCertificate."""
+        if not self.directory.is_dir():
+            raise NoLocalIdentity(f"no node key at {self.key_path}")
+        with files.locked(self.directory):
+            key = self._key(kek)
+            certificate = self._certificate_of(key)
+        return NodeCredentials(certificate, keys.pkcs8(key))
+
+    def write(
+        self, credentials: NodeCredentials, kek: Kek = NO_KEK, change: HeaderChange | None = None
+    ) -> None:
+        """Replace certificate and key together; private headers stay, but for what `change` edits."""
+        self._make_directory()
+        key = keys.load(credentials.key)
+        certificate = certificates.normalise(credentials.certificate)
+        if not _belong_together(certificate, key):
+            raise InvalidKey("the node key does not belong to the node certificate")
+        with files.locked(self.directory):
+            headers = self._private_headers() if self.key_path.exists() else {}
+            files.write_atomic(self._waiting_certificate, certificate, 0o644)
+            self._write_key(key, kek, headers, change)
+            self._promote()
+
+    def headers(self) -> dict[str, str]:
+        """The private headers of the key block. Raises NoLocalIdentity, InvalidKey."""
+        return self._private_headers()
+
+    def update_headers(self, change: HeaderChange) -> None:
+        """Edit the private headers in one durable step; the key itself is not touched and needs no KEK."""
+        with files.locked(self.directory):
+            block = self._block()
+            headers = _private(block)
+            change(headers)
+            kept = {name: block.headers[name] for name in _OPENSSL_HEADERS if name in block.headers}
+            self._store(pem.Block(block.kind, block.body, {**headers, **kept}))
+
+    def rekey(self, old: bytes | None, new: Kek, change: HeaderChange | None = None) -> None:
+        """Put the key under another KEK; `change` re-encrypts the headers in the same step. Raises WrongKek."""
+        with files.locked(self.directory):
+            block = self._block()
+            key = keys.from_block(block, old)
+            self._write_key(key, new, _private(block), change, legacy=block.kind == keys.LEGACY)
+
+    def kek_version(self) -> int:
+        """The version of the KEK in force; 0 when the file does not say."""
+        text = self._private_headers().get(KEK_VERSION, "0")
+        if not text.isdecimal():
+            raise InvalidKey(f"{self.key_path}: header {KEK_VERSION} is not a number")
+        return int(text)
+
+    def _make_directory(self) -> None:
+        self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    def _block(self) -> pem.Block:
+        try:
+            return keys.first_block(self.key_path.read_bytes())
+        except FileNotFoundError:
+            raise NoLocalIdentity(f"no node key at {self.key_path}") from None
+
+    def _private_headers(self) -> dict[str, str]:
+        return _private(self._block())
+
+    def _key(self, kek: bytes | None) -> keys.PrivateKey:
+        if not self.key_path.exists() and self._legacy_key.exists():
+            self._migrate_legacy_key(kek)
+        return keys.from_block(self._block(), kek)
+
+    def _migrate_legacy_key(self, kek: bytes | None) -> None:
+        key = keys.from_block(keys.first_block(self._legacy_key.read_bytes()), kek)
+        if self.certificate_path.exists() and _belong_together(self.certificate_path.read_bytes(), key):
+            self._legacy_key.replace(self.key_path)
+            files.sync_directory(self.directory)
+
+    def _certificate_of(self, key: keys.PrivateKey) -> bytes:
+        if self.certificate_path.exists():
+            certificate = self.certificate_path.read_bytes()
+            if _belong_together(certificate, key):
+                return certificates.normalise(certificate)
+        if self._waiting_certificate.exists():
+            certificate = self._waiting_certificate.read_bytes()
+            if _belong_together(certificate, key):
+                self._promote()
+                return certificates.normalise(certificate)
+        if not self.certificate_path.exists():
+            raise NoLocalIdentity(f"no node certificate at {self.certificate_path}")
+        raise InvalidKey(f"{self.key_path} does not belong to {self.certificate_path}")
+
+    def _write_key(
+        self,
+        key: keys.PrivateKey,
+        kek: Kek,
+        headers: dict[str, str],
+        change: HeaderChange | None,
+        *,
+        legacy: bool = False,
+    ) -> None:
+        headers[KEK_VERSION] = str(kek.version)
+        if change is not None:
+            change(headers)
+        block = keys.to_block(key, kek.key, legacy=legacy)
+        self._store(pem.Block(block.kind, block.body, {**headers, **block.headers}))
+
+    def _store(self, block: pem.Block) -> None:
+        files.write_atomic(self.key_path, pem.encode(block), 0o600)
+
+    def _promote(self) -> None:
+        self._waiting_certificate.replace(self.certificate_path)
+        files.sync_directory(self.directory)
+
+
+def _private(block: pem.Block) -> dict[str, str]:
+    return {name: value for name, value in block.headers.items() if name not in _OPENSSL_HEADERS}
+
+
+def _belong_together(certificate: bytes, key: keys.PrivateKey) -> bool:
+    try:
+        leaf = certificates.parse(certificate)[0]
+    except InvalidCertificate:
+        return False
+    return certificates.public_der(leaf) == keys.public_der(key)
