@@ -31,6 +31,7 @@ class Deleted(NamedTuple, Generic[T]):
     """`object` is as it was last stored."""
 
     object: T
+    encoded: bytes
 
     @property
     def kind(self) -> type[T]:

@@ -252,7 +252,7 @@ class MemoryStore:
             table = self._tables[type(item)]
             if action == actions.REMOVE:
                 table.remove(item.id)
-                events.append(Deleted(item))
+                events.append(Deleted(item, encoded))
             else:
                 table.put(item)
                 events.append(Created(item, encoded) if old is None else Updated(item, old, encoded))
@@ -310,7 +310,7 @@ class MemoryStore:
             old = self._tables[type(item)].objects.get(item.id)
             if action == actions.REMOVE:
                 if old is not None:
-                    changes.append(Change(action, old, old, encoded))
+                    changes.append(Change(action, old, old, encoded or old.SerializeToString()))
             else:
                 changes.append(Change(action, item, old, encoded))
         if changes:
@@ -334,7 +334,7 @@ class MemoryStore:
                 changes.append(Change(actions.UPDATE if old else actions.CREATE, item, old, encoded))
         for kind, id_ in sorted(missing, key=lambda key: (key[0].__name__, key[1])):
             old = self._tables[kind].objects[id_]
-            changes.append(Change(actions.REMOVE, old, old, b""))
+            changes.append(Change(actions.REMOVE, old, old, old.SerializeToString()))
         # Removals first: a name may have moved from a removed object to a restored one.
         changes.sort(key=lambda change: change.action != actions.REMOVE)
         self._commit(index, changes)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from swarm_core.api.naming import task_name
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.store.by import By, Prefix
 from swarm_core.store.errors import InvalidFind
@@ -108,13 +109,6 @@ def _spec_name(item: Any) -> str:
 def _own_name(item: Any) -> str:
     name: str = item.annotations.name
     return name
-
-
-def task_name(task: objects_pb2.Task) -> str:
-    """The name a task is found by (control-plane spec 1.2)."""
-    if task.annotations.name:
-        return task.annotations.name
-    return f"{task.service_annotations.name}.{task.slot or task.node_id}.{task.id}"
 
 
 _TASK_INDEXES: dict[str, Keys] = {

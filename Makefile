@@ -1,0 +1,54 @@
+# Every target sets up what it needs by itself: a virtual environment in .venv and the locked dependencies.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip --disable-pip-version-check --quiet
+RUNS   ?= 2000
+
+.PHONY: run test check bench sim shots proto lock clean
+
+run: $(VENV)/.installed
+	$(BIN)/swarm-tui up
+
+test: check
+	$(BIN)/pytest -n auto --dist loadgroup tests
+
+# Lint, format, types, import contracts.
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/run.py
+
+shots: $(VENV)/.installed-dev
+	$(BIN)/python screenshots/make.py
+
+# Regenerate the protobuf modules and their stubs from the .proto files.
+proto: $(VENV)/.installed-dev
+	PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I core --python_out=core --mypy_out=quiet:core core/swarm_core/api/proto/*.proto
+
+# Write the locks anew: versions and hashes, no index address.
+lock: $(VENV)/.installed-dev
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-header --extra dev -o requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "swarm-tui needs Python 3.11 or newer: set PYTHON to one")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --editable .
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@

@@ -1,0 +1,39 @@
+"""Defaults of a cluster and of a service as clients are shown it (control-plane spec 4.3, 5.5)."""
+
+from swarm_core.api.proto import specs_pb2, types_pb2
+from swarm_core.api.timestamps import duration
+
+CLUSTER_NAME = "default"
+TASK_HISTORY_RETENTION_LIMIT = 5
+HEARTBEAT_PERIOD_S = 5
+SNAPSHOT_INTERVAL = 10_000
+LOG_ENTRIES_FOR_SLOW_FOLLOWERS = 500
+NODE_CERT_EXPIRY_S = 90 * 24 * 3600
+NODE_CERT_EXPIRY_MIN_S = 3600
+STOP_GRACE_PERIOD_S = 10
+RESTART_DELAY_S = 5
+UPDATE_MONITOR_S = 5
+
+
+def with_defaults(spec: specs_pb2.ServiceSpec) -> None:
+    """Fill what `spec` leaves open, in place."""
+    task = spec.task
+    if task.WhichOneof("runtime") == "container":
+        container = task.container
+        if not container.HasField("stop_grace_period"):
+            container.stop_grace_period.CopyFrom(duration(STOP_GRACE_PERIOD_S))
+        container.pull_options.SetInParent()
+        container.dns_config.SetInParent()
+    task.resources.SetInParent()
+    if not task.HasField("restart"):
+        task.restart.condition = types_pb2.RestartPolicy.ANY
+    if not task.restart.HasField("delay"):
+        task.restart.delay.CopyFrom(duration(RESTART_DELAY_S))
+    task.placement.SetInParent()
+    for field, config in (("update", spec.update), ("rollback", spec.rollback)):
+        if not spec.HasField(field):  # type: ignore[arg-type]
+            config.parallelism = 1
+            config.failure_action = types_pb2.UpdateConfig.PAUSE
+            config.order = types_pb2.UpdateConfig.STOP_FIRST
+        if not config.HasField("monitor"):
+            config.monitor.CopyFrom(duration(UPDATE_MONITOR_S))

@@ -1,0 +1,204 @@
+"""Rules that a spec must meet before it enters the store (control-plane spec 4.0, 4.3).
+
+Every check raises InvalidSpec with one sentence that names the field and says what it takes.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from google.protobuf.duration_pb2 import Duration
+
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.timestamps import duration_s
+
+CPU_NANOS_MIN = 1_000_000
+MEMORY_BYTES_MIN = 4 * 1024 * 1024
+HEALTH_DURATION_MIN_S = 0.001
+NAME_BYTES_MAX = 63
+RESERVED_RUNTIMES = frozenset({"container", "attachment"})
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
+_ITEM_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+_DOMAIN_PART = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
+_PATH_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?/)?{_PATH_PART}(?:/{_PATH_PART})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,})?"
+)
+_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+
+Reference: TypeAlias = types_pb2.SecretReference | types_pb2.ConfigReference
+
+
+class InvalidSpec(ValueError):
+    """The spec breaks a rule; the text is for the person who wrote it."""
+
+
+def check_name(annotations: types_pb2.Annotations) -> None:
+    """Names of services and networks."""
+    name = annotations.name
+    if not name:
+        raise InvalidSpec("a name is required")
+    if not _NAME.fullmatch(name):
+        raise InvalidSpec(
+            f"the name {name!r} must start and end with a letter or digit and hold only letters, digits, '-' and '_'"
+        )
+    if len(name) > NAME_BYTES_MAX:
+        raise InvalidSpec(f"the name may be at most {NAME_BYTES_MAX} characters long")
+
+
+def check_item_name(annotations: types_pb2.Annotations) -> None:
+    """Names of secrets and configs."""
+    if not _ITEM_NAME.fullmatch(annotations.name):
+        raise InvalidSpec(
+            "a name of 1 to 64 letters, digits, '-', '_' and '.' is required, with a letter or digit at both ends"
+        )
+
+
+def check_image(reference: str) -> None:
+    """A repository with an optional tag or digest, as `docker pull` takes it."""
+    if not reference:
+        raise InvalidSpec("an image is required")
+    if not _IMAGE.fullmatch(reference) or _IMAGE_ID.fullmatch(reference):
+        raise InvalidSpec(f"{reference!r} is not a valid image reference")
+
+
+def check_service(spec: specs_pb2.ServiceSpec) -> None:
+    """Everything about a service that can be judged without the cluster."""
+    check_name(spec.annotations)
+    check_task(spec.task)
+    check_mode(spec)
+    _check_update(spec)
+    _check_endpoint(spec.endpoint)
+
+
+def check_task(task: specs_pb2.TaskSpec) -> None:
+    """Resources, restart policy, runtime with its references."""
+    _check_resources(task.resources.limits, "limits")
+    _check_resources(task.resources.reservations, "reservations")
+    _check_not_negative(task.restart.delay, "the restart delay")
+    _check_not_negative(task.restart.window, "the restart window")
+    runtime = task.WhichOneof("runtime")
+    if runtime == "container":
+        check_container(task.container)
+    elif runtime == "generic":
+        _check_generic(task.generic)
+    elif runtime is None:
+        raise InvalidSpec("a task needs a runtime: a container or a process")
+
+
+def check_mode(spec: specs_pb2.ServiceSpec) -> None:
+    """Exactly one mode, with counts that are not negative as signed 64-bit numbers."""
+    mode = spec.WhichOneof("mode")
+    if mode is None:
+        raise InvalidSpec("a service needs a mode: replicated or global")
+    counts = {
+        "replicated": (spec.replicated.replicas,),
+        "replicated_job": (spec.replicated_job.max_concurrent, spec.replicated_job.total_completions),
+    }.get(mode, ())
+    if any(count >= 1 << 63 for count in counts):
+        raise InvalidSpec("the number of tasks must not be negative")
+    if mode in ("replicated_job", "global_job") and spec.HasField("update"):
+        raise InvalidSpec("a job cannot have an update configuration")
+
+
+def check_container(container: specs_pb2.ContainerSpec) -> None:
+    check_image(container.image)
+    targets = [mount.target for mount in container.mounts]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise InvalidSpec(f"two mounts have the target {target!r}; each target can be used once")
+    health = container.healthcheck
+    periods = {
+        "interval": health.interval,
+        "timeout": health.timeout,
+        "start period": health.start_period,
+        "start interval": health.start_interval,
+    }
+    for name, period in periods.items():
+        if duration_s(period) != 0 and duration_s(period) < HEALTH_DURATION_MIN_S:
+            raise InvalidSpec(f"the health check's {name} must be 0 or at least 1 ms")
+    if health.retries < 0:
+        raise InvalidSpec("the health check's retries must not be negative")
+    check_references(container.secrets, "secret", "secret_id", "secret_name")
+    check_references(container.configs, "config", "config_id", "config_name")
+    _check_credential_spec(container)
+
+
+def check_references(references: Iterable[Reference], what: str, id_field: str, name_field: str) -> None:
+    """Secrets or configs that a task asks for: complete, and no file named twice."""
+    files: set[str] = set()
+    for reference in references:
+        name = getattr(reference, name_field)
+        if not getattr(reference, id_field) or not name:
+            raise InvalidSpec(f"a {what} reference needs the {what}'s id and name")
+        target = reference.WhichOneof("target")
+        if target is None:
+            raise InvalidSpec(f"the reference to {what} {name} needs a target")
+        if target != "file":
+            continue
+        if not reference.file.name:
+            raise InvalidSpec(f"the reference to {what} {name} needs a file name")
+        if reference.file.name in files:
+            raise InvalidSpec(f"two {what} references have the file {reference.file.name!r}")
+        files.add(reference.file.name)
+
+
+def _check_credential_spec(container: specs_pb2.ContainerSpec) -> None:
+    wanted = container.privileges.credential_spec.config
+    if wanted and not any(
+        config.config_id == wanted and config.WhichOneof("target") == "runtime"
+        for config in container.configs
+    ):
+        raise InvalidSpec("the credential spec's config must be among the configs, with a runtime target")
+
+
+def _check_generic(generic: specs_pb2.GenericRuntimeSpec) -> None:
+    if len(generic.kind) < 3:
+        raise InvalidSpec("a generic runtime needs a kind of at least 3 characters")
+    if generic.kind.lower() in RESERVED_RUNTIMES:
+        raise InvalidSpec(f"{generic.kind!r} is a reserved kind and cannot name a generic runtime")
+    if not generic.payload.type_url or not generic.payload.value:
+        raise InvalidSpec("a generic runtime needs a payload with a type and a value")
+
+
+def _check_resources(resources: types_pb2.Resources, what: str) -> None:
+    if resources.nano_cpus != 0 and resources.nano_cpus < CPU_NANOS_MIN:
+        raise InvalidSpec(f"the CPU {what} must be 0 or at least {CPU_NANOS_MIN / 1e9} CPUs")
+    if resources.memory_bytes != 0 and resources.memory_bytes < MEMORY_BYTES_MIN:
+        raise InvalidSpec(f"the memory {what} must be 0 or at least 4 MiB")
+
+
+def _check_not_negative(period: Duration, what: str) -> None:
+    if duration_s(period) < 0:
+        raise InvalidSpec(f"{what} must not be negative")
+
+
+def _check_update(spec: specs_pb2.ServiceSpec) -> None:
+    _check_not_negative(spec.update.delay, "the update delay")
+    _check_not_negative(spec.update.monitor, "the update monitor period")
+    if not 0 <= spec.update.max_failure_ratio <= 1:
+        raise InvalidSpec("the update's maximum failure ratio must lie between 0 and 1")
+
+
+def _check_endpoint(endpoint: specs_pb2.EndpointSpec) -> None:
+    published: set[tuple[int, int]] = set()
+    for port in endpoint.ports:
+        ingress = port.publish_mode == types_pb2.PortConfig.INGRESS
+        if ingress and endpoint.mode == specs_pb2.EndpointSpec.DNSRR:
+            raise InvalidSpec(
+                "a service in DNS round-robin mode cannot publish ports through the ingress network"
+            )
+        key = (port.published_port, port.protocol)
+        if port.published_port and key in published:
+            raise InvalidSpec(f"port {port.published_port} is published twice")
+        published.add(key)
+
+
+def missing_references(
+    references: Iterable[tuple[str, str]], known: Iterable[objects_pb2.Secret | objects_pb2.Config]
+) -> list[str]:
+    """Names of `references` (id, name) that no known object carries with exactly that name."""
+    names = {item.id: item.spec.annotations.name for item in known}
+    return [name for id_, name in references if names.get(id_) != name]

@@ -1,0 +1,76 @@
+"""What a new leader makes sure of before anything else runs: the cluster object and its own node object
+(control-plane spec 5.3, 5.5).
+
+Both normally exist; then this changes nothing. The root CA's key reaches the cluster only here: `committed` is
+called once the cluster object holds it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from swarm_core.api import defaults
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.timestamps import duration
+from swarm_core.ca import tokens
+from swarm_core.ca.root_ca import RootCa
+from swarm_core.store.memory import MemoryStore
+from swarm_core.store.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """What the first manager brings: identity, root CA, and settings of the default cluster object."""
+
+    cluster_id: str
+    node_id: str
+    root: RootCa
+    root_key: bytes  # PEM; empty when another manager or an external CA signs
+    heartbeat_tick: int = 1
+    election_tick: int = 10
+    availability: int = specs_pb2.NodeSpec.ACTIVE
+
+
+def new_cluster(founding: Founding) -> objects_pb2.Cluster:
+    """The default cluster object."""
+    cluster = objects_pb2.Cluster(id=founding.cluster_id)
+    spec = cluster.spec
+    spec.annotations.name = defaults.CLUSTER_NAME
+    spec.orchestration.task_history_retention_limit = defaults.TASK_HISTORY_RETENTION_LIMIT
+    spec.dispatcher.heartbeat_period.CopyFrom(duration(defaults.HEARTBEAT_PERIOD_S))
+    spec.raft.snapshot_interval = defaults.SNAPSHOT_INTERVAL
+    spec.raft.log_entries_for_slow_followers = defaults.LOG_ENTRIES_FOR_SLOW_FOLLOWERS
+    spec.raft.heartbeat_tick = founding.heartbeat_tick
+    spec.raft.election_tick = founding.election_tick
+    spec.ca_config.node_cert_expiry.CopyFrom(duration(defaults.NODE_CERT_EXPIRY_S))
+    certificate = founding.root.certificate
+    cluster.root_ca.ca_cert = certificate
+    cluster.root_ca.ca_cert_hash = f"sha256:{tokens.root_digest(certificate).hex()}"
+    cluster.root_ca.ca_key = founding.root_key
+    cluster.root_ca.join_tokens.worker = tokens.generate(certificate)
+    cluster.root_ca.join_tokens.manager = tokens.generate(certificate)
+    return cluster
+
+
+def own_node(founding: Founding) -> objects_pb2.Node:
+    """The first manager's node object."""
+    node = objects_pb2.Node(id=founding.node_id, role=types_pb2.MANAGER)
+    node.certificate.cn = founding.node_id
+    node.certificate.role = types_pb2.MANAGER
+    node.certificate.status.state = types_pb2.IssuanceStatus.ISSUED
+    node.spec.desired_role = types_pb2.MANAGER
+    node.spec.membership = specs_pb2.NodeSpec.ACCEPTED
+    node.spec.availability = founding.availability  # type: ignore[assignment]
+    return node
+
+
+async def take_over(store: MemoryStore, founding: Founding, committed: Callable[[], None]) -> None:
+    """Create what is missing. Raises what the store raises, e.g. when leadership is lost meanwhile."""
+
+    def create(tx: Transaction) -> None:
+        if tx.get(objects_pb2.Cluster, founding.cluster_id) is None:
+            tx.create(new_cluster(founding))
+        if tx.get(objects_pb2.Node, founding.node_id) is None:
+            tx.create(own_node(founding))
+
+    await store.update(create)
+    committed()

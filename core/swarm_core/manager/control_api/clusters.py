@@ -1,0 +1,112 @@
+"""The cluster object: read (without its keys) and change (control-plane spec 4.5).
+
+Rotating the root CA, external CAs and autolock are refused until managers can carry them out together.
+"""
+
+from swarm_core.api.defaults import CLUSTER_NAME, NODE_CERT_EXPIRY_MIN_S
+from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2
+from swarm_core.api.timestamps import duration_s
+from swarm_core.ca import tokens
+from swarm_core.manager.control_api.nodes import expire_blacklist
+from swarm_core.manager.control_api.select import by_name, copy, labels, select, spec_labels, spec_name
+from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.errors import InvalidArgument, NotFound, Unimplemented
+from swarm_core.runtime.clock import Clock
+from swarm_core.store.memory import MemoryStore
+from swarm_core.store.transactions import Transaction
+
+DEFAULT_ADDRESS_POOL = "10.0.0.0/8"
+DEFAULT_SUBNET_SIZE = 24
+DEFAULT_VXLAN_PORT = 4789
+
+
+def redacted(cluster: objects_pb2.Cluster) -> objects_pb2.Cluster:
+    """What may leave: no unlock keys, network keys or CA keys; join tokens do."""
+    shown = objects_pb2.Cluster(id=cluster.id, meta=cluster.meta, spec=cluster.spec, root_ca=cluster.root_ca)
+    shown.spec.ca_config.ClearField("signing_ca_cert")
+    shown.spec.ca_config.ClearField("signing_ca_key")
+    shown.root_ca.ClearField("ca_key")
+    if shown.root_ca.HasField("root_rotation"):
+        shown.root_ca.root_rotation.ClearField("ca_key")
+    for node_id, entry in cluster.blacklisted_certificates.items():
+        shown.blacklisted_certificates[node_id].CopyFrom(entry)
+    shown.defaultAddressPool.extend(cluster.defaultAddressPool or [DEFAULT_ADDRESS_POOL])
+    shown.subnetSize = cluster.subnetSize or DEFAULT_SUBNET_SIZE
+    shown.VXLANUDPPort = cluster.VXLANUDPPort or DEFAULT_VXLAN_PORT
+    return shown
+
+
+class ClusterRpcs:
+    """The Control methods for the cluster object."""
+
+    def __init__(self, store: MemoryStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def get_cluster(
+        self, request: control_pb2.GetClusterRequest, caller: Caller
+    ) -> control_pb2.GetClusterResponse:
+        if not request.cluster_id:
+            raise InvalidArgument("the cluster's id is required")
+        cluster = self._store.get(objects_pb2.Cluster, request.cluster_id)
+        if cluster is None:
+            raise NotFound(f"cluster {request.cluster_id} not found")
+        return control_pb2.GetClusterResponse(cluster=redacted(cluster))
+
+    async def list_clusters(
+        self, request: control_pb2.ListClustersRequest, caller: Caller
+    ) -> control_pb2.ListClustersResponse:
+        criteria = [*by_name(request.filters, spec_name), labels(request.filters.labels, spec_labels)]
+        found = select(self._store, objects_pb2.Cluster, criteria)
+        return control_pb2.ListClustersResponse(clusters=map(redacted, found))
+
+    async def update_cluster(
+        self, request: control_pb2.UpdateClusterRequest, caller: Caller
+    ) -> control_pb2.UpdateClusterResponse:
+        if not request.cluster_id or not request.HasField("cluster_version"):
+            raise InvalidArgument("the cluster's id and version are required")
+        if not request.HasField("spec"):
+            raise InvalidArgument("the cluster's spec is required")
+        _check_spec(request.spec)
+
+        def update(tx: Transaction) -> objects_pb2.Cluster:
+            stored = tx.get(objects_pb2.Cluster, request.cluster_id)
+            if stored is None:
+                raise NotFound(f"cluster {request.cluster_id} not found")
+            _check_supported(request, stored.spec)
+            cluster = copy(stored)
+            cluster.meta.version.CopyFrom(request.cluster_version)
+            cluster.spec.CopyFrom(request.spec)
+            expire_blacklist(cluster, self._clock.wall_ns())
+            root_ca = cluster.root_ca
+            if request.rotation.worker_join_token:
+                root_ca.join_tokens.worker = tokens.generate(root_ca.ca_cert, fips=cluster.fips)
+            if request.rotation.manager_join_token:
+                root_ca.join_tokens.manager = tokens.generate(root_ca.ca_cert, fips=cluster.fips)
+            tx.update(cluster)
+            return cluster
+
+        return control_pb2.UpdateClusterResponse(cluster=redacted(await self._store.update(update)))
+
+
+def _check_spec(spec: specs_pb2.ClusterSpec) -> None:
+    expiry = spec.ca_config.node_cert_expiry
+    if spec.ca_config.HasField("node_cert_expiry") and duration_s(expiry) < NODE_CERT_EXPIRY_MIN_S:
+        raise InvalidArgument("the expiry of node certificates must be at least 1 hour")
+    for policy in spec.acceptance_policy.policies:
+        if policy.HasField("secret") and policy.secret.alg.lower() != "bcrypt":
+            raise InvalidArgument("the secret of an acceptance policy must be hashed with bcrypt")
+    if duration_s(spec.dispatcher.heartbeat_period) < 0:
+        raise InvalidArgument("the heartbeat period must not be negative")
+    if spec.annotations.name != CLUSTER_NAME:
+        raise InvalidArgument(f"the cluster's name must stay {CLUSTER_NAME!r}")
+
+
+def _check_supported(request: control_pb2.UpdateClusterRequest, stored: specs_pb2.ClusterSpec) -> None:
+    asked, have = request.spec.ca_config, stored.ca_config
+    if asked.signing_ca_cert or asked.signing_ca_key or asked.force_rotate != have.force_rotate:
+        raise Unimplemented("rotating the root CA is not supported yet")
+    if list(asked.external_cas) != list(have.external_cas):
+        raise Unimplemented("external CAs are not supported yet")
+    if request.spec.encryption_config.auto_lock_managers or request.rotation.manager_unlock_key:
+        raise Unimplemented("autolock is not supported yet")

@@ -1,0 +1,149 @@
+"""Nodes: read, change, remove (control-plane spec 4.1)."""
+
+from collections.abc import Callable, Mapping
+
+from cryptography import x509
+
+from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.timestamps import NS_PER_S, timestamp, timestamp_ns
+from swarm_core.manager.control_api.select import Criterion, by_name, copy, labels, select
+from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, Unimplemented
+from swarm_core.runtime.clock import Clock
+from swarm_core.store.by import ByNode, Membership, Name, Role
+from swarm_core.store.memory import MemoryStore
+from swarm_core.store.transactions import Transaction
+
+BLACKLIST_KEPT_NS = 7 * 24 * 3600 * NS_PER_S
+# Live raft members by node id.
+Members = Callable[[], Mapping[str, types_pb2.ManagerStatus]]
+
+
+def _hostname(node: objects_pb2.Node) -> str | None:
+    return node.description.hostname if node.HasField("description") else None
+
+
+class NodeRpcs:
+    """The Control methods for nodes."""
+
+    def __init__(self, store: MemoryStore, clock: Clock, members: Members) -> None:
+        self._store = store
+        self._clock = clock
+        self._members = members
+
+    def _shown(self, node: objects_pb2.Node) -> objects_pb2.Node:
+        """The node with what raft knows of it; that part is never stored."""
+        status = self._members().get(node.id)
+        if status is None:
+            return node
+        shown = copy(node)
+        shown.manager_status.CopyFrom(status)
+        return shown
+
+    async def get_node(
+        self, request: control_pb2.GetNodeRequest, caller: Caller
+    ) -> control_pb2.GetNodeResponse:
+        if not request.node_id:
+            raise InvalidArgument("the node's id is required")
+        node = self._store.get(objects_pb2.Node, request.node_id)
+        if node is None:
+            raise NotFound(f"node {request.node_id} not found")
+        return control_pb2.GetNodeResponse(node=self._shown(node))
+
+    async def list_nodes(
+        self, request: control_pb2.ListNodesRequest, caller: Caller
+    ) -> control_pb2.ListNodesResponse:
+        filters = request.filters
+        criteria = [
+            *by_name(filters, _hostname),
+            Criterion(filters.roles, Role, lambda node, role: node.role == role),
+            Criterion(filters.memberships, Membership, lambda node, value: node.spec.membership == value),
+            labels(filters.labels, lambda node: node.description.engine.labels),
+            labels(filters.node_labels, lambda node: node.spec.annotations.labels),
+        ]
+        found = select(self._store, objects_pb2.Node, criteria)
+        return control_pb2.ListNodesResponse(nodes=map(self._shown, found))
+
+    async def update_node(
+        self, request: control_pb2.UpdateNodeRequest, caller: Caller
+    ) -> control_pb2.UpdateNodeResponse:
+        if not request.node_id or not request.HasField("node_version"):
+            raise InvalidArgument("the node's id and version are required")
+        if not request.HasField("spec"):
+            raise InvalidArgument("the node's spec is required")
+        if request.spec.availability not in specs_pb2.NodeSpec.Availability.values():
+            raise InvalidArgument("the availability must be active, pause or drain")
+
+        def update(tx: Transaction) -> objects_pb2.Node:
+            stored = tx.get(objects_pb2.Node, request.node_id)
+            if stored is None:
+                raise NotFound(f"node {request.node_id} not found")
+            if stored.spec.desired_role != request.spec.desired_role:
+                raise Unimplemented("promoting and demoting nodes is not supported yet")
+            node = copy(stored)
+            node.meta.version.CopyFrom(request.node_version)
+            node.spec.CopyFrom(request.spec)
+            tx.update(node)
+            return node
+
+        node = await self._store.update(update)
+        return control_pb2.UpdateNodeResponse(node=self._shown(node))
+
+    async def remove_node(
+        self, request: control_pb2.RemoveNodeRequest, caller: Caller
+    ) -> control_pb2.RemoveNodeResponse:
+        if not request.node_id:
+            raise InvalidArgument("the node's id is required")
+
+        def remove(tx: Transaction) -> None:
+            node = tx.get(objects_pb2.Node, request.node_id)
+            if node is None:
+                raise NotFound(f"node {request.node_id} not found")
+            if node.spec.desired_role == types_pb2.MANAGER and node.id in self._members():
+                raise FailedPrecondition(
+                    f"node {node.id} is a manager and a member of the cluster's consensus; demote it first"
+                )
+            if node.status.state == types_pb2.NodeStatus.READY and not request.force:
+                raise FailedPrecondition(f"node {node.id} is not down; stop it first, or remove it by force")
+            clusters = tx.find(objects_pb2.Cluster, Name("default"))
+            if len(clusters) != 1:
+                raise Internal("there is no single cluster object named default")
+            self._blacklist(tx, clusters[0], node)
+            self._orphan_tasks(tx, node)
+            tx.delete(objects_pb2.Node, node.id)
+
+        await self._store.update(remove)
+        return control_pb2.RemoveNodeResponse()
+
+    def _blacklist(self, tx: Transaction, stored: objects_pb2.Cluster, node: objects_pb2.Node) -> None:
+        cluster = copy(stored)
+        blacklist = cluster.blacklisted_certificates
+        expire_blacklist(cluster, self._clock.wall_ns())
+        entry = blacklist[node.id]
+        try:
+            certificate = x509.load_pem_x509_certificate(node.certificate.certificate)
+        except ValueError:
+            pass  # without a readable certificate the entry has no expiry and stays
+        else:
+            entry.expiry.FromDatetime(certificate.not_valid_after_utc)
+        tx.update(cluster)
+
+    def _orphan_tasks(self, tx: Transaction, node: objects_pb2.Node) -> None:
+        now = timestamp(self._clock.wall_ns())
+        for stored in tx.find(objects_pb2.Task, ByNode(node.id)):
+            if stored.status.state >= types_pb2.COMPLETE:
+                continue
+            task = copy(stored)
+            task.status.state = types_pb2.ORPHANED
+            task.status.message = "the task's node was removed from the cluster"
+            task.status.timestamp.CopyFrom(now)
+            tx.update(task)
+
+
+def expire_blacklist(cluster: objects_pb2.Cluster, now_ns: int) -> None:
+    """Drop entries whose certificate expired more than a week ago, in place."""
+    blacklist = cluster.blacklisted_certificates
+    for node_id in list(blacklist):
+        entry = blacklist[node_id]
+        if entry.HasField("expiry") and timestamp_ns(entry.expiry) + BLACKLIST_KEPT_NS < now_ns:
+            del blacklist[node_id]

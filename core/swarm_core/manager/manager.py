@@ -1,0 +1,99 @@
+"""Leadership in, components on or off.
+
+The manager knows nothing of what its components do. When this member becomes leader it first takes over
+(`prepare`), then runs every component; when it stops leading, they are cancelled and waited for, last one
+first, before anything else happens. A component that fails is reported and started again after a pause:
+one broken loop must not take the others along.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from swarm_core.runtime.backoff import Backoff
+from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.tasks import Group
+from swarm_core.watch.queue import Overflow
+
+_log = logging.getLogger(__name__)
+
+
+class LeaderComponent(Protocol):
+    """Work that only the leader does."""
+
+    @property
+    def name(self) -> str:
+        """Short and fixed, for logs."""
+
+    async def run(self) -> None:
+        """Work from gaining leadership until cancelled."""
+
+
+class Manager:
+    """Runs `components` while this member leads."""
+
+    def __init__(
+        self,
+        components: Sequence[LeaderComponent],
+        *,
+        prepare: Callable[[], Awaitable[None]],
+        clock: Clock,
+        backoff: Callable[[], Backoff],
+    ) -> None:
+        self._components = tuple(components)
+        self._prepare = prepare
+        self._clock = clock
+        self._backoff = backoff
+        self._leads = False
+        self._changed = asyncio.Event()
+        self._leading = asyncio.Event()
+
+    def set_leadership(self, leads: bool) -> None:
+        """Called by the shell of raft, in the order of its log."""
+        self._leads = leads
+        self._changed.set()
+
+    async def until_leading(self) -> None:
+        """Return when this member leads and its components were started."""
+        await self._leading.wait()
+
+    async def run(self) -> None:
+        """Follow leadership until cancelled."""
+        while True:
+            self._changed.clear()
+            if self._leads:
+                async with Group() as group:
+                    group.spawn(self._lead(), name="leader")
+                    await self._changed.wait()
+                    self._leading.clear()
+                    group.cancel_all()
+            else:
+                await self._changed.wait()
+
+    async def _lead(self) -> None:
+        backoff = self._backoff()
+        while True:
+            try:
+                await self._prepare()
+                break
+            except Exception:  # noqa: BLE001 - the supervision border of a component
+                _log.exception("taking over as leader failed; trying again")
+                await self._clock.sleep(backoff.failed())
+        async with Group() as group:
+            for component in self._components:
+                group.spawn(self._supervise(component), name=component.name)
+            self._leading.set()
+
+    async def _supervise(self, component: LeaderComponent) -> None:
+        backoff = self._backoff()
+        while True:
+            try:
+                await component.run()
+            except Overflow:
+                _log.warning("%s fell behind and lists anew", component.name)
+            except Exception:  # noqa: BLE001 - the supervision border of a component
+                _log.exception("%s failed and is started again", component.name)
+            else:
+                _log.error("%s ended by itself and is started again", component.name)
+            await self._clock.sleep(backoff.failed())
