@@ -3,6 +3,7 @@
 Names and numbers are those of raftpb (etcd-io/raft), because the other members may be etcd-io/raft.
 Nothing here knows protobuf: `swarm_core.raft_node.codec` turns these values into bytes and back.
 Indexes and terms count from 1; 0 means none. A raft id is never 0.
+The text of an enumeration's member is the name that raftpb gives it (`MsgApp`, `EntryNormal`, …).
 """
 
 from dataclasses import dataclass, field
@@ -15,11 +16,23 @@ LogIndex = NewType("LogIndex", int)
 
 NO_ID = RaftId(0)
 
+# Not members: where the shell finds its storage work when it asked for asynchronous storage writes.
+APPEND_THREAD = RaftId((1 << 64) - 1)
+APPLY_THREAD = RaftId((1 << 64) - 2)
+LOCAL_TARGETS = frozenset((APPEND_THREAD, APPLY_THREAD))
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
 
 class EntryType(IntEnum):
     NORMAL = 0
     CONF_CHANGE = 1
     CONF_CHANGE_V2 = 2
+
+    def __str__(self) -> str:
+        return "Entry" + _camel(self.name)
 
 
 class MessageType(IntEnum):
@@ -42,7 +55,14 @@ class MessageType(IntEnum):
     READ_INDEX_RESP = 16
     PRE_VOTE = 17
     PRE_VOTE_RESP = 18
+    STORAGE_APPEND = 19
+    STORAGE_APPEND_RESP = 20
+    STORAGE_APPLY = 21
+    STORAGE_APPLY_RESP = 22
     FORGET_LEADER = 23
+
+    def __str__(self) -> str:
+        return "Msg" + _camel(self.name)
 
 
 class ConfChangeType(IntEnum):
@@ -51,11 +71,17 @@ class ConfChangeType(IntEnum):
     UPDATE_NODE = 2
     ADD_LEARNER_NODE = 3
 
+    def __str__(self) -> str:
+        return "ConfChange" + _camel(self.name)
+
 
 class ConfChangeTransition(IntEnum):
     AUTO = 0
     JOINT_IMPLICIT = 1
     JOINT_EXPLICIT = 2
+
+    def __str__(self) -> str:
+        return "ConfChangeTransition" + _camel(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +129,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message between two members (or from a member to itself, for the local types)."""
+    """One message between two members (or from a member to itself, for the local types).
+
+    `responses` is used by the two storage requests alone: what to deliver once the work is durable or applied.
+    """
 
     type: MessageType
     to: int = 0
@@ -118,6 +147,7 @@ class Message:
     reject: bool = False
     reject_hint: int = 0
     context: bytes = b""
+    responses: tuple["Message", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +180,9 @@ class StateRole(IntEnum):
     CANDIDATE = 1
     LEADER = 2
     PRE_CANDIDATE = 3
+
+    def __str__(self) -> str:
+        return "State" + _camel(self.name)
 
 
 @dataclass(frozen=True, slots=True)
