@@ -1,0 +1,193 @@
+"""One node as placement sees it: the object and running sums over the tasks counted on it.
+
+Rules
+1. A task counts from ASSIGNED until its observed state passes RUNNING; its resources and ports stay taken
+   that long, whatever is desired of it (orchestration spec 3.3).
+2. A task is active while its desired state is at most COMPLETE; only active tasks weigh in the spread (3.2).
+3. Sums change by one task at a time; nothing here scans the tasks of a node.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from swarm_core.api.proto.objects_pb2 import Node, Task
+from swarm_core.api.proto.specs_pb2 import NodeSpec
+from swarm_core.api.proto.types_pb2 import COMPLETE, GenericResource, NodeStatus, PortConfig
+from swarm_core.api.resources import GenericPool, Wanted, wanted_of
+
+FAILURE_WINDOW_S = 5 * 60.0
+FAILURES_MAX = 5  # this many in the window make a node the last choice for that service version (3.1)
+
+Port = tuple["PortConfig.Protocol.ValueType", int]  # and the published port
+Release = tuple[str, int]  # service id, spec version (0 when there is none)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a task takes from a node. All tasks of one service version share one."""
+
+    service_id: str
+    version: int
+    nano_cpus: int
+    memory_bytes: int
+    generic: Wanted
+    ports: tuple[Port, ...]
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        """The demand of `task`."""
+        nano_cpus = memory = 0
+        generic: Wanted = ()
+        if task.spec.HasField("resources"):
+            reservations = task.spec.resources.reservations
+            nano_cpus, memory = reservations.nano_cpus, reservations.memory_bytes
+            generic = wanted_of(reservations)
+        return cls(task.service_id, task.spec_version.index, nano_cpus, memory, generic, _host_ports(task))
+
+    @property
+    def release(self) -> Release:
+        return (self.service_id, self.version)
+
+
+def _host_ports(task: Task) -> tuple[Port, ...]:
+    if not task.HasField("endpoint"):
+        return ()
+    # Until an allocator has copied the ports, what the spec asks for is what will be published.
+    ports = task.endpoint.ports or task.endpoint.spec.ports
+    return tuple(
+        (port.protocol, port.published_port)
+        for port in ports
+        if port.publish_mode == PortConfig.HOST and port.published_port
+    )
+
+
+@dataclass(slots=True)
+class _Use:
+    """What one counted task holds here."""
+
+    demand: Demand
+    is_active: bool
+    items: tuple[GenericResource, ...]
+
+
+class NodeInfo:
+    """A node with its sums. Only the owner of the set of nodes changes it."""
+
+    __slots__ = (
+        "_failures",
+        "_reserved_cpus",
+        "_reserved_memory",
+        "_uses",
+        "active",
+        "active_of",
+        "cpus_free",
+        "generic",
+        "id",
+        "is_ready",
+        "memory_free",
+        "node",
+        "ports",
+        "version",
+    )
+
+    def __init__(self, node: Node) -> None:
+        self.id = node.id
+        self.active = 0
+        self.active_of: dict[str, int] = {}  # service id -> active tasks; no zeros
+        self.ports: Counter[Port] = Counter()  # no zeros
+        self.generic = GenericPool()
+        self._uses: dict[str, _Use] = {}
+        self._reserved_cpus = self._reserved_memory = 0
+        self._failures: dict[Release, deque[float]] = {}
+        self.describe(node)
+
+    def describe(self, node: Node) -> None:
+        """Replace the object; what tasks hold stays held."""
+        self.node = node
+        self.version = node.meta.version.index
+        self.is_ready = (
+            node.status.state == NodeStatus.READY and node.spec.availability == NodeSpec.Availability.ACTIVE
+        )
+        resources = node.description.resources
+        self.cpus_free = resources.nano_cpus - self._reserved_cpus
+        self.memory_free = resources.memory_bytes - self._reserved_memory
+        self.generic.describe(resources.generic)
+
+    def __contains__(self, task_id: str) -> bool:
+        return task_id in self._uses
+
+    @property
+    def task_ids(self) -> Iterable[str]:
+        """The tasks counted here."""
+        return self._uses.keys()
+
+    def add(self, task: Task, demand: Demand | None = None) -> None:
+        """Count `task`, or follow its desired state when it is counted already."""
+        use = self._uses.get(task.id)
+        is_active = task.desired_state <= COMPLETE
+        if use is None:
+            self.take(task.id, demand or Demand.of(task), tuple(task.assigned_generic_resources), is_active)
+        elif use.is_active != is_active:
+            use.is_active = is_active
+            self._count(use.demand.service_id, +1 if is_active else -1)
+
+    def take(
+        self, task_id: str, demand: Demand, items: tuple[GenericResource, ...], is_active: bool = True
+    ) -> None:
+        """Count a task that is not counted yet; `items` are the generic resources it holds."""
+        assert task_id not in self._uses
+        self._uses[task_id] = _Use(demand, is_active, items)
+        self._reserve(demand, items, +1)
+        if demand.ports:
+            self.ports.update(demand.ports)
+        if is_active:
+            self._count(demand.service_id, +1)
+
+    def remove(self, task_id: str) -> bool:
+        """Stop counting a task; False when it was not counted."""
+        use = self._uses.pop(task_id, None)
+        if use is None:
+            return False
+        self._reserve(use.demand, use.items, -1)
+        if use.demand.ports:
+            self.ports = +(self.ports - Counter(use.demand.ports))
+        if use.is_active:
+            self._count(use.demand.service_id, -1)
+        return True
+
+    def record_failure(self, release: Release, now: float) -> None:
+        """Remember that a task of `release` failed or was rejected here."""
+        self._forget_failures(now)
+        self._failures.setdefault(release, deque(maxlen=FAILURES_MAX)).append(now)
+
+    def failures(self, release: Release, now: float) -> int:
+        """How many recent failures weigh against this node: none below FAILURES_MAX (3.6)."""
+        times = self._failures.get(release)
+        if times is None or len(times) < FAILURES_MAX or times[0] <= now - FAILURE_WINDOW_S:
+            return 0
+        return len(times)
+
+    def _forget_failures(self, now: float) -> None:
+        old = [release for release, times in self._failures.items() if times[-1] <= now - FAILURE_WINDOW_S]
+        for release in old:
+            del self._failures[release]
+
+    def _reserve(self, demand: Demand, items: tuple[GenericResource, ...], sign: int) -> None:
+        if demand.nano_cpus:
+            self._reserved_cpus += sign * demand.nano_cpus
+            self.cpus_free -= sign * demand.nano_cpus
+        if demand.memory_bytes:
+            self._reserved_memory += sign * demand.memory_bytes
+            self.memory_free -= sign * demand.memory_bytes
+        if items:
+            (self.generic.hold if sign > 0 else self.generic.give_back)(items)
+
+    def _count(self, service_id: str, step: int) -> None:
+        self.active += step
+        left = self.active_of.get(service_id, 0) + step
+        if left:
+            self.active_of[service_id] = left
+        else:
+            del self.active_of[service_id]
