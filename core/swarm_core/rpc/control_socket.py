@@ -1,0 +1,73 @@
+"""The control socket's place in the file system.
+
+Rules: its directory is made 0700 when it is missing, the socket is 0600 before anybody can find it, a socket file
+that nobody serves is replaced, and one that a living daemon serves is left alone. The socket is made under another
+name and moved into place, so that there is no moment with wrong permissions.
+"""
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from swarm_core.rpc.errors import AddressUnusable
+
+# What the kernel takes, less the closing zero.
+PATH_BYTES_MAX = 107
+
+
+@dataclass(slots=True)
+class Place:
+    """`making`: where the server opens the socket; `path`: where people find it once published."""
+
+    path: Path
+    making: Path
+    _inode: int = field(default=0, init=False)
+
+    def publish(self) -> None:
+        """Move the socket into place, over a dead one."""
+        self.making.chmod(0o600)
+        self._inode = self.making.stat().st_ino
+        self.making.replace(self.path)
+
+    def withdraw(self) -> None:
+        """Remove the socket, unless another daemon has put its own there."""
+        if self._inode and self.path.lstat().st_ino == self._inode:
+            self.path.unlink()
+
+
+@contextmanager
+def claim(path: Path) -> Iterator[Place]:
+    """A place for a socket at `path`. Raises AddressUnusable."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            _refuse_living(path)
+        with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as directory:
+            making = Path(directory) / "s"
+            if max(len(os.fsencode(path)), len(os.fsencode(making))) > PATH_BYTES_MAX:
+                raise AddressUnusable(
+                    f"the path of the control socket {path} is longer than sockets may have"
+                )
+            yield Place(path, making)
+    except OSError as error:
+        raise AddressUnusable(
+            f"cannot serve on the control socket {path}: {error.strerror or error}"
+        ) from None
+
+
+def _refuse_living(path: Path) -> None:
+    if not path.is_socket():
+        raise AddressUnusable(f"cannot serve on the control socket {path}: a file is in its place")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        trial.settimeout(1.0)
+        try:
+            trial.connect(os.fspath(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return
+        except TimeoutError:
+            pass  # somebody listens and is too busy to answer
+    raise AddressUnusable(f"the control socket {path} is in use by a running daemon")
