@@ -1,0 +1,1 @@
+"""The manager's end of the dispatcher protocol: `dispatcher.Dispatcher`, with its settings in `config`."""

@@ -1,0 +1,125 @@
+"""One node's assignments as a value: store changes go in, encoded changes for its agent come out (orchestration spec 5.7).
+
+Rules
+1. A task is assigned from ASSIGNED until its object is deleted, also after it ended.
+2. After it was sent, a change of status or version alone is not worth a message: the agent knows better.
+3. Secrets and configs go with the tasks that need them: sent once, taken back when the last task that needs them ended.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from swarm_core.api.proto.objects_pb2 import Config, Secret, Task
+from swarm_core.api.proto.types_pb2 import ASSIGNED, RUNNING
+from swarm_core.api.references import dependencies
+from swarm_core.manager.dispatcher import wire
+
+_log = logging.getLogger(__name__)
+_Key = tuple[int, str]  # wire.SECRET or wire.CONFIG, and the object's id
+Lookup = Callable[[int, str], Secret | Config | None]
+
+
+def differ(old: Task, new: Task) -> bool:
+    """Whether anything but status and meta differs."""
+    return (
+        old.desired_state != new.desired_state
+        or old.spec != new.spec
+        or old.node_id != new.node_id
+        or old.service_id != new.service_id
+        or old.slot != new.slot
+        or old.networks != new.networks
+        or old.endpoint != new.endpoint
+        or old.spec_version != new.spec_version
+        or old.annotations != new.annotations
+        or old.service_annotations != new.service_annotations
+        or old.log_driver != new.log_driver
+        or old.assigned_generic_resources != new.assigned_generic_resources
+        or old.job_iteration != new.job_iteration
+        or old.volumes != new.volumes
+    )
+
+
+class AssignmentSet:
+    """What one agent has been told, and what it must still be told."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._tasks: dict[str, Task] = {}
+        self._needs: dict[str, list[_Key]] = {}
+        self._users: dict[_Key, set[str]] = {}
+        self._task_changes: dict[str, bytes] = {}
+        self._dependency_changes: dict[_Key, bytes] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there is something to tell."""
+        return bool(self._task_changes or self._dependency_changes)
+
+    def reset(self, tasks: Iterable[Task]) -> None:
+        """Begin anew: everything of `tasks` is to be told, nothing else is known."""
+        self._tasks.clear()
+        self._needs.clear()
+        self._users.clear()
+        self._task_changes.clear()
+        self._dependency_changes.clear()
+        for task in tasks:
+            if task.status.state >= ASSIGNED:
+                self.put(task, task.SerializeToString())
+
+    def put(self, task: Task, encoded: bytes) -> None:
+        """The task was created or changed."""
+        state = task.status.state
+        if state < ASSIGNED:
+            return
+        known = self._tasks.get(task.id)
+        self._tasks[task.id] = task
+        if known is None:
+            if state <= RUNNING:
+                self._need(task)
+            self._task_changes[task.id] = wire.update(wire.TASK, encoded)
+            return
+        if state <= ASSIGNED or differ(known, task):
+            self._task_changes[task.id] = wire.update(wire.TASK, encoded)
+        if state > RUNNING:
+            self._release(task.id)
+
+    def remove(self, task_id: str) -> None:
+        """The task's object was deleted."""
+        if self._tasks.pop(task_id, None) is not None:
+            self._task_changes[task_id] = wire.remove(wire.TASK, task_id)
+            self._release(task_id)
+
+    def take(self) -> list[bytes]:
+        """The encoded changes since the last call, dependencies before tasks."""
+        changes = [*self._dependency_changes.values(), *self._task_changes.values()]
+        self._dependency_changes.clear()
+        self._task_changes.clear()
+        return changes
+
+    def _need(self, task: Task) -> None:
+        secrets, configs = dependencies(task.spec)
+        if not secrets and not configs:
+            return
+        keys = [(wire.SECRET, secret_id) for secret_id in secrets]
+        keys += [(wire.CONFIG, config_id) for config_id in configs]
+        self._needs[task.id] = [key for key in keys if self._provide(key, task.id)]
+
+    def _provide(self, key: _Key, task_id: str) -> bool:
+        users = self._users.get(key)
+        if users is None:
+            found = self._lookup(*key)
+            if found is None:
+                kind = "secret" if key[0] == wire.SECRET else "config"
+                _log.error("task %s needs %s %s, which cannot be had", task_id, kind, key[1])
+                return False
+            self._dependency_changes[key] = wire.update(key[0], found.SerializeToString())
+            users = self._users[key] = set()
+        users.add(task_id)
+        return True
+
+    def _release(self, task_id: str) -> None:
+        for key in self._needs.pop(task_id, ()):
+            users = self._users[key]
+            users.discard(task_id)
+            if not users:
+                del self._users[key]
+                self._dependency_changes[key] = wire.remove(*key)

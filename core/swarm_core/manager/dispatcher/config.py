@@ -1,0 +1,22 @@
+"""Settings of the dispatcher, with the values that agents of other makes expect (orchestration spec 5.2)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherConfig:
+    """`heartbeat_period_s` serves until the cluster object names one."""
+
+    heartbeat_period_s: float = 5.0
+    heartbeat_jitter_s: float = 0.5
+    grace_factor: float = 3.0
+    grace_factor_unknown: float = 6.0
+    rate_window_s: float = 8.0
+    registrations_max: int = 3
+    orphan_s: float = 24 * 3600.0
+    manager_weight: int = 10
+    write_retry_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.heartbeat_jitter_s < self.heartbeat_period_s
+        assert 1 < self.grace_factor <= self.grace_factor_unknown

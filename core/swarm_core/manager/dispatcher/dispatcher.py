@@ -1,0 +1,364 @@
+"""The Dispatcher service on the leader: sessions, heartbeats, reports and assignments (orchestration spec 5).
+
+Rules
+1. Outside `run` every call is answered Aborted, and open streams end.
+2. One subscription to the store serves all streams; one timer serves all nodes.
+3. A node that misses its heartbeats becomes DOWN and is no longer registered; after a day its tasks are orphaned. After a
+   change of leader every node is UNKNOWN until it registers, and has twice the time for it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+from swarm_core.api.proto.dispatcher_pb2 import (
+    AssignmentsRequest,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    SessionMessage,
+    SessionRequest,
+    TasksRequest,
+    UpdateTaskStatusRequest,
+    UpdateTaskStatusResponse,
+    UpdateVolumeStatusRequest,
+    UpdateVolumeStatusResponse,
+)
+from swarm_core.api.proto.objects_pb2 import Cluster, Node, Task
+from swarm_core.api.proto.types_pb2 import NodeStatus, WeightedPeer
+from swarm_core.api.timestamps import duration, duration_s, timestamp
+from swarm_core.manager.dispatcher.config import DispatcherConfig
+from swarm_core.manager.dispatcher.deadlines import Deadlines
+from swarm_core.manager.dispatcher.feed import AssignmentFeed
+from swarm_core.manager.dispatcher.orphans import orphan_steps
+from swarm_core.manager.dispatcher.registrations import Registrations
+from swarm_core.manager.dispatcher.status_writer import NodeUpdate, StatusWriter
+from swarm_core.raft_node.errors import ProposalRefused
+from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.errors import Aborted, Code, NotFound, PermissionDenied, RpcFailure, Unknown
+from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.tasks import Group
+from swarm_core.runtime.waiting import event_or_time
+from swarm_core.store.events import Commit, Deleted
+from swarm_core.store.memory import MemoryStore
+from swarm_core.watch.queue import Overflow, Subscription
+
+_log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Handler of docker.swarmkit.v1.Dispatcher and component of the leader.
+
+    `managers` gives the managers as agents shall know them, each with a weight; call `managers_changed` when it would give
+    another answer. `node_id` is this manager's.
+    """
+
+    name = "dispatcher"
+
+    def __init__(
+        self,
+        store: MemoryStore,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        node_id: str,
+        managers: Callable[[], Sequence[WeightedPeer]],
+        config: DispatcherConfig | None = None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._rng = rng
+        self._managers = managers
+        self._config = config or DispatcherConfig()
+        self._period_s = self._config.heartbeat_period_s
+        self._registrations = Registrations(self._config, rng)
+        self._writer = StatusWriter(store, clock, node_id, self._config)
+        self._feed = AssignmentFeed(store, self._catch_up)
+        self._heartbeats = Deadlines()
+        self._orphanings = Deadlines()
+        self._timers_moved = asyncio.Event()
+        self._sessions: dict[str, list[asyncio.Event]] = {}
+        self._events: Subscription[Commit] | None = None  # None: not running
+
+    # the component
+
+    async def run(self) -> None:
+        """Serve from now until cancelled."""
+        self._events = self._subscribe()
+        try:
+            self._take_over()
+            async with Group() as group:
+                group.spawn(self._writer.run(), name="dispatcher status writer")
+                group.spawn(self._follow_events(), name="dispatcher events")
+                group.spawn(self._watch_deadlines(), name="dispatcher deadlines")
+        finally:
+            self._events.close()
+            self._events = None
+            self._registrations.clear()
+            self._heartbeats, self._orphanings = Deadlines(), Deadlines()
+            self._wake_sessions()
+            self._feed.wake()
+
+    def managers_changed(self) -> None:
+        """Tell every agent the new list of managers."""
+        self._wake_sessions()
+
+    # the handler
+
+    async def session(self, request: SessionRequest, caller: Caller) -> AsyncIterator[SessionMessage]:
+        """Register the calling node, or confirm its session; then its node object, managers, keys and root CA as they change."""
+        self._check_running()
+        node_id = caller.node_id
+        update = NodeUpdate(
+            state=NodeStatus.READY,
+            addr=_host(caller.remote_addr),
+            description=request.description if request.HasField("description") else None,
+        )
+        if self._registrations.holds(node_id, request.session_id):
+            session_id = request.session_id
+            await self._mark_ready(node_id, update)
+        else:
+            session_id = await self._register(node_id, update)
+        with self._session_signal(node_id) as woken:
+            last: SessionMessage | None = None
+            while self._events is not None:
+                self._registrations.check(node_id, session_id)
+                woken.clear()
+                message = self._session_message(node_id, session_id)
+                if message != last:
+                    last = message
+                    yield message
+                await woken.wait()
+            if self._store.get(Node, node_id) is not None:
+                yield self._session_message(node_id, session_id)
+        raise Aborted("dispatcher is stopped; node must reconnect")
+
+    async def heartbeat(self, request: HeartbeatRequest, caller: Caller) -> HeartbeatResponse:
+        """Put the node's deadline off; the answer says when to call again."""
+        self._check(caller.node_id, request.session_id)
+        period_s = self._draw_period()
+        self._expect_heartbeat(caller.node_id, period_s * self._config.grace_factor)
+        return HeartbeatResponse(period=duration(period_s))
+
+    async def update_task_status(
+        self, request: UpdateTaskStatusRequest, caller: Caller
+    ) -> UpdateTaskStatusResponse:
+        """Queue the reported states; the answer does not wait until they are written."""
+        self._check(caller.node_id, request.session_id)
+        known = []
+        for update in request.updates:
+            task = self._store.get(Task, update.task_id)
+            if task is None or not update.HasField("status"):
+                continue
+            if task.node_id != caller.node_id:
+                raise PermissionDenied(f"task {task.id} does not belong to node {caller.node_id}")
+            known.append(update)
+        for update in known:
+            self._writer.put_task(update.task_id, update.status)
+        return UpdateTaskStatusResponse()
+
+    async def update_volume_status(
+        self, request: UpdateVolumeStatusRequest, caller: Caller
+    ) -> UpdateVolumeStatusResponse:
+        """Queue which volumes the node no longer uses."""
+        self._check(caller.node_id, request.session_id)
+        for update in request.updates:
+            if update.unpublished:
+                self._writer.put_unpublished(update.id, caller.node_id)
+        return UpdateVolumeStatusResponse()
+
+    def assignments(self, request: AssignmentsRequest, caller: Caller) -> AsyncIterator[bytes]:
+        """Encoded AssignmentsMessages: the node's full set, then changes."""
+        return self._feed.follow(caller.node_id, self._stream_check(caller.node_id, request.session_id))
+
+    def tasks(self, request: TasksRequest, caller: Caller) -> AsyncIterator[bytes]:
+        """Encoded TasksMessages, for agents that do not know assignments."""
+        return self._feed.follow_tasks(caller.node_id, self._stream_check(caller.node_id, request.session_id))
+
+    # sessions
+
+    def _check_running(self) -> None:
+        if self._events is None:
+            raise Aborted("dispatcher is stopped")
+
+    def _check(self, node_id: str, session_id: str) -> None:
+        self._check_running()
+        self._registrations.check(node_id, session_id)
+
+    def _stream_check(self, node_id: str, session_id: str) -> Callable[[], None]:
+        opened = False
+
+        def check() -> None:
+            nonlocal opened
+            if opened and self._events is None:
+                raise RpcFailure(Code.CANCELLED, "dispatcher is stopped")
+            self._check(node_id, session_id)
+            opened = True
+
+        return check
+
+    async def _register(self, node_id: str, update: NodeUpdate) -> str:
+        self._registrations.admit(node_id, self._clock.monotonic())
+        if self._store.get(Node, node_id) is None:
+            raise Unknown(f"node {node_id} does not exist")
+        await self._mark_ready(node_id, update)
+        self._check_running()
+        session_id = self._registrations.register(node_id, self._clock.monotonic())
+        self._wake_sessions(node_id)
+        self._feed.wake(node_id)
+        return session_id
+
+    async def _mark_ready(self, node_id: str, update: NodeUpdate) -> None:
+        self._orphanings.discard(node_id)
+        self._expect_heartbeat(node_id, self._draw_period() * self._config.grace_factor)
+        # Shielded: the future belongs to everybody who waits for this node's update.
+        await asyncio.shield(self._writer.put_node(node_id, update))
+
+    def _session_message(self, node_id: str, session_id: str) -> SessionMessage:
+        node = self._store.get(Node, node_id)
+        if node is None:
+            raise NotFound("node not registered")
+        message = SessionMessage(session_id=session_id, node=node, managers=self._managers())
+        for cluster in self._store.find(Cluster):
+            message.network_bootstrap_keys.extend(cluster.network_bootstrap_keys)
+            message.RootCA = cluster.root_ca.ca_cert
+        return message
+
+    @contextlib.contextmanager
+    def _session_signal(self, node_id: str) -> Iterator[asyncio.Event]:
+        woken = asyncio.Event()
+        signals = self._sessions.setdefault(node_id, [])
+        signals.append(woken)
+        try:
+            yield woken
+        finally:
+            signals.remove(woken)
+            if not signals and self._sessions.get(node_id) is signals:
+                del self._sessions[node_id]
+
+    def _wake_sessions(self, node_id: str | None = None) -> None:
+        chosen = self._sessions.values() if node_id is None else [self._sessions.get(node_id, [])]
+        for signals in chosen:
+            for woken in signals:
+                woken.set()
+
+    # time
+
+    def _draw_period(self) -> float:
+        jitter_s = min(self._config.heartbeat_jitter_s, self._period_s / 2)
+        return self._period_s + self._rng.uniform(-jitter_s, jitter_s)
+
+    def _expect_heartbeat(self, node_id: str, seconds: float) -> None:
+        self._set_deadline(self._heartbeats, node_id, seconds)
+
+    def _set_deadline(self, deadlines: Deadlines, node_id: str, seconds: float) -> None:
+        before = deadlines.wake_at()
+        at = self._clock.monotonic() + seconds
+        deadlines.set(node_id, at)
+        if before is None or at < before:
+            self._timers_moved.set()
+
+    async def _watch_deadlines(self) -> None:
+        while True:
+            self._timers_moved.clear()
+            now = self._clock.monotonic()
+            for node_id in self._heartbeats.expired(now):
+                self._lose(node_id)
+            for node_id in self._orphanings.expired(now):
+                await self._orphan(node_id)
+            times = (self._heartbeats.wake_at(), self._orphanings.wake_at())
+            wake_at = min((at for at in times if at is not None), default=None)
+            pause_s = None if wake_at is None else wake_at - self._clock.monotonic()
+            await event_or_time(self._clock, self._timers_moved, pause_s)
+
+    def _lose(self, node_id: str) -> None:
+        _log.warning("node %s missed its heartbeats", node_id)
+        self._writer.put_node(node_id, NodeUpdate(NodeStatus.DOWN, "heartbeat failure"))
+        self._set_deadline(self._orphanings, node_id, self._config.orphan_s)
+        self._forget(node_id)
+
+    async def _orphan(self, node_id: str) -> None:
+        steps = orphan_steps(self._store, node_id, timestamp(self._clock.wall_ns()))
+        try:
+            await self._store.batch(steps)
+        except ProposalRefused as error:
+            _log.warning("tasks of node %s could not be orphaned: %s", node_id, error)
+            self._set_deadline(self._orphanings, node_id, self._config.write_retry_s)
+
+    def _forget(self, node_id: str) -> None:
+        self._registrations.remove(node_id)
+        self._heartbeats.discard(node_id)
+        self._wake_sessions(node_id)
+        self._feed.wake(node_id)
+
+    # the store
+
+    def _subscribe(self) -> Subscription[Commit]:
+        return self._store.subscribe(Task, Node, Cluster)
+
+    def _take_over(self) -> None:
+        for cluster in self._store.find(Cluster):
+            self._adopt(cluster)
+        for node in self._store.find(Node):
+            if node.status.state == NodeStatus.DOWN:
+                self._set_deadline(self._orphanings, node.id, self._config.orphan_s)
+                continue
+            self._registrations.expect(node.id, self._clock.monotonic())
+            self._expect_heartbeat(node.id, self._draw_period() * self._config.grace_factor_unknown)
+            message = "waiting for the node to register with the new leader"
+            self._writer.put_node(node.id, NodeUpdate(NodeStatus.UNKNOWN, message))
+
+    def _adopt(self, cluster: Cluster) -> None:
+        self._period_s = (
+            duration_s(cluster.spec.dispatcher.heartbeat_period) or self._config.heartbeat_period_s
+        )
+
+    async def _follow_events(self) -> None:
+        while (events := self._events) is not None:
+            try:
+                self._apply(await events.next())
+            except Overflow:
+                if events is self._events:
+                    self._start_anew()
+
+    def _catch_up(self) -> None:
+        assert self._events is not None
+        try:
+            self._apply(self._events.take())
+        except Overflow:
+            self._start_anew()
+
+    def _start_anew(self) -> None:
+        _log.warning("the dispatcher fell behind the store and sends full sets")
+        self._events = self._subscribe()
+        self._feed.start_anew()
+        for cluster in self._store.find(Cluster):
+            self._adopt(cluster)
+        self._wake_sessions()
+
+    def _apply(self, commits: Sequence[Commit]) -> None:
+        for commit in commits:
+            for event in commit.events:
+                item = event.object
+                if isinstance(item, Task):
+                    if isinstance(event, Deleted):
+                        self._feed.remove(item)
+                    else:
+                        self._feed.put(item, event.encoded)
+                elif isinstance(item, Node):
+                    if isinstance(event, Deleted):
+                        self._orphanings.discard(item.id)
+                        self._forget(item.id)
+                    self._wake_sessions(item.id)
+                elif isinstance(item, Cluster):
+                    self._adopt(item)
+                    self._wake_sessions()
+
+
+def _host(address: str) -> str:
+    """The host of "host:port" or "[host]:port"; of anything else nothing."""
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdigit():
+        return ""
+    return host.removeprefix("[").removesuffix("]")
