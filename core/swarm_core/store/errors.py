@@ -19,6 +19,7 @@ The texts of OutOfSequence and NameConflict cross the wire and are compared ther
 class StoreError(Exception):
     """A transaction or query was refused; nothing changed."""
 
+    plain = True  # crosses the wire with its text (rpc.errors)
     text = "store error"
 
     def __init__(self, text: str | None = None) -> None:

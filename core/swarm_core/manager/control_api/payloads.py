@@ -44,7 +44,7 @@ class Payloads(Generic[P]):
     def __init__(self, store: MemoryStore, rng: random.Random, rules: PayloadKind[P]) -> None:
         self._store = store
         self._rng = rng
-        self._rules = rules
+        self._rules: PayloadKind[P] = rules
 
     def get(self, id_: str) -> P:
         if not id_:

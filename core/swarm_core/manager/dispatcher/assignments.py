@@ -12,31 +12,12 @@ from collections.abc import Callable, Iterable
 from swarm_core.api.proto.objects_pb2 import Config, Secret, Task
 from swarm_core.api.proto.types_pb2 import ASSIGNED, RUNNING
 from swarm_core.api.references import dependencies
+from swarm_core.api.task_changes import differ
 from swarm_core.manager.dispatcher import wire
 
 _log = logging.getLogger(__name__)
 _Key = tuple[int, str]  # wire.SECRET or wire.CONFIG, and the object's id
 Lookup = Callable[[int, str], Secret | Config | None]
-
-
-def differ(old: Task, new: Task) -> bool:
-    """Whether anything but status and meta differs."""
-    return (
-        old.desired_state != new.desired_state
-        or old.spec != new.spec
-        or old.node_id != new.node_id
-        or old.service_id != new.service_id
-        or old.slot != new.slot
-        or old.networks != new.networks
-        or old.endpoint != new.endpoint
-        or old.spec_version != new.spec_version
-        or old.annotations != new.annotations
-        or old.service_annotations != new.service_annotations
-        or old.log_driver != new.log_driver
-        or old.assigned_generic_resources != new.assigned_generic_resources
-        or old.job_iteration != new.job_iteration
-        or old.volumes != new.volumes
-    )
 
 
 class AssignmentSet:
