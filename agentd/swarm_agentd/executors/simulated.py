@@ -1,0 +1,356 @@
+"""The simulated executor: tasks that cost nearly nothing, for demos, tests and measurements at scale.
+
+Rules:
+1. A running task is a few numbers. How long it lives and what it writes follow from its start time and its seed; there
+   is no timer, task or buffer per running task, and waiting for a task without an end waits for nothing.
+2. All chance comes from one random.Random, all time from one Clock.
+3. `Machine` is the state that outlives the daemon; an executor on the same machine finds the same work.
+4. A task may say what it does by environment variables: SIM_OUT and SIM_ERR (lines to write at the start),
+   SIM_AFTER (seconds until it ends), SIM_EXIT (its code), SIM_STUBBORN (ignores the stop signal), SIM_BROKEN (cannot run).
+"""
+
+import asyncio
+import platform
+import random
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
+from swarm_core.api.proto.objects_pb2 import Node, Task
+from swarm_core.api.proto.process_pb2 import ProcessSpec
+from swarm_core.api.proto.types_pb2 import (
+    ConfigReference,
+    ContainerStatus,
+    EncryptionKey,
+    NodeDescription,
+    PortConfig,
+    PortStatus,
+    SecretReference,
+)
+from swarm_core.api.timestamps import duration_s, timestamp, timestamp_ns
+from swarm_core.runtime.clock import Clock
+
+from swarm_agentd.exec.errors import (
+    AlreadyPrepared,
+    AlreadyStarted,
+    Closed,
+    ExitFailure,
+    InvalidTask,
+    Missing,
+    UnsupportedRuntime,
+)
+from swarm_agentd.exec.executor import Dependencies
+
+GIB = 1 << 30
+KILLED = 137
+STOP_GRACE_S = 10.0
+FOLLOW_INTERVAL_S = 0.2
+STDOUT, STDERR = 1, 2
+_WORDS = ("GET /", "GET /health", "POST /orders", "cache hit", "cache miss", "session opened", "worker idle")
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How a simulated machine behaves. Times are ranges in seconds, rates are chances between 0 and 1."""
+
+    prepare_s: tuple[float, float] = (0.0, 0.0)
+    start_s: tuple[float, float] = (0.0, 0.0)
+    stop_s: tuple[float, float] = (0.0, 0.0)
+    prepare_failure_rate: float = 0.0
+    start_failure_rate: float = 0.0
+    mean_life_s: float | None = None  # tasks crash after a while, on average this; None: never
+    log_interval_s: float | None = None  # a line this often; None: only what SIM_OUT and SIM_ERR say
+    hostname: str = "simulated"
+    cpus: int = 8
+    memory_bytes: int = 32 * GIB
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What one task does."""
+
+    lines: tuple[tuple[int, str], ...] = ()
+    after_s: float | None = None
+    exit_code: int = 0
+    is_stubborn: bool = False
+    is_broken: bool = False
+
+
+PLAIN = Script()
+
+
+class Wishes(NamedTuple):
+    """What both runtimes' specs have in common."""
+
+    script: Script
+    grace_s: float
+    secrets: Sequence[SecretReference]
+    configs: Sequence[ConfigReference]
+
+
+@dataclass(slots=True)
+class Work:
+    """One task's work; times are the clock's. `code` is set once it was stopped."""
+
+    started_s: float | None = None
+    started_ns: int = 0
+    ends_s: float | None = None
+    ends_with: int = 0
+    code: int | None = None
+    stopped_s: float = 0.0
+
+    def result(self, now_s: float) -> int | None:
+        """The exit code, None while it runs or before it does."""
+        if self.code is None and self.ends_s is not None and now_s >= self.ends_s:
+            self.code, self.stopped_s = self.ends_with, self.ends_s
+        return self.code
+
+
+class Machine:
+    """What a simulated machine remembers: its behaviour and its work."""
+
+    def __init__(self, behaviour: Behaviour, clock: Clock, rng: random.Random) -> None:
+        self.behaviour, self.clock, self.rng = behaviour, clock, rng
+        self.works: dict[str, Work] = {}
+
+    async def take(self, span: tuple[float, float]) -> None:
+        """Spend a time from `span`."""
+        low, high = span
+        if high > 0:
+            await self.clock.sleep(self.rng.uniform(low, high))
+
+    def happens(self, rate: float) -> bool:
+        return rate > 0 and self.rng.random() < rate
+
+
+class SimulatedExecutor:
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    async def run(self) -> None:
+        """There is no background work (rule 1)."""
+
+    async def describe(self) -> NodeDescription:
+        behaviour = self._machine.behaviour
+        description = NodeDescription(hostname=behaviour.hostname)
+        description.platform.architecture, description.platform.os = platform.machine(), "linux"
+        description.resources.nano_cpus = behaviour.cpus * 1_000_000_000
+        description.resources.memory_bytes = behaviour.memory_bytes
+        description.engine.engine_version = "simulated"
+        description.engine.labels.update(behaviour.labels)
+        for runtime in ("container", "process"):
+            description.engine.plugins.add(type="Runtime", name=runtime)
+        return description
+
+    async def configure(self, node: Node) -> None:
+        """A simulated machine takes nothing from the node object."""
+
+    def controller(self, task: Task, dependencies: Dependencies) -> "SimulatedController":
+        return SimulatedController(self._machine, task, wishes(task), dependencies)
+
+    async def retain(self, task_ids: Collection[str]) -> None:
+        for task_id in self._machine.works.keys() - set(task_ids):
+            del self._machine.works[task_id]
+
+    async def set_network_bootstrap_keys(self, keys: Sequence[EncryptionKey]) -> None:
+        """Simulated tasks have no networks."""
+
+
+class SimulatedController:
+    __slots__ = ("_closed", "_dependencies", "_machine", "_task", "_wishes")
+
+    def __init__(self, machine: Machine, task: Task, asked: Wishes, dependencies: Dependencies) -> None:
+        self._machine, self._task, self._wishes, self._dependencies = machine, task, asked, dependencies
+        self._closed = False
+
+    async def update(self, task: Task) -> None:
+        self._check_open()
+        self._task = task
+
+    async def prepare(self) -> None:
+        self._check_open()
+        machine = self._machine
+        if self._task.id in machine.works:
+            raise AlreadyPrepared(self._task.id)
+        for secret in self._wishes.secrets:
+            self._dependencies.secret(secret.secret_id)
+        for config in self._wishes.configs:
+            self._dependencies.config(config.config_id)
+        await machine.take(machine.behaviour.prepare_s)
+        if self._wishes.script.is_broken or machine.happens(machine.behaviour.prepare_failure_rate):
+            raise Missing("simulated: no such image or program")
+        machine.works[self._task.id] = Work()
+
+    async def start(self) -> None:
+        self._check_open()
+        machine = self._machine
+        if self._work().started_s is not None:
+            raise AlreadyStarted(self._task.id)
+        await machine.take(machine.behaviour.start_s)
+        if machine.happens(machine.behaviour.start_failure_rate):
+            raise ExitFailure(1, "simulated failure at the start")
+        self._begin(self._work())
+
+    async def wait(self) -> None:
+        self._check_open()
+        work, clock = self._work(), self._machine.clock
+        while (code := work.result(clock.monotonic())) is None:
+            if work.ends_s is None:
+                await (
+                    asyncio.get_running_loop().create_future()
+                )  # it ends by a later call, which cancels this one
+            else:
+                await clock.sleep(work.ends_s - clock.monotonic())
+        if code != 0:
+            raise ExitFailure(code)
+
+    async def shutdown(self) -> None:
+        self._check_open()
+        if (work := self._running()) is None:
+            return
+        await self._machine.take(self._machine.behaviour.stop_s)
+        if self._wishes.script.is_stubborn:
+            await self._machine.clock.sleep(self._wishes.grace_s)
+        self._stop(work, KILLED if self._wishes.script.is_stubborn else 0)
+
+    async def terminate(self) -> None:
+        self._check_open()
+        if (work := self._running()) is not None:
+            self._stop(work, KILLED)
+
+    async def remove(self) -> None:
+        await self.shutdown()
+        self._machine.works.pop(self._task.id, None)
+
+    async def close(self) -> None:
+        self._closed = True
+
+    async def container_status(self) -> ContainerStatus | None:
+        work = self._machine.works.get(self._task.id)
+        if work is None or work.started_s is None:
+            return None
+        code = work.result(self._machine.clock.monotonic())
+        pid = 0 if code is not None else 2 + work.started_ns // 1000 % 4_000_000
+        return ContainerStatus(container_id=f"simulated-{self._task.id}", pid=pid, exit_code=code or 0)
+
+    async def port_status(self) -> PortStatus | None:
+        ports = [port for port in self._task.endpoint.ports if port.publish_mode == PortConfig.HOST]
+        if not ports or self._running() is None:
+            return None
+        status = PortStatus(ports=ports)
+        for port in status.ports:
+            port.published_port = port.published_port or port.target_port
+        return status
+
+    async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
+        self._check_open()
+        streams = frozenset(int(stream) for stream in options.streams) or frozenset((STDOUT, STDERR))
+        told, since_ns = 0, timestamp_ns(options.since)
+        if options.tail < 0:
+            matching = [at for at, line in enumerate(self._lines(0)) if line[1] in streams]
+            keep = -options.tail - 1
+            told = matching[-keep] if 0 < keep <= len(matching) else 0
+            told = told if keep else sum(1 for _ in self._lines(0))
+        while True:
+            is_last = not options.follow or self._has_ended()
+            for at_ns, stream, text in self._lines(told):
+                told += 1
+                if stream in streams and at_ns >= since_ns:
+                    yield LogMessage(timestamp=timestamp(at_ns), stream=stream, data=f"{text}\n".encode())  # type: ignore[arg-type]
+            if is_last:
+                return
+            await self._machine.clock.sleep(FOLLOW_INTERVAL_S)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed(self._task.id)
+
+    def _work(self) -> Work:
+        try:
+            return self._machine.works[self._task.id]
+        except KeyError:
+            raise Missing("simulated: there is no such work") from None
+
+    def _running(self) -> Work | None:
+        work = self._machine.works.get(self._task.id)
+        if work is None or work.started_s is None or work.result(self._machine.clock.monotonic()) is not None:
+            return None
+        return work
+
+    def _has_ended(self) -> bool:
+        work = self._machine.works.get(self._task.id)
+        return work is None or work.result(self._machine.clock.monotonic()) is not None
+
+    def _begin(self, work: Work) -> None:
+        machine, script = self._machine, self._wishes.script
+        work.started_s, work.started_ns = machine.clock.monotonic(), machine.clock.wall_ns()
+        if script.after_s is not None:
+            work.ends_s, work.ends_with = work.started_s + script.after_s, script.exit_code
+        elif (mean_s := machine.behaviour.mean_life_s) is not None:
+            work.ends_s, work.ends_with = work.started_s + machine.rng.expovariate(1 / mean_s), 1
+
+    def _stop(self, work: Work, code: int) -> None:
+        work.code, work.stopped_s = code, self._machine.clock.monotonic()
+
+    def _lines(self, skip: int) -> Iterator[tuple[int, int, str]]:
+        """Time, stream and text of what was written up to now, without the first `skip` lines."""
+        work = self._machine.works.get(self._task.id)
+        if work is None or work.started_s is None:
+            return
+        script, interval_s = self._wishes.script, self._machine.behaviour.log_interval_s
+        for stream, text in script.lines[skip:]:
+            yield work.started_ns, stream, text
+        if interval_s is None:
+            return
+        now_s = self._machine.clock.monotonic()
+        end_s = now_s if work.result(now_s) is None else work.stopped_s
+        for count in range(max(skip - len(script.lines), 0), int((end_s - work.started_s) / interval_s)):
+            at_ns = work.started_ns + int((count + 1) * interval_s * 1e9)
+            yield at_ns, STDOUT, f"{_WORDS[(work.started_ns + count * 5) % len(_WORDS)]} #{count + 1}"
+
+
+def wishes(task: Task) -> Wishes:
+    """What `task` asks for. Raises UnsupportedRuntime or InvalidTask."""
+    runtime = task.spec.WhichOneof("runtime")
+    if runtime == "container":
+        spec = task.spec.container
+        if not spec.image:
+            raise InvalidTask("the container spec names no image")
+        grace_s = duration_s(spec.stop_grace_period) if spec.HasField("stop_grace_period") else STOP_GRACE_S
+        return Wishes(_script(spec.env), grace_s, spec.secrets, spec.configs)
+    if runtime == "generic" and task.spec.generic.kind == "process":
+        process = ProcessSpec()
+        if not task.spec.generic.payload.Unpack(process):
+            raise InvalidTask(f"a process task needs a {process.DESCRIPTOR.full_name} payload")
+        has_grace = process.HasField("stop_grace_period")
+        grace_s = duration_s(process.stop_grace_period) if has_grace else STOP_GRACE_S
+        return Wishes(_script(process.env), grace_s, process.secrets, process.configs)
+    raise UnsupportedRuntime("the simulated executor pretends containers and processes only")
+
+
+def _script(env: Sequence[str]) -> Script:
+    script = PLAIN
+    for entry in env:
+        name, _, value = entry.partition("=")
+        if name in ("SIM_OUT", "SIM_ERR"):
+            stream = STDOUT if name == "SIM_OUT" else STDERR
+            added = tuple((stream, line) for line in value.splitlines())
+            script = replace(script, lines=script.lines + added)
+        elif name == "SIM_AFTER":
+            script = replace(script, after_s=_number(name, value))
+        elif name == "SIM_EXIT":
+            script = replace(script, exit_code=int(_number(name, value)), after_s=script.after_s or 0.0)
+        elif name == "SIM_STUBBORN":
+            script = replace(script, is_stubborn=True)
+        elif name == "SIM_BROKEN":
+            script = replace(script, is_broken=True)
+    return script
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise InvalidTask(f"{name} must be a number, not {value}") from None

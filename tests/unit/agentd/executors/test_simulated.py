@@ -1,0 +1,133 @@
+"""The simulated executor obeys the executor conformance suite and is nearly free."""
+
+import asyncio
+import random
+
+import pytest
+from swarm_agentd.exec import errors
+from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
+from swarm_core.api.proto.logbroker_pb2 import LogSubscriptionOptions
+from swarm_core.api.proto.objects_pb2 import Task
+from swarm_core.api.timestamps import duration
+from swarm_core.runtime.clock import SystemClock
+from swarm_testkit.conformance.executor import (
+    CONFIG_ID,
+    SECRET_ID,
+    ExecutorConformance,
+    FixedDependencies,
+    Work,
+)
+from swarm_testkit.factories import make_task, make_task_spec
+
+_ENV = {
+    Work.RUNS: ["SIM_OUT=started"],
+    Work.STUBBORN: ["SIM_OUT=started", "SIM_STUBBORN=1"],
+    Work.ENDS: ["SIM_OUT=one\ntwo\nthree", "SIM_ERR=oops", "SIM_EXIT=0"],
+    Work.FAILS: ["SIM_EXIT=3"],
+    Work.BROKEN: ["SIM_BROKEN=1"],
+}
+
+
+def machine(behaviour: Behaviour = Behaviour(), seed: int = 1) -> Machine:  # noqa: B008 - frozen
+    return Machine(behaviour, SystemClock(), random.Random(seed))
+
+
+class SimulatedBench:
+    def __init__(self) -> None:
+        self._machine = machine(Behaviour(prepare_s=(0, 0.002), start_s=(0, 0.002), stop_s=(0, 0.002)))
+
+    def executor(self) -> SimulatedExecutor:
+        return SimulatedExecutor(self._machine)
+
+    def task(self, work: Work, task_id: str) -> Task:
+        task = make_task(task_id)
+        task.spec.container.env.extend(_ENV[work])
+        task.spec.container.stop_grace_period.CopyFrom(duration(0.05))
+        return task
+
+
+@pytest.fixture
+def bench() -> SimulatedBench:
+    return SimulatedBench()
+
+
+class TestSimulatedExecutor(ExecutorConformance):
+    """All rules but files and health checks, which nobody could see."""
+
+
+async def run_one(executor: SimulatedExecutor, task: Task) -> None:
+    controller = executor.controller(task, FixedDependencies())
+    await controller.prepare()
+    await controller.start()
+    await controller.wait()
+
+
+async def test_tasks_crash_at_the_given_rate() -> None:
+    """With a mean life, tasks fail by themselves and the seed decides when."""
+    lives = []
+    for _ in range(2):
+        simulated = machine(Behaviour(mean_life_s=0.001), seed=7)
+        with pytest.raises(errors.ExitFailure):
+            await run_one(SimulatedExecutor(simulated), make_task("t"))
+        work = simulated.works["t"]
+        assert work.ends_s is not None and work.started_s is not None
+        lives.append(round(work.ends_s - work.started_s, 9))
+    assert lives[0] == lives[1]
+
+
+async def test_failures_at_the_given_rate() -> None:
+    """Prepare and start fail as often as they are told to."""
+    with pytest.raises(errors.Missing):
+        await run_one(SimulatedExecutor(machine(Behaviour(prepare_failure_rate=1))), make_task("t"))
+    with pytest.raises(errors.ExitFailure):
+        await run_one(SimulatedExecutor(machine(Behaviour(start_failure_rate=1))), make_task("t"))
+
+
+async def test_refused_secrets_fail_the_task() -> None:
+    """A simulated task asks for its secrets and configs as a real one does."""
+    task = make_task("t")
+    task.spec.container.secrets.add(secret_id=SECRET_ID)
+    task.spec.container.configs.add(config_id=CONFIG_ID)
+    executor = SimulatedExecutor(machine())
+    await executor.controller(task, FixedDependencies()).prepare()
+    task.spec.container.secrets.add(secret_id="other")
+    task.id = "u"
+    with pytest.raises(errors.Missing):
+        await executor.controller(task, FixedDependencies()).prepare()
+
+
+async def test_processes_are_pretended_too() -> None:
+    """Tasks of kind process run, and the node offers both runtimes."""
+    executor = SimulatedExecutor(machine())
+    task = make_task("t", spec=make_task_spec(command=["true"]))
+    controller = executor.controller(task, FixedDependencies())
+    await controller.prepare()
+    await controller.start()
+    plugins = [(plugin.type, plugin.name) for plugin in (await executor.describe()).engine.plugins]
+    assert plugins == [("Runtime", "container"), ("Runtime", "process")]
+
+
+async def test_log_lines_come_by_themselves() -> None:
+    """With an interval there is a line per interval, numbered, and tail cuts them."""
+    simulated = machine(Behaviour(log_interval_s=0.001))
+    controller = SimulatedExecutor(simulated).controller(make_task("t"), FixedDependencies())
+    await controller.prepare()
+    await controller.start()
+    async with asyncio.timeout(5):
+        follow = controller.logs(LogSubscriptionOptions(follow=True))
+        seen = [(await anext(follow)).data for _ in range(20)]
+    assert [line.rpartition(b"#")[2] for line in seen] == [b"%d\n" % (n + 1) for n in range(20)]
+    await controller.shutdown()
+    whole = [message.data async for message in controller.logs(LogSubscriptionOptions())]
+    last = [message.data async for message in controller.logs(LogSubscriptionOptions(tail=-4))]
+    assert last == whole[-3:]
+
+
+async def test_running_tasks_use_no_timers() -> None:
+    """Thousands of running tasks leave nothing for the loop to do."""
+    executor = SimulatedExecutor(machine())
+    for number in range(3000):
+        controller = executor.controller(make_task(f"t{number}"), FixedDependencies())
+        await controller.prepare()
+        await controller.start()
+    assert len(asyncio.all_tasks()) == 1
