@@ -1,0 +1,74 @@
+"""What the manager process is told: flags, checked, as one frozen value.
+
+The node daemon starts this program and passes the flags that people give to it; they are swarmd's
+(control-plane spec 6.7). The node's identity is already in `<state>/certificates` when it starts.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarm_core.runtime.log import LEVELS
+
+AVAILABILITIES = ("active", "pause", "drain")
+ROOT_KEY_FILE = "swarm-root-ca.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    state_dir: Path
+    control_socket: Path
+    remote_address: str  # host:port; empty: no remote API
+    advertise_address: str  # empty: derived from remote_address
+    heartbeat_tick: int
+    election_tick: int
+    tick_s: float
+    availability: str
+    log_level: str
+
+    @property
+    def certificates(self) -> Path:
+        return self.state_dir / "certificates"
+
+    @property
+    def raft_dir(self) -> Path:
+        return self.state_dir / "raft"
+
+
+def parse(arguments: Sequence[str] | None = None) -> Config:
+    """The flags as a Config. Prints usage and raises SystemExit(2) when they are not usable."""
+    parser = argparse.ArgumentParser(
+        prog="swarm-managerd", description="The manager process of a node; swarm-agentd starts it."
+    )
+    parser.add_argument("-d", "--state-dir", type=Path, required=True, help="state directory of the node")
+    parser.add_argument("--listen-control-api", type=Path, required=True, help="path of the control socket")
+    parser.add_argument("--listen-remote-api", default="", help="host:port for agents and other managers")
+    parser.add_argument("--advertise-remote-api", default="", help="host:port that others are told")
+    parser.add_argument("--heartbeat-tick", type=int, default=1, help="ticks between raft heartbeats")
+    parser.add_argument(
+        "--election-tick", type=int, default=10, help="ticks without a leader before an election"
+    )
+    parser.add_argument("--tick", type=float, default=1.0, help="length of a raft tick in seconds")
+    parser.add_argument(
+        "--availability", choices=AVAILABILITIES, default="active", help="of this node, when it is new"
+    )
+    parser.add_argument(
+        "-l", "--log-level", choices=sorted(LEVELS), default="info", help="least level to log"
+    )
+    given = parser.parse_args(arguments)
+    if not 0 < given.heartbeat_tick < given.election_tick:
+        parser.error("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
+    if given.tick <= 0:
+        parser.error("--tick must be larger than 0")
+    return Config(
+        state_dir=given.state_dir,
+        control_socket=given.listen_control_api,
+        remote_address=given.listen_remote_api,
+        advertise_address=given.advertise_remote_api,
+        heartbeat_tick=given.heartbeat_tick,
+        election_tick=given.election_tick,
+        tick_s=given.tick,
+        availability=given.availability,
+        log_level=given.log_level,
+    )

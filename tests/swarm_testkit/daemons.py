@@ -1,0 +1,163 @@
+"""Real daemons of ours for tests and benchmarks: processes in private directories on free ports.
+
+`Daemon` is a node daemon with its manager child. Everything it starts it ends, by id; a kill is a kill -9.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """A loopback port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], T], *, seconds: float = 30, what: str = "the condition") -> T:
+    """The first true value of `condition`. Raises TimeoutError that names `what` and its last value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not come true in {seconds} s; last seen: {value!r}")
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def private_directory() -> Iterator[Path]:
+    """A short path (unix sockets allow 107 bytes) that is removed at the end."""
+    path = Path(tempfile.mkdtemp(prefix="st-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Daemon:
+    """`swarm-agentd` on a state directory of its own."""
+
+    def __init__(self, state: Path, *flags: str, executors: str = "process") -> None:
+        self.state = state
+        self.port = free_port()
+        self.flags = flags
+        self.executors = executors
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> Path:
+        return self.state / "control.sock"
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.state / "test.log"
+
+    def start(self) -> "Daemon":
+        """Start it, or start it again on the same state."""
+        assert self.process is None or self.process.poll() is not None
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        command = [
+            sys.executable, "-m", "swarm_agentd.main",
+            "--state-dir", str(self.state),
+            "--listen-control-api", str(self.socket),
+            "--listen-remote-api", self.address,
+            "--advertise-remote-api", self.address,
+            "--executor", self.executors,
+            *self.flags,
+        ]  # fmt: skip
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def manager_pid(self) -> int | None:
+        """The manager child, if it runs."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.pid).children():
+                if any("managerd" in word for word in child.cmdline()):
+                    return child.pid
+        return None
+
+    def kill(self) -> None:
+        """kill -9 of the node daemon alone."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def kill_manager(self) -> bool:
+        """kill -9 of the manager child; False when there was none."""
+        pid = self.manager_pid()
+        if pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            return True
+        return False
+
+    def stop(self, seconds: float = 20) -> int:
+        """End it politely; the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def tail(self, lines: int = 40) -> str:
+        """The end of its log, for a failing test."""
+        return (
+            "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+        )
+
+    def destroy(self) -> None:
+        """End every process that belongs to this state directory: daemon, manager, shims and their tasks."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for process in _of_state(self.state):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for child in [*process.children(recursive=True), process]:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        child.kill()
+
+
+def _of_state(state: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.pid != os.getpid() and any(str(state) in word for word in process.cmdline()):
+                found.append(process)
+    return found
+
+
+@contextlib.contextmanager
+def daemon(*flags: str, executors: str = "process") -> Iterator[Daemon]:
+    """A running one-node swarm that is gone afterwards."""
+    with private_directory() as directory:
+        node = Daemon(directory / "s", *flags, executors=executors)
+        try:
+            yield node.start()
+        finally:
+            node.destroy()
