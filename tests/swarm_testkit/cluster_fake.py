@@ -279,7 +279,7 @@ class FakeCluster:
         self._settle(item)
         return self.get(kind, item.id)
 
-    def _update(self, noun: str, item: Any, request: Any) -> Message:
+    def _update(self, noun: str, item: T, request: Any) -> T:
         if item.meta.version.index != getattr(request, f"{noun}_version").index:
             raise CallFailed("UNKNOWN", "update out of sequence")
         new = type(item)()
@@ -287,8 +287,7 @@ class FakeCluster:
         new.spec.CopyFrom(request.spec)
         self.put(new)
         self._settle(new)
-        held: Message = self._objects[type(item)][item.id]
-        return held
+        return self.get(type(item), item.id)
 
     def _settle(self, item: Any, *, removed: bool = False) -> None:
         """What an orchestrator would have done in the end: as many running tasks as replicas."""
@@ -461,15 +460,17 @@ def lively_cluster() -> FakeCluster:
         fake.put(service)
         for slot in range(1, replicas + 1):
             is_running = slot <= running
+            host = "w4" if name == "worker" and slot > 17 else healthy[slot % 7]
+            since_ns = fake.now_ns if is_running or name == "billing" else START_NS - slot * 2 * 10**9
             fake.put(
                 make_task(
                     f"t-{name}-{slot:02}",
                     service=service,
                     slot=slot,
-                    node_id="" if last_state == "PENDING" and not is_running else ids[healthy[slot % 7]],
+                    node_id="" if last_state == "PENDING" and not is_running else ids[host],
                     state="RUNNING" if is_running else last_state,
                     err="" if is_running else err,
-                    status_ns=fake.now_ns,
+                    status_ns=since_ns,
                 )
             )
     fake.now_ns = START_NS

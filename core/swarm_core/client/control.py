@@ -1,0 +1,177 @@
+"""The Control service for programs: typed calls by kind of object, names resolved, changes that survive a race.
+
+Rules:
+- A kind is the message class (`objects_pb2.Service`); its calls follow from its name. There is no second set of classes.
+- `resolve` takes what a person types: a whole id, else an exact name, else the beginning of an id that fits one object.
+- `change` reads, edits a copy of the spec and writes it with the version read; when somebody else was faster it reads
+  and edits again, so `edit` must be fit to run more than once.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
+from swarm_core.client.calls import Calls
+from swarm_core.client.errors import CallFailed
+
+T = TypeVar("T", bound=Message)
+
+NOUNS: dict[type[Message], str] = {
+    objects_pb2.Node: "node",
+    objects_pb2.Service: "service",
+    objects_pb2.Task: "task",
+    objects_pb2.Cluster: "cluster",
+    objects_pb2.Secret: "secret",
+    objects_pb2.Config: "config",
+    objects_pb2.Network: "network",
+    objects_pb2.Volume: "volume",
+}
+OUT_OF_SEQUENCE = "update out of sequence"
+_CHANGE_TRIES_MAX = 8
+_AMBIGUOUS_SHOWN_MAX = 5
+
+
+class UnresolvedReference(LookupError):
+    """What was typed names no object, or more than one; the text is a sentence for people.
+
+    UnresolvedReference
+    ├── NoSuchObject          nothing fits: retrying does not help
+    └── AmbiguousReference    several fit: a longer id decides
+    """
+
+
+class NoSuchObject(UnresolvedReference):
+    """Nothing fits."""
+
+
+class AmbiguousReference(UnresolvedReference):
+    """More than one object fits."""
+
+
+def name_of(item: Any) -> str:
+    """What people call an object: a node by its hostname, a task by service and slot, the rest by their spec's name."""
+    if isinstance(item, objects_pb2.Node):
+        return item.description.hostname or item.id
+    if isinstance(item, objects_pb2.Task):
+        owner = item.service_annotations.name or item.annotations.name or item.id
+        return f"{owner}.{item.slot or item.node_id or item.id}"
+    return str(item.spec.annotations.name)
+
+
+class Control:
+    """Thin calls on one cluster's Control service."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def get(self, kind: type[T], id_: str) -> T:
+        """The object with exactly this id. Raises CallFailed NOT_FOUND."""
+        noun = NOUNS[kind]
+        request = getattr(control_pb2, f"Get{noun.title()}Request")(**{f"{noun}_id": id_})
+        return _only(kind, await self._calls.call(f"Control.Get{noun.title()}", request))
+
+    async def find(self, kind: type[T], **filters: Iterable[Any]) -> list[T]:
+        """All objects that match; filters are those of the kind's List request (`names`, `id_prefixes`, …)."""
+        noun = NOUNS[kind]
+        request = getattr(control_pb2, f"List{noun.title()}sRequest")()
+        for field, values in filters.items():
+            getattr(request.filters, field).extend(values)
+        response = await self._calls.call(f"Control.List{noun.title()}s", request)
+        return list(getattr(response, f"{noun}s"))
+
+    async def create(self, kind: type[T], spec: Message) -> T:
+        """A new object of this spec. Raises CallFailed ALREADY_EXISTS when the name is taken."""
+        noun = NOUNS[kind]
+        request = getattr(control_pb2, f"Create{noun.title()}Request")(spec=spec)
+        return _only(kind, await self._calls.call(f"Control.Create{noun.title()}", request))
+
+    async def update(self, kind: type[T], item: T, spec: Message, **more: Any) -> T:
+        """Replace the spec of `item` as it was read. Raises CallFailed with OUT_OF_SEQUENCE after a race."""
+        noun = NOUNS[kind]
+        read: Any = item
+        request = getattr(control_pb2, f"Update{noun.title()}Request")(
+            **{f"{noun}_id": read.id, f"{noun}_version": read.meta.version, "spec": spec, **more}
+        )
+        return _only(kind, await self._calls.call(f"Control.Update{noun.title()}", request))
+
+    async def change(self, kind: type[T], id_: str, edit: Callable[[Any], object], **more: Any) -> T:
+        """Edit the spec of the object with this id and write it back, again and again until nobody interferes."""
+        for tries_left in reversed(range(_CHANGE_TRIES_MAX)):
+            item: Any = await self.get(kind, id_)
+            spec = type(item.spec)()
+            spec.CopyFrom(item.spec)
+            edit(spec)
+            try:
+                return await self.update(kind, item, spec, **more)
+            except CallFailed as error:
+                if OUT_OF_SEQUENCE not in str(error) or not tries_left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def remove(self, kind: type[Message], id_: str, **more: Any) -> None:
+        """Remove the object with exactly this id (`force=True` for a node that is not down)."""
+        noun = NOUNS[kind]
+        request = getattr(control_pb2, f"Remove{noun.title()}Request")(**{f"{noun}_id": id_, **more})
+        await self._calls.call(f"Control.Remove{noun.title()}", request)
+
+    async def service_statuses(
+        self, ids: Iterable[str]
+    ) -> list[control_pb2.ListServiceStatusesResponse.ServiceStatus]:
+        """Wanted, running and completed tasks of each service, in the order asked."""
+        request = control_pb2.ListServiceStatusesRequest(services=ids)
+        response = await self._calls.call("Control.ListServiceStatuses", request)
+        return list(response.statuses)
+
+    async def cluster(self) -> objects_pb2.Cluster:
+        """The one cluster object."""
+        clusters = await self.find(objects_pb2.Cluster)
+        for cluster in clusters:
+            if cluster.spec.annotations.name == "default":
+                return cluster
+        raise NoSuchObject(
+            "The manager holds no cluster object yet: it has just started, or it has no leader."
+        )
+
+    async def resolve(self, kind: type[T], reference: str) -> T:
+        """The one object that `reference` names. Raises NoSuchObject or AmbiguousReference."""
+        if not reference:
+            raise NoSuchObject(f"A {NOUNS[kind]}'s name or id is needed, not an empty word.")
+        try:
+            return await self.get(kind, reference)
+        except CallFailed as error:
+            if error.code != "NOT_FOUND":
+                raise
+        for filters in _lookups(kind, reference):
+            found = await self.find(kind, **filters)
+            if kind is objects_pb2.Task and len(found) > 1:
+                found = [task for task in found if _is_wanted(task)] or found
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise AmbiguousReference(_ambiguity(kind, reference, found))
+        raise NoSuchObject(f"There is no {NOUNS[kind]} named {reference!r}, and no id begins with it.")
+
+
+def _lookups(kind: type[Message], reference: str) -> list[dict[str, list[str]]]:
+    if kind is objects_pb2.Task:
+        # A task's name ends with its id; service.slot is as much of it as people type.
+        return [{"name_prefixes": [reference + "."]}, {"id_prefixes": [reference]}]
+    return [{"names": [reference]}, {"id_prefixes": [reference]}]
+
+
+def _is_wanted(task: Any) -> bool:
+    return bool(task.desired_state <= types_pb2.RUNNING)
+
+
+def _ambiguity(kind: type[Message], reference: str, found: list[Any]) -> str:
+    shown = ", ".join(f"{name_of(item)} ({item.id})" for item in found[:_AMBIGUOUS_SHOWN_MAX])
+    more = f" and {len(found) - _AMBIGUOUS_SHOWN_MAX} more" if len(found) > _AMBIGUOUS_SHOWN_MAX else ""
+    return f"{reference!r} fits {len(found)} {NOUNS[kind]}s: {shown}{more}; give a longer id."
+
+
+def _only(kind: type[T], response: Any) -> T:
+    item = getattr(response, NOUNS[kind])
+    assert isinstance(item, kind)
+    return item

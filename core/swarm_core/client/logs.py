@@ -1,0 +1,178 @@
+"""Log lines of services, tasks and nodes, merged by the time they were written.
+
+Each node publishes its own lines as they come; the broker relays them in order of arrival. `LogReader.run` holds a line
+back for a short window, so that lines of different tasks come out in order of time, and hands whole batches to its sink.
+
+Rules: at most LINES_HELD_MAX lines are held and as many messages are read ahead as the queue takes; then reading waits,
+and with it the broker. A line older than what is already out comes out late rather than never.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from swarm_core.api.proto import logbroker_pb2
+from swarm_core.api.timestamps import timestamp, timestamp_ns
+from swarm_core.client.calls import Calls, opened
+from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.tasks import Group
+
+REORDER_WINDOW_S = 0.25
+LINES_HELD_MAX = 10_000
+_MESSAGES_AHEAD_MAX = 64
+_INCOMPLETE = "warning: incomplete log stream"
+
+
+class IncompleteLogs(Exception):
+    """The end of logs of which some node or task gave nothing; the text says which. What came is valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    at_ns: int
+    task_id: str
+    service_id: str
+    node_id: str
+    is_stderr: bool
+    data: bytes
+    """One line without its line end."""
+
+    @property
+    def text(self) -> str:
+        """The line for people's eyes; bytes that are no UTF-8 are shown as replacements."""
+        return self.data.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Whose lines, and which. `tail` counts per task; None means all of them."""
+
+    service_ids: tuple[str, ...] = ()
+    task_ids: tuple[str, ...] = ()
+    node_ids: tuple[str, ...] = ()
+    follow: bool = False
+    tail: int | None = None
+    since_ns: int | None = None
+
+    def request(self) -> logbroker_pb2.SubscribeLogsRequest:
+        """The query as the broker reads it: a tail of n is written -n-1."""
+        request = logbroker_pb2.SubscribeLogsRequest()
+        request.selector.service_ids.extend(self.service_ids)
+        request.selector.task_ids.extend(self.task_ids)
+        request.selector.node_ids.extend(self.node_ids)
+        request.options.follow = self.follow
+        if self.tail is not None:
+            request.options.tail = -self.tail - 1
+        if self.since_ns is not None:
+            request.options.since.CopyFrom(timestamp(self.since_ns))
+        return request
+
+
+@dataclass(slots=True)
+class ReorderWindow:
+    """Lines on hold until `window_s` after they came; pure, told the time."""
+
+    window_s: float = REORDER_WINDOW_S
+    held_max: int = LINES_HELD_MAX
+    _heap: list[tuple[int, int, LogLine]] = field(default_factory=list)
+    _arrivals: deque[tuple[float, int]] = field(default_factory=deque)
+    _count: int = 0
+
+    def push(self, lines: Iterable[LogLine], now: float) -> None:
+        """Take lines that came at `now`."""
+        for line in lines:
+            self._count += 1
+            heapq.heappush(self._heap, (line.at_ns, self._count, line))
+            self._arrivals.append((now, line.at_ns))
+
+    def pop(self, now: float) -> list[LogLine]:
+        """The lines that are due, oldest first: with each one everything written before it."""
+        newest: int | None = None
+        while self._arrivals and (
+            self._arrivals[0][0] <= now - self.window_s or len(self._arrivals) > self.held_max
+        ):
+            _, at_ns = self._arrivals.popleft()
+            newest = at_ns if newest is None else max(newest, at_ns)
+        out: list[LogLine] = []
+        while newest is not None and self._heap and self._heap[0][0] <= newest:
+            out.append(heapq.heappop(self._heap)[2])
+        return out
+
+    def drain(self) -> list[LogLine]:
+        """Everything that is left, oldest first."""
+        out = [line for _, _, line in sorted(self._heap)]
+        self._heap.clear()
+        self._arrivals.clear()
+        return out
+
+    def due_in(self, now: float) -> float | None:
+        """Seconds until `pop` gives something; None while nothing is held."""
+        return max(self._arrivals[0][0] + self.window_s - now, 0.0) if self._arrivals else None
+
+
+class LogReader:
+    """Reads one query's lines."""
+
+    def __init__(self, calls: Calls, *, clock: Clock, window_s: float = REORDER_WINDOW_S) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._window_s = window_s
+
+    async def run(self, query: LogQuery, sink: Callable[[Sequence[LogLine]], None]) -> None:
+        """Hand lines to `sink` until the logs end (never, when following). Raises IncompleteLogs, CallFailed, Unreachable."""
+        queue: asyncio.Queue[list[LogLine] | Exception | None] = asyncio.Queue(_MESSAGES_AHEAD_MAX)
+        async with Group() as group:
+            group.spawn(self._read(query, queue), name="log reader")
+            failure = await self._merge(queue, sink)
+            group.cancel_all()
+        if failure is not None:
+            raise failure
+
+    async def _read(self, query: LogQuery, queue: asyncio.Queue[list[LogLine] | Exception | None]) -> None:
+        try:
+            async with opened(self._calls.stream("Logs.SubscribeLogs", query.request())) as stream:
+                async for message in stream:
+                    await queue.put([line for item in message.messages for line in lines_of(item)])
+            await queue.put(None)
+        except CallFailed as error:
+            text = str(error)
+            await queue.put(IncompleteLogs(text) if _INCOMPLETE in text else error)
+        except Unreachable as error:
+            await queue.put(error)
+
+    async def _merge(
+        self,
+        queue: asyncio.Queue[list[LogLine] | Exception | None],
+        sink: Callable[[Sequence[LogLine]], None],
+    ) -> Exception | None:
+        window = ReorderWindow(self._window_s)
+        while True:
+            try:
+                async with asyncio.timeout(window.due_in(self._clock.monotonic())):
+                    item = await queue.get()
+            except TimeoutError:
+                pass
+            else:
+                if not isinstance(item, list):
+                    if rest := window.drain():
+                        sink(rest)
+                    return item
+                window.push(item, self._clock.monotonic())
+            if due := window.pop(self._clock.monotonic()):
+                sink(due)
+
+
+def lines_of(message: logbroker_pb2.LogMessage) -> list[LogLine]:
+    """The lines of one message; most hold one."""
+    context = message.context
+    is_stderr = message.stream == logbroker_pb2.LOG_STREAM_STDERR
+    at_ns = timestamp_ns(message.timestamp)
+    return [
+        LogLine(
+            at_ns, context.task_id, context.service_id, context.node_id, is_stderr, part.removesuffix(b"\r")
+        )
+        for part in message.data.removesuffix(b"\n").split(b"\n")
+    ]

@@ -1,0 +1,110 @@
+"""Which control socket to talk to, and why not another one.
+
+The order: the one named by `--socket`; `$SWARM_TUI_SOCKET`; the node that `swarm-tui up` started for this user; a node
+of the whole machine (`/var/lib/swarm-tui`, then swarmd's `/var/run/swarmd.sock`); Docker's. A socket that was named is
+the only one tried: a person who names one must not land on another cluster.
+
+A user's node lives in the user's state directory (`$XDG_STATE_HOME/swarm-tui`, usually `~/.local/state/swarm-tui`), root's
+as well; its socket is `control.sock` in there.
+"""
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+ENVIRONMENT_VARIABLE = "SWARM_TUI_SOCKET"
+SOCKET_NAME = "control.sock"
+MACHINE_SOCKETS = (Path("/var/lib/swarm-tui") / SOCKET_NAME, Path("/var/run/swarmd.sock"))
+DOCKER_SOCKET = Path("/var/run/docker/swarm/control.sock")
+# The kernel's sun_path holds 108 bytes, the last one zero.
+PATH_BYTES_MAX = 107
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    path: Path
+    origin: str
+    """How we came to it, as the beginning of a sentence: "--socket", "your own node"."""
+
+
+class NoSocket(Exception):
+    """None of the candidates can be used; `reasons` says why, each as (candidate, sentence)."""
+
+    def __init__(self, reasons: Sequence[tuple[Candidate, str]]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("; ".join(f"{c.origin}: {c.path} {reason}" for c, reason in reasons))
+
+
+def state_directory() -> Path:
+    """Where this user's node keeps its state."""
+    return Path(platformdirs.user_state_dir("swarm-tui", appauthor=False))
+
+
+def own_socket(state_dir: Path) -> Path:
+    """The control socket of the node that lives in `state_dir`."""
+    return state_dir / SOCKET_NAME
+
+
+def candidates(explicit: str | None, environ: Mapping[str, str]) -> list[Candidate]:
+    """The sockets to try, best first. Raises ValueError for a name that is no path of a socket."""
+    if explicit is not None:
+        return [Candidate(_path(explicit, "--socket"), "--socket")]
+    if named := environ.get(ENVIRONMENT_VARIABLE):
+        return [Candidate(_path(named, f"${ENVIRONMENT_VARIABLE}"), f"${ENVIRONMENT_VARIABLE}")]
+    own = Candidate(own_socket(state_directory()), "your own node")
+    machine = [Candidate(path, "this machine's node") for path in MACHINE_SOCKETS]
+    return [own, *machine, Candidate(DOCKER_SOCKET, "Docker's swarm")]
+
+
+def choose(found: Sequence[Candidate]) -> Candidate:
+    """The first candidate somebody listens on. Raises NoSocket."""
+    reasons = []
+    for candidate in found:
+        reason = problem_of(candidate.path)
+        if reason is None:
+            return candidate
+        reasons.append((candidate, reason))
+    raise NoSocket(reasons)
+
+
+def problem_of(path: Path) -> str | None:
+    """Why `path` cannot be talked to, as the rest of a sentence; None when somebody listens there."""
+    if len(os.fsencode(path)) > PATH_BYTES_MAX:
+        return f"is too long for a socket (at most {PATH_BYTES_MAX} bytes)"
+    try:
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            return "is not a socket"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1.0)
+            probe.connect(str(path))
+    except OSError as error:
+        return _describe(error)
+    return None
+
+
+def _describe(error: OSError) -> str:
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            return "does not exist"
+        case errno.EACCES | errno.EPERM:
+            return "may not be opened by this user"
+        case errno.ECONNREFUSED:
+            return "has nobody listening (left over from a node that ended)"
+        case _:
+            return f"cannot be reached ({error.strerror or error})"
+
+
+def _path(text: str, origin: str) -> Path:
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme != "unix":
+        raise ValueError(f"{origin} takes the path of a unix socket, not {text!r}.")
+    path = rest if separator else text
+    if not path or "\0" in path:
+        raise ValueError(f"{origin} takes the path of a unix socket, not {text!r}.")
+    return Path(path).expanduser()

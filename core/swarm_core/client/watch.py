@@ -1,0 +1,222 @@
+"""The cluster's content as a stream that never ends: list, mark, stream, resume.
+
+`ClusterWatch.updates` gives, for as long as it is read:
+
+- `Listed`: everything there is; forget what you knew;
+- `Changed`: what one commit changed;
+- `Lost`: the stream broke; what you know is old from now on (the next try follows by itself);
+- `Resumed`: the stream is back and goes on where it broke; what was missed follows as `Changed`.
+
+Rules:
+- The watch is opened first and its mark awaited, then the content is listed: nothing falls between the two. Some changes
+  may therefore be given twice or after a newer state; whoever keeps objects ignores those with an older version.
+- A stream resumes from the newest version surely seen. When the peer refuses (compacted, overflown, another cluster
+  behind the socket) the content is listed anew.
+- Docker's managers leave the version out of messages of batches and followers; then the objects' own versions serve,
+  which are never newer than the commit that carried them. Kinds that an old engine does not know are left out.
+- `manager_status` is computed when nodes are listed and is in no event: it is kept from the last list, and listed again
+  after a manager changed.
+- Nothing is queued here: what is not read stays with the peer, whose queue is bounded.
+"""
+
+import random
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from google.protobuf.message import Message
+
+from swarm_core.api.proto import objects_pb2, types_pb2, watch_pb2
+from swarm_core.client.calls import Calls, opened
+from swarm_core.client.control import NOUNS, Control
+from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.runtime.backoff import Backoff
+from swarm_core.runtime.clock import Clock
+
+KINDS: tuple[type[Message], ...] = (
+    objects_pb2.Cluster,
+    objects_pb2.Node,
+    objects_pb2.Service,
+    objects_pb2.Task,
+    objects_pb2.Network,
+    objects_pb2.Secret,
+    objects_pb2.Config,
+    objects_pb2.Volume,
+)
+_ALL_ACTIONS = watch_pb2.WATCH_ACTION_CREATE | watch_pb2.WATCH_ACTION_UPDATE | watch_pb2.WATCH_ACTION_REMOVE
+_RETRY_CEILING_S = 3.0
+
+
+class Action(Enum):
+    CREATED = "created"
+    UPDATED = "updated"
+    REMOVED = "removed"
+
+
+_ACTIONS = {
+    watch_pb2.WATCH_ACTION_CREATE: Action.CREATED,
+    watch_pb2.WATCH_ACTION_UPDATE: Action.UPDATED,
+    watch_pb2.WATCH_ACTION_REMOVE: Action.REMOVED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object created, updated (as it is now) or removed (as it last was)."""
+
+    action: Action
+    object: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    objects: tuple[Any, ...]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    changes: tuple[Change, ...]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    reason: str
+    is_refusal: bool = False
+    """The peer answered and said no (permission, protocol); the same will most likely happen again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    version: int
+
+
+Update = Listed | Changed | Lost | Resumed
+
+
+class ClusterWatch:
+    """One reader's watch. Read `updates` under `contextlib.aclosing`, once."""
+
+    def __init__(
+        self, calls: Calls, *, clock: Clock, rng: random.Random, kinds: Iterable[type[Message]] = KINDS
+    ) -> None:
+        self._calls = calls
+        self._control = Control(calls)
+        self._clock = clock
+        self._backoff = Backoff(rng, ceiling_s=_RETRY_CEILING_S)
+        self._kinds = tuple(kinds)
+        self._seen: int | None = None
+        self._cluster_id = ""
+        self._managers: dict[str, types_pb2.ManagerStatus] = {}
+
+    async def updates(self) -> AsyncGenerator[Update]:
+        """The stream of the module's text; it ends only with its reader."""
+        while True:
+            was_resuming = self._seen is not None
+            try:
+                async with aclosing(self._session()) as session:
+                    async for update in session:
+                        yield update
+                lost = Lost("the manager ended the stream")
+            except Unreachable as error:
+                lost = Lost(str(error))
+            except CallFailed as error:
+                is_outage = error.code == "UNAVAILABLE"
+                lost = Lost(str(error), is_refusal=not is_outage)
+                if not is_outage:
+                    self._seen = None
+            yield lost
+            if was_resuming and self._seen is None:
+                continue
+            await self._clock.sleep(self._backoff.failed())
+
+    async def _session(self) -> AsyncGenerator[Update]:
+        request = watch_pb2.WatchRequest()
+        for kind in self._kinds:
+            request.entries.add(kind=NOUNS[kind], action=_ALL_ACTIONS)
+        if self._seen is not None:
+            request.resume_from.index = self._seen
+        async with opened(self._calls.stream("Watch.Watch", request)) as stream:
+            async for _mark in stream:
+                break
+            else:
+                return
+            if self._seen is not None and await self._is_same_cluster():
+                yield Resumed(self._seen)
+                if changed := await self._managers_anew():
+                    yield changed
+            else:
+                yield await self._list()
+            self._backoff.succeeded()
+            async for message in stream:
+                changed = self._changed(message)
+                yield changed
+                if _touches_managers(changed) and (anew := await self._managers_anew()):
+                    yield anew
+
+    async def _is_same_cluster(self) -> bool:
+        return any(
+            cluster.id == self._cluster_id for cluster in await self._control.find(objects_pb2.Cluster)
+        )
+
+    async def _list(self) -> Listed:
+        objects: list[Any] = []
+        for kind in self._kinds:
+            try:
+                objects += await self._control.find(kind)
+            except CallFailed as error:
+                if error.code != "UNIMPLEMENTED":
+                    raise
+        self._seen = max((item.meta.version.index for item in objects), default=0)
+        for item in objects:
+            if isinstance(item, objects_pb2.Cluster):
+                self._cluster_id = item.id
+        self._managers = {
+            node.id: node.manager_status
+            for node in objects
+            if isinstance(node, objects_pb2.Node) and node.HasField("manager_status")
+        }
+        return Listed(tuple(objects), self._seen)
+
+    def _changed(self, message: watch_pb2.WatchMessage) -> Changed:
+        changes = []
+        newest = message.version.index
+        is_shared = len(message.events) > 1
+        for event in message.events:
+            which = event.object.WhichOneof("Object")
+            if which is None:
+                continue
+            item = getattr(event.object, which)
+            if is_shared:
+                # A part keeps its whole message in memory; one task must not keep a thousand others.
+                item, part = type(item)(), item
+                item.CopyFrom(part)
+            if not message.version.index:
+                newest = max(newest, item.meta.version.index)
+            if which == "node" and item.id in self._managers and not item.HasField("manager_status"):
+                item.manager_status.CopyFrom(self._managers[item.id])
+            changes.append(Change(_ACTIONS.get(event.action, Action.UPDATED), item))
+        self._seen = max(self._seen or 0, newest)
+        return Changed(tuple(changes), self._seen)
+
+    async def _managers_anew(self) -> Changed | None:
+        """Managers whose status differs from what was last given."""
+        if objects_pb2.Node not in self._kinds:
+            return None
+        nodes = await self._control.find(objects_pb2.Node, roles=[types_pb2.MANAGER])
+        known, self._managers = self._managers, {node.id: node.manager_status for node in nodes}
+        changed = [node for node in nodes if known.get(node.id) != node.manager_status]
+        if not changed:
+            return None
+        return Changed(tuple(Change(Action.UPDATED, node) for node in changed), self._seen or 0)
+
+
+def _touches_managers(changed: Changed) -> bool:
+    return any(
+        isinstance(change.object, objects_pb2.Node)
+        and types_pb2.MANAGER in (change.object.role, change.object.spec.desired_role)
+        for change in changed.changes
+    )

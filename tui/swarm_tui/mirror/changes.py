@@ -1,0 +1,44 @@
+"""What a mirror tells its listeners, and the state of its stream."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from google.protobuf.message import Message
+
+
+class Phase(Enum):
+    CONNECTING = "connecting"
+    """Nothing has been seen yet."""
+    LIVE = "live"
+    STALE = "stale"
+    """The stream broke; what is shown is as old as `since_ns`."""
+    RESYNCING = "resyncing"
+    """The stream cannot be resumed; everything is being listed anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The mirror's stream, since `since_ns` in this phase; `reason` says why it is not live."""
+
+    phase: Phase
+    since_ns: int
+    reason: str = ""
+    missed: int = 0
+    """Changes that happened while the stream was away, counted since it came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed since the last flush. `ids` holds objects whose rows may look different, whether changed, removed or
+    only touched by a change of another object."""
+
+    ids: Mapping[type[Message], frozenset[str]] = field(default_factory=dict)
+    is_reset: bool = False
+    """Everything was listed anew; `ids` says nothing."""
+    is_stream: bool = False
+    """The stream's phase changed."""
+
+    def of(self, kind: type[Message]) -> frozenset[str]:
+        """Touched ids of one kind."""
+        return self.ids.get(kind, frozenset())

@@ -1,0 +1,55 @@
+"""How many tasks of each service ran in the last minutes: the little curve beside a service.
+
+A minute keeps the lowest count that was seen in it and the count it ended with; minutes without a change carry the last
+one on. Nothing is sampled, so an idle cluster costs nothing.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+MINUTES = 10
+_MINUTE_NS = 60_000_000_000
+
+
+@dataclass(slots=True)
+class _Minute:
+    minute: int
+    lowest: int
+    last: int
+
+
+class History:
+    """Counts per service and minute."""
+
+    def __init__(self) -> None:
+        self._services: dict[str, deque[_Minute]] = {}
+
+    def record(self, service_id: str, running: int, now_ns: int) -> None:
+        """The service runs `running` tasks from now on."""
+        minute = now_ns // _MINUTE_NS
+        kept = self._services.setdefault(service_id, deque(maxlen=MINUTES + 1))
+        if kept and kept[-1].minute >= minute:
+            kept[-1].lowest = min(kept[-1].lowest, running)
+            kept[-1].last = running
+        else:
+            before = kept[-1].last if kept else running
+            kept.append(_Minute(minute, min(before, running), running))
+
+    def forget(self, service_id: str) -> None:
+        """The service is gone."""
+        self._services.pop(service_id, None)
+
+    def minutes(self, service_id: str, now_ns: int) -> list[int | None]:
+        """The last MINUTES minutes, oldest first; None for a minute before the service was seen."""
+        out: list[int | None] = []
+        kept = self._services.get(service_id, deque())
+        last: int | None = None
+        position = 0
+        for minute in range(now_ns // _MINUTE_NS - MINUTES + 1, now_ns // _MINUTE_NS + 1):
+            value = last
+            while position < len(kept) and kept[position].minute <= minute:
+                value = kept[position].lowest if kept[position].minute == minute else kept[position].last
+                last = kept[position].last
+                position += 1
+            out.append(value)
+        return out

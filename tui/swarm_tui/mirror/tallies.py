@@ -1,0 +1,99 @@
+"""Running sums over tasks: what a row of a service or a node shows without walking its tasks.
+
+`Tallies.replace(old, new)` moves the sums by one task's change; the cost does not grow with the number of tasks. Of each
+task only a small tuple is kept, so that the old message need not be read again.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from swarm_core.api.proto import objects_pb2, types_pb2
+
+_ASSIGNED, _RUNNING = types_pb2.ASSIGNED, types_pb2.RUNNING
+_COMPLETE = types_pb2.COMPLETE
+
+
+class TaskFacts(NamedTuple):
+    """What the sums need of a task."""
+
+    service_id: str
+    node_id: str
+    is_running: bool
+    is_wanted: bool
+    nano_cpus: int
+    memory_bytes: int
+
+
+@dataclass(slots=True)
+class ServiceTally:
+    running: int = 0
+    """Tasks in state RUNNING that are meant to run, on whatever node."""
+    wanted: int = 0
+    """Tasks that are meant to run or to complete; a global service's goal."""
+    running_on: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class NodeTally:
+    running: int = 0
+    tasks: int = 0
+    """Tasks that hold a place on the node: assigned and not ended."""
+    nano_cpus: int = 0
+    memory_bytes: int = 0
+
+
+def facts_of(task: objects_pb2.Task) -> TaskFacts:
+    """The facts of one task; reservations count while the task holds its place."""
+    state, desired = task.status.state, task.desired_state
+    is_wanted = desired <= _RUNNING or (desired == _COMPLETE and state < _COMPLETE)
+    is_running = state == _RUNNING and desired <= _COMPLETE
+    if not _ASSIGNED <= state <= _RUNNING or not task.spec.HasField("resources"):
+        return TaskFacts(task.service_id, task.node_id, is_running, is_wanted, 0, 0)
+    reserved = task.spec.resources.reservations
+    return TaskFacts(
+        task.service_id, task.node_id, is_running, is_wanted, reserved.nano_cpus, reserved.memory_bytes
+    )
+
+
+class Tallies:
+    """The sums of all services and nodes."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, TaskFacts] = {}
+        self.services: dict[str, ServiceTally] = {}
+        self.nodes: dict[str, NodeTally] = {}
+
+    def put(self, task: objects_pb2.Task) -> tuple[TaskFacts | None, TaskFacts]:
+        """Count `task` as it is now; its facts before and after."""
+        new = facts_of(task)
+        old = self._facts.get(task.id)
+        if old != new:
+            if old is not None:
+                self._add(old, -1)
+            self._add(new, 1)
+            self._facts[task.id] = new
+        return old, new
+
+    def remove(self, task_id: str) -> TaskFacts | None:
+        """Count the task no longer."""
+        old = self._facts.pop(task_id, None)
+        if old is not None:
+            self._add(old, -1)
+        return old
+
+    def _add(self, facts: TaskFacts, sign: int) -> None:
+        service = self.services.setdefault(facts.service_id, ServiceTally())
+        service.wanted += sign * facts.is_wanted
+        if facts.is_running:
+            service.running += sign
+            count = service.running_on.get(facts.node_id, 0) + sign
+            if count:
+                service.running_on[facts.node_id] = count
+            else:
+                service.running_on.pop(facts.node_id, None)
+        if facts.node_id:
+            node = self.nodes.setdefault(facts.node_id, NodeTally())
+            node.running += sign * facts.is_running
+            node.nano_cpus += sign * facts.nano_cpus
+            node.memory_bytes += sign * facts.memory_bytes
+            node.tasks += sign * (facts.is_wanted or facts.is_running)

@@ -1,0 +1,161 @@
+"""The cluster itself: its settings and join tokens, and the managers' quorum that the header shows."""
+
+from dataclasses import dataclass
+
+from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.timestamps import duration_s, timestamp_ns
+
+from swarm_tui.resources import format as fmt
+from swarm_tui.resources import nodes
+from swarm_tui.resources.model import (
+    ClusterView,
+    Column,
+    Health,
+    Listing,
+    Problem,
+    ResourceKind,
+    Role,
+    RowCells,
+    Section,
+    cell,
+)
+
+Cluster = objects_pb2.Cluster
+COLUMNS = (
+    Column("name", "NAME", 12, grow=1),
+    Column("managers", "MANAGERS", 20, grow=1),
+    Column("age", "AGE", 4),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """How the managers stand: what the header says."""
+
+    managers: int
+    reachable: int
+    leader: str
+    """The leader's name; empty while nobody leads, or a peer does not tell."""
+
+    @property
+    def tolerates(self) -> int:
+        """How many more managers may be lost before nothing can be changed."""
+        return max(self.reachable - self.managers // 2 - 1, 0)
+
+    @property
+    def is_lost(self) -> bool:
+        return bool(self.managers) and self.reachable <= self.managers // 2
+
+
+def quorum(view: ClusterView) -> Quorum:
+    """The managers' group as last listed."""
+    members = [node for node in view.objects(objects_pb2.Node) if node.HasField("manager_status")]
+    reachable = sum(
+        node.manager_status.reachability == types_pb2.RaftMemberStatus.REACHABLE for node in members
+    )
+    leader = next((nodes.name(node) for node in members if node.manager_status.leader), "")
+    return Quorum(len(members), reachable, leader)
+
+
+def quorum_text(state: Quorum) -> str:
+    """The quorum in words: "3 managers · leader m1 · tolerates 1"."""
+    if not state.managers:
+        return "no manager known"
+    parts = [fmt.plural(state.managers, "manager")]
+    parts.append(f"leader {state.leader}" if state.leader else "no leader")
+    if state.is_lost:
+        parts.append("quorum lost")
+    elif state.managers > 1:
+        parts.append(f"tolerates {state.tolerates}")
+    return " · ".join(parts)
+
+
+def name(item: Cluster, view: ClusterView | None = None) -> str:
+    return item.spec.annotations.name or fmt.short_id(item.id)
+
+
+def health(item: Cluster, view: ClusterView, now_ns: int) -> Health:
+    state = quorum(view)
+    if state.is_lost:
+        return Health.FAILED
+    return Health.WARNING if state.reachable < state.managers else Health.OK
+
+
+def problems(item: Cluster, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
+    state = quorum(view)
+    look = health(item, view, now_ns)
+    if look is Health.OK:
+        return ()
+    count = f"{state.reachable} of {state.managers} managers reachable"
+    text = (
+        "No majority of the managers is left: nothing can be changed until one returns."
+        if state.is_lost
+        else f"The loss of {fmt.plural(state.tolerates + 1, 'more manager')} would stop every change."
+    )
+    return (Problem("cluster", item.id, "managers", look, count, text, "2", "nodes"),)
+
+
+def row(item: Cluster, view: ClusterView, now_ns: int) -> RowCells:
+    return (
+        cell(name(item)),
+        cell(quorum_text(quorum(view)), Role.MUTED),
+        cell(fmt.age_of(item.meta.created_at, now_ns), Role.MUTED),
+    )
+
+
+def describe(item: Cluster, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
+    spec = item.spec
+    expiry = duration_s(spec.ca_config.node_cert_expiry)
+    tokens = item.root_ca.join_tokens
+    return (
+        Section(
+            "Cluster",
+            (
+                ("ID", cell(item.id)),
+                ("Name", cell(name(item))),
+                ("Managers", cell(quorum_text(quorum(view)))),
+                ("Created", cell(fmt.moment(timestamp_ns(item.meta.created_at)))),
+                ("Labels", cell(fmt.labels(spec.annotations.labels) or "–", Role.SPECIAL)),
+            ),
+        ),
+        Section(
+            "Settings",
+            (
+                ("Task history", cell(f"{spec.orchestration.task_history_retention_limit} per slot")),
+                ("Heartbeat", cell(f"{duration_s(spec.dispatcher.heartbeat_period):g}s")),
+                ("Certificates", cell(f"valid for {fmt.short_duration(expiry)}" if expiry else "–")),
+                ("Log driver", cell(spec.task_defaults.log_driver.name or "–")),
+                ("Autolock", cell("on" if spec.encryption_config.auto_lock_managers else "off")),
+            ),
+        ),
+        Section(
+            "Join tokens",
+            (
+                ("Worker", cell(tokens.worker or "–", Role.SPECIAL)),
+                ("Manager", cell(tokens.manager or "–", Role.SPECIAL)),
+                ("CA digest", cell(item.root_ca.ca_cert_hash or "–", Role.MUTED)),
+            ),
+        ),
+    )
+
+
+KIND: ResourceKind[Cluster] = ResourceKind(
+    noun="cluster",
+    title="Cluster",
+    message=Cluster,
+    columns=COLUMNS,
+    row=row,
+    sort_keys={"name": lambda item, view, now: fmt.natural(name(item))},
+    default_sort="name",
+    name=name,
+    health=health,
+    problems=problems,
+    describe=describe,
+    fields={"id": lambda item, view, now: item.id},
+    listing=(
+        Listing("ID", "ID", lambda item, view, now: item.id),
+        Listing("NAME", "Name", lambda item, view, now: name(item)),
+    ),
+    verbs=("describe",),
+    aliases=("clusters",),
+)

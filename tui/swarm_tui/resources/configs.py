@@ -1,0 +1,77 @@
+"""Configs: names, sizes, users and, in the detail view, the text."""
+
+from swarm_core.api.proto import objects_pb2
+from swarm_core.api.timestamps import timestamp_ns
+
+from swarm_tui.resources import format as fmt
+from swarm_tui.resources import payloads
+from swarm_tui.resources.model import (
+    ClusterView,
+    Listing,
+    ResourceKind,
+    Role,
+    RowCells,
+    Section,
+    always_fine,
+    cell,
+    no_problems,
+)
+
+Config = objects_pb2.Config
+LINES_SHOWN_MAX = 500
+
+
+def row(config: Config, view: ClusterView, now_ns: int) -> RowCells:
+    return payloads.row(config, "", now_ns)
+
+
+def describe(config: Config, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
+    lines = payloads.overview(config)
+    lines.append(("Size", cell(fmt.size(len(config.spec.data)))))
+    lines.append(("Used by", cell(", ".join(payloads.users(config.id, view)) or "no service")))
+    return Section("Config", tuple(lines)), _content(config.spec.data)
+
+
+def _content(data: bytes) -> Section:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return Section("Content", (("", cell("Not text.", Role.MUTED)),))
+    lines = text.splitlines()
+    shown = [("", cell(line)) for line in lines[:LINES_SHOWN_MAX]]
+    if len(lines) > LINES_SHOWN_MAX:
+        shown.append(("", cell(f"… {len(lines) - LINES_SHOWN_MAX} more lines", Role.MUTED)))
+    return Section("Content", tuple(shown))
+
+
+KIND: ResourceKind[Config] = ResourceKind(
+    noun="config",
+    title="Configs",
+    message=Config,
+    columns=payloads.COLUMNS,
+    row=row,
+    sort_keys={
+        "name": lambda config, view, now: fmt.natural(payloads.name(config)),
+        "age": lambda config, view, now: -timestamp_ns(config.meta.created_at),
+    },
+    default_sort="name",
+    name=payloads.name,
+    health=always_fine,
+    problems=no_problems,
+    describe=describe,
+    fields={
+        "label": lambda config, view, now: fmt.label_list(config.spec.annotations.labels),
+        "service": lambda config, view, now: payloads.users(config.id, view),
+        "size": lambda config, view, now: float(len(config.spec.data)),
+        "age": lambda config, view, now: fmt.age_s(config.meta.created_at, now),
+        "id": lambda config, view, now: config.id,
+    },
+    listing=(
+        Listing("ID", "ID", lambda config, view, now: config.id),
+        Listing("NAME", "Name", payloads.name_listed),
+        Listing("CREATED", "CreatedAt", payloads.created),
+        Listing("UPDATED", "UpdatedAt", payloads.updated),
+    ),
+    verbs=("describe", "remove"),
+    aliases=("configs", "cfg"),
+)

@@ -1,0 +1,278 @@
+"""Nodes: role, state, availability, what is reserved of them, how many tasks run there."""
+
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.timestamps import timestamp_ns
+
+from swarm_tui.resources import format as fmt
+from swarm_tui.resources.model import (
+    DASH,
+    LEADER,
+    Align,
+    Cell,
+    ClusterView,
+    Column,
+    FieldValue,
+    Health,
+    Listing,
+    Problem,
+    ResourceKind,
+    Role,
+    RowCells,
+    Section,
+    cell,
+    spans,
+)
+
+Node = objects_pb2.Node
+_State = types_pb2.NodeStatus
+_Spec = specs_pb2.NodeSpec
+_Raft = types_pb2.RaftMemberStatus
+_STATES: dict[int, tuple[str, Health]] = {
+    _State.UNKNOWN: ("unknown", Health.IDLE),
+    _State.DOWN: ("down", Health.FAILED),
+    _State.READY: ("ready", Health.OK),
+    _State.DISCONNECTED: ("disconnected", Health.STALE),
+}
+BAR_WARNING = 0.85
+BAR_ERROR = 0.95
+
+
+def name(node: Node, view: ClusterView | None = None) -> str:
+    """The host's name, or the id's beginning before it told one."""
+    return node.description.hostname or fmt.short_id(node.id)
+
+
+def state_of(node: Node) -> tuple[str, Health]:
+    """Word and health of the node's own state."""
+    if node.spec.membership == _Spec.PENDING:
+        return "pending", Health.IDLE
+    return _STATES.get(node.status.state, ("unknown", Health.IDLE))
+
+
+def availability(node: Node) -> str:
+    """active, pause or drain."""
+    return _Spec.Availability.Name(node.spec.availability).lower()
+
+
+def manager_word(node: Node) -> str:
+    """The node's part in the managers' group; empty for a worker."""
+    if not node.HasField("manager_status"):
+        return "Unknown" if node.spec.desired_role == types_pb2.MANAGER else ""
+    if node.manager_status.leader:
+        return "Leader"
+    return {_Raft.REACHABLE: "Reachable", _Raft.UNREACHABLE: "Unreachable"}.get(
+        node.manager_status.reachability, "Unknown"
+    )
+
+
+def health(node: Node, view: ClusterView, now_ns: int) -> Health:
+    """The state's health; a ready node with tasks left to drain is partly so."""
+    own = state_of(node)[1]
+    if own is not Health.OK:
+        return own
+    if manager_word(node) == "Unreachable":
+        return Health.FAILED
+    if node.spec.availability == _Spec.DRAIN and view.node_tally(node.id).running:
+        return Health.PARTLY
+    return Health.OK
+
+
+def reserved(node: Node, view: ClusterView) -> tuple[float | None, float | None]:
+    """Shares of CPU and memory that tasks have reserved; None where the node told no size."""
+    sums, have = view.node_tally(node.id), node.description.resources
+    return (
+        sums.nano_cpus / have.nano_cpus if have.nano_cpus else None,
+        sums.memory_bytes / have.memory_bytes if have.memory_bytes else None,
+    )
+
+
+def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
+    word, _ = state_of(node)
+    look = health(node, view, now_ns)
+    cpu, memory = reserved(node, view)
+    is_leader = node.HasField("manager_status") and node.manager_status.leader
+    is_active = node.spec.availability == _Spec.ACTIVE
+    return (
+        spans((name(node), Role.TEXT), (f" {LEADER}" if is_leader else "", Role.WARNING)),
+        spans((f"{look.glyph} ", look.role), (word, look.role if look is not Health.PARTLY else Role.OK)),
+        cell(availability(node), Role.TEXT if is_active else Role.WARNING),
+        _bar(cpu),
+        _share(cpu),
+        _bar(memory),
+        _share(memory),
+        cell(str(view.node_tally(node.id).running)),
+        cell("manager" if node.role == types_pb2.MANAGER else "worker", Role.MUTED),
+        cell(node.status.addr, Role.MUTED),
+        cell(node.description.engine.engine_version, Role.MUTED),
+        cell(fmt.labels(node.spec.annotations.labels), Role.SPECIAL),
+        cell(fmt.age_of(node.meta.created_at, now_ns), Role.MUTED),
+    )
+
+
+COLUMNS = (
+    Column("node", "NODE", 10, grow=3),
+    Column("state", "STATE", 10),
+    Column("availability", "AVAIL", 6, drop=1),
+    Column("cpu_bar", "CPU resv", 12, grow=1, drop=4),
+    Column("cpu", "", 4, align=Align.RIGHT, drop=2),
+    Column("memory_bar", "MEM resv", 12, grow=1, drop=4),
+    Column("mem", "", 4, align=Align.RIGHT, drop=2),
+    Column("running", "RUN", 5, align=Align.RIGHT),
+    Column("role", "ROLE", 7, is_wide=True, drop=6),
+    Column("addr", "ADDR", 15, is_wide=True, drop=6),
+    Column("engine", "ENGINE", 8, is_wide=True, drop=6),
+    Column("labels", "LABELS", 12, grow=2, is_wide=True, drop=7),
+    Column("age", "AGE", 4, align=Align.RIGHT, is_wide=True, drop=5),
+)
+
+
+def _share(value: float | None) -> Cell:
+    return DASH if value is None else cell(f"{value:.0%}", _share_role(value, Role.MUTED))
+
+
+def _bar(value: float | None) -> Cell:
+    return DASH if value is None else Cell(bar=min(value, 1.0), role=_share_role(value, Role.DATA))
+
+
+def _share_role(value: float, calm: Role) -> Role:
+    return Role.ERROR if value >= BAR_ERROR else Role.WARNING if value >= BAR_WARNING else calm
+
+
+def problems(node: Node, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
+    look = health(node, view, now_ns)
+    word, _ = state_of(node)
+    if look is Health.PARTLY:
+        left = view.node_tally(node.id).running
+        return (
+            _problem(node, look, f"draining · {left} left", f"{fmt.plural(left, 'task')} still run here."),
+        )
+    if look in (Health.FAILED, Health.STALE):
+        since = fmt.age_of(node.meta.updated_at, now_ns)
+        stranded = sum(task.status.state == types_pb2.RUNNING for task in view.tasks_of_node(node.id))
+        text = node.status.message or "The manager hears no heartbeat from it."
+        if stranded:
+            text += f" {fmt.plural(stranded, 'task')} last seen running there."
+        shown = "unreachable as manager" if word == "ready" else word
+        return (_problem(node, look, f"{shown} · {since}", text),)
+    return ()
+
+
+def _problem(node: Node, look: Health, summary: str, cause: str) -> Problem:
+    return Problem("node", node.id, name(node), look, summary, cause, key="enter", verb="its tasks")
+
+
+def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
+    word, _ = state_of(node)
+    look = health(node, view, now_ns)
+    description, sums = node.description, view.node_tally(node.id)
+    have = description.resources
+    cpu, memory = reserved(node, view)
+    platform = f"{description.platform.os}/{description.platform.architecture}".strip("/")
+    plugins = sorted({f"{plugin.type}/{plugin.name}" for plugin in description.engine.plugins})
+    manager = manager_word(node)
+    sections = [
+        Section(
+            "Node",
+            (
+                ("ID", cell(node.id)),
+                ("Hostname", cell(description.hostname or "–")),
+                (
+                    "State",
+                    spans((f"{look.glyph} {word}", look.role), (_tail(node.status.message), Role.TEXT)),
+                ),
+                ("Availability", cell(availability(node))),
+                ("Role", cell("manager" if node.role == types_pb2.MANAGER else "worker")),
+                ("Address", cell(node.status.addr or "–")),
+                ("Joined", cell(fmt.moment(timestamp_ns(node.meta.created_at)))),
+                ("Labels", cell(fmt.labels(node.spec.annotations.labels) or "–", Role.SPECIAL)),
+            ),
+        ),
+        Section(
+            "Machine",
+            (
+                ("Platform", cell(platform or "–")),
+                ("Engine", cell(description.engine.engine_version or "–")),
+                ("Engine labels", cell(fmt.labels(description.engine.labels) or "–")),
+                ("CPUs", cell(_use(fmt.cpus(sums.nano_cpus), fmt.cpus(have.nano_cpus), cpu))),
+                ("Memory", cell(_use(fmt.size(sums.memory_bytes), fmt.size(have.memory_bytes), memory))),
+                ("Plugins", cell(", ".join(plugins) or "–")),
+                ("Running tasks", cell(str(sums.running))),
+            ),
+        ),
+    ]
+    if manager:
+        status = node.manager_status
+        sections.append(
+            Section(
+                "Manager",
+                (
+                    ("Status", cell(manager)),
+                    ("Raft ID", cell(f"{status.raft_id:x}" if status.raft_id else "–")),
+                    ("Address", cell(status.addr or "–")),
+                ),
+            )
+        )
+    return tuple(sections)
+
+
+def _tail(message: str) -> str:
+    return f"  {message}" if message else ""
+
+
+def _use(used: str, total: str, share: float | None) -> str:
+    return "–" if share is None else f"{used} of {total} reserved ({share:.0%})"
+
+
+def _field_state(node: Node, view: ClusterView, now_ns: int) -> FieldValue:
+    return [state_of(node)[0], availability(node)]
+
+
+def _field_role(node: Node, view: ClusterView, now_ns: int) -> FieldValue:
+    return "manager" if node.role == types_pb2.MANAGER else "worker"
+
+
+KIND: ResourceKind[Node] = ResourceKind(
+    noun="node",
+    title="Nodes",
+    message=Node,
+    columns=COLUMNS,
+    row=row,
+    sort_keys={
+        "node": lambda node, view, now: (node.role != types_pb2.MANAGER, fmt.natural(name(node))),
+        "state": lambda node, view, now: (-health(node, view, now).severity, fmt.natural(name(node))),
+        "availability": lambda node, view, now: (-node.spec.availability, fmt.natural(name(node))),
+        "cpu": lambda node, view, now: -(reserved(node, view)[0] or 0),
+        "mem": lambda node, view, now: -(reserved(node, view)[1] or 0),
+        "running": lambda node, view, now: -view.node_tally(node.id).running,
+        "role": lambda node, view, now: (-node.role, fmt.natural(name(node))),
+        "addr": lambda node, view, now: fmt.natural(node.status.addr),
+        "age": lambda node, view, now: -timestamp_ns(node.meta.created_at),
+    },
+    default_sort="node",
+    name=name,
+    health=health,
+    problems=problems,
+    describe=describe,
+    fields={
+        "state": _field_state,
+        "role": _field_role,
+        "label": lambda node, view, now: fmt.label_list(node.spec.annotations.labels),
+        "cpu": lambda node, view, now: reserved(node, view)[0],
+        "mem": lambda node, view, now: reserved(node, view)[1],
+        "tasks": lambda node, view, now: float(view.node_tally(node.id).running),
+        "age": lambda node, view, now: fmt.age_s(node.meta.created_at, now),
+        "id": lambda node, view, now: node.id,
+    },
+    listing=(
+        Listing("ID", "ID", lambda node, view, now: node.id),
+        Listing("HOSTNAME", "Hostname", lambda node, view, now: node.description.hostname),
+        Listing("STATUS", "Status", lambda node, view, now: state_of(node)[0].title()),
+        Listing("AVAILABILITY", "Availability", lambda node, view, now: availability(node).title()),
+        Listing("MANAGER STATUS", "ManagerStatus", lambda node, view, now: manager_word(node)),
+        Listing(
+            "ENGINE VERSION", "EngineVersion", lambda node, view, now: node.description.engine.engine_version
+        ),
+    ),
+    verbs=("open", "describe", "logs", "availability", "labels", "remove"),
+    aliases=("nodes", "no"),
+)

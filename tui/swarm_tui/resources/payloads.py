@@ -1,0 +1,91 @@
+"""What secrets and configs have in common: a name, an age and the services that use them."""
+
+from typing import Protocol
+
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.timestamps import timestamp_ns
+
+from swarm_tui.resources import format as fmt
+from swarm_tui.resources import services
+from swarm_tui.resources.model import Align, Cell, ClusterView, Column, Role, cell
+
+
+class _Spec(Protocol):
+    @property
+    def annotations(self) -> types_pb2.Annotations: ...
+
+
+class Payload(Protocol):
+    """A secret or a config."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def meta(self) -> objects_pb2.Meta: ...
+    @property
+    def spec(self) -> _Spec: ...
+
+
+COLUMNS = (
+    Column("name", "NAME", 16, grow=3),
+    Column("labels", "LABELS", 10, grow=2, drop=2),
+    Column("driver", "DRIVER", 8, drop=3),
+    Column("age", "AGE", 4, align=Align.RIGHT, drop=1),
+    Column("id", "ID", 12, is_wide=True, drop=4),
+)
+
+
+def name(item: Payload, view: ClusterView | None = None) -> str:
+    return item.spec.annotations.name or fmt.short_id(item.id)
+
+
+def row(item: Payload, driver: str, now_ns: int) -> tuple[Cell, ...]:
+    return (
+        cell(name(item)),
+        cell(fmt.labels(item.spec.annotations.labels), Role.SPECIAL),
+        cell(driver, Role.MUTED),
+        cell(fmt.age_of(item.meta.created_at, now_ns), Role.MUTED),
+        cell(fmt.short_id(item.id), Role.MUTED),
+    )
+
+
+def overview(item: Payload) -> list[tuple[str, Cell]]:
+    """The first lines of the detail view."""
+    return [
+        ("ID", cell(item.id)),
+        ("Name", cell(name(item))),
+        ("Labels", cell(fmt.labels(item.spec.annotations.labels) or "–", Role.SPECIAL)),
+        ("Created", cell(fmt.moment(timestamp_ns(item.meta.created_at)))),
+        ("Updated", cell(fmt.moment(timestamp_ns(item.meta.updated_at)))),
+    ]
+
+
+def users(id_: str, view: ClusterView) -> list[str]:
+    """Names of the services whose tasks are given this secret or config, in order."""
+    return sorted(
+        services.name(service)
+        for service in view.objects(objects_pb2.Service)
+        if id_ in _references(service.spec.task)
+    )
+
+
+def name_listed(item: Payload, view: ClusterView, now_ns: int) -> str:
+    return name(item)
+
+
+def created(item: Payload, view: ClusterView, now_ns: int) -> str:
+    """For the command line: "3 days ago"."""
+    since = fmt.ago(timestamp_ns(item.meta.created_at), now_ns)
+    return f"{since} ago" if since else ""
+
+
+def updated(item: Payload, view: ClusterView, now_ns: int) -> str:
+    since = fmt.ago(timestamp_ns(item.meta.updated_at), now_ns)
+    return f"{since} ago" if since else ""
+
+
+def _references(spec: specs_pb2.TaskSpec) -> set[str]:
+    body = services.process_of(spec) if spec.WhichOneof("runtime") == "generic" else spec.container
+    if body is None:
+        return set()
+    return {ref.secret_id for ref in body.secrets} | {ref.config_id for ref in body.configs}

@@ -1,0 +1,65 @@
+"""Secrets: names and users; the bytes are never fetched."""
+
+from swarm_core.api.proto import objects_pb2
+from swarm_core.api.timestamps import timestamp_ns
+
+from swarm_tui.resources import format as fmt
+from swarm_tui.resources import payloads
+from swarm_tui.resources.model import (
+    ClusterView,
+    Listing,
+    ResourceKind,
+    RowCells,
+    Section,
+    always_fine,
+    cell,
+    no_problems,
+)
+
+Secret = objects_pb2.Secret
+
+
+def row(secret: Secret, view: ClusterView, now_ns: int) -> RowCells:
+    return payloads.row(secret, secret.spec.driver.name, now_ns)
+
+
+def describe(secret: Secret, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
+    lines = payloads.overview(secret)
+    if secret.spec.driver.name:
+        lines.append(("Driver", cell(secret.spec.driver.name)))
+    lines.append(("Used by", cell(", ".join(payloads.users(secret.id, view)) or "no service")))
+    return (Section("Secret", tuple(lines)),)
+
+
+KIND: ResourceKind[Secret] = ResourceKind(
+    noun="secret",
+    title="Secrets",
+    message=Secret,
+    columns=payloads.COLUMNS,
+    row=row,
+    sort_keys={
+        "name": lambda secret, view, now: fmt.natural(payloads.name(secret)),
+        "age": lambda secret, view, now: -timestamp_ns(secret.meta.created_at),
+    },
+    default_sort="name",
+    name=payloads.name,
+    health=always_fine,
+    problems=no_problems,
+    describe=describe,
+    fields={
+        "label": lambda secret, view, now: fmt.label_list(secret.spec.annotations.labels),
+        "driver": lambda secret, view, now: secret.spec.driver.name or None,
+        "service": lambda secret, view, now: payloads.users(secret.id, view),
+        "age": lambda secret, view, now: fmt.age_s(secret.meta.created_at, now),
+        "id": lambda secret, view, now: secret.id,
+    },
+    listing=(
+        Listing("ID", "ID", lambda secret, view, now: secret.id),
+        Listing("NAME", "Name", payloads.name_listed),
+        Listing("DRIVER", "Driver", lambda secret, view, now: secret.spec.driver.name),
+        Listing("CREATED", "CreatedAt", payloads.created),
+        Listing("UPDATED", "UpdatedAt", payloads.updated),
+    ),
+    verbs=("describe", "remove"),
+    aliases=("secrets", "sec"),
+)

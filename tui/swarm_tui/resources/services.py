@@ -1,0 +1,346 @@
+"""Services: goal and reality, what runs, and the reason when they differ."""
+
+from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
+from swarm_core.api.timestamps import duration_s, timestamp_ns
+
+from swarm_tui.resources import format as fmt
+from swarm_tui.resources.model import (
+    PROBLEMS,
+    Align,
+    Cell,
+    ClusterView,
+    Column,
+    Health,
+    Listing,
+    Problem,
+    ResourceKind,
+    Role,
+    RowCells,
+    Section,
+    cell,
+    spans,
+)
+from swarm_tui.resources.states import cause, has_ended_badly, is_wanted, state_word
+
+Service = objects_pb2.Service
+Task = objects_pb2.Task
+STACK_LABEL = "com.docker.stack.namespace"
+_CRASH_WINDOW_S = 300
+_UPDATE_MOTION = frozenset({types_pb2.UpdateStatus.UPDATING, types_pb2.UpdateStatus.ROLLBACK_STARTED})
+_UPDATE_PAUSED = frozenset({types_pb2.UpdateStatus.PAUSED, types_pb2.UpdateStatus.ROLLBACK_PAUSED})
+
+
+def name(service: Service, view: ClusterView | None = None) -> str:
+    return service.spec.annotations.name or fmt.short_id(service.id)
+
+
+def stack(service: Service) -> str:
+    """The stack it was deployed with, if any."""
+    return service.spec.annotations.labels.get(STACK_LABEL, "")
+
+
+def mode(service: Service) -> str:
+    """replicated, global, replicated job or global job."""
+    return (service.spec.WhichOneof("mode") or "replicated").replace("_", " ")
+
+
+def wanted(service: Service, view: ClusterView) -> int:
+    """How many tasks are meant to run."""
+    match service.spec.WhichOneof("mode"):
+        case "replicated":
+            return service.spec.replicated.replicas
+        case "replicated_job":
+            return service.spec.replicated_job.max_concurrent
+        case _:
+            return view.service_tally(service.id).wanted
+
+
+def running(service: Service, view: ClusterView) -> int:
+    """How many run on nodes that are not down."""
+    sums = view.service_tally(service.id)
+    lost = 0
+    for node_id, count in sums.running_on.items():
+        node = view.get(objects_pb2.Node, node_id)
+        if node is not None and node.status.state == types_pb2.NodeStatus.DOWN:
+            lost += count
+    return sums.running - lost
+
+
+def runtime_text(spec: specs_pb2.TaskSpec) -> tuple[str, str]:
+    """(runtime, what it runs): ("container", image), ("process", command line) or the kind of another runtime."""
+    if spec.WhichOneof("runtime") == "container":
+        return "container", spec.container.image
+    if spec.WhichOneof("runtime") != "generic":
+        return spec.WhichOneof("runtime") or "–", ""
+    process = process_of(spec)
+    if process is None:
+        return spec.generic.kind, ""
+    return "process", " ".join([*process.command, *process.args])
+
+
+def process_of(spec: specs_pb2.TaskSpec) -> process_pb2.ProcessSpec | None:
+    """The process this spec runs, when it does run one and can be read."""
+    process = process_pb2.ProcessSpec()
+    payload = spec.generic.payload
+    if payload.Is(process_pb2.ProcessSpec.DESCRIPTOR) and payload.Unpack(process):
+        return process
+    return None
+
+
+def health(service: Service, view: ClusterView, now_ns: int) -> Health:
+    """Fine at its goal; otherwise failed, refused, or in motion."""
+    goal, have = wanted(service, view), running(service, view)
+    update = service.update_status.state
+    if update in _UPDATE_PAUSED:
+        return Health.WARNING
+    if mode(service).endswith("job"):
+        return _job_health(service, view, goal, have)
+    if have >= goal and update in _UPDATE_MOTION:
+        return Health.MOTION
+    if have >= goal:
+        return Health.OK if goal else Health.IDLE
+    if _trouble(service, view) is not None:
+        return Health.FAILED if have * 2 < goal or not have else Health.PARTLY
+    return Health.MOTION
+
+
+def _job_health(service: Service, view: ClusterView, goal: int, have: int) -> Health:
+    if have or any(is_wanted(task) for task in view.tasks_of_service(service.id)):
+        return Health.MOTION
+    return Health.DONE
+
+
+def _trouble(service: Service, view: ClusterView) -> Task | None:
+    """The task that says best why the goal is not met: one nobody can place, else the latest that ended badly."""
+    worst: Task | None = None
+    for task in view.tasks_of_service(service.id):
+        if task.status.state == types_pb2.PENDING and task.status.err and is_wanted(task):
+            return task
+        if has_ended_badly(task) and (worst is None or _since(task) > _since(worst)):
+            worst = task
+    return worst
+
+
+def _since(task: Task) -> int:
+    return timestamp_ns(task.status.timestamp)
+
+
+def _age_ns(service: Service) -> int:
+    return timestamp_ns(service.meta.updated_at) or timestamp_ns(service.meta.created_at)
+
+
+def row(service: Service, view: ClusterView, now_ns: int) -> RowCells:
+    look = health(service, view, now_ns)
+    goal, have = wanted(service, view), running(service, view)
+    role = Role.OK if have >= goal else Role.ERROR if look is Health.FAILED else Role.WARNING
+    shown_mode = mode(service)
+    runtime, runs = runtime_text(service.spec.task)
+    return (
+        cell(look.glyph, look.role),
+        cell(name(service)),
+        cell(stack(service), Role.MUTED),
+        spans(
+            (str(have), role if goal else Role.MUTED),
+            (f"/{goal}", Role.MUTED),
+            ("" if shown_mode == "replicated" else f" {shown_mode}", Role.MUTED),
+        ),
+        _curve(service, view, now_ns, goal, look),
+        cell(fmt.image(runs))
+        if runtime == "container"
+        else spans((runtime, Role.SPECIAL), (f" {runs}", Role.MUTED)),
+        cell(fmt.age(_age_ns(service), now_ns), Role.MUTED),
+        cell(fmt.short_id(service.id), Role.MUTED),
+    )
+
+
+COLUMNS = (
+    Column("health", "", 2),
+    Column("service", "SERVICE", 10, grow=3),
+    Column("stack", "STACK", 6, grow=1, drop=3),
+    Column("tasks", "TASKS", 7, grow=1),
+    Column("history", "10 MIN", 10, drop=4),
+    Column("image", "IMAGE", 14, grow=4, drop=2),
+    Column("age", "AGE", 4, align=Align.RIGHT, drop=1),
+    Column("id", "ID", 12, is_wide=True, drop=5),
+)
+
+
+def _curve(service: Service, view: ClusterView, now_ns: int, goal: int, look: Health) -> Cell:
+    counts = view.running_history(service.id, now_ns)
+    top = max([goal, *(count for count in counts if count)], default=0)
+    values = tuple(None if count is None else count / top if top else 0.0 for count in counts)
+    role = look.role if look in PROBLEMS or look is Health.MOTION else Role.DATA
+    return Cell(curve=values, role=role)
+
+
+def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
+    look = health(service, view, now_ns)
+    if look not in PROBLEMS:
+        return ()
+    if look is Health.WARNING:
+        text = service.update_status.message or "The rollout waits for a person."
+        return (_problem(service, look, "update paused", text, "d", "describe"),)
+    task = _trouble(service, view)
+    count = f"{running(service, view)}/{wanted(service, view)}"
+    if task is None:
+        return (_problem(service, look, count, "Not enough tasks run.", "enter", "its tasks"),)
+    since = fmt.age(_since(task), now_ns)
+    if task.status.state == types_pb2.PENDING:
+        return (_problem(service, look, f"{count} · pending {since}", cause(task), "enter", "its tasks"),)
+    failures = sum(
+        has_ended_badly(other) and now_ns - _since(other) < _CRASH_WINDOW_S * 1_000_000_000
+        for other in view.tasks_of_service(service.id)
+    )
+    shown = (
+        f"failed {failures} times in {fmt.short_duration(_CRASH_WINDOW_S)}"
+        if failures > 1
+        else f"failed {since} ago"
+    )
+    text = cause(task) or f"The task was {state_word(task.status.state)} without a reason."
+    return (_problem(service, look, f"{count} · {shown}", text, "l", "logs"),)
+
+
+def _problem(service: Service, look: Health, summary: str, text: str, key: str, verb: str) -> Problem:
+    return Problem("service", service.id, name(service), look, summary, text, key, verb)
+
+
+def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
+    look = health(service, view, now_ns)
+    spec = service.spec
+    goal, have = wanted(service, view), running(service, view)
+    overview = [
+        ("ID", cell(service.id)),
+        ("Name", cell(name(service))),
+        ("Mode", cell(mode(service))),
+        ("Tasks", spans((f"{look.glyph} ", look.role), (f"{have} of {goal} running", Role.TEXT))),
+        ("Labels", cell(fmt.labels(spec.annotations.labels) or "–", Role.SPECIAL)),
+        ("Created", cell(fmt.moment(timestamp_ns(service.meta.created_at)))),
+        ("Updated", cell(fmt.moment(timestamp_ns(service.meta.updated_at)))),
+    ]
+    overview += [("Problem", cell(p.cause, p.health.role)) for p in problems(service, view, now_ns)]
+    if service.HasField("update_status"):
+        word = types_pb2.UpdateStatus.UpdateState.Name(service.update_status.state)
+        overview.append(
+            ("Update", cell(f"{word.lower().replace('_', ' ')}  {service.update_status.message}"))
+        )
+    return (
+        Section("Service", tuple(overview)),
+        *task_spec_sections(spec.task),
+    )
+
+
+def task_spec_sections(spec: specs_pb2.TaskSpec) -> tuple[Section, ...]:
+    """What a task of this spec runs, needs and where it may run."""
+    runtime, runs = runtime_text(spec)
+    body = spec.container if runtime == "container" else process_of(spec)
+    lines = [("Runtime", cell(runtime, Role.SPECIAL)), ("Runs", cell(runs or "–"))]
+    if body is not None:
+        if isinstance(body, specs_pb2.ContainerSpec):
+            lines.append(("Command", cell(" ".join([*body.command, *body.args]) or "–")))
+            lines += [("Mount", cell(f"{m.source or '(new)'} → {m.target}")) for m in body.mounts]
+        lines += [("Environment", cell(entry)) for entry in body.env]
+        lines += [("Directory", cell(body.dir))] if body.dir else []
+        lines += [("User", cell(body.user))] if body.user else []
+        lines += [("Secret", cell(f"{s.secret_name} → {s.file.name}")) for s in body.secrets]
+        lines += [("Config", cell(f"{c.config_name} → {c.file.name}")) for c in body.configs]
+    needs = spec.resources
+    placement = [
+        ("Reserved", cell(_resources(needs.reservations))),
+        ("Limit", cell(_resources(needs.limits))),
+        *(("Constraint", cell(text, Role.SPECIAL)) for text in spec.placement.constraints),
+        *(
+            ("Spread over", cell(p.spread.spread_descriptor, Role.SPECIAL))
+            for p in spec.placement.preferences
+        ),
+        ("Restart", cell(_restart(spec.restart) if spec.HasField("restart") else "any, after 5s")),
+    ]
+    if spec.placement.max_replicas:
+        placement.append(("Most per node", cell(str(spec.placement.max_replicas))))
+    return Section("Runs", tuple(lines)), Section("Placement", tuple(placement))
+
+
+def _resources(value: types_pb2.Resources) -> str:
+    parts = []
+    if value.nano_cpus:
+        parts.append(f"{fmt.cpus(value.nano_cpus)} CPU")
+    if value.memory_bytes:
+        parts.append(f"{fmt.size(value.memory_bytes)} memory")
+    return ", ".join(parts) or "–"
+
+
+def _restart(policy: types_pb2.RestartPolicy) -> str:
+    word = types_pb2.RestartPolicy.RestartCondition.Name(policy.condition).lower().replace("_", " ")
+    if policy.condition == types_pb2.RestartPolicy.NONE:
+        return word
+    delay = fmt.short_duration(duration_s(policy.delay)) if policy.HasField("delay") else "5s"
+    limit = f", at most {policy.max_attempts} times" if policy.max_attempts else ""
+    return f"{word}, after {delay}{limit}"
+
+
+def _ports(service: Service, view: ClusterView, now_ns: int) -> str:
+    ports = service.endpoint.ports or service.spec.endpoint.ports
+    return ", ".join(
+        f"*:{p.published_port}->{p.target_port}/{types_pb2.PortConfig.Protocol.Name(p.protocol).lower()}"
+        for p in ports
+        if p.published_port
+    )
+
+
+def _image_listed(service: Service, view: ClusterView, now_ns: int) -> str:
+    runtime, runs = runtime_text(service.spec.task)
+    return fmt.image_with_tag(runs) if runtime == "container" else f"{runtime}: {runs}".removesuffix(": ")
+
+
+def _key_name(service: Service) -> tuple[tuple[bool, int, str], ...]:
+    return fmt.natural(name(service))
+
+
+KIND: ResourceKind[Service] = ResourceKind(
+    noun="service",
+    title="Services",
+    message=Service,
+    columns=COLUMNS,
+    row=row,
+    sort_keys={
+        "health": lambda s, view, now: (-health(s, view, now).severity, _key_name(s)),
+        "service": lambda s, view, now: _key_name(s),
+        "stack": lambda s, view, now: (stack(s), _key_name(s)),
+        "tasks": lambda s, view, now: (-running(s, view), _key_name(s)),
+        "image": lambda s, view, now: (runtime_text(s.spec.task), _key_name(s)),
+        "age": lambda s, view, now: -_age_ns(s),
+    },
+    default_sort="service",
+    name=name,
+    health=health,
+    problems=problems,
+    describe=describe,
+    fields={
+        "state": lambda s, view, now: health(s, view, now).name.lower(),
+        "health": lambda s, view, now: health(s, view, now).name.lower(),
+        "stack": lambda s, view, now: stack(s),
+        "image": lambda s, view, now: runtime_text(s.spec.task)[1],
+        "mode": lambda s, view, now: mode(s),
+        "runtime": lambda s, view, now: runtime_text(s.spec.task)[0],
+        "label": lambda s, view, now: fmt.label_list(s.spec.annotations.labels),
+        "replicas": lambda s, view, now: float(wanted(s, view)),
+        "running": lambda s, view, now: float(running(s, view)),
+        "cause": lambda s, view, now: " ".join(p.cause for p in problems(s, view, now)) or None,
+        "node": lambda s, view, now: [
+            found.description.hostname or node_id
+            for node_id in view.service_tally(s.id).running_on
+            if (found := view.get(objects_pb2.Node, node_id)) is not None
+        ],
+        "age": lambda s, view, now: fmt.age_s(s.meta.updated_at, now),
+        "id": lambda s, view, now: s.id,
+    },
+    listing=(
+        Listing("ID", "ID", lambda s, view, now: s.id, is_id=True),
+        Listing("NAME", "Name", lambda s, view, now: name(s)),
+        Listing("MODE", "Mode", lambda s, view, now: mode(s)),
+        Listing("REPLICAS", "Replicas", lambda s, view, now: f"{running(s, view)}/{wanted(s, view)}"),
+        Listing("IMAGE", "Image", _image_listed),
+        Listing("PORTS", "Ports", _ports),
+    ),
+    verbs=("open", "describe", "logs", "scale", "new", "remove"),
+    aliases=("services", "svc"),
+)

@@ -1,0 +1,59 @@
+"""Task states in words and glyphs, and what a task says about its own end."""
+
+from swarm_core.api.proto import objects_pb2, types_pb2
+
+from swarm_tui.resources.model import Health
+
+_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
+_HEALTH: dict[int, Health] = {
+    types_pb2.NEW: Health.IDLE,
+    types_pb2.PENDING: Health.IDLE,
+    types_pb2.ASSIGNED: Health.MOTION,
+    types_pb2.ACCEPTED: Health.MOTION,
+    types_pb2.PREPARING: Health.MOTION,
+    types_pb2.READY: Health.MOTION,
+    types_pb2.STARTING: Health.MOTION,
+    types_pb2.RUNNING: Health.OK,
+    types_pb2.COMPLETE: Health.DONE,
+    types_pb2.SHUTDOWN: Health.DONE,
+    types_pb2.FAILED: Health.FAILED,
+    types_pb2.REJECTED: Health.FAILED,
+    types_pb2.REMOVE: Health.DONE,
+    types_pb2.ORPHANED: Health.STALE,
+}
+
+
+def state_word(state: int) -> str:
+    """The state in lower case; a newer peer's unknown state as its number."""
+    try:
+        return types_pb2.TaskState.Name(state).lower()  # type: ignore[arg-type]
+    except ValueError:
+        return f"state {state}"
+
+
+def state_health(state: int) -> Health:
+    """How a task in this state fares by itself."""
+    return _HEALTH.get(state, Health.IDLE)
+
+
+def is_wanted(task: objects_pb2.Task) -> bool:
+    """Whether the task is meant to run (or, as a job's, to complete)."""
+    return task.desired_state <= types_pb2.RUNNING or (
+        task.desired_state == types_pb2.COMPLETE and task.status.state < types_pb2.COMPLETE
+    )
+
+
+def has_ended_badly(task: objects_pb2.Task) -> bool:
+    """Whether the task failed, was refused or was lost with its node."""
+    return task.status.state in (types_pb2.FAILED, types_pb2.REJECTED, types_pb2.ORPHANED)
+
+
+def cause(task: objects_pb2.Task) -> str:
+    """Why the task is as it is: its error, with a signal's name beside an exit code that hides one."""
+    status = task.status
+    text = status.err or (status.message if status.state <= types_pb2.PENDING else "")
+    code = status.container.exit_code if status.WhichOneof("runtime_status") == "container" else 0
+    name = _SIGNALS.get(code - 128)
+    if name and name not in text:
+        text = f"{text} · {code} = {name}" if text else f"exit {code} = {name}"
+    return text
