@@ -1,0 +1,105 @@
+"""What can go wrong around raft, apart from our own bugs.
+
+    RaftNodeError
+    ├── ProposalRefused          the entry is not (known to be) committed
+    │   ├── LostLeadership       ask the new leader
+    │   ├── NotMember            this node is not, or no longer, in the cluster
+    │   ├── Stopped              the node is ending or has failed
+    │   ├── RequestTooLarge      never retry: cut the request in smaller ones
+    │   └── MembershipRefused    the change does not fit the present members
+    ├── CompactedLog             these entries are gone: start from a snapshot
+    ├── StateUnusable            what is on disk cannot be used; a person must look
+    │   ├── WalCorrupt
+    │   ├── SnapshotMissing
+    │   ├── ForeignState         it belongs to another node
+    │   ├── StateLocked          another process uses it
+    │   ├── AccessDenied         wrong owner or permissions
+    │   └── CannotDecrypt        the keys do not fit
+    └── DiskFailed               the disk refused; the node stops
+        └── DiskFull
+
+Every message is one sentence for a person. Only LostLeadership is worth a retry as it stands.
+"""
+
+from pathlib import Path
+
+
+class RaftNodeError(Exception):
+    """Any refusal of this room."""
+
+
+class ProposalRefused(RaftNodeError):
+    """The proposal was not applied here, and its callback will not run."""
+
+
+class LostLeadership(ProposalRefused):
+    def __init__(
+        self, detail: str = "this manager is not the leader of the cluster, or lost leadership"
+    ) -> None:
+        super().__init__(detail)
+
+
+class NotMember(ProposalRefused):
+    def __init__(self) -> None:
+        super().__init__("this manager is not a member of the raft cluster")
+
+
+class Stopped(ProposalRefused):
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(f"raft has stopped: {reason}" if reason else "raft has stopped")
+
+
+class RequestTooLarge(ProposalRefused):
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"raft request of {size} bytes is too large, the limit is {limit} bytes")
+
+
+class MembershipRefused(ProposalRefused):
+    """The membership change contradicts the present members."""
+
+
+class CompactedLog(RaftNodeError, LookupError):
+    def __init__(self, low: int) -> None:
+        super().__init__(f"log entries from index {low + 1} on are no longer kept")
+
+
+class StateUnusable(RaftNodeError):
+    """The state directory cannot be used as it is."""
+
+
+class WalCorrupt(StateUnusable):
+    def __init__(self, path: Path, offset: int, reason: str) -> None:
+        super().__init__(f"write-ahead log {path} is corrupt at byte {offset}: {reason}")
+        self.path = path
+        self.offset = offset
+
+
+class SnapshotMissing(StateUnusable):
+    """The log starts after the newest readable snapshot."""
+
+
+class ForeignState(StateUnusable):
+    def __init__(self, directory: Path, found: str, expected: str) -> None:
+        super().__init__(f"state directory {directory} belongs to node {found}, not to this node {expected}")
+
+
+class StateLocked(StateUnusable):
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is in use by another process")
+
+
+class AccessDenied(StateUnusable):
+    """Wrong owner or permissions."""
+
+
+class CannotDecrypt(StateUnusable):
+    """A record cannot be decrypted with the keys at hand."""
+
+
+class DiskFailed(RaftNodeError):
+    """The disk refused a read, a write or a sync."""
+
+
+class DiskFull(DiskFailed):
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"no space left on the device of {path}")
