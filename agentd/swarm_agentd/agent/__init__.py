@@ -1,0 +1,1 @@
+"""The agent: `agent.Agent`, its ports in `session` (managers) and `storage` (the task store)."""

@@ -1,0 +1,79 @@
+"""What agents call on a manager: the Dispatcher and LogBroker services, typed.
+
+`AgentConnection` is the port; `client.connection.Connection` is the real one. Failures are those of `client.errors`.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Protocol
+
+from google.protobuf.message import Message
+
+from swarm_core.api.proto.dispatcher_pb2 import (
+    AssignmentsMessage,
+    AssignmentsRequest,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    SessionMessage,
+    SessionRequest,
+    UpdateTaskStatusRequest,
+)
+from swarm_core.api.proto.logbroker_pb2 import (
+    ListenSubscriptionsRequest,
+    PublishLogsMessage,
+    SubscriptionMessage,
+)
+from swarm_core.api.proto.types_pb2 import NodeDescription, TaskStatus
+from swarm_core.api.timestamps import duration_s
+from swarm_core.client.calls import Calls
+
+_Update = UpdateTaskStatusRequest.TaskStatusUpdate
+
+
+class AgentConnection(Calls, Protocol):
+    """A connection to one manager, with client streams."""
+
+    async def upload(self, method: str, requests: AsyncIterator[Message]) -> Any:
+        """Send a client stream and give its answer. Raises CallFailed or Unreachable, and then closes `requests`."""
+
+    async def close(self) -> None:
+        """End every call and the connection."""
+
+
+class Dispatch:
+    """The calls of one agent over one connection."""
+
+    def __init__(self, connection: AgentConnection, *, call_s: float) -> None:
+        """`call_s` limits every unary call."""
+        self._connection = connection
+        self._call_s = call_s
+
+    def session(self, description: NodeDescription | None, session_id: str) -> AsyncIterator[SessionMessage]:
+        """Register this node; an empty session id asks for a new one."""
+        request = SessionRequest(description=description, session_id=session_id)
+        return self._connection.stream("Dispatcher.Session", request)
+
+    async def heartbeat(self, session_id: str) -> float:
+        """Show that the node lives; the seconds until the next heartbeat is due."""
+        request = HeartbeatRequest(session_id=session_id)
+        answer: HeartbeatResponse = await self._connection.call(
+            "Dispatcher.Heartbeat", request, timeout=self._call_s
+        )
+        return duration_s(answer.period)
+
+    async def update_task_status(self, session_id: str, statuses: Iterable[tuple[str, TaskStatus]]) -> None:
+        """Report the states of tasks, each by its id."""
+        updates = [_Update(task_id=task_id, status=status) for task_id, status in statuses]
+        request = UpdateTaskStatusRequest(session_id=session_id, updates=updates)
+        await self._connection.call("Dispatcher.UpdateTaskStatus", request, timeout=self._call_s)
+
+    def assignments(self, session_id: str) -> AsyncIterator[AssignmentsMessage]:
+        """The node's tasks, secrets and configs: the full set, then changes."""
+        return self._connection.stream("Dispatcher.Assignments", AssignmentsRequest(session_id=session_id))
+
+    def subscriptions(self) -> AsyncIterator[SubscriptionMessage]:
+        """Whose logs are wanted."""
+        return self._connection.stream("LogBroker.ListenSubscriptions", ListenSubscriptionsRequest())
+
+    async def publish_logs(self, messages: AsyncIterator[PublishLogsMessage]) -> None:
+        """Send the log messages of one subscription; the last one says close."""
+        await self._connection.upload("LogBroker.PublishLogs", messages)
