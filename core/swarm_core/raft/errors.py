@@ -5,7 +5,7 @@ RaftError
 ├── StepRefused                a message that this member must not see; drop it
 │   ├── LocalMessageRefused    a type that only the member itself may produce
 │   ├── PeerUnknown            an answer from somebody who is no member
-│   └── MalformedMessage       entries that do not follow each other
+│   └── MalformedMessage       entries that are missing or do not follow each other
 ├── ConfChangeRefused          a membership change that would break the rules; never applied
 ├── MalformedConfChange        bytes that are no membership change
 ├── ConfigInvalid              settings that contradict each other

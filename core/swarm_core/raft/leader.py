@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from swarm_core.raft.conf_change import AnyConfChange, as_v2, unmarshal
 from swarm_core.raft.describe import describe_conf_change
-from swarm_core.raft.errors import ProposalDropped
+from swarm_core.raft.errors import MalformedMessage, ProposalDropped
 from swarm_core.raft.machine import Raft
 from swarm_core.raft.progress import Progress, ProgressState
 from swarm_core.raft.replication import (
@@ -36,7 +36,8 @@ def step_leader(raft: Raft, message: Message) -> None:
 
 def propose(raft: Raft, message: Message) -> None:
     """Appends the proposed entries and sends them out. Raises ProposalDropped, MalformedConfChange."""
-    assert message.entries, "a proposal has entries"
+    if not message.entries:
+        raise MalformedMessage("raft: a proposal without entries")
     if raft.id not in raft.tracker.progress:
         # Removed, and still leading until the removal is known to all: nothing new may enter the log.
         raise ProposalDropped
@@ -119,6 +120,8 @@ def _ignore(_: Raft, __: Message) -> None:
 
 
 def _read_index(raft: Raft, message: Message) -> None:
+    if not message.entries:
+        raise MalformedMessage("raft: a read request without its context")
     if raft.tracker.is_singleton:
         _answer_read(raft, message, raft.log.committed)
     elif not raft.has_committed_in_term():

@@ -20,7 +20,7 @@ Changed = tuple[Membership, ProgressMap]
 
 def change(tracker: ProgressTracker, last_index: int, wanted: ConfChange | ConfChangeV2) -> Changed:
     """What the tracker's membership becomes by one committed change."""
-    draft = _Draft.of(tracker, last_index)
+    draft = Draft.of(tracker, last_index)
     v2 = as_v2(wanted)
     if leaves_joint(v2):
         return leave_joint(draft)
@@ -42,16 +42,16 @@ def restore(tracker: ProgressTracker, last_index: int, conf_state: ConfState) ->
     is_joint = bool(conf_state.voters_outgoing)
     one_by_one = [ConfChangeSingle(add, id_) for id_ in conf_state.voters_outgoing] if is_joint else incoming
 
-    draft = _Draft.of(tracker, last_index)
+    draft = Draft.of(tracker, last_index)
     for single in one_by_one:
         membership, progress = simple(draft, (single,))
-        draft = _Draft.build(membership, progress, tracker, last_index)
+        draft = Draft.build(membership, progress, tracker, last_index)
     if is_joint:
         return enter_joint(draft, incoming, auto_leave=conf_state.auto_leave)
     return draft.finished()
 
 
-def simple(draft: "_Draft", changes: Iterable[ConfChangeSingle]) -> Changed:
+def simple(draft: "Draft", changes: Iterable[ConfChangeSingle]) -> Changed:
     """Changes that move at most one voter."""
     if draft.is_joint:
         raise ConfChangeRefused("can't apply simple config change in joint config")
@@ -62,7 +62,7 @@ def simple(draft: "_Draft", changes: Iterable[ConfChangeSingle]) -> Changed:
     return draft.finished()
 
 
-def enter_joint(draft: "_Draft", changes: Iterable[ConfChangeSingle], *, auto_leave: bool) -> Changed:
+def enter_joint(draft: "Draft", changes: Iterable[ConfChangeSingle], *, auto_leave: bool) -> Changed:
     """Today's voters become the outgoing half; the changes make the incoming one."""
     if draft.is_joint:
         raise ConfChangeRefused("config is already joint")
@@ -74,7 +74,7 @@ def enter_joint(draft: "_Draft", changes: Iterable[ConfChangeSingle], *, auto_le
     return draft.finished()
 
 
-def leave_joint(draft: "_Draft") -> Changed:
+def leave_joint(draft: "Draft") -> Changed:
     """The outgoing half goes; who was to become a learner becomes one."""
     if not draft.is_joint:
         raise ConfChangeRefused("can't leave a non-joint config")
@@ -90,7 +90,7 @@ def leave_joint(draft: "_Draft") -> Changed:
 
 
 @dataclass(slots=True)
-class _Draft:
+class Draft:
     """A membership being changed. Progress values are copies that share their inflights with the original."""
 
     incoming: set[int]
@@ -103,13 +103,13 @@ class _Draft:
     last_index: int
 
     @classmethod
-    def of(cls, tracker: ProgressTracker, last_index: int) -> "_Draft":
+    def of(cls, tracker: ProgressTracker, last_index: int) -> "Draft":
         return cls.build(tracker.membership, tracker.progress, tracker, last_index)
 
     @classmethod
     def build(
         cls, membership: Membership, progress: ProgressMap, tracker: ProgressTracker, last_index: int
-    ) -> "_Draft":
+    ) -> "Draft":
         draft = cls(
             incoming=set(membership.voters.incoming),
             outgoing=set(membership.voters.outgoing),
