@@ -222,7 +222,7 @@ async def test_group_commit() -> None:
     proposer = HeldProposer()
     async with replicated(proposer) as store, asyncio.TaskGroup() as group:
         first = group.create_task(put(store, config("first")))
-        while proposer.waiting.empty():  # noqa: ASYNC110 - one turn of the loop at a time
+        while proposer.waiting.empty():
             await asyncio.sleep(0)
         rest = [group.create_task(put(store, config(f"c{n}"))) for n in range(20)]
         bad = asyncio.gather(put(store, config("c3", "again")), return_exceptions=True)

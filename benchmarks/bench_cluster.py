@@ -1,0 +1,242 @@
+"""The whole path: tasks created and RUNNING on simulated agents, then scaled to 0; and writes, one and 64 at once.
+
+    bench_cluster.py [TASKS] [AGENTS]
+
+A real node daemon with its manager (drained) and a fleet of simulated agents, each with its own certificate and
+session, on this machine. One JSON line per figure: seconds from the call to the last task RUNNING, CPU seconds of
+manager and fleet, peak memory of the manager. The raw fsync of the same disk is measured in the same run, as the
+ground that the write figures stand on.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
+from swarm_core.client.connection import Connection
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from swarm_testkit.daemons import Daemon, private_directory, wait_until
+
+WRITE_S = 4.0
+
+
+def say(**figures: Any) -> None:
+    print(json.dumps(figures), flush=True)
+
+
+def cpu_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
+def peak_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return 0.0
+
+
+def fsync_ms(directory: Path, rounds: int = 300) -> float:
+    """Median of append + fdatasync of 512 bytes."""
+    taken = []
+    with (directory / "floor").open("wb", buffering=0) as file:
+        for _ in range(rounds):
+            start = time.perf_counter()
+            file.write(b"x" * 512)
+            os.fdatasync(file.fileno())
+            taken.append(time.perf_counter() - start)
+    return round(statistics.median(taken) * 1e3, 3)
+
+
+def service(name: str, replicas: int) -> specs_pb2.ServiceSpec:
+    spec = specs_pb2.ServiceSpec()
+    spec.annotations.name = name
+    spec.task.container.image = "busybox:local"
+    spec.task.container.args.extend(["sleep", "1000"])
+    spec.replicated.replicas = replicas
+    return spec
+
+
+async def poll(condition: Callable[[], Awaitable[bool]], step_s: float = 0.1, limit_s: float = 120) -> None:
+    end = time.monotonic() + limit_s
+    while not await condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {limit_s} s")
+        await asyncio.sleep(step_s)
+
+
+class Bench:
+    """A drained manager and its fleet."""
+
+    def __init__(self, node: Daemon, fleet: "subprocess.Popen[bytes]", connection: Connection) -> None:
+        self.manager_pid = node.manager_pid() or 0
+        self.fleet = fleet
+        self.connection = connection
+
+    async def running(self, service_id: str) -> int:
+        request = control_pb2.ListServiceStatusesRequest(services=[service_id])
+        answer = await self.connection.call("Control.ListServiceStatuses", request)
+        return int(answer.statuses[0].running_tasks)
+
+    async def tasks(self, service_id: str) -> list[objects_pb2.Task]:
+        request = control_pb2.ListTasksRequest()
+        request.filters.service_ids.append(service_id)
+        return list((await self.connection.call("Control.ListTasks", request)).tasks)
+
+    async def create_and_remove(self, count: int) -> None:
+        Path(f"/proc/{self.manager_pid}/clear_refs").write_text("5")
+        step = max(0.02, count / 100_000)
+        started, cpu, fleet_cpu = time.time(), cpu_s(self.manager_pid), cpu_s(self.fleet.pid)
+        request = control_pb2.CreateServiceRequest(spec=service(f"bench-{count}", count))
+        created = (await self.connection.call("Control.CreateService", request)).service
+        clock = time.perf_counter()
+
+        async def all_run() -> bool:
+            return await self.running(created.id) >= count
+
+        await poll(all_run, step)
+        seen_s = time.perf_counter() - clock
+        used, fleet_used = cpu_s(self.manager_pid) - cpu, cpu_s(self.fleet.pid) - fleet_cpu
+        newest = max(t.status.timestamp.ToNanoseconds() for t in await self.tasks(created.id)) / 1e9
+        say(
+            what="create",
+            tasks=count,
+            seconds=round(seen_s, 2),
+            seconds_by_timestamps=round(newest - started, 2),
+            manager_cpu_s=round(used, 2),
+            fleet_cpu_s=round(fleet_used, 2),
+            manager_peak_mib=peak_mib(self.manager_pid),
+        )
+        await asyncio.sleep(1)
+        cpu, clock = cpu_s(self.manager_pid), time.perf_counter()
+        update = control_pb2.UpdateServiceRequest(
+            service_id=created.id, service_version=created.meta.version, spec=service(f"bench-{count}", 0)
+        )
+        await self.connection.call("Control.UpdateService", update)
+
+        async def all_gone() -> bool:
+            return not await self.tasks(created.id)
+
+        await poll(all_gone, step)
+        say(
+            what="scale to 0",
+            tasks=count,
+            seconds=round(time.perf_counter() - clock, 2),
+            manager_cpu_s=round(cpu_s(self.manager_pid) - cpu, 2),
+            manager_peak_mib=peak_mib(self.manager_pid),
+        )
+        remove = control_pb2.RemoveServiceRequest(service_id=created.id)
+        await self.connection.call("Control.RemoveService", remove)
+
+    async def writes(self, writers: int, floor_ms: float) -> float:
+        taken: list[float] = []
+        end = time.perf_counter() + WRITE_S
+        data = os.urandom(64)
+
+        async def write(writer: int) -> None:
+            number = 0
+            while time.perf_counter() < end:
+                request = control_pb2.CreateConfigRequest()
+                request.spec.annotations.name = f"w{writers}-{writer}-{number}"
+                request.spec.data = data
+                started = time.perf_counter()
+                await self.connection.call("Control.CreateConfig", request)
+                taken.append(time.perf_counter() - started)
+                number += 1
+
+        cpu = cpu_s(self.manager_pid)
+        async with asyncio.TaskGroup() as group:
+            for writer in range(writers):
+                group.create_task(write(writer))
+        taken.sort()
+        rate = len(taken) / WRITE_S
+        p50 = taken[len(taken) // 2] * 1e3
+        say(
+            what="writes",
+            writers=writers,
+            per_s=round(rate),
+            p50_ms=round(p50, 2),
+            p99_ms=round(taken[int(len(taken) * 0.99)] * 1e3, 2),
+            p50_in_fsyncs=round(p50 / floor_ms, 1),
+            manager_cores=round((cpu_s(self.manager_pid) - cpu) / WRITE_S, 2),
+        )
+        return rate
+
+
+async def drain(connection: Connection) -> None:
+    (node,) = (await connection.call("Control.ListNodes", control_pb2.ListNodesRequest())).nodes
+    request = control_pb2.UpdateNodeRequest(node_id=node.id, node_version=node.meta.version, spec=node.spec)
+    request.spec.availability = specs_pb2.NodeSpec.DRAIN
+    await connection.call("Control.UpdateNode", request)
+
+
+async def measure(node: Daemon, directory: Path, tasks: int, agents: int) -> None:
+    wait_until(node.socket.exists, what="the control socket")
+    async with await Connection.open(node.socket) as connection:
+
+        async def one_node() -> bool:
+            nodes = (await connection.call("Control.ListNodes", control_pb2.ListNodesRequest())).nodes
+            return len(nodes) == 1 and nodes[0].status.state == types_pb2.NodeStatus.READY
+
+        await poll(one_node)
+        await drain(connection)
+        cluster = (await connection.call("Control.ListClusters", control_pb2.ListClustersRequest())).clusters[
+            0
+        ]
+        started = time.perf_counter()
+        with (directory / "fleet.log").open("wb") as log:
+            fleet = subprocess.Popen(
+                [
+                    sys.executable, "-m", "swarm_agentd.fleet",
+                    "--join", node.address,
+                    "--token", cluster.root_ca.join_tokens.worker,
+                    "--nodes", str(agents),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )  # fmt: skip
+        try:
+
+            async def all_ready() -> bool:
+                nodes = (await connection.call("Control.ListNodes", control_pb2.ListNodesRequest())).nodes
+                ready = [n for n in nodes if n.status.state == types_pb2.NodeStatus.READY]
+                return len(ready) == agents + 1
+
+            await poll(all_ready)
+            say(what="join", agents=agents, seconds=round(time.perf_counter() - started, 2))
+            bench = Bench(node, fleet, connection)
+            for count in (100, 1000, tasks):
+                await bench.create_and_remove(count)
+        finally:
+            fleet.terminate()
+            fleet.wait()
+        floor = fsync_ms(directory)
+        say(what="fsync floor", p50_ms=floor)
+        one = await bench.writes(1, floor)
+        many = await bench.writes(64, floor)
+        say(what="64 writers over one", ratio=round(many / one, 2))
+
+
+def main() -> None:
+    tasks = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    agents = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+    with private_directory() as directory:
+        node = Daemon(directory / "s")
+        try:
+            asyncio.run(measure(node.start(), directory, tasks, agents))
+        finally:
+            node.destroy()
+
+
+if __name__ == "__main__":
+    main()
