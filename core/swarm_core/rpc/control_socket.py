@@ -6,10 +6,11 @@ name and moved into place, so that there is no moment with wrong permissions.
 """
 
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,35 +29,41 @@ class Place:
     _inode: int = field(default=0, init=False)
 
     def publish(self) -> None:
-        """Move the socket into place, over a dead one."""
-        self.making.chmod(0o600)
-        self._inode = self.making.stat().st_ino
-        self.making.replace(self.path)
+        """Move the socket into place, over a dead one. Raises AddressUnusable."""
+        with _explained(self.path):
+            self.making.chmod(0o600)
+            self._inode = self.making.stat().st_ino
+            self.making.replace(self.path)
+            self.making.parent.rmdir()
 
     def withdraw(self) -> None:
         """Remove the socket, unless another daemon has put its own there."""
-        if self._inode and self.path.lstat().st_ino == self._inode:
-            self.path.unlink()
+        shutil.rmtree(self.making.parent, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            if self._inode and self.path.lstat().st_ino == self._inode:
+                self.path.unlink()
 
 
-@contextmanager
-def claim(path: Path) -> Iterator[Place]:
-    """A place for a socket at `path`. Raises AddressUnusable."""
-    try:
+def claim(path: Path) -> Place:
+    """A place for a socket at `path`; give it back with `withdraw`. Raises AddressUnusable."""
+    with _explained(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists():
             _refuse_living(path)
-        with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as directory:
-            making = Path(directory) / "s"
-            if max(len(os.fsencode(path)), len(os.fsencode(making))) > PATH_BYTES_MAX:
-                raise AddressUnusable(
-                    f"the path of the control socket {path} is longer than sockets may have"
-                )
-            yield Place(path, making)
+        place = Place(path, Path(tempfile.mkdtemp(prefix=".", dir=path.parent)) / "s")
+    if max(len(os.fsencode(path)), len(os.fsencode(place.making))) > PATH_BYTES_MAX:
+        place.withdraw()
+        raise AddressUnusable(f"the path of the control socket {path} is longer than a socket's may be")
+    return place
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise AddressUnusable(
-            f"cannot serve on the control socket {path}: {error.strerror or error}"
-        ) from None
+        reason = error.strerror or error
+        raise AddressUnusable(f"cannot serve on the control socket {path}: {reason}") from None
 
 
 def _refuse_living(path: Path) -> None:

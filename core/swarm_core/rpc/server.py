@@ -14,10 +14,9 @@ import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
 import grpc.aio
@@ -69,13 +68,13 @@ class Services:
         return tuple(self._methods.values())
 
 
-class _Table(grpc.GenericRpcHandler[Any, Any]):
+class _Table(grpc.GenericRpcHandler):  # type: ignore[type-arg]
     """All methods of a server in one look-up."""
 
     def __init__(self, services: Services, binding: Binding) -> None:
         self._handlers = {method.path: rpc_handler(method, binding) for method in services.methods}
 
-    def service(self, details: grpc.HandlerCallDetails) -> Handler | None:
+    def service(self, details: grpc.HandlerCallDetails) -> "Handler | None":
         return self._handlers.get(details.method)
 
 
@@ -184,19 +183,22 @@ async def serve_control(
     """Serve `services` on a unix socket for the owner of its directory. Raises AddressUnusable."""
     control = ControlServer(path, certificate, key)
     server = _server(services, Binding(_LocalDoor(local), locator or AlwaysLocal(), services.plain))
-    with control_socket.claim(path) as place:
-        try:
-            server.add_secure_port(f"unix:{place.making}", control.credentials())
-        except RuntimeError as error:
-            raise AddressUnusable(f"cannot serve on the control socket {path}: {error}") from None
+    place = control_socket.claim(path)
+    try:
+        _open_port(server, place, control)
         await server.start()
-        try:
-            place.publish()
-            yield control
-        finally:
-            with suppress(FileNotFoundError):
-                place.withdraw()
-            await server.stop(grace_s)
+        place.publish()
+        yield control
+    finally:
+        place.withdraw()
+        await server.stop(grace_s)
+
+
+def _open_port(server: grpc.aio.Server, place: control_socket.Place, control: ControlServer) -> None:
+    try:
+        server.add_secure_port(f"unix:{place.making}", control.credentials())
+    except RuntimeError as error:
+        raise AddressUnusable(f"cannot serve on the control socket {place.path}: {error}") from None
 
 
 def _server(services: Services, binding: Binding) -> grpc.aio.Server:

@@ -1,0 +1,188 @@
+"""How a node gets its certificate (control-plane spec 3.7): root download, request, and waiting for the answer.
+
+Rules: a whole exchange is tried five times, two seconds apart for a node that has none yet; each call may take five
+seconds. While the answer is pending the same manager is asked again after a random pause that grows; a manager that
+fails is given up for another one, which `connect` chooses. Only an answer to our own request counts.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from swarm_core.api.proto import ca_pb2, types_pb2
+from swarm_core.ca import tls
+from swarm_core.ca.tokens import JoinToken
+from swarm_core.client import trust as trusting
+from swarm_core.client.connection import Connection
+from swarm_core.client.errors import (
+    CallFailed,
+    CertificateRefused,
+    ClientError,
+    Unreachable,
+    UntrustedManager,
+)
+from swarm_core.client.trust import Trust
+from swarm_core.runtime.clock import Clock
+
+TRIES_MAX = 5
+PAUSE_S = 2.0
+CALL_S = 5.0
+_PAUSE_MAX_S = 30.0
+_DIAL_FAILURES = (OSError, DecodeError, grpc.aio.AioRpcError)
+_State = types_pb2.IssuanceStatus
+# Answers that another manager or a later moment will not change.
+_FINAL_CODES = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED"})
+
+Connect = Callable[[], Awaitable[Connection]]
+"""Opens a connection to some manager; asked again after a failure, it should choose another. Raises Unreachable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate chain (PEM) for our request, and the id of the node it names."""
+
+    node_id: str
+    certificate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockKey:
+    """The cluster's KEK (None: not locked) and the version that set it."""
+
+    key: bytes | None
+    version: int
+
+
+async def download_root(address: str, *, token: JoinToken | None, clock: Clock) -> bytes:
+    """The root bundle of the cluster at `address`, checked against the token's digest. Without a token the first
+    answer is believed. Raises Unreachable, UntrustedManager."""
+    failure = ""
+    for tries_left in reversed(range(TRIES_MAX)):
+        try:
+            async with asyncio.timeout(CALL_S):
+                root = await trusting.fetch_root(address, timeout=CALL_S)
+        except _DIAL_FAILURES as error:
+            failure = _reason(error)
+            if tries_left:
+                await clock.sleep(PAUSE_S)
+            continue
+        if token is not None and not token.trusts(root):
+            raise UntrustedManager(
+                f"the root certificate of the manager at {address} is not the one this join token was made for"
+            )
+        return root
+    raise Unreachable(f"no root certificate from the manager at {address}: {failure}")
+
+
+async def connect_to_join(address: str, roots: bytes) -> Connection:
+    """A connection of a node without a certificate. Raises Unreachable, UntrustedManager."""
+    return await Connection.open(address, trust=Trust(roots, None, tls.CA_NAME), timeout=CALL_S)
+
+
+async def request(
+    connect: Connect,
+    csr: bytes,
+    *,
+    clock: Clock,
+    rng: random.Random,
+    token: str = "",
+    availability: int = 0,
+    pause_s: float = PAUSE_S,
+) -> Issued:
+    """A certificate for the key of `csr`: of a new node when `token` admits one, else of the node that `connect`
+    identifies itself as (then with no pause between tries). Raises Unreachable, CallFailed, CertificateRefused."""
+    failure: ClientError = Unreachable("no manager was tried")
+    for attempt in range(TRIES_MAX):
+        if attempt:
+            await clock.sleep(pause_s)
+        try:
+            return await _exchange(connect, csr, token, availability, clock, rng)
+        except CertificateRefused:
+            raise
+        except CallFailed as error:
+            if error.code in _FINAL_CODES:
+                raise
+            failure = error
+        except Unreachable as error:
+            failure = error
+    raise failure
+
+
+async def unlock_key(connection: Connection) -> UnlockKey:
+    """The KEK that a manager must put its key file under. Raises CallFailed, Unreachable."""
+    try:
+        answer = await connection.call("CA.GetUnlockKey", ca_pb2.GetUnlockKeyRequest(), timeout=CALL_S)
+    except CallFailed as error:
+        if error.code != "UNIMPLEMENTED":
+            raise
+        return UnlockKey(None, 0)
+    return UnlockKey(answer.unlock_key or None, answer.version.index)
+
+
+async def _exchange(
+    connect: Connect, csr: bytes, token: str, availability: int, clock: Clock, rng: random.Random
+) -> Issued:
+    message = ca_pb2.IssueNodeCertificateRequest(csr=csr, token=token)
+    message.availability = availability  # type: ignore[assignment]
+    pauses = _Pauses(rng)
+    async with await connect() as connection:
+        answer = await connection.call("NodeCA.IssueNodeCertificate", message, timeout=CALL_S)
+        certificate = await _poll(connection, answer.node_id, csr, clock, pauses)
+    while certificate is None:
+        await clock.sleep(pauses.failed())
+        async with await connect() as connection:
+            certificate = await _poll(connection, answer.node_id, csr, clock, pauses)
+    return Issued(answer.node_id, certificate)
+
+
+async def _poll(
+    connection: Connection, node_id: str, csr: bytes, clock: Clock, pauses: "_Pauses"
+) -> bytes | None:
+    """The certificate once it is there; None when this manager cannot be asked any longer."""
+    query = ca_pb2.NodeCertificateStatusRequest(node_id=node_id)
+    while True:
+        try:
+            answer = await connection.call("NodeCA.NodeCertificateStatus", query, timeout=CALL_S)
+        except Unreachable:
+            return None
+        except CallFailed as error:
+            if error.code in _FINAL_CODES:
+                raise
+            if error.code != "DEADLINE_EXCEEDED":
+                return None
+            await clock.sleep(pauses.failed())
+            continue
+        if answer.status.state == _State.FAILED:
+            raise CertificateRefused(f"the certificate was refused: {answer.status.err or 'no reason given'}")
+        is_ours = answer.certificate.csr == csr
+        if (
+            is_ours
+            and answer.status.state in (_State.ISSUED, _State.ROTATE)
+            and answer.certificate.certificate
+        ):
+            return bytes(answer.certificate.certificate)
+        await clock.sleep(pauses.failed())
+
+
+@dataclass(slots=True)
+class _Pauses:
+    """Waits between polls: uniform below 1 s + 1 s * 2^(failures - 1), at most 30 s."""
+
+    rng: random.Random
+    _failures: int = 0
+
+    def failed(self) -> float:
+        self._failures += 1
+        return self.rng.random() * min(_PAUSE_MAX_S, 1.0 + 2.0 ** (self._failures - 1))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return trusting.failure_text(error)
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CALL_S:g} s"
+    return str(error)

@@ -1,0 +1,269 @@
+"""One channel to one manager: over its control socket, or over its remote API.
+
+    connection = await Connection.open("/run/…/control.sock")
+    answer = await connection.call("Control.ListNodes", control_pb2.ListNodesRequest(), timeout=5)
+
+Rules: `open` tries the way once and says in one sentence what is wrong with it; afterwards the channel reconnects by
+itself, and calls fail at once while it cannot. Methods are named "Service.Method" within docker.swarmkit.v1. Modules of
+generated messages are loaded when first needed, so that a short command pays for what it uses.
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+
+from swarm_core.ca import tls
+from swarm_core.client import trust as trusting
+from swarm_core.client.errors import CallFailed, ClientError, Unreachable, UntrustedManager
+from swarm_core.client.trust import Trust
+from swarm_core.rpc import channel as channels
+
+OPEN_S = 5.0
+SOCKET_PATH_BYTES_MAX = 107
+_MODULES = {
+    "Control": "control_pb2",
+    "Watch": "watch_pb2",
+    "Health": "health_pb2",
+    "Dispatcher": "dispatcher_pb2",
+    "CA": "ca_pb2",
+    "NodeCA": "ca_pb2",
+    "Logs": "logbroker_pb2",
+    "LogBroker": "logbroker_pb2",
+    "Raft": "raft_pb2",
+    "RaftMembership": "raft_pb2",
+    "ResourceAllocator": "resource_pb2",
+}
+
+
+class Connection:
+    """Made by `open`."""
+
+    def __init__(self, channel: grpc.aio.Channel, target: str) -> None:
+        self.target = target
+        self._channel = channel
+        self._callables: dict[str, Any] = {}
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        target: str | Path,
+        *,
+        trust: Trust | None = None,
+        ca_file: Path | None = None,
+        timeout: float = OPEN_S,
+    ) -> "Connection":
+        """Reach `target` (the path of a control socket, or host:port, which needs `trust` or `ca_file`).
+
+        Raises Unreachable, and UntrustedManager when the certificate found there is not the expected one.
+        """
+        address = _address(target)
+        shown = address.removeprefix("unix:")
+        try:
+            async with asyncio.timeout(timeout):
+                if trust is None:
+                    trust = await _find_trust(address, ca_file, timeout)
+                await _probe(address, trust)
+        except TimeoutError:
+            raise Unreachable(f"the manager at {shown} did not answer within {timeout:g} s") from None
+        except grpc.aio.AioRpcError as error:
+            text = trusting.failure_text(error)
+            raise Unreachable(f"{shown} gave no root certificate, is it a swarm manager? ({text})") from None
+        except OSError as error:
+            raise _no_way(shown, error) from None
+        credentials = tls.channel_credentials(trust.roots, trust.identity)
+        return cls(channels.secure(address, credentials, server_name=trust.server_name), shown)
+
+    async def call(
+        self, method: str | MethodDescriptor, request: Message, *, timeout: float | None = None
+    ) -> Any:
+        """The answer of one unary call. Raises CallFailed or Unreachable."""
+        name = _name(method)
+        try:
+            return await self._callable(name)(request, timeout=timeout)
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError) as error:
+            raise self._failure(error, name, timeout) from None
+
+    async def stream(self, method: str | MethodDescriptor, request: Message) -> AsyncIterator[Any]:
+        """The messages of one server stream; reading raises CallFailed or Unreachable. Closing the iterator ends the call."""
+        name = _name(method)
+        call = None
+        try:
+            call = self._callable(name)(request)
+            async for message in call:
+                yield message
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError) as error:
+            raise self._failure(error, name, None) from None
+        finally:
+            if call is not None:
+                call.cancel()
+
+    async def upload(
+        self,
+        method: str | MethodDescriptor,
+        requests: AsyncIterator[Message],
+        *,
+        timeout: float | None = None,
+    ) -> Any:
+        """Send a client stream and give its answer. Raises CallFailed or Unreachable, and then closes `requests`."""
+        name = _name(method)
+        try:
+            return await self._callable(name)(requests, timeout=timeout)
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError) as error:
+            raise self._failure(error, name, timeout) from None
+        finally:
+            close = getattr(requests, "aclose", None)
+            if close is not None:
+                # The transport may still be inside it; then its own cancellation ends it.
+                with suppress(RuntimeError):
+                    await close()
+
+    async def close(self) -> None:
+        """End every call and the connection."""
+        if not self._closed:
+            self._closed = True
+            await self._channel.close(None)
+
+    async def __aenter__(self) -> "Connection":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _callable(self, name: str) -> Any:
+        found = self._callables.get(name)
+        if found is None:
+            found = self._callables[name] = self._make_callable(descriptor_of(name))
+        return found
+
+    def _make_callable(self, method: MethodDescriptor) -> Any:
+        path = f"/{method.containing_service.full_name}/{method.name}"
+        make: Callable[..., Any]
+        if method.server_streaming:
+            make = self._channel.stream_stream if method.client_streaming else self._channel.unary_stream
+        else:
+            make = self._channel.stream_unary if method.client_streaming else self._channel.unary_unary
+        return make(path, _encoded, GetMessageClass(method.output_type).FromString)
+
+    def _failure(self, error: BaseException, name: str, timeout: float | None) -> BaseException:
+        if isinstance(error, asyncio.CancelledError):
+            # Closing the channel cancels its calls; that is not the caller's cancellation.
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                return Unreachable(f"the connection to {self.target} is closed")
+            return error
+        if not isinstance(error, grpc.aio.AioRpcError):
+            return Unreachable(f"the connection to {self.target} is closed")
+        text = trusting.failure_text(error)
+        match error.code():
+            case grpc.StatusCode.UNAVAILABLE:
+                return Unreachable(_lost(self.target, text))
+            case grpc.StatusCode.DEADLINE_EXCEEDED if timeout is not None:
+                text = f"the manager at {self.target} did not answer {name} within {timeout:g} s"
+        return CallFailed(error.code().name, text)
+
+
+def descriptor_of(name: str) -> MethodDescriptor:
+    """The method called "Service.Method". Raises KeyError."""
+    service, _, method = name.partition(".")
+    module = import_module(f"swarm_core.api.proto.{_MODULES[service]}")
+    found: MethodDescriptor = module.DESCRIPTOR.services_by_name[service].methods_by_name[method]
+    return found
+
+
+def _name(method: str | MethodDescriptor) -> str:
+    return method if isinstance(method, str) else f"{method.containing_service.name}.{method.name}"
+
+
+def _encoded(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def _address(target: str | Path) -> str:
+    text = os.fspath(target)
+    if text.startswith("unix:"):
+        text = text.removeprefix("unix:").removeprefix("//")
+    elif isinstance(target, str) and "/" not in text:
+        host, _, port = text.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise Unreachable(f"{text!r} is neither the path of a control socket nor host:port")
+        return text
+    path = Path(text).absolute()
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
+        raise Unreachable(f"{path} is longer than the path of a socket may be")
+    return f"unix:{path}"
+
+
+async def _find_trust(address: str, ca_file: Path | None, timeout: float) -> Trust:
+    if ca_file is not None:
+        return Trust.from_file(ca_file)
+    if not address.startswith("unix:"):
+        raise Unreachable(f"the CA certificate of the swarm at {address} is needed to trust it")
+    path = Path(address.removeprefix("unix:"))
+    found = trusting.beside(path)
+    if found is not None:
+        return found
+    try:
+        return Trust(await trusting.fetch_root(address, timeout=timeout))
+    except DecodeError:
+        raise Unreachable(f"{path} is not a swarm manager's control socket") from None
+
+
+async def _probe(address: str, trust: Trust) -> None:
+    """One TLS handshake: what goes wrong here has a name, which it would lose inside grpcio."""
+    try:
+        context = tls.client_context(trust.roots, trust.identity)
+    except ssl.SSLError as error:
+        raise UntrustedManager(f"the CA certificate cannot be used: {error.reason or error}") from None
+    if address.startswith("unix:"):
+        path = address.removeprefix("unix:")
+        _, writer = await asyncio.open_unix_connection(path, ssl=context, server_hostname=trust.server_name)
+    else:
+        host, _, port = address.rpartition(":")
+        _, writer = await asyncio.open_connection(
+            host.strip("[]"), int(port), ssl=context, server_hostname=trust.server_name
+        )
+    protocol = writer.get_extra_info("ssl_object").selected_alpn_protocol()
+    writer.transport.abort()
+    if protocol != "h2":
+        raise Unreachable(f"{address.removeprefix('unix:')} is not a swarm manager: it does not speak gRPC")
+
+
+def _no_way(shown: str, error: OSError) -> ClientError:
+    match error:
+        case ssl.SSLCertVerificationError():
+            reason = error.verify_message or "it does not match"
+            return UntrustedManager(f"the certificate of the manager at {shown} is not trusted: {reason}")
+        case ssl.SSLError() | ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
+            return Unreachable(f"{shown} is not a swarm manager: it does not speak TLS as one does")
+        case FileNotFoundError() | NotADirectoryError():
+            return Unreachable(f"there is no control socket at {shown}")
+        case PermissionError():
+            return Unreachable(f"you may not open the control socket {shown}: permission denied")
+        case ConnectionRefusedError():
+            return Unreachable(f"nobody is listening at {shown}")
+        case _:
+            return Unreachable(f"the manager at {shown} cannot be reached: {error.strerror or error}")
+
+
+def _lost(target: str, details: str) -> str:
+    if "refused" in details:
+        return f"nobody is listening at {target}"
+    if "No such file" in details:
+        return f"there is no control socket at {target}"
+    if "Socket closed" in details or "reset" in details.lower() or "end of file" in details.lower():
+        return f"the connection to the manager at {target} was lost"
+    if "connect" in details:
+        return f"the manager at {target} cannot be reached"
+    return details

@@ -1,0 +1,33 @@
+"""What a client meets; each text is a sentence for people.
+
+ClientError
+├── CallFailed            the manager answered with a failure: `code` is the status's name ("NOT_FOUND")
+├── Unreachable           no manager answered: try again later, or another one
+│   └── UntrustedManager  somebody answered who cannot be believed: only another address or CA helps
+└── CertificateRefused    the certificate authority will not issue: retrying does not help
+"""
+
+
+class ClientError(Exception):
+    """Root of the tree."""
+
+
+class CallFailed(ClientError):
+    """A call that the manager refused or could not carry out."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Unreachable(ClientError):
+    """Nobody there, or nobody who speaks our language."""
+
+
+class UntrustedManager(Unreachable):
+    """A manager whose certificate, or root certificate, is not the expected one."""
+
+
+class CertificateRefused(ClientError):
+    """The certificate authority's final no."""
