@@ -1,0 +1,139 @@
+"""The loop that the orchestrators of services share: start up, take what happened, write, again.
+
+There is no debounce: one round takes all commits that are there. It writes restarts and starts first and
+reconciles after that from the store's new content, so it never counts a slot that was just refilled as empty.
+When the subscription overflows the loop starts over; its state is rebuilt from the store.
+"""
+
+import logging
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import NoReturn
+
+from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
+from swarm_core.api.proto.types_pb2 import REMOVE, TaskState
+from swarm_core.manager.orchestrator import changes
+from swarm_core.manager.orchestrator.inbox import Inbox
+from swarm_core.manager.orchestrator.restart import RestartSupervisor, start
+from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.tasks import Group
+from swarm_core.store.by import ByService
+from swarm_core.store.events import Commit, Event
+from swarm_core.store.memory import MemoryStore
+from swarm_core.store.transactions import Step
+from swarm_core.watch.queue import Overflow, Subscription
+
+log = logging.getLogger(__name__)
+
+
+class ServiceOrchestrator(ABC):
+    """Leader component for the services of one mode."""
+
+    name: str
+
+    def __init__(self, *, store: MemoryStore, clock: Clock, rng: random.Random) -> None:
+        self._store = store
+        self._clock = clock
+        self._rng = rng
+        self._reset()
+
+    def _reset(self) -> None:
+        self._supervisor = RestartSupervisor(clock=self._clock, rng=self._rng)
+        self._restarts: dict[str, None] = {}  # task ids in the order of their events
+        self._steps: list[Step] = []
+
+    @abstractmethod
+    def _start_up(self) -> None:
+        """Read the store: the component's own state, and what is to be done at once."""
+
+    @abstractmethod
+    def _observe(self, event: Event) -> None:
+        """Note what `event` asks for."""
+
+    @abstractmethod
+    def _reconcile(self) -> list[Step]:
+        """What brings the noted services to what their specs say."""
+
+    def _may_restart(self, task_id: str) -> bool:
+        """Whether a task on the restart list still goes to the supervisor."""
+        return True
+
+    async def run(self) -> None:
+        """Orchestrate until cancelled."""
+        while True:
+            with self._store.subscribe(Cluster, Node, Service, Task) as events:
+                failure = await self._follow_until_failure(events)
+            if not isinstance(failure, Overflow):
+                raise failure
+            log.warning("%s fell behind the store's changes; starting over", self.name)
+
+    async def _follow_until_failure(self, events: Subscription[Commit]) -> Exception:
+        failure: Exception | None = None
+        async with Group() as group:
+            try:
+                await self._follow(Inbox(events, self._clock, group))
+            except Exception as error:  # noqa: BLE001 - raised again outside, where no group wraps it
+                failure = error
+                group.cancel_all()
+        assert failure is not None
+        return failure
+
+    async def _follow(self, inbox: Inbox) -> NoReturn:
+        self._reset()
+        self._supervisor.cluster = next(iter(self._store.find(Cluster)), None)
+        self._start_up()
+        while True:
+            await self._round()
+            for commit in await inbox.next(self._supervisor.starts.next_at()):
+                self._take(commit)
+
+    def _take(self, commit: Commit) -> None:
+        for event in commit.events:
+            if isinstance(event.object, Cluster):
+                self._supervisor.cluster = event.object
+            else:
+                self._observe(event)
+
+    async def _round(self) -> None:
+        """Write restarts, starts and noted steps, then reconcile."""
+        for delayed in self._supervisor.starts.take_due(self._clock.monotonic()):
+            if delayed.is_restart_due:
+                self._restarts[delayed.task_id] = None
+            else:
+                self._steps.append(start(delayed.task_id))
+        await self._restart_and_start()
+        await self._write(self._reconcile())
+
+    async def _restart_and_start(self) -> None:
+        restarts = [
+            restart
+            for task_id in self._restarts
+            if self._may_restart(task_id) and (restart := self._supervisor.restart(task_id)) is not None
+        ]
+        steps, self._steps = self._steps, []
+        self._restarts.clear()
+        errors = await self._write([*(restart.write for restart in restarts), *steps])
+        for restart, error in zip(restarts, errors, strict=False):
+            if error is None:
+                restart.settle(self._clock.monotonic(), self._clock.wall_ns())
+
+    async def _write(self, steps: list[Step]) -> list[Exception | None]:
+        if not steps:
+            return []
+        errors = await self._store.batch(steps)
+        for error in errors:
+            if error is not None:
+                log.error("%s: a change was refused: %s", self.name, error)
+        return list(errors)
+
+    def _remove_all_of(self, service: Service) -> None:
+        """The service is gone: its tasks follow (spec 1.8)."""
+        self._supervisor.forget(service.id)
+        tasks = self._store.find(Task, ByService(service.id))
+        self._desire(tasks, REMOVE)
+        for task in tasks:
+            self._supervisor.starts.cancel(task.id)
+
+    def _desire(self, tasks: Iterable[Task], desired: "TaskState.ValueType") -> None:
+        self._steps += (changes.desire(task.id, desired) for task in tasks if task.desired_state < desired)

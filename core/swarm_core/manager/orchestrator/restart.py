@@ -1,0 +1,126 @@
+"""The restart supervisor: stops a task that has to go and makes its replacement (orchestration spec 2.5).
+
+One per orchestrator. `Restart` is the step that goes into a batch; once that is committed `settle` counts the
+replacement and begins its wait. A replacement with nothing to wait for is made to run at once, one write less.
+"""
+
+import random
+
+from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
+from swarm_core.api.proto.specs_pb2 import NodeSpec
+from swarm_core.api.proto.types_pb2 import COMPLETE, READY, RUNNING, SHUTDOWN, NodeStatus, UpdateStatus
+from swarm_core.api.states import is_terminal
+from swarm_core.manager.orchestrator import changes
+from swarm_core.manager.orchestrator.delayed_starts import DelayedStarts
+from swarm_core.manager.orchestrator.new_task import TaskMaker
+from swarm_core.manager.orchestrator.restart_history import RestartHistory, restart_delay_s, status_ns
+from swarm_core.runtime.clock import Clock
+from swarm_core.store.transactions import Step, Transaction
+
+
+class Restart:
+    """The step that restarts one task; afterwards it holds what was done."""
+
+    def __init__(self, supervisor: "RestartSupervisor", task_id: str) -> None:
+        self._supervisor = supervisor
+        self._task_id = task_id
+        self.service: Service | None = None
+        self.new: Task | None = None
+        self.delay_s = 0.0
+        self.waits_for: Task | None = None
+
+    def write(self, transaction: Transaction) -> None:
+        """Set the old task to SHUTDOWN and, if its policy wants one, create the replacement."""
+        self.new = self.waits_for = None
+        old = transaction.get(Task, self._task_id)
+        if old is None or old.desired_state > COMPLETE:
+            return
+        self.service = service = transaction.get(Service, old.service_id)
+        if service is None:
+            return
+        changes.desire(old.id, SHUTDOWN)(transaction)
+        if not self._supervisor.history.should_restart(service, old):
+            return
+        node = transaction.get(Node, old.node_id) if old.node_id else None
+        is_drained = node is not None and node.spec.availability == NodeSpec.Availability.DRAIN
+        self.delay_s = 0.0 if is_drained else restart_delay_s(old)
+        if not is_terminal(old.status.state) and node is not None and node.status.state != NodeStatus.DOWN:
+            self.waits_for = old
+        is_free = self.delay_s <= 0 and self.waits_for is None
+        self.new = self._supervisor.maker(service).make(
+            slot=old.slot,
+            node_id="" if old.slot else old.node_id,
+            desired=RUNNING if is_free else READY,
+        )
+        transaction.create(self.new)
+
+    def settle(self, now: float, now_ns: int) -> None:
+        """Count the replacement and begin its wait. Only after the commit."""
+        if self.new is None or self.service is None:
+            return
+        self._supervisor.history.record(self.service, self.new, now_ns)
+        if self.new.desired_state == READY:
+            self._supervisor.starts.begin(self.new.id, delay_s=self.delay_s, old=self.waits_for, now=now)
+
+
+class RestartSupervisor:
+    """History, waiting replacements and the rules that need both."""
+
+    def __init__(self, *, clock: Clock, rng: random.Random) -> None:
+        self.history = RestartHistory()
+        self.starts = DelayedStarts()
+        self.cluster: Cluster | None = None  # for the default of the log driver
+        self._clock = clock
+        self._rng = rng
+        self._makers: dict[str, tuple[Service, Cluster | None, TaskMaker]] = {}
+
+    def maker(self, service: Service) -> TaskMaker:
+        """What makes tasks of `service` as it is in that object."""
+        known = self._makers.get(service.id)
+        if known is not None and known[0] is service and known[1] is self.cluster:
+            return known[2]
+        maker = TaskMaker(service, self.cluster, clock=self._clock, rng=self._rng)
+        self._makers[service.id] = (service, self.cluster, maker)
+        return maker
+
+    def forget(self, service_id: str) -> None:
+        """A service is gone."""
+        self.history.forget(service_id)
+        self._makers.pop(service_id, None)
+
+    def restart(self, task_id: str) -> Restart | None:
+        """The restart of a task; None while it waits itself: then it is restarted when its wait ends."""
+        if task_id in self.starts:
+            self.starts.restart_after(task_id)
+            return None
+        return Restart(self, task_id)
+
+    def updatable(self, service: Service, tasks: list[Task]) -> list[Task]:
+        """The tasks of a slot that stand for it; none means that the slot is dead."""
+        wanted = [task for task in tasks if task.desired_state <= RUNNING]
+        if wanted or service.update_status.state == UpdateStatus.ROLLBACK_STARTED:
+            return wanted
+        newest = max(tasks, key=status_ns)
+        return [] if self.history.should_restart(service, newest) else [newest]
+
+    def resume(self, task: Task) -> Step | None:
+        """Take up the wait of a replacement made under an earlier leader (2.7); the step that starts it if the
+        wait is over."""
+        delay_s = restart_delay_s(task)
+        passed_s = (self._clock.wall_ns() - status_ns(task)) / 1e9
+        remaining_s = min(delay_s, delay_s - passed_s)
+        if remaining_s <= 0:
+            return start(task.id)
+        self.starts.begin(task.id, delay_s=remaining_s, old=None, now=self._clock.monotonic())
+        return None
+
+
+def start(task_id: str) -> Step:
+    """Let a waiting replacement run."""
+
+    def step(transaction: Transaction) -> None:
+        task = transaction.get(Task, task_id)
+        if task is not None:
+            changes.desire(task_id, COMPLETE if task.HasField("job_iteration") else RUNNING)(transaction)
+
+    return step

@@ -1,0 +1,53 @@
+"""What an orchestrator puts right when it starts (orchestration spec 2.7).
+
+Between two leaders tasks may have ended, nodes and services may have gone, and waits were forgotten.
+"""
+
+from collections.abc import Callable
+
+from swarm_core.api.proto.objects_pb2 import Service, Task
+from swarm_core.api.proto.types_pb2 import COMPLETE, READY
+from swarm_core.api.timestamps import timestamp_ns
+from swarm_core.manager.orchestrator import changes
+from swarm_core.manager.orchestrator.restart import RestartSupervisor
+from swarm_core.manager.orchestrator.restart_history import SlotTuple, slot_tuple
+from swarm_core.store.memory import MemoryStore
+from swarm_core.store.transactions import Step
+
+
+def init_tasks(
+    store: MemoryStore, supervisor: RestartSupervisor, mode: str, fix: Callable[[Task], None]
+) -> list[Step]:
+    """The steps for all tasks of services with `mode`; `fix` is what the orchestrator does about each of them.
+
+    Waits and restart history of `supervisor` are rebuilt on the way."""
+    steps: list[Step] = []
+    slots: dict[tuple[str, SlotTuple], list[Task]] = {}
+    services: dict[str, Service] = {}
+    for task in store.find(Task):
+        if not task.service_id:
+            continue
+        service = store.get(Service, task.service_id)
+        if service is None:
+            steps.append(changes.delete(task.id))
+            continue
+        if service.spec.WhichOneof("mode") != mode:
+            continue
+        services[service.id] = service
+        slots.setdefault((service.id, slot_tuple(service, task)), []).append(task)
+        fix(task)
+        if task.desired_state == READY and task.status.state <= COMPLETE:
+            step = supervisor.resume(task)
+            if step is not None:
+                steps.append(step)
+    for (service_id, _), tasks in slots.items():
+        _rebuild_history(supervisor, services[service_id], tasks)
+    return steps
+
+
+def _rebuild_history(supervisor: RestartSupervisor, service: Service, tasks: list[Task]) -> None:
+    newest = max(task.spec_version.index for task in tasks)
+    current = [task for task in tasks if task.spec_version.index == newest]
+    current.sort(key=lambda task: timestamp_ns(task.meta.created_at))
+    for task in current[1:]:
+        supervisor.history.record(service, task, timestamp_ns(task.meta.created_at))
