@@ -265,9 +265,10 @@ class FakeCluster:
             elif verb == "Update":
                 getattr(response, noun).CopyFrom(self._update(noun, item, request))
             else:
-                self.remove(kind, getattr(item, "id"))  # noqa: B009 - the stubs know no common id
+                self.remove(kind, getattr(request, f"{noun}_id"))
                 self._settle(item, removed=True)
-        return response
+        answer: Message = response
+        return answer
 
     def _create(self, kind: type[Message], spec: Any) -> Message:
         if any(name_of(other) == spec.annotations.name for other in self._objects[kind].values()):
@@ -277,9 +278,9 @@ class FakeCluster:
         item.spec.CopyFrom(spec)
         self.put(item)
         self._settle(item)
-        return self.get(kind, item.id)
+        return self.get(kind, str(item.id))
 
-    def _update(self, noun: str, item: T, request: Any) -> T:
+    def _update(self, noun: str, item: Any, request: Any) -> Message:
         if item.meta.version.index != getattr(request, f"{noun}_version").index:
             raise CallFailed("UNKNOWN", "update out of sequence")
         new = type(item)()
@@ -287,7 +288,8 @@ class FakeCluster:
         new.spec.CopyFrom(request.spec)
         self.put(new)
         self._settle(new)
-        return self.get(type(item), item.id)
+        kind: type[Message] = type(item)
+        return self.get(kind, item.id)
 
     def _settle(self, item: Any, *, removed: bool = False) -> None:
         """What an orchestrator would have done in the end: as many running tasks as replicas."""

@@ -18,6 +18,9 @@ class Calls(Protocol):
     def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
         """The messages of one server stream; reading raises CallFailed or Unreachable."""
 
+    async def close(self) -> None:
+        """End every call and the connection."""
+
 
 @asynccontextmanager
 async def opened(stream: AsyncIterator[Any]) -> AsyncIterator[AsyncIterator[Any]]:

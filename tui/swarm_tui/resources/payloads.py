@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.references import dependencies
 from swarm_core.api.timestamps import timestamp_ns
 
 from swarm_tui.resources import format as fmt
@@ -65,7 +66,7 @@ def users(id_: str, view: ClusterView) -> list[str]:
     return sorted(
         services.name(service)
         for service in view.objects(objects_pb2.Service)
-        if id_ in _references(service.spec.task)
+        if any(id_ in ids for ids in dependencies(service.spec.task))
     )
 
 
@@ -83,9 +84,3 @@ def updated(item: Payload, view: ClusterView, now_ns: int) -> str:
     since = fmt.ago(timestamp_ns(item.meta.updated_at), now_ns)
     return f"{since} ago" if since else ""
 
-
-def _references(spec: specs_pb2.TaskSpec) -> set[str]:
-    body = services.process_of(spec) if spec.WhichOneof("runtime") == "generic" else spec.container
-    if body is None:
-        return set()
-    return {ref.secret_id for ref in body.secrets} | {ref.config_id for ref in body.configs}

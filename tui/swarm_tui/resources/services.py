@@ -1,6 +1,7 @@
 """Services: goal and reality, what runs, and the reason when they differ."""
 
-from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.references import process_spec
 from swarm_core.api.timestamps import duration_s, timestamp_ns
 
 from swarm_tui.resources import format as fmt
@@ -72,19 +73,10 @@ def runtime_text(spec: specs_pb2.TaskSpec) -> tuple[str, str]:
         return "container", spec.container.image
     if spec.WhichOneof("runtime") != "generic":
         return spec.WhichOneof("runtime") or "–", ""
-    process = process_of(spec)
+    process = process_spec(spec)
     if process is None:
         return spec.generic.kind, ""
     return "process", " ".join([*process.command, *process.args])
-
-
-def process_of(spec: specs_pb2.TaskSpec) -> process_pb2.ProcessSpec | None:
-    """The process this spec runs, when it does run one and can be read."""
-    process = process_pb2.ProcessSpec()
-    payload = spec.generic.payload
-    if payload.Is(process_pb2.ProcessSpec.DESCRIPTOR) and payload.Unpack(process):
-        return process
-    return None
 
 
 def health(service: Service, view: ClusterView, now_ns: int) -> Health:
@@ -232,7 +224,7 @@ def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section,
 def task_spec_sections(spec: specs_pb2.TaskSpec) -> tuple[Section, ...]:
     """What a task of this spec runs, needs and where it may run."""
     runtime, runs = runtime_text(spec)
-    body = spec.container if runtime == "container" else process_of(spec)
+    body = spec.container if runtime == "container" else process_spec(spec)
     lines = [("Runtime", cell(runtime, Role.SPECIAL)), ("Runs", cell(runs or "–"))]
     if body is not None:
         if isinstance(body, specs_pb2.ContainerSpec):
