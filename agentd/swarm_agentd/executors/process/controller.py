@@ -68,14 +68,14 @@ class ProcessController:
             raise InvalidTask(
                 f"this node cannot limit {' and '.join(missing)}: its control groups are not ours to use"
             )
-        files = self._collect()
-        self._directory.create()
-        launch = self._plan.launch(
-            self._directory, self._host.material.environment(self._task.id) if files else {}
-        )
-        if launch["user"] is not None:
-            self._directory.open_for(launch["user"]["uid"], launch["user"]["gid"])
+        has_files = bool(self._collect())
         try:
+            self._directory.create()
+            launch = self._plan.launch(
+                self._directory, self._host.material.environment(self._task.id) if has_files else {}
+            )
+            if (user := launch["user"]) is not None:
+                self._directory.give_work_to(user["uid"], user["gid"])
             launch["cgroup_procs"] = cgroups.create(self._task.id, limits)
             self._directory.write_launch(launch)
         except OSError as error:

@@ -78,7 +78,7 @@ class TaskDirectory:
         for path in (self.path, self.logs, self.work):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def open_for(self, uid: int, gid: int) -> None:
+    def give_work_to(self, uid: int, gid: int) -> None:
         """Give the working directory to the task's user."""
         os.chown(self.work, uid, gid)
 

@@ -335,15 +335,30 @@ def _kill_group(leader: int) -> None:
         pass
 
 
+def _take_lock() -> bool:
+    """Become the one shim of this directory; False when there was one or never shall be."""
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # held until this program ends
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_held = True
+        except BlockingIOError:
+            is_held = False
+        if os.path.exists("started.json") or os.path.exists("stop"):
+            return False
+        if is_held:
+            return True
+        # A daemon looked whether it is free, or another shim is about to write down that it has started.
+        select.select([], [], [], 0.005)
+
+
 def main() -> None:
     directory, ready = sys.argv[1], int(sys.argv[2])
     if os.fork():
         os._exit(0)  # the daemon's own child ends here, the shim belongs to init
     os.set_inheritable(ready, False)
     os.chdir(directory)
-    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    if os.path.exists("started.json") or os.path.exists("stop"):
+    if not _take_lock():
         return
     with open("launch.json") as file:
         launch = json.load(file)

@@ -1,0 +1,48 @@
+"""What the host must offer: tests of a missing part are skipped with the reason, but fail where CI is `true`.
+
+Markers: `root` needs the superuser, `docker` a Docker Engine that tests may start (see swarm_testkit.engines).
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from swarm_testkit.engines import Engine, missing_parts, private_engine
+
+
+def _missing(item: pytest.Item) -> str:
+    if item.get_closest_marker("docker") and (missing := missing_parts()):
+        return f"no Docker Engine can be started here: {missing}"
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        return "needs root"
+    return ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if reason := _missing(item):
+        _refuse(reason)
+
+
+def _refuse(reason: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A private Docker Engine with the image `busybox:local`, for the whole run."""
+    if missing := missing_parts():
+        _refuse(f"no Docker Engine can be started here: {missing}")
+    with private_engine(tmp_path_factory.mktemp("engine")) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def swarm_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A private Docker Engine that is the one manager of a swarm of its own; its control socket is `control_socket`."""
+    if missing := missing_parts():
+        _refuse(f"no Docker Engine can be started here: {missing}")
+    with private_engine(tmp_path_factory.mktemp("swarm-engine")) as engine:
+        engine.init_swarm()
+        yield engine
