@@ -1,16 +1,13 @@
 """Plays the reference's interaction scripts against our raft and prints in the same form.
 
-A script is a list of directives: a command with arguments, perhaps input lines, a line `----`, and the expected output
-up to the next blank line (or between two pairs of such lines, when the output has blank lines itself). `parse` reads
-any such file; `RaftScript.run` carries out one directive on a group of nodes whose network is a list of messages.
-Outputs of a command are what the nodes trace, at or above the current level, and what the command shows.
+`RaftScript.run` carries out one directive on a group of nodes whose network is a list of messages. The output of a
+command is what the nodes trace, at or above the current level, and what the command shows.
 """
 
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice, takewhile
 
 from swarm_core.raft.conf_change import AnyConfChange, unmarshal
 from swarm_core.raft.config import Config
@@ -41,7 +38,8 @@ from swarm_core.raft.types import (
     Snapshot,
 )
 
-_SEPARATOR = "----"
+from swarm_testkit.directives import Directive, ScriptError
+
 _LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE")
 _QUIET = _LEVELS.index("NONE")
 _CHANGE_LETTERS = {
@@ -58,108 +56,8 @@ _TRANSITIONS = {
 _TRUTHS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
-class ScriptError(Exception):
-    """The script itself is wrong: an unknown argument, a missing node."""
-
-
 class CommandFailed(Exception):
     """A command was refused; its text is part of the output."""
-
-
-@dataclass(frozen=True, slots=True)
-class Directive:
-    """One command of a script. An argument without a value has no values, `key=(a,b)` has two."""
-
-    line: int
-    command: str
-    arguments: tuple[tuple[str, tuple[str, ...]], ...]
-    input: str
-    expected: str
-
-    def values(self, key: str) -> tuple[str, ...]:
-        return tuple(value for name, values in self.arguments for value in values if name == key)
-
-    def number(self, key: str) -> int:
-        values = self.values(key)
-        if len(values) != 1:
-            raise ScriptError(f"line {self.line}: {self.command} needs one {key}=")
-        return int(values[0])
-
-    @property
-    def keys(self) -> list[str]:
-        """Arguments without a value, in order."""
-        return [name for name, values in self.arguments if not values]
-
-    @property
-    def numbers(self) -> list[int]:
-        return [int(key) for key in self.keys]
-
-
-# Reading scripts
-
-
-def parse(text: str) -> list[Directive]:
-    """The directives of a script."""
-    lines = enumerate(text.splitlines(), 1)
-    return list(_directives(lines))
-
-
-def _directives(lines: Iterator[tuple[int, str]]) -> Iterator[Directive]:
-    for number, line in lines:
-        command = line.strip()
-        if not command or command.startswith("#"):
-            continue
-        while command.endswith("\\"):
-            command = command[:-1] + next(lines)[1].strip()
-        words = list(_words(command))
-        input_ = "\n".join(line for _, line in takewhile(lambda one: one[1].strip() != _SEPARATOR, lines))
-        arguments = tuple(map(_argument, words[1:]))
-        yield Directive(number, words[0], arguments, input_.strip(), _expected(lines))
-
-
-def _words(command: str) -> Iterator[str]:
-    """Splits at blanks that are not within parentheses."""
-    word = ""
-    depth = 0
-    for char in command + " ":
-        depth += (char == "(") - (char == ")")
-        if char.isspace() and depth == 0:
-            if word:
-                yield word
-            word = ""
-        else:
-            word += char
-
-
-def _argument(word: str) -> tuple[str, tuple[str, ...]]:
-    key, equals, value = word.partition("=")
-    if not equals:
-        return key, ()
-    if value.startswith("(") and value.endswith(")"):
-        return key, tuple(part.strip() for part in value[1:-1].split(",") if part.strip())
-    return key, (value,)
-
-
-def _expected(lines: Iterator[tuple[int, str]]) -> str:
-    """The output of a directive; `lines` stands right behind the separator."""
-    found = [line for _, line in islice(lines, 1)]
-    if found == [_SEPARATOR]:
-        # Between doubled separators blank lines are output.
-        found = []
-        while found[-2:] != [_SEPARATOR, _SEPARATOR]:
-            following = next(lines, None)
-            if following is None:
-                raise ScriptError("the output between doubled separators does not end")
-            found.append(following[1])
-        del found[-2:]
-    elif found and found[0].strip():
-        found += [line for _, line in takewhile(lambda one: one[1].strip(), lines)]
-    else:
-        found = []
-    return "".join(f"{line}\n" for line in found)
-
-
-# Playing them
 
 
 class HistoryStorage(MemoryStorage):

@@ -15,9 +15,8 @@ from swarm_core.raft.machine import Raft
 from swarm_core.raft.sizes import entries_size
 from swarm_core.raft.status import Status
 from swarm_core.raft.step import apply_conf_change, step, tick
+from swarm_core.raft.storage_work import append_responses, apply_responses, storage_requests
 from swarm_core.raft.types import (
-    APPEND_THREAD,
-    APPLY_THREAD,
     EMPTY_HARD_STATE,
     LOCAL_TARGETS,
     NO_ID,
@@ -29,7 +28,6 @@ from swarm_core.raft.types import (
     Message,
     MessageType,
     Ready,
-    Snapshot,
     SoftState,
 )
 
@@ -199,7 +197,7 @@ class RawNode:
         must_sync = bool(entries) or raft.term != sent.term or raft.vote != sent.vote
         messages = raft.messages
         if self._is_async:
-            messages = messages + self._storage_requests(hard_state, entries, snapshot, committed)
+            messages = messages + storage_requests(raft, hard_state, entries, snapshot, committed)
         elif raft.messages_after_append:
             messages = messages + [one for one in raft.messages_after_append if one.to != raft.id]
         return Ready(
@@ -222,8 +220,8 @@ class RawNode:
         if not self._is_async:
             self._is_ready_out = True
             self._steps_on_advance = [one for one in raft.messages_after_append if one.to == raft.id]
-            self._steps_on_advance += self._append_responses(ready.snapshot)
-            self._steps_on_advance += self._apply_responses(ready.committed_entries)
+            self._steps_on_advance += append_responses(raft, ready.snapshot)
+            self._steps_on_advance += apply_responses(raft, ready.committed_entries)
         raft.read_states = []
         raft.messages = []
         raft.messages_after_append = []
@@ -234,67 +232,3 @@ class RawNode:
                 entries_size(ready.committed_entries),
                 allow_unstable=not self._is_async,
             )
-
-    # Storage work as messages
-
-    def _storage_requests(
-        self,
-        hard_state: HardState | None,
-        entries: tuple[Entry, ...],
-        snapshot: Snapshot | None,
-        committed: tuple[Entry, ...],
-    ) -> list[Message]:
-        raft = self._raft
-        requests = []
-        if entries or hard_state is not None or snapshot is not None or raft.messages_after_append:
-            state = hard_state or EMPTY_HARD_STATE
-            append = Message(
-                MessageType.STORAGE_APPEND,
-                to=APPEND_THREAD,
-                from_=raft.id,
-                term=state.term,
-                vote=state.vote,
-                commit=state.commit,
-                entries=entries,
-                snapshot=snapshot,
-                responses=(*raft.messages_after_append, *self._append_responses(snapshot)),
-            )
-            requests.append(append)
-        if committed:
-            responses = tuple(self._apply_responses(committed))
-            requests.append(
-                Message(
-                    MessageType.STORAGE_APPLY,
-                    to=APPLY_THREAD,
-                    from_=raft.id,
-                    entries=committed,
-                    responses=responses,
-                )
-            )
-        return requests
-
-    def _append_responses(self, snapshot: Snapshot | None) -> list[Message]:
-        # Given whenever anything is still unstable, not only with new entries: after an entry was replaced and put
-        # back by a later term, this is what reports it stable in the end.
-        raft = self._raft
-        has_entries = bool(raft.log.unstable.entries)
-        if not has_entries and snapshot is None:
-            return []
-        last = raft.log.last_id() if has_entries else None
-        return [
-            Message(
-                MessageType.STORAGE_APPEND_RESP,
-                to=raft.id,
-                from_=APPEND_THREAD,
-                term=raft.term,
-                log_term=last.term if last else 0,
-                index=last.index if last else 0,
-                snapshot=snapshot,
-            )
-        ]
-
-    def _apply_responses(self, committed: tuple[Entry, ...]) -> list[Message]:
-        if not committed:
-            return []
-        type_ = MessageType.STORAGE_APPLY_RESP
-        return [Message(type_, to=self._raft.id, from_=APPLY_THREAD, entries=committed)]

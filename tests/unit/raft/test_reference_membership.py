@@ -6,7 +6,8 @@ import pytest
 from swarm_core.raft.errors import ConfChangeRefused
 from swarm_core.raft.membership import Changed, Draft, enter_joint, leave_joint, simple
 from swarm_core.raft.tracker import ProgressTracker
-from swarm_testkit.raft_script import Directive, parse, parse_changes
+from swarm_testkit.directives import Directive, parse
+from swarm_testkit.raft_script import parse_changes
 
 _DATA = Path(__file__).parents[4] / "shared" / "etcd-raft" / "confchange" / "testdata"
 _FILES = sorted(_DATA.glob("*.txt"))

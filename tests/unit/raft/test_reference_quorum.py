@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from swarm_core.raft.quorum import INFINITE_INDEX, JointVoters, majority_committed, majority_vote
-from swarm_testkit.raft_script import Directive, parse
+from swarm_testkit.directives import Directive, parse
 
 _DATA = Path(__file__).parents[4] / "shared" / "etcd-raft" / "quorum" / "testdata"
 _FILES = sorted(_DATA.glob("*.txt"))

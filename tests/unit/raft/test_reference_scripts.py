@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from swarm_testkit.raft_script import RaftScript, parse
+from swarm_testkit.directives import parse
+from swarm_testkit.raft_script import RaftScript
 
 _SCRIPTS = Path(__file__).parents[4] / "shared" / "etcd-raft" / "testdata"
 _FILES = sorted(_SCRIPTS.glob("*.txt"))
