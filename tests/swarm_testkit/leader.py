@@ -19,7 +19,7 @@ from swarm_core.store.by import ByService
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
-from swarm_testkit.clock import ManualClock, settle
+from swarm_testkit.manual_clock import ManualClock, settle
 
 Stored = Cluster | Node | Service | Task
 
