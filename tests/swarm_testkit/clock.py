@@ -1,13 +1,14 @@
 """Virtual time: a loop that never waits for a timer, and the Clock that reads it.
 
-A test module takes the fixture `event_loop_policy` returning `VirtualTimePolicy()`. Then every sleep and timeout of the
-loop ends as soon as nothing else can run, in the right order, and hours pass in no time. Threads and sockets do not mix
-with it.
+In a test decorated with `in_virtual_time` every sleep and timeout of the loop ends as soon as nothing else can run, in the
+right order, and hours pass in no time. Threads and sockets do not mix with it.
 """
 
 import asyncio
+import functools
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec
 
 START_NS = 1_760_000_000 * 1_000_000_000
 _POLL_S = 0.005
@@ -40,11 +41,18 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self.now
 
 
-class VirtualTimePolicy(asyncio.DefaultEventLoopPolicy):
-    """Makes virtual loops."""
+P = ParamSpec("P")
 
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return VirtualTimeLoop()
+
+def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Decorator: run an async test in a virtual loop. Its fixtures must not be async."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            runner.run(test(*args, **kwargs))
+
+    return run
 
 
 class VirtualClock:

@@ -14,8 +14,9 @@ class StatusBuffer:
         self._passing: dict[str, TaskStatus] = {}
         self._passing_since = 0.0
 
-    def put(self, task_id: str, status: TaskStatus, *, is_settled: bool, now: float) -> None:
-        """Take a status; it replaces what the task had."""
+    def put(self, task_id: str, status: TaskStatus, *, is_settled: bool, now: float) -> bool:
+        """Take a status; it replaces what the task had. Whether `wait_s` has become shorter."""
+        had_settled, had_passing = bool(self._settled), bool(self._passing)
         if is_settled:
             self._passing.pop(task_id, None)
             self._settled[task_id] = status
@@ -25,6 +26,7 @@ class StatusBuffer:
             if not self._passing:
                 self._passing_since = now
             self._passing[task_id] = status
+        return bool(self._settled) != had_settled or (bool(self._passing) and not had_passing)
 
     def discard(self, task_id: str) -> None:
         """The task is gone; nobody wants its status."""

@@ -55,7 +55,7 @@ class TaskManager:
             return
         self._next = task
         self._woken.set()
-        if self._operation is not None:
+        if self._operation is not None and not self._operation.expired():
             self._operation.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:

@@ -1,0 +1,168 @@
+"""The agent of one node: a session with a manager, the worker with the node's tasks, and an executor.
+
+Rules
+1. Everything an agent needs comes by constructor; any number of agents runs in one process.
+2. Cancelling `run` ends the agent politely: it stops no task. `leave` gives the node's tasks up.
+3. The node's description is taken every 20 s; when it changed the node registers again.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from swarm_core.api.proto.dispatcher_pb2 import AssignmentsMessage, SessionMessage
+from swarm_core.api.proto.objects_pb2 import Node
+from swarm_core.api.proto.types_pb2 import NodeDescription, NodeTLSInfo
+from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.tasks import Group
+
+from swarm_agentd.agent.logs import LogPublisher
+from swarm_agentd.agent.reporter import Reporter
+from swarm_agentd.agent.session import Managers, SessionLoop
+from swarm_agentd.agent.storage import TaskStorage
+from swarm_agentd.agent.worker import Worker
+from swarm_agentd.config import AgentConfig
+from swarm_agentd.exec.executor import Executor
+
+_log = logging.getLogger(__name__)
+
+
+class Agent:
+    """`hostname` replaces the executor's when not empty; `tls_info` describes the node's certificate, if it has one.
+
+    `on_session` sees every session message after the agent did: role, root CA and managers are the node's business.
+    `registered_once` is set once the node has had its first session.
+    """
+
+    def __init__(
+        self,
+        *,
+        node_id: str,
+        executor: Executor,
+        managers: Managers,
+        storage: TaskStorage,
+        clock: Clock,
+        rng: random.Random,
+        config: AgentConfig | None = None,
+        hostname: str = "",
+        tls_info: Callable[[], NodeTLSInfo | None] = lambda: None,
+        on_session: Callable[[SessionMessage], None] = lambda _: None,
+    ) -> None:
+        self.registered_once = asyncio.Event()
+        self._executor = executor
+        self._managers = managers
+        self._clock = clock
+        self._config = config or AgentConfig()
+        self._hostname = hostname
+        self._tls_info = tls_info
+        self._on_session = on_session
+        self._description: NodeDescription | None = None
+        self._node: Node | None = None
+        self._key_times: frozenset[int] = frozenset()
+        self._is_leaving = False
+        self._reporter = Reporter(self._config.report_tasks_max)
+        self._worker = Worker(
+            executor=executor,
+            storage=storage,
+            reporter=self._reporter,
+            clock=clock,
+            config=self._config,
+            description=lambda: self._description or NodeDescription(),
+        )
+        self._sessions = SessionLoop(
+            managers=managers,
+            handler=self,
+            reporter=self._reporter,
+            logs=LogPublisher(node_id, self._worker, clock, self._config),
+            clock=clock,
+            rng=rng,
+            config=self._config,
+        )
+
+    async def run(self) -> None:
+        """Until cancelled. Raises, in an ExceptionGroup, StorageUnusable or what ends the choice of a manager for good."""
+        async with Group() as outer:
+            outer.spawn(self._executor.run(), name="executor")
+            try:
+                self._description = await self._describe()
+                async with Group() as group:
+                    group.spawn(self._worker.run(), name="worker")
+                    group.spawn(self._sessions.run(), name="sessions")
+                    group.spawn(self._watch_description(), name="description")
+            finally:
+                outer.cancel_all()
+
+    async def leave(self) -> None:
+        """Give up all tasks, ignore further assignments, and return when every task's work is removed."""
+        self._is_leaving = True
+        await self._worker.leave()
+
+    def identity_changed(self) -> None:
+        """The node has another certificate: register again, which shows it."""
+        self._sessions.renew()
+
+    # what the session loop asks of its handler
+
+    def description(self) -> NodeDescription | None:
+        """See session.SessionHandler."""
+        return self._description
+
+    async def adopt(self, message: SessionMessage) -> None:
+        """See session.SessionHandler."""
+        self._managers.learn(message.managers)
+        if self._node is None or _differ(self._node, message.node):
+            self._node = Node()
+            self._node.CopyFrom(message.node)
+            try:
+                await self._executor.configure(self._node)
+            except Exception as error:  # noqa: BLE001 - an executor's trouble must not end the session
+                _log.error("the executor did not take the node's configuration: %s", error)
+        keys = list(message.network_bootstrap_keys)
+        if any(key.lamport_time not in self._key_times for key in keys):
+            self._key_times = frozenset(key.lamport_time for key in keys)
+            await self._executor.set_network_bootstrap_keys(keys)
+        self._on_session(message)
+
+    async def assign(self, message: AssignmentsMessage) -> None:
+        """See session.SessionHandler."""
+        if not self._is_leaving:
+            await self._worker.assign(message)
+
+    def registered(self) -> None:
+        """See session.SessionHandler."""
+        self._reporter.report(self._worker.statuses())
+        self.registered_once.set()
+
+    # the node's description
+
+    async def _describe(self) -> NodeDescription | None:
+        try:
+            description = await self._executor.describe()
+        except Exception as error:  # noqa: BLE001 - an engine that does not answer leaves the old description
+            _log.warning("the executor cannot describe the node: %s", error)
+            return self._description
+        if self._hostname:
+            description.hostname = self._hostname
+        tls_info = self._tls_info()
+        if tls_info is not None:
+            description.tls_info.CopyFrom(tls_info)
+        return description
+
+    async def _watch_description(self) -> None:
+        while True:
+            await self._clock.sleep(self._config.describe_every_s)
+            description = await self._describe()
+            if description != self._description:
+                self._description = description
+                self._sessions.renew()
+
+
+def _differ(old: Node, new: Node) -> bool:
+    """Whether anything but status and meta differs."""
+    one, other = Node(), Node()
+    for copy, node in ((one, old), (other, new)):
+        copy.CopyFrom(node)
+        copy.ClearField("status")
+        copy.ClearField("meta")
+    return one != other
