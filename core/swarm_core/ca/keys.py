@@ -23,10 +23,10 @@ _SALT_BYTES = 8
 _RSA_BITS_MIN = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _LEGACY_HEADERS = ("Proc-Type", "DEK-Info")
-# The object identifiers of PBES2, PBKDF2, HMAC-SHA1 and AES-256-CBC, as DER values.
+# The object identifiers of PBES2, PBKDF2 and AES-256-CBC, as DER values. HMAC-SHA1 is PBKDF2's default and is not
+# written.
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 _PBKDF2 = bytes.fromhex("06092a864886f70d01050c")
-_HMAC_SHA1 = bytes.fromhex("06082a864886f70d0207")
 _AES_256_CBC = bytes.fromhex("060960864801650304012a")
 
 
@@ -83,7 +83,10 @@ def from_block(block: pem.Block, kek: bytes | None = None) -> PrivateKey:
         key = serialization.load_pem_private_key(text, kek if encrypted else None)
     except ValueError as error:
         # A wrong password shows as a key that makes no sense, or as broken padding.
-        raise WrongKek from None if encrypted else error
+        if encrypted:
+            # A wrong password shows as a key that makes no sense, or as broken padding.
+            raise WrongKek from None
+        raise InvalidKey(f"unreadable private key: {error}") from None
     except TypeError as error:
         raise InvalidKey(str(error)) from None
     return _accepted(key)
@@ -123,7 +126,7 @@ def _encrypt(der: bytes, kek: bytes) -> bytes:
     encryptor = Cipher(algorithms.AES(secret), modes.CBC(start)).encryptor()
     sealed = encryptor.update(padder.update(der) + padder.finalize()) + encryptor.finalize()
     rounds = _der(0x02, _KDF_ROUNDS.to_bytes(2, "big"))
-    derive = _sequence(_PBKDF2, _sequence(_der(0x04, salt), rounds, _sequence(_HMAC_SHA1, b"\x05\x00")))
+    derive = _sequence(_PBKDF2, _sequence(_der(0x04, salt), rounds))
     cipher = _sequence(_AES_256_CBC, _der(0x04, start))
     return _sequence(_sequence(_PBES2, _sequence(derive, cipher)), _der(0x04, sealed))
 

@@ -1,0 +1,73 @@
+"""Chains: who may be trusted, and when."""
+
+import pytest
+from swarm_core.ca import certificates, csr, keys
+from swarm_core.ca.certificates import MANAGER_ROLE, WORKER_ROLE
+from swarm_core.ca.errors import InvalidCertificate
+from swarm_core.ca.root_ca import NODE_EXPIRY_S, RootCa
+from swarm_testkit.trust import make_authority, now_ns
+
+SECOND_NS = 1_000_000_000
+AUTHORITY = make_authority()
+
+
+def test_a_chain_to_the_root_is_trusted() -> None:
+    """A fresh certificate holds, also with more roots in the bundle."""
+    leaf = AUTHORITY.manager().certificate
+    other = make_authority().root.certificate
+    certificates.verify_chain(leaf, AUTHORITY.root.certificate, now_ns())
+    certificates.verify_chain(leaf, other + AUTHORITY.root.certificate, now_ns())
+
+
+def test_strangers_are_not() -> None:
+    """Another root, a worker's key as issuer, a wrong order and garbage are refused."""
+    node = AUTHORITY.worker()
+    forger = RootCa(node.certificate, node.key)
+    forged = forger.sign(
+        csr.create(keys.generate()), node_id="x", role=MANAGER_ROLE, organization="o", wall_ns=now_ns()
+    )
+    unrelated = AUTHORITY.manager().certificate
+    roots = AUTHORITY.root.certificate
+    for chain, trusted in (
+        (node.certificate, make_authority().root.certificate),
+        (forged + node.certificate, roots),
+        (forged, roots),
+        (node.certificate + unrelated, roots),
+        (b"garbage", roots),
+    ):
+        with pytest.raises(InvalidCertificate):
+            certificates.verify_chain(chain, trusted, now_ns())
+
+
+def test_expiry() -> None:
+    """An expired certificate is refused unless that is allowed; one of the future is refused in any case."""
+    leaf, roots = AUTHORITY.node("n", WORKER_ROLE).certificate, AUTHORITY.root.certificate
+    late = now_ns() + (NODE_EXPIRY_S + 7200) * SECOND_NS
+    early = now_ns() - 2 * 3600 * SECOND_NS
+    with pytest.raises(InvalidCertificate, match="expired"):
+        certificates.verify_chain(leaf, roots, late)
+    certificates.verify_chain(leaf, roots, late, allow_expired=True)
+    for allowed in (False, True):
+        with pytest.raises(InvalidCertificate):
+            certificates.verify_chain(leaf, roots, early, allow_expired=allowed)
+
+
+def test_normal_form() -> None:
+    """Text and carriage returns go, certificates and their order stay."""
+    one, two = AUTHORITY.root.certificate, make_authority().root.certificate
+    assert certificates.normalise(b"# mine\n" + one.replace(b"\n", b"\r\n") + b"\n\n" + two) == one + two
+
+
+def test_issuer() -> None:
+    """Subject and public key of whoever signed, as nodes report it."""
+    issuer = certificates.issuer(AUTHORITY.worker().certificate, AUTHORITY.root.certificate)
+    root = certificates.parse(AUTHORITY.root.certificate)[0]
+    assert (issuer.subject, issuer.public_key) == (root.subject.public_bytes(), certificates.public_der(root))
+    with pytest.raises(InvalidCertificate):
+        certificates.issuer(AUTHORITY.worker().certificate, make_authority().root.certificate)
+
+
+def test_identity_needs_a_whole_subject() -> None:
+    """A certificate without organization names nobody."""
+    with pytest.raises(InvalidCertificate, match="lacks"):
+        certificates.identity(AUTHORITY.root.certificate)
