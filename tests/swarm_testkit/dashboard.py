@@ -1,0 +1,123 @@
+"""The dashboard on a cluster in memory: for its tests, its pictures and its benchmark.
+
+The clock that ages and the header read is the cluster's own (`FakeCluster.now_ns`) and moves only when a
+test moves it; waiting is real. `until` waits for a condition on what the program shows.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+
+from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.client.control import Control
+from swarm_core.client.logs import LogReader
+from swarm_core.client.watch import ClusterWatch, Update
+from swarm_tui.app import SwarmApp
+from swarm_tui.mirror.changes import Phase
+from swarm_tui.mirror.mirror import Mirror
+from swarm_tui.views.main_screen import MainScreen
+from swarm_tui.views.session import Session
+from swarm_tui.widgets.theme import DARK
+from textual.pilot import Pilot
+
+from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster, log_line
+from swarm_testkit.factories import make_task
+
+WAIT_S = 10.0
+_POLL_S = 0.01
+
+
+class ClusterClock:
+    """A Clock whose wall time is the fake cluster's and whose waiting is real."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall_ns(self) -> int:
+        return self._cluster.now_ns
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(seconds, 0.0))
+
+
+def dashboard_of(
+    cluster: FakeCluster, *, title: str = "prod-eu", theme: str = DARK.name, is_ascii: bool = False
+) -> SwarmApp:
+    """The program on `cluster`, not yet running."""
+    clock = ClusterClock(cluster)
+    session = Session(
+        title, Mirror(clock), Control(cluster), LogReader(cluster, clock=clock, window_s=0.01), clock
+    )
+
+    def updates() -> AsyncGenerator[Update, None]:
+        stream = ClusterWatch(cluster, clock=clock, rng=random.Random(1)).updates()
+        assert isinstance(stream, AsyncGenerator)
+        return stream
+
+    return SwarmApp(session, updates, theme=theme, is_ascii=is_ascii)
+
+
+def main_screen(app: SwarmApp) -> MainScreen:
+    """The program's one screen, under any dialog."""
+    screen = app.screen_stack[0]
+    assert isinstance(screen, MainScreen)
+    return screen
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    """Let the program run until `condition` holds and everything it led to is painted."""
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            await asyncio.sleep(_POLL_S)
+    await pilot.pause()
+
+
+async def until_live(app: SwarmApp, pilot: Pilot[None]) -> None:
+    """Wait for the first content on screen."""
+    session = main_screen(app).session
+    await until(pilot, lambda: session.mirror.stream.phase is Phase.LIVE and not session.mirror.is_dirty)
+
+
+def busy_cluster() -> FakeCluster:
+    """The lively cluster with ten minutes of history, a job of the process runtime, and some log lines."""
+    cluster = lively_cluster()
+    cluster.update(objects_pb2.Node, "n03-w1", _label)
+    api = cluster.get(objects_pb2.Service, "s-api")
+    for slot in range(1, 7):
+        task = next(t for t in cluster.all(objects_pb2.Task) if t.service_id == api.id and t.slot == slot)
+        cluster.log_lines(
+            *(
+                log_line(
+                    task,
+                    text,
+                    at_ns=START_NS - 60_000_000_000 + number * 700_000_000 + slot * 90_000_000,
+                    is_stderr=text.startswith("WARN"),
+                )
+                for number, text in enumerate(_LINES)
+            )
+        )
+    failed = make_task(
+        "t-mailer-00", service=cluster.get(objects_pb2.Service, "s-mailer"), slot=1, state="FAILED"
+    )
+    failed.status.err = "SMTP auth failed: 535 5.7.8"
+    cluster.put(failed)
+    return cluster
+
+
+def _label(node: objects_pb2.Node) -> None:
+    node.spec.annotations.labels["disk"] = "ssd"
+    assert isinstance(node.spec, specs_pb2.NodeSpec)
+
+
+_LINES = (
+    "GET /cart 200 12ms",
+    "GET /products?page=2 200 31ms",
+    "POST /checkout 201 88ms",
+    "WARN upstream timeout 3000ms, trying again",
+    "GET /cart 200 9ms",
+    "GET /health 200 1ms",
+    "POST /login 200 140ms",
+)

@@ -1,0 +1,73 @@
+"""The application: themes, the one screen, and the worker that feeds the mirror. It decides nothing.
+
+Built by its caller from parts that exist already: a session, and a call that opens the cluster's updates.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import ClassVar
+
+from swarm_core.client.watch import Update
+from textual.app import App
+from textual.command import Provider
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.types import CSSPathType
+
+from swarm_tui.views.main_screen import MainScreen
+from swarm_tui.views.palette import SwarmCommands
+from swarm_tui.views.session import Session
+from swarm_tui.views.verbs import VerbScreen
+from swarm_tui.widgets.ascii_only import AsciiOnly
+from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
+
+
+class SwarmApp(App[None]):
+    """`updates` opens the cluster's stream of updates; it is called again when everything is to be listed anew."""
+
+    CSS_PATH: ClassVar[CSSPathType | None] = "styles.tcss"
+    TITLE = "swarm-tui"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {SwarmCommands}
+
+    def __init__(
+        self,
+        session: Session,
+        updates: Callable[[], AsyncGenerator[Update, None]],
+        *,
+        theme: str = DARK.name,
+        is_ascii: bool = False,
+    ) -> None:
+        self._ascii_filter = AsciiOnly() if is_ascii else None
+        super().__init__()
+        self._session = session
+        self._updates = updates
+        for ours in (DARK, LIGHT):
+            self.register_theme(ours)
+        self.theme = theme
+
+    def get_default_screen(self) -> Screen[None]:
+        return MainScreen(self._session)
+
+    def on_mount(self) -> None:
+        self._follow()
+
+    def on_verb_screen_resync_asked(self, event: VerbScreen.ResyncAsked) -> None:
+        self._follow()
+        self.notify("Listing everything anew", timeout=2)
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        variables |= role_colors(self.current_theme, variables)
+        self.theme_variables = variables
+        return variables
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return [*filters, self._ascii_filter] if self._ascii_filter is not None else filters
+
+    def _follow(self) -> None:
+        self.run_worker(self._feed(), group="mirror", exclusive=True, name="mirror")
+
+    async def _feed(self) -> None:
+        async with aclosing(self._updates()) as updates:
+            await self._session.mirror.follow(updates)

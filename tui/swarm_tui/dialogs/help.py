@@ -1,0 +1,29 @@
+"""What each key does, from the verb registry; handed in as lines, so that no list is kept twice."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.widgets.lines import TextLines
+from swarm_tui.widgets.paint import Spans
+
+
+class Help(Dialog[bool]):
+    """A page of lines; the key that opened it closes it too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,q", "leave", "close", show=False)]
+
+    def __init__(self, title: str, lines: Sequence[Spans]) -> None:
+        super().__init__()
+        self._title = title
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog help") as box:
+            box.border_title = self._title
+            box.border_subtitle = "esc close"
+            yield TextLines(self._lines, id="help-text")

@@ -1,0 +1,160 @@
+"""The one screen: header, the views under a switcher, filter line, key bar.
+
+It brings everything that shows the cluster up to date when the mirror tells of changes, and once a second
+for what only time changes. Nothing here asks the cluster for anything.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from swarm_core.api.proto import objects_pb2
+from textual import events
+from textual.app import ComposeResult
+from textual.widgets import ContentSwitcher
+
+from swarm_tui.mirror.changes import Changes, Phase
+from swarm_tui.resources.cluster import quorum
+from swarm_tui.resources.format import plural
+from swarm_tui.resources.problems import ProblemBoard
+from swarm_tui.views import header
+from swarm_tui.views.dashboard import problem_note
+from swarm_tui.views.feed import ChangeFeed
+from swarm_tui.views.form_view import FormView
+from swarm_tui.views.motion import MotionBoard
+from swarm_tui.views.navigation import kind_of
+from swarm_tui.views.object_pane import ObjectPane
+from swarm_tui.views.places import DASHBOARD
+from swarm_tui.views.session import Session
+from swarm_tui.views.text_view import TextView
+from swarm_tui.views.verbs import VerbScreen
+from swarm_tui.widgets.bars import HeaderBar, KeyBar
+from swarm_tui.widgets.filter_bar import FilterBar
+from swarm_tui.widgets.summary import SummaryLine
+
+TICK_S: Final = 1.0
+_TOAST_S: Final = 5.0
+
+
+class MainScreen(VerbScreen):
+    """See the module's text."""
+
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-tiny"),
+        (60, "-narrow"),
+        (100, "-wide"),
+        (160, "-full"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-low"), (38, "-tall")]  # noqa: RUF012
+    AUTO_FOCUS = "#dash-services ObjectTable"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._board = ProblemBoard(session.mirror)
+        self._motion = MotionBoard(session.mirror)
+        self._feed = ChangeFeed(session.mirror)
+        self._unlisten: Callable[[], None] | None = None
+        self._leader = ""
+        self._missed_told = 0
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar()
+        with ContentSwitcher(initial=DASHBOARD):
+            yield self.dashboard
+        yield SummaryLine(id="too-small")
+        yield FilterBar()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        mirror = self.session.mirror
+        self._unlisten = mirror.listen(self._hear)
+        self.set_interval(TICK_S, self._tick)
+        if mirror.stream.phase is not Phase.CONNECTING:
+            self.apply(Changes(is_reset=True, is_stream=True))
+        self._show_header()
+
+    def on_unmount(self) -> None:
+        if self._unlisten is not None:
+            self._unlisten()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.show_keys()
+
+    def on_object_pane_selection_changed(self, event: ObjectPane.SelectionChanged) -> None:
+        self.show_keys()
+
+    # -- what the mirror tells ---------------------------------------------------------------------
+
+    def _hear(self, changes: Changes) -> None:
+        """Called by the mirror outside of any handler: the work is done in one of the screen's own."""
+        self.call_later(self.apply, changes)
+
+    def apply(self, changes: Changes) -> None:
+        """Bring everything that shows the cluster up to date."""
+        if changes.is_reset or changes.ids:
+            now_ns = self.session.now_ns
+            if changes.is_reset:
+                self._board.rebuild(now_ns)
+            else:
+                self._board.apply(changes.ids, now_ns)
+            self._motion.apply(changes, now_ns)
+            has_news = self._feed.apply(changes, now_ns)
+            for pane in self.all_panes():
+                pane.apply(changes)
+            self._apply_to_page(changes)
+            self._show_side_panes(has_news)
+            self._notice_leader(changes)
+        if changes.is_stream:
+            self._stream_changed()
+        self._show_header()
+
+    def _apply_to_page(self, changes: Changes) -> None:
+        here, view = self.places.here, self.view
+        if isinstance(view, TextView) and (
+            changes.is_reset or here.id in changes.of(kind_of(here.kind).message)
+        ):
+            view.refresh_text()
+        elif isinstance(view, FormView):
+            view.form.judge_again()
+
+    def _show_side_panes(self, has_news: bool) -> None:
+        moving = self._motion.notes()
+        self.dashboard.motion.show(moving)
+        shown = {note.target for note in moving}
+        problems = (one for one in self._board.all() if (one.kind, one.id) not in shown)
+        self.dashboard.problems.show([problem_note(one) for one in problems])
+        if has_news:
+            self.dashboard.changes.show(self._feed.notes())
+
+    def _stream_changed(self) -> None:
+        stream = self.session.mirror.stream
+        for pane in self.all_panes():
+            pane.set_stale(stream.phase in (Phase.STALE, Phase.RESYNCING))
+        if stream.phase is Phase.LIVE and stream.missed > self._missed_told:
+            missed = plural(stream.missed - self._missed_told, "change")
+            self.notify(f"Back again · {missed} while away", timeout=_TOAST_S)
+        self._missed_told = stream.missed
+
+    def _notice_leader(self, changes: Changes) -> None:
+        if not changes.is_reset and not changes.of(objects_pb2.Node):
+            return
+        leader = quorum(self.session.mirror).leader
+        if leader and self._leader and leader != self._leader:
+            self.notify(f"{leader} leads now, after {self._leader}", timeout=_TOAST_S, markup=False)
+        self._leader = leader or self._leader
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        if self.session.mirror.stream.phase is Phase.LIVE:
+            for pane in self.all_panes():
+                if pane.is_on_screen:
+                    pane.tick()
+            if isinstance(self.view, TextView):
+                self.view.refresh_text()
+        self._show_header()
+
+    def _show_header(self) -> None:
+        failures, warnings = self._board.counts()
+        bar = self.query_one(HeaderBar)
+        bar.show(header.left_parts(self.session), header.right_parts(self.session, failures, warnings))
+        self.query_one(SummaryLine).show(header.summary(self.session, failures, warnings))

@@ -1,0 +1,79 @@
+"""Texts about one object as lines: its description in words, and the object itself as YAML. Pure."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from swarm_tui.resources.model import ClusterView, ResourceKind, Section
+from swarm_tui.widgets.cells import bar
+from swarm_tui.widgets.paint import Span, Spans
+
+_LABEL: Final = 16
+
+
+def describe_lines(kind: ResourceKind[Any], item: Any, view: ClusterView, now_ns: int) -> list[Spans]:
+    """The sections of the kind's description."""
+    lines: list[Spans] = []
+    for section in kind.describe(item, view, now_ns):
+        lines.extend(_section_lines(section))
+    return lines
+
+
+def _section_lines(section: Section) -> list[Spans]:
+    lines: list[Spans] = [[(f" {section.title}", "text+bold")]]
+    previous = ""
+    for label, cell in section.lines:
+        shown = "" if label == previous else label
+        spans: list[Span] = [("   ", "text"), (shown.ljust(_LABEL), "muted")]
+        spans += (
+            bar(cell.bar, 20, cell.role)
+            if cell.bar is not None
+            else [(span.text, span.role) for span in cell.spans]
+        )
+        first, *others = _lines_of(spans)
+        lines.append(first)
+        lines.extend([(" " * (_LABEL + 3), "text"), *other] for other in others)
+        previous = label
+    lines.append([])
+    return lines
+
+
+def _lines_of(spans: Sequence[Span]) -> list[list[Span]]:
+    """Spans whose texts hold line ends, as several lines; other control characters are made visible."""
+    lines: list[list[Span]] = [[]]
+    for text, role in spans:
+        first, *others = text.split("\n")
+        lines[-1].append((printable(first), role))
+        lines.extend([(printable(other), role)] for other in others)
+    return lines
+
+
+def printable(text: str) -> str:
+    """`text` without characters that would move the cursor or start an escape sequence."""
+    if text.isprintable():
+        return text
+    text = text.expandtabs(4)
+    return "".join(letter if letter.isprintable() else "·" for letter in text)
+
+
+def yaml_lines(item: Message) -> list[Spans]:
+    """The object as YAML, with its keys set off."""
+    import yaml  # needed by who asks for it, and slow to load
+
+    document = MessageToDict(item, preserving_proto_field_name=True)
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=False)
+    return [_yaml_line(line) for line in text.splitlines()]
+
+
+def _yaml_line(line: str) -> Spans:
+    line = printable(line)
+    body = line.lstrip(" -")
+    key, separator, value = body.partition(": ")
+    if not separator and body.endswith(":"):
+        key, separator = body[:-1], ":"
+    if not separator or " " in key:
+        return [(" ", "text"), (line, "text")]
+    indent = line[: len(line) - len(body)]
+    return [(f" {indent}", "muted"), (key, "accent"), (separator, "muted"), (value, "text")]

@@ -1,0 +1,88 @@
+"""How columns share a table's width.
+
+Each column has a natural width and may grow; columns that may be dropped are left out, one after the other,
+while the natural widths do not fit. The result depends on the width alone, so that columns do not jump
+while rows change. Wide columns join only where everything fits without them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from swarm_tui.resources.model import Column
+
+MARGIN: Final = 1
+_GAP: Final = 2
+_NARROW: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A column with its place on the line."""
+
+    column: Column
+    index: int
+    x: int
+    width: int
+
+
+def place(columns: Sequence[Column], width: int) -> tuple[Placed, ...]:
+    """The columns that fit into `width` and where they stand."""
+    room = width - 2 * MARGIN
+    kept = _that_fit(columns, room)
+    widths = _shared(columns, kept, room)
+    placed: list[Placed] = []
+    x = MARGIN
+    for position, index in enumerate(kept):
+        own = min(widths[index], max(width - x, 0))
+        if own <= 0:
+            break
+        placed.append(Placed(columns[index], index, x, own))
+        x += own + _gap(columns, kept, position)
+    return tuple(placed)
+
+
+def _that_fit(columns: Sequence[Column], room: int) -> list[int]:
+    kept = [index for index, column in enumerate(columns) if not column.is_wide]
+    while len(kept) > 1 and _needed(columns, kept) > room:
+        worst = max(kept, key=lambda index: (columns[index].drop, index))
+        if not columns[worst].drop:
+            return kept
+        kept.remove(worst)
+    if len(kept) < sum(not column.is_wide for column in columns):
+        return kept
+    wide = [index for index, column in enumerate(columns) if column.is_wide]
+    for index in sorted(wide, key=lambda index: columns[index].drop):
+        with_it = sorted([*kept, index])
+        if _needed(columns, with_it) <= room:
+            kept = with_it
+    return kept
+
+
+def _gap(columns: Sequence[Column], kept: list[int], position: int) -> int:
+    """Blanks after a column: fewer after a glyph, and before a column that belongs to the one before it."""
+    if position + 1 == len(kept):
+        return 0
+    column, following = columns[kept[position]], columns[kept[position + 1]]
+    return 1 if column.width <= _NARROW or not following.title else _GAP
+
+
+def _needed(columns: Sequence[Column], kept: list[int]) -> int:
+    return sum(columns[i].width + _gap(columns, kept, n) for n, i in enumerate(kept))
+
+
+def _shared(columns: Sequence[Column], kept: list[int], room: int) -> dict[int, int]:
+    """Widths with the spare room dealt out by weight."""
+    widths = {index: columns[index].width for index in kept}
+    spare = room - _needed(columns, kept)
+    total = sum(columns[index].grow for index in kept)
+    if spare <= 0 or not total:
+        return widths
+    given = 0
+    so_far = 0
+    for index in kept:
+        so_far += columns[index].grow
+        share = spare * so_far // total - given
+        widths[index] += share
+        given += share
+    return widths

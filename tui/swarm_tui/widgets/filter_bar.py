@@ -1,0 +1,82 @@
+"""The line in which a filter or a search is typed; what it does is felt with every key."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from swarm_tui.widgets.verdict import VerdictLabel
+
+
+class FilterBar(Horizontal):
+    """Hidden until opened. Posts `Typed` with each change, `Closed` when it is left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "clear", "clear", show=False)]
+    DEFAULT_CSS = """
+    FilterBar { height: 1; display: none; }
+    FilterBar.-open { display: block; }
+    FilterBar > Static { width: auto; padding: 0 1; }
+    FilterBar > Input { width: 2fr; }
+    FilterBar > VerdictLabel { width: 3fr; }
+    """
+
+    class Typed(Message):
+        """The text is another."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Closed(Message):
+        """Left with enter (the text stays in force) or escape (it is gone)."""
+
+        def __init__(self, is_kept: bool) -> None:
+            super().__init__()
+            self.is_kept = is_kept
+
+    def compose(self) -> ComposeResult:
+        yield Static("/", markup=False)
+        yield Input(compact=True, select_on_focus=False)
+        yield VerdictLabel()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is on screen."""
+        return self.has_class("-open")
+
+    def open(self, text: str, hint: str) -> None:
+        """Show the bar with `text` in it and take the keys."""
+        self.add_class("-open")
+        field = self.query_one(Input)
+        field.placeholder = hint
+        with self.prevent(Input.Changed):
+            field.value = text
+        field.cursor_position = len(text)
+        self.judge("", "muted")
+        field.focus()
+
+    def judge(self, text: str, role: str) -> None:
+        """Say what the filter finds, or what is wrong with it."""
+        self.query_one(VerdictLabel).show(text, role)
+
+    def close(self) -> None:
+        """Hide the bar; the filter is not touched."""
+        self.remove_class("-open")
+
+    def action_clear(self) -> None:
+        with self.prevent(Input.Changed):
+            self.query_one(Input).value = ""
+        self.close()
+        self.post_message(self.Closed(False))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Typed(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.close()
+        self.post_message(self.Closed(True))

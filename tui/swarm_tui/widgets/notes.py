@@ -1,0 +1,131 @@
+"""Short notes one below the other: what is in motion, what is wrong, what changed.
+
+A note is a heading and sentences under it, wrapped to the pane, and may lead to an object: with the
+focus a cursor moves from note to note, and enter opens where it leads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from swarm_tui.widgets.paint import Painted, Span, Spans, cut, to_strip, wrap
+
+_INDENT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """`target` names the object the note leads to, in the words of whoever made the note."""
+
+    heading: Spans
+    sentences: Sequence[Spans] = ()
+    target: tuple[str, str] | None = None
+
+
+class Notes(Painted, ScrollView, can_focus=True):
+    """See the module's text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("home,g", "move(-1000000)", "top", show=False),
+        Binding("end,G", "move(1000000)", "bottom", show=False),
+        Binding("enter", "open", "open", show=False),
+    ]
+    DEFAULT_CSS = """
+    Notes { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    """
+
+    class Opened(Message):
+        """Enter or a double click on a note that leads somewhere."""
+
+        def __init__(self, target: tuple[str, str]) -> None:
+            super().__init__()
+            self.target = target
+
+    def __init__(self, *, empty: str, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._empty = empty
+        self._notes: tuple[Note, ...] = ()
+        self._lines: list[tuple[int, list[Span]]] = []
+        self._cursor = 0
+
+    @property
+    def target(self) -> tuple[str, str] | None:
+        """Where the note under the cursor leads."""
+        return self._notes[self._cursor].target if self._cursor < len(self._notes) else None
+
+    def show(self, notes: Sequence[Note]) -> None:
+        """Show these notes; nothing is painted when they are the same."""
+        if tuple(notes) == self._notes:
+            return
+        target = self.target
+        self._notes = tuple(notes)
+        same = (index for index, note in enumerate(self._notes) if target and note.target == target)
+        self._cursor = next(same, min(self._cursor, max(len(self._notes) - 1, 0)))
+        self._lay_out()
+
+    def action_move(self, notes: int) -> None:
+        self._set_cursor(self._cursor + notes)
+
+    def action_open(self) -> None:
+        if self.target is not None:
+            self.post_message(self.Opened(self.target))
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        line = -1 if offset is None else offset.y + self.scroll_offset.y
+        if 0 <= line < len(self._lines):
+            self._set_cursor(self._lines[line][0])
+            if event.chain == 2:
+                self.action_open()
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        index = self.scroll_offset.y + y
+        if not self._lines and index == 0:
+            return to_strip(self.palette, cut([(" " + self._empty, "muted")], width), width)
+        if index >= len(self._lines):
+            return Strip.blank(width, self.palette.style("text"))
+        note, spans = self._lines[index]
+        ground = "selection" if self.has_focus and note == self._cursor else "screen"
+        return to_strip(self.palette, spans, width, ground)
+
+    def _lay_out(self) -> None:
+        width = self.scrollable_content_region.width
+        self._lines = []
+        for number, note in enumerate(self._notes):
+            self._lines.append((number, cut([(" ", "text"), *note.heading], width)))
+            for sentence in note.sentences:
+                indented = [(" " * (_INDENT + 1), "text"), *sentence]
+                self._lines.extend((number, line) for line in wrap(indented, width, indent=_INDENT + 1))
+        self.virtual_size = Size(width, len(self._lines))
+        self.refresh()
+
+    def _set_cursor(self, index: int) -> None:
+        if not self._notes:
+            return
+        self._cursor = min(max(index, 0), len(self._notes) - 1)
+        lines = [line for line, (number, _) in enumerate(self._lines) if number == self._cursor]
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        if lines[0] < top:
+            self.scroll_to(y=lines[0], animate=False, immediate=True)
+        elif lines[-1] >= top + height:
+            self.scroll_to(y=lines[-1] - height + 1, animate=False, immediate=True)
+        self.refresh()

@@ -1,0 +1,221 @@
+"""From spans to strips: every line-drawn widget paints through here.
+
+A span is a text with the name of a role; a palette turns roles into styles for the current theme. What
+does not fit is cut with an ellipsis, and what is short is padded in the ground's own colour, because a
+strip's blanks get no background by themselves.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App
+from textual.color import Color
+from textual.strip import Strip
+from textual.widget import Widget
+
+from swarm_tui.widgets.theme import ROLE_VARIABLES
+
+Span: TypeAlias = tuple[str, str]
+Spans: TypeAlias = Sequence[Span]
+
+ELLIPSIS: Final = "…"
+GROUNDS: Final = {
+    "screen": "background",
+    "bar": "sw-bar",
+    "raised": "sw-raised",
+    "selection": "sw-selection",
+    "badge": "sw-accent",
+}
+# A role is a colour and, after a plus, how the text is set: "error", "accent+bold", "text+reverse".
+_COLORS: Final = {
+    "text": "sw-text",
+    "muted": "sw-muted",
+    "faint": "sw-faint",
+    "accent": "sw-accent",
+    "motion": "sw-accent",
+    "data": "sw-calm",
+    "ok": "sw-ok",
+    "warning": "sw-warning",
+    "error": "sw-error",
+    "special": "sw-special",
+    "calm": "sw-calm",
+    "calm-dim": "sw-calm-dim",
+    "on-accent": "sw-on-accent",
+}
+
+
+class Palette:
+    """Styles by role and ground for one theme."""
+
+    def __init__(self, colors: Mapping[str, str]) -> None:
+        self._colors = {name: Color.parse(colors[name]) for name in (*ROLE_VARIABLES, "background")}
+        self._styles: dict[tuple[str, str], Style] = {}
+
+    def style(self, role: str, ground: str = "screen") -> Style:
+        """The style of text in `role` on `ground` (a key of GROUNDS). Raises KeyError for unknown ones."""
+        style = self._styles.get((role, ground))
+        if style is None:
+            style = self._styles[role, ground] = self._make(role, ground)
+        return style
+
+    def _make(self, role: str, ground: str) -> Style:
+        color, _, setting = role.partition("+")
+        if color == "muted" and ground == "selection":
+            foreground = self._colors["sw-muted-selected"]
+        else:
+            foreground = self._colors[_COLORS[color]]
+        return Style(
+            color=foreground.rich_color,
+            bgcolor=self._colors[GROUNDS[ground]].rich_color,
+            bold=setting == "bold" or None,
+            italic=setting == "italic" or None,
+            reverse=setting == "reverse" or None,
+        )
+
+
+@lru_cache(maxsize=8)
+def _palette(colors: tuple[tuple[str, str], ...]) -> Palette:
+    return Palette(dict(colors))
+
+
+def palette_of(app: App[object]) -> Palette:
+    """The palette of the app's current theme."""
+    variables = app.theme_variables
+    return _palette(tuple((name, variables[name]) for name in (*ROLE_VARIABLES, "background")))
+
+
+class Painted(Widget):
+    """A widget whose lines are drawn with a palette; it redraws itself when the theme changes."""
+
+    _current_palette: Palette | None = None
+
+    @property
+    def palette(self) -> Palette:
+        """Styles of the current theme."""
+        if self._current_palette is None:
+            self._current_palette = palette_of(self.app)
+        return self._current_palette
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.forget_styles())
+
+    def forget_styles(self) -> None:
+        """Drop everything drawn with the old theme."""
+        self._current_palette = None
+        self.refresh()
+
+
+def width_of(spans: Spans) -> int:
+    """Cells that `spans` take."""
+    return sum(len(text) if text.isascii() else cell_len(text) for text, _ in spans)
+
+
+def fit(spans: Spans, width: int, *, right: bool = False) -> list[Span]:
+    """`spans` in exactly `width` cells: cut with an ellipsis or padded (on the left when `right`)."""
+    if width <= 0:
+        return []
+    total = width_of(spans)
+    if total == width:
+        return list(spans)
+    if total < width:
+        padding = (" " * (width - total), "text")
+        return [padding, *spans] if right else [*spans, padding]
+    return cut(spans, width)
+
+
+def cut(spans: Spans, width: int) -> list[Span]:
+    """`spans` in at most `width` cells, the last of them an ellipsis where something was left out."""
+    if width_of(spans) <= width:
+        return list(spans)
+    out: list[Span] = []
+    room = width - 1
+    for text, role in spans:
+        length = cell_len(text)
+        if length >= room:
+            out.append((set_cell_size(text, room) + ELLIPSIS, role))
+            break
+        out.append((text, role))
+        room -= length
+    return out
+
+
+def to_strip(palette: Palette, spans: Iterable[Span], width: int, ground: str = "screen") -> Strip:
+    """A strip of exactly `width` cells; `spans` must already fit."""
+    segments = [Segment(text, palette.style(role, ground)) for text, role in spans if text]
+    length = sum(
+        len(segment.text) if segment.text.isascii() else cell_len(segment.text) for segment in segments
+    )
+    if length < width:
+        segments.append(Segment(" " * (width - length), palette.style("text", ground)))
+    return Strip(segments, max(length, width))
+
+
+def wrap(spans: Spans, width: int, *, indent: int = 0) -> list[list[Span]]:
+    """`spans` broken between words into lines of `width`; all but the first are indented."""
+    lines: list[list[Span]] = [[]]
+    used = 0
+    for text, role in spans:
+        for word in _words(text):
+            length = cell_len(word)
+            if used and used + len(word.rstrip()) > width:
+                lines.append([(" " * indent, "text")] if indent else [])
+                used = indent
+                word = word.lstrip()
+                length = cell_len(word)
+            lines[-1].append((word, role))
+            used += length
+    return [cut(line, width) for line in lines]
+
+
+def _words(text: str) -> list[str]:
+    """The words of `text`, each with the blanks that follow it."""
+    words: list[str] = []
+    start = 0
+    for index in range(1, len(text)):
+        if text[index] != " " and text[index - 1] == " ":
+            words.append(text[start:index])
+            start = index
+    words.append(text[start:])
+    return words
+
+
+def highlighted(spans: Spans, needle: str, role: str) -> list[Span]:
+    """`spans` with each occurrence of `needle` (ignoring case) set in `role`."""
+    text = "".join(part for part, _ in spans)
+    found = _occurrences(text.lower(), needle.lower())
+    if not found or len(text.lower()) != len(text):
+        return list(spans)
+    out: list[Span] = []
+    offset = 0
+    for part, own in spans:
+        out.extend(_split(part, own, role, offset, found))
+        offset += len(part)
+    return out
+
+
+def _occurrences(text: str, needle: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    at = text.find(needle) if needle else -1
+    while at >= 0:
+        found.append((at, at + len(needle)))
+        at = text.find(needle, at + len(needle))
+    return found
+
+
+def _split(part: str, own: str, role: str, offset: int, found: list[tuple[int, int]]) -> list[Span]:
+    """One span cut at the borders of the occurrences that touch it."""
+    out: list[Span] = []
+    position = 0
+    for start, end in found:
+        low, high = max(start - offset, 0), min(end - offset, len(part))
+        if low >= high:
+            continue
+        out.append((part[position:low], own))
+        out.append((part[low:high], role))
+        position = high
+    out.append((part[position:], own))
+    return [span for span in out if span[0]]

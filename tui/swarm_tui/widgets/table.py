@@ -1,0 +1,437 @@
+"""A table that draws only the lines that are seen.
+
+Rules:
+
+- Rows come from a `RowSource` in its order; the table asks for the cells of a row when that row is on
+  screen, and keeps the strips it has drawn until the row, the width or the theme changes.
+- The cursor and the marks are bound to ids, never to row numbers: when rows move, they go along.
+- `rows_changed` and `order_changed` repaint what is visible of the change and nothing else.
+- Text never wraps; a cell is cut with an ellipsis, and columns give way by their rank when room is short.
+"""
+
+from asyncio import get_running_loop
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Protocol
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from swarm_tui.resources.model import Align, Cell, Column
+from swarm_tui.widgets.cells import cell_spans
+from swarm_tui.widgets.columns import Placed, place
+from swarm_tui.widgets.paint import Painted, Span, fit, to_strip
+
+_STRIPS_MAX: Final = 1024
+_HEADER_LINES: Final = 1
+_MOVING_S: Final = 0.4
+
+
+class RowSource(Protocol):
+    """What the table shows: ids in an order, and the cells of each."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns, left to right."""
+
+    @property
+    def sorted_by(self) -> tuple[str, bool]:
+        """Key of the column that orders the rows, and whether downwards."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+
+    def id_at(self, index: int) -> str:
+        """The id of the row at `index`. Raises IndexError."""
+
+    def index_of(self, row_id: str) -> int | None:
+        """Where the row is, or None when it is gone (or filtered out)."""
+
+    def cells(self, row_id: str) -> tuple[Cell, ...]:
+        """The row's cells as of now, one per column; none when the row has just gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    cells: tuple[Cell, ...]
+    ground: str
+    is_marked: bool
+    strip: Strip
+
+
+class ObjectTable(Painted, ScrollView, can_focus=True):
+    """See the module's text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("pagedown", "page(1)", "page down", show=False),
+        Binding("pageup", "page(-1)", "page up", show=False),
+        Binding("home,g", "edge(-1)", "top", show=False),
+        Binding("end,G", "edge(1)", "bottom", show=False),
+        Binding("enter", "open", "open", show=False),
+    ]
+    DEFAULT_CSS = """
+    ObjectTable { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    """
+
+    cursor_id: reactive[str | None] = reactive(None, repaint=False)
+
+    class Highlighted(Message):
+        """The cursor is on another row, or on none."""
+
+        def __init__(self, table: "ObjectTable", row_id: str | None) -> None:
+            super().__init__()
+            self.table = table
+            self.row_id = row_id
+
+        @property
+        def control(self) -> "ObjectTable":
+            return self.table
+
+    class Opened(Message):
+        """Enter or a double click on a row."""
+
+        def __init__(self, table: "ObjectTable", row_id: str) -> None:
+            super().__init__()
+            self.table = table
+            self.row_id = row_id
+
+        @property
+        def control(self) -> "ObjectTable":
+            return self.table
+
+    class HeadingClicked(Message):
+        """A click on a column's heading."""
+
+        def __init__(self, table: "ObjectTable", key: str) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> "ObjectTable":
+            return self.table
+
+    def __init__(self, rows: RowSource, *, empty: str = "nothing here", id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._rows = rows
+        self._empty = empty
+        self._marks: set[str] = set()
+        self._cursor_index = 0
+        self._drawn: dict[str, _Drawn] = {}
+        self._placed: tuple[Placed, ...] = ()
+        self._placed_width = -1
+        self._moved_at = float("-inf")
+        self._is_dimmed = False
+        self._awaited: str | None = None
+
+    # -- what others ask and tell ------------------------------------------------------------------
+
+    @property
+    def rows(self) -> RowSource:
+        """The rows shown."""
+        return self._rows
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """Ids that are marked, seen or not."""
+        return frozenset(self._marks)
+
+    @property
+    def selected_ids(self) -> list[str]:
+        """What a verb works on: the marked rows, or else the one under the cursor."""
+        if self._marks:
+            return sorted(self._marks, key=lambda row_id: (self._rows.index_of(row_id) or 0, row_id))
+        return [self.cursor_id] if self.cursor_id is not None else []
+
+    @property
+    def is_cursor_moving(self) -> bool:
+        """Whether the person moved the cursor a moment ago."""
+        return get_running_loop().time() - self._moved_at < _MOVING_S
+
+    def set_empty(self, text: str) -> None:
+        """What stands there when there is no row."""
+        if text != self._empty:
+            self._empty = text
+            self.refresh()
+
+    def set_dimmed(self, is_dimmed: bool) -> None:
+        """Draw every row grey, because what it says is old; or in its colours again."""
+        if is_dimmed != self._is_dimmed:
+            self._is_dimmed = is_dimmed
+            self._drawn.clear()
+            self.refresh()
+
+    def show(self, rows: RowSource, *, empty: str | None = None) -> None:
+        """Show another source from its top."""
+        self._rows = rows
+        self._empty = self._empty if empty is None else empty
+        self._marks.clear()
+        self._drawn.clear()
+        self._placed_width = -1
+        self._cursor_index = 0
+        self.scroll_to(y=0, animate=False)
+        self.cursor_id = rows.id_at(0) if len(rows) else None
+        self.order_changed()
+
+    def rows_changed(self, ids: Iterable[str]) -> None:
+        """The cells of these rows may be different; those that are visible and are get repainted."""
+        for row_id in ids:
+            drawn = self._drawn.get(row_id)
+            if drawn is None:
+                continue
+            index = self._rows.index_of(row_id)
+            if index is None or not self._is_visible(index):
+                del self._drawn[row_id]
+            elif self._rows.cells(row_id) != drawn.cells:
+                del self._drawn[row_id]
+                self._refresh_index(index)
+
+    def order_changed(self) -> None:
+        """Rows came, went or moved: bring cursor, marks and scroll range in line, and repaint."""
+        count = len(self._rows)
+        size = Size(self.scrollable_content_region.width, count + _HEADER_LINES)
+        if self.virtual_size != size:
+            self.virtual_size = size
+        self._follow_cursor(count)
+        if self._awaited is not None:
+            self.await_row(self._awaited)
+        self.refresh()
+
+    def visible_ids(self) -> list[str]:
+        """The rows on screen, from the top."""
+        top = self.scroll_offset.y
+        bottom = min(top + self._page_lines, len(self._rows))
+        return [self._rows.id_at(index) for index in range(top, bottom)]
+
+    def time_passed(self) -> None:
+        """Ages may read differently: repaint the visible rows whose cells changed."""
+        self.rows_changed(self.visible_ids())
+
+    def heading_changed(self) -> None:
+        """Repaint the line of headings."""
+        self._placed_width = -1
+        self.refresh(Region(0, 0, self.size.width, _HEADER_LINES))
+
+    def toggle_mark(self, row_id: str) -> None:
+        """Mark or unmark one row."""
+        self._marks.symmetric_difference_update({row_id})
+        self._forget(row_id)
+
+    def mark_all(self) -> None:
+        """Mark every row that is shown."""
+        self._marks = {self._rows.id_at(index) for index in range(len(self._rows))}
+        self._drawn.clear()
+        self.refresh()
+
+    def clear_marks(self) -> bool:
+        """Unmark every row; whether there was one."""
+        had_marks = bool(self._marks)
+        self._marks.clear()
+        self._drawn.clear()
+        self.refresh()
+        return had_marks
+
+    def move_to(self, row_id: str) -> bool:
+        """Put the cursor on a row and scroll it into view; False when it is not among the rows."""
+        index = self._rows.index_of(row_id)
+        if index is None:
+            return False
+        self._set_cursor(index)
+        return True
+
+    def await_row(self, row_id: str) -> None:
+        """Put the cursor on a row as soon as it is there, unless the person moves it first."""
+        self._awaited = None if self.move_to(row_id) else row_id
+
+    def forget_styles(self) -> None:
+        self._drawn.clear()
+        super().forget_styles()
+
+    # -- keys and mouse ----------------------------------------------------------------------------
+
+    def action_move(self, lines: int) -> None:
+        self._move_cursor(self._cursor_index + lines)
+
+    def action_page(self, pages: int) -> None:
+        self._move_cursor(self._cursor_index + pages * max(self._page_lines - 1, 1))
+
+    def action_edge(self, direction: int) -> None:
+        self._move_cursor(len(self._rows) if direction > 0 else 0)
+
+    def action_open(self) -> None:
+        if self.cursor_id is not None:
+            self.post_message(self.Opened(self, self.cursor_id))
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        if offset.y < _HEADER_LINES:
+            key = next((p.column.id for p in self._columns() if p.x <= offset.x <= p.x + p.width), None)
+            if key is not None:
+                self.post_message(self.HeadingClicked(self, key))
+            return
+        index = self.scroll_offset.y + offset.y - _HEADER_LINES
+        if index < len(self._rows):
+            self._move_cursor(index)
+            if event.chain == 2:
+                self.action_open()
+
+    def on_focus(self) -> None:
+        self._refresh_cursor()
+
+    def on_blur(self) -> None:
+        self._refresh_cursor()
+
+    def on_resize(self) -> None:
+        self.order_changed()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        if self.cursor_id is None and len(self._rows):
+            self.cursor_id = self._rows.id_at(0)
+        self.order_changed()
+
+    def watch_cursor_id(self, old: str | None, new: str | None) -> None:
+        for row_id in (old, new):
+            if row_id is not None:
+                self._forget(row_id)
+        self.post_message(self.Highlighted(self, new))
+
+    # -- drawing -----------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        if y < _HEADER_LINES:
+            return self._heading(width)
+        index = self.scroll_offset.y + y - _HEADER_LINES
+        if index >= len(self._rows):
+            if index == 0:
+                return to_strip(self.palette, fit([("  " + self._empty, "muted")], width), width)
+            return Strip.blank(width, self.palette.style("text"))
+        return self._row_strip(self._rows.id_at(index), width)
+
+    def _heading(self, width: int) -> Strip:
+        sorted_key, descends = self._rows.sorted_by
+        spans: list[Span] = []
+        x = 0
+        for placed in self._columns():
+            spans.append((" " * (placed.x - x), "muted"))
+            column = placed.column
+            title = column.title
+            role = "muted"
+            if column.id == sorted_key and title:
+                title, role = title + ("↓" if descends else "↑"), "text"
+            spans.extend(fit([(title, role)], placed.width, right=column.align is Align.RIGHT))
+            x = placed.x + placed.width
+        return to_strip(self.palette, spans, width).crop(0, width)
+
+    def _row_strip(self, row_id: str, width: int) -> Strip:
+        ground = self._ground(row_id)
+        is_marked = row_id in self._marks
+        drawn = self._drawn.get(row_id)
+        columns = self._columns()
+        if drawn is not None and drawn.ground == ground and drawn.is_marked == is_marked:
+            return drawn.strip
+        cells = drawn.cells if drawn is not None else self._rows.cells(row_id)
+        spans: list[Span] = []
+        x = 0
+        for placed in columns if cells else ():
+            spans.append((" " * (placed.x - x), "text"))
+            is_right = placed.column.align is Align.RIGHT
+            spans.extend(cell_spans(cells[placed.index], placed.width, is_right=is_right))
+            x = placed.x + placed.width
+        if is_marked:
+            spans[0] = ("▌", "accent")
+            if columns and columns[0].x > 1:
+                spans.insert(1, (" " * (columns[0].x - 1), "text"))
+        if self._is_dimmed:
+            spans = [(text, "muted") for text, _ in spans]
+        strip = to_strip(self.palette, spans, width, ground)
+        if len(self._drawn) >= _STRIPS_MAX:
+            self._drawn.clear()
+        self._drawn[row_id] = _Drawn(cells, ground, is_marked, strip)
+        return strip
+
+    def _ground(self, row_id: str) -> str:
+        if row_id != self.cursor_id:
+            return "screen"
+        return "selection" if self.has_focus else "raised"
+
+    def _columns(self) -> tuple[Placed, ...]:
+        width = self.scrollable_content_region.width
+        if width != self._placed_width:
+            self._placed = place(self._rows.columns, width)
+            self._placed_width = width
+            self._drawn.clear()
+        return self._placed
+
+    # -- cursor ------------------------------------------------------------------------------------
+
+    @property
+    def _page_lines(self) -> int:
+        return max(self.scrollable_content_region.height - _HEADER_LINES, 0)
+
+    def _is_visible(self, index: int) -> bool:
+        return 0 <= index - self.scroll_offset.y < self._page_lines
+
+    def _move_cursor(self, index: int) -> None:
+        self._moved_at = get_running_loop().time()
+        self._awaited = None
+        self._set_cursor(index)
+
+    def _set_cursor(self, index: int) -> None:
+        count = len(self._rows)
+        if not count:
+            return
+        self._cursor_index = min(max(index, 0), count - 1)
+        self.cursor_id = self._rows.id_at(self._cursor_index)
+        self._scroll_to_cursor()
+
+    def _follow_cursor(self, count: int) -> None:
+        """After the rows changed: stay on the object, or on the row that took its place."""
+        if not count:
+            self._cursor_index = 0
+            self.cursor_id = None
+            return
+        index = None if self.cursor_id is None else self._rows.index_of(self.cursor_id)
+        if index is None:
+            index = min(self._cursor_index, count - 1)
+            self._marks = {row_id for row_id in self._marks if self._rows.index_of(row_id) is not None}
+        was_visible = self._is_visible(self._cursor_index)
+        self._cursor_index = index
+        self.cursor_id = self._rows.id_at(index)
+        if was_visible:
+            self._scroll_to_cursor()
+
+    def _scroll_to_cursor(self) -> None:
+        lines = self._page_lines
+        if lines <= 0:
+            return
+        top = self.scroll_offset.y
+        if self._cursor_index < top:
+            self.scroll_to(y=self._cursor_index, animate=False, immediate=True)
+        elif self._cursor_index >= top + lines:
+            self.scroll_to(y=self._cursor_index - lines + 1, animate=False, immediate=True)
+
+    def _refresh_cursor(self) -> None:
+        if self.cursor_id is not None:
+            self._refresh_index(self._cursor_index)
+
+    def _forget(self, row_id: str) -> None:
+        """Repaint one row if it is on screen."""
+        index = self._rows.index_of(row_id)
+        if index is not None:
+            self._refresh_index(index)
+
+    def _refresh_index(self, index: int) -> None:
+        if self._is_visible(index):
+            y = index - self.scroll_offset.y + _HEADER_LINES
+            self.refresh(Region(0, y, self.size.width, 1))
