@@ -28,6 +28,7 @@ class Cipher:
     def __init__(self, write_key: bytes, *older_keys: bytes, fips: bool = False) -> None:
         self._keys = tuple(_sized(key) for key in (write_key, *older_keys))
         self._fips = fips
+        self.needed_older_key = False  # something that was opened is not under the write key
 
     def seal(self, data: bytes) -> bytes:
         """An encoded MaybeEncryptedRecord."""
@@ -62,6 +63,7 @@ class Cipher:
         for key in self._keys:
             data = open_with(record, key)
             if data is not None:
+                self.needed_older_key |= key is not self._keys[0]
                 return data
         raise CannotDecrypt("raft data cannot be decrypted with the keys of this node")
 

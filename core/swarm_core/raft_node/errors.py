@@ -6,6 +6,7 @@
     │   ├── NotMember            this node is not, or no longer, in the cluster
     │   ├── Stopped              the node is ending or has failed
     │   ├── RequestTooLarge      never retry: cut the request in smaller ones
+    │   ├── Overloaded           too many wait already: retry later
     │   └── MembershipRefused    the change does not fit the present members
     ├── CompactedLog             these entries are gone: start from a snapshot
     ├── StateUnusable            what is on disk cannot be used; a person must look
@@ -18,7 +19,7 @@
     └── DiskFailed               the disk refused; the node stops
         └── DiskFull
 
-Every message is one sentence for a person. Only LostLeadership is worth a retry as it stands.
+Every message is one sentence for a person. Only LostLeadership and Overloaded are worth a retry as they stand.
 """
 
 from pathlib import Path
@@ -52,6 +53,11 @@ class Stopped(ProposalRefused):
 class RequestTooLarge(ProposalRefused):
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(f"raft request of {size} bytes is too large, the limit is {limit} bytes")
+
+
+class Overloaded(ProposalRefused):
+    def __init__(self) -> None:
+        super().__init__("too many raft requests are waiting")
 
 
 class MembershipRefused(ProposalRefused):

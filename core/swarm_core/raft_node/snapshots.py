@@ -32,7 +32,10 @@ class SnapshotFiles:
         self._disk.write(self._directory / _name(snapshot.term, snapshot.index), content)
 
     def load_newest(self) -> Snapshot | None:
-        """The newest readable snapshot; damaged ones met on the way are put aside."""
+        """The newest readable snapshot; damaged ones met on the way are put aside, unfinished ones go."""
+        for name in self._disk.names(self._directory):
+            if name.endswith(".tmp"):
+                self._disk.remove(self._directory / name)
         for name in self._names():
             path = self._directory / name
             try:

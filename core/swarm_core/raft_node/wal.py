@@ -2,18 +2,21 @@
 
 Files are named by sequence and first index. Each begins with the CRC so far and the metadata; later ones
 repeat the hard state. Appending buffers nothing: `save` hands bytes to the file, `sync` makes
-them durable. A file that has reached SEGMENT_BYTES is cut to its size and followed by a new one, which
+them durable. After a failed write or sync nothing is known about the end of the file, so nothing more is
+written. A file that has reached SEGMENT_BYTES is cut to its size and followed by a new one, which
 appears under its final name only when it is complete. Calls block; one thread at a time.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from swarm_core.raft.types import ConfState, Entry, HardState
 from swarm_core.raft_node.codec import encode_conf_state, encode_entry, encode_hard_state
 from swarm_core.raft_node.disk import Disk, LogFile
+from swarm_core.raft_node.errors import DiskFailed
 from swarm_core.raft_node.frames import FrameEncoder, RecordType
 from swarm_core.raft_node.wire import delimited, varint
 
@@ -79,6 +82,7 @@ class WriteAheadLog:
         self._hard_state = hard_state
         self._last_index = last_index
         self._segment_bytes = segment_bytes
+        self._is_sound = True
 
     @classmethod
     def create(
@@ -96,9 +100,6 @@ class WriteAheadLog:
         if disk.names(temporary):
             disk.remove(temporary)
         disk.make_directory(temporary)
-        name = SegmentName(0, 0)
-        file = disk.open(temporary / str(name))
-        file.cut(0, segment_bytes)
         encoder = FrameEncoder()
         frames = [
             encoder.encode(RecordType.CRC),
@@ -111,8 +112,8 @@ class WriteAheadLog:
             last_index = entry.index
         if hard_state != HardState():
             frames.append(encoder.encode(RecordType.HARD_STATE, encode_hard_state(hard_state)))
-        file.append(b"".join(frames))
-        file.sync()
+        name = SegmentName(0, 0)
+        file = _new_file(disk, temporary / str(name), b"".join(frames), segment_bytes)
         position = file.position
         file.close()
         disk.rename(temporary, directory)
@@ -148,7 +149,8 @@ class WriteAheadLog:
         self._append(frame)
 
     def sync(self) -> None:
-        self._tail.sync()
+        with self._all_or_never():
+            self._tail.sync()
 
     def release(self, index: int) -> None:
         """Delete the files that hold nothing after `index`."""
@@ -162,26 +164,50 @@ class WriteAheadLog:
             file.close()
 
     @property
+    def is_sound(self) -> bool:
+        """False after a write or sync has failed."""
+        return self._is_sound
+
+    @property
     def _tail(self) -> LogFile:
         return self._segments[-1][1]
 
     def _append(self, frames: bytes) -> None:
-        self._tail.append(frames)
-        if self._tail.position >= self._segment_bytes:
-            self._cut()
+        with self._all_or_never():
+            self._tail.append(frames)
+            if self._tail.position >= self._segment_bytes:
+                self._cut()
+
+    @contextmanager
+    def _all_or_never(self) -> Iterator[None]:
+        if not self._is_sound:
+            raise DiskFailed(f"write-ahead log {self._tail.path} failed before and takes no more writes")
+        self._is_sound = False
+        yield
+        self._is_sound = True
 
     def _cut(self) -> None:
         """Close the tail at its size and go on in a new file."""
         self._tail.sync()
         self._tail.cut(self._tail.position, 0)
         name = SegmentName(self._segments[-1][0].sequence + 1, self._last_index + 1)
-        file = self._disk.open(self._directory / f"{name}.tmp")
-        file.cut(0, self._segment_bytes)
-        head = FrameEncoder(self._encoder.crc)
-        frames = head.encode(RecordType.CRC) + head.encode(RecordType.METADATA, self._metadata)
-        frames += head.encode(RecordType.HARD_STATE, encode_hard_state(self._hard_state))
-        file.append(frames)
-        file.sync()
-        file.rename(self._directory / str(name))
+        encoder = FrameEncoder(self._encoder.crc)
+        head = encoder.encode(RecordType.CRC) + encoder.encode(RecordType.METADATA, self._metadata)
+        head += encoder.encode(RecordType.HARD_STATE, encode_hard_state(self._hard_state))
+        file = _new_file(self._disk, self._directory / f"{name}.tmp", head, self._segment_bytes)
         self._segments.append((name, file))
-        self._encoder = head
+        file.rename(self._directory / str(name))
+        self._encoder = encoder
+
+
+def _new_file(disk: Disk, path: Path, content: bytes, reserve: int) -> LogFile:
+    """A file that holds `content`, durably, with space behind it."""
+    file = disk.open(path)
+    try:
+        file.cut(0, reserve)
+        file.append(content)
+        file.sync()
+    except BaseException:
+        file.close()
+        raise
+    return file

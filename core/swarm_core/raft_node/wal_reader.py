@@ -157,6 +157,8 @@ def _read_segment(
     start = 0
     try:
         for record in reader:
+            if (start == 0) != (record.type is RecordType.CRC):
+                raise ValueError("a file begins with its checksum record, and has no other")
             replay.take(record)
             start = reader.offset
     except ValueError as error:

@@ -18,6 +18,7 @@ WAL = Path("/raft/wal")
 FIRST = WAL / "0000000000000000-0000000000000000.wal"
 METADATA = b"metadata of this node"
 SEGMENT = 16_384
+RAFT_ID = 0x5DEECE66D1234567
 
 
 def create(
@@ -49,7 +50,7 @@ def filled(count: int, size: int = 20) -> tuple[MemoryDisk, list[Entry]]:
     log = create(disk)
     entries = [entry(index, size) for index in range(1, count + 1)]
     for one in entries:
-        log.save(HardState(1, 1, one.index), [one])
+        log.save(HardState(1, RAFT_ID, one.index), [one])
         log.sync()
     log.close()
     return disk, entries
@@ -141,7 +142,7 @@ def test_appending_after_reopening() -> None:
         log, content = open_log(disk, WAL, SnapshotMark(), segment_bytes=SEGMENT)
         assert content.entries == entries
         entries.append(entry(index, 100))
-        log.save(HardState(1, 1, index), entries[-1:])
+        log.save(HardState(1, RAFT_ID, index), entries[-1:])
         log.sync()
         log.close()
     assert len(disk.names(WAL)) > 1
@@ -171,7 +172,7 @@ def test_a_tail_torn_at_any_byte_is_mended(preallocated: bool, size: int) -> Non
         assert len(survivors) >= 2
         assert read.hard_state.commit in (len(survivors), len(survivors) - 1)
         following = entry(len(survivors) + 1)
-        log.save(HardState(1, 1, following.index), [following])
+        log.save(HardState(1, RAFT_ID, following.index), [following])
         log.sync()
         log.close()
         assert reopen(disk).entries == [*survivors, following]
@@ -262,7 +263,7 @@ def test_reading_from_a_snapshot_and_releasing() -> None:
     entries = [entry(index, 200) for index in range(1, 301)]
     mark = SnapshotMark(150, 1, ConfState((1,)))
     for one in entries:
-        log.save(HardState(1, 1, one.index), [one])
+        log.save(HardState(1, RAFT_ID, one.index), [one])
         if one.index == 200:
             log.save_mark(mark)
     before = len(disk.names(WAL))
@@ -311,7 +312,7 @@ def test_full_disk_when_cutting() -> None:
     saved: list[Entry] = []
     with pytest.raises(DiskFull):
         for index in range(1, 1000):
-            log.save(HardState(1, 1, index), [entry(index, 300)])
+            log.save(HardState(1, RAFT_ID, index), [entry(index, 300)])
             log.sync()
             saved.append(entry(index, 300))
     log.close()
@@ -331,7 +332,7 @@ def test_power_cut_anywhere() -> None:
             log = create(disk, 4096)
             for index in range(1, 200):
                 written = index
-                log.save(HardState(1, 1, index - 1), [entry(index, rng.randrange(1500))])
+                log.save(HardState(1, RAFT_ID, index - 1), [entry(index, rng.randrange(1500))])
                 if rng.random() < 0.7:
                     log.sync()
                     synced = index
@@ -354,7 +355,7 @@ def test_on_the_real_disk(tmp_path: Path) -> None:
     log = WriteAheadLog.create(disk, directory, METADATA, hard_state=HardState(), segment_bytes=SEGMENT)
     entries = [entry(index, 500) for index in range(1, 100)]
     for one in entries:
-        log.save(HardState(1, 1, one.index), [one])
+        log.save(HardState(1, RAFT_ID, one.index), [one])
         log.sync()
     log.close()
     last = directory / disk.names(directory)[-1]

@@ -1,0 +1,117 @@
+"""Committed entries, one after the other: to the waiting proposal, the machine, or the members.
+
+The callback of a local proposal runs before the next entry. An entry of somebody else while proposals
+of ours wait means that leadership was lost: they fail before it is applied.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from swarm_core.raft.errors import ConfChangeRefused
+from swarm_core.raft.raw_node import RawNode
+from swarm_core.raft.types import ConfChange, ConfChangeType, ConfState, Entry, EntryType, Snapshot
+from swarm_core.raft_node.cluster_snapshot import decode_cluster_snapshot
+from swarm_core.raft_node.codec import decode_conf_change
+from swarm_core.raft_node.errors import LostLeadership, MembershipRefused
+from swarm_core.raft_node.machine import StateMachine
+from swarm_core.raft_node.membership import Membership
+from swarm_core.raft_node.proposals import Proposals, Taken
+from swarm_core.raft_node.transport import Transport
+from swarm_core.raft_node.wire import read_varint
+
+log = logging.getLogger(__name__)
+
+_ID_TAG = 0x08
+
+
+class Applier:
+    """The only one that changes machine and members. `index` and `term` are those of the last entry applied."""
+
+    def __init__(
+        self,
+        own_id: int,
+        raw: RawNode,
+        machine: StateMachine,
+        proposals: Proposals,
+        transport: Transport,
+        *,
+        leader_id: Callable[[], int],
+    ) -> None:
+        self._own_id = own_id
+        self._raw = raw
+        self._machine = machine
+        self._proposals = proposals
+        self._transport = transport
+        self._leader_id = leader_id
+        self.membership = Membership()
+        self.index = 0
+        self.term = 0
+        self.conf_state = ConfState()
+        self.is_removed = False
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Start from a snapshot. Raises ValueError when its data is malformed."""
+        membership, store = decode_cluster_snapshot(snapshot.data)
+        before = self.membership.members
+        self.membership.restore(membership)
+        self._machine.restore(snapshot.index, store)
+        self.index, self.term, self.conf_state = snapshot.index, snapshot.term, snapshot.conf_state
+        for raft_id in before.keys() - self.membership.members.keys() - {self._own_id}:
+            self._transport.remove_peer(raft_id)
+        for member in self.membership.members.values():
+            self._reach(member.raft_id)
+
+    def apply(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            assert entry.index == self.index + 1, f"entry {entry.index} comes after {self.index}"
+            if entry.type is not EntryType.NORMAL:
+                self._apply_conf_change(entry)
+            elif entry.data:
+                self._apply_request(entry)
+            self.index, self.term = entry.index, entry.term
+
+    def _apply_request(self, entry: Entry) -> None:
+        request_id = read_varint(entry.data, 1)[0] if entry.data[0] == _ID_TAG else 0
+        taken = self._proposals.applied(request_id, entry.index)
+        if taken is Taken.DONE:
+            return
+        if taken is Taken.UNKNOWN:
+            self._proposals.fail_all(LostLeadership)
+        self._machine.apply(entry.index, entry.data)
+
+    def _apply_conf_change(self, entry: Entry) -> None:
+        change = decode_conf_change(entry)
+        refusal: MembershipRefused | None = None
+        if isinstance(change, ConfChange):
+            refusal = self._change_members(change)
+        # Raft takes every change, also one that the members refuse: so does every other member.
+        try:
+            self.conf_state = self._raw.apply_conf_change(change)
+        except ConfChangeRefused as error:
+            log.warning("raft refused the membership change of entry %d: %s", entry.index, error)
+        if isinstance(change, ConfChange):
+            if refusal is not None:
+                self._proposals.refuse(change.id, refusal)
+            else:
+                self._proposals.applied(change.id, entry.index)
+
+    def _change_members(self, change: ConfChange) -> MembershipRefused | None:
+        try:
+            self.membership.check(change)
+        except MembershipRefused as refusal:
+            log.warning("%s", refusal)
+            return refusal
+        self.membership.apply(change)
+        if change.type is not ConfChangeType.REMOVE_NODE:
+            self._reach(change.node_id)
+        elif change.node_id == self._own_id:
+            self.is_removed = True
+        else:
+            self._transport.remove_peer(change.node_id)
+            if change.node_id == self._leader_id():
+                self._raw.campaign()
+        return None
+
+    def _reach(self, raft_id: int) -> None:
+        if raft_id != self._own_id:
+            self._transport.add_peer(raft_id, self.membership.members[raft_id].address)

@@ -1,0 +1,40 @@
+"""The settings of the shell, with SwarmKit's values (control-plane spec 2.1)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+# Other members refuse larger entries.
+REQUEST_BYTES_MAX = 1_572_864
+# A store proposes one entry at a time; more than this many waiting callers is a fault of ours.
+PROPOSALS_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RaftNodeConfig:
+    """`directory` is `<state>/raft`; `address` is where other managers reach this one."""
+
+    directory: Path
+    node_id: str
+    address: str
+    force_new_cluster: bool = False
+    tick_s: float = 1.0
+    election_tick: int = 10
+    heartbeat_tick: int = 1
+    segment_bytes: int = 64_000_000
+
+    def __post_init__(self) -> None:
+        assert self.node_id
+        assert 0 < self.heartbeat_tick < self.election_tick
+
+
+@dataclass(frozen=True, slots=True)
+class LogLimits:
+    """From the cluster object, read anew at every use. An interval of 0 turns snapshots off."""
+
+    snapshot_interval: int = 10_000
+    keep_old_snapshots: int = 0
+    entries_for_slow_followers: int = 500
+
+
+def default_limits() -> LogLimits:
+    return LogLimits()

@@ -1,0 +1,48 @@
+"""Recovery from a lost quorum: this member goes on as a cluster of its own.
+
+Entries that were never committed are dropped. For every other voter a RemoveNode is appended, and an
+AddNode when this member is not among the voters; all of them count as committed.
+"""
+
+from collections.abc import Sequence
+
+from swarm_core.api.proto.raft_pb2 import RaftMember
+from swarm_core.raft.types import ConfChange, ConfChangeType, ConfState, Entry, EntryType, HardState
+from swarm_core.raft_node.codec import decode_conf_change, encode_conf_change
+from swarm_core.raft_node.membership import Member
+
+
+def committed_part(entries: Sequence[Entry], hard_state: HardState) -> list[Entry]:
+    return [entry for entry in entries if entry.index <= hard_state.commit]
+
+
+def as_only_member(
+    member: Member, conf_state: ConfState, committed: Sequence[Entry], hard_state: HardState
+) -> tuple[list[Entry], HardState]:
+    """The entries to append after `committed`, and the hard state that commits them."""
+    voters = _voters(conf_state, committed)
+    changes = [
+        ConfChange(ConfChangeType.REMOVE_NODE, raft_id) for raft_id in sorted(voters - {member.raft_id})
+    ]
+    if member.raft_id not in voters:
+        context = RaftMember(raft_id=member.raft_id).SerializeToString()
+        changes.append(ConfChange(ConfChangeType.ADD_NODE, member.raft_id, context))
+    added = [
+        Entry(hard_state.term, hard_state.commit + at, EntryType.CONF_CHANGE, encode_conf_change(change))
+        for at, change in enumerate(changes, 1)
+    ]
+    return added, HardState(hard_state.term, hard_state.vote, hard_state.commit + len(added))
+
+
+def _voters(conf_state: ConfState, committed: Sequence[Entry]) -> set[int]:
+    voters = set(conf_state.voters)
+    for entry in committed:
+        if entry.type is not EntryType.CONF_CHANGE:
+            continue
+        change = decode_conf_change(entry)
+        assert isinstance(change, ConfChange)
+        if change.type is ConfChangeType.ADD_NODE:
+            voters.add(change.node_id)
+        elif change.type is ConfChangeType.REMOVE_NODE:
+            voters.discard(change.node_id)
+    return voters

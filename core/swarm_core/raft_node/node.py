@@ -1,0 +1,384 @@
+"""One member of the raft cluster: the loop around the core.
+
+`start` loads what is on disk and replays it into the machine; `run` then ticks, writes, sends and applies until
+it is cancelled, and closes the files. Rules:
+1. Nothing that depends on a write leaves before the write is durable. One write and one sync serve all that
+   became ready while the last sync ran.
+2. Committed entries that are durable here are applied before the next write begins: a proposal waits for one sync.
+3. Leadership is announced once the leader's own term is applied and nothing older is left to apply; its loss
+   is announced before the waiting proposals fail.
+4. A failing disk ends the node. What was not synced was never acknowledged.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from functools import partial
+
+from swarm_core.raft.config import Config
+from swarm_core.raft.errors import Compacted, ProposalDropped, StepRefused
+from swarm_core.raft.raw_node import RawNode
+from swarm_core.raft.sizes import NO_LIMIT
+from swarm_core.raft.status import Status
+from swarm_core.raft.types import (
+    ConfChange,
+    ConfChangeType,
+    EntryType,
+    Message,
+    Ready,
+    Snapshot,
+    SoftState,
+    StateRole,
+)
+from swarm_core.raft_node.applier import Applier
+from swarm_core.raft_node.config import REQUEST_BYTES_MAX, LogLimits, RaftNodeConfig, default_limits
+from swarm_core.raft_node.disk import Disk
+from swarm_core.raft_node.errors import (
+    CompactedLog,
+    LostLeadership,
+    NotMember,
+    ProposalRefused,
+    RequestTooLarge,
+    StateUnusable,
+    Stopped,
+)
+from swarm_core.raft_node.keyring import Keyring
+from swarm_core.raft_node.machine import StateMachine
+from swarm_core.raft_node.membership import Member, encode_member
+from swarm_core.raft_node.proposals import OnCommit, Proposals, RequestIds
+from swarm_core.raft_node.rotation import KeyRotation
+from swarm_core.raft_node.snapshotter import Snapshotter
+from swarm_core.raft_node.storage import RaftStorage, open_storage
+from swarm_core.raft_node.transport import Transport
+from swarm_core.raft_node.wire import varint
+from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.tasks import Group
+
+log = logging.getLogger(__name__)
+
+
+def _nobody_listens(is_leader: bool) -> None:
+    """The default of `on_leadership`."""
+
+
+class RaftNode:
+    """A component: `await start()` once, then `run()`. Implements the store's Proposer."""
+
+    def __init__(
+        self,
+        config: RaftNodeConfig,
+        disk: Disk,
+        transport: Transport,
+        machine: StateMachine,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        keyring: Keyring,
+        limits: Callable[[], LogLimits] = default_limits,
+    ) -> None:
+        self._config = config
+        self._disk = disk
+        self._transport = transport
+        self._machine = machine
+        self._clock = clock
+        self._rng = rng
+        self._keyring = keyring
+        self._limits = limits
+        self._proposals = Proposals()
+        self._request_ids = RequestIds(clock)
+        self._changing_members = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._soft_state = SoftState()
+        self._commit_index = 0
+        self._is_announced = False
+        self._stopped: Stopped | None = None
+        self._failure: Exception | None = None
+        self.on_leadership: Callable[[bool], None] = _nobody_listens
+        self._storage: RaftStorage
+        self._raw: RawNode
+        self._applier: Applier
+        self._snapshotter: Snapshotter
+        self._rotation: KeyRotation
+        self._is_started = False
+
+    # What others ask
+
+    @property
+    def raft_id(self) -> int:
+        return self._storage.member.raft_id
+
+    @property
+    def leader_id(self) -> int:
+        """Raft id of the leader, 0 while none is known."""
+        return self._soft_state.lead
+
+    @property
+    def is_leader(self) -> bool:
+        """True between the announcements of leadership and of its loss."""
+        return self._is_announced
+
+    def members(self) -> list[Member]:
+        return sorted(self._applier.membership.members.values(), key=lambda member: member.raft_id)
+
+    def removed_members(self) -> frozenset[int]:
+        """Raft ids that never come back."""
+        return frozenset(self._applier.membership.removed)
+
+    def status(self) -> Status:
+        return self._raw.status()
+
+    def commit_index(self) -> int | None:
+        """Newest committed index, or None while this node is not a member."""
+        return self._commit_index if self._is_started and not self._applier.is_removed else None
+
+    def changes_between(self, low: int, high: int) -> list[tuple[int, bytes]]:
+        """(index, encoded InternalRaftRequest) of the applied normal entries in (low, high]. Raises CompactedLog."""
+        end = min(high, self._applier.index) + 1
+        if low + 1 >= end:
+            return []
+        try:
+            entries = self._storage.memory.entries(low + 1, end, NO_LIMIT)
+        except Compacted as error:
+            raise CompactedLog(low) from error
+        return [(one.index, one.data) for one in entries if one.type is EntryType.NORMAL and one.data]
+
+    # What others want
+
+    async def propose(self, actions: bytes, on_commit: OnCommit) -> None:
+        """Replicate the body of an InternalRaftRequest. Raises ProposalRefused; `on_commit` has not run then."""
+        if len(actions) > REQUEST_BYTES_MAX:
+            raise RequestTooLarge(len(actions), REQUEST_BYTES_MAX)
+        self._check_may_propose()
+        request_id = self._request_ids.next()
+        self._offer(partial(self._raw.propose, b"\x08" + varint(request_id) + actions))
+        await self._proposals.wait(request_id, on_commit)
+
+    async def change_membership(self, kind: ConfChangeType, member: Member) -> None:
+        """Add, update or remove a member, one at a time. Raises ProposalRefused."""
+        async with self._changing_members:
+            self._check_may_propose()
+            context = b"" if kind is ConfChangeType.REMOVE_NODE else encode_member(member)
+            change = ConfChange(kind, member.raft_id, context, self._request_ids.next())
+            self._applier.membership.check(change)
+            self._offer(partial(self._raw.propose_conf_change, change))
+            await self._proposals.wait(change.id, lambda index: None)
+
+    def step(self, message: Message) -> None:
+        """A message of a peer; the core drops what it must not see."""
+        if self._stopped is not None:
+            return
+        try:
+            self._raw.step(message)
+        except (StepRefused, ProposalDropped) as refusal:
+            log.debug("raft message of %x dropped: %s", message.from_, refusal)
+        self._wake.set()
+
+    async def rotate_key(self) -> None:
+        """Have another data key; it takes effect with the next snapshots."""
+        await self._disk.run_aside(self._keyring.request_rotation)
+        self._wake.set()
+
+    # Life
+
+    async def start(self) -> None:
+        """Load, and replay what is committed into the machine. Raises StateUnusable, DiskFailed."""
+        assert not self._is_started
+        new_raft_id = self._rng.getrandbits(63) + 1
+        self._storage = await self._disk.run(partial(self._load, new_raft_id))
+        try:
+            self._build()
+            self._replay()
+        except BaseException:
+            self._storage.close()
+            raise
+        self._is_started = True
+
+    async def run(self) -> None:
+        """Take part until cancelled. Raises what made the node fail, NotMember once it was removed."""
+        assert self._is_started
+        try:
+            async with Group() as group:
+                group.spawn(self._tick_for_ever(), name="raft-ticks")
+                try:
+                    await self._loop(group)
+                except Exception as error:  # noqa: BLE001 - raised again below, after the tasks have ended
+                    self._fail(error)
+                group.cancel_all()
+        finally:
+            await self._end()
+        assert self._failure is not None
+        raise self._failure
+
+    async def close(self) -> None:
+        """Close the files of a node that was started but never run."""
+        await self._end()
+
+    def _load(self, new_raft_id: int) -> RaftStorage:
+        self._keyring.load()
+        cipher = self._keyring.cipher()
+        storage = open_storage(self._disk, self._config, cipher, new_raft_id)
+        if self._keyring.keys.pending is not None and not cipher.needed_older_key:
+            self._keyring.finish_rotation()
+            storage.cipher = self._keyring.cipher()
+        return storage
+
+    def _build(self) -> None:
+        storage = self._storage
+        snapshot = storage.memory.snapshot()
+        self._raw = RawNode(
+            Config(
+                id=self.raft_id,
+                storage=storage.memory,
+                rng=self._rng,
+                election_tick=self._config.election_tick,
+                heartbeat_tick=self._config.heartbeat_tick,
+                applied=snapshot.index,
+                check_quorum=True,
+                disable_proposal_forwarding=True,
+            )
+        )
+        self._applier = Applier(
+            self.raft_id,
+            self._raw,
+            self._machine,
+            self._proposals,
+            self._transport,
+            leader_id=lambda: self._soft_state.lead,
+        )
+        self._snapshotter = Snapshotter(self._disk, storage, self._limits)
+        self._rotation = KeyRotation(self._disk, self._keyring, storage)
+        if snapshot.index:
+            try:
+                self._applier.restore(snapshot)
+            except ValueError as error:
+                raise StateUnusable(
+                    f"the snapshot of index {snapshot.index} is malformed: {error}"
+                ) from error
+
+    def _replay(self) -> None:
+        self._commit_index = self._storage.memory.initial_state()[0].commit
+        while (ready := self._raw.ready()) is not None:
+            assert not ready.entries
+            assert not ready.messages
+            self._applier.apply(ready.committed_entries)
+            self._raw.advance(ready)
+        assert self._applier.index == self._commit_index
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await self._clock.sleep(self._config.tick_s)
+            self._raw.tick()
+            self._wake.set()
+
+    async def _loop(self, group: Group) -> None:
+        if list(self._applier.membership.members) == [self.raft_id]:
+            self._raw.campaign()
+        while True:
+            self._wake.clear()
+            ready = self._raw.ready()
+            if ready is not None:
+                await self._carry_out(ready)
+            if self._applier.is_removed:
+                raise NotMember
+            if self._failure is not None:
+                raise self._failure
+            await self._rotation.advance(snapshot_is_running=self._snapshotter.is_running)
+            self._start_snapshot_if_due(group)
+            if ready is None:
+                await self._wake.wait()
+
+    async def _carry_out(self, ready: Ready) -> None:
+        if ready.soft_state is not None:
+            self._follow(ready.soft_state)
+        if ready.hard_state is not None:
+            self._commit_index = ready.hard_state.commit
+        durable = self._storage.memory.last_index() if ready.snapshot is None else 0
+        split = sum(entry.index <= durable for entry in ready.committed_entries)
+        self._applier.apply(ready.committed_entries[:split])
+        await self._persist(ready)
+        if ready.messages:
+            self._transport.send(ready.messages)
+        self._applier.apply(ready.committed_entries[split:])
+        self._raw.advance(ready)
+        self._announce_if_due()
+
+    async def _persist(self, ready: Ready) -> None:
+        storage = self._storage
+        if ready.snapshot is not None:
+            deferred = storage.take_deferred()
+            await self._disk.run(partial(storage.write_snapshot_mark, ready.snapshot, deferred))
+            await self._disk.run(partial(storage.write_snapshot_file, ready.snapshot))
+            storage.memory.apply_snapshot(ready.snapshot)
+            self._applier.restore(ready.snapshot)
+        if ready.must_sync:
+            hard_state = storage.take_deferred() if ready.hard_state is None else ready.hard_state
+            await self._disk.run(partial(storage.write, hard_state, ready.entries))
+            storage.remember(ready.hard_state, ready.entries)
+        elif ready.hard_state is not None:
+            storage.defer(ready.hard_state)
+
+    def _follow(self, state: SoftState) -> None:
+        self._soft_state = state
+        if state.role is not StateRole.LEADER:
+            self._lose_leadership(LostLeadership)
+
+    def _lose_leadership(self, make_error: Callable[[], ProposalRefused]) -> None:
+        if self._is_announced:
+            self._is_announced = False
+            self.on_leadership(False)
+        self._proposals.fail_all(make_error)
+
+    def _announce_if_due(self) -> None:
+        if self._is_announced or self._soft_state.role is not StateRole.LEADER:
+            return
+        memory, applier = self._storage.memory, self._applier
+        term = memory.initial_state()[0].term
+        if applier.term == term and applier.index >= memory.last_index():
+            self._is_announced = True
+            self.on_leadership(True)
+
+    def _check_may_propose(self) -> None:
+        if self._stopped is not None:
+            raise Stopped(str(self._failure or ""))
+        if not self._is_started or self._applier.is_removed:
+            raise NotMember
+        if not self._is_announced:
+            raise LostLeadership
+        self._proposals.check_room()
+
+    def _offer(self, propose: Callable[[], None]) -> None:
+        try:
+            propose()
+        except ProposalDropped as dropped:
+            raise LostLeadership("raft takes no proposals now: leadership is being handed over") from dropped
+        self._wake.set()
+
+    def _start_snapshot_if_due(self, group: Group) -> None:
+        applied = self._applier.index
+        if self._snapshotter.is_running or applied <= self._snapshotter.index:
+            return
+        if self._snapshotter.is_due(applied) or self._rotation.wants_snapshot(applied):
+            self._snapshotter.is_running = True
+            group.spawn(self._take_snapshot(), name=f"raft-snapshot-{applied}")
+
+    async def _take_snapshot(self) -> None:
+        applier = self._applier
+        at = Snapshot(applier.index, applier.term, applier.conf_state)
+        try:
+            await self._snapshotter.take(at, applier.membership.to_snapshot(), self._machine.snapshot())
+        except Exception as error:  # noqa: BLE001 - the loop raises it
+            self._fail(error)
+        self._wake.set()
+
+    def _fail(self, error: Exception) -> None:
+        # What fails later fails because of the first.
+        if self._failure is None:
+            self._failure = error
+
+    async def _end(self) -> None:
+        if self._stopped is not None:
+            return
+        self._stopped = Stopped(str(self._failure or ""))
+        self._lose_leadership(lambda: Stopped(str(self._failure or "")))
+        await self._disk.run(partial(self._storage.write_end, self._storage.take_deferred()))

@@ -1,0 +1,197 @@
+"""What this member keeps: log and snapshots on disk, and the same in memory for raft to read.
+
+Starting means one of three shapes: nothing on disk (a new cluster of one), a log (restart), or a log whose
+other members are given up (force new cluster). Methods named `write…` block and run in the disk's log
+thread; the others touch memory alone and run on the event loop. Data is encrypted on its way to the disk.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from swarm_core.raft.storage import MemoryStorage
+from swarm_core.raft.types import Entry, HardState, Snapshot
+from swarm_core.raft_node.config import RaftNodeConfig
+from swarm_core.raft_node.disk import Disk
+from swarm_core.raft_node.encryption import Cipher
+from swarm_core.raft_node.errors import CannotDecrypt, ForeignState, StateUnusable
+from swarm_core.raft_node.force_new_cluster import as_only_member, committed_part
+from swarm_core.raft_node.founding import founding_entry, founding_hard_state
+from swarm_core.raft_node.membership import Member, decode_member, encode_member
+from swarm_core.raft_node.snapshots import SnapshotFiles
+from swarm_core.raft_node.wal import SnapshotMark, WriteAheadLog, segment_names
+from swarm_core.raft_node.wal_reader import WalContent, open_log
+
+WAL_DIRECTORY = "wal-v3-encrypted"
+SNAP_DIRECTORY = "snap-v3-encrypted"
+_OLD_DIRECTORIES = ("wal-v3", "snap-v3", "wal", "snap")
+
+
+class RaftStorage:
+    """Made by `open_storage`. `memory` is what raft reads."""
+
+    def __init__(
+        self, disk: Disk, member: Member, wal: WriteAheadLog, files: SnapshotFiles, cipher: Cipher
+    ) -> None:
+        self._disk = disk
+        self._wal = wal
+        self._files = files
+        self._deferred: HardState | None = None
+        self.member = member
+        self.cipher = cipher
+        self.memory = MemoryStorage()
+
+    def write(self, hard_state: HardState | None, entries: Sequence[Entry]) -> None:
+        """Make entries and hard state durable."""
+        self._wal.save(hard_state, self._sealed(entries))
+        self._wal.sync()
+
+    def write_snapshot_mark(self, snapshot: Snapshot, hard_state: HardState | None) -> None:
+        """Say in the log that this snapshot is about to be stored. A log never commits less than its marks."""
+        self._wal.save(hard_state, ())
+        self._wal.save_mark(SnapshotMark(snapshot.index, snapshot.term, snapshot.conf_state))
+        self._wal.sync()
+
+    def write_snapshot_file(self, snapshot: Snapshot) -> None:
+        """Store a snapshot whose mark is in the log. Touches no log: may run in the other thread."""
+        self._files.save(replace(snapshot, data=self.cipher.seal(snapshot.data)))
+
+    def write_release(self, keep_old_snapshots: int) -> None:
+        """Delete snapshots and logs that no start needs any more."""
+        self._wal.release(self._files.remove_older(keep_old_snapshots))
+
+    def write_end(self, hard_state: HardState | None) -> None:
+        """Write what was deferred, and close."""
+        try:
+            if self._wal.is_sound:
+                self.write(hard_state, ())
+        finally:
+            self._wal.close()
+
+    def close(self) -> None:
+        """Let go of the files as they are."""
+        self._wal.close()
+
+    def defer(self, hard_state: HardState) -> None:
+        """A commit index alone need not be durable: it goes with the next write."""
+        self._deferred = hard_state
+        self.memory.set_hard_state(hard_state)
+
+    def take_deferred(self) -> HardState | None:
+        """What `defer` kept back; the caller writes it."""
+        state, self._deferred = self._deferred, None
+        return state
+
+    def remember(self, hard_state: HardState | None, entries: Sequence[Entry]) -> None:
+        """What was just made durable."""
+        if hard_state is not None:
+            self.memory.set_hard_state(hard_state)
+        self.memory.append(entries)
+
+    def remember_own_snapshot(self, snapshot: Snapshot, entries_kept: int) -> None:
+        """A snapshot of our own is stored: raft may send it, and older entries go."""
+        memory = self.memory
+        if snapshot.index <= memory.snapshot().index:
+            return  # one from the leader has overtaken it
+        memory.create_snapshot(snapshot.index, snapshot.conf_state, snapshot.data)
+        compacted = snapshot.index - entries_kept
+        if compacted >= memory.first_index():
+            memory.compact(compacted)
+
+    def _sealed(self, entries: Iterable[Entry]) -> list[Entry]:
+        seal = self.cipher.seal
+        return [Entry(one.term, one.index, one.type, seal(one.data)) for one in entries]
+
+
+def open_storage(disk: Disk, config: RaftNodeConfig, cipher: Cipher, new_raft_id: int) -> RaftStorage:
+    """Found a cluster or take up what is there. Blocks. Raises StateUnusable, DiskFailed."""
+    root = config.directory
+    disk.make_directory(root)
+    names = disk.names(root)
+    if not segment_names(disk.names(root / WAL_DIRECTORY)):
+        _refuse_remains(disk, root, names)
+        return _found(disk, config, cipher, new_raft_id)
+    return _take_up(disk, config, cipher)
+
+
+def _refuse_remains(disk: Disk, root: Path, names: list[str]) -> None:
+    """A new cluster is never founded over the remains of another."""
+    old = [name for name in _OLD_DIRECTORIES if name in names]
+    if old:
+        raise StateUnusable(
+            f"{root / old[0]} is the unencrypted state of an old version, which is not supported"
+        )
+    if any(name.endswith(".snap") for name in disk.names(root / SNAP_DIRECTORY)):
+        raise StateUnusable(f"{root} has snapshots but no write-ahead log")
+
+
+def _found(disk: Disk, config: RaftNodeConfig, cipher: Cipher, raft_id: int) -> RaftStorage:
+    member = Member(raft_id, config.node_id, config.address)
+    entry, hard_state = founding_entry(member), founding_hard_state()
+    disk.make_directory(config.directory / SNAP_DIRECTORY)
+    wal = WriteAheadLog.create(
+        disk,
+        config.directory / WAL_DIRECTORY,
+        encode_member(member),
+        hard_state=hard_state,
+        entries=[replace(entry, data=cipher.seal(entry.data))],
+        segment_bytes=config.segment_bytes,
+    )
+    storage = RaftStorage(disk, member, wal, SnapshotFiles(disk, config.directory / SNAP_DIRECTORY), cipher)
+    storage.remember(hard_state, [entry])
+    return storage
+
+
+def _take_up(disk: Disk, config: RaftNodeConfig, cipher: Cipher) -> RaftStorage:
+    directory = config.directory / WAL_DIRECTORY
+    disk.make_directory(directory)
+    disk.make_directory(config.directory / SNAP_DIRECTORY)
+    files = SnapshotFiles(disk, config.directory / SNAP_DIRECTORY)
+    sealed = files.load_newest() or Snapshot()
+    mark = SnapshotMark(sealed.index, sealed.term, sealed.conf_state)
+    wal, content = open_log(disk, directory, mark, segment_bytes=config.segment_bytes)
+    try:
+        storage = RaftStorage(disk, _owner(config, content), wal, files, cipher)
+        if sealed.index:
+            storage.memory.apply_snapshot(replace(sealed, data=cipher.open(sealed.data)))
+        entries = _opened(cipher, content.entries)
+        if config.force_new_cluster:
+            entries = committed_part(entries, content.hard_state)
+        hard_state = _covering(sealed, content.hard_state)
+        storage.remember(hard_state, entries)
+        if config.force_new_cluster:
+            added, hard_state = as_only_member(storage.member, sealed.conf_state, entries, hard_state)
+            storage.write(hard_state, added)
+            storage.remember(hard_state, added)
+    except BaseException:
+        wal.close()
+        raise
+    return storage
+
+
+def _covering(snapshot: Snapshot, state: HardState) -> HardState:
+    """A crash between a snapshot and the hard state behind it leaves the latter too old."""
+    vote = state.vote if state.term >= snapshot.term else 0
+    return HardState(max(state.term, snapshot.term), vote, max(state.commit, snapshot.index))
+
+
+def _owner(config: RaftNodeConfig, content: WalContent) -> Member:
+    assert content.metadata is not None
+    try:
+        member = decode_member(content.metadata)
+    except ValueError as error:
+        raise StateUnusable(f"the write-ahead log in {config.directory} does not say whose it is") from error
+    if member.node_id != config.node_id:
+        raise ForeignState(config.directory, member.node_id, config.node_id)
+    return member
+
+
+def _opened(cipher: Cipher, entries: list[Entry]) -> list[Entry]:
+    return [Entry(one.term, one.index, one.type, _open(cipher, one)) for one in entries]
+
+
+def _open(cipher: Cipher, entry: Entry) -> bytes:
+    try:
+        return cipher.open(entry.data)
+    except CannotDecrypt as error:
+        raise CannotDecrypt(f"entry {entry.index} of the write-ahead log: {error}") from error
