@@ -99,6 +99,7 @@ class RaftNetwork:
             storage = MemberStorage()
             if id_ <= voters:
                 storage.apply_snapshot(Snapshot(_START, _START, state, _EMPTY_DIGEST))
+                storage.set_hard_state(HardState(_START, 0, _START))
             self._start(id_, storage)
 
     # Driving by hand
