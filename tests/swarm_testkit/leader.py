@@ -4,8 +4,9 @@
 have run until nothing more can happen without time passing.
 """
 
+import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -32,18 +33,43 @@ class ComponentType(Protocol):
     def __call__(self, *, store: MemoryStore, clock: Clock, rng: random.Random) -> Component: ...
 
 
+class _SlowProposer:
+    """Commits each entry some turns later, so that others write and read meanwhile."""
+
+    def __init__(self, turns: int) -> None:
+        self._turns = turns
+        self._index = 0
+
+    def commit_index(self) -> int | None:
+        return self._index
+
+    async def propose(self, actions: bytes, on_commit: Callable[[int], None]) -> None:
+        for _ in range(self._turns):
+            await asyncio.sleep(0)
+        self._index += 1
+        on_commit(self._index)
+
+    def changes_between(self, low: int, high: int) -> list[tuple[int, bytes]]:
+        raise LookupError("no log is kept")
+
+
 class Leader:
     """The store, the clock, and short hands for what happens to the objects."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, *, seed: int = 1, turns: int = 0) -> None:
+        """With `turns` a commit takes that many turns of the event loop, and nothing is written before `running`."""
         self.clock = ManualClock()
-        self.store = MemoryStore(clock=self.clock)
+        proposer = _SlowProposer(turns) if turns else None
+        self.store = MemoryStore(clock=self.clock, proposer=proposer)
         self.rng = random.Random(seed)
+        self._is_slow = bool(turns)
 
     @asynccontextmanager
     async def running(self, *components: ComponentType) -> AsyncIterator[None]:
         """Run the components until the block ends."""
         async with Group() as group:
+            if self._is_slow:
+                group.spawn(self.store.run(), name="store")
             for component in components:
                 work = component(store=self.store, clock=self.clock, rng=self.rng).run()
                 group.spawn(work, name="component")

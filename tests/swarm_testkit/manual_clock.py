@@ -7,7 +7,7 @@ test sees the same order on every run. `settle` lets everything run that can run
 import asyncio
 from heapq import heappop, heappush
 
-SETTLE_TURNS = 60
+SETTLE_TURNS = 100
 START_WALL_NS = 1_700_000_000_000_000_000
 
 
