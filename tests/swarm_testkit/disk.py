@@ -29,7 +29,7 @@ class _Content:
 
     now: bytearray = field(default_factory=bytearray)
     length: int = 0
-    safe: bytes = b""
+    safe: bytearray = field(default_factory=bytearray)
     safe_length: int = 0
     unsynced: list[tuple[int, bytes]] = field(default_factory=list)
     locked: bool = False
@@ -42,7 +42,16 @@ class _Content:
         self.unsynced.append((at, data))
 
     def sync(self) -> None:
-        self.safe, self.safe_length = bytes(self.now), self.length
+        for at, data in self.unsynced:
+            if len(self.safe) < at:
+                self.safe.extend(bytes(at - len(self.safe)))
+            self.safe[at : at + len(data)] = data
+        self.safe_length = self.length
+        self.unsynced.clear()
+
+    def settle(self) -> None:
+        """All that is seen now is on the platter."""
+        self.safe, self.safe_length = bytearray(self.now), self.length
         self.unsynced.clear()
 
     def survivors(self, rng: random.Random) -> "_Content":
@@ -56,7 +65,7 @@ class _Content:
                 if rng.random() < chance:
                     out.write(at + offset, data[offset:end])
                 offset = end
-        out.sync()
+        out.settle()
         return out
 
 
@@ -114,7 +123,7 @@ class MemoryLogFile:
         self._disk.change()
         del content.now[position:]
         content.length = max(reserve, position)
-        content.sync()
+        content.settle()
         self._position = position
 
     def rename(self, path: Path) -> None:
@@ -154,12 +163,12 @@ class MemoryDisk:
         """Corrupt one byte that was synced."""
         content = self._file(path)
         content.now[offset] ^= mask
-        content.sync()
+        content.settle()
 
     def replace(self, path: Path, data: bytes, length: int) -> None:
         """Make a file hold `data`, and zeros up to `length`."""
         self._now[path] = content = _Content(bytearray(data), length)
-        content.sync()
+        content.settle()
 
     def check_power(self) -> None:
         if self._changes_left is not None and self._changes_left < 0:

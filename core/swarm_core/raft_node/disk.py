@@ -5,18 +5,17 @@ block; `Disk.run` and `Disk.run_aside` take them off the event loop. A name (cre
 is durable when its call returns; bytes are durable after `sync`. Every refusal is a typed error.
 """
 
-import asyncio
 import errno
 import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from swarm_core.raft_node.errors import AccessDenied, DiskFailed, DiskFull, StateLocked
+from swarm_core.raft_node.lane import Lane
 
 T = TypeVar("T")
 
@@ -191,8 +190,8 @@ class SystemDisk:
     """The machine's disk, with one thread for the log and one for long work."""
 
     def __init__(self) -> None:
-        self._log_thread = ThreadPoolExecutor(1, "raft-log")
-        self._aside_thread = ThreadPoolExecutor(1, "raft-aside")
+        self._log_lane = Lane("raft-log")
+        self._aside_lane = Lane("raft-aside")
 
     def make_directory(self, path: Path) -> None:
         with typed_errors(path):
@@ -249,14 +248,14 @@ class SystemDisk:
         return SystemLogFile(path)
 
     async def run(self, work: Callable[[], T]) -> T:
-        return await _to_the_end(self._log_thread, work)
+        return await self._log_lane.run(work)
 
     async def run_aside(self, work: Callable[[], T]) -> T:
-        return await _to_the_end(self._aside_thread, work)
+        return await self._aside_lane.run(work)
 
     def close(self) -> None:
-        self._log_thread.shutdown()
-        self._aside_thread.shutdown()
+        self._log_lane.close()
+        self._aside_lane.close()
 
     @staticmethod
     def _write_through(path: Path, content: bytes) -> None:
@@ -276,18 +275,3 @@ def sync_directory(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-async def _to_the_end(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-    future = asyncio.get_running_loop().run_in_executor(thread, work)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        while not future.done():
-            try:
-                await asyncio.wait([future])
-            except asyncio.CancelledError:
-                continue
-        if not future.cancelled():
-            future.exception()  # looked at: the caller is going away and hears of its own cancellation
-        raise
