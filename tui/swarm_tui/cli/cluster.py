@@ -1,0 +1,24 @@
+"""`swarm-tui cluster …`."""
+
+import typer
+from swarm_core.api.proto import objects_pb2
+from swarm_core.client.cluster import Cluster
+
+from swarm_tui.cli.output import Format, FormatOption, print_objects
+from swarm_tui.cli.session import noun, run
+from swarm_tui.cli.views import view_of
+from swarm_tui.resources import cluster as resource
+
+app = noun("See the cluster itself.")
+
+
+@app.command()
+def inspect(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
+    """Show the cluster's settings, managers and join tokens."""
+
+    async def work(cluster: Cluster) -> None:
+        found = await cluster.control.cluster()
+        view = await view_of(cluster, *([objects_pb2.Node] if style is Format.TABLE else []), objects=[found])
+        print_objects(resource.KIND, [found], view, cluster.clock.wall_ns(), style)
+
+    run(ctx, work)

@@ -1,0 +1,165 @@
+"""`swarm-tui`: the dashboard without a command, one-shot commands with one.
+
+A noun's module is imported when the noun is typed, grpcio when a cluster is reached, Textual only by `ui`. `main` is the
+border at which every failure becomes one sentence on standard error and an exit code.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module, metadata
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from swarm_tui.cli.session import FAILED, INTERRUPTED, Failure, Globals
+
+_DEBUG_VARIABLE = "SWARM_TUI_DEBUG"
+# name → (module that holds `app` or the command's own app, one line for the help)
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("up", "Start a node on this machine, or find it running, and open the dashboard."),
+    "down": ("up", "End this machine's node; its tasks go on unless told otherwise."),
+    "status": ("status", "Say how the cluster stands."),
+    "demo": ("demo", "Open a private cluster of simulated nodes with some life in it."),
+    "node": ("node", "Nodes: ls, inspect, ps, update, rm."),
+    "service": ("service", "Services: create, ls, ps, inspect, scale, update, rm, logs."),
+    "task": ("task", "Tasks: ls, inspect, logs."),
+    "secret": ("secret", "Secrets: create, ls, inspect, rm."),
+    "config": ("config", "Configs: create, ls, inspect, rm."),
+    "cluster": ("cluster", "The cluster: inspect."),
+    "watch": ("watch", "Print every change as a line of JSON."),
+    "version": ("version", "Print the version."),
+}
+
+
+class LazyCommands(TyperGroup):
+    """The commands by name; each is imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"swarm_tui.cli.{_COMMANDS[cmd_name][0]}")
+        apps: dict[str, typer.Typer] = getattr(module, "APPS", {})
+        command = typer.main.get_command(apps.get(cmd_name) or module.app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=LazyCommands,
+    help="An interactive terminal cluster manager. Without a command it opens the dashboard.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    socket: Annotated[
+        str | None, typer.Option("--socket", "-s", help="Control socket to talk to.", metavar="PATH")
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option("--context", help="Named cluster of contexts.toml.", metavar="NAME")
+    ] = None,
+) -> None:
+    """The options before the command; without a command, the dashboard."""
+    if not isinstance(ctx.obj, Globals):
+        ctx.obj = Globals(socket, context)
+    if ctx.invoked_subcommand is None:
+        from swarm_tui.cli.ui import open_dashboard
+
+        open_dashboard(ctx.obj)
+
+
+def main(arguments: Sequence[str] | None = None, *, given: Globals | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(run(arguments, given=given))
+
+
+def run(arguments: Sequence[str] | None = None, *, given: Globals | None = None) -> int:
+    """Run the command line; its exit code. `given` stands in for the options before the command."""
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(
+            args=list(arguments) if arguments is not None else None,
+            prog_name="swarm-tui",
+            standalone_mode=False,
+            obj=given,
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has gone; nobody is left to tell. The null device takes what the interpreter flushes last.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except typer.TyperException as error:
+        return _wrong_usage(error)
+    except Exception as error:  # noqa: BLE001 - the command line's border: a person never sees a traceback
+        return _failed(error)
+    return result if isinstance(result, int) else 0
+
+
+def _wrong_usage(error: typer.TyperException) -> int:
+    context: Any = getattr(error, "ctx", None)
+    _say(error.format_message())
+    if context is not None:
+        typer.echo(f"Run '{context.command_path} --help' for its usage.", err=True)
+    return error.exit_code
+
+
+def _failed(error: Exception) -> int:
+    if os.environ.get(_DEBUG_VARIABLE):
+        raise error
+    _say(_sentence(error))
+    return error.exit_code if isinstance(error, Failure) else FAILED
+
+
+def _sentence(error: BaseException) -> str:
+    from swarm_core.client.errors import CallFailed, ClientError
+    from swarm_core.client.sockets import NoSocket
+
+    if isinstance(error, BaseExceptionGroup):
+        return _sentence(error.exceptions[0])
+    match error:
+        case CallFailed(code="UNIMPLEMENTED"):
+            return f"This cluster cannot do that: {error.message}"
+        case CallFailed():
+            return error.message or error.code
+        case NoSocket(reasons=reasons) if len(reasons) > 1:
+            tried = "".join(f"\n  {c.origin}: {c.path} {reason}" for c, reason in reasons)
+            return (
+                f"No cluster found. Start one with 'swarm-tui up' or look at 'swarm-tui demo'. Tried:{tried}"
+            )
+        case NoSocket(reasons=reasons):
+            ((candidate, reason),) = reasons
+            return f"The control socket {candidate.path} ({candidate.origin}) {reason}."
+        case Failure() | ClientError() | LookupError() | ValueError():
+            return str(error.args[0]) if error.args else str(error)
+        case OSError():
+            return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        case _:
+            return f"{type(error).__name__}: {error} (set {_DEBUG_VARIABLE}=1 for the whole story)"
+
+
+def _say(text: str) -> None:
+    typer.echo(f"Error: {text}", err=True)
+
+
+def program_version() -> str:
+    """The installed version."""
+    return metadata.version("swarm-tui")
+
+
+if __name__ == "__main__":
+    main()

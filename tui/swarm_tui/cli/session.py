@@ -1,0 +1,96 @@
+"""From the options before the command to an open cluster, and from a failure to one sentence and an exit code.
+
+Exit codes: 0 done; 1 refused, not found or unreachable; 2 wrong usage; 130 interrupted.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import typer
+from swarm_core.client import sockets
+from swarm_core.client.cluster import Cluster
+
+T = TypeVar("T")
+CALL_S = 10.0
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+class Failure(Exception):
+    """A command that could not be done; the text is a sentence for people."""
+
+    def __init__(self, message: str, exit_code: int = FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """What was given before the command. Tests give `connect` in place of a socket."""
+
+    socket: str | None = None
+    context: str | None = None
+    connect: Callable[[], Awaitable[Cluster]] | None = None
+
+    def choose(self) -> sockets.Candidate:
+        """The socket to use. Raises ValueError, LookupError or NoSocket."""
+        named = self.socket
+        if named is None and self.context is not None:
+            named = sockets.context_socket(self.context)
+        return sockets.choose(sockets.candidates(named, os.environ))
+
+    async def open(self) -> Cluster:
+        """The cluster behind it."""
+        if self.connect is not None:
+            return await self.connect()
+        return await Cluster.open(self.choose())
+
+
+def globals_of(ctx: typer.Context) -> Globals:
+    """The options before the command."""
+    found = ctx.find_root().obj
+    return found if isinstance(found, Globals) else Globals()
+
+
+def run(ctx: typer.Context, work: Callable[[Cluster], Awaitable[T]]) -> T:
+    """Do `work` on the cluster that the command's options choose."""
+    return asyncio.run(_on(globals_of(ctx), work))
+
+
+async def _on(given: Globals, work: Callable[[Cluster], Awaitable[T]]) -> T:
+    cluster = await given.open()
+    try:
+        return await work(cluster)
+    finally:
+        await cluster.close()
+
+
+def noun(help_text: str) -> typer.Typer:
+    """The commands of one noun; the noun alone shows its help."""
+    app = typer.Typer(help=help_text, add_completion=False, rich_markup_mode=None)
+
+    @app.callback(invoke_without_command=True)
+    def show_help(ctx: typer.Context) -> None:
+        if ctx.invoked_subcommand is None:
+            typer.echo(ctx.get_help())
+
+    return app
+
+
+async def for_each(names: list[str], work: Callable[[str], Awaitable[Any]]) -> None:
+    """Do `work` for every name, print each that was done; fail at the end with all that was not."""
+    from swarm_core.client.control import UnresolvedReference
+    from swarm_core.client.errors import CallFailed
+
+    failures = []
+    for name in names:
+        try:
+            await work(name)
+        except (CallFailed, UnresolvedReference) as error:
+            failures.append(f"{name}: {error}" if isinstance(error, CallFailed) else str(error))
+        else:
+            typer.echo(name)
+    if failures:
+        raise Failure("\nError: ".join(failures))
