@@ -1,0 +1,94 @@
+"""The command `swarm-agentd`: the node daemon.
+
+It ends politely on SIGINT and SIGTERM, with exit code 0: the manager ends, tasks keep running. What cannot go on is one
+sentence on standard error and exit code 1.
+"""
+
+import asyncio
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from swarm_core.runtime import log
+from swarm_core.runtime.clock import Clock, SystemClock
+from swarm_core.runtime.tasks import Group
+
+from swarm_agentd.agent.storage import StorageUnusable
+from swarm_agentd.exec.executor import Executor
+from swarm_agentd.executors.process.executor import ProcessExecutor
+from swarm_agentd.executors.runtimes import Runtimes
+from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
+from swarm_agentd.node import flags
+from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.node import Node
+from swarm_agentd.node.state_dir import open_state
+
+# What a person can mend; anything else is a fault of the program and keeps its traceback.
+_UNUSABLE = (NodeError, StorageUnusable)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the node; returns never."""
+    try:
+        options = flags.parse(arguments)
+        log.configure(options.node.log_level)
+        asyncio.run(_serve(options))
+    except BaseExceptionGroup as group:
+        unusable, other = group.split(_UNUSABLE)
+        if other is not None or unusable is None:
+            raise
+        sys.exit(_give_up(_first(unusable)))
+    except _UNUSABLE as error:
+        sys.exit(_give_up(error))
+    sys.exit(0)
+
+
+async def _serve(options: flags.Options) -> None:
+    """Serve until told to end."""
+    loop, ending = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    clock, rng = SystemClock(), random.SystemRandom()
+    state = open_state(options.node.state_dir)
+    with state.locked():
+        node = Node(options.node, state, make_executor(options, state.worker, clock, rng), clock, rng)
+        async with Group() as group:
+            group.spawn(node.run(), name="node")
+            await ending.wait()
+            group.cancel_all()
+
+
+def make_executor(options: flags.Options, directory: Path, clock: Clock, rng: random.Random) -> Executor:
+    """The runtimes that the flags name, in one."""
+    executors: dict[str, Executor] = {}
+    for name in options.executors:
+        match name:
+            case "docker":
+                # The engine's client is large; a node without containers does not load it.
+                from swarm_agentd.executors.docker.executor import DockerExecutor
+
+                executors["container"] = DockerExecutor(options.engine, directory / "docker", clock)
+            case "process":
+                executors["process"] = ProcessExecutor(directory / "process", clock)
+            case _:
+                machine = Machine(Behaviour(), clock, rng)
+                executors["container"] = executors["process"] = SimulatedExecutor(machine)
+    return Runtimes(executors, options.generic)
+
+
+def _give_up(reason: BaseException) -> int:
+    sys.stderr.write(f"swarm-agentd: {reason}\n")
+    return 1
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""What a node is told, as one checked value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarm_agentd.node.identity import Join
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """Empty strings mean: not given."""
+
+    state_dir: Path
+    control_socket: Path
+    listen_remote_api: str
+    advertise_remote_api: str = ""
+    join: Join | None = None
+    hostname: str = ""
+    unlock_key: bytes | None = None
+    heartbeat_tick: int = 1
+    election_tick: int = 10
+    availability: str = "active"
+    log_level: str = "info"
+
+    def manager_flags(self) -> list[str]:
+        """The flags of this node's manager."""
+        return [
+            "--state-dir", str(self.state_dir),
+            "--listen-control-api", str(self.control_socket),
+            "--listen-remote-api", self.listen_remote_api,
+            "--advertise-remote-api", self.advertise_remote_api,
+            "--heartbeat-tick", str(self.heartbeat_tick),
+            "--election-tick", str(self.election_tick),
+            "--availability", self.availability,
+            "--log-level", self.log_level,
+        ]  # fmt: skip

@@ -1,0 +1,169 @@
+"""The flags of swarm-agentd: swarmd's (control-plane spec 6.7) and a few of our own.
+
+Rules: what swarmd takes is taken; what this version cannot do is refused by name, never ignored.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from swarm_core.api.proto.specs_pb2 import NodeSpec
+from swarm_core.api.proto.types_pb2 import GenericResource
+from swarm_core.api.resources import InvalidGenericResource, parse_generic
+from swarm_core.ca.errors import InvalidToken
+from swarm_core.ca.tokens import parse_unlock_key
+from swarm_core.client.sockets import PATH_BYTES_MAX, SOCKET_NAME
+from swarm_core.runtime.log import LEVELS
+
+from swarm_agentd.node.config import NodeConfig
+from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.identity import Join
+
+STATE_DIR = Path("/var/lib/swarmd")
+CONTROL_SOCKET = Path("/var/run/swarmd.sock")
+ENGINE = "unix:///var/run/docker.sock"
+LISTEN = "0.0.0.0:4242"
+RUNTIMES = ("docker", "process", "simulated")
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:\s/]*):(\d{1,5})")
+_LATER = ("force_new_cluster", "autolock", "external_ca", "listen_debug", "listen_metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything the command was told."""
+
+    node: NodeConfig
+    executors: tuple[str, ...]
+    engine: str
+    generic: tuple[GenericResource, ...]
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """The flags as values. Prints usage and raises SystemExit(2) when they are not usable; NodeError for what cannot be done."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    for name in _LATER:
+        if getattr(given, name):
+            raise NodeError(f"--{name.replace('_', '-')} is not available in this version")
+    try:
+        return _options(given)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="swarm-agentd", description="The node daemon: agent, executors and manager."
+    )
+    add: Any = parser.add_argument
+    add("-v", "--version", action="version", version=f"%(prog)s swarm-tui {version('swarm-tui')}")
+    add("-l", "--log-level", choices=sorted(LEVELS), default="info", help="least level to log")
+    add("-d", "--state-dir", type=Path, default=STATE_DIR, help="state directory (%(default)s)")
+    add("--join-addr", default="", metavar="HOST:PORT", help="a manager of the cluster to join")
+    add("--join-token", default="", metavar="TOKEN", help="join token of that cluster")
+    add("--engine-addr", default=ENGINE, metavar="URL", help="the container engine (%(default)s)")
+    add("--hostname", default="", help="host name to report instead of this machine's")
+    add(
+        "--listen-remote-api",
+        default=LISTEN,
+        metavar="HOST:PORT",
+        help="where other nodes reach the manager (%(default)s)",
+    )
+    add("--advertise-remote-api", default="", metavar="HOST:PORT", help="the address that others are told")
+    add(
+        "--listen-control-api",
+        type=Path,
+        metavar="PATH",
+        help="the control socket (control.sock in the state directory)",
+    )
+    add("--generic-node-resources", default="", metavar="LIST", help="such as fpga=2,gpu=UUID1,gpu=UUID2")
+    add("--heartbeat-tick", type=int, default=1, help="ticks between raft heartbeats")
+    add("--election-tick", type=int, default=10, help="ticks without a leader before an election")
+    add("--unlock-key", default="", metavar="KEY", help="SWMKEY-1-… of a locked node")
+    add(
+        "--executor",
+        default="docker,process",
+        metavar="LIST",
+        help="runtimes: docker, process, or simulated (%(default)s)",
+    )
+    add(
+        "--availability",
+        choices=("active", "pause", "drain"),
+        default="active",
+        help="of this node, when it is new",
+    )
+    for name in ("--force-new-cluster", "--autolock"):
+        add(name, action="store_true", help="not available in this version")
+    for name in ("--listen-debug", "--listen-metrics"):
+        add(name, default="", metavar="ADDR", help="not available in this version")
+    add("--external-ca", action="append", metavar="SPEC", help="not available in this version")
+    return parser
+
+
+def _options(given: argparse.Namespace) -> Options:
+    if not 0 < given.heartbeat_tick < given.election_tick:
+        raise ValueError("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
+    for name in ("join_addr", "listen_remote_api", "advertise_remote_api"):
+        _check_address(f"--{name.replace('_', '-')}", getattr(given, name))
+    if bool(given.join_token) != bool(given.join_addr):
+        raise ValueError("--join-addr and --join-token belong together")
+    availability = NodeSpec.Availability.Value(given.availability.upper())
+    node = NodeConfig(
+        state_dir=given.state_dir.absolute(),
+        control_socket=_control_socket(given),
+        listen_remote_api=given.listen_remote_api,
+        advertise_remote_api=given.advertise_remote_api,
+        join=Join(given.join_addr, given.join_token, availability) if given.join_addr else None,
+        hostname=given.hostname,
+        unlock_key=_unlock_key(given.unlock_key),
+        heartbeat_tick=given.heartbeat_tick,
+        election_tick=given.election_tick,
+        availability=given.availability,
+        log_level=given.log_level,
+    )
+    return Options(
+        node, _executors(given.executor), given.engine_addr, _generic(given.generic_node_resources)
+    )
+
+
+def _control_socket(given: argparse.Namespace) -> Path:
+    path: Path = given.listen_control_api or (
+        CONTROL_SOCKET if given.state_dir == STATE_DIR else given.state_dir / SOCKET_NAME
+    )
+    path = path.absolute()
+    if len(str(path).encode()) > PATH_BYTES_MAX:
+        raise ValueError(f"the path of the control socket {path} is longer than a socket's may be")
+    return path
+
+
+def _check_address(flag: str, text: str) -> None:
+    match = _ADDRESS.fullmatch(text)
+    if text and (match is None or int(match[2]) > 65535):
+        raise ValueError(f"{flag}: {text!r} is not of the form host:port")
+
+
+def _unlock_key(text: str) -> bytes | None:
+    try:
+        return parse_unlock_key(text) if text else None
+    except InvalidToken:
+        raise ValueError("--unlock-key: this is no key of the form SWMKEY-1-…") from None
+
+
+def _executors(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if unknown := [name for name in names if name not in RUNTIMES]:
+        raise ValueError(f"--executor: there is no executor {unknown[0]!r}, only {', '.join(RUNTIMES)}")
+    if not names or ("simulated" in names and len(names) > 1):
+        raise ValueError("--executor takes docker, process or both, or simulated alone")
+    return names
+
+
+def _generic(text: str) -> tuple[GenericResource, ...]:
+    try:
+        return tuple(parse_generic(text))
+    except InvalidGenericResource as error:
+        raise ValueError(f"--generic-node-resources: {error}") from None

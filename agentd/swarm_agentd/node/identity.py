@@ -1,0 +1,187 @@
+"""Who this node is: read from disk, made with a new cluster, or issued by the managers of one it joins.
+
+Rules (control-plane spec 6.3)
+1. An identity on disk is the identity; a join token is then only checked to be of the same cluster.
+2. With neither identity nor join address a new cluster begins: a root CA, and this node's own manager certificate. The CA's
+   key waits in `swarm-root-ca.key` until the manager has committed it. Each step can be interrupted and is gone on with.
+3. A joining node believes a root certificate by the token's digest alone, and writes nothing before it has a certificate.
+"""
+
+import random
+from dataclasses import dataclass
+
+from swarm_core.api.ids import new_id
+from swarm_core.api.proto.types_pb2 import NodeTLSInfo
+from swarm_core.ca import certificates, csr, keys, tokens
+from swarm_core.ca.certificates import MANAGER_ROLE
+from swarm_core.ca.errors import CaError, InvalidToken, NoLocalIdentity, NoLocalRoot, WrongKek
+from swarm_core.ca.files import write_atomic
+from swarm_core.ca.key_file import KeyFile, NodeCredentials
+from swarm_core.ca.root_ca import RootCa
+from swarm_core.ca.tls import TlsIdentity
+from swarm_core.client import certificates as issuing
+from swarm_core.client.connection import Connection
+from swarm_core.client.errors import ClientError
+from swarm_core.runtime.clock import Clock
+
+from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.state_dir import StateDirectory
+
+ROOT_KEY_NAME = "swarm-root-ca.key"
+FIPS_PREFIX = "FIPS."
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    node_id: str
+    organization: str
+    is_manager: bool
+    tls: TlsIdentity
+
+    def tls_info(self) -> NodeTLSInfo:
+        """What the node tells about its certificate."""
+        issuer = certificates.issuer(self.tls.certificate, self.tls.roots)
+        return NodeTLSInfo(
+            trust_root=self.tls.roots,
+            cert_issuer_subject=issuer.subject,
+            cert_issuer_public_key=issuer.public_key,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Which cluster to join; `availability` is the node's when it is new."""
+
+    address: str
+    token: str
+    availability: int = 0
+
+
+def load(state: StateDirectory, clock: Clock, *, kek: bytes | None = None) -> Identity | None:
+    """The identity on disk, None when there is none yet. Raises NodeError."""
+    key_file = KeyFile(state.certificates)
+    try:
+        credentials = key_file.read(kek)
+        roots = key_file.read_root()
+        certificates.verify_chain(credentials.certificate, roots, clock.wall_ns())
+        return _identity(credentials, roots)
+    except NoLocalIdentity:
+        return None
+    except NoLocalRoot:
+        raise NodeError(f"{state.certificates} holds a node certificate but no root certificate") from None
+    except WrongKek:
+        reason = "does not open with this unlock key" if kek else "needs an unlock key (--unlock-key)"
+        raise NodeError(f"the node is locked: its key file {key_file.key_path} {reason}") from None
+    except (CaError, OSError) as error:
+        raise NodeError(f"the node's identity in {state.certificates} cannot be used: {error}") from None
+
+
+def check_join(state: StateDirectory, join: Join) -> None:
+    """Raise NodeError when the identity on disk is not of the cluster that `join` names."""
+    if join.token and not parse_token(join.token).trusts(KeyFile(state.certificates).read_root()):
+        raise NodeError(f"state directory {state.path} belongs to another cluster than the join token")
+
+
+def found_cluster(state: StateDirectory, clock: Clock, rng: random.Random) -> Identity:
+    """A new cluster with this node as its first manager. Raises NodeError."""
+    key_file = KeyFile(state.certificates)
+    try:
+        root = _founding_root(state, key_file, clock)
+        key = keys.generate()
+        chain = root.sign(
+            csr.create(key),
+            node_id=new_id(rng),
+            role=MANAGER_ROLE,
+            organization=new_id(rng),
+            wall_ns=clock.wall_ns(),
+        )
+        credentials = NodeCredentials(chain, keys.pkcs8(key))
+        key_file.write(credentials)
+    except OSError as error:
+        raise NodeError(f"cannot write to {state.certificates}: {error.strerror}") from None
+    except CaError as error:
+        raise NodeError(f"{state.certificates} holds half of a cluster's identity: {error}") from None
+    return _identity(credentials, root.certificate)
+
+
+async def join_cluster(state: StateDirectory, join: Join, clock: Clock, rng: random.Random) -> Identity:
+    """A certificate of the cluster that `join` names, kept in `state`. Raises NodeError."""
+    identity = await obtain(join, clock, rng)
+    if identity.is_manager:
+        raise NodeError(
+            "this join token is for managers, and this version cannot run a further manager; use the worker token"
+        )
+    key_file = KeyFile(state.certificates)
+    try:
+        key_file.write_root(identity.tls.roots)
+        key_file.write(NodeCredentials(identity.tls.certificate, identity.tls.key))
+    except OSError as error:
+        raise NodeError(f"cannot write to {state.certificates}: {error.strerror}") from None
+    return identity
+
+
+async def obtain(join: Join, clock: Clock, rng: random.Random, *, roots: bytes = b"") -> Identity:
+    """A new certificate of the cluster, kept nowhere. `roots` saves fetching the root again. Raises NodeError."""
+    token = parse_token(join.token)
+    key = keys.generate()
+    try:
+        trusted = roots or await issuing.download_root(join.address, token=token, clock=clock)
+
+        async def connect() -> Connection:
+            return await issuing.connect_to_join(join.address, trusted)
+
+        issued = await issuing.request(
+            connect,
+            csr.create(key),
+            clock=clock,
+            rng=rng,
+            token=join.token,
+            availability=join.availability,
+        )
+        certificates.verify_chain(issued.certificate, trusted, clock.wall_ns())
+    except ClientError as error:
+        raise NodeError(f"cannot join the cluster at {join.address}: {error}") from None
+    except CaError as error:
+        raise NodeError(f"the cluster at {join.address} issued an unusable certificate: {error}") from None
+    return _identity(NodeCredentials(issued.certificate, keys.pkcs8(key)), trusted)
+
+
+def parse_token(text: str) -> tokens.JoinToken:
+    """Raises NodeError."""
+    try:
+        token = tokens.parse(text)
+    except InvalidToken:
+        raise NodeError("the join token is not one: it must look like SWMTKN-1-…-…") from None
+    if token.fips:
+        raise NodeError("this join token demands FIPS mode, which this node does not offer")
+    return token
+
+
+def _founding_root(state: StateDirectory, key_file: KeyFile, clock: Clock) -> RootCa:
+    """The root of an interrupted founding, or a new one, on disk with its key."""
+    key_path = state.certificates / ROOT_KEY_NAME
+    if key_file.root_path.exists() or key_path.exists():
+        if key_file.root_path.exists() and key_path.exists():
+            return RootCa.load(key_file.read_root(), key_path.read_bytes())
+        if key_file.root_path.exists():
+            raise CaError("there is a root certificate without a node certificate; join that cluster anew")
+    root = RootCa.create(clock.wall_ns())
+    assert root.key is not None
+    state.certificates.mkdir(mode=0o755, parents=True, exist_ok=True)
+    write_atomic(key_path, root.key, 0o600)
+    key_file.write_root(root.certificate)
+    return root
+
+
+def _identity(credentials: NodeCredentials, roots: bytes) -> Identity:
+    found = certificates.identity(credentials.certificate)
+    if found.organization.startswith(FIPS_PREFIX):
+        raise NodeError(
+            "this node belongs to a cluster that demands FIPS mode, which this node does not offer"
+        )
+    return Identity(
+        node_id=found.node_id,
+        organization=found.organization,
+        is_manager=found.is_manager,
+        tls=TlsIdentity(roots, credentials.certificate, credentials.key),
+    )

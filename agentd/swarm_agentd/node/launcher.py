@@ -1,0 +1,113 @@
+"""The manager as a process: how it is started, watched and ended.
+
+Rules: the manager never outlives its daemon (it ends when its standard input closes); a manager that a killed daemon
+left behind is waited for, and killed if it stays, before the next one starts.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+from swarm_core.ca.files import write_atomic
+from swarm_core.runtime.clock import Clock
+
+_log = logging.getLogger(__name__)
+_STOP_S = 10.0
+_LEFT_OVER_S = 5.0
+_POLL_S = 0.02
+
+
+class ManagerProcess(Protocol):
+    """Port: one running manager."""
+
+    async def wait(self) -> int:
+        """Its exit code, negative for a signal."""
+
+    async def stop(self) -> None:
+        """End it politely, or by force when it does not; returns when it has ended."""
+
+
+class Launcher(Protocol):
+    """Port: starts managers, one at a time."""
+
+    async def launch(self) -> ManagerProcess:
+        """Start one. Raises OSError."""
+
+
+class ChildProcess:
+    """A manager that is a child of this process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def wait(self) -> int:
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), _STOP_S)
+        except TimeoutError:
+            _log.warning("the manager did not end within %g s; it is killed", _STOP_S)
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+
+class CommandLauncher:
+    """Starts the command `swarm-managerd` with flags."""
+
+    def __init__(self, flags: Sequence[str], pid_file: Path, clock: Clock) -> None:
+        self._flags, self._pid_file, self._clock = tuple(flags), pid_file, clock
+
+    async def launch(self) -> ChildProcess:
+        await self._end_left_over()
+        process = await asyncio.create_subprocess_exec(
+            *manager_command(), *self._flags, "--until-stdin-closes",
+            stdin=asyncio.subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        with suppress(psutil.NoSuchProcess):
+            record = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
+            write_atomic(self._pid_file, json.dumps(record).encode(), 0o600)
+        return ChildProcess(process)
+
+    async def _end_left_over(self) -> None:
+        left = self._left_over()
+        deadline = self._clock.monotonic() + _LEFT_OVER_S
+        while left is not None and _runs(left):
+            if self._clock.monotonic() > deadline:
+                _log.warning("the manager of an earlier daemon (process %d) is killed", left.pid)
+                with suppress(psutil.NoSuchProcess):
+                    left.kill()
+            await self._clock.sleep(_POLL_S)
+
+    def _left_over(self) -> psutil.Process | None:
+        try:
+            record = json.loads(self._pid_file.read_text())
+            process = psutil.Process(record["pid"])
+            return process if process.create_time() == record["created"] else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
+            return None
+
+
+def manager_command() -> list[str]:
+    """How to run the manager: the command installed beside this program, else the module of the same name."""
+    beside = Path(sys.executable).parent / "swarm-managerd"
+    if os.access(beside, os.X_OK):
+        return [str(beside)]
+    return [sys.executable, "-m", "swarm_core.managerd.main"]
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

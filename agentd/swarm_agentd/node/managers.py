@@ -1,0 +1,80 @@
+"""Which manager the agent talks to (port agent.session.Managers).
+
+Rules: this node's own manager first, over its control socket, whenever it serves; otherwise one of the known
+managers by weight. A node that knows no other manager waits for its own. The list of known managers follows what
+managers say and is kept on disk.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from swarm_core.api.proto.types_pb2 import Peer, WeightedPeer
+from swarm_core.ca.tls import TlsIdentity
+from swarm_core.client.connection import Connection
+from swarm_core.client.dispatch import AgentConnection
+from swarm_core.client.errors import Unreachable
+from swarm_core.client.trust import Trust
+
+from swarm_agentd.node.remotes import WEIGHT, Remotes
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalManager:
+    """The manager of this node: its control socket, and when that can be used."""
+
+    node_id: str
+    socket: Path
+    serving: asyncio.Event
+
+
+class KnownManagers:
+    """`keep` stores the list of managers."""
+
+    def __init__(
+        self,
+        remotes: Remotes,
+        identity: TlsIdentity,
+        *,
+        local: LocalManager | None = None,
+        keep: Callable[[list[Peer]], None] = lambda _: None,
+    ) -> None:
+        self._remotes, self._identity = remotes, identity
+        self._local, self._keep = local, keep
+        self._peers: WeakKeyDictionary[AgentConnection, Peer] = WeakKeyDictionary()
+
+    async def connect(self) -> AgentConnection:
+        """See agent.session.Managers."""
+        local = self._local
+        peer = self._remotes.choose(other_than="" if local is None else local.node_id)
+        if local is not None and (peer is None or local.serving.is_set()):
+            await local.serving.wait()
+            return await Connection.open(local.socket, trust=Trust(self._identity.roots))
+        if peer is None:
+            raise Unreachable("no manager is known")
+        try:
+            connection = await Connection.open(peer.addr, trust=Trust(self._identity.roots, self._identity))
+        except Unreachable:
+            self._remotes.observe(peer, -WEIGHT)
+            raise
+        self._peers[connection] = peer
+        return connection
+
+    def observe(self, connection: AgentConnection, *, is_good: bool) -> None:
+        """See agent.session.Managers. Local connections are not scored."""
+        if (peer := self._peers.get(connection)) is not None:
+            self._remotes.observe(peer, WEIGHT if is_good else -WEIGHT)
+
+    def learn(self, managers: Sequence[WeightedPeer]) -> None:
+        """See agent.session.Managers."""
+        if not self._remotes.replace((manager.peer, manager.weight) for manager in managers):
+            return
+        try:
+            self._keep(self._remotes.peers())
+        except OSError as error:
+            _log.warning("the list of managers cannot be kept: %s", error)

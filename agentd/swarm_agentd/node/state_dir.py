@@ -1,0 +1,118 @@
+"""The node's state directory: whose it is, who uses it now, and which managers it knows.
+
+    <state>/agentd.pid       locked by the running daemon, holds its pid; empty when it ended politely
+            managerd.pid     the manager process that it started last
+            state.json       managers: [{"node_id": …, "addr": …}], sorted by node id, 0600
+            certificates/    identity (swarm_core.ca.key_file)
+            worker/          the agent's tasks, and what the executors keep
+            raft/            the manager's, managers only
+
+Rules: the directory is this user's and closed to others; two daemons never share it.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from swarm_core.api.proto.types_pb2 import Peer
+from swarm_core.ca.files import write_atomic
+
+from swarm_agentd.node.errors import NodeError
+
+
+class StateDirectory:
+    """Made and checked by `open_state`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.certificates = path / "certificates"
+        self.worker = path / "worker"
+        self.pid_file = path / "agentd.pid"
+        self.manager_pid_file = path / "managerd.pid"
+        self.remotes_file = path / "state.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the one daemon of this directory; others can read our pid. Raises NodeError."""
+        with _explained(self.path):
+            fd = os.open(self.pid_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = os.pread(fd, 32, 0).decode(errors="replace").strip()
+                raise NodeError(f"state directory {self.path} is in use by process {owner or '?'}") from None
+            with _explained(self.path):
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            try:
+                yield
+            finally:
+                os.ftruncate(fd, 0)
+        finally:
+            os.close(fd)
+
+    def read_remotes(self) -> list[Peer]:
+        """The managers of an earlier run. Raises NodeError for a file that is not ours."""
+        try:
+            entries = json.loads(self.remotes_file.read_text())
+            return [Peer(node_id=entry.get("node_id", ""), addr=entry.get("addr", "")) for entry in entries]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise NodeError(f"{self.remotes_file} cannot be read: {error.strerror}") from None
+        except (ValueError, TypeError, AttributeError):
+            raise NodeError(
+                f"{self.remotes_file} is not a list of managers; remove it to start without one"
+            ) from None
+
+    def write_remotes(self, peers: Sequence[Peer]) -> None:
+        """Keep the managers for the next run. Raises OSError."""
+        entries = []
+        for peer in sorted(peers, key=lambda peer: (peer.node_id, peer.addr)):
+            fields = {"node_id": peer.node_id, "addr": peer.addr}
+            entries.append({name: value for name, value in fields.items() if value})
+        write_atomic(self.remotes_file, json.dumps(entries).encode(), 0o600)
+
+
+def open_state(path: Path) -> StateDirectory:
+    """The state directory at `path`, made when missing, closed to others. Raises NodeError."""
+    with _explained(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.stat()
+        if found.st_uid != os.geteuid():
+            raise NodeError(f"state directory {path} belongs to another user (uid {found.st_uid})")
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            path.chmod(0o700)
+        _check_key(path / "certificates" / "swarm-node.key")
+    state = StateDirectory(path)
+    with _explained(path):
+        state.worker.mkdir(mode=0o700, exist_ok=True)
+    return state
+
+
+def _check_key(key: Path) -> None:
+    try:
+        found = key.stat()
+    except FileNotFoundError:
+        return
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        mode = stat.S_IMODE(found.st_mode)
+        raise NodeError(f"the node key {key} is open to other users (mode {mode:04o}); make it 0600")
+    if not os.access(key, os.R_OK):
+        raise NodeError(f"the node key {key} cannot be read by this user")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        reason = "it is not a directory" if error.errno in (errno.EEXIST, errno.ENOTDIR) else error.strerror
+        raise NodeError(f"state directory {path} cannot be used: {where}: {reason}") from None
