@@ -26,6 +26,7 @@ class Config:
     tick_s: float
     availability: str
     log_level: str
+    until_stdin_closes: bool
 
     @property
     def certificates(self) -> Path:
@@ -56,6 +57,11 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     parser.add_argument(
         "-l", "--log-level", choices=sorted(LEVELS), default="info", help="least level to log"
     )
+    parser.add_argument(
+        "--until-stdin-closes",
+        action="store_true",
+        help="end when standard input does, with the parent process",
+    )
     given = parser.parse_args(arguments)
     if not 0 < given.heartbeat_tick < given.election_tick:
         parser.error("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
@@ -71,4 +77,5 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         tick_s=given.tick,
         availability=given.availability,
         log_level=given.log_level,
+        until_stdin_closes=given.until_stdin_closes,
     )

@@ -1,0 +1,88 @@
+"""The command `swarm-managerd`: the manager process of a node.
+
+It ends politely on SIGTERM and SIGINT and when its standard input closes (with --until-stdin-closes, so that a
+manager never outlives the node daemon that started it). What cannot go on is one sentence on standard error
+and exit code 1.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Sequence
+
+from swarm_core.ca.errors import CaError
+from swarm_core.managerd.config import Config, parse
+from swarm_core.managerd.wiring import UNUSABLE, ManagerDaemon
+from swarm_core.runtime import log
+from swarm_core.runtime.clock import SystemClock
+from swarm_core.runtime.tasks import Group
+
+_log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the manager; returns never."""
+    config = parse(arguments)
+    log.configure(config.log_level)
+    sys.exit(_run(config))
+
+
+def _run(config: Config) -> int:
+    try:
+        asyncio.run(_serve(config))
+    except BaseExceptionGroup as group:
+        unusable, other = group.split((CaError, *UNUSABLE))
+        if other is not None or unusable is None:
+            raise
+        return _give_up(_first(unusable))
+    except (CaError, *UNUSABLE) as error:
+        return _give_up(error)
+    return 0
+
+
+def _give_up(reason: BaseException) -> int:
+    sys.stderr.write(f"swarm-managerd: {reason}\n")
+    return 1
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _serve(config: Config) -> None:
+    """Serve until told to end."""
+    loop = asyncio.get_running_loop()
+    ending = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    if config.until_stdin_closes:
+        _watch_stdin(loop, ending)
+    daemon = ManagerDaemon(config, SystemClock(), random.SystemRandom())
+    async with Group() as group:
+        group.spawn(daemon.run(), name="manager daemon")
+        await ending.wait()
+        group.cancel_all()
+    _log.info("ended")
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, ending: asyncio.Event) -> None:
+    """Set `ending` when the other end of standard input is gone."""
+    descriptor = sys.stdin.fileno()
+    os.set_blocking(descriptor, False)
+
+    def readable() -> None:
+        if not os.read(descriptor, 4096):
+            loop.remove_reader(descriptor)
+            ending.set()
+
+    loop.add_reader(descriptor, readable)
+
+
+if __name__ == "__main__":
+    main()
