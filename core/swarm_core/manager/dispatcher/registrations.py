@@ -35,7 +35,7 @@ class Registrations:
     def admit(self, node_id: str, now: float) -> None:
         """Count one attempt to register. Raises Unavailable when there were too many lately."""
         known = self._by_node.get(node_id)
-        if known is None:
+        if known is None or not known.session_id:
             return
         if now - known.accepted_at > self._config.rate_window_s:
             known.attempts = 0
