@@ -31,6 +31,7 @@ from swarm_core.rpc import channel as channels
 
 OPEN_S = 5.0
 SOCKET_PATH_BYTES_MAX = 107
+_ENDINGS = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError)
 _MODULES = {
     "Control": "control_pb2",
     "Watch": "watch_pb2",
@@ -92,8 +93,10 @@ class Connection:
         name = _name(method)
         try:
             return await self._callable(name)(request, timeout=timeout)
-        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError) as error:
-            raise self._failure(error, name, timeout) from None
+        except _ENDINGS as error:
+            failure = self._failure(error, name, timeout)
+        # Raised out here: a failure that held grpcio's would hold the call, and with it the connection, open.
+        raise failure
 
     async def stream(self, method: str | MethodDescriptor, request: Message) -> AsyncIterator[Any]:
         """The messages of one server stream; reading raises CallFailed or Unreachable. Closing the iterator ends the call."""
@@ -103,11 +106,14 @@ class Connection:
             call = self._callable(name)(request)
             async for message in call:
                 yield message
-        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError) as error:
-            raise self._failure(error, name, None) from None
+            return
+        except _ENDINGS as error:
+            failure = self._failure(error, name, None)
         finally:
             if call is not None:
                 call.cancel()
+            call = None
+        raise failure
 
     async def upload(
         self,
@@ -120,14 +126,15 @@ class Connection:
         name = _name(method)
         try:
             return await self._callable(name)(requests, timeout=timeout)
-        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError) as error:
-            raise self._failure(error, name, timeout) from None
+        except _ENDINGS as error:
+            failure = self._failure(error, name, timeout)
         finally:
             close = getattr(requests, "aclose", None)
             if close is not None:
                 # The transport may still be inside it; then its own cancellation ends it.
                 with suppress(RuntimeError):
                     await close()
+        raise failure
 
     async def close(self) -> None:
         """End every call and the connection."""

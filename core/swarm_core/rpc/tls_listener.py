@@ -147,17 +147,22 @@ async def listen(
 ) -> AsyncIterator[TlsListener]:
     """Serve bound and listening sockets, which are closed at the end. `backend`: the server's unix socket, in a
     directory that belongs to this listener."""
+    failure: Exception | None = None
     async with Group() as group:
         listener = TlsListener(context, backend, group, clock)
         try:
             for one in listening:
                 group.spawn(listener.accept(one), name="tls accept")
             yield listener
+        except Exception as error:  # noqa: BLE001 - the user's own, raised below as it is and not as a group
+            failure = error
         finally:
             group.cancel_all()
             listener.close()
             for one in listening:
                 one.close()
+    if failure is not None:
+        raise failure
 
 
 def bind(address: str) -> list[socket.socket]:

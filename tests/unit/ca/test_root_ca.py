@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from swarm_core.ca import certificates, csr, keys
+from swarm_core.ca import certificates, csr, keys, pem
 from swarm_core.ca.errors import InvalidCertificate, InvalidKey, InvalidRequest
 from swarm_core.ca.root_ca import RootCa
 
@@ -126,8 +126,6 @@ def test_bad_requests() -> None:
 
 
 def _pem_of(der: bytes) -> bytes:
-    from swarm_core.ca import pem
-
     return pem.encode(pem.Block("CERTIFICATE REQUEST", der))
 
 

@@ -1,0 +1,254 @@
+"""TLS with an optional client certificate: who gets through, who does not, and what it costs the others."""
+
+import asyncio
+import os
+import socket
+import ssl
+
+import pytest
+from swarm_core.api.proto import control_pb2, watch_pb2
+from swarm_core.ca import tls
+from swarm_core.ca.certificates import MANAGER_ROLE
+from swarm_core.client.errors import CallFailed, UntrustedManager
+from swarm_core.rpc import tls_listener
+from swarm_core.rpc.errors import AddressUnusable
+from swarm_core.rpc.server import RemoteServer, Services
+from swarm_testkit.trust import (
+    YEAR_NS,
+    Authority,
+    EchoServices,
+    connected,
+    echo_services,
+    make_authority,
+    remote_server,
+)
+
+GetNode = control_pb2.GetNodeRequest
+AUTHORITY = make_authority()
+
+
+@pytest.fixture
+def echo() -> EchoServices:
+    return EchoServices(AUTHORITY.root.certificate)
+
+
+async def call(
+    server: RemoteServer, identity: tls.TlsIdentity | None, authority: Authority = AUTHORITY
+) -> str:
+    async with connected(server.address, authority, identity) as connection:
+        answer = await connection.call("Control.GetNode", GetNode(), timeout=5)
+        return str(answer.node.id)
+
+
+async def raw(server: RemoteServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, port = server.address.rsplit(":", 1)
+    return await asyncio.open_connection(host, int(port))
+
+
+async def forgotten(server: RemoteServer) -> None:
+    """Return when no connection is left."""
+    async with asyncio.timeout(5):
+        while server.listener.connections:
+            await asyncio.sleep(0.005)
+
+
+async def test_managers_workers_and_joiners_share_a_port(echo: EchoServices) -> None:
+    """Each is who its certificate says; the listener forgets connections that ended."""
+    async with remote_server(AUTHORITY, echo_services(echo)) as server:
+        assert await call(server, AUTHORITY.manager("m5")) == "m5"
+        for identity in (AUTHORITY.worker(), None):
+            with pytest.raises(CallFailed) as failed:
+                await call(server, identity)
+            assert failed.value.code == "PERMISSION_DENIED"
+        await forgotten(server)
+
+
+async def test_other_organisation_and_blacklist(echo: EchoServices) -> None:
+    """A certificate of our root for another cluster, and one of a removed node, prove nothing."""
+    async with remote_server(AUTHORITY, echo_services(echo), blacklist={"gone"}) as server:
+        for identity in (
+            AUTHORITY.node("m1", MANAGER_ROLE, organization="other"),
+            AUTHORITY.manager("gone"),
+        ):
+            with pytest.raises(CallFailed) as failed:
+                await call(server, identity)
+            assert failed.value.code == "PERMISSION_DENIED"
+
+
+async def handshake(server: RemoteServer, identity: tls.TlsIdentity) -> bytes:
+    """What a client that shows `identity` gets to read."""
+    context = tls.client_context(AUTHORITY.root.certificate, identity)
+    host, port = server.address.rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(
+        host, int(port), ssl=context, server_hostname="swarm-manager"
+    )
+    try:
+        async with asyncio.timeout(5):
+            return await reader.read(100)
+    finally:
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize("flaw", ["expired", "other root"])
+async def test_bad_client_certificates_end_the_handshake(echo: EchoServices, flaw: str) -> None:
+    """An expired certificate or one of a strange root is not a missing one: the connection is refused."""
+    if flaw == "expired":
+        identity = AUTHORITY.node("m1", MANAGER_ROLE, age_ns=YEAR_NS)
+    else:
+        identity = make_authority().manager()
+    async with remote_server(AUTHORITY, echo_services(echo)) as server:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            assert await handshake(server, identity) == b""
+            raise ConnectionResetError
+        assert await call(server, AUTHORITY.manager()) == "m1"
+
+
+async def test_expired_server_certificate_is_not_trusted(echo: EchoServices) -> None:
+    """The client says which certificate is wrong, and why."""
+    expired = AUTHORITY.node("m1", MANAGER_ROLE, age_ns=YEAR_NS)
+    async with remote_server(AUTHORITY, echo_services(echo), identity=expired) as server:
+        with pytest.raises(UntrustedManager, match="expired"):
+            await call(server, AUTHORITY.manager())
+
+
+async def test_worker_is_not_a_manager(echo: EchoServices) -> None:
+    """A worker's certificate does not serve as a manager's."""
+    async with remote_server(AUTHORITY, echo_services(echo), identity=AUTHORITY.worker()) as server:
+        with pytest.raises(UntrustedManager, match="not trusted"):
+            await call(server, AUTHORITY.manager())
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"GET / HTTP/1.1\r\n\r\n", os.urandom(4096), b"", b"\x16\x03\x01\xff\xff"]
+)
+async def test_garbage_on_the_port(echo: EchoServices, garbage: bytes) -> None:
+    """What is no TLS is dropped; others do not notice."""
+    async with remote_server(AUTHORITY, echo_services(echo)) as server:
+        reader, writer = await raw(server)
+        writer.write(garbage)
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            try:
+                await reader.read()
+            except ConnectionError:
+                pass
+        writer.close()
+        assert await call(server, AUTHORITY.manager()) == "m1"
+        await forgotten(server)
+
+
+async def test_garbage_inside_tls(echo: EchoServices) -> None:
+    """What is no HTTP/2 is ended by the server behind, and the pair of connections is forgotten."""
+    async with remote_server(AUTHORITY, echo_services(echo)) as server:
+        host, port = server.address.rsplit(":", 1)
+        context = tls.client_context(AUTHORITY.root.certificate)
+        reader, writer = await asyncio.open_connection(
+            host, int(port), ssl=context, server_hostname="swarm-ca"
+        )
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 10)
+        async with asyncio.timeout(5):
+            await reader.read()
+        writer.close()
+        await forgotten(server)
+        assert await call(server, AUTHORITY.manager()) == "m1"
+
+
+async def test_a_silent_client_is_dropped(echo: EchoServices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who does not shake hands in time is disconnected, and holds nobody up meanwhile."""
+    monkeypatch.setattr(tls_listener, "HANDSHAKE_S", 0.2)
+    async with remote_server(AUTHORITY, echo_services(echo)) as server:
+        readers = [await raw(server) for _ in range(20)]
+        assert await call(server, AUTHORITY.manager()) == "m1"
+        async with asyncio.timeout(5):
+            for reader, writer in readers:
+                assert await reader.read() == b""
+                writer.close()
+
+
+class Flood:
+    """A stream without end; counts what left it."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def watch(self, request: object, caller: object) -> object:
+        message = watch_pb2.WatchMessage()
+        message.events.add().object.service.id = "x" * 50_000
+        data = message.SerializeToString()
+        while True:
+            yield data
+            self.sent += 1
+
+
+async def test_a_slow_reader_slows_its_stream_down() -> None:
+    """Memory stays bounded: the handler stops producing when its reader stops reading."""
+    flood, services = Flood(), Services()
+    services.add(watch_pb2.DESCRIPTOR.services_by_name["Watch"], flood)
+    async with (
+        remote_server(AUTHORITY, services) as server,
+        connected(server.address, AUTHORITY, AUTHORITY.manager()) as connection,
+    ):
+        stream = connection.stream("Watch.Watch", watch_pb2.WatchRequest())
+        await anext(stream)
+        before = -1
+        async with asyncio.timeout(10):
+            while before != flood.sent:
+                before = flood.sent
+                await asyncio.sleep(0.1)
+        assert flood.sent < 400  # 20 MB: sockets' and windows' buffers, and no more
+        for _ in range(flood.sent + 10):
+            await anext(stream)
+        assert flood.sent > before
+        await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_certificates_are_reloaded_with_the_port_open(echo: EchoServices) -> None:
+    """A new context serves new handshakes; connections made before go on."""
+    other = make_authority()
+    async with (
+        remote_server(AUTHORITY, echo_services(echo)) as server,
+        connected(server.address, AUTHORITY, AUTHORITY.manager("old")) as old,
+    ):
+        await old.call("Control.GetNode", GetNode(), timeout=5)
+        server.reload(tls.server_context(other.manager()))
+        assert await call(server, other.manager("new"), other) == "new"
+        with pytest.raises(UntrustedManager):
+            await call(server, AUTHORITY.manager())
+        answer = await old.call("Control.GetNode", GetNode(), timeout=5)
+        assert answer.node.id == "old"
+
+
+async def test_a_failure_of_the_user_is_raised_as_it_is(echo: EchoServices) -> None:
+    """What goes wrong while a server is open is not wrapped into a group, and the port is free again."""
+    with pytest.raises(ZeroDivisionError):
+        async with remote_server(AUTHORITY, echo_services(echo)) as server:
+            raise ZeroDivisionError
+    for one in tls_listener.bind(server.address):
+        one.close()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_old_versions_are_not_offered(version: ssl.TLSVersion) -> None:
+    """Nothing older than TLS 1.2, and no resumption."""
+    context = tls.server_context(AUTHORITY.manager())
+    assert context.minimum_version > version
+    assert context.num_tickets == 0
+    assert {cipher["name"] for cipher in context.get_ciphers() if cipher["protocol"] == "TLSv1.2"} == {
+        f"ECDHE-{kind}-{cipher}"
+        for kind in ("ECDSA", "RSA")
+        for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+    }
+
+
+def test_addresses() -> None:
+    """Free ports, version 6, all addresses; what is no address, or taken, is told in one sentence."""
+    for address in ("127.0.0.1:0", ":0", "0.0.0.0:0"):
+        (bound,) = tls_listener.bind(address)
+        bound.close()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AddressUnusable, match=f"cannot listen on 127.0.0.1:{port}"):
+            tls_listener.bind(f"127.0.0.1:{port}")
+    for address in ("127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000", "nowhere.invalid:1"):
+        with pytest.raises(AddressUnusable):
+            tls_listener.bind(address)
