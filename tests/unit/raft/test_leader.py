@@ -61,6 +61,20 @@ def test_follower_passes_proposals_on_unless_told_not_to() -> None:
         stubborn[2].raw.propose(b"not forwarded")
 
 
+def test_append_below_the_commit_index_is_answered_with_it() -> None:
+    """A late append tells the follower nothing; the answer tells the leader how far it is (paper, section 5.3)."""
+    network = RaftNetwork(3)
+    leader = network.elect(1)
+    leader.raw.propose(b"new")
+    network.settle()
+    network.tick()
+    late = Message(MessageType.APP, 2, 1, leader.term, 9, 1, (Entry(9, 2),), commit=2)
+    network[2].raw.step(late)
+    network.work(2)
+    (answer,) = network.flights
+    assert (answer.type, answer.index, answer.reject) == (MessageType.APP_RESP, 3, False)
+
+
 def test_nothing_commits_without_a_majority() -> None:
     """An entry that a minority holds is not applied; with the majority back it is."""
     network = RaftNetwork(5)

@@ -14,6 +14,7 @@ from swarm_core.raft.types import (
     APPEND_THREAD,
     APPLY_THREAD,
     ConfState,
+    Entry,
     EntryType,
     HardState,
     Message,
@@ -144,6 +145,29 @@ def test_asynchronous_work_leaves_as_messages() -> None:
     assert applied == [2]
     with pytest.raises(AssertionError, match="asynchronous"):
         node.advance(Ready())
+
+
+def test_written_entries_of_an_earlier_term_are_reported_again() -> None:
+    """A report from before a change of term counts for nothing; the next request reports the entries once more."""
+    node, _ = _node(3, is_async=True)
+    node.step(Message(MessageType.APP, 1, 2, 2, 1, 1, (Entry(2, 2),)))
+    first = node.ready()
+    assert first is not None
+    (request,) = first.messages
+    stored = request.responses[-1]
+    assert (stored.type, stored.index, stored.log_term) == (MessageType.STORAGE_APPEND_RESP, 2, 2)
+    node.step(Message(MessageType.HEARTBEAT, 1, 3, 3))
+    node.step(stored)
+    second = node.ready()
+    assert second is not None
+    again = next(one for one in second.messages if one.to == APPEND_THREAD).responses[-1]
+    assert (again.type, again.term, again.index) == (MessageType.STORAGE_APPEND_RESP, 3, 2)
+    node.step(again)
+    node.step(Message(MessageType.HEARTBEAT, 1, 3, 4))
+    third = node.ready()
+    assert third is not None
+    responses = next(one for one in third.messages if one.to == APPEND_THREAD).responses
+    assert all(one.type is not MessageType.STORAGE_APPEND_RESP for one in responses)
 
 
 def test_messages_that_no_peer_may_send_are_refused() -> None:
