@@ -1,0 +1,238 @@
+"""Invariants of the whole orchestration side over random histories (orchestration spec 9.2).
+
+All loops run on one store whose commits take time. A random sequence of what users, agents and nodes do is played
+against them while a watcher checks every commit; then everything calms down and the cluster must arrive.
+"""
+
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from swarm_core.api.proto.objects_pb2 import Node, Service, Task
+from swarm_core.api.proto.types_pb2 import (
+    ASSIGNED,
+    COMPLETE,
+    READY,
+    REJECTED,
+    REMOVE,
+    RUNNING,
+    SHUTDOWN,
+    TaskState,
+)
+from swarm_core.api.states import TRANSITIONS, is_agent_owned, is_reapable, is_terminal
+from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforcer
+from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
+from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
+from swarm_core.manager.orchestrator.task_reaper import TaskReaper
+from swarm_core.manager.scheduler.scheduler import Scheduler
+from swarm_core.store.events import Commit, Created, Deleted, Updated
+from swarm_testkit.factories import make_cluster, make_node, make_restart, make_service, make_task_spec
+from swarm_testkit.leader import Leader
+
+LOOPS = (ReplicatedOrchestrator, GlobalOrchestrator, TaskReaper, ConstraintEnforcer, Scheduler)
+NODES = ("a", "b", "c")
+HISTORY = 2
+DESIRED = (READY, RUNNING, SHUTDOWN, REMOVE)
+MANAGER_MOVES = {
+    (before, after)
+    for actor in ("scheduler", "enforcer")
+    for before, targets in TRANSITIONS[actor].items()
+    for after in targets
+}
+
+
+def make_spec(constraint: bool) -> Service:
+    return make_task_spec(  # type: ignore[return-value]
+        restart=make_restart(delay_s=2), constraints=["node.labels.zone==east"] if constraint else []
+    )
+
+
+class Checker:
+    """Looks at every commit; `agents` are the moves that the test made itself."""
+
+    def __init__(self, leader: Leader) -> None:
+        self._leader = leader
+        self.agents: set[tuple[str, int]] = set()
+        self.removed_nodes: set[str] = set()
+
+    def look(self, commits: list[Commit]) -> None:
+        for commit in commits:
+            for event in commit.events:
+                if isinstance(event, Created) and isinstance(event.object, Task):
+                    self._created(event.object)
+                elif isinstance(event, Updated) and isinstance(event.object, Task):
+                    assert isinstance(event.old, Task)
+                    self._updated(event.old, event.object)
+                elif isinstance(event, Deleted) and isinstance(event.object, Task):
+                    self._deleted(event.object)
+
+    def _created(self, task: Task) -> None:
+        assert task.desired_state in DESIRED
+        assert task.status.state < ASSIGNED
+
+    def _updated(self, old: Task, new: Task) -> None:
+        # Types, monotonic, identity
+        assert new.desired_state in DESIRED
+        assert new.desired_state >= old.desired_state
+        assert new.status.state >= old.status.state
+        assert new.status.state != REMOVE
+        assert (new.service_id, new.slot) == (old.service_id, old.slot)
+        # Ownership
+        move = (old.status.state, new.status.state)
+        if move[0] != move[1] and (new.id, move[1]) not in self.agents:
+            assert move in MANAGER_MOVES, f"{TaskState.Name(move[0])} -> {TaskState.Name(move[1])}"
+        # Node binding
+        assert not old.node_id or new.node_id == old.node_id
+        assert new.node_id or new.status.state < ASSIGNED or new.status.state in (REJECTED, SHUTDOWN)
+
+    def _deleted(self, task: Task) -> None:
+        # Removal safety, reaper rule
+        assert is_reapable(task) or task.node_id in self.removed_nodes
+        if task.desired_state <= RUNNING:
+            assert task.node_id in self.removed_nodes
+
+
+class Cluster:
+    """The users, agents and nodes around the loops."""
+
+    def __init__(self) -> None:
+        self.leader = Leader(turns=2)
+        self.checker = Checker(self.leader)
+
+    async def play(self, moves: list[tuple[str, int]]) -> None:
+        async with self.leader.running(*LOOPS):
+            with self.leader.store.subscribe() as events:
+                await self.leader.put(make_cluster("c", history_limit=HISTORY))
+                await self.leader.put(*(make_node(name, labels={"zone": "east"}) for name in NODES))
+                for what, number in moves:
+                    await getattr(self, what)(number)
+                    self.checker.look(events.take())
+                await self.calm_down()
+                self.checker.look(events.take())
+                self.check_arrival()
+
+    # what happens
+
+    async def replicate(self, number: int) -> None:
+        name = f"r{number % 2}"
+        service = make_service(name, replicas=number % 5, task=make_spec(number % 3 == 0))  # type: ignore[arg-type]
+        if self.leader.store.get(Service, name) is None:
+            await self.leader.put(service)
+        else:
+            await self.leader.scale(name, number % 5)
+
+    async def everywhere(self, number: int) -> None:
+        if self.leader.store.get(Service, "g") is None:
+            await self.leader.put(make_service("g", is_global=True, task=make_spec(number % 2 == 0)))  # type: ignore[arg-type]
+
+    async def remove_service(self, number: int) -> None:
+        name = ("r0", "r1", "g")[number % 3]
+        if self.leader.store.get(Service, name) is not None:
+            await self.leader.delete(Service, name)
+
+    async def node(self, number: int) -> None:
+        name = NODES[number % len(NODES)]
+        if self.leader.store.get(Node, name) is None:
+            return
+        state = ("READY", "DOWN", "DISCONNECTED")[number % 7 % 3]
+        availability = ("ACTIVE", "DRAIN", "PAUSE")[number % 5 % 3]
+        await self.leader.set_node(name, state=state, availability=availability)
+
+    async def label(self, number: int) -> None:
+        name = NODES[number % len(NODES)]
+        if self.leader.store.get(Node, name) is not None:
+            await self.leader.put(make_node(name, labels={"zone": ("east", "west")[number % 2]}))
+
+    async def remove_node(self, number: int) -> None:
+        name = NODES[number % len(NODES)]
+        if number % 4 == 0 and self.leader.store.get(Node, name) is not None:
+            self.checker.removed_nodes.add(name)
+            await self.leader.delete(Node, name)
+
+    async def agents(self, number: int) -> None:
+        """Some of the agents report: what is asked to stop stops, the rest goes on or fails."""
+        for offset, task in enumerate(self.leader.tasks()):
+            if not is_agent_owned(task.status.state) or (number + offset) % 3 == 0:
+                continue
+            if task.desired_state > RUNNING:
+                await self.report(task, "SHUTDOWN")
+            elif (number + offset) % 5 == 0:
+                await self.report(task, "FAILED")
+            elif task.desired_state == RUNNING:
+                await self.report(task, "RUNNING")
+
+    async def both_at_once(self, number: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.replicate(number))
+            group.create_task(self.node(number + 1))
+
+    async def wait(self, number: int) -> None:
+        await self.leader.clock.advance(number % 4)
+
+    async def report(self, task: Task, state: str) -> None:
+        if is_terminal(self.leader.task(task.id).status.state):
+            return
+        self.checker.agents.add((task.id, TaskState.Value(state)))
+        await self.leader.report(task.id, state)
+
+    # the end
+
+    async def calm_down(self) -> None:
+        """No more faults: every node is well again, agents do what they are asked, time passes."""
+        for name in NODES:
+            await self.leader.put(make_node(name, labels={"zone": "east"}))
+        for _ in range(6):
+            for task in self.leader.tasks():
+                state = task.status.state
+                if is_agent_owned(state) and task.desired_state > COMPLETE:
+                    await self.report(task, "SHUTDOWN")
+                elif ASSIGNED <= state < RUNNING and task.desired_state == RUNNING:
+                    await self.report(task, "RUNNING")
+            await self.leader.clock.advance(20)
+
+    def check_arrival(self) -> None:
+        """Liveness: exact counts RUNNING, one per node, bounded history, nothing left of what was removed."""
+        services = {service.id: service for service in self.leader.store.find(Service)}
+        for service in services.values():
+            running = [t for t in self.leader.tasks(service.id) if t.status.state == RUNNING]
+            assert all(task.desired_state == RUNNING for task in running)
+            if service.spec.HasField("global"):
+                assert sorted(task.node_id for task in running) == sorted(NODES)
+            else:
+                assert (
+                    len({task.slot for task in running}) == len(running) == service.spec.replicated.replicas
+                )
+        slots: dict[tuple[str, object], int] = {}
+        for task in self.leader.tasks():
+            assert task.service_id in services
+            key = (task.service_id, task.slot or task.node_id)
+            slots[key] = slots.get(key, 0) + 1
+            assert task.desired_state != REMOVE
+        assert all(count <= HISTORY for count in slots.values())
+
+
+MOVES = st.tuples(
+    st.sampled_from(
+        [
+            "replicate",
+            "replicate",
+            "everywhere",
+            "remove_service",
+            "node",
+            "label",
+            "remove_node",
+            "agents",
+            "agents",
+            "both_at_once",
+            "wait",
+        ]
+    ),
+    st.integers(0, 1000),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(MOVES, min_size=1, max_size=25))
+def test_invariants_hold_and_the_cluster_arrives(moves: list[tuple[str, int]]) -> None:
+    """9.2: types, monotonic states, ownership, node binding, removal safety hold; left alone, the cluster arrives."""
+    asyncio.run(Cluster().play(moves))
