@@ -7,7 +7,7 @@ border at which every failure becomes one sentence on standard error and an exit
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -158,6 +158,8 @@ def _say(text: str) -> None:
 
 def program_version() -> str:
     """The installed version."""
+    from importlib import metadata
+
     return metadata.version("swarm-tui")
 
 

@@ -3,18 +3,19 @@
 Exit codes: 0 done; 1 refused, not found or unreachable; 2 wrong usage; 130 interrupted.
 """
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
-from swarm_core.client import sockets
-from swarm_core.client.cluster import Cluster
+
+if TYPE_CHECKING:
+    # Loaded when a cluster is reached: help and usage errors must not wait for it.
+    from swarm_core.client import sockets
+    from swarm_core.client.cluster import Cluster
 
 T = TypeVar("T")
-CALL_S = 10.0
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
@@ -32,19 +33,23 @@ class Globals:
 
     socket: str | None = None
     context: str | None = None
-    connect: Callable[[], Awaitable[Cluster]] | None = None
+    connect: "Callable[[], Awaitable[Cluster]] | None" = None
 
-    def choose(self) -> sockets.Candidate:
+    def choose(self) -> "sockets.Candidate":
         """The socket to use. Raises ValueError, LookupError or NoSocket."""
+        from swarm_core.client import sockets
+
         named = self.socket
         if named is None and self.context is not None:
             named = sockets.context_socket(self.context)
         return sockets.choose(sockets.candidates(named, os.environ))
 
-    async def open(self) -> Cluster:
+    async def open(self) -> "Cluster":
         """The cluster behind it."""
         if self.connect is not None:
             return await self.connect()
+        from swarm_core.client.cluster import Cluster
+
         return await Cluster.open(self.choose())
 
 
@@ -54,12 +59,14 @@ def globals_of(ctx: typer.Context) -> Globals:
     return found if isinstance(found, Globals) else Globals()
 
 
-def run(ctx: typer.Context, work: Callable[[Cluster], Awaitable[T]]) -> T:
+def run(ctx: typer.Context, work: "Callable[[Cluster], Awaitable[T]]") -> T:
     """Do `work` on the cluster that the command's options choose."""
+    import asyncio
+
     return asyncio.run(_on(globals_of(ctx), work))
 
 
-async def _on(given: Globals, work: Callable[[Cluster], Awaitable[T]]) -> T:
+async def _on(given: Globals, work: "Callable[[Cluster], Awaitable[T]]") -> T:
     cluster = await given.open()
     try:
         return await work(cluster)

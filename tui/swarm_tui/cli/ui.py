@@ -32,7 +32,7 @@ def open_dashboard(given: Globals) -> None:
             raise
         if not typer.confirm("No cluster found on this machine. Start a node here now?", default=True):
             raise
-        from swarm_tui.cli.up import start
+        from swarm_tui.cli.own_node import start
 
         given = Globals(socket=str(start(sockets.state_directory())))
     asyncio.run(_open(given))
