@@ -4,15 +4,16 @@ import typer
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
 
+from swarm_tui.cli.nouns import Noun
 from swarm_tui.cli.output import Format, FormatOption, print_objects
-from swarm_tui.cli.session import noun, run
+from swarm_tui.cli.session import run
 from swarm_tui.cli.views import view_of
 from swarm_tui.resources import cluster as resource
 
-app = noun("See the cluster itself.")
+noun = Noun("See the cluster itself.")
 
 
-@app.command()
+@noun.command()
 def inspect(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
     """Show the cluster's settings, managers and join tokens."""
 

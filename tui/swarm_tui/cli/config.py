@@ -5,4 +5,4 @@ from swarm_core.api.proto import specs_pb2
 from swarm_tui.cli import completion, payload
 from swarm_tui.resources import configs
 
-app = payload.commands(configs.KIND, specs_pb2.ConfigSpec, completion.configs)
+noun = payload.commands(configs.KIND, specs_pb2.ConfigSpec, completion.configs)

@@ -18,8 +18,6 @@ from swarm_core.client.cluster import Cluster
 from swarm_tui.cli import local_node
 from swarm_tui.cli.session import Failure
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
 _NODES_MAX = 1000
 _END_S = 15.0
 _LIFE_EVERY_S = 6.0
@@ -44,7 +42,6 @@ _SERVICES: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ..
 )
 
 
-@app.command()
 def demo(
     nodes: Annotated[int, typer.Option("--nodes", "-n", min=1, max=_NODES_MAX, help="Simulated nodes.")] = 12,
     headless: Annotated[
@@ -177,3 +174,6 @@ def _fleet(state_dir: Path, address: str, nodes: int, token: str) -> Iterator[No
         except subprocess.TimeoutExpired:
             fleet.kill()
             fleet.wait()
+
+
+COMMANDS = {"demo": demo}

@@ -7,16 +7,15 @@ border at which every failure becomes one sentence on standard error and an exit
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from swarm_tui.cli.nouns import HELP_NAMES, LazyGroup, Noun
 from swarm_tui.cli.session import FAILED, INTERRUPTED, Failure, Globals
 
 _DEBUG_VARIABLE = "SWARM_TUI_DEBUG"
-# name → (module that holds `app` or the command's own app, one line for the help)
+# name → (module, one line for the help)
 _COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Start a node on this machine, or find it running, and open the dashboard."),
     "down": ("up", "End this machine's node; its tasks go on unless told otherwise."),
@@ -33,32 +32,21 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class LazyCommands(TyperGroup):
+class Commands(LazyGroup):
     """The commands by name; each is imported when it is asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(_COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = import_module(f"swarm_tui.cli.{_COMMANDS[cmd_name][0]}")
-        apps: dict[str, typer.Typer] = getattr(module, "APPS", {})
-        command = typer.main.get_command(apps.get(cmd_name) or module.app)
-        command.name = cmd_name
-        return command
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
-
+_ROOT = Noun("")
+for _name, (_module, _summary) in _COMMANDS.items():
+    _ROOT.elsewhere(_name, _module, _summary)
+Commands.entries = _ROOT.entries
 
 app = typer.Typer(
-    cls=LazyCommands,
+    cls=Commands,
     help="An interactive terminal cluster manager. Without a command it opens the dashboard.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_NAMES,
 )
 
 

@@ -7,6 +7,7 @@ from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli import completion, filters, values
+from swarm_tui.cli.nouns import Noun
 from swarm_tui.cli.output import (
     FilterOption,
     Format,
@@ -16,18 +17,18 @@ from swarm_tui.cli.output import (
     print_listing,
     print_objects,
 )
-from swarm_tui.cli.session import USAGE, Failure, for_each, noun, run
+from swarm_tui.cli.session import USAGE, Failure, for_each, run
 from swarm_tui.cli.task import print_tasks
 from swarm_tui.cli.views import view_of
 from swarm_tui.resources import nodes
 
 Node = objects_pb2.Node
-app = noun("See and change nodes.")
+noun = Noun("See and change nodes.")
 NameArgument = Annotated[str, typer.Argument(metavar="NODE", autocompletion=completion.nodes)]
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NODE…", autocompletion=completion.nodes)]
 
 
-@app.command()
+@noun.command()
 def ls(
     ctx: typer.Context,
     filter_: FilterOption = None,
@@ -46,7 +47,7 @@ def ls(
     run(ctx, work)
 
 
-@app.command()
+@noun.command()
 def inspect(
     ctx: typer.Context,
     names: NamesArgument,
@@ -64,7 +65,7 @@ def inspect(
     run(ctx, work)
 
 
-@app.command()
+@noun.command()
 def ps(
     ctx: typer.Context,
     names: NamesArgument,
@@ -83,7 +84,7 @@ def ps(
     run(ctx, work)
 
 
-@app.command()
+@noun.command()
 def update(
     ctx: typer.Context,
     name: NameArgument,
@@ -121,7 +122,7 @@ def update(
     run(ctx, work)
 
 
-@app.command()
+@noun.command()
 def rm(
     ctx: typer.Context,
     names: NamesArgument,

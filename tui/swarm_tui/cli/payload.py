@@ -11,8 +11,9 @@ from google.protobuf.message import Message
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli import filters, values
+from swarm_tui.cli.nouns import Noun
 from swarm_tui.cli.output import FilterOption, Format, FormatOption, QuietOption, print_listing, print_objects
-from swarm_tui.cli.session import USAGE, Failure, for_each, noun, run
+from swarm_tui.cli.session import USAGE, Failure, for_each, run
 from swarm_tui.cli.views import view_of
 from swarm_tui.resources import services
 from swarm_tui.resources.model import ResourceKind
@@ -20,13 +21,13 @@ from swarm_tui.resources.model import ResourceKind
 
 def commands(
     kind: ResourceKind[Any], spec_type: Callable[[], Any], complete: Callable[..., list[str]]
-) -> typer.Typer:
+) -> Noun:
     """The noun's commands."""
-    app = noun(f"See and change {kind.noun}s.")
+    noun = Noun(f"See and change {kind.noun}s.")
     message: type[Message] = kind.message
     Names = Annotated[list[str], typer.Argument(metavar=f"{kind.noun.upper()}…", autocompletion=complete)]
 
-    @app.command(help=f"Create a {kind.noun} from a file, or from standard input with '-'.")
+    @noun.command(summary=f"Create a {kind.noun} from a file, or from standard input with '-'.")
     def create(
         ctx: typer.Context,
         name: Annotated[str, typer.Argument(metavar=kind.noun.upper())],
@@ -57,7 +58,7 @@ def commands(
 
         run(ctx, work)
 
-    @app.command(help=f"List the {kind.noun}s.")
+    @noun.command(summary=f"List the {kind.noun}s.")
     def ls(
         ctx: typer.Context,
         filter_: FilterOption = None,
@@ -73,7 +74,7 @@ def commands(
 
         run(ctx, work)
 
-    @app.command(help=f"Show everything about {kind.noun}s.")
+    @noun.command(summary=f"Show everything about {kind.noun}s.")
     def inspect(
         ctx: typer.Context,
         names: Names,
@@ -88,7 +89,7 @@ def commands(
 
         run(ctx, work)
 
-    @app.command(help=f"Remove {kind.noun}s.")
+    @noun.command(summary=f"Remove {kind.noun}s.")
     def rm(ctx: typer.Context, names: Names) -> None:
         async def work(cluster: Cluster) -> None:
             async def remove(name: str) -> None:
@@ -99,7 +100,7 @@ def commands(
 
         run(ctx, work)
 
-    return app
+    return noun
 
 
 def _read(file: str) -> bytes:

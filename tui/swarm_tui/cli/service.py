@@ -1,13 +1,13 @@
-"""`swarm-tui service …`. Flags and columns are the docker command line's; `--runtime process` runs a command instead of an image."""
+"""`swarm-tui service …`; columns are the docker command line's."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.cluster import Cluster
 
-from swarm_tui.cli import completion, filters, flags
-from swarm_tui.cli.draft import CONTAINER, Draft
+from swarm_tui.cli import completion, filters
+from swarm_tui.cli.nouns import Noun
 from swarm_tui.cli.output import (
     FilterOption,
     Format,
@@ -17,77 +17,20 @@ from swarm_tui.cli.output import (
     print_listing,
     print_objects,
 )
-from swarm_tui.cli.progress import converge
-from swarm_tui.cli.session import USAGE, Failure, for_each, noun, run
-from swarm_tui.cli.signature import with_flags
+from swarm_tui.cli.session import USAGE, Failure, for_each, run
 from swarm_tui.cli.task import print_tasks
-from swarm_tui.cli.values import BadValue
 from swarm_tui.cli.views import counted, view_of
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import services, tasks
 
 Service = objects_pb2.Service
-app = noun("See and change services.")
-NameArgument = Annotated[str, typer.Argument(metavar="SERVICE", autocompletion=completion.services)]
+noun = Noun("See and change services.")
+noun.elsewhere("create", "service_spec", "Create a service.")
 NamesArgument = Annotated[list[str], typer.Argument(metavar="SERVICE…", autocompletion=completion.services)]
 DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the tasks.")]
-QuietProgressOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
-@app.command(context_settings={"allow_interspersed_args": False})
-@with_flags(flags.CREATE)
-def create(
-    ctx: typer.Context,
-    words: Annotated[list[str] | None, typer.Argument(metavar="IMAGE [COMMAND] [ARG…]")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the service.")] = None,
-    runtime: Annotated[
-        str,
-        typer.Option("--runtime", help="container, or process for a command of the nodes.", metavar="WORD"),
-    ] = CONTAINER,
-    detach: DetachOption = False,
-    quiet: QuietProgressOption = False,
-    **given: Any,
-) -> None:
-    """Create a service: of an image, or with --runtime process [OPTIONS] -- COMMAND… of a command."""
-    draft = _new_draft(runtime, words or [], given)
-
-    async def work(cluster: Cluster) -> None:
-        draft.spec.annotations.name = name or _invented_name(cluster, words or [])
-        spec = draft.finish(await draft.references(cluster.control))
-        created = await cluster.control.create(Service, spec)
-        typer.echo(created.id)
-        if not detach:
-            await converge(cluster, created.id, quiet=quiet)
-
-    run(ctx, work)
-
-
-def _new_draft(runtime: str, words: list[str], given: dict[str, Any]) -> Draft:
-    if not words:
-        what = "an image" if runtime == CONTAINER else "a command, after --"
-        raise Failure(f"service create needs {what}.", USAGE)
-    try:
-        draft = Draft.new(runtime)
-        if draft.process is None:
-            draft.container.image = words[0]
-        else:
-            draft.process.command.append(words[0])
-        draft.body.args.extend(words[1:])
-        flags.apply(draft, flags.CREATE, given)
-    except BadValue as error:
-        raise Failure(str(error), USAGE) from None
-    if given.get("replicas") is None and draft.spec.WhichOneof("mode") in (None, "replicated"):
-        draft.spec.replicated.replicas = 1
-    return draft
-
-
-def _invented_name(cluster: Cluster, words: list[str]) -> str:
-    base = words[0].partition("@")[0].rpartition("/")[2].partition(":")[0]
-    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in base).strip("-")
-    return f"{kept[:50] or 'service'}-{cluster.rng.getrandbits(20):05x}"
-
-
-@app.command()
+@noun.command()
 def ls(
     ctx: typer.Context,
     filter_: FilterOption = None,
@@ -108,7 +51,7 @@ def ls(
     run(ctx, work)
 
 
-@app.command()
+@noun.command()
 def ps(
     ctx: typer.Context,
     names: NamesArgument,
@@ -127,7 +70,7 @@ def ps(
     run(ctx, work)
 
 
-@app.command()
+@noun.command()
 def inspect(
     ctx: typer.Context,
     names: NamesArgument,
@@ -147,7 +90,7 @@ def inspect(
     run(ctx, work)
 
 
-@app.command()
+@noun.command()
 def scale(
     ctx: typer.Context,
     goals: Annotated[
@@ -175,7 +118,11 @@ def scale(
             await cluster.control.change(Service, service.id, edit)
             typer.echo(f"{name} scaled to {replicas}")
             changed.append(service.id)
-        for service_id in [] if detach else changed:
+        if detach:
+            return
+        from swarm_tui.cli.progress import converge
+
+        for service_id in changed:
             await converge(cluster, service_id)
 
     run(ctx, work)
@@ -188,56 +135,10 @@ def _goal(text: str) -> tuple[str, int]:
     return name, int(count)
 
 
-@app.command()
-@with_flags(flags.UPDATE)
-def update(
-    ctx: typer.Context,
-    name: NameArgument,
-    rollback: Annotated[
-        bool, typer.Option("--rollback", help="Go back to the spec before this one.")
-    ] = False,
-    detach: DetachOption = False,
-    quiet: QuietProgressOption = False,
-    **given: Any,
-) -> None:
-    """Change a service."""
-    if not rollback and not any(value is not None and value != [] for value in given.values()):
-        raise Failure("service update needs at least one option that changes something.", USAGE)
-
-    async def work(cluster: Cluster) -> None:
-        service = await cluster.control.resolve(Service, name)
-        if rollback:
-            from swarm_core.api.proto import control_pb2
-
-            await cluster.control.change(
-                Service, service.id, lambda spec: None, rollback=control_pb2.UpdateServiceRequest.PREVIOUS
-            )
-        else:
-            await _change(cluster, service, given)
-        typer.echo(name)
-        if not detach:
-            await converge(cluster, service.id, quiet=quiet)
-
-    run(ctx, work)
+noun.elsewhere("update", "service_spec", "Change a service.")
 
 
-async def _change(cluster: Cluster, service: Service, given: dict[str, Any]) -> None:
-    trial = specs_pb2.ServiceSpec()
-    trial.CopyFrom(service.spec)
-    references = await _edited(trial, given).references(cluster.control)
-    await cluster.control.change(Service, service.id, lambda spec: _edited(spec, given).finish(references))
-
-
-def _edited(spec: specs_pb2.ServiceSpec, given: dict[str, Any]) -> Draft:
-    draft = Draft.of(spec)
-    try:
-        flags.apply(draft, flags.UPDATE, given)
-    except BadValue as error:
-        raise Failure(str(error), USAGE) from None
-    return draft
-
-
-@app.command()
+@noun.command()
 def rm(ctx: typer.Context, names: NamesArgument) -> None:
     """Remove services and their tasks."""
 
@@ -251,7 +152,7 @@ def rm(ctx: typer.Context, names: NamesArgument) -> None:
     run(ctx, work)
 
 
-@app.command()
+@noun.command()
 def logs(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="SERVICE|TASK", autocompletion=completion.services)],

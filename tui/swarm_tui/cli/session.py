@@ -74,18 +74,6 @@ async def _on(given: Globals, work: "Callable[[Cluster], Awaitable[T]]") -> T:
         await cluster.close()
 
 
-def noun(help_text: str) -> typer.Typer:
-    """The commands of one noun; the noun alone shows its help."""
-    app = typer.Typer(help=help_text, add_completion=False, rich_markup_mode=None)
-
-    @app.callback(invoke_without_command=True)
-    def show_help(ctx: typer.Context) -> None:
-        if ctx.invoked_subcommand is None:
-            typer.echo(ctx.get_help())
-
-    return app
-
-
 async def for_each(names: list[str], work: Callable[[str], Awaitable[Any]]) -> None:
     """Do `work` for every name, print each that was done; fail at the end with all that was not."""
     from swarm_core.client.control import UnresolvedReference

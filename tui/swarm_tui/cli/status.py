@@ -12,10 +12,7 @@ from swarm_tui.resources import cluster as resource
 from swarm_tui.resources import services
 from swarm_tui.resources.problems import ProblemBoard
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-
-@app.command()
 def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
     """Say how the cluster stands."""
 
@@ -52,3 +49,6 @@ def summary(view: Mirror, target: str) -> dict[str, object]:
         "Services": f"{met} of {len(goals)} at their goal",
         "Tasks": f"{running} running",
     }
+
+
+COMMANDS = {"status": status}

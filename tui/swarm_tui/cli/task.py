@@ -9,6 +9,7 @@ from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli import completion, filters
+from swarm_tui.cli.nouns import Noun
 from swarm_tui.cli.output import (
     FilterOption,
     Format,
@@ -18,14 +19,14 @@ from swarm_tui.cli.output import (
     print_listing,
     print_objects,
 )
-from swarm_tui.cli.session import noun, run
+from swarm_tui.cli.session import run
 from swarm_tui.cli.views import view_of
 from swarm_tui.resources import tasks
 from swarm_tui.resources.model import ClusterView, Listing
 from swarm_tui.resources.states import is_wanted
 
 Task = objects_pb2.Task
-app = noun("See tasks.")
+noun = Noun("See tasks.")
 NamesArgument = Annotated[list[str], typer.Argument(metavar="TASK…", autocompletion=completion.tasks)]
 
 
@@ -66,7 +67,7 @@ def _with_attempts(chosen: Sequence[Task]) -> tuple[Listing, ...]:
     )
 
 
-@app.command()
+@noun.command()
 def ls(
     ctx: typer.Context,
     all_: Annotated[bool, typer.Option("--all", "-a", help="Also tasks that are over.")] = False,
@@ -85,7 +86,7 @@ def ls(
     run(ctx, work)
 
 
-@app.command()
+@noun.command()
 def inspect(ctx: typer.Context, names: NamesArgument, style: FormatOption = Format.JSON) -> None:
     """Show everything about tasks: by id, or as service.slot."""
 
@@ -97,7 +98,7 @@ def inspect(ctx: typer.Context, names: NamesArgument, style: FormatOption = Form
     run(ctx, work)
 
 
-@app.command()
+@noun.command()
 def logs(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="TASK", autocompletion=completion.tasks)],

@@ -13,12 +13,8 @@ from swarm_tui.cli.session import USAGE, Failure, Globals
 StateDirOption = Annotated[
     Path | None, typer.Option("--state-dir", help="Where the node keeps its state.", metavar="DIR")
 ]
-up_app = typer.Typer(add_completion=False, rich_markup_mode=None)
-down_app = typer.Typer(add_completion=False, rich_markup_mode=None)
-APPS = {"up": up_app, "down": down_app}
 
 
-@up_app.command()
 def up(
     state_dir: StateDirOption = None,
     listen_remote_api: Annotated[
@@ -46,7 +42,6 @@ def up(
         open_dashboard(Globals(socket=str(control_socket)))
 
 
-@down_app.command()
 def down(
     state_dir: StateDirOption = None,
     stop_tasks: Annotated[
@@ -65,3 +60,6 @@ def down(
             asyncio.run(own_node.stop_tasks(directory))
         local_node.end(process)
         typer.echo("The node has ended.")
+
+
+COMMANDS = {"up": up, "down": down}

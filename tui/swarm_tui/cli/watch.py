@@ -13,10 +13,7 @@ from swarm_tui.cli.output import as_dict
 from swarm_tui.cli.session import USAGE, Failure, run
 from swarm_tui.resources.registry import by_word
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-
-@app.command()
 def watch(
     ctx: typer.Context,
     kinds: Annotated[
@@ -62,3 +59,6 @@ def _kind(word: str) -> type[Message]:
     if found is None:
         raise Failure(f"{word!r} is no kind of object (node, service, task, secret, config, cluster).", USAGE)
     return found.message
+
+
+COMMANDS = {"watch": watch}
