@@ -145,7 +145,7 @@ def _private_directory() -> Iterator[Path]:
 @contextlib.contextmanager
 def _cluster(state_dir: Path) -> Iterator[str]:
     """A manager of its own; the address of its remote API."""
-    record = local_node.launch(state_dir, listen_remote_api=local_node.free_address(), join=None, token=None)
+    record = local_node.launch(state_dir, local_node.Launch(local_node.free_address(), executors="simulated"))
     try:
         yield record.listen_remote_api
     finally:

@@ -66,11 +66,21 @@ def exclusive(state_dir: Path) -> Iterator[None]:
         yield
 
 
-def launch(state_dir: Path, *, listen_remote_api: str | None, join: str | None, token: str | None) -> Record:
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start the daemon; None leaves it to what was chosen before, or to the daemon."""
+
+    listen_remote_api: str | None = None
+    join: str | None = None
+    token: str | None = None
+    executors: str | None = None
+
+
+def launch(state_dir: Path, how: Launch) -> Record:
     """Start the node daemon in a session of its own, so that it outlives this terminal."""
     control_socket = sockets.own_socket(state_dir)
     known = read_record(state_dir)
-    address = listen_remote_api or (known.listen_remote_api if known else free_address())
+    address = how.listen_remote_api or (known.listen_remote_api if known else free_address())
     command = [
         sys.executable,
         "-m",
@@ -79,15 +89,17 @@ def launch(state_dir: Path, *, listen_remote_api: str | None, join: str | None, 
         f"--listen-control-api={control_socket}",
         f"--listen-remote-api={address}",
     ]
-    if join is not None:
-        command += [f"--join-addr={join}", f"--join-token={token or ''}"]
+    if how.join is not None:
+        command += [f"--join-addr={how.join}", f"--join-token={how.token or ''}"]
+    if how.executors is not None:
+        command += [f"--executor={how.executors}"]
     with (state_dir / LOG).open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
         )
     record = Record(process.pid, psutil.Process(process.pid).create_time(), address)
     (state_dir / RECORD).write_text(json.dumps(asdict(record)))
-    _wait_ready(process, state_dir, is_joining=join is not None)
+    _wait_ready(process, state_dir, is_joining=how.join is not None)
     return record
 
 

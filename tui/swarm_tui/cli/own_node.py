@@ -17,15 +17,10 @@ from swarm_tui.mirror.mirror import Mirror
 # Left behind by `down --stop-tasks`: the node comes back active, not drained.
 _DRAINED_MARK = "drained-by-down"
 _STOP_TASKS_S = 60.0
+_AS_BEFORE = local_node.Launch()
 
 
-def start(
-    state_dir: Path,
-    *,
-    listen_remote_api: str | None = None,
-    join: str | None = None,
-    token: str | None = None,
-) -> Path:
+def start(state_dir: Path, how: local_node.Launch = _AS_BEFORE) -> Path:
     """Start the node unless it runs; its control socket."""
     control_socket = sockets.own_socket(state_dir)
     if len(str(control_socket).encode()) > sockets.PATH_BYTES_MAX:
@@ -35,8 +30,8 @@ def start(
         if record is None or record.process() is None:
             if sockets.problem_of(control_socket) is None:
                 raise Failure(f"Somebody else's node runs on {state_dir}; end it first.")
-            local_node.launch(state_dir, listen_remote_api=listen_remote_api, join=join, token=token)
-        elif join is not None:
+            local_node.launch(state_dir, how)
+        elif how.join is not None:
             raise Failure(
                 f"A node runs on {state_dir} already (process {record.pid}); end it before it can join."
             )

@@ -25,6 +25,10 @@ def up(
         str | None, typer.Option("--join", help="Join the cluster of this manager.", metavar="HOST:PORT")
     ] = None,
     token: Annotated[str | None, typer.Option("--token", help="Join token of that cluster.")] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option("--executor", help="What runs tasks here: docker, process or both.", metavar="LIST"),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not open the dashboard.")] = False,
 ) -> None:
     """Start a node on this machine, or find it running, and open the dashboard."""
@@ -33,7 +37,7 @@ def up(
     from swarm_tui.cli.ui import has_terminal, open_dashboard
 
     directory = (state_dir or sockets.state_directory()).expanduser().absolute()
-    control_socket = own_node.start(directory, listen_remote_api=listen_remote_api, join=join, token=token)
+    control_socket = own_node.start(directory, local_node.Launch(listen_remote_api, join, token, executor))
     if local_node.is_worker(directory):
         typer.echo("The node has joined as a worker; look at the cluster from one of its managers.")
     elif detach or not has_terminal():
