@@ -27,10 +27,11 @@ from swarm_agentd.exec.errors import (
     Temporary,
 )
 from swarm_agentd.exec.executor import Dependencies
+from swarm_agentd.exec.private_files import File, PrivateFiles
 from swarm_agentd.executors.process import health, keeper, logs
 from swarm_agentd.executors.process.cgroups import Cgroups
 from swarm_agentd.executors.process.directory import Exit, Started, TaskDirectory
-from swarm_agentd.executors.process.material import File, MaterialStore, collect
+from swarm_agentd.executors.process.material import CONFIGS, SECRETS, collect, environment
 from swarm_agentd.executors.process.plan import Plan, find_user
 
 _RELEASE_TRIES, _RELEASE_WAIT_S = 50, 0.02
@@ -42,7 +43,7 @@ class Host:
 
     clock: Clock
     cgroups: Cgroups
-    material: MaterialStore
+    material: PrivateFiles
 
 
 class ProcessController:
@@ -72,7 +73,8 @@ class ProcessController:
         try:
             self._directory.create()
             launch = self._plan.launch(
-                self._directory, self._host.material.environment(self._task.id) if has_files else {}
+                self._directory,
+                environment(self._host.material.directory(self._task.id)) if has_files else {},
             )
             if (user := launch["user"]) is not None:
                 self._directory.give_work_to(user["uid"], user["gid"])
@@ -175,7 +177,13 @@ class ProcessController:
         if self._directory.is_start_forbidden():
             raise Fatal("the process was stopped before it was started")
         try:
-            self._host.material.write(self._task.id, self._collect(), find_user(self._plan.spec.user))
+            user = find_user(self._plan.spec.user)
+            self._host.material.write(
+                self._task.id,
+                self._collect(),
+                owner=(user.uid, user.gid) if user else None,
+                directories=(SECRETS, CONFIGS),
+            )
             self._host.cgroups.create(self._task.id, self._plan.limits)
             await asyncio.to_thread(keeper.launch, self._directory)
         except OSError as error:

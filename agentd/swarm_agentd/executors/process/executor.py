@@ -14,10 +14,10 @@ from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.exec.executor import Dependencies
+from swarm_agentd.exec.private_files import PrivateFiles, memory_root
 from swarm_agentd.executors.process import cgroups
 from swarm_agentd.executors.process.controller import Host, ProcessController, free, stop
 from swarm_agentd.executors.process.directory import TaskDirectory, known_ids
-from swarm_agentd.executors.process.material import MaterialStore, memory_root
 from swarm_agentd.executors.process.plan import STOP_GRACE_S, Plan
 
 
@@ -37,7 +37,7 @@ class ProcessExecutor:
         self._host = Host(
             clock=clock,
             cgroups=cgroups.detect(key) if groups is None else groups,
-            material=MaterialStore(memory_root(key, state / "memory") if memory is None else memory),
+            material=PrivateFiles(memory_root(key, state / "memory") if memory is None else memory),
         )
 
     async def run(self) -> None:

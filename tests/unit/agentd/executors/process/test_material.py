@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from swarm_agentd.exec.errors import InvalidTask
-from swarm_agentd.executors.process.material import MaterialStore, collect, memory_root
+from swarm_agentd.exec.private_files import PrivateFiles, memory_root
+from swarm_agentd.executors.process.material import CONFIGS, SECRETS, collect
 from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_testkit.conformance.executor import (
     CONFIG_DATA,
@@ -31,9 +32,12 @@ def mode(path: Path) -> int:
 
 def test_files_are_private_and_go_away(tmp_path: Path) -> None:
     """Files hold the payloads, are closed to others, default to the object's name, and are deleted without a trace."""
-    store = MaterialStore(tmp_path / "swarm" / "key")
-    env = store.write("t", collect(spec(), FixedDependencies()), None)
-    secret, config = Path(env["SWARM_SECRETS"]) / "a-secret", Path(env["SWARM_CONFIGS"]) / "a-config"
+    store = PrivateFiles(tmp_path / "swarm" / "key")
+    store.write("t", collect(spec(), FixedDependencies()), directories=(SECRETS, CONFIGS))
+    secret, config = (
+        store.directory("t") / "secrets" / "a-secret",
+        store.directory("t") / "configs" / "a-config",
+    )
     assert (secret.read_bytes(), config.read_bytes()) == (SECRET_DATA, CONFIG_DATA)
     assert (mode(secret), mode(config)) == (0o400, 0o444)
     assert mode(store.directory("t")) == 0o700
@@ -44,10 +48,10 @@ def test_files_are_private_and_go_away(tmp_path: Path) -> None:
 
 def test_the_reference_decides_name_and_mode(tmp_path: Path) -> None:
     """A target with directories and a mode of its own is made so; writing again replaces it."""
-    store = MaterialStore(tmp_path / "swarm" / "key")
+    store = PrivateFiles(tmp_path / "swarm" / "key")
     for _ in range(2):
-        env = store.write("t", collect(spec("db/password", 0o440), FixedDependencies()), None)
-    assert mode(Path(env["SWARM_SECRETS"]) / "db" / "password") == 0o440
+        store.write("t", collect(spec("db/password", 0o440), FixedDependencies()))
+    assert mode(store.directory("t") / "secrets" / "db" / "password") == 0o440
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../../x"])
@@ -62,9 +66,9 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "swarm").mkdir()
     (tmp_path / "swarm" / "key").symlink_to(tmp_path / "elsewhere")
-    store = MaterialStore(tmp_path / "swarm" / "key")
+    store = PrivateFiles(tmp_path / "swarm" / "key")
     with pytest.raises(InvalidTask, match="belongs to somebody else"):
-        store.write("t", collect(spec(), FixedDependencies()), None)
+        store.write("t", collect(spec(), FixedDependencies()))
 
 
 def test_memory_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
