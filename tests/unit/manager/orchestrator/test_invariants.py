@@ -98,6 +98,10 @@ class Cluster:
     def __init__(self) -> None:
         self.leader = Leader(turns=2)
         self.checker = Checker(self.leader)
+        self.generation = 0  # ids of removed services never come back
+
+    def id_of(self, name: str) -> str:
+        return f"{name}-{self.generation}"
 
     async def play(self, moves: list[tuple[str, int]]) -> None:
         async with self.leader.running(*LOOPS):
@@ -114,7 +118,7 @@ class Cluster:
     # what happens
 
     async def replicate(self, number: int) -> None:
-        name = f"r{number % 2}"
+        name = self.id_of(f"r{number % 2}")
         service = make_service(name, replicas=number % 5, task=make_spec(number % 3 == 0))  # type: ignore[arg-type]
         if self.leader.store.get(Service, name) is None:
             await self.leader.put(service)
@@ -122,13 +126,15 @@ class Cluster:
             await self.leader.scale(name, number % 5)
 
     async def everywhere(self, number: int) -> None:
-        if self.leader.store.get(Service, "g") is None:
-            await self.leader.put(make_service("g", is_global=True, task=make_spec(number % 2 == 0)))  # type: ignore[arg-type]
+        name = self.id_of("g")
+        if self.leader.store.get(Service, name) is None:
+            await self.leader.put(make_service(name, is_global=True, task=make_spec(number % 2 == 0)))  # type: ignore[arg-type]
 
     async def remove_service(self, number: int) -> None:
-        name = ("r0", "r1", "g")[number % 3]
-        if self.leader.store.get(Service, name) is not None:
-            await self.leader.delete(Service, name)
+        names = [service.id for service in self.leader.store.find(Service)]
+        if names:
+            self.generation += 1
+            await self.leader.delete(Service, names[number % len(names)])
 
     async def node(self, number: int) -> None:
         name = NODES[number % len(NODES)]
