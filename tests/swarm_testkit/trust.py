@@ -73,6 +73,17 @@ def make_authority() -> Authority:
     return Authority(RootCa.create(now_ns() - YEAR_NS))
 
 
+class EagerClock(SystemClock):
+    """Real time, but waits are noted and not waited for."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await super().sleep(0)
+
+
 @dataclass(slots=True)
 class EchoServices:
     """Handlers of every shape, which say who called: unary, server stream, client stream, open to anybody."""

@@ -1,4 +1,4 @@
-"""TLS settings: contexts of the standard library and credentials of grpcio. Knows nothing of certificates' content.
+"""TLS settings: identities and contexts of the standard library. Knows nothing of certificates' content.
 
 Servers ask for a client certificate, verify one that is given, and serve those who have none. Nothing older than
 TLS 1.2; sessions are not resumed, so that every connection proves its identity against the trust of its day.
@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import grpc
 
 MANAGER_NAME = "swarm-manager"
 CA_NAME = "swarm-ca"
@@ -61,13 +59,6 @@ def unverified_context() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def channel_credentials(roots: bytes, identity: TlsIdentity | None = None) -> grpc.ChannelCredentials:
-    """What an outgoing channel trusts and shows."""
-    if identity is None:
-        return grpc.ssl_channel_credentials(roots)
-    return grpc.ssl_channel_credentials(roots, identity.key, identity.certificate)
 
 
 def _harden(context: ssl.SSLContext) -> None:

@@ -10,7 +10,6 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import grpc.aio
 from google.protobuf.message import DecodeError
 
 from swarm_core.api.proto import ca_pb2, types_pb2
@@ -26,6 +25,7 @@ from swarm_core.client.errors import (
     UntrustedManager,
 )
 from swarm_core.client.trust import Trust
+from swarm_core.rpc.grpcio import grpc
 from swarm_core.runtime.clock import Clock
 
 TRIES_MAX = 5

@@ -17,8 +17,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import grpc
-import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
@@ -28,10 +26,20 @@ from swarm_core.client import trust as trusting
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable, UntrustedManager
 from swarm_core.client.trust import Trust
 from swarm_core.rpc import channel as channels
+from swarm_core.rpc.grpcio import grpc
 
 OPEN_S = 5.0
 SOCKET_PATH_BYTES_MAX = 107
 _ENDINGS = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError)
+_SIGNS_OF_LOSS = (
+    "socket closed",
+    "reset",
+    "end of file",
+    "goaway",
+    "stream removed",
+    "broken pipe",
+    "shutdown",
+)
 _MODULES = {
     "Control": "control_pb2",
     "Watch": "watch_pb2",
@@ -83,8 +91,14 @@ class Connection:
             raise Unreachable(f"{shown} gave no root certificate, is it a swarm manager? ({text})") from None
         except OSError as error:
             raise _no_way(shown, error) from None
-        credentials = tls.channel_credentials(trust.roots, trust.identity)
-        return cls(channels.secure(address, credentials, server_name=trust.server_name), shown)
+        channel = channels.secure(
+            address,
+            roots=trust.roots,
+            server_name=trust.server_name,
+            certificate=trust.identity.certificate if trust.identity else None,
+            key=trust.identity.key if trust.identity else None,
+        )
+        return cls(channel, shown)
 
     async def call(
         self, method: str | MethodDescriptor, request: Message, *, timeout: float | None = None
@@ -269,7 +283,7 @@ def _lost(target: str, details: str) -> str:
         return f"nobody is listening at {target}"
     if "No such file" in details:
         return f"there is no control socket at {target}"
-    if "Socket closed" in details or "reset" in details.lower() or "end of file" in details.lower():
+    if any(sign in details.lower() for sign in _SIGNS_OF_LOSS):
         return f"the connection to the manager at {target} was lost"
     if "connect" in details:
         return f"the manager at {target} cannot be reached"

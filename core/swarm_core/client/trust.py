@@ -8,12 +8,11 @@ believed without a digest (`certificates.download_root`).
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc.aio
-
 from swarm_core.api.proto import ca_pb2
 from swarm_core.ca import tls
 from swarm_core.client.errors import Unreachable
 from swarm_core.rpc import dialler
+from swarm_core.rpc.grpcio import grpc
 
 ROOT_NAME = Path("certificates") / "swarm-root-ca.crt"
 _DOCKER_RUN = (Path("/var/run/docker/swarm"), Path("/run/docker/swarm"))

@@ -99,8 +99,11 @@ class CaServer:
             elif _is_due(changed):
                 self._pending.add(changed.id)
                 self._wake.set()
-            elif changed.certificate.status.state in _FINAL:
-                self._answer(changed.id, changed)
+            elif changed.id in self._waiters:
+                # The event may be older than the request that is waited for; the store is not.
+                node = self._store.get(objects_pb2.Node, changed.id)
+                if node is not None and node.certificate.status.state in _FINAL:
+                    self._answer(changed.id, node)
 
     async def _remind(self) -> None:
         while True:

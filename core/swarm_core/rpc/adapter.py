@@ -11,8 +11,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeAlias
 
-import grpc
-import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
@@ -21,6 +19,7 @@ from swarm_core.rpc import forwarding
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Code, Internal, RpcFailure
 from swarm_core.rpc.forwarding import LeaderLocator
+from swarm_core.rpc.grpcio import grpc
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"

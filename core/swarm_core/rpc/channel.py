@@ -5,8 +5,7 @@ pings: the original's servers end connections that ping more often than every fi
 here has a heartbeat of its own.
 """
 
-import grpc
-import grpc.aio
+from swarm_core.rpc.grpcio import grpc
 
 RECEIVE_BYTES_MAX = 256 << 20
 _OPTIONS: tuple[tuple[str, int], ...] = (
@@ -22,8 +21,17 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
 )
 
 
-def secure(target: str, credentials: grpc.ChannelCredentials, *, server_name: str) -> grpc.aio.Channel:
-    """A channel to `target` (host:port or unix:path), whose certificate must be for `server_name`."""
+def secure(
+    target: str,
+    *,
+    roots: bytes,
+    server_name: str,
+    certificate: bytes | None = None,
+    key: bytes | None = None,
+) -> grpc.aio.Channel:
+    """A channel to `target` (host:port or unix:path), whose certificate `roots` must vouch for and be for
+    `server_name`. A node shows its own certificate and key. All in PEM form."""
+    credentials = grpc.ssl_channel_credentials(roots, key, certificate)
     names = (("grpc.ssl_target_name_override", server_name), ("grpc.default_authority", server_name))
     return grpc.aio.secure_channel(target, credentials, options=(*_OPTIONS, *names))
 

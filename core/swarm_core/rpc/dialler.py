@@ -12,10 +12,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import grpc.aio
-
 from swarm_core.rpc import channel
 from swarm_core.rpc.bridge import End
+from swarm_core.rpc.grpcio import grpc
 
 HANDSHAKE_S = 10.0
 

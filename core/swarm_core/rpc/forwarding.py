@@ -8,13 +8,11 @@ keys of that name that came in with it are dropped, so that no caller can speak 
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-import grpc
-import grpc.aio
-
 from swarm_core.rpc import authorization as keys
 from swarm_core.rpc.authorization import Metadata
 from swarm_core.rpc.caller import Peer
 from swarm_core.rpc.errors import Code, InvalidArgument, ResourceExhausted, RpcFailure
+from swarm_core.rpc.grpcio import grpc
 
 REDIRECT = "redirect"
 _TRANSPORT_KEYS = frozenset({"user-agent", "content-type", "te"})

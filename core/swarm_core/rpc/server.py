@@ -18,8 +18,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
-import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 
 from swarm_core.rpc import control_socket, forwarding, tls_listener
@@ -28,6 +26,7 @@ from swarm_core.rpc.authorization import Authorizer, roles_for
 from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.forwarding import AlwaysLocal, LeaderLocator
+from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.tls_listener import TlsListener
 from swarm_core.runtime.clock import Clock
 

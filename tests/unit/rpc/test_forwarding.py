@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import grpc.aio
 import pytest
 from swarm_core.api.proto import ca_pb2, control_pb2, logbroker_pb2, watch_pb2
 from swarm_core.ca import tls
@@ -12,6 +11,7 @@ from swarm_core.rpc import channel as channels
 from swarm_core.rpc import forwarding
 from swarm_core.rpc.caller import Peer, PeerCertificate
 from swarm_core.rpc.errors import InvalidArgument, ResourceExhausted
+from swarm_core.rpc.grpcio import grpc
 from swarm_testkit.trust import (
     EchoServices,
     connected,
@@ -31,7 +31,11 @@ class To:
     def __init__(self, address: str) -> None:
         follower = AUTHORITY.manager("follower")
         self.channel = channels.secure(
-            address, tls.channel_credentials(follower.roots, follower), server_name=tls.MANAGER_NAME
+            address,
+            roots=follower.roots,
+            server_name=tls.MANAGER_NAME,
+            certificate=follower.certificate,
+            key=follower.key,
         )
 
     async def leader(self) -> grpc.aio.Channel:

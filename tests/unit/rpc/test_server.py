@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from swarm_core.api.proto import ca_pb2, control_pb2, logbroker_pb2, watch_pb2
-from swarm_core.ca.tls import channel_credentials
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc.adapter import snake_case
@@ -132,7 +131,7 @@ async def test_unreadable_and_oversized_requests(
     path = tmp_path / "c.sock"
     async with control_server(authority, echo_services(echo), path), connected(path, authority) as connection:
         channel = channels.secure(
-            f"unix:{path}", channel_credentials(authority.root.certificate), server_name="swarm-manager"
+            f"unix:{path}", roots=authority.root.certificate, server_name="swarm-manager"
         )
         raw = channel.unary_unary("/docker.swarmkit.v1.Control/GetNode", None, None)
         for data, name in (
