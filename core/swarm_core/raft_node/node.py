@@ -333,8 +333,9 @@ class RaftNode:
         if self._is_announced or self._soft_state.role is not StateRole.LEADER:
             return
         memory, applier = self._storage.memory, self._applier
-        term = memory.initial_state()[0].term
-        if applier.term == term and applier.index >= memory.last_index():
+        if applier.index >= memory.last_index():
+            # A leader's role and its first entry come in one Ready, so the last entry is of its own term.
+            assert applier.term == memory.initial_state()[0].term
             self._is_announced = True
             self.on_leadership(True)
 

@@ -269,6 +269,68 @@ async def test_losing_leadership() -> None:
             await bench.propose(node, b"y")
 
 
+async def test_a_follower_applies_nothing_before_it_is_durable() -> None:
+    """An entry that comes with its commit is applied after the sync, never when the sync fails."""
+    disk = MemoryDisk()
+    bench = Bench(disk=disk)
+    node = bench.build()
+    await node.start()
+    run = asyncio.ensure_future(node.run())
+    await bench.led.wait()
+    last, term = node.status().last_index, node.status().hard_state.term
+
+    def append(index: int, log_term: int, data: bytes) -> Message:
+        entry = Entry(50, index + 1, EntryType.NORMAL, b"\x08\x07" + data)
+        return Message(
+            MessageType.APP,
+            to=node.raft_id,
+            from_=99,
+            term=50,
+            index=index,
+            log_term=log_term,
+            entries=(entry,),
+            commit=index + 1,
+        )
+
+    node.step(append(last, term, b"durable"))
+    await until(lambda: payloads(bench.machine) == [b"durable"])
+    disk.failing_syncs = True
+    node.step(append(last + 1, 50, b"undurable"))
+    with pytest.raises(DiskFailed):
+        await run
+    assert payloads(bench.machine) == [b"durable"]
+
+
+async def test_leadership_comes_after_the_uncommitted_tail() -> None:
+    """Entries that were durable but not known to be committed are applied before leadership is announced."""
+    bench = Bench()
+    async with bench.running():
+        pass
+    keyring = Keyring(bench.keys)
+    keyring.load()
+    storage = open_storage(bench.disk, bench.config, keyring.cipher(), 1)
+    state = storage.memory.initial_state()[0]
+    tail = [Entry(state.term, state.commit + at, EntryType.NORMAL, b"\x08\x01%d" % at) for at in (1, 2, 3)]
+    storage.write(state, tail)
+    storage.close()
+    node = bench.build()
+    await node.start()
+    assert payloads(bench.machine) == []
+    seen: list[list[bytes]] = []
+
+    def heard(is_leader: bool) -> None:
+        seen.append(payloads(bench.machine))
+        bench.led.set()
+
+    node.on_leadership = heard
+    run = asyncio.ensure_future(node.run())
+    await bench.led.wait()
+    assert seen == [[b"1", b"2", b"3"]]
+    run.cancel()
+    with suppress(asyncio.CancelledError):
+        await run
+
+
 async def test_snapshot_compaction_and_restart() -> None:
     """A snapshot is taken when due, older entries go, files stay few, and a restart begins with it."""
     disk = MemoryDisk()

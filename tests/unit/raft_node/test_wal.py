@@ -8,7 +8,7 @@ import pytest
 from google_crc32c import value as crc32c
 from swarm_core.raft.types import ConfState, Entry, EntryType, HardState
 from swarm_core.raft_node.disk import SystemDisk
-from swarm_core.raft_node.errors import DiskFull, StateLocked, StateUnusable, WalCorrupt
+from swarm_core.raft_node.errors import DiskFailed, DiskFull, StateLocked, StateUnusable, WalCorrupt
 from swarm_core.raft_node.frames import FrameEncoder, FrameReader, RecordType
 from swarm_core.raft_node.wal import SnapshotMark, WriteAheadLog
 from swarm_core.raft_node.wal_reader import WalContent, open_log
@@ -318,6 +318,25 @@ def test_full_disk_when_cutting() -> None:
     log.close()
     disk.capacity = 1 << 30
     assert reopen(disk).entries[: len(saved)] == saved
+
+
+def test_nothing_is_written_after_a_failure() -> None:
+    """A half-written record must stay the last one: the log takes no more, and a restart mends it."""
+    disk = MemoryDisk()
+    log = create(disk, 400)
+    log.save(HardState(1, RAFT_ID, 0), [entry(1)])
+    log.sync()
+    disk.capacity -= disk.room()
+    with pytest.raises(DiskFull):
+        log.save(None, [entry(2, 500)])
+    disk.capacity = 1 << 30
+    assert not log.is_sound
+    with pytest.raises(DiskFailed, match="takes no more writes"):
+        log.save(None, [entry(2)])
+    with pytest.raises(DiskFailed, match="takes no more writes"):
+        log.sync()
+    log.close()
+    assert reopen(disk).entries == [entry(1)]
 
 
 def test_power_cut_anywhere() -> None:
