@@ -138,10 +138,12 @@ class Agent:
 
     async def _describe(self) -> NodeDescription | None:
         try:
-            description = await self._executor.describe()
+            described = await self._executor.describe()
         except Exception as error:  # noqa: BLE001 - an engine that does not answer leaves the old description
             _log.warning("the executor cannot describe the node: %s", error)
             return self._description
+        description = NodeDescription()
+        description.CopyFrom(described)
         if self._hostname:
             description.hostname = self._hostname
         tls_info = self._tls_info()

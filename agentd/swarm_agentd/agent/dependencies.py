@@ -15,7 +15,7 @@ from swarm_core.api.references import config_references, process_spec, secret_re
 
 from swarm_agentd.agent.task_templates import task_fields
 from swarm_agentd.agent.templates import BUILTINS, TemplateError, Value, expand
-from swarm_agentd.exec.errors import InvalidTask, Missing, NotAuthorized
+from swarm_agentd.exec.errors import ExecError, InvalidTask, Missing, NotAuthorized, Temporary
 
 _Payload = TypeVar("_Payload", Secret, Config)
 _TEMPLATE_DRIVER = "golang"
@@ -27,11 +27,19 @@ class DependencyStore:
     def __init__(self) -> None:
         self.secrets: dict[str, Secret] = {}
         self.configs: dict[str, Config] = {}
+        self._is_told = False
 
     def reset(self) -> None:
-        """Forget everything."""
+        """A full set begins: forget everything."""
+        self._is_told = True
         self.secrets.clear()
         self.configs.clear()
+
+    def absent(self, what: str) -> ExecError:
+        """The error for an item that is not here: before the first full set it may still come."""
+        if self._is_told:
+            return Missing(f"{what} not found")
+        return Temporary(f"{what} is not here yet")
 
     def restricted(self, task: Task, description: Callable[[], NodeDescription]) -> "TaskDependencies":
         """The view of one task."""
@@ -62,7 +70,7 @@ class TaskDependencies:
         own = self._store.secrets.get(f"{secret_id}.{self._task.id}")
         secret = own or self._store.secrets.get(secret_id)
         if secret is None:
-            raise Missing(f"secret {secret_id} not found")
+            raise self._store.absent(f"secret {secret_id}")
         if own is not None:
             secret = Secret()
             secret.CopyFrom(own)
@@ -74,7 +82,7 @@ class TaskDependencies:
             raise NotAuthorized(f"task {self._task.id} is not authorised for config {config_id}")
         config = self._store.configs.get(config_id)
         if config is None:
-            raise Missing(f"config {config_id} not found")
+            raise self._store.absent(f"config {config_id}")
         return config
 
     def _expanded(self, item: _Payload, kind: type[_Payload]) -> _Payload:

@@ -198,18 +198,22 @@ class Worker:
 
     async def _dismantle(self, manager: TaskManager, runner: "asyncio.Task[None]") -> None:
         await cancel_and_wait(runner)
-        controller = manager.controller
-        while True:
-            try:
-                await controller.remove()
-            except Temporary as error:
-                _log.warning("task %s is not removed yet: %s", manager.task.id, error)
+        try:
+            while not await self._try_remove(manager):
                 await self._clock.sleep(self._config.retry_step_s)
-                continue
-            except Exception as error:  # noqa: BLE001 - what is left is freed after the next restart
-                _log.error("task %s could not be removed: %s", manager.task.id, error)
-            break
-        await controller.close()
+        finally:
+            await manager.controller.close()
+
+    async def _try_remove(self, manager: TaskManager) -> bool:
+        """Free the task's work; False asks for another try."""
+        try:
+            await manager.controller.remove()
+        except Temporary as error:
+            _log.warning("task %s is not removed yet: %s", manager.task.id, error)
+            return False
+        except Exception as error:  # noqa: BLE001 - what is left is freed after the next restart
+            _log.error("task %s could not be removed: %s", manager.task.id, error)
+        return True
 
     async def _retain(self, task_ids: Set[str]) -> None:
         """Once, when a manager has said which tasks are ours: free what an earlier daemon left behind."""

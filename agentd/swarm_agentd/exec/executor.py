@@ -20,10 +20,10 @@ class Dependencies(Protocol):
     """The secrets and configs of one task, restricted to those its spec names, payload templates expanded."""
 
     def secret(self, secret_id: str) -> Secret:
-        """Raises NotAuthorized, Missing, or InvalidTask for a template that fails."""
+        """Raises NotAuthorized, Missing, InvalidTask for a template that fails, or Temporary before a manager has told."""
 
     def config(self, config_id: str) -> Config:
-        """Raises NotAuthorized, Missing, or InvalidTask for a template that fails."""
+        """Raises NotAuthorized, Missing, InvalidTask for a template that fails, or Temporary before a manager has told."""
 
 
 class Executor(Protocol):

@@ -6,18 +6,22 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
+import pytest
 from swarm_agentd.agent.agent import Agent
 from swarm_agentd.agent.storage import MemoryStorage
+from swarm_agentd.exec.errors import Temporary
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Secret, Task
 from swarm_core.api.proto.types_pb2 import (
     COMPLETE,
     FAILED,
+    PREPARING,
     READY,
     REJECTED,
     RUNNING,
     SHUTDOWN,
     NodeStatus,
     Peer,
+    SecretReference,
     TaskState,
     WeightedPeer,
 )
@@ -27,7 +31,7 @@ from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 from swarm_testkit.clock import VirtualClock, in_virtual_time, until
 from swarm_testkit.factories import make_cluster, make_node, make_secret, make_task, make_task_spec
-from swarm_testkit.fakes import FakeExecutor, LocalManagers, World
+from swarm_testkit.fakes import FakeController, FakeExecutor, LocalManagers, World
 
 
 class Rig:
@@ -212,8 +216,6 @@ async def test_states_passed_through_are_not_written(rig: Rig) -> None:
 @rigged
 async def test_secret_reaches_the_task(rig: Rig) -> None:
     """A task's secret is on the node when the task is prepared."""
-    from swarm_core.api.proto.types_pb2 import SecretReference
-
     await rig.create(make_secret("x1", name="x"))
     reference = SecretReference(secret_id="x1", secret_name="x")
     async with running(rig.new_agent()):
@@ -372,3 +374,46 @@ async def test_cancelled_agent_ends_promptly(rig: Rig) -> None:
         await rig.create(assigned("t1", "runs"))
         await until(lambda: rig.world.calls["prepare", "t1"])
     assert not rig.world.running()
+
+
+@rigged
+async def test_restart_waits_for_secrets(rig: Rig) -> None:
+    """A task that was being prepared when its agent ended is not rejected for secrets that come with the next session."""
+    await rig.create(make_secret("x1", name="x"))
+    rig.world.hold["prepare"] = asyncio.Event()
+    reference = SecretReference(secret_id="x1", secret_name="x")
+    async with running(rig.new_agent()):
+        await rig.create(assigned("t1", "runs", secrets=[reference]))
+        await until(lambda: rig.world.calls["prepare", "t1"])
+        await until(lambda: rig.task("t1").status.state == PREPARING)
+    rig.world.hold.clear()
+    rig.managers.is_reachable = False
+    async with running(rig.new_agent()):
+        await rig.clock.sleep(3)
+        rig.managers.is_reachable = True
+        await rig.reached("t1", RUNNING)
+
+
+@rigged
+async def test_removal_is_tried_again(rig: Rig) -> None:
+    """Work that cannot be freed for a passing reason is freed later; a task that comes back waits for that."""
+    failures = [Temporary("the engine does not answer")] * 3
+    remove = FakeController.remove
+
+    async def failing(controller: FakeController) -> None:
+        if failures:
+            raise failures.pop()
+        await remove(controller)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeController, "remove", failing)
+        async with running(rig.new_agent()):
+            await rig.create(assigned("t1", "runs"))
+            await rig.reached("t1", RUNNING)
+            await rig.delete("t1")
+            await rig.clock.sleep(1)
+            assert "t1" in rig.world.works
+            await rig.create(assigned("t1", "runs"))
+            await rig.clock.sleep(0.5)
+            await rig.reached("t1", RUNNING)
+            assert not failures and rig.world.works["t1"].starts == 1

@@ -4,7 +4,7 @@ import pytest
 from swarm_agentd.agent.dependencies import DependencyStore
 from swarm_agentd.agent.task_templates import expand_task, task_fields
 from swarm_agentd.agent.templates import TemplateError, expand
-from swarm_agentd.exec.errors import InvalidTask, Missing, NotAuthorized
+from swarm_agentd.exec.errors import InvalidTask, Missing, NotAuthorized, Temporary
 from swarm_core.api.proto.objects_pb2 import Secret, Task
 from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.proto.types_pb2 import ConfigReference, Mount, NodeDescription, SecretReference
@@ -143,7 +143,8 @@ def test_listed_dependencies_are_seen(command: list[str] | None) -> None:
 
 
 def test_unlisted_dependencies_are_refused() -> None:
-    """What the spec does not list is not authorised, even when resource references name it; what is absent is missing."""
+    """What the spec does not list is not authorised, even when resource references name it; what is absent is missing,
+    or still to come before the first full set."""
     one = task()
     one.spec.resource_references.add(resource_id="x", resource_type=1)
     seen = store().restricted(one, lambda: NODE)
@@ -151,7 +152,11 @@ def test_unlisted_dependencies_are_refused() -> None:
         seen.secret("x")
     with pytest.raises(NotAuthorized):
         seen.config("y")
-    seen = DependencyStore().restricted(task(secrets=[SECRET], configs=[CONFIG]), lambda: NODE)
+    known = DependencyStore()
+    seen = known.restricted(task(secrets=[SECRET], configs=[CONFIG]), lambda: NODE)
+    with pytest.raises(Temporary):
+        seen.secret("x")
+    known.reset()
     with pytest.raises(Missing):
         seen.secret("x")
     with pytest.raises(Missing):
