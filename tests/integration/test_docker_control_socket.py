@@ -1,0 +1,39 @@
+"""Our client on a real Docker Engine's control socket: trust, calls, streams, failures."""
+
+import asyncio
+
+import pytest
+from swarm_core.api.proto import control_pb2, watch_pb2
+from swarm_core.ca import certificates, tokens
+from swarm_core.client.connection import Connection
+from swarm_core.client.errors import CallFailed
+from swarm_core.client.trust import fetch_root
+from swarm_testkit.engines import Engine
+
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker")]
+
+
+async def test_a_docker_engine_s_control_socket(swarm_engine: Engine) -> None:
+    """The root is found out, calls and watches work, and the engine's refusals keep their codes."""
+    path = swarm_engine.control_socket
+    root = await fetch_root(f"unix:{path}", timeout=10)
+    assert certificates.parse(root) == certificates.parse(swarm_engine.root_certificate.read_bytes())
+    async with await Connection.open(path) as connection:
+        (node,) = (
+            await connection.call("Control.ListNodes", control_pb2.ListNodesRequest(), timeout=5)
+        ).nodes
+        assert node.spec.desired_role == 1
+        (cluster,) = (
+            await connection.call("Control.ListClusters", control_pb2.ListClustersRequest(), timeout=5)
+        ).clusters
+        assert tokens.parse(cluster.root_ca.join_tokens.worker).trusts(cluster.root_ca.ca_cert)
+        with pytest.raises(CallFailed) as failed:
+            await connection.call("Control.GetNode", control_pb2.GetNodeRequest(node_id="nobody"), timeout=5)
+        assert failed.value.code == "NOT_FOUND"
+        request = watch_pb2.WatchRequest(entries=[{"kind": "node", "action": 7}])  # type: ignore[list-item]
+        stream = connection.stream("Watch.Watch", request)
+        async with asyncio.timeout(10):
+            assert not (await anext(stream)).events
+        await stream.aclose()  # type: ignore[attr-defined]
+    async with await Connection.open(path, ca_file=swarm_engine.root_certificate) as connection:
+        await connection.call("Control.ListNodes", control_pb2.ListNodesRequest(), timeout=5)
