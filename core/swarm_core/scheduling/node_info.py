@@ -14,7 +14,14 @@ from typing import Self
 
 from swarm_core.api.proto.objects_pb2 import Node, Task
 from swarm_core.api.proto.specs_pb2 import NodeSpec
-from swarm_core.api.proto.types_pb2 import COMPLETE, GenericResource, NodeStatus, PortConfig
+from swarm_core.api.proto.types_pb2 import (
+    ASSIGNED,
+    COMPLETE,
+    RUNNING,
+    GenericResource,
+    NodeStatus,
+    PortConfig,
+)
 from swarm_core.api.resources import GenericPool, Wanted, wanted_of
 
 FAILURE_WINDOW_S = 5 * 60.0
@@ -191,3 +198,13 @@ class NodeInfo:
             self.active_of[service_id] = left
         else:
             del self.active_of[service_id]
+
+
+def survey(nodes: Iterable[Node], tasks: Iterable[Task]) -> dict[str, NodeInfo]:
+    """All of `nodes` by id, with those of `tasks` counted that are on one of them."""
+    infos = {node.id: NodeInfo(node) for node in nodes}
+    for task in tasks:
+        info = infos.get(task.node_id)
+        if info is not None and ASSIGNED <= task.status.state <= RUNNING:
+            info.add(task)
+    return infos

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from swarm_core.api.proto.objects_pb2 import Task
-from swarm_core.scheduling.node_info import FAILURE_WINDOW_S, FAILURES_MAX, Demand, NodeInfo
+from swarm_core.scheduling.node_info import FAILURE_WINDOW_S, FAILURES_MAX, Demand, NodeInfo, survey
 from swarm_testkit.factories import GIB, make_node, make_resources, make_service, make_task, make_task_spec
 
 SERVICES = [make_service("a"), make_service("b")]
@@ -98,3 +98,16 @@ def test_demand_of_a_plain_task_is_nothing() -> None:
     """3.2: a task without reservations takes a place and nothing else."""
     demand = Demand.of(make_task(service=SERVICES[0]))
     assert (demand.nano_cpus, demand.memory_bytes, demand.generic, demand.ports) == (0, 0, (), ())
+
+
+def test_survey_counts_what_is_on_the_nodes() -> None:
+    """3.2: tasks count from ASSIGNED to RUNNING, on nodes that are known."""
+    states = ("PENDING", "ASSIGNED", "RUNNING", "COMPLETE")
+    tasks = [
+        make_task(f"{node}-{state}", node_id=node, state=state) for node in ("a", "x") for state in states
+    ]
+    infos = survey([make_node("a"), make_node("b")], tasks)
+    assert {name: sorted(info.task_ids) for name, info in infos.items()} == {
+        "a": ["a-ASSIGNED", "a-RUNNING"],
+        "b": [],
+    }

@@ -4,12 +4,27 @@ A step reads its task again in the transaction, so a decision made from older ob
 desired state nor delete what an agent has taken over meanwhile. What no longer applies is left undone.
 """
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 
 from swarm_core.api.proto.objects_pb2 import Service, Task
 from swarm_core.api.proto.types_pb2 import REMOVE, TaskState
 from swarm_core.api.states import is_reapable
+from swarm_core.store.errors import StoreError
+from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Step, Transaction
+
+log = logging.getLogger(__name__)
+
+
+async def write(store: MemoryStore, steps: Iterable[Step], *, who: str) -> list[StoreError | None]:
+    """Write `steps` as one batch; what the store refuses is logged, for no step expects it. Raises the
+    proposer's error."""
+    errors = await store.batch(steps)
+    for error in errors:
+        if error is not None:
+            log.error("%s: a change was refused: %s", who, error)
+    return errors
 
 
 def desire(task_id: str, desired: "TaskState.ValueType") -> Step:

@@ -14,6 +14,7 @@ from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import ASSIGNED, COMPLETE, REJECTED
 from swarm_core.api.resources import GenericPool
 from swarm_core.api.timestamps import timestamp, timestamp_ns
+from swarm_core.manager.orchestrator import changes
 from swarm_core.runtime.clock import Clock
 from swarm_core.scheduling import constraint
 from swarm_core.scheduling.constraint import Constraint
@@ -58,7 +59,7 @@ class ConstraintEnforcer:
             for task_id, reason in offenders(node, self._store.find(Task, ByNode(node_id)), self._service)
         ]
         if steps:
-            await self._store.batch(steps)
+            await changes.write(self._store, steps, who=self.name)
 
     def _service(self, service_id: str) -> Service | None:
         return self._store.get(Service, service_id)

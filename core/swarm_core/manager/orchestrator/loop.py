@@ -19,6 +19,7 @@ from swarm_core.manager.orchestrator.restart import RestartSupervisor, start
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.by import ByService
+from swarm_core.store.errors import StoreError
 from swarm_core.store.events import Commit, Event
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Step
@@ -118,14 +119,8 @@ class ServiceOrchestrator(ABC):
             if error is None:
                 restart.settle(self._clock.monotonic(), self._clock.wall_ns())
 
-    async def _write(self, steps: list[Step]) -> list[Exception | None]:
-        if not steps:
-            return []
-        errors = await self._store.batch(steps)
-        for error in errors:
-            if error is not None:
-                log.error("%s: a change was refused: %s", self.name, error)
-        return list(errors)
+    async def _write(self, steps: list[Step]) -> list[StoreError | None]:
+        return await changes.write(self._store, steps, who=self.name) if steps else []
 
     def _remove_all_of(self, service: Service) -> None:
         """The service is gone: its tasks follow (spec 1.8)."""

@@ -164,7 +164,7 @@ class TaskReaper:
             self._trim(service_id, key)
         finished, self._finished = self._finished, {}
         if finished:
-            await self._store.batch(changes.reap(task_id) for task_id in finished)
+            await changes.write(self._store, map(changes.reap, finished), who=self.name)
 
     def _trim(self, service_id: str, key: SlotTuple) -> None:
         slots = self._services.get(service_id)

@@ -69,8 +69,9 @@ class Board:
         if state > RUNNING:
             self._task_ended(task)
         elif state >= ASSIGNED:
-            self._stop_waiting(task)
             info = self._nodes.get(task.node_id)
+            if info is None or task.id not in info:
+                self._stop_waiting(task)
             if info is not None:
                 info.add(task)
         elif state >= PENDING:
