@@ -24,7 +24,6 @@ from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.agent.logs import LogPublisher
 from swarm_agentd.agent.reporter import Reporter
-from swarm_agentd.agent.storage import StorageUnusable
 from swarm_agentd.config import AgentConfig
 
 _log = logging.getLogger(__name__)
@@ -34,7 +33,10 @@ class Managers(Protocol):
     """Port: which managers there are and how to reach one."""
 
     async def connect(self) -> AgentConnection:
-        """A new connection to the manager chosen this time. Raises Unreachable; anything else ends the agent."""
+        """A new connection to the manager chosen this time; may wait until there is one to choose.
+
+        Gives up a manager that does not answer within seconds. Raises Unreachable; anything else ends the agent.
+        """
 
     def observe(self, connection: AgentConnection, *, is_good: bool) -> None:
         """How a connection of `connect` did: registered, or failed. Failed ones make their manager less likely."""
@@ -53,7 +55,7 @@ class SessionHandler(Protocol):
         """The node object, managers, keys or root CA may have changed."""
 
     async def assign(self, message: AssignmentsMessage) -> None:
-        """Carry out assignments. Raises StorageUnusable."""
+        """Carry out assignments."""
 
     def registered(self) -> None:
         """A session has begun: everything is to be reported again."""
@@ -68,7 +70,7 @@ class _Renewal(Exception):
 
 
 # What ends a session and is cured by the next one.
-_FAILURES = (ClientError, SessionEnded, StorageUnusable, TimeoutError)
+_FAILURES = (ClientError, SessionEnded, TimeoutError)
 
 
 class SessionLoop:
@@ -111,8 +113,7 @@ class SessionLoop:
             await self._clock.sleep(self._backoff.failed())
 
     async def _session(self) -> None:
-        async with asyncio.timeout(self._config.first_message_s):
-            connection = await self._managers.connect()
+        connection = await self._managers.connect()
         try:
             dispatch = Dispatch(connection, call_s=self._config.call_s)
             self._renewal.clear()

@@ -28,6 +28,9 @@ class StatusBuffer:
             self._passing[task_id] = status
         return bool(self._settled) != had_settled or (bool(self._passing) and not had_passing)
 
+    def __contains__(self, task_id: object) -> bool:
+        return task_id in self._settled or task_id in self._passing
+
     def discard(self, task_id: str) -> None:
         """The task is gone; nobody wants its status."""
         self._settled.pop(task_id, None)

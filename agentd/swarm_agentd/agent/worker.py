@@ -9,7 +9,7 @@ Rules (orchestration spec 6.7)
 
 import asyncio
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from swarm_core.api.proto.dispatcher_pb2 import AssignmentsMessage
@@ -24,7 +24,7 @@ from swarm_agentd.agent.assignments import Assignments
 from swarm_agentd.agent.dependencies import DependencyStore
 from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.agent.status_buffer import StatusBuffer
-from swarm_agentd.agent.storage import Forget, PutStatus, PutTask, StorageUnusable, TaskStorage
+from swarm_agentd.agent.storage import Change, Forget, PutStatus, PutTask, StorageUnusable, TaskStorage
 from swarm_agentd.agent.task_manager import TaskManager
 from swarm_agentd.agent.task_templates import expand_task
 from swarm_agentd.config import AgentConfig
@@ -68,6 +68,7 @@ class Worker:
         self._removals: dict[str, asyncio.Task[None]] = {}
         self._observers: list[Callable[[TaskManager], None]] = []
         self._buffer = StatusBuffer(config.passing_state_s)
+        self._storing: Set[str] = frozenset()
         self._noted = asyncio.Event()
         self._ready = asyncio.Event()
         self._is_retained = False
@@ -88,7 +89,7 @@ class Worker:
                     await entry.manager.controller.close()
 
     async def assign(self, message: AssignmentsMessage) -> None:
-        """Carry out one message of the dispatcher; returns when it is on disk and begun. Raises StorageUnusable."""
+        """Carry out one message of the dispatcher; returns when it is on disk and begun."""
         await self._ready.wait()
         given = Assignments.of(message)
         if given.is_complete:
@@ -98,7 +99,7 @@ class Worker:
         if given.is_complete:
             removed |= self._entries.keys() - given.tasks.keys()
         changes = [PutTask(task) for task in given.tasks.values()]
-        await self._storage.write([*map(Forget, removed), *changes])
+        await self._store([*map(Forget, removed), *changes])
         for task_id in removed:
             self._remove(task_id)
         if given.is_complete:
@@ -113,8 +114,12 @@ class Worker:
             await asyncio.wait(self._removals.values())
 
     def statuses(self) -> dict[str, TaskStatus]:
-        """The newest status of every task."""
-        return {task_id: _copy(entry.task.status) for task_id, entry in self._entries_now()}
+        """The newest status of every task; one that is yet to be stored will be reported when it is."""
+        return {
+            task_id: _copy((entry.manager or entry).task.status)
+            for task_id, entry in self._entries.items()
+            if task_id not in self._buffer and task_id not in self._storing
+        }
 
     def managers(self) -> list[TaskManager]:
         """The managers of all tasks that have one, ended tasks too."""
@@ -126,12 +131,6 @@ class Worker:
         return lambda: self._observers.remove(started)
 
     # tasks
-
-    def _entries_now(self) -> list[tuple[str, _Entry]]:
-        return [
-            (task_id, entry if entry.manager is None else _Entry(entry.manager.task))
-            for task_id, entry in self._entries.items()
-        ]
 
     def _put(self, task: Task) -> None:
         known = self._entries.get(task.id)
@@ -240,16 +239,18 @@ class Worker:
             due = self._buffer.take(self._clock.monotonic())
             if not due:
                 continue
-            await self._store_statuses(due)
+            self._storing = due.keys()
+            await self._store([PutStatus(task_id, status) for task_id, status in due.items()])
+            self._storing = frozenset()
             self._reporter.report(due)
 
-    async def _store_statuses(self, due: dict[str, TaskStatus]) -> None:
-        changes = [PutStatus(task_id, status) for task_id, status in due.items()]
+    async def _store(self, changes: Sequence[Change]) -> None:
+        """Write to the store, however long it takes until it can be written."""
         while True:
             try:
                 await self._storage.write(changes)
             except StorageUnusable as error:
-                _log.error("statuses wait until they can be stored: %s", error)
+                _log.error("waiting for the task store: %s", error)
                 await self._clock.sleep(self._config.retry_step_s)
             else:
                 return

@@ -16,6 +16,8 @@ class DispatcherConfig:
     orphan_s: float = 24 * 3600.0
     manager_weight: int = 10
     write_retry_s: float = 0.5
+    # Of one write: what comes meanwhile, registrations above all, shall not wait long.
+    write_tasks_max: int = 1000
 
     def __post_init__(self) -> None:
         assert 0 <= self.heartbeat_jitter_s < self.heartbeat_period_s

@@ -9,6 +9,7 @@ Rules (orchestration spec 5.6)
 """
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -102,10 +103,13 @@ class StatusWriter:
             self._unpublished.clear()
 
     async def _flush(self) -> None:
-        tasks, self._tasks = self._tasks, {}
+        tasks = dict(itertools.islice(self._tasks.items(), self._config.write_tasks_max))
+        for task_id in tasks:
+            del self._tasks[task_id]
         nodes, self._nodes = self._nodes, {}
         unpublished, self._unpublished = self._unpublished, {}
-        self._queued.clear()
+        if not self._tasks:
+            self._queued.clear()
         steps: list[Step] = [self._node_step(node_id, queued.update) for node_id, queued in nodes.items()]
         now = timestamp(self._clock.wall_ns())
         steps += [self._task_step(task_id, status, now) for task_id, status in tasks.items()]

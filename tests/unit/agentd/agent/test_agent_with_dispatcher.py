@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
 from swarm_agentd.agent.agent import Agent
-from swarm_agentd.agent.storage import MemoryStorage
+from swarm_agentd.agent.storage import Change, MemoryStorage, StorageUnusable
 from swarm_agentd.exec.errors import Temporary
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Secret, Task
 from swarm_core.api.proto.types_pb2 import (
@@ -417,3 +417,33 @@ async def test_removal_is_tried_again(rig: Rig) -> None:
             await rig.clock.sleep(0.5)
             await rig.reached("t1", RUNNING)
             assert not failures and rig.world.works["t1"].starts == 1
+
+
+class FullDisk(MemoryStorage):
+    """A task store that can be made to fail."""
+
+    is_full = False
+
+    async def write(self, changes: Sequence[Change]) -> None:
+        if self.is_full:
+            raise StorageUnusable("no space left on the device")
+        await super().write(changes)
+
+
+@rigged
+async def test_full_disk_delays_and_loses_nothing(rig: Rig) -> None:
+    """While the task store cannot be written nothing is started or reported; afterwards everything is."""
+    rig.storage = storage = FullDisk()
+    async with running(rig.new_agent()):
+        await rig.create(assigned("t1", "runs"))
+        await rig.reached("t1", RUNNING)
+        storage.is_full = True
+        rig.world.works["t1"].end(3)
+        await rig.create(assigned("t2", "runs"))
+        await rig.clock.sleep(5)
+        assert rig.task("t1").status.state == RUNNING
+        assert not rig.world.running()
+        storage.is_full = False
+        await rig.reached("t1", FAILED)
+        await rig.reached("t2", RUNNING)
+        assert {task.id: task.status.state for task in storage.load()} == {"t1": FAILED, "t2": RUNNING}
