@@ -18,7 +18,7 @@ def numbers(key: keys.PrivateKey) -> bytes:
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-@pytest.mark.parametrize("kek", [None, KEK, os.urandom(32)])
+@pytest.mark.parametrize("kek", [None, KEK, os.urandom(32)], ids=["no kek", "a kek", "random kek"])
 def test_round_trip(kek: bytes | None, legacy: bool) -> None:
     """A key written with or without a KEK, in the new form or the old one, reads back the same."""
     key = keys.generate()
@@ -29,7 +29,7 @@ def test_round_trip(kek: bytes | None, legacy: bool) -> None:
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-@pytest.mark.parametrize("wrong", [None, b"", bytes(32), KEK[:-1]])
+@pytest.mark.parametrize("wrong", [None, b"", bytes(32), KEK[:-1]], ids=["none", "empty", "zeros", "short"])
 def test_wrong_kek(wrong: bytes | None, legacy: bool) -> None:
     """Every key but the right one is told apart as the wrong KEK."""
     block = keys.to_block(keys.generate(), KEK, legacy=legacy)

@@ -112,7 +112,9 @@ async def answering(path: Path, answer: bytes) -> AsyncIterator[None]:
         yield
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", os.urandom(2000)])
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", os.urandom(2000)], ids=["nothing", "http", "noise"]
+)
 @pytest.mark.parametrize("has_root", [True, False])
 async def test_no_manager_behind_the_socket(tmp_path: Path, answer: bytes, has_root: bool) -> None:
     """Another program's socket is told apart, whether or not a root certificate lies beside it."""

@@ -116,6 +116,7 @@ def new_csr() -> bytes:
         (WORKER_TOKEN, types_pb2.WORKER, "swarm-worker"),
         (MANAGER_TOKEN, types_pb2.MANAGER, "swarm-manager"),
     ],
+    ids=["worker", "manager"],
 )
 async def test_a_token_makes_a_node(token: str, role: Any, unit: str) -> None:
     """A token admits a new node in its role with the asked availability, and its certificate is signed at once."""
@@ -136,7 +137,11 @@ async def test_a_token_makes_a_node(token: str, role: Any, unit: str) -> None:
     )
 
 
-@pytest.mark.parametrize("token", ["", "SWMTKN-1-x", WORKER_TOKEN[:-1], tokens.generate(ROOT.certificate)])
+@pytest.mark.parametrize(
+    "token",
+    ["", "SWMTKN-1-x", WORKER_TOKEN[:-1], tokens.generate(ROOT.certificate)],
+    ids=["none", "garbage", "cut", "of another time"],
+)
 async def test_wrong_tokens(token: str) -> None:
     """Without one of the two tokens there is no node."""
     async with Leader(make_cluster()).leading() as leader:

@@ -119,7 +119,9 @@ async def test_worker_is_not_a_manager(echo: EchoServices) -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"GET / HTTP/1.1\r\n\r\n", os.urandom(4096), b"", b"\x16\x03\x01\xff\xff"]
+    "garbage",
+    [b"GET / HTTP/1.1\r\n\r\n", os.urandom(4096), b"", b"\x16\x03\x01\xff\xff"],
+    ids=["http", "noise", "nothing", "half a hello"],
 )
 async def test_garbage_on_the_port(echo: EchoServices, garbage: bytes) -> None:
     """What is no TLS is dropped; others do not notice."""
