@@ -349,7 +349,7 @@ async def test_period_follows_the_cluster(rig: Rig) -> None:
         cluster = make_cluster("c1")
         cluster.spec.dispatcher.heartbeat_period.CopyFrom(duration(1))
         await rig.put(cluster)
-        await until(lambda: rig.dispatcher._period_s == 1)
+        await until(lambda: rig.dispatcher._liveness.period_s == 1)
         assert await rig.beat(session_id) <= 1.5
         await rig.clock.sleep(5)
         assert rig.node().status.state == NodeStatus.DOWN

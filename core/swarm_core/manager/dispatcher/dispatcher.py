@@ -27,19 +27,16 @@ from swarm_core.api.proto.dispatcher_pb2 import (
 )
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Task
 from swarm_core.api.proto.types_pb2 import NodeStatus, WeightedPeer
-from swarm_core.api.timestamps import duration, duration_s, timestamp
+from swarm_core.api.timestamps import duration, duration_s
 from swarm_core.manager.dispatcher.config import DispatcherConfig
-from swarm_core.manager.dispatcher.deadlines import Deadlines
 from swarm_core.manager.dispatcher.feed import AssignmentFeed
-from swarm_core.manager.dispatcher.orphans import orphan_steps
+from swarm_core.manager.dispatcher.liveness import Liveness
 from swarm_core.manager.dispatcher.registrations import Registrations
 from swarm_core.manager.dispatcher.status_writer import NodeUpdate, StatusWriter
-from swarm_core.raft_node.errors import ProposalRefused
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Aborted, Code, NotFound, PermissionDenied, RpcFailure, Unknown
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
-from swarm_core.runtime.waiting import event_or_time
 from swarm_core.store.events import Commit, Deleted
 from swarm_core.store.memory import MemoryStore
 from swarm_core.watch.queue import Overflow, Subscription
@@ -68,16 +65,14 @@ class Dispatcher:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._rng = rng
         self._managers = managers
         self._config = config or DispatcherConfig()
-        self._period_s = self._config.heartbeat_period_s
         self._registrations = Registrations(self._config, rng)
         self._writer = StatusWriter(store, clock, node_id, self._config)
         self._feed = AssignmentFeed(store, self._catch_up)
-        self._heartbeats = Deadlines()
-        self._orphanings = Deadlines()
-        self._timers_moved = asyncio.Event()
+        self._liveness = Liveness(
+            store, clock, rng, config=self._config, writer=self._writer, lost=self._forget
+        )
         self._sessions: dict[str, list[asyncio.Event]] = {}
         self._events: Subscription[Commit] | None = None  # None: not running
 
@@ -91,12 +86,12 @@ class Dispatcher:
             async with Group() as group:
                 group.spawn(self._writer.run(), name="dispatcher status writer")
                 group.spawn(self._follow_events(), name="dispatcher events")
-                group.spawn(self._watch_deadlines(), name="dispatcher deadlines")
+                group.spawn(self._liveness.run(), name="dispatcher liveness")
         finally:
             self._events.close()
             self._events = None
             self._registrations.clear()
-            self._heartbeats, self._orphanings = Deadlines(), Deadlines()
+            self._liveness.clear()
             self._wake_sessions()
             self._feed.wake()
 
@@ -137,9 +132,7 @@ class Dispatcher:
     async def heartbeat(self, request: HeartbeatRequest, caller: Caller) -> HeartbeatResponse:
         """Put the node's deadline off; the answer says when to call again."""
         self._check(caller.node_id, request.session_id)
-        period_s = self._draw_period()
-        self._expect_heartbeat(caller.node_id, period_s * self._config.grace_factor)
-        return HeartbeatResponse(period=duration(period_s))
+        return HeartbeatResponse(period=duration(self._liveness.beat(caller.node_id)))
 
     async def update_task_status(
         self, request: UpdateTaskStatusRequest, caller: Caller
@@ -210,8 +203,7 @@ class Dispatcher:
         return session_id
 
     async def _mark_ready(self, node_id: str, update: NodeUpdate) -> None:
-        self._orphanings.discard(node_id)
-        self._expect_heartbeat(node_id, self._draw_period() * self._config.grace_factor)
+        self._liveness.arrive(node_id)
         # Shielded: the future belongs to everybody who waits for this node's update.
         await asyncio.shield(self._writer.put_node(node_id, update))
 
@@ -243,52 +235,8 @@ class Dispatcher:
             for woken in signals:
                 woken.set()
 
-    # time
-
-    def _draw_period(self) -> float:
-        jitter_s = min(self._config.heartbeat_jitter_s, self._period_s / 2)
-        return self._period_s + self._rng.uniform(-jitter_s, jitter_s)
-
-    def _expect_heartbeat(self, node_id: str, seconds: float) -> None:
-        self._set_deadline(self._heartbeats, node_id, seconds)
-
-    def _set_deadline(self, deadlines: Deadlines, node_id: str, seconds: float) -> None:
-        before = deadlines.wake_at()
-        at = self._clock.monotonic() + seconds
-        deadlines.set(node_id, at)
-        if before is None or at < before:
-            self._timers_moved.set()
-
-    async def _watch_deadlines(self) -> None:
-        while True:
-            self._timers_moved.clear()
-            now = self._clock.monotonic()
-            for node_id in self._heartbeats.expired(now):
-                self._lose(node_id)
-            for node_id in self._orphanings.expired(now):
-                await self._orphan(node_id)
-            times = (self._heartbeats.wake_at(), self._orphanings.wake_at())
-            wake_at = min((at for at in times if at is not None), default=None)
-            pause_s = None if wake_at is None else wake_at - self._clock.monotonic()
-            await event_or_time(self._clock, self._timers_moved, pause_s)
-
-    def _lose(self, node_id: str) -> None:
-        _log.warning("node %s missed its heartbeats", node_id)
-        self._writer.put_node(node_id, NodeUpdate(NodeStatus.DOWN, "heartbeat failure"))
-        self._set_deadline(self._orphanings, node_id, self._config.orphan_s)
-        self._forget(node_id)
-
-    async def _orphan(self, node_id: str) -> None:
-        steps = orphan_steps(self._store, node_id, timestamp(self._clock.wall_ns()))
-        try:
-            await self._store.batch(steps)
-        except ProposalRefused as error:
-            _log.warning("tasks of node %s could not be orphaned: %s", node_id, error)
-            self._set_deadline(self._orphanings, node_id, self._config.write_retry_s)
-
     def _forget(self, node_id: str) -> None:
         self._registrations.remove(node_id)
-        self._heartbeats.discard(node_id)
         self._wake_sessions(node_id)
         self._feed.wake(node_id)
 
@@ -302,17 +250,16 @@ class Dispatcher:
             self._adopt(cluster)
         for node in self._store.find(Node):
             if node.status.state == NodeStatus.DOWN:
-                self._set_deadline(self._orphanings, node.id, self._config.orphan_s)
+                self._liveness.await_down(node.id)
                 continue
             self._registrations.expect(node.id, self._clock.monotonic())
-            self._expect_heartbeat(node.id, self._draw_period() * self._config.grace_factor_unknown)
+            self._liveness.await_unknown(node.id)
             message = "waiting for the node to register with the new leader"
             self._writer.put_node(node.id, NodeUpdate(NodeStatus.UNKNOWN, message))
 
     def _adopt(self, cluster: Cluster) -> None:
-        self._period_s = (
-            duration_s(cluster.spec.dispatcher.heartbeat_period) or self._config.heartbeat_period_s
-        )
+        period_s = duration_s(cluster.spec.dispatcher.heartbeat_period)
+        self._liveness.period_s = period_s or self._config.heartbeat_period_s
 
     async def _follow_events(self) -> None:
         while (events := self._events) is not None:
@@ -348,7 +295,7 @@ class Dispatcher:
                         self._feed.put(item, event.encoded)
                 elif isinstance(item, Node):
                     if isinstance(event, Deleted):
-                        self._orphanings.discard(item.id)
+                        self._liveness.forget(item.id)
                         self._forget(item.id)
                     self._wake_sessions(item.id)
                 elif isinstance(item, Cluster):
