@@ -102,7 +102,7 @@ def test_second_process_is_refused(path: Path) -> None:
     storage.close()
 
 
-@pytest.mark.parametrize("content", [b"garbage " * 500, b"\xed\xda\x0c\xed" * 1024])
+@pytest.mark.parametrize("content", [b"garbage " * 500, b"\xed\xda\x0c\xed" * 1024], ids=["text", "binary"])
 def test_garbage_is_refused(path: Path, content: bytes) -> None:
     """A file that is no database, such as another program's, is refused and left as it is."""
     path.parent.mkdir()
