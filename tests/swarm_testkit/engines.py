@@ -62,7 +62,7 @@ class Engine:
         """Make the namespace, start the engine in it and import the test image."""
         _run("ip", "netns", "add", self._namespace)
         _run("ip", "-n", self._namespace, "link", "set", "lo", "up")
-        _run("ip", "-n", self._namespace, "link", "add", "eth0", "type", "dummy")
+        _run("ip", "-n", self._namespace, "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
         _run("ip", "-n", self._namespace, "addr", "add", f"{ADDRESS}/24", "dev", "eth0")
         _run("ip", "-n", self._namespace, "link", "set", "eth0", "up")
         self.start()

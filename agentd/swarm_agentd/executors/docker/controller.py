@@ -1,0 +1,316 @@
+"""One task as a container of the engine (port exec.controller).
+
+The container's name and labels are the only memory: each call asks the engine what there is. Waiting is level-triggered: look,
+decide, and look again when an event says that something changed.
+"""
+
+import json
+import logging
+from base64 import urlsafe_b64decode
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
+from swarm_core.api.proto.objects_pb2 import Task
+from swarm_core.api.proto.types_pb2 import ContainerStatus, Mount, PortConfig, PortStatus
+from swarm_core.api.timestamps import duration_s
+from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.waiting import event_or_time
+
+from swarm_agentd.exec.errors import (
+    AlreadyPrepared,
+    AlreadyStarted,
+    Closed,
+    ExitFailure,
+    Fatal,
+    InvalidTask,
+    Missing,
+    Temporary,
+)
+from swarm_agentd.exec.executor import Dependencies
+from swarm_agentd.exec.private_files import PrivateFiles
+from swarm_agentd.executors.docker import files, logs, mapping
+from swarm_agentd.executors.docker.engine import Conflict, Engine, NotFound
+from swarm_agentd.executors.docker.images import Images
+
+_log = logging.getLogger(__name__)
+STOP_GRACE_S = 10.0
+_ENDED = ("exited", "dead")
+Container = dict[str, Any]
+"""What the engine tells of one container (inspect)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What all containers of one daemon share; `own_labels` mark them as its own."""
+
+    engine: Engine
+    images: Images
+    private: PrivateFiles
+    clock: Clock
+    own_labels: dict[str, str]
+
+
+class DockerController:
+    def __init__(self, task: Task, dependencies: Dependencies, host: Host) -> None:
+        self._task, self._dependencies, self._host = task, dependencies, host
+        self._name = mapping.container_name(task)
+        self._last: Container | None = None
+        self._closed = False
+
+    async def update(self, task: Task) -> None:
+        self._check_open()
+        self._task = task
+
+    async def prepare(self) -> None:
+        self._check_open()
+        if await self._inspect() is not None:
+            raise AlreadyPrepared(self._name)
+        mounted = self._collect()
+        await self._host.images.provide(self._task.spec.container.image, self._credentials())
+        await self._create_volumes()
+        self._write_files(mounted)
+        body = mapping.create_body(
+            self._task,
+            self._host.own_labels,
+            files.binds(self._host.private.directory(self._task.id), mounted),
+        )
+        try:
+            await self._host.engine.call(lambda client: client.create_container_from_config(body, self._name))
+        except Conflict:
+            if await self._inspect() is None:
+                raise
+            raise AlreadyPrepared(self._name) from None
+
+    async def start(self) -> None:
+        self._check_open()
+        container = await self._required()
+        if container["State"]["Status"] != "created":
+            if _health(container) == "starting":
+                await self._await_healthy()
+            raise AlreadyStarted(self._name)
+        if (mounted := self._collect()) and not self._host.private.directory(self._task.id).exists():
+            self._write_files(mounted)  # memory was lost since: the machine was restarted
+        await self._host.engine.call(lambda client: client.start(container["Id"]))
+        await self._await_healthy()
+
+    async def wait(self) -> None:
+        self._check_open()
+        ended = await self._until(
+            lambda container: _has_ended(container) or _health(container) == "unhealthy"
+        )
+        if not _has_ended(ended):
+            await self._fail_unhealthy()
+        self._host.private.delete(self._task.id)
+        _judge(ended)
+
+    async def shutdown(self) -> None:
+        self._check_open()
+        await stop(self._host, self._name, grace_s=self._grace_s())
+
+    async def terminate(self) -> None:
+        self._check_open()
+        await stop(self._host, self._name, grace_s=0)
+
+    async def remove(self) -> None:
+        self._check_open()
+        await stop(self._host, self._name, grace_s=self._grace_s())
+        await free(self._host, self._name, self._task.id)
+        self._last = None
+
+    async def close(self) -> None:
+        self._closed = True
+
+    async def container_status(self) -> ContainerStatus | None:
+        container = await self._newest()
+        if container is None or container["State"]["Status"] == "created":
+            return None
+        state = container["State"]
+        return ContainerStatus(container_id=container["Id"], pid=state["Pid"], exit_code=state["ExitCode"])
+
+    async def port_status(self) -> PortStatus | None:
+        container = await self._newest()
+        bound: dict[str, Any] = ((container or {}).get("NetworkSettings") or {}).get("Ports") or {}
+        status = PortStatus()
+        for key, bindings in sorted(bound.items()):
+            target, _, protocol = key.partition("/")
+            # The same port is listed once for each address family.
+            for published in sorted({int(binding["HostPort"]) for binding in bindings or ()}):
+                status.ports.add(
+                    protocol=PortConfig.Protocol.Value(protocol.upper()),
+                    target_port=int(target),
+                    published_port=published,
+                    publish_mode=PortConfig.HOST,
+                )
+        return status if status.ports else None
+
+    async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
+        self._check_open()
+        if options.follow:
+            try:
+                await self._until(lambda container: container["State"]["Status"] != "created")
+            except Missing:
+                return
+        async for message in logs.read(
+            self._host.engine, self._name, options, is_tty=self._task.spec.container.tty
+        ):
+            yield message
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed(self._name)
+
+    def _grace_s(self) -> float:
+        spec = self._task.spec.container
+        return duration_s(spec.stop_grace_period) if spec.HasField("stop_grace_period") else STOP_GRACE_S
+
+    def _collect(self) -> list[files.MountedFile]:
+        mounted = files.collect(self._task.spec.container, self._dependencies)
+        if mounted and not self._host.engine.url.startswith("unix://"):
+            raise InvalidTask("secrets and configs need an engine on this machine")
+        return mounted
+
+    def _write_files(self, mounted: list[files.MountedFile]) -> None:
+        try:
+            self._host.private.write(self._task.id, [each.file for each in mounted])
+        except OSError as error:
+            raise Temporary(f"cannot keep secrets: {error.strerror}") from error
+
+    def _credentials(self) -> dict[str, str] | None:
+        text = self._task.spec.container.pull_options.registry_auth
+        if not text:
+            return None
+        try:
+            found = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except ValueError:
+            raise InvalidTask("the registry credentials are not base64 of JSON") from None
+        return {str(key): str(value) for key, value in found.items()}
+
+    async def _create_volumes(self) -> None:
+        for mount in self._task.spec.container.mounts:
+            driver = mount.volume_options.driver_config
+            if mount.type == Mount.VOLUME and mount.source and driver.name:
+                await self._host.engine.call(
+                    lambda client, mount=mount, driver=driver: client.create_volume(  # type: ignore[misc]
+                        mount.source, driver.name, dict(driver.options), dict(mount.volume_options.labels)
+                    )
+                )
+
+    async def _inspect(self) -> Container | None:
+        self._last = await inspect(self._host.engine, self._name)
+        return self._last
+
+    async def _newest(self) -> Container | None:
+        try:
+            return await self._inspect()
+        except Temporary:
+            return self._last
+
+    async def _required(self) -> Container:
+        if (container := await self._inspect()) is None:
+            raise Missing("the container does not exist")
+        return container
+
+    async def _until(self, is_enough: Callable[[Container], bool]) -> Container:
+        """The container once `is_enough` of it. Raises Missing when it vanished, Temporary when the engine did."""
+        with self._host.engine.watching(self._name) as changed:
+            while not is_enough(container := await self._required()):
+                await changed.wait()
+                changed.clear()
+        return container
+
+    async def _await_healthy(self) -> None:
+        """Return when the container is healthy, has no check, or ended with 0 before it was healthy."""
+        container = await self._until(
+            lambda container: _has_ended(container) or _health(container) != "starting"
+        )
+        if not _health(container):
+            return
+        if _has_ended(container):
+            _judge(container)
+        elif _health(container) == "unhealthy":
+            await self._fail_unhealthy()
+
+    async def _fail_unhealthy(self) -> None:
+        await stop(self._host, self._name, grace_s=self._grace_s())
+        container = await self._required()
+        code = container["State"]["ExitCode"]
+        if code == 0:
+            raise Fatal("unhealthy: its health check failed")
+        raise ExitFailure(code, "unhealthy: its health check failed")
+
+
+async def inspect(engine: Engine, name: str) -> Container | None:
+    """What the engine tells of the container, None when there is none. Raises Temporary."""
+    try:
+        found: Container = await engine.call(lambda client: client.inspect_container(name))
+    except NotFound:
+        return None
+    return found
+
+
+async def stop(host: Host, name: str, *, grace_s: float) -> None:
+    """Stop the container politely for `grace_s`, then at once. None, or one that does not run, is fine."""
+    engine = host.engine
+    with engine.watching(name) as changed:
+        container = await inspect(engine, name)
+        if container is None or not _is_running(container):
+            return
+        if grace_s > 0:
+            await _kill(engine, name, container["Config"].get("StopSignal") or "SIGTERM")
+            end_s = host.clock.monotonic() + grace_s
+            while _is_running(await inspect(engine, name)):
+                if not await event_or_time(host.clock, changed, end_s - host.clock.monotonic()):
+                    break
+                changed.clear()
+        await _kill(engine, name, "SIGKILL")
+        while _is_running(await inspect(engine, name)):
+            await changed.wait()
+            changed.clear()
+
+
+async def free(host: Host, name: str, task_id: str) -> None:
+    """Remove the stopped container and its anonymous volumes, and the task's files."""
+    host.private.delete(task_id)
+    with host.engine.watching(name) as changed:
+        try:
+            await host.engine.call(lambda client: client.remove_container(name, v=True, force=True))
+        except NotFound:
+            return
+        except Conflict:
+            _log.debug("container %s is being removed already", name)
+        while await inspect(host.engine, name) is not None:
+            await changed.wait()
+            changed.clear()
+
+
+async def _kill(engine: Engine, name: str, signal: str) -> None:
+    try:
+        await engine.call(lambda client: client.kill(name, signal))
+    except (NotFound, Conflict):
+        pass  # it has ended by itself
+
+
+def _is_running(container: Container | None) -> bool:
+    return container is not None and bool(container["State"]["Running"])
+
+
+def _has_ended(container: Container) -> bool:
+    return container["State"]["Status"] in _ENDED
+
+
+def _health(container: Container) -> str:
+    """ "starting", "healthy" or "unhealthy"; empty without a check."""
+    status = (container["State"].get("Health") or {}).get("Status", "")
+    return "" if status == "none" else str(status)
+
+
+def _judge(container: Container) -> None:
+    state = container["State"]
+    if state["ExitCode"] == 0:
+        return
+    cause = str(state.get("Error", ""))
+    if state.get("OOMKilled"):
+        cause = "killed for using more memory than its limit"
+    raise ExitFailure(state["ExitCode"], cause)

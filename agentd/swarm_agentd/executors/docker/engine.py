@@ -1,0 +1,242 @@
+"""The Docker Engine as seen from here: calls in a bounded pool of threads, and one stream of events for all tasks.
+
+Rules
+1. What passes by itself (engine not there, not answering, overloaded) is Temporary; the rest keeps its HTTP meaning.
+2. Events only say that something about a container may have changed; what it is, one reads from the engine. So an event
+   too many does no harm, and after a gap everybody looks again.
+3. The connection is made when first needed and again after the engine was away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import docker
+import docker.constants
+import docker.errors
+import requests.exceptions
+import urllib3.exceptions
+from docker.types import CancellableStream
+from swarm_core.runtime.clock import Clock
+
+from swarm_agentd.exec.errors import Fatal, InvalidTask, Missing, Temporary
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+Client = Any
+"""docker.APIClient; its published types are partial."""
+THREADS_MAX = 8
+CALL_S = 60
+RECONNECT_S = 1.0
+CANCEL_S = 1.0
+
+
+class NotFound(Missing):
+    """The engine has no such container, image or volume."""
+
+
+class Conflict(Fatal):
+    """The engine has something of that name, or the container is in the wrong state."""
+
+
+class Engine:
+    """One engine. `run` must be running for events to come."""
+
+    def __init__(self, url: str, clock: Clock, label: str) -> None:
+        """`label` selects the containers whose events are wanted."""
+        self.url = url
+        self._clock, self._label = clock, label
+        self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="docker")
+        self._client: Client = None
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+
+    async def run(self) -> None:
+        """Follow the engine's events until cancelled, through its restarts."""
+        told = ""
+        try:
+            while True:
+                try:
+                    await self._follow()
+                except Temporary as error:
+                    if str(error) != told:  # once, not at every try
+                        _log.warning("%s", error)
+                    told = str(error)
+                self._wake_all()
+                await self._clock.sleep(RECONNECT_S)
+        finally:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._drop_client()
+
+    async def call(self, work: Callable[[Client], T]) -> T:
+        """Do `work` in a thread. Raises Temporary, NotFound, Conflict, InvalidTask or Fatal.
+
+        Cancelling leaves it to itself: it is carried through, and its result is dropped.
+        """
+        return await self.submit(work)
+
+    def submit(self, work: Callable[[Client], T]) -> asyncio.Future[T]:
+        """Begin `work` in a thread; see `call` for what its future raises."""
+        return asyncio.get_running_loop().run_in_executor(self._pool, self._guarded, work)
+
+    @contextmanager
+    def watching(self, name: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever something about container `name` may have changed; who waits clears it."""
+        changed = asyncio.Event()
+        self._watchers.setdefault(name, set()).add(changed)
+        try:
+            yield changed
+        finally:
+            watchers = self._watchers[name]
+            watchers.discard(changed)
+            if not watchers:
+                del self._watchers[name]
+
+    async def open_stream(self, path: str, params: dict[str, Any]) -> Any:
+        """A streaming GET below the API version's path; the caller reads the response and gives it to `close`.
+
+        Raises as `call` does."""
+        opening = self.submit(lambda client: self._get(client, path, params))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait([opening], timeout=CANCEL_S)
+            if opening.done() and opening.exception() is None:
+                close(opening.result())
+            raise
+
+    def _get(self, client: Client, path: str, params: dict[str, Any]) -> Any:
+        response = client.get(
+            f"{client.base_url}/v{client.api_version}{path}", params=params, stream=True, timeout=None
+        )
+        if response.status_code == 404:
+            raise NotFound(_message(response.text))
+        if response.status_code >= 400:
+            raise Temporary(f"the engine answered {response.status_code}: {_message(response.text)}")
+        return response
+
+    def _guarded(self, work: Callable[[Client], T]) -> T:
+        try:
+            _probe(self.url)
+            if self._client is None:
+                self._client = _connect(self.url)
+            return work(self._client)
+        except docker.errors.APIError as error:
+            raise _explained(error) from None
+        except (
+            docker.errors.DockerException,
+            requests.exceptions.RequestException,
+            urllib3.exceptions.HTTPError,
+            OSError,
+        ) as error:
+            self._drop_client()
+            raise Temporary(f"the container engine at {self.url} does not answer: {_reason(error)}") from None
+
+    def _drop_client(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    async def _follow(self) -> None:
+        """Wake watchers until the stream of events ends. Raises Temporary."""
+        wanted = {"type": ["container"], "label": [self._label]}
+        response = await self.open_stream("/events", {"filters": json.dumps(wanted)})
+        loop = asyncio.get_running_loop()
+        self._wake_all()  # what happened before the stream began
+
+        def read() -> None:
+            for line in response.iter_lines():
+                name = json.loads(line).get("Actor", {}).get("Attributes", {}).get("name", "")
+                loop.call_soon_threadsafe(self._wake, name)
+
+        # A thread of its own: the pool is for calls that end.
+        reader = ThreadPoolExecutor(1, thread_name_prefix="docker-events")
+        try:
+            await loop.run_in_executor(reader, read)
+        except (
+            ValueError,
+            OSError,
+            requests.exceptions.RequestException,
+            urllib3.exceptions.HTTPError,
+        ) as error:
+            raise Temporary(f"the engine's events ended: {_reason(error)}") from None
+        finally:
+            close(response)
+            reader.shutdown(wait=False)
+
+    def _wake(self, name: str) -> None:
+        for changed in self._watchers.get(name, ()):
+            changed.set()
+
+    def _wake_all(self) -> None:
+        for name in self._watchers:
+            self._wake(name)
+
+
+def close(response: Any) -> None:
+    """End a streamed response whose reader may be waiting in another thread."""
+    try:
+        CancellableStream(iter(()), response).close()
+    except (OSError, AttributeError):
+        pass  # the connection is gone already
+    response.close()
+
+
+def _probe(url: str) -> None:
+    """See whether anybody listens: the client leaves the socket of a failed attempt open, and says less about it."""
+    if url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+            trial.settimeout(CALL_S)
+            trial.connect(url.removeprefix("unix://"))
+
+
+def _connect(url: str) -> Client:
+    """A client that speaks the newest version both sides know."""
+    newest = docker.constants.DEFAULT_DOCKER_API_VERSION
+    client = docker.APIClient(url, version=docker.constants.MINIMUM_DOCKER_API_VERSION, timeout=CALL_S)
+    try:
+        theirs = client.version(api_version=False)["ApiVersion"]
+    finally:
+        client.close()
+    version = min(newest, theirs, key=lambda text: [int(part) for part in text.split(".")])
+    return docker.APIClient(url, version=version, timeout=CALL_S)
+
+
+def _explained(error: docker.errors.APIError) -> Exception:
+    status = error.response.status_code if error.response is not None else 0
+    text = error.explanation or str(error)
+    match status:
+        case 404:
+            return NotFound(text)
+        case 409:
+            return Conflict(text)
+        case 400:
+            return InvalidTask(text)
+        case 429 | 502 | 503 | 504:
+            return Temporary(text)
+        case _:
+            return Fatal(text)
+
+
+def _message(body: str) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.strip()
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause, which is the one that says something."""
+    seen: BaseException = error
+    while True:
+        inner = seen.__cause__ or seen.__context__
+        if inner is None or inner is seen:
+            break
+        seen = inner
+    return getattr(seen, "strerror", None) or str(seen) or type(seen).__name__

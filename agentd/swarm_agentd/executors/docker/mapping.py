@@ -1,0 +1,273 @@
+"""From a task to the body of the engine's create request (orchestration spec 7.2 to 7.4). Pure.
+
+Rules: nothing the spec asks for is dropped; what this executor cannot give is refused with InvalidTask. Reservations are
+the scheduler's business and do not appear here.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from swarm_core.api.naming import task_name
+from swarm_core.api.proto.objects_pb2 import Task
+from swarm_core.api.proto.specs_pb2 import ContainerSpec
+from swarm_core.api.proto.types_pb2 import HealthConfig, Mount, PortConfig, Privileges
+from swarm_core.api.timestamps import timestamp_ns
+
+from swarm_agentd.exec.environment import claimed_resources
+from swarm_agentd.exec.errors import InvalidTask, UnsupportedRuntime
+
+LABEL_PREFIX = "com.docker.swarm."
+PREDEFINED_LABEL = "com.docker.swarm.predefined"
+_ISOLATION = {0: "default", 1: "process", 2: "hyperv"}
+_MOUNT_TYPES = {Mount.BIND: "bind", Mount.VOLUME: "volume", Mount.TMPFS: "tmpfs", Mount.NPIPE: "npipe"}
+_CONSISTENCY = {0: "default", 1: "consistent", 2: "cached", 3: "delegated"}
+
+
+def check(task: Task) -> None:
+    """Refuse what can be seen to be wrong without the engine. Raises UnsupportedRuntime or InvalidTask."""
+    if task.spec.WhichOneof("runtime") != "container":
+        raise UnsupportedRuntime("the container runtime runs containers only")
+    if not task.spec.container.image:
+        raise InvalidTask("the container spec names no image")
+    for mount in task.spec.container.mounts:
+        _check_mount(mount)
+    _network(task)
+
+
+def container_name(task: Task) -> str:
+    return task_name(task)
+
+
+def image_reference(image: str) -> str:
+    """The image with its default tag."""
+    last = image.rpartition("/")[2]
+    return image if "@" in image or ":" in last else f"{image}:latest"
+
+
+def is_image_id(image: str) -> bool:
+    """Whether `image` is an id, which no registry can be asked for."""
+    return image.startswith("sha256:")
+
+
+def create_body(task: Task, own_labels: dict[str, str], binds: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The request's body; `binds` are further files to mount read-only, as (here, there)."""
+    spec = task.spec.container
+    body: dict[str, Any] = {
+        "Image": image_reference(spec.image),
+        "Env": [*spec.env, *claimed_resources(task)],
+        "Labels": {**labels(task), **own_labels},
+        "WorkingDir": spec.dir,
+        "User": spec.user,
+        "Hostname": spec.hostname,
+        "Tty": spec.tty,
+        "OpenStdin": spec.open_stdin,
+        "HostConfig": _host_config(task, binds),
+    }
+    if spec.command:
+        body["Entrypoint"] = list(spec.command)
+    if spec.args:
+        body["Cmd"] = list(spec.args)
+    if spec.stop_signal:
+        body["StopSignal"] = spec.stop_signal
+    if spec.HasField("healthcheck"):
+        body["Healthcheck"] = _health_check(spec.healthcheck)
+    if ports := _host_ports(task):
+        body["ExposedPorts"] = {_port_key(port): {} for port in ports}
+    return body
+
+
+def labels(task: Task) -> dict[str, str]:
+    """Labels of the container, the system's last."""
+    system = {
+        "task": "",
+        "task.id": task.id,
+        "task.name": container_name(task),
+        "node.id": task.node_id,
+        "service.id": task.service_id,
+        "service.name": task.service_annotations.name,
+    }
+    return {
+        **task.spec.container.labels,
+        **task.annotations.labels,
+        **{LABEL_PREFIX + name: value for name, value in system.items()},
+    }
+
+
+def _host_config(task: Task, binds: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    spec = task.spec.container
+    mounts = [_mount(mount) for mount in spec.mounts]
+    mounts += [{"Type": "bind", "Source": here, "Target": there, "ReadOnly": True} for here, there in binds]
+    config: dict[str, Any] = {
+        "Mounts": mounts,
+        "PortBindings": {_port_key(port): [_binding(port)] for port in _host_ports(task)},
+        "GroupAdd": list(spec.groups),
+        "CapAdd": list(spec.capability_add),
+        "CapDrop": list(spec.capability_drop),
+        "OomScoreAdj": spec.oom_score_adj,
+        "Isolation": _ISOLATION[spec.isolation],
+        "ExtraHosts": _extra_hosts(spec.hosts),
+        "ReadonlyRootfs": spec.read_only,
+        "Sysctls": dict(spec.sysctls),
+        "SecurityOpt": _security_options(spec),
+        **_resources(task),
+    }
+    if spec.HasField("init"):
+        config["Init"] = spec.init.value
+    if spec.HasField("dns_config"):
+        dns = spec.dns_config
+        config |= {
+            "Dns": list(dns.nameservers),
+            "DnsSearch": list(dns.search),
+            "DnsOptions": list(dns.options),
+        }
+    driver = task.log_driver if task.HasField("log_driver") else task.spec.log_driver
+    if driver.name:
+        config["LogConfig"] = {"Type": driver.name, "Config": dict(driver.options)}
+    if network := _network(task):
+        config["NetworkMode"] = network
+    return config
+
+
+def _resources(task: Task) -> dict[str, Any]:
+    spec, asked = task.spec.container, task.spec.resources
+    found: dict[str, Any] = {}
+    if asked.limits.memory_bytes > 0:
+        found["Memory"] = asked.limits.memory_bytes
+        if asked.HasField("swap_bytes"):
+            swap = asked.swap_bytes.value
+            found["MemorySwap"] = -1 if swap < 0 else asked.limits.memory_bytes + swap
+    if asked.HasField("memory_swappiness"):
+        found["MemorySwappiness"] = asked.memory_swappiness.value
+    if asked.limits.nano_cpus > 0:
+        found["NanoCpus"] = asked.limits.nano_cpus
+    if spec.pidsLimit > 0:
+        found["PidsLimit"] = spec.pidsLimit
+    found["Ulimits"] = [{"Name": u.name, "Soft": u.soft, "Hard": u.hard} for u in spec.ulimits]
+    return found
+
+
+def _health_check(config: HealthConfig) -> dict[str, Any]:
+    return {
+        "Test": list(config.test),
+        "Interval": _nanoseconds(config.interval),
+        "Timeout": _nanoseconds(config.timeout),
+        "Retries": config.retries,
+        "StartPeriod": _nanoseconds(config.start_period),
+        "StartInterval": _nanoseconds(config.start_interval),
+    }
+
+
+def _nanoseconds(value: Any) -> int:
+    return timestamp_ns(value)  # both messages hold seconds and nanos
+
+
+def _host_ports(task: Task) -> list[PortConfig]:
+    return [port for port in task.endpoint.ports if port.publish_mode == PortConfig.HOST]
+
+
+def _port_key(port: PortConfig) -> str:
+    return f"{port.target_port}/{PortConfig.Protocol.Name(port.protocol).lower()}"
+
+
+def _binding(port: PortConfig) -> dict[str, str]:
+    return {"HostPort": str(port.published_port) if port.published_port else ""}
+
+
+def _extra_hosts(hosts: Sequence[str]) -> list[str]:
+    """From "IP name aliases…" to "name:IP"; what is too short is no entry."""
+    entries = [entry.split() for entry in hosts]
+    return [f"{words[1]}:{words[0]}" for words in entries if len(words) >= 2]
+
+
+def _security_options(spec: ContainerSpec) -> list[str]:
+    privileges, found = spec.privileges, []
+    if source := privileges.credential_spec.WhichOneof("source"):
+        found.append(f"credentialspec={source}://{getattr(privileges.credential_spec, source)}")
+    selinux = privileges.selinux_context
+    if selinux.disable:
+        found.append("label=disable")
+    for name in ("user", "role", "level", "type"):
+        if value := getattr(selinux, name):
+            found.append(f"label={name}:{value}")
+    if privileges.seccomp.mode == Privileges.SeccompOpts.UNCONFINED:
+        found.append("seccomp=unconfined")
+    elif privileges.seccomp.mode == Privileges.SeccompOpts.CUSTOM:
+        found.append(f"seccomp={privileges.seccomp.profile.decode(errors='replace')}")
+    if privileges.apparmor.mode == Privileges.AppArmorOpts.DISABLED:
+        found.append("apparmor=unconfined")
+    if privileges.no_new_privileges:
+        found.append("no-new-privileges=true")
+    return found
+
+
+def _check_mount(mount: Mount) -> None:
+    is_pipe = mount.type == Mount.NPIPE
+    if not is_pipe and not mount.target.startswith("/"):
+        raise InvalidTask(f"mount target {mount.target!r} must be an absolute path")
+    match mount.type:
+        case Mount.BIND if not mount.source.startswith("/"):
+            raise InvalidTask(f"bind mount source {mount.source!r} must be an absolute path")
+        case Mount.VOLUME if mount.source.startswith("/"):
+            raise InvalidTask(f"volume mount source {mount.source!r} must be a name, not a path")
+        case Mount.TMPFS if mount.source:
+            raise InvalidTask(f"a tmpfs mount has no source, not {mount.source!r}")
+        case Mount.NPIPE if not mount.source:
+            raise InvalidTask("a named pipe mount needs a source")
+        case Mount.CLUSTER:
+            raise InvalidTask("cluster volumes are not available on this node")
+
+
+def _mount(mount: Mount) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "Type": _MOUNT_TYPES[mount.type],
+        "Source": mount.source,
+        "Target": mount.target,
+        "ReadOnly": mount.readonly,
+        "Consistency": _CONSISTENCY[mount.consistency],
+    }
+    if mount.HasField("bind_options"):
+        bind = mount.bind_options
+        found["BindOptions"] = {
+            "Propagation": Mount.BindOptions.Propagation.Name(bind.propagation).lower(),
+            "NonRecursive": bind.nonrecursive,
+            "CreateMountpoint": bind.createmountpoint,
+            "ReadOnlyNonRecursive": bind.readonlynonrecursive,
+            "ReadOnlyForceRecursive": bind.readonlyforcerecursive,
+        }
+    if mount.HasField("volume_options"):
+        volume = mount.volume_options
+        found["VolumeOptions"] = {
+            "NoCopy": volume.nocopy,
+            "Labels": dict(volume.labels),
+            "Subpath": volume.subpath,
+        }
+        if volume.HasField("driver_config"):
+            driver = volume.driver_config
+            found["VolumeOptions"]["DriverConfig"] = {"Name": driver.name, "Options": dict(driver.options)}
+    if mount.HasField("tmpfs_options"):
+        found["TmpfsOptions"] = _tmpfs_options(mount.tmpfs_options)
+    return found
+
+
+def _tmpfs_options(tmpfs: Mount.TmpfsOptions) -> dict[str, Any]:
+    found: dict[str, Any] = {"SizeBytes": tmpfs.size_bytes, "Mode": tmpfs.mode}
+    if tmpfs.options:
+        try:
+            found["Options"] = [[str(word) for word in option] for option in json.loads(tmpfs.options)]
+        except (ValueError, TypeError):
+            raise InvalidTask(f"tmpfs options {tmpfs.options!r} are not a list of lists") from None
+    return found
+
+
+def _network(task: Task) -> str:
+    """The engine's own network that the task wants, empty for the default one."""
+    if not task.networks:
+        return ""
+    first = task.networks[0].network
+    name = first.spec.annotations.name
+    if len(task.networks) == 1 and first.spec.annotations.labels.get(PREDEFINED_LABEL):
+        return name
+    raise InvalidTask(
+        f"network {name or first.id} is not available: this node has its engine's own networks only"
+    )
