@@ -1,0 +1,225 @@
+"""What the engine is asked for, field by field (orchestration spec 7.2 to 7.4)."""
+
+from typing import Any
+
+import pytest
+from swarm_agentd.exec.errors import InvalidTask, UnsupportedRuntime
+from swarm_agentd.executors.docker import mapping
+from swarm_agentd.executors.docker.executor import describe
+from swarm_agentd.executors.docker.logs import FrameSplitter, LineSplitter, Record, parse_time
+from swarm_core.api.proto.objects_pb2 import Task
+from swarm_core.api.proto.types_pb2 import HealthConfig, Mount, PortConfig
+from swarm_core.api.timestamps import duration
+from swarm_testkit.factories import make_resources, make_task, make_task_spec
+
+
+def task() -> Task:
+    made = make_task("task-id", service_id="service-id", slot=3, node_id="node-id")
+    made.service_annotations.name = "web"
+    return made
+
+
+def body(made: Task) -> dict[str, Any]:
+    return mapping.create_body(made, {"own": "x"}, [("/here", "/there")])
+
+
+def host(made: Task) -> dict[str, Any]:
+    config: dict[str, Any] = body(made)["HostConfig"]
+    return config
+
+
+def test_names() -> None:
+    """A task's own name, else service, slot and id; the node's id stands for the slot of a global task."""
+    made = task()
+    assert mapping.container_name(made) == "web.3.task-id"
+    made.slot = 0
+    assert mapping.container_name(made) == "web.node-id.task-id"
+    made.annotations.name = "own"
+    assert mapping.container_name(made) == "own"
+
+
+@pytest.mark.parametrize(
+    ("image", "reference"),
+    [
+        ("nginx", "nginx:latest"),
+        ("nginx:1", "nginx:1"),
+        ("host:5000/nginx", "host:5000/nginx:latest"),
+        ("nginx@sha256:00", "nginx@sha256:00"),
+    ],
+)
+def test_image_references(image: str, reference: str) -> None:
+    """A missing tag is latest; a port of a registry is no tag."""
+    assert mapping.image_reference(image) == reference
+
+
+def test_labels_of_the_system_win() -> None:
+    """Labels of spec, task and system, in this order; those of the service are not there."""
+    made = task()
+    made.spec.container.labels.update({"a": "spec", "b": "spec", "com.docker.swarm.task.id": "forged"})
+    made.annotations.labels["b"] = "task"
+    made.service_annotations.labels["c"] = "service"
+    labels = body(made)["Labels"]
+    assert (labels["a"], labels["b"], labels["own"]) == ("spec", "task", "x")
+    assert labels["com.docker.swarm.task.id"] == "task-id" and labels["com.docker.swarm.task"] == ""
+    assert "c" not in labels
+
+
+def test_command_and_arguments() -> None:
+    """The command replaces the entry point; arguments alone leave the image's."""
+    made = task()
+    made.spec.container.args.append("-v")
+    assert body(made)["Cmd"] == ["-v"] and "Entrypoint" not in body(made)
+    made.spec.container.command.append("run")
+    assert body(made)["Entrypoint"] == ["run"]
+
+
+def test_limits() -> None:
+    """Limits reach the engine; reservations do not; no limit is no field."""
+    made = task()
+    assert not {"Memory", "NanoCpus", "MemorySwap", "PidsLimit"} & host(made).keys()
+    made.spec.resources.limits.CopyFrom(make_resources(cpus=1.5, memory=1 << 20))
+    made.spec.resources.reservations.CopyFrom(make_resources(cpus=9, memory=9 << 20))
+    made.spec.resources.swap_bytes.value = 5
+    made.spec.resources.memory_swappiness.value = 60
+    made.spec.container.pidsLimit = 7
+    made.spec.container.ulimits.add(name="nofile", soft=1, hard=2)
+    config = host(made)
+    assert (config["Memory"], config["NanoCpus"], config["MemorySwap"]) == (
+        1 << 20,
+        1_500_000_000,
+        (1 << 20) + 5,
+    )
+    assert (config["MemorySwappiness"], config["PidsLimit"]) == (60, 7)
+    assert config["Ulimits"] == [{"Name": "nofile", "Soft": 1, "Hard": 2}]
+    made.spec.resources.swap_bytes.value = -1
+    assert host(made)["MemorySwap"] == -1
+
+
+def test_ports_of_the_host() -> None:
+    """Host ports are bound, the engine chooses where none is named; ingress ports are not bound."""
+    made = task()
+    for target, published, mode in (
+        (80, 8080, PortConfig.HOST),
+        (81, 0, PortConfig.HOST),
+        (82, 82, PortConfig.INGRESS),
+    ):
+        made.endpoint.ports.add(target_port=target, published_port=published, publish_mode=mode)
+    assert host(made)["PortBindings"] == {"80/tcp": [{"HostPort": "8080"}], "81/tcp": [{"HostPort": ""}]}
+    assert body(made)["ExposedPorts"] == {"80/tcp": {}, "81/tcp": {}}
+
+
+def test_mounts() -> None:
+    """Each type of mount with its options; the executor's own files come last, read-only."""
+    made = task()
+    bind = made.spec.container.mounts.add(type=Mount.BIND, source="/a", target="/b", readonly=True)
+    bind.bind_options.propagation = Mount.BindOptions.RSLAVE
+    volume = made.spec.container.mounts.add(type=Mount.VOLUME, source="data", target="/d")
+    volume.volume_options.driver_config.name = "local"
+    tmpfs = made.spec.container.mounts.add(type=Mount.TMPFS, target="/t")
+    tmpfs.tmpfs_options.size_bytes, tmpfs.tmpfs_options.options = 5, '[["exec"], ["uid", 1]]'
+    mounts = host(made)["Mounts"]
+    assert mounts[0]["BindOptions"]["Propagation"] == "rslave" and mounts[0]["ReadOnly"]
+    assert mounts[1]["VolumeOptions"]["DriverConfig"] == {"Name": "local", "Options": {}}
+    assert mounts[2]["TmpfsOptions"] == {"SizeBytes": 5, "Mode": 0, "Options": [["exec"], ["uid", "1"]]}
+    assert mounts[3] == {"Type": "bind", "Source": "/here", "Target": "/there", "ReadOnly": True}
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        Mount(type=Mount.BIND, source="/a", target="b"),
+        Mount(type=Mount.BIND, source="a", target="/b"),
+        Mount(type=Mount.VOLUME, source="/a", target="/b"),
+        Mount(type=Mount.TMPFS, source="a", target="/b"),
+        Mount(type=Mount.NPIPE, target="x"),
+        Mount(type=Mount.CLUSTER, source="v", target="/b"),
+    ],
+)
+def test_bad_mounts_are_refused(mount: Mount) -> None:
+    """Mounts that make no sense are refused before the engine sees them."""
+    made = task()
+    made.spec.container.mounts.append(mount)
+    with pytest.raises(InvalidTask):
+        mapping.check(made)
+
+
+def test_other_tasks_are_refused() -> None:
+    """Processes are not ours, a container needs an image, and swarm networks are not to be had."""
+    with pytest.raises(UnsupportedRuntime):
+        mapping.check(make_task("t", spec=make_task_spec(command=["true"])))
+    with pytest.raises(InvalidTask, match="no image"):
+        mapping.check(make_task("t", spec=make_task_spec(image="")))
+    networked = task()
+    networked.networks.add().network.spec.annotations.name = "overlay-1"
+    with pytest.raises(InvalidTask, match="network overlay-1 is not available"):
+        mapping.check(networked)
+    networked.networks[0].network.spec.annotations.labels[mapping.PREDEFINED_LABEL] = "true"
+    assert host(networked)["NetworkMode"] == "overlay-1"
+
+
+def test_the_rest_of_the_spec() -> None:
+    """Health check, security, hosts, names, init, logs: each in the engine's words."""
+    made = task()
+    spec = made.spec.container
+    spec.healthcheck.CopyFrom(HealthConfig(test=["CMD", "x"], interval=duration(1.5), retries=4))
+    spec.hosts.extend(["10.0.0.1 db alias", "short"])
+    spec.init.value = True
+    spec.privileges.no_new_privileges = True
+    spec.privileges.selinux_context.level = "s0"
+    spec.privileges.seccomp.mode = 1
+    spec.dns_config.nameservers.append("1.1.1.1")
+    made.log_driver.name = "local"
+    made.log_driver.options["max-size"] = "1m"
+    made.assigned_generic_resources.extend(make_resources(generic={"gpu": ["a", "b"]}).generic)
+    found, config = body(made), host(made)
+    assert found["Healthcheck"]["Interval"] == 1_500_000_000 and found["Healthcheck"]["Retries"] == 4
+    assert config["ExtraHosts"] == ["db:10.0.0.1"] and config["Init"] is True
+    assert config["SecurityOpt"] == ["label=level:s0", "seccomp=unconfined", "no-new-privileges=true"]
+    assert config["Dns"] == ["1.1.1.1"] and config["LogConfig"] == {
+        "Type": "local",
+        "Config": {"max-size": "1m"},
+    }
+    assert "DOCKER_RESOURCE_GPU=a,b" in found["Env"]
+    assert "Healthcheck" not in body(task()) and "Init" not in host(task())
+
+
+def test_description() -> None:
+    """Plugins of all kinds, each once and in order; labels without a value are left out, the last one wins."""
+    info = {
+        "Name": "box", "Architecture": "x86_64", "OSType": "linux", "NCPU": 2, "MemTotal": 9,
+        "ServerVersion": "20.10", "Labels": ["a=1", "a=2=3", "bare"],
+        "Plugins": {"Volume": ["local"], "Network": ["host"], "Authorization": None, "Log": ["json-file"]},
+        "GenericResources": [
+            {"NamedResourceSpec": {"Kind": "gpu", "Value": "u1"}},
+            {"DiscreteResourceSpec": {"Kind": "ssd", "Value": 3}},
+        ],
+    }  # fmt: skip
+    managed = [
+        {"Name": "nfs", "Enabled": True, "Config": {"Interface": {"Types": ["docker.volumedriver/1.0"]}}},
+        {"Name": "off", "Enabled": False, "Config": {"Interface": {"Types": ["docker.logdriver/1.0"]}}},
+    ]
+    found = describe(info, managed)
+    assert [(plugin.type, plugin.name) for plugin in found.engine.plugins] == [
+        ("Log", "json-file"),
+        ("Network", "host"),
+        ("Runtime", "container"),
+        ("Volume", "local"),
+        ("Volume", "nfs"),
+    ]
+    assert dict(found.engine.labels) == {"a": "2=3"}
+    assert len(found.resources.generic) == 2
+
+
+def test_output_is_taken_apart() -> None:
+    """Frames may come in any pieces; times have nine digits or fewer."""
+    raw = b""
+    for stream, text in ((1, b"one\n"), (2, b"two\n")):
+        line = b"2026-01-02T03:04:05.000000007Z " + text
+        raw += bytes([stream, 0, 0, 0]) + len(line).to_bytes(4, "big") + line
+    split = FrameSplitter()
+    records = [record for at in range(len(raw)) for record in split(raw[at : at + 1])]
+    at_ns = parse_time("2026-01-02T03:04:05.000000007Z")
+    assert records == [Record(at_ns, 1, b"one\n"), Record(at_ns, 2, b"two\n")]
+    assert at_ns % 1_000_000_000 == 7
+    assert parse_time("1970-01-01T00:00:01.5Z") == 1_500_000_000
+    assert [record.data for record in LineSplitter()(b"1970-01-01T00:00:01Z hi\r\n1970")] == [b"hi\r\n"]

@@ -1,0 +1,131 @@
+"""The flags of swarm-agentd, and what the command says when it cannot run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from swarm_agentd import main as command
+from swarm_agentd.node import flags
+from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.state_dir import open_state
+from swarm_core.api.proto.specs_pb2 import NodeSpec
+from swarm_core.ca import tokens
+
+
+@pytest.fixture(autouse=True)
+def no_log_handlers() -> Iterator[None]:
+    """The command sets up logging for its process; tests share one."""
+    import logging
+
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_defaults_are_swarmds() -> None:
+    """Without flags: swarmd's directory, socket, address and ticks."""
+    options = flags.parse([])
+    assert options.node.state_dir == Path("/var/lib/swarmd")
+    assert options.node.control_socket == Path("/var/run/swarmd.sock")
+    assert options.node.listen_remote_api == "0.0.0.0:4242"
+    assert (options.node.heartbeat_tick, options.node.election_tick) == (1, 10)
+    assert options.executors == ("docker", "process") and options.engine == "unix:///var/run/docker.sock"
+
+
+def test_another_directory_has_its_own_socket() -> None:
+    """The socket is in the state directory unless it is named."""
+    assert flags.parse(["-d", "/s"]).node.control_socket == Path("/s/control.sock")
+    assert flags.parse(["-d", "/s", "--listen-control-api", "/c"]).node.control_socket == Path("/c")
+
+
+def test_all_that_swarmd_takes() -> None:
+    """Flags reach their places, and the manager is started with them."""
+    token = "SWMTKN-1-" + "0" * 50 + "-" + "0" * 25
+    key = tokens.generate_unlock_key()
+    options = flags.parse(
+        [
+            "--state-dir", "/s", "--join-addr", "h:1", "--join-token", token, "--hostname", "box",
+            "--listen-remote-api", "[::1]:2", "--advertise-remote-api", "h:2", "--heartbeat-tick", "2",
+            "--election-tick", "5", "--generic-node-resources", "fpga=2,gpu=u1,gpu=u2", "--availability", "drain",
+            "--unlock-key", tokens.format_unlock_key(key), "--executor", "process", "--engine-addr", "tcp://e:1",
+        ]
+    )  # fmt: skip
+    node = options.node
+    assert node.join is not None and node.join.availability == NodeSpec.DRAIN
+    assert (node.hostname, node.unlock_key, options.engine) == ("box", key, "tcp://e:1")
+    assert len(options.generic) == 3
+    told = node.manager_flags()
+    assert told[told.index("--listen-remote-api") + 1] == "[::1]:2"
+    assert told[told.index("--election-tick") + 1] == "5"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--join-addr", "h:1"], "belong together"),
+        (["--join-token", "t"], "belong together"),
+        (["--listen-remote-api", "nonsense"], "not of the form host:port"),
+        (["--listen-remote-api", "h:70000"], "not of the form host:port"),
+        (["--election-tick", "1"], "must be larger"),
+        (["--executor", "podman"], "there is no executor 'podman'"),
+        (["--executor", "simulated,process"], "simulated alone"),
+        (["--generic-node-resources", "gpu"], "gpu"),
+        (["--unlock-key", "x"], "no key of the form"),
+        (["--listen-control-api", "/" + "x" * 200], "longer than a socket's may be"),
+        (["--log-level", "loud"], "invalid choice"),
+        (["--no-such-flag"], "unrecognized"),
+    ],
+)
+def test_bad_flags(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is one sentence with usage, and exit code 2."""
+    with pytest.raises(SystemExit) as ended:
+        command.main(arguments)
+    assert ended.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--autolock"],
+        ["--force-new-cluster"],
+        ["--external-ca", "x"],
+        ["--listen-metrics", "x"],
+        ["--listen-debug", "x"],
+    ],
+)
+def test_what_is_not_there_yet_is_refused(arguments: list[str]) -> None:
+    """Flags of swarmd that this version does not honour are named, not ignored."""
+    with pytest.raises(NodeError, match=f"{arguments[0]} is not available"):
+        flags.parse(arguments)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """--version names program and version."""
+    with pytest.raises(SystemExit) as ended:
+        flags.parse(["--version"])
+    assert ended.value.code == 0 and "swarm-agentd swarm-tui" in capsys.readouterr().out
+
+
+def said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command says before it ends with 1."""
+    with pytest.raises(SystemExit) as ended:
+        command.main([*arguments, "--log-level", "error"])
+    assert ended.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_the_command_gives_up_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A directory in use, a worker without managers, a manager that cannot start: one line, no traceback."""
+    state = open_state(tmp_path / "s")
+    plain = ["-d", str(state.path), "--executor", "process", "--listen-remote-api", "127.0.0.1:0"]
+    with state.locked():
+        assert said(plain, capsys).startswith(
+            f"swarm-agentd: state directory {state.path} is in use by process"
+        )
+    (tmp_path / "not-a-socket").touch()
+    told = said([*plain, "--listen-control-api", str(tmp_path / "not-a-socket")], capsys)
+    assert "swarm-agentd: the manager could not start (exit code 1)" in told
+    assert "Traceback" not in told
