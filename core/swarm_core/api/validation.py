@@ -16,6 +16,8 @@ CPU_NANOS_MIN = 1_000_000
 MEMORY_BYTES_MIN = 4 * 1024 * 1024
 HEALTH_DURATION_MIN_S = 0.001
 NAME_BYTES_MAX = 63
+# A slip of the finger must not make a manager plan more than its memory holds, again after every restart.
+TASKS_MAX = 1_000_000
 RESERVED_RUNTIMES = frozenset({"container", "attachment"})
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
@@ -99,6 +101,8 @@ def check_mode(spec: specs_pb2.ServiceSpec) -> None:
     }.get(mode, ())
     if any(count >= 1 << 63 for count in counts):
         raise InvalidSpec("the number of tasks must not be negative")
+    if any(count > TASKS_MAX for count in counts):
+        raise InvalidSpec(f"a service may ask for at most {TASKS_MAX} tasks")
     if mode in ("replicated_job", "global_job") and spec.HasField("update"):
         raise InvalidSpec("a job cannot have an update configuration")
 

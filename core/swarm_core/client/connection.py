@@ -192,6 +192,8 @@ class Connection:
                 return Unreachable(_lost(self.target, text))
             case grpc.StatusCode.DEADLINE_EXCEEDED if timeout is not None:
                 text = f"the manager at {self.target} did not answer {name} within {timeout:g} s"
+            case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" in text:
+                text = f"the request of {name} is larger than a manager takes; make what it carries smaller"
         return CallFailed(error.code().name, text)
 
 

@@ -24,6 +24,7 @@ from swarm_core.rpc.grpcio import grpc
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _STATUS = {Code(status.value[0]): status for status in grpc.StatusCode}
+_TEXT_MAX = 1000
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LOGGER = logging.getLogger(__name__)
 
@@ -191,7 +192,12 @@ async def refuse(
     else:
         _LOGGER.error("%s failed unexpectedly", path, exc_info=error)
         code, text = Code.INTERNAL, "internal error"
-    await context.abort(_STATUS[code], text)
+    await context.abort(_STATUS[code], _shortened(text))
+
+
+def _shortened(text: str) -> str:
+    """A status travels as a header: one that is too long ends the call without any reason."""
+    return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
 
 
 async def _decoded(requests: AsyncIterator[bytes], kind: type[Message]) -> AsyncIterator[Message]:

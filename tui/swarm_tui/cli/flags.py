@@ -40,9 +40,14 @@ class Flag:
         return tuple(self.declaration.split())
 
     @property
+    def long_name(self) -> str:
+        """What people call it."""
+        return self.declarations[0].partition("/")[0]
+
+    @property
     def name(self) -> str:
         """Its name as a parameter."""
-        return self.declarations[0].partition("/")[0].removeprefix("--").replace("-", "_")
+        return self.long_name.removeprefix("--").replace("-", "_")
 
 
 def apply(draft: Draft, flags: tuple[Flag, ...], given: Mapping[str, Any]) -> None:
@@ -54,7 +59,12 @@ def apply(draft: Draft, flags: tuple[Flag, ...], given: Mapping[str, Any]) -> No
         try:
             flag.apply(draft, value)
         except BadValue as error:
-            raise BadValue(f"{flag.declarations[0].partition('/')[0]}: {error}.") from None
+            raise BadValue(f"{flag.long_name}: {error}.") from None
+        except UnicodeError:
+            raise
+        except (ValueError, OverflowError):
+            # The wire's own numbers are narrower than what can be written.
+            raise BadValue(f"{flag.long_name}: {value!r} is too large.") from None
 
 
 # -- what the flags do --------------------------------------------------------------------------

@@ -4,6 +4,7 @@ A noun's module is imported when the noun is typed, grpcio when a cluster is rea
 border at which every failure becomes one sentence on standard error and an exit code.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from swarm_tui.cli.nouns import HELP_NAMES, LazyGroup, Noun
-from swarm_tui.cli.session import FAILED, INTERRUPTED, Failure, Globals
+from swarm_tui.cli.session import FAILED, INTERRUPTED, USAGE, Failure, Globals
 
 _DEBUG_VARIABLE = "SWARM_TUI_DEBUG"
 # name → (module, one line for the help)
@@ -71,6 +72,10 @@ def root(
 
 def main(arguments: Sequence[str] | None = None, *, given: Globals | None = None) -> None:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a letter shows a question mark; it does not end the command.
+            stream.reconfigure(errors="replace")
     sys.exit(run(arguments, given=given))
 
 
@@ -100,9 +105,8 @@ def run(arguments: Sequence[str] | None = None, *, given: Globals | None = None)
 
 def _wrong_usage(error: typer.TyperException) -> int:
     context: Any = getattr(error, "ctx", None)
-    _say(error.format_message())
-    if context is not None:
-        typer.echo(f"Run '{context.command_path} --help' for its usage.", err=True)
+    text = error.format_message().replace("Value error, ", "").rstrip(".")
+    _say(f"{text}; see '{context.command_path} --help'." if context is not None else f"{text}.")
     return error.exit_code
 
 
@@ -110,6 +114,8 @@ def _failed(error: Exception) -> int:
     if os.environ.get(_DEBUG_VARIABLE):
         raise error
     _say(_sentence(error))
+    if isinstance(error, UnicodeError):
+        return USAGE
     return error.exit_code if isinstance(error, Failure) else FAILED
 
 
@@ -132,6 +138,8 @@ def _sentence(error: BaseException) -> str:
         case NoSocket(reasons=reasons):
             ((candidate, reason),) = reasons
             return f"The control socket {candidate.path} ({candidate.origin}) {reason}."
+        case UnicodeError():
+            return f"{ascii(error.object)} is not valid UTF-8 text."
         case Failure() | ClientError() | LookupError() | ValueError():
             return str(error.args[0]) if error.args else str(error)
         case OSError():

@@ -39,7 +39,7 @@ class Progress:
 def progress_of(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Progress:
     """How far a service is: only tasks of its present spec count, and older ones must be gone."""
     tasks = mirror.tasks_of_service(service.id)
-    current = [task for task in tasks if task.spec_version.index == service.spec_version.index]
+    current = [task for task in tasks if _is_current(task, service)]
     if services.mode(service).endswith("job"):
         done = sum(task.status.state == types_pb2.COMPLETE for task in current)
         goal = service.spec.replicated_job.total_completions or len(current)
@@ -48,9 +48,19 @@ def progress_of(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Pr
         goal = services.wanted(service, mirror)
         if _expects_tasks_of_every_node(service) and not tasks:
             goal = max(goal, 1 if mirror.objects(objects_pb2.Node) else 0)
-    leftover = sum(is_wanted(task) for task in tasks if task.spec_version.index != service.spec_version.index)
+    leftover = sum(is_wanted(task) for task in tasks if not _is_current(task, service))
     problems = services.problems(service, mirror, now_ns)
     return Progress(min(done, goal), goal + leftover, problems[0].cause if problems else "")
+
+
+def _is_current(task: objects_pb2.Task, service: objects_pb2.Service) -> bool:
+    """A change of scale or labels makes a new version of the spec and leaves the tasks as they are."""
+    return task.spec_version.index == service.spec_version.index or task.spec == service.spec.task
+
+
+def _is_current(task: objects_pb2.Task, service: objects_pb2.Service) -> bool:
+    """Whether the task need not be replaced: a change of scale alone leaves tasks as they are."""
+    return task.spec_version.index == service.spec_version.index or task.spec == service.spec.task
 
 
 def _expects_tasks_of_every_node(service: objects_pb2.Service) -> bool:

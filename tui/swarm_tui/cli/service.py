@@ -28,6 +28,7 @@ noun = Noun("See and change services.")
 noun.elsewhere("create", "service_spec", "Create a service.")
 NamesArgument = Annotated[list[str], typer.Argument(metavar="SERVICE…", autocompletion=completion.services)]
 DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the tasks.")]
+_COUNT_MAX = 2**63 - 1
 
 
 @noun.command()
@@ -132,6 +133,8 @@ def _goal(text: str) -> tuple[str, int]:
     name, separator, count = text.rpartition("=")
     if not separator or not name or not count.isdecimal():
         raise Failure(f"{text!r} is not SERVICE=REPLICAS.", USAGE)
+    if int(count) > _COUNT_MAX:
+        raise Failure(f"{text!r} asks for more tasks than a cluster can count.", USAGE)
     return name, int(count)
 
 

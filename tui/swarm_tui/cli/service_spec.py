@@ -36,7 +36,7 @@ def create(
     draft = _new_draft(runtime, words or [], given)
 
     async def work(cluster: Cluster) -> None:
-        draft.spec.annotations.name = name or _invented_name(cluster, words or [])
+        draft.spec.annotations.name = _invented_name(cluster, words or []) if name is None else name
         spec = draft.finish(await draft.references(cluster.control))
         created = await cluster.control.create(Service, spec)
         typer.echo(created.id)

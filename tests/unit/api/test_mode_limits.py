@@ -1,0 +1,26 @@
+"""How many tasks a service may ask for."""
+
+import pytest
+from swarm_core.api.proto.specs_pb2 import ServiceSpec
+from swarm_core.api.validation import TASKS_MAX, InvalidSpec, check_mode
+
+
+def asking_for(replicas: int) -> ServiceSpec:
+    spec = ServiceSpec()
+    spec.replicated.replicas = replicas
+    return spec
+
+
+def test_the_most_tasks_are_accepted() -> None:
+    """The limit itself is allowed, and none at all."""
+    check_mode(asking_for(TASKS_MAX))
+    check_mode(asking_for(0))
+
+
+@pytest.mark.parametrize(
+    ("replicas", "text"), [(TASKS_MAX + 1, "at most 1000000"), (2**62, "at most"), (2**63, "negative")]
+)
+def test_more_tasks_than_a_manager_can_plan_are_refused(replicas: int, text: str) -> None:
+    """A count that no manager could hold is refused before it is stored."""
+    with pytest.raises(InvalidSpec, match=text):
+        check_mode(asking_for(replicas))
