@@ -51,14 +51,13 @@ class Images:
         try:
             await asyncio.shield(pull)
         except (Temporary, Fatal) as error:
-            _log.info("image %s cannot be pulled: %s", reference, error)
             return str(error)
         return ""
 
     def _forget(self, key: tuple[str, str], pull: "asyncio.Future[None]") -> None:
         del self._pulls[key]
-        if not pull.cancelled():
-            pull.exception()  # perhaps nobody waits for it any more
+        if not pull.cancelled() and (error := pull.exception()) is not None:
+            _log.info("image %s cannot be pulled: %s", key[0], error)
 
 
 def _pull(client: Client, reference: str, credentials: Credentials) -> None:
