@@ -7,7 +7,7 @@ enforcer; here they are shut down when their service is reconciled.
 
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.specs_pb2 import NodeSpec
-from swarm_core.api.proto.types_pb2 import REMOVE, RUNNING, SHUTDOWN, NodeStatus
+from swarm_core.api.proto.types_pb2 import REMOVE, RUNNING, SHUTDOWN
 from swarm_core.api.states import is_node_invalid
 from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.dirty import is_dirty
@@ -65,10 +65,9 @@ class GlobalOrchestrator(ServiceOrchestrator):
                 self._remove_all_of(item)
 
     def _task_changed(self, task: Task) -> None:
-        if task.status.state > RUNNING:
-            self._supervisor.starts.task_changed(task)
-            if task.desired_state <= RUNNING and task.service_id in self._services:
-                self._restarts[task.id] = None
+        # Only a task that has ended is replaced on its node, so no replacement waits for one to stop.
+        if task.desired_state <= RUNNING < task.status.state and task.service_id in self._services:
+            self._restarts[task.id] = None
 
     def _task_removed(self, task: Task) -> None:
         self._supervisor.starts.task_removed(task)
@@ -80,8 +79,6 @@ class GlobalOrchestrator(ServiceOrchestrator):
             self._pending_services[task.service_id] = None
 
     def _node_changed(self, node: Node, *, is_gone: bool) -> None:
-        if is_gone or node.status.state == NodeStatus.DOWN:
-            self._supervisor.starts.node_lost(node.id)
         if is_gone:
             self._nodes.pop(node.id, None)
             self._pending_nodes.pop(node.id, None)

@@ -1,7 +1,7 @@
 """The loop that the orchestrators of services share: start up, take what happened, write, again.
 
 There is no debounce: one round takes all commits that are there. It writes restarts and starts first and
-reconciles after that from the store's new content, so it never counts a slot that was just refilled as empty.
+reconciles after that, from the store's new content.
 When the subscription overflows the loop starts over; its state is rebuilt from the store.
 """
 
@@ -125,10 +125,7 @@ class ServiceOrchestrator(ABC):
     def _remove_all_of(self, service: Service) -> None:
         """The service is gone: its tasks follow (spec 1.8)."""
         self._supervisor.forget(service.id)
-        tasks = self._store.find(Task, ByService(service.id))
-        self._desire(tasks, REMOVE)
-        for task in tasks:
-            self._supervisor.starts.cancel(task.id)
+        self._desire(self._store.find(Task, ByService(service.id)), REMOVE)
 
     def _desire(self, tasks: Iterable[Task], desired: "TaskState.ValueType") -> None:
         self._steps += (changes.desire(task.id, desired) for task in tasks if task.desired_state < desired)

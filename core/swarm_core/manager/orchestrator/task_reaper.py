@@ -3,8 +3,8 @@
 Rules
 1. A task is finished with when it is desired REMOVE, or has no service and is ORPHANED, and no agent may be
    running it. Each deletion looks again in its transaction.
-2. A slot keeps as many tasks as the limit says. Oldest go first, and only those that have ended or will never run;
-   where none is wanted any more the newest stays: it tells the orchestrator that the slot was not left empty.
+2. A slot keeps as many tasks as the limit says, and always one: it tells the orchestrator that the slot was not left
+   empty. Oldest go first, and only those that have ended or will never run and are not wanted any more.
 3. Slots are counted as tasks come and go; a slot is read only when its count passes its limit.
 """
 
@@ -173,8 +173,6 @@ class TaskReaper:
         tasks = self._tasks_in(service_id, key)
         surplus = len(tasks) - max(slots.limit, 1)
         tasks.sort(key=status_ns)
-        if all(task.desired_state > RUNNING for task in tasks):
-            tasks.pop()
         for task in tasks:
             if surplus <= 0:
                 return

@@ -178,18 +178,24 @@ async def test_deleted_task_is_made_again(leader: Leader) -> None:
 
 async def test_start_up() -> None:
     """2.7: at the start tasks without a valid node are shut down, ended ones replaced, missing ones made."""
-    leader, service = Leader(), agent()
-    await leader.put(make_node("a"), make_node("b"), make_node("down", state="DOWN"), service)
+    leader, service, replicated = (
+        Leader(),
+        agent(),
+        make_service("web", task=make_task_spec(restart=make_restart(delay_s=0))),
+    )
+    await leader.put(make_node("a"), make_node("b"), make_node("down", state="DOWN"), service, replicated)
     await leader.put(
         make_task("failed", service=service, node_id="a", state="FAILED"),
         make_task("lost", service=service, node_id="nowhere", state="RUNNING"),
         make_task("down", service=service, node_id="down", state="RUNNING"),
         make_task("orphan", service_id="gone", node_id="a"),
+        make_task("replicated", service=replicated, slot=1, state="PENDING", desired="READY"),
     )
     async with leader.running(GlobalOrchestrator):
         assert wanted(leader) == ["a", "b"]
         assert {task.id for task in leader.tasks(desired="SHUTDOWN")} == {"failed", "lost", "down"}
         assert leader.store.get(Task, "orphan") is None
+        assert leader.task("replicated").desired_state == READY
 
 
 async def test_drained_node_that_returns_while_its_task_waits(leader: Leader) -> None:

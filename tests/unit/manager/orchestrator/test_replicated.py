@@ -1,12 +1,23 @@
 """The replicated orchestrator on a store in memory (orchestration spec 2.1, 2.5, 2.7; scenarios of 9.3)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from swarm_core.api.ids import ID_LENGTH
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
-from swarm_core.api.proto.types_pb2 import NEW, PENDING, READY, REMOVE, RUNNING, SHUTDOWN, RestartPolicy
+from swarm_core.api.proto.types_pb2 import (
+    FAILED,
+    NEW,
+    PENDING,
+    READY,
+    REMOVE,
+    RUNNING,
+    SHUTDOWN,
+    RestartPolicy,
+)
 from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
+from swarm_core.store.transactions import Transaction
 from swarm_testkit.factories import (
     make_cluster,
     make_host_port,
@@ -145,6 +156,43 @@ async def test_service_removal(leader: Leader) -> None:
     await leader.put(web(3))
     await leader.delete(Service, "web")
     assert [task.desired_state for task in leader.tasks("web")] == [REMOVE] * 3
+
+
+async def test_service_removed_while_it_is_reconciled() -> None:
+    """1.8: tasks of a service that is removed before they are written are not created."""
+    leader = Leader(turns=3)
+    async with leader.running(ReplicatedOrchestrator):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(leader.put(web(3)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            # Queued while the service is being committed: before its tasks can be queued.
+            group.create_task(leader.delete(Service, "web"))
+        assert leader.tasks() == []
+
+
+async def test_two_reports_are_one_restart() -> None:
+    """2.5: a task that is reported again while its restart is written is replaced once."""
+    leader = Leader(turns=3)
+    async with leader.running(ReplicatedOrchestrator):
+        await leader.put(make_node("a"), web(restart=quick()))
+        (task,) = await run_all(leader, "a")
+
+        def report(transaction: Transaction) -> None:
+            failed = Task()
+            failed.CopyFrom(transaction.get(Task, task.id) or failed)
+            failed.status.state = FAILED
+            failed.status.err += "again "
+            transaction.update(failed)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(leader.store.update(report))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            group.create_task(leader.store.update(report))
+        await leader.clock.advance(1)
+        assert leader.task(task.id).status.err == "again again "
+        assert len(leader.tasks("web")) == 2
 
 
 async def test_deleted_task_is_made_again(leader: Leader) -> None:

@@ -307,6 +307,52 @@ async def test_task_that_changes_while_it_is_decided() -> None:
         assert leader.task("u").node_id == "n"
 
 
+async def test_place_given_back_goes_to_another() -> None:
+    """3.9: the place of a decision that was dropped goes to a task that found none."""
+    leader = Leader(turns=3)
+    spec = make_task_spec(reservations=make_resources(cpus=3))
+    first = make_task("t", service=make_service("a"), state="PENDING", spec=spec)
+    second = make_task("u", service=make_service("b"), state="PENDING", spec=spec)
+    async with leader.running(Scheduler):
+        await leader.put(make_node("n", resources=make_resources(cpus=4)))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(leader.put(first, second))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            group.create_task(leader.delete(Task, "t"))
+        assert leader.task("u").node_id == "n"
+
+
+async def test_preset_task_that_changes_while_it_is_explained() -> None:
+    """3.9: an explanation that could not be written is written for the task's new object."""
+    leader = Leader(turns=3)
+    task = make_task("t", state="PENDING", node_id="n")
+    changed = Task()
+    changed.CopyFrom(task)
+    changed.status.message = "changed"
+    async with leader.running(Scheduler):
+        await leader.put(make_node("n", availability="PAUSE"))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(leader.put(task))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            group.create_task(leader.put(changed))
+        status = leader.task("t").status
+        assert (status.message, status.err) == ("changed", "1 node does not accept new tasks")
+
+
+async def test_preset_failures_do_not_weigh(leader: Leader) -> None:
+    """3.3: failures of tasks that came with their node say nothing about the scheduler's choice."""
+    service = make_service("s")
+    await leader.put(make_node("a"))
+    for number in range(5):
+        await leader.put(make_task(f"f{number}", service=service, state="PENDING", node_id="a"))
+        await leader.report(f"f{number}", "FAILED")
+    await leader.put(make_node("b"))
+    await leader.put(*pending(service, 2))
+    assert {leader.task("s-1").node_id, leader.task("s-2").node_id} == {"a", "b"}
+
+
 async def test_task_ends_before_it_is_placed(leader: Leader) -> None:
     """3.3: a waiting task that was rejected or deleted is forgotten."""
     await leader.put(*pending(make_service("s"), 2))
