@@ -1,0 +1,143 @@
+"""Logs: lines of several tasks in order of time, bounded and never lost."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.client.logs import IncompleteLogs, LogLine, LogQuery, LogReader, ReorderWindow, lines_of
+from swarm_core.runtime.clock import SystemClock
+from swarm_testkit.cluster_fake import START_NS, FakeCluster, log_line
+from swarm_testkit.factories import make_service, make_task
+
+SERVICE = make_service("s1", name="web")
+ONE, TWO = make_task("t1", service=SERVICE, slot=1), make_task("t2", service=SERVICE, slot=2)
+QUERY = LogQuery(service_ids=("s1",))
+
+
+def line(at_ns: int, text: str = "") -> LogLine:
+    return LogLine(at_ns, "t1", "s1", "n1", False, text.encode())
+
+
+async def read(fake: FakeCluster, query: LogQuery = QUERY) -> list[LogLine]:
+    out: list[LogLine] = []
+    await LogReader(fake, clock=SystemClock(), window_s=0.01).run(query, out.extend)
+    return out
+
+
+async def test_lines_of_tasks_are_merged_by_time() -> None:
+    """Lines come out in the order they were written, whoever sent them first."""
+    fake = FakeCluster()
+    fake.log_lines(*(log_line(ONE, f"one {i}", at_ns=START_NS + 2 * i) for i in range(3)))
+    fake.log_lines(*(log_line(TWO, f"two {i}", at_ns=START_NS + 2 * i + 1, is_stderr=True) for i in range(3)))
+    lines = await read(fake)
+    assert [item.text for item in lines] == ["one 0", "two 0", "one 1", "two 1", "one 2", "two 2"]
+    assert [item.is_stderr for item in lines[:2]] == [False, True]
+
+
+async def test_tail_and_since() -> None:
+    """tail counts from the end, since cuts the beginning."""
+    fake = FakeCluster()
+    fake.log_lines(*(log_line(ONE, str(i), at_ns=START_NS + i) for i in range(10)))
+    assert [i.text for i in await read(fake, LogQuery(service_ids=("s1",), tail=2))] == ["8", "9"]
+    assert [i.text for i in await read(fake, LogQuery(service_ids=("s1",), since_ns=START_NS + 7))] == [
+        "7",
+        "8",
+        "9",
+    ]
+    assert await read(fake, LogQuery(service_ids=("s1",), tail=0)) == []
+
+
+def test_tail_on_the_wire() -> None:
+    """The broker counts the last n lines as -n-1, and everything as 0."""
+    assert LogQuery(tail=5).request().options.tail == -6
+    assert LogQuery().request().options.tail == 0
+
+
+async def test_follow_gives_new_lines() -> None:
+    """A followed log gives each new line after the window, until its reader stops."""
+    fake = FakeCluster()
+    got: asyncio.Queue[LogLine] = asyncio.Queue()
+    reader = LogReader(fake, clock=SystemClock(), window_s=0.01)
+    query = LogQuery(service_ids=("s1",), follow=True)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(
+            reader.run(query, lambda lines: [got.put_nowait(i) for i in lines] and None)
+        )
+        while not fake.streams_open:
+            await asyncio.sleep(0)
+        fake.log_lines(log_line(TWO, "b", at_ns=START_NS + 2), log_line(ONE, "a", at_ns=START_NS + 1))
+        assert [(await got.get()).text, (await got.get()).text] == ["a", "b"]
+        running.cancel()
+    assert fake.streams_open == 0
+
+
+async def test_cut_while_following() -> None:
+    """What was on hold when the connection broke still comes out, then the loss is told."""
+    fake = FakeCluster()
+    out: list[LogLine] = []
+    reader = LogReader(fake, clock=SystemClock(), window_s=30)
+    fake.log_lines(log_line(ONE, "kept"))
+    running = asyncio.ensure_future(reader.run(LogQuery(service_ids=("s1",), follow=True), out.extend))
+    while not fake.streams_open:
+        await asyncio.sleep(0)
+    fake.cut("gone")
+    with pytest.raises(Unreachable, match="gone"):
+        await running
+    assert [item.text for item in out] == ["kept"]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (
+            CallFailed("UNKNOWN", "warning: incomplete log stream. some logs could not be retrieved"),
+            IncompleteLogs,
+        ),
+        (CallFailed("INVALID_ARGUMENT", "no selector"), CallFailed),
+    ],
+)
+async def test_failures_have_names(error: CallFailed, raised: type[Exception]) -> None:
+    """A log with gaps is told apart from a refused one."""
+    fake = FakeCluster()
+    fake.fail_next("Logs.SubscribeLogs", error)
+    with pytest.raises(raised):
+        await read(fake)
+
+
+def test_message_of_several_lines() -> None:
+    """A message may hold several lines; each line's end is dropped, empty lines stay."""
+    message = log_line(ONE, "a\r\n\nb")
+    assert [item.data for item in lines_of(message)] == [b"a", b"", b"b"]
+
+
+@given(st.lists(st.lists(st.integers(0, 50), max_size=5), max_size=10), st.integers(1, 5))
+def test_window_loses_nothing(batches: list[list[int]], window: int) -> None:
+    """Every line comes out exactly once, each batch in order."""
+    reorder = ReorderWindow(window_s=window)
+    out = []
+    for now, batch in enumerate(batches):
+        reorder.push([line(at) for at in batch], now)
+        popped = [item.at_ns for item in reorder.pop(now)]
+        assert popped == sorted(popped)
+        out += popped
+    out += [item.at_ns for item in reorder.drain()]
+    assert sorted(out) == sorted(at for batch in batches for at in batch)
+
+
+def test_window_puts_late_lines_in_place() -> None:
+    """A line that arrives within the window of a newer one is written before it."""
+    reorder = ReorderWindow(window_s=1)
+    reorder.push([line(20)], 0.0)
+    reorder.push([line(10)], 0.5)
+    assert reorder.due_in(0.5) == 0.5
+    assert reorder.pop(0.9) == []
+    assert [item.at_ns for item in reorder.pop(1.0)] == [10, 20]
+
+
+def test_window_is_bounded() -> None:
+    """More lines than the window may hold come out early."""
+    reorder = ReorderWindow(window_s=1e9, held_max=3)
+    reorder.push([line(at) for at in range(5)], 0.0)
+    assert [item.at_ns for item in reorder.pop(0.0)] == [0, 1]
