@@ -3,3 +3,7 @@
 
 class NodeError(Exception):
     """The node cannot run as it was asked to; trying again changes nothing."""
+
+
+class ManagerGaveUp(NodeError):
+    """The manager process ended; why, it has said itself on the standard error that it shares with us."""

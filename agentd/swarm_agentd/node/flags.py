@@ -17,6 +17,7 @@ from swarm_core.api.resources import InvalidGenericResource, parse_generic
 from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.tokens import parse_unlock_key
 from swarm_core.client.sockets import PATH_BYTES_MAX, SOCKET_NAME
+from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
 
 from swarm_agentd.node.config import NodeConfig
@@ -29,6 +30,7 @@ ENGINE = "unix:///var/run/docker.sock"
 LISTEN = "0.0.0.0:4242"
 RUNTIMES = ("docker", "process", "simulated")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:\s/]*):(\d{1,5})")
+_ENGINE_SCHEMES = ("unix", "tcp", "http", "https", "ssh", "npipe")
 _LATER = ("force_new_cluster", "autolock", "external_ca", "listen_debug", "listen_metrics")
 
 
@@ -55,10 +57,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         parser.error(str(error))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="swarm-agentd", description="The node daemon: agent, executors and manager."
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="swarm-agentd", description="The node daemon: agent, executors and manager.")
     add: Any = parser.add_argument
     add("-v", "--version", action="version", version=f"%(prog)s swarm-tui {version('swarm-tui')}")
     add("-l", "--log-level", choices=sorted(LEVELS), default="info", help="least level to log")
@@ -109,6 +109,8 @@ def _options(given: argparse.Namespace) -> Options:
         raise ValueError("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
     for name in ("join_addr", "listen_remote_api", "advertise_remote_api"):
         _check_address(f"--{name.replace('_', '-')}", getattr(given, name))
+    if given.engine_addr.partition("://")[0] not in _ENGINE_SCHEMES:
+        raise ValueError(f"--engine-addr: {given.engine_addr!r} is no URL such as {ENGINE}")
     if bool(given.join_token) != bool(given.join_addr):
         raise ValueError("--join-addr and --join-token belong together")
     availability = NodeSpec.Availability.Value(given.availability.upper())

@@ -18,7 +18,7 @@ from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
-from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.errors import ManagerGaveUp, NodeError
 from swarm_agentd.node.launcher import Launcher, ManagerProcess
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class ManagerSupervisor:
                 self.serving.clear()
                 await process.stop()
             if code > 0 and not self._has_served:
-                raise NodeError(f"the manager could not start (exit code {code}); its message stands above")
+                raise ManagerGaveUp(f"the manager could not start (exit code {code})")
             _log.warning("the manager ended (%s); it is started again", _describe(code))
             await self._clock.sleep(self._backoff.failed())
 

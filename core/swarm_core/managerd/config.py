@@ -4,11 +4,11 @@ The node daemon starts this program and passes the flags that people give to it;
 (control-plane spec 6.7). The node's identity is already in `<state>/certificates` when it starts.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
 
 AVAILABILITIES = ("active", "pause", "drain")
@@ -39,7 +39,7 @@ class Config:
 
 def parse(arguments: Sequence[str] | None = None) -> Config:
     """The flags as a Config. Prints usage and raises SystemExit(2) when they are not usable."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="swarm-managerd", description="The manager process of a node; swarm-agentd starts it."
     )
     parser.add_argument("-d", "--state-dir", type=Path, required=True, help="state directory of the node")

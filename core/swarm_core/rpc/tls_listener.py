@@ -183,7 +183,9 @@ def bind(address: str) -> list[socket.socket]:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             found.append(socket.create_server((host, int(port)), family=family, backlog=_BACKLOG))
     except OSError as error:
-        raise AddressUnusable(f"cannot listen on {address}: {error.strerror or error}") from None
+        # The library appends the address, which already stands here.
+        reason = (error.strerror or str(error)).partition(" (while ")[0]
+        raise AddressUnusable(f"cannot listen on {address}: {reason}") from None
     for one in found:
         one.setblocking(False)
     return found

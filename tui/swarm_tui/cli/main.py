@@ -114,7 +114,7 @@ def _failed(error: Exception) -> int:
     if os.environ.get(_DEBUG_VARIABLE):
         raise error
     _say(_sentence(error))
-    if isinstance(error, UnicodeError):
+    if isinstance(error, UnicodeEncodeError):
         return USAGE
     return error.exit_code if isinstance(error, Failure) else FAILED
 
@@ -138,8 +138,8 @@ def _sentence(error: BaseException) -> str:
         case NoSocket(reasons=reasons):
             ((candidate, reason),) = reasons
             return f"The control socket {candidate.path} ({candidate.origin}) {reason}."
-        case UnicodeError():
-            return f"{ascii(error.object)} is not valid UTF-8 text."
+        case UnicodeEncodeError():
+            return f"{error.object!a} is not valid UTF-8 text."
         case Failure() | ClientError() | LookupError() | ValueError():
             return str(error.args[0]) if error.args else str(error)
         case OSError():

@@ -54,11 +54,6 @@ def progress_of(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Pr
 
 
 def _is_current(task: objects_pb2.Task, service: objects_pb2.Service) -> bool:
-    """A change of scale or labels makes a new version of the spec and leaves the tasks as they are."""
-    return task.spec_version.index == service.spec_version.index or task.spec == service.spec.task
-
-
-def _is_current(task: objects_pb2.Task, service: objects_pb2.Service) -> bool:
     """Whether the task need not be replaced: a change of scale alone leaves tasks as they are."""
     return task.spec_version.index == service.spec_version.index or task.spec == service.spec.task
 

@@ -76,14 +76,16 @@ def test_all_that_swarmd_takes() -> None:
         (["--listen-control-api", "/" + "x" * 200], "longer than a socket's may be"),
         (["--log-level", "loud"], "invalid choice"),
         (["--no-such-flag"], "unrecognized"),
+        (["--engine-addr", "nonsense"], "no URL such as unix:///"),
     ],
 )
 def test_bad_flags(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each is one sentence with usage, and exit code 2."""
+    """Each is one sentence that names the way to all flags, and exit code 2."""
     with pytest.raises(SystemExit) as ended:
         command.main(arguments)
     assert ended.value.code == 2
-    assert reason in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert reason in told and told.endswith("; see swarm-agentd --help\n") and told.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -109,23 +111,25 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0 and "swarm-agentd swarm-tui" in capsys.readouterr().out
 
 
-def said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+def said(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> str:
     """What the command says before it ends with 1."""
     with pytest.raises(SystemExit) as ended:
         command.main([*arguments, "--log-level", "error"])
     assert ended.value.code == 1
-    return capsys.readouterr().err
+    return capfd.readouterr().err
 
 
-def test_the_command_gives_up_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_gives_up_in_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A directory in use, a worker without managers, a manager that cannot start: one line, no traceback."""
     state = open_state(tmp_path / "s")
     plain = ["-d", str(state.path), "--executor", "process", "--listen-remote-api", "127.0.0.1:0"]
     with state.locked():
-        assert said(plain, capsys).startswith(
+        assert said(plain, capfd).startswith(
             f"swarm-agentd: state directory {state.path} is in use by process"
         )
     (tmp_path / "not-a-socket").touch()
-    told = said([*plain, "--listen-control-api", str(tmp_path / "not-a-socket")], capsys)
-    assert "swarm-agentd: the manager could not start (exit code 1)" in told
-    assert "Traceback" not in told
+    told = said([*plain, "--listen-control-api", str(tmp_path / "not-a-socket")], capfd)
+    assert (
+        told
+        == f"swarm-managerd: cannot serve on the control socket {tmp_path}/not-a-socket: a file is in its place\n"
+    )
