@@ -19,6 +19,7 @@ from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.client import certificates as issuing
 from swarm_core.client.errors import ClientError
 from swarm_core.runtime import log
+from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
 
@@ -99,7 +100,7 @@ class Fleet:
 
 def parse(arguments: Sequence[str] | None = None) -> tuple[FleetConfig, str]:
     """The flags as values, and the log level. Prints usage and raises SystemExit(2) when they are not usable."""
-    parser = argparse.ArgumentParser(prog="python -m swarm_agentd.fleet", description="Many simulated nodes.")
+    parser = Parser(prog="python -m swarm_agentd.fleet", description="Many simulated nodes.")
     add = parser.add_argument
     add("--join", required=True, metavar="HOST:PORT", help="remote API of a manager")
     add("--token", required=True, help="worker join token")

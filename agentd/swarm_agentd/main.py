@@ -21,7 +21,7 @@ from swarm_agentd.executors.process.executor import ProcessExecutor
 from swarm_agentd.executors.runtimes import Runtimes
 from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.node import flags
-from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.errors import ManagerGaveUp, NodeError
 from swarm_agentd.node.node import Node
 from swarm_agentd.node.state_dir import open_state
 
@@ -79,7 +79,8 @@ def make_executor(options: flags.Options, directory: Path, clock: Clock, rng: ra
 
 
 def _give_up(reason: BaseException) -> int:
-    sys.stderr.write(f"swarm-agentd: {reason}\n")
+    if not isinstance(reason, ManagerGaveUp):
+        sys.stderr.write(f"swarm-agentd: {reason}\n")
     return 1
 
 
