@@ -21,7 +21,7 @@ time.tzset()
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT.parent / "tests"))
 
-from swarm_testkit.dashboard import busy_cluster, dashboard_of, until_live  # noqa: E402
+from swarm_testkit.dashboard import busy_cluster, dashboard_of, live_through, until_live  # noqa: E402
 from swarm_tui.widgets.theme import DARK, LIGHT  # noqa: E402
 
 
@@ -37,7 +37,7 @@ class Picture:
 
 FORM_KEYS = (
     *"n",
-    *"cache",
+    *"sessions",
     "tab",
     "tab",
     *"redis:7",
@@ -62,50 +62,63 @@ PICTURES = (
     Picture("scale", (132, 32), ("3", "s", "+", "3")),
     Picture("help", (132, 40), ("question_mark",)),
 )
-_TEXT = re.compile(r'(<text [^>]*?x=")([\d.]+)("[^>]*?textLength=")([\d.]+)("[^>]*>)((?:&#160;)+)([^<]*)<')
+_TEXT = re.compile(r'(<text [^>]*?x=")([\d.]+)("[^>]*?textLength=")([\d.]+)("[^>]*>)((?:&#160;)+)([^<]+)<')
+_FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+_FONT = "DejaVu Sans Mono"
+_SPACING = "letter-spacing: 0.16px;"
 
 
-def settle_blanks(svg: str) -> str:
-    """Leading blanks turned into an offset: some renderers drop them and shift the text."""
+def for_renderer(svg: str) -> str:
+    """The picture for a renderer without textLength and web fonts: leading blanks become an offset, and letters
+    of the font that is there are spaced as wide as the program's cells."""
 
     def shift(match: re.Match[str]) -> str:
         head, x, middle, length, end, blanks, text = match.groups()
         count = blanks.count("&#160;")
         letters = count + len(re.sub(r"&#?\w+;", "x", text))
         cell = float(length) / letters
-        if not text:
-            return match[0]
         return f"{head}{float(x) + count * cell:.1f}{middle}{float(length) - count * cell:.1f}{end}{text}<"
 
-    return _TEXT.sub(shift, svg)
+    return _TEXT.sub(shift, svg).replace("font-family: Fira Code,", f"{_SPACING} font-family: {_FONT},")
 
 
-async def take(picture: Picture) -> None:
-    """Run the program, press the keys, and write the picture."""
-    app = dashboard_of(busy_cluster(), theme=picture.theme)
+async def take(picture: Picture) -> str:
+    """Run the program, press the keys, and give what is on screen."""
+    cluster = busy_cluster()
+    app = dashboard_of(cluster, theme=picture.theme)
     async with app.run_test(size=picture.size) as pilot:
         await until_live(app, pilot)
+        await live_through(app, pilot, cluster)
         for key in picture.keys:
             await pilot.press(key)
             await pilot.pause()
         await asyncio.sleep(0.5)
         await pilot.pause()
-        svg = settle_blanks(app.export_screenshot(title="swarm-tui"))
-    target = ROOT / f"{picture.name}.svg"
-    target.write_text(svg)
+        return _FONT_FACE.sub("", app.export_screenshot(title="swarm-tui"))
+
+
+def convert(svg: str, target: Path, converter: str) -> None:
+    """Write the PNG."""
+    command = [converter, "-w", "1640", "-o", str(target)]
+    subprocess.run(command, input=for_renderer(svg).encode(), check=True)
+
+
+def main(names: list[str]) -> int:
     converter = shutil.which("rsvg-convert")
-    if converter is None:
-        print(f"{picture.name}: no rsvg-convert (librsvg2-bin), the PNG is left as it was", file=sys.stderr)
-        return
-    subprocess.run([converter, "-w", "1640", str(target), "-o", str(target.with_suffix(".png"))], check=True)
-
-
-async def main(names: list[str]) -> None:
     for picture in PICTURES:
-        if not names or picture.name in names:
-            await take(picture)
-            print(f"screenshots/{picture.name}.svg")
+        if names and picture.name not in names:
+            continue
+        svg = asyncio.run(take(picture))
+        target = ROOT / f"{picture.name}.svg"
+        target.write_text(svg)
+        if converter is not None:
+            convert(svg, target.with_suffix(".png"), converter)
+        print(target.relative_to(ROOT.parent))
+    if converter is None:
+        print("no rsvg-convert (Debian's librsvg2-bin): the PNGs are left as they were", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

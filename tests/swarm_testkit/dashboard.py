@@ -8,7 +8,8 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable
 
-from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.timestamps import timestamp
 from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
 from swarm_core.client.watch import ClusterWatch, Update
@@ -57,7 +58,9 @@ def dashboard_of(
         assert isinstance(stream, AsyncGenerator)
         return stream
 
-    return SwarmApp(session, updates, theme=theme, is_ascii=is_ascii)
+    app = SwarmApp(session, updates, theme=theme, is_ascii=is_ascii)
+    app.animation_level = "none"
+    return app
 
 
 def main_screen(app: SwarmApp) -> MainScreen:
@@ -107,9 +110,48 @@ def busy_cluster() -> FakeCluster:
     return cluster
 
 
+async def live_through(app: SwarmApp, pilot: Pilot[None], cluster: FakeCluster, minutes: int = 10) -> None:
+    """Let `minutes` pass in which the rollout goes on, one service crashes again and again, and people do things."""
+    mirror = main_screen(app).session.mirror
+    for minute in range(minutes):
+        cluster.advance(60)
+        _work(cluster, minute)
+        await until(pilot, lambda: mirror.version >= cluster.version and not mirror.is_dirty)
+
+
+def _work(cluster: FakeCluster, minute: int) -> None:
+    _set_state(cluster, "t-mailer-01", types_pb2.RUNNING if minute in (0, 3, 6) else types_pb2.FAILED)
+    _set_state(cluster, f"t-api-{4 + minute % 6:02}", types_pb2.PREPARING if minute % 2 else types_pb2.RUNNING)
+    if minute == 3:
+        cluster.update(objects_pb2.Node, "n07-w5", _drain)
+    if minute == 5:
+        cluster.update(objects_pb2.Service, "s-web", _new_image)
+    if minute == 8:
+        cluster.update(objects_pb2.Node, "n07-w5", _activate)
+
+
+def _set_state(cluster: FakeCluster, task_id: str, state: types_pb2.TaskState.ValueType) -> None:
+    def change(task: objects_pb2.Task) -> None:
+        task.status.state = state
+        task.status.timestamp.CopyFrom(timestamp(cluster.now_ns))
+
+    cluster.update(objects_pb2.Task, task_id, change)
+
+
+def _drain(node: objects_pb2.Node) -> None:
+    node.spec.availability = specs_pb2.NodeSpec.DRAIN
+
+
+def _activate(node: objects_pb2.Node) -> None:
+    node.spec.availability = specs_pb2.NodeSpec.ACTIVE
+
+
+def _new_image(service: objects_pb2.Service) -> None:
+    service.spec.task.container.image = "registry/web:7.1.4"
+
+
 def _label(node: objects_pb2.Node) -> None:
     node.spec.annotations.labels["disk"] = "ssd"
-    assert isinstance(node.spec, specs_pb2.NodeSpec)
 
 
 _LINES = (

@@ -10,8 +10,10 @@ from typing import ClassVar
 from swarm_core.client.watch import Update
 from textual.app import App
 from textual.command import Provider
-from textual.filter import LineFilter
+from textual.driver import Driver
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.types import CSSPathType
 
 from swarm_tui.views.main_screen import MainScreen
@@ -36,9 +38,11 @@ class SwarmApp(App[None]):
         *,
         theme: str = DARK.name,
         is_ascii: bool = False,
+        driver_class: type[Driver] | None = None,
     ) -> None:
         self._ascii_filter = AsciiOnly() if is_ascii else None
-        super().__init__()
+        self._themes_found: dict[str, Theme | None] = {}
+        super().__init__(driver_class=driver_class)
         self._session = session
         self._updates = updates
         for ours in (DARK, LIGHT):
@@ -61,8 +65,24 @@ class SwarmApp(App[None]):
         self.theme_variables = variables
         return variables
 
+    def get_theme(self, theme_name: str) -> Theme | None:
+        # Asked for with every line that is painted, and slow to answer.
+        if theme_name not in self._themes_found:
+            self._themes_found[theme_name] = super().get_theme(theme_name)
+        return self._themes_found[theme_name]
+
+    def register_theme(self, theme: Theme) -> None:
+        self._themes_found.clear()
+        super().register_theme(theme)
+
+    def unregister_theme(self, theme_name: str) -> None:
+        self._themes_found.clear()
+        super().unregister_theme(theme_name)
+
     def get_line_filters(self) -> Sequence[LineFilter]:
-        filters = super().get_line_filters()
+        # Nothing here paints with the terminal's own sixteen colours under a theme that has its own, so that the
+        # filter which translates them would only cost time with every line.
+        filters = [one for one in super().get_line_filters() if not isinstance(one, ANSIToTruecolor)]
         return [*filters, self._ascii_filter] if self._ascii_filter is not None else filters
 
     def _follow(self) -> None:

@@ -7,6 +7,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.widgets.verdict import VerdictLabel
 
 
 class Confirm(Dialog[bool]):
@@ -21,18 +22,19 @@ class Confirm(Dialog[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog danger") as box:
             box.border_title = self._title
-            box.border_subtitle = "esc cancel"
+            box.border_subtitle = "enter go on · esc cancel"
             for sentence in self._sentences:
                 yield Static(sentence, markup=False)
-            yield Static(f"Type {self._word} and press enter to go on.", classes="ask", markup=False)
+            yield Static(f"Type {self._word} to go on.", classes="ask", markup=False)
             yield Input(compact=True, id="word")
-            yield Static("", id="verdict", classes="verdict", markup=False)
+            yield VerdictLabel(id="verdict")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self.query_one("#verdict", Static).update("✓ enter goes on" if event.value == self._word else "")
+        is_right = event.value == self._word
+        self.query_one(VerdictLabel).show("✓ enter goes on" if is_right else "", "ok")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.value == self._word:
             self.dismiss(True)
         else:
-            self.query_one("#verdict", Static).update(f"✖ that is not {self._word}")
+            self.query_one(VerdictLabel).show(f"✖ that is not {self._word}", "error")

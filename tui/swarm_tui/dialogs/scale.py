@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.widgets.verdict import VerdictLabel
 
 REPLICAS_MAX: Final = 1_000_000
 _AMOUNT: Final = re.compile(r"\s*([=+\-x]?)\s*(\d{1,9})\s*")
@@ -40,21 +41,21 @@ def parse_amount(text: str) -> Amount | None:
     return Amount(match[1] or "=", int(match[2])) if match else None
 
 
-def judge(text: str, current: int) -> tuple[int | None, str]:
-    """The new number of replicas, or None with what is wrong; the text says either."""
+def judge(text: str, current: int) -> tuple[int | None, str, str]:
+    """The new number of replicas, or None where there is none to take; what to say, and in which role."""
     if not text.strip():
-        return None, "5 · =5 · +3 · -1 · x2"
+        return None, "", "muted"
     amount = parse_amount(text)
     if amount is None:
-        return None, "✖ write 5, =5, +3, -1 or x2"
+        return None, "✖ write 5, =5, +3, -1 or x2", "error"
     replicas = amount.of(current)
     if replicas < 0:
-        return None, f"✖ {current} − {amount.number} is below zero"
+        return None, f"✖ {current} − {amount.number} is below zero", "error"
     if replicas > REPLICAS_MAX:
-        return None, f"✖ more than {REPLICAS_MAX} replicas"
+        return None, f"✖ more than {REPLICAS_MAX} replicas", "error"
     if replicas == current:
-        return replicas, f"{current} already"
-    return replicas, f"✓ {current} → {replicas}"
+        return replicas, f"{current} already", "muted"
+    return replicas, f"✓ {current} → {replicas}", "ok"
 
 
 class Scale(Dialog[Amount]):
@@ -70,17 +71,15 @@ class Scale(Dialog[Amount]):
             box.border_title = f"Scale {self._subject}"
             box.border_subtitle = "enter scale · esc cancel"
             yield Static(f"{self._current} replicas now", classes="ask", markup=False)
-            yield Input(compact=True, id="amount", placeholder="=5  +3  -1  x2")
-            yield Static(judge("", self._current)[1], id="verdict", classes="verdict", markup=False)
+            yield Input(compact=True, id="amount", placeholder="12   =12   +3   -1   x2")
+            yield VerdictLabel(id="verdict")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        replicas, verdict = judge(event.value, self._current)
-        label = self.query_one("#verdict", Static)
-        label.update(verdict)
-        label.set_class(replicas is None and bool(event.value.strip()), "bad")
+        _, text, role = judge(event.value, self._current)
+        self.query_one(VerdictLabel).show(text, role)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        replicas, _ = judge(event.value, self._current)
+        replicas, _, _ = judge(event.value, self._current)
         amount = parse_amount(event.value)
         if replicas is not None and amount is not None:
             self.dismiss(amount)

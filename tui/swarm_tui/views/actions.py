@@ -60,7 +60,7 @@ _NODE, _SERVICE, _TASK = frozenset({"node"}), frozenset({"service"}), frozenset(
 _ANY = _NODE | _SERVICE | _TASK
 
 ACTIONS: Final[tuple[Action, ...]] = (
-    Action("list.open", ("enter",), "open", "drill in: the tasks of a service or node, a task's description", _L, _ANY, 1, is_built_in=True),
+    Action("list.open", ("enter",), "open", "drill in: tasks of a service or node, a task in words", _L, _ANY, 1, is_built_in=True),
     Action("list.logs", ("l",), "logs", "follow the logs of a service or task, in time order", _L, _SERVICE | _TASK, 2),
     Action("list.describe", ("d",), "describe", "describe the object in words", _L, _ANY, 3),
     Action("list.yaml", ("y",), "yaml", "the object as YAML", _L, _ANY, 10),
@@ -70,7 +70,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("list.availability", ("a",), "availability", "set a node active, paused or draining", _L, _NODE, 4, changes=True),
     Action("list.sort", ("o",), "sort", "choose the column that orders the list", _L, frozenset(), 8),
     Action("list.reverse", ("O",), "reverse", "reverse the order of the list", _L),
-    Action("list.mark", ("space",), "mark", "mark or unmark the object; verbs then work on all that are marked", _L, _ANY),
+    Action("list.mark", ("space",), "mark", "mark or unmark; verbs then work on all that are marked", _L, _ANY),
     Action("list.mark_all", ("asterisk",), "mark all", "mark everything that is listed", _L, _ANY),
     Action("list.clear_marks", ("ctrl+backslash",), "clear marks", "unmark everything", _L, _ANY),
     Action("list.copy", ("c",), "copy", "copy the object's id to the clipboard", _L, _ANY),

@@ -19,17 +19,19 @@ class SidePane(Vertical):
     """A bordered list of notes; the border tells how many."""
 
     def __init__(self, title: str, empty: str, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id, classes="pane")
-        self.border_title = title
+        super().__init__(id=id, classes="holder")
         self.notes = Notes(empty=empty)
+        self.notes.add_class("pane")
+        self.notes.border_title = title
 
     def compose(self) -> ComposeResult:
         yield self.notes
 
-    def show(self, notes: Sequence[Note]) -> None:
-        """Show these notes."""
+    def show(self, notes: Sequence[Note], *, total: int = 0) -> None:
+        """Show these notes, the first of `total`."""
         self.notes.show(notes)
-        self.border_subtitle = str(len(notes)) if notes else ""
+        count = max(total, len(notes))
+        self.notes.border_subtitle = str(count) if count else ""
 
 
 class DashboardView(Horizontal):
@@ -48,11 +50,12 @@ class DashboardView(Horizontal):
         self.changes = SidePane("Changes", "no change since the start", id="changes")
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="main-column", classes="column"):
-            yield self.nodes
-            yield self.services
+        with Vertical(id="main-column", classes="column holder"):
+            with Vertical(id="upper", classes="column holder"):
+                yield self.nodes
+                yield self.services
             yield self.tasks
-        with Vertical(id="side-column", classes="column"):
+        with Vertical(id="side-column", classes="column holder"):
             yield self.motion
             yield self.problems
             yield self.changes
@@ -68,7 +71,12 @@ class DashboardView(Horizontal):
         for one in (*self.object_panes, self.motion, self.problems, self.changes):
             one.set_class(one is pane, "-zoom")
         for column in self.query(".column"):
-            column.set_class(pane is not None and pane in column.children, "-zoom")
+            column.set_class(pane is not None and column in pane.ancestors, "-zoom")
+
+    @property
+    def has_side(self) -> bool:
+        """Whether the notes beside the lists are displayed."""
+        return self.display and self.query_one("#side-column").display
 
     @property
     def is_zoomed(self) -> bool:

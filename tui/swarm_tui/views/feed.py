@@ -117,7 +117,7 @@ def _service_changes(old: _Service | None, new: _Service | None) -> Iterator[str
 def _spec_changes(old: _Service, new: _Service) -> Iterator[str]:
     before, after = services.runtime_text(old.spec.task)[1], services.runtime_text(new.spec.task)[1]
     if before != after:
-        yield f"{image(before)} → {image(after)}"
+        yield _runs_change(image(before), image(after))
     if old.spec.replicated.replicas != new.spec.replicated.replicas:
         yield f"scaled {old.spec.replicated.replicas} → {new.spec.replicated.replicas}"
     if old.spec.task.resources != new.spec.task.resources:
@@ -128,6 +128,14 @@ def _spec_changes(old: _Service, new: _Service) -> Iterator[str]:
         yield "labels"
     if old.spec.task.force_update != new.spec.task.force_update:
         yield "restarted"
+
+
+def _runs_change(before: str, after: str) -> str:
+    """Old and new; of an image that stays in its repository only the tags."""
+    repository, _, tag = after.rpartition(":")
+    if repository and before.startswith(f"{repository}:"):
+        return f"image {before.removeprefix(f'{repository}:')} → {tag}"
+    return f"{before} → {after}"
 
 
 def _node_changes(old: _Node | None, new: _Node | None) -> Iterator[str]:

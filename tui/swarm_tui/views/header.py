@@ -33,25 +33,24 @@ def left_parts(session: Session) -> list[Part]:
     ]
 
 
-def right_parts(session: Session, failures: int, warnings: int) -> list[Part]:
-    """Problems, the stream's age, the time."""
+def right_parts(session: Session, failures: int, warnings: int, lag_ns: int) -> list[Part]:
+    """Problems, the stream's age and how late its newest change came, the time."""
     parts: list[Part] = []
     if failures:
         parts.append(Part([(f"✖ {failures}", "error+bold"), ("  ", "text")]))
     if warnings:
         parts.append(Part([(f"▲ {warnings}", "warning+bold"), ("  ", "text")]))
-    parts.append(Part([(" ", "text"), *stream_spans(session), ("  ", "text")], rank=1))
+    parts.append(Part([(" ", "text"), *stream_spans(session, lag_ns), ("  ", "text")], rank=1))
     parts.append(Part([(f" {time_of_day(session.now_ns)} ", "muted")], rank=4))
     return parts
 
 
-def stream_spans(session: Session) -> list[Span]:
+def stream_spans(session: Session, lag_ns: int = 0) -> list[Span]:
     """How fresh what is shown is."""
     stream = session.mirror.stream
     since = short_duration((session.now_ns - stream.since_ns) / _NS_PER_S)
     match stream.phase:
         case Phase.LIVE:
-            lag_ns = session.mirror.lag_ns
             lag = f" {lag_ns // 1_000_000} ms" if 0 < lag_ns < _SHOWN_LAG_NS_MAX else ""
             return [(f"● live{lag}", "ok")]
         case Phase.STALE:

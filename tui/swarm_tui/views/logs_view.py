@@ -39,6 +39,7 @@ class LogsView(Vertical):
         super().__init__(id="logs")
         self._session = session
         self._lines = LogLines()
+        self._lines.add_class("pane")
         self._title = ""
         self._status = ""
         self._search = ""
@@ -51,8 +52,7 @@ class LogsView(Vertical):
         self._last_ns = 0
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="pane", id="log-pane"):
-            yield self._lines
+        yield self._lines
 
     @property
     def lines(self) -> LogLines:
@@ -148,8 +148,7 @@ class LogsView(Vertical):
         return label
 
     def _describe_border(self) -> None:
-        pane = self.query_one("#log-pane")
-        pane.border_title = f"Logs · {self._title}"
+        self._lines.border_title = f"Logs · {self._title}"
         count = len(self._lines.buffer)
         parts = [
             self._status,
@@ -158,7 +157,7 @@ class LogsView(Vertical):
             f"{count} lines" if count else "no line yet",
             "● following" if self._lines.is_following else "○ not following",
         ]
-        pane.border_subtitle = " · ".join(filter(None, parts))
+        self._lines.border_subtitle = " · ".join(filter(None, parts))
 
     def on_lines_view_search_changed(self, event: LinesView.SearchChanged) -> None:
         self._search = f"/{event.needle} {event.position} of {event.count}" if event.needle else ""

@@ -4,9 +4,13 @@ It brings everything that shows the cluster up to date when the mirror tells of 
 for what only time changes. Nothing here asks the cluster for anything.
 """
 
+from asyncio import get_running_loop
 from collections.abc import Callable
+from functools import partial
+from time import thread_time
 from typing import Final
 
+from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
 from textual import events
 from textual.app import ComposeResult
@@ -21,8 +25,9 @@ from swarm_tui.views.dashboard import problem_note
 from swarm_tui.views.feed import ChangeFeed
 from swarm_tui.views.form_view import FormView
 from swarm_tui.views.motion import MotionBoard
-from swarm_tui.views.navigation import kind_of
+from swarm_tui.views.navigation import STALE_PHASES, kind_of
 from swarm_tui.views.object_pane import ObjectPane
+from swarm_tui.views.pace import Pace
 from swarm_tui.views.places import DASHBOARD
 from swarm_tui.views.session import Session
 from swarm_tui.views.text_view import TextView
@@ -32,6 +37,10 @@ from swarm_tui.widgets.filter_bar import FilterBar
 from swarm_tui.widgets.summary import SummaryLine
 
 TICK_S: Final = 1.0
+PAINTED_S: Final = 0.04
+REST_S_MIN: Final = 0.01
+PROBLEMS_MAX: Final = 50
+"""Problems that are written out; how many more there are stands on the border."""
 _TOAST_S: Final = 5.0
 
 
@@ -53,6 +62,11 @@ class MainScreen(VerbScreen):
         self._motion = MotionBoard(session.mirror)
         self._feed = ChangeFeed(session.mirror)
         self._unlisten: Callable[[], None] | None = None
+        self._pending: Changes | None = None
+        self._is_paced = False
+        self._pace = Pace()
+        self._has_news = False
+        self._lag_ns = 0
         self._leader = ""
         self._missed_told = 0
 
@@ -86,7 +100,25 @@ class MainScreen(VerbScreen):
 
     def _hear(self, changes: Changes) -> None:
         """Called by the mirror outside of any handler: the work is done in one of the screen's own."""
-        self.call_later(self.apply, changes)
+        self._pending = changes if self._pending is None else merged(self._pending, changes)
+        if not self._is_paced:
+            self._is_paced = True
+            self.call_later(self._apply_pending)
+
+    def _apply_pending(self) -> None:
+        changes, self._pending = self._pending, None
+        if changes is None:
+            self._is_paced = False
+            return
+        started = thread_time()
+        self.apply(changes)
+        # The toolkit paints at its own next beat: only after it is the frame's cost known.
+        self.set_timer(PAINTED_S, partial(self._rest, started))
+
+    def _rest(self, started: float) -> None:
+        """Let the frame be paid for before the next."""
+        rest = self._pace.spent(thread_time() - started, get_running_loop().time())
+        self.set_timer(max(rest, REST_S_MIN), self._apply_pending)
 
     def apply(self, changes: Changes) -> None:
         """Bring everything that shows the cluster up to date."""
@@ -97,11 +129,11 @@ class MainScreen(VerbScreen):
             else:
                 self._board.apply(changes.ids, now_ns)
             self._motion.apply(changes, now_ns)
-            has_news = self._feed.apply(changes, now_ns)
+            self._has_news |= self._feed.apply(changes, now_ns)
             for pane in self.all_panes():
                 pane.apply(changes)
             self._apply_to_page(changes)
-            self._show_side_panes(has_news)
+            self._show_side_panes()
             self._notice_leader(changes)
         if changes.is_stream:
             self._stream_changed()
@@ -116,19 +148,25 @@ class MainScreen(VerbScreen):
         elif isinstance(view, FormView):
             view.form.judge_again()
 
-    def _show_side_panes(self, has_news: bool) -> None:
-        moving = self._motion.notes()
-        self.dashboard.motion.show(moving)
-        shown = {note.target for note in moving}
-        problems = (one for one in self._board.all() if (one.kind, one.id) not in shown)
-        self.dashboard.problems.show([problem_note(one) for one in problems])
-        if has_news:
-            self.dashboard.changes.show(self._feed.notes())
+    def place_changed(self) -> None:
+        super().place_changed()
+        self._show_side_panes()
+
+    def _show_side_panes(self) -> None:
+        if not self.dashboard.has_side:
+            return
+        dashboard, moving = self.dashboard, self._motion.targets
+        dashboard.motion.show(self._motion.notes(), total=len(moving))
+        problems = [one for one in self._board.all() if (one.kind, one.id) not in moving]
+        dashboard.problems.show([problem_note(one) for one in problems[:PROBLEMS_MAX]], total=len(problems))
+        if self._has_news:
+            self._has_news = False
+            dashboard.changes.show(self._feed.notes())
 
     def _stream_changed(self) -> None:
         stream = self.session.mirror.stream
         for pane in self.all_panes():
-            pane.set_stale(stream.phase in (Phase.STALE, Phase.RESYNCING))
+            pane.set_stale(stream.phase in STALE_PHASES)
         if stream.phase is Phase.LIVE and stream.missed > self._missed_told:
             missed = plural(stream.missed - self._missed_told, "change")
             self.notify(f"Back again · {missed} while away", timeout=_TOAST_S)
@@ -147,14 +185,38 @@ class MainScreen(VerbScreen):
     def _tick(self) -> None:
         if self.session.mirror.stream.phase is Phase.LIVE:
             for pane in self.all_panes():
-                if pane.is_on_screen:
+                if pane.is_shown:
                     pane.tick()
             if isinstance(self.view, TextView):
                 self.view.refresh_text()
+            self._refresh_problems()
+        self._lag_ns = self.session.mirror.lag_ns
         self._show_header()
+
+    def _refresh_problems(self) -> None:
+        """Sentences about problems hold ages."""
+        touched: dict[type[Message], list[str]] = {}
+        for problem in self._board.all():
+            touched.setdefault(kind_of(problem.kind).message, []).append(problem.id)
+        if touched:
+            self._board.apply(touched, self.session.now_ns)
+            self._show_side_panes()
 
     def _show_header(self) -> None:
         failures, warnings = self._board.counts()
         bar = self.query_one(HeaderBar)
-        bar.show(header.left_parts(self.session), header.right_parts(self.session, failures, warnings))
+        bar.show(
+            header.left_parts(self.session),
+            header.right_parts(self.session, failures, warnings, self._lag_ns),
+        )
         self.query_one(SummaryLine).show(header.summary(self.session, failures, warnings))
+
+
+def merged(first: Changes, second: Changes) -> Changes:
+    """What two flushes told, as one."""
+    kinds = {*first.ids, *second.ids}
+    return Changes(
+        {kind: first.of(kind) | second.of(kind) for kind in kinds},
+        is_reset=first.is_reset or second.is_reset,
+        is_stream=first.is_stream or second.is_stream,
+    )

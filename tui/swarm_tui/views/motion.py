@@ -17,10 +17,11 @@ from swarm_tui.widgets.cells import bar
 from swarm_tui.widgets.notes import Note
 from swarm_tui.widgets.paint import Span
 
+NOTES_MAX: Final = 12
 _BAR: Final = 16
-_SHOWN_SLOTS: Final = 3
+_SHOWN_SLOTS: Final = 2
 _SCANNED_TASKS_MAX: Final = 200
-"""Beyond this many tasks no slot of a service is named: three of thousands tell nothing."""
+"""Beyond this many tasks no slot of a service is named: two of thousands tell nothing."""
 
 _Node: TypeAlias = objects_pb2.Node
 _Service: TypeAlias = objects_pb2.Service
@@ -49,14 +50,18 @@ class MotionBoard:
             is_draining = node is not None and is_drain_unfinished(node, mirror)
             (self._nodes.add if is_draining else self._nodes.discard)(id_)
 
+    @property
+    def targets(self) -> set[tuple[str, str]]:
+        """Kind and id of all that is in motion."""
+        return {("service", id_) for id_ in self._services} | {("node", id_) for id_ in self._nodes}
+
     def notes(self) -> list[Note]:
-        """One note for each, by name."""
+        """One note for each of the first `NOTES_MAX`, by name."""
         found = [self._mirror.get(_Service, id_) for id_ in self._services]
         drained = [self._mirror.get(_Node, id_) for id_ in self._nodes]
-        return [
-            *(self._service_note(one) for one in sorted(filter(None, found), key=services.name)),
-            *(self._node_note(one) for one in sorted(filter(None, drained), key=nodes.name)),
-        ]
+        moving = sorted(filter(None, found), key=services.name)[:NOTES_MAX]
+        draining = sorted(filter(None, drained), key=nodes.name)[: NOTES_MAX - len(moving)]
+        return [*map(self._service_note, moving), *map(self._node_note, draining)]
 
     def _service_note(self, service: _Service) -> Note:
         goal, have = services.wanted(service, self._mirror), services.running(service, self._mirror)

@@ -9,7 +9,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
-from swarm_tui.mirror.changes import Changes, Phase
+from swarm_tui.mirror.changes import Phase
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import ResourceKind
 from swarm_tui.views.actions import Context
@@ -26,6 +26,7 @@ from swarm_tui.widgets.lines import LinesView
 from swarm_tui.widgets.notes import Notes
 
 LISTS: Final = ("nodes", "services", "tasks")
+STALE_PHASES: Final = (Phase.STALE, Phase.RESYNCING)
 _CONTEXTS: Final = {"text": Context.TEXT, "logs": Context.LOG, "form": Context.FORM}
 
 
@@ -63,9 +64,8 @@ class NavigationScreen(Screen[None]):
             view = self._make_view(name)
             await self.query_one(ContentSwitcher).add_content(view)
             self.views[name] = view
-            if isinstance(view, ListView) and self.session.mirror.stream.phase is not Phase.CONNECTING:
-                view.pane.apply(Changes(is_reset=True))
-                view.pane.set_stale(self.session.mirror.stream.phase is not Phase.LIVE)
+            if isinstance(view, ListView):
+                view.pane.set_stale(self.session.mirror.stream.phase in STALE_PHASES)
         return self.views[name]
 
     def _make_view(self, name: str) -> Widget:
@@ -114,12 +114,13 @@ class NavigationScreen(Screen[None]):
         self.query_one(FilterBar).close()
         self.query_one(ContentSwitcher).current = here.view
         self._arrive(view, here)
-        self.show_keys()
+        self.place_changed()
 
     def _arrive(self, view: Widget, here: Place) -> None:
         match view:
             case ListView():
                 view.pane.set_scope(self._scope(here))
+                view.pane.catch_up()
                 view.pane.table.move_to(here.cursor)
                 view.pane.table.focus()
             case TextView():
@@ -178,6 +179,6 @@ class NavigationScreen(Screen[None]):
             return "", []
         return pane.kind.noun, pane.selected_ids
 
-    def show_keys(self) -> None:
-        """Show the keys that work now."""
+    def place_changed(self) -> None:
+        """Another view is shown, or the same about something else."""
         raise NotImplementedError

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from swarm_tui.mirror import filters
-from swarm_tui.mirror.changes import Changes
+from swarm_tui.mirror.changes import Changes, Phase
 from swarm_tui.mirror.tables import Table
 from swarm_tui.resources.model import ResourceKind
 from swarm_tui.views.rows import TableRows
@@ -43,7 +43,7 @@ class ObjectPane(Vertical):
             self.pane = pane
 
     def __init__(self, session: Session, kind: ResourceKind[Any], *, id: str, sort: str = "") -> None:  # noqa: A002
-        super().__init__(id=id, classes="pane")
+        super().__init__(id=id, classes="holder")
         self.kind = kind
         self._session = session
         table = Table(session.mirror, kind, session.now_ns)
@@ -51,9 +51,11 @@ class ObjectPane(Vertical):
             table.set_sort(sort, session.now_ns)
         self._rows = TableRows(table, kind, session)
         self._table = ObjectTable(self._rows, empty="connecting …")
+        self._table.add_class("pane")
         self._scope: Scope | None = None
         self._held: frozenset[str] = frozenset()
-        """Ids whose change of place waits until the cursor rests."""
+        """Ids whose change waits: until the cursor rests, or until the pane comes on screen."""
+        self._is_listed = False
         self._release: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -98,7 +100,11 @@ class ObjectPane(Vertical):
 
     def set_scope(self, scope: Scope | None) -> None:
         """List only what `scope` admits, from the top."""
+        if scope is None and self._scope is None:
+            return
         self._scope = scope
+        self._held = frozenset()
+        self._is_listed = True
         self._rows.table.set_scope(scope.admits if scope else None, self._session.now_ns)
         self._table.show(self._rows)
         self._describe_border()
@@ -145,14 +151,31 @@ class ObjectPane(Vertical):
     # -- told by the screen ------------------------------------------------------------------------
 
     def apply(self, changes: Changes) -> None:
-        """Take in what the mirror told."""
+        """Take in what the mirror told; what is not on screen waits until it is."""
         if changes.is_reset:
             self._drop_hold()
-            self._rows.table.apply(changes, self._session.now_ns)
-            self._table.set_empty(self._empty_text())
-            self._rows_replaced()
-            return
-        ids = changes.of(self.kind.message)
+            self._is_listed = False
+        if not self.is_shown:
+            self._held |= changes.of(self.kind.message)
+        elif not self._is_listed:
+            self._list_anew()
+        else:
+            self._apply_ids(changes.of(self.kind.message))
+
+    def catch_up(self) -> None:
+        """Come on screen: take in what was told meanwhile."""
+        if not self._is_listed:
+            if self._session.mirror.stream.phase is not Phase.CONNECTING:
+                self._list_anew()
+        elif self._held:
+            self._take(frozenset())
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the pane and all it stands in are displayed."""
+        return all(node.display for node in self.ancestors_with_self)
+
+    def _apply_ids(self, ids: frozenset[str]) -> None:
         if ids and self._table.is_cursor_moving:
             self._held |= ids
             self._table.rows_changed(ids)
@@ -160,6 +183,13 @@ class ObjectPane(Vertical):
                 self._release = self.set_timer(HOLD_S, self._let_go)
         elif ids or self._held:
             self._take(ids)
+
+    def _list_anew(self) -> None:
+        self._is_listed = True
+        self._held = frozenset()
+        self._rows.table.rebuild(self._session.now_ns)
+        self._table.set_empty(self._empty_text())
+        self._rows_replaced()
 
     def tick(self) -> None:
         """A second passed: ages read differently, and timed filters may admit others."""
@@ -217,7 +247,7 @@ class ObjectPane(Vertical):
         return f"no {self.kind.title.lower()} yet"
 
     def _describe_border(self) -> None:
-        self.border_title = self.kind.title + (f" · {self._scope.label}" if self._scope else "")
+        self._table.border_title = self.kind.title + (f" · {self._scope.label}" if self._scope else "")
         parts = [f"{len(self._rows)} of {self._rows.table.total}" if self._is_cut else str(len(self._rows))]
         if self.is_problems_only:
             parts.append("! problems only")
@@ -225,7 +255,7 @@ class ObjectPane(Vertical):
             parts.append(f"/{self.filter_text}")
         if marks := len(self._table.marks):
             parts.append(f"{marks} marked")
-        self.border_subtitle = " · ".join(parts)
+        self._table.border_subtitle = " · ".join(parts)
 
     @property
     def _is_cut(self) -> bool:
@@ -234,6 +264,10 @@ class ObjectPane(Vertical):
     def on_object_table_highlighted(self, event: ObjectTable.Highlighted) -> None:
         event.stop()
         self.post_message(self.SelectionChanged(self))
+
+    def on_object_table_shown(self, event: ObjectTable.Shown) -> None:
+        event.stop()
+        self.catch_up()
 
     def on_object_table_heading_clicked(self, event: ObjectTable.HeadingClicked) -> None:
         event.stop()

@@ -32,10 +32,10 @@ class TextView(Vertical):
         self._lines: Sequence[Spans] = ()
         self._search = ""
         self._text = TextLines()
+        self._text.add_class("pane")
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="pane", id="text-pane"):
-            yield self._text
+        yield self._text
 
     @property
     def lines(self) -> LinesView:
@@ -82,14 +82,13 @@ class TextView(Vertical):
         return describe_lines(self._kind, item, self._session.mirror, self._session.now_ns)
 
     def _describe_border(self) -> None:
-        pane = self.query_one("#text-pane")
         item = self._item()
         name = self._object_id
         if item is not None and self._kind is not None:
             name = self._kind.name(item, self._session.mirror)
         noun = self._kind.noun if self._kind is not None else ""
-        pane.border_title = f"{noun} {name} · {self._mode}"
-        pane.border_subtitle = " · ".join(
+        self._text.border_title = f"{noun} {name} · {self._mode}"
+        self._text.border_subtitle = " · ".join(
             filter(None, ["" if item is not None else "✖ removed", self._search])
         )
 

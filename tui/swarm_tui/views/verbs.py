@@ -109,6 +109,10 @@ class VerbScreen(NavigationScreen):
             case _:
                 return True
 
+    def label_of(self, action: Action) -> str:
+        """The verb as it is called here: a list is filtered, a text is searched."""
+        return "search" if action.id == "global.filter" and self.lines is not None else action.label
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "do":
             return self.applies(BY_ID[str(parameters[0])])
@@ -118,10 +122,14 @@ class VerbScreen(NavigationScreen):
         """Run the verb with this id."""
         self._handlers[action_id]()
 
+    def place_changed(self) -> None:
+        self.show_keys()
+
     def show_keys(self) -> None:
+        """Show the keys that work now."""
         offered = [action for action in ACTIONS if action.rank and self.applies(action)]
         offered.sort(key=lambda action: action.rank)
-        self.query_one(KeyBar).show([Key(action.key, action.label, action.id) for action in offered])
+        self.query_one(KeyBar).show([Key(action.key, self.label_of(action), action.id) for action in offered])
 
     def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
         self.action_do(event.action)

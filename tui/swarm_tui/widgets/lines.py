@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from swarm_tui.widgets.paint import Painted, Span, Spans, highlighted, to_strip, width_of
+from swarm_tui.widgets.paint import Span, Spans, highlighted, to_strip, width_of
+from swarm_tui.widgets.scrolled import Scrolled
 
 MATCH_ROLE = "warning+reverse"
 
 
-class LinesView(Painted, ScrollView, can_focus=True):
+class LinesView(Scrolled):
     """See the module's text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -75,9 +74,7 @@ class LinesView(Painted, ScrollView, can_focus=True):
     def lines_changed(self) -> None:
         """Lines came or went: bring the scroll range in line and repaint."""
         width = max(self._widest, self.scrollable_content_region.width)
-        size = Size(width, self.line_count())
-        if self.virtual_size != size:
-            self.virtual_size = size
+        self.set_extent(width, self.line_count())
         self.refresh()
 
     def search(self, needle: str) -> None:
@@ -108,21 +105,21 @@ class LinesView(Painted, ScrollView, can_focus=True):
     def show_line(self, index: int) -> None:
         """Scroll so that the line stands in the middle of the screen."""
         middle = self.scrollable_content_region.height // 2
-        self.scroll_to(y=max(index - middle, 0), animate=False, immediate=True)
+        self.scroll_lines_to(max(index - middle, 0))
 
     # -- keys --------------------------------------------------------------------------------------
 
     def action_scroll_lines(self, lines: int) -> None:
-        self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
+        self.scroll_lines_to(self.scroll_offset.y + lines)
 
     def action_scroll_columns(self, columns: int) -> None:
-        self.scroll_to(x=self.scroll_offset.x + columns, animate=False, immediate=True)
+        self.scroll_to(x=self.scroll_offset.x + columns, animate=False, immediate=True, force=True)
 
     def action_scroll_pages(self, pages: int) -> None:
         self.action_scroll_lines(pages * max(self.scrollable_content_region.height - 1, 1))
 
     def action_scroll_edge(self, direction: int) -> None:
-        self.scroll_to(y=self.line_count() if direction > 0 else 0, animate=False, immediate=True)
+        self.scroll_lines_to(self.line_count() if direction > 0 else 0)
 
     # -- drawing -----------------------------------------------------------------------------------
 
@@ -174,7 +171,7 @@ class TextLines(LinesView):
         if not keep_place:
             self._widest = 0
             self._match = -1
-            self.scroll_to(x=0, y=0, animate=False, immediate=True)
+            self.scroll_to(x=0, y=0, animate=False, immediate=True, force=True)
         self.lines_changed()
 
     def line_count(self) -> int:

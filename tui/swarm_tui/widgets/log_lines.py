@@ -19,7 +19,7 @@ from swarm_tui.widgets.paint import Span, Spans
 
 LINES_MAX: Final = 100_000
 _LOT: Final = 10_000
-_SOURCE_ROLES: Final = ("accent", "special", "ok", "warning", "calm")
+_SOURCE_ROLES: Final = ("accent", "special", "ok", "calm", "muted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class LogLines(LinesView):
         for line in lines:
             self._note_source(line.source)
         if left and not self.is_following:
-            self.scroll_to(y=max(self.scroll_offset.y - left, 0), animate=False, immediate=True)
+            self.scroll_lines_to(max(self.scroll_offset.y - left, 0))
         if left and self._match >= 0:
             self._match = max(self._match - left, -1)
         self.lines_changed()
@@ -132,12 +132,17 @@ class LogLines(LinesView):
         if new_value < old_value and new_value < self.max_scroll_y:
             self.is_following = False
 
+    def on_resize(self) -> None:
+        super().on_resize()
+        if self.is_following:
+            self._to_end()
+
     def action_scroll_edge(self, direction: int) -> None:
         super().action_scroll_edge(direction)
         self.is_following = direction > 0
 
     def _to_end(self) -> None:
-        self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
+        self.scroll_lines_to(self.max_scroll_y)
 
     def _note_source(self, source: str) -> None:
         if source not in self._source_roles:

@@ -10,12 +10,11 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from swarm_tui.widgets.paint import Painted, Span, Spans, cut, to_strip, wrap
+from swarm_tui.widgets.paint import Span, Spans, cut, to_strip, wrap
+from swarm_tui.widgets.scrolled import Scrolled
 
 _INDENT = 2
 
@@ -29,7 +28,7 @@ class Note:
     target: tuple[str, str] | None = None
 
 
-class Notes(Painted, ScrollView, can_focus=True):
+class Notes(Scrolled):
     """See the module's text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -115,7 +114,7 @@ class Notes(Painted, ScrollView, can_focus=True):
             for sentence in note.sentences:
                 indented = [(" " * (_INDENT + 1), "text"), *sentence]
                 self._lines.extend((number, line) for line in wrap(indented, width, indent=_INDENT + 1))
-        self.virtual_size = Size(width, len(self._lines))
+        self.set_extent(width, len(self._lines))
         self.refresh()
 
     def _set_cursor(self, index: int) -> None:
@@ -125,7 +124,7 @@ class Notes(Painted, ScrollView, can_focus=True):
         lines = [line for line, (number, _) in enumerate(self._lines) if number == self._cursor]
         top, height = self.scroll_offset.y, self.scrollable_content_region.height
         if lines[0] < top:
-            self.scroll_to(y=lines[0], animate=False, immediate=True)
+            self.scroll_lines_to(lines[0])
         elif lines[-1] >= top + height:
-            self.scroll_to(y=lines[-1] - height + 1, animate=False, immediate=True)
+            self.scroll_lines_to(lines[-1] - height + 1)
         self.refresh()

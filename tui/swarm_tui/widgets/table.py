@@ -16,20 +16,21 @@ from typing import ClassVar, Final, Protocol
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from swarm_tui.resources.model import Align, Cell, Column
 from swarm_tui.widgets.cells import cell_spans
-from swarm_tui.widgets.columns import Placed, place
-from swarm_tui.widgets.paint import Painted, Span, fit, to_strip
+from swarm_tui.widgets.columns import MARGIN, Placed, place
+from swarm_tui.widgets.paint import Span, fit, to_strip
+from swarm_tui.widgets.scrolled import Scrolled
 
 _STRIPS_MAX: Final = 1024
 _HEADER_LINES: Final = 1
 _MOVING_S: Final = 0.4
+_MARK: Final = "▌"
 
 
 class RowSource(Protocol):
@@ -56,15 +57,17 @@ class RowSource(Protocol):
         """The row's cells as of now, one per column; none when the row has just gone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Drawn:
+    """A row as it was last asked for, and the strip drawn of it, if one was."""
+
     cells: tuple[Cell, ...]
-    ground: str
-    is_marked: bool
-    strip: Strip
+    strip: Strip | None = None
+    ground: str = ""
+    is_marked: bool = False
 
 
-class ObjectTable(Painted, ScrollView, can_focus=True):
+class ObjectTable(Scrolled):
     """See the module's text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -101,6 +104,17 @@ class ObjectTable(Painted, ScrollView, can_focus=True):
             super().__init__()
             self.table = table
             self.row_id = row_id
+
+        @property
+        def control(self) -> "ObjectTable":
+            return self.table
+
+    class Shown(Message):
+        """The table came on screen."""
+
+        def __init__(self, table: "ObjectTable") -> None:
+            super().__init__()
+            self.table = table
 
         @property
         def control(self) -> "ObjectTable":
@@ -176,7 +190,7 @@ class ObjectTable(Painted, ScrollView, can_focus=True):
         self._drawn.clear()
         self._placed_width = -1
         self._cursor_index = 0
-        self.scroll_to(y=0, animate=False)
+        self.scroll_lines_to(0)
         self.cursor_id = rows.id_at(0) if len(rows) else None
         self.order_changed()
 
@@ -189,16 +203,14 @@ class ObjectTable(Painted, ScrollView, can_focus=True):
             index = self._rows.index_of(row_id)
             if index is None or not self._is_visible(index):
                 del self._drawn[row_id]
-            elif self._rows.cells(row_id) != drawn.cells:
-                del self._drawn[row_id]
+            elif (cells := self._rows.cells(row_id)) != drawn.cells:
+                self._drawn[row_id] = _Drawn(cells)
                 self._refresh_index(index)
 
     def order_changed(self) -> None:
         """Rows came, went or moved: bring cursor, marks and scroll range in line, and repaint."""
         count = len(self._rows)
-        size = Size(self.scrollable_content_region.width, count + _HEADER_LINES)
-        if self.virtual_size != size:
-            self.virtual_size = size
+        self.set_extent(self.scrollable_content_region.width, count + _HEADER_LINES)
         self._follow_cursor(count)
         if self._awaited is not None:
             self.await_row(self._awaited)
@@ -284,6 +296,9 @@ class ObjectTable(Painted, ScrollView, can_focus=True):
             if event.chain == 2:
                 self.action_open()
 
+    def on_show(self) -> None:
+        self.post_message(self.Shown(self))
+
     def on_focus(self) -> None:
         self._refresh_cursor()
 
@@ -334,31 +349,29 @@ class ObjectTable(Painted, ScrollView, can_focus=True):
         return to_strip(self.palette, spans, width).crop(0, width)
 
     def _row_strip(self, row_id: str, width: int) -> Strip:
-        ground = self._ground(row_id)
-        is_marked = row_id in self._marks
-        drawn = self._drawn.get(row_id)
         columns = self._columns()
-        if drawn is not None and drawn.ground == ground and drawn.is_marked == is_marked:
-            return drawn.strip
-        cells = drawn.cells if drawn is not None else self._rows.cells(row_id)
-        spans: list[Span] = []
-        x = 0
+        drawn = self._drawn.get(row_id)
+        if drawn is None:
+            if len(self._drawn) >= _STRIPS_MAX:
+                self._drawn.clear()
+            drawn = self._drawn[row_id] = _Drawn(self._rows.cells(row_id))
+        ground, is_marked = self._ground(row_id), row_id in self._marks
+        if drawn.strip is None or (drawn.ground, drawn.is_marked) != (ground, is_marked):
+            spans = self._row_spans(drawn.cells, columns, is_marked)
+            drawn.strip = to_strip(self.palette, spans, width, ground)
+            drawn.ground, drawn.is_marked = ground, is_marked
+        return drawn.strip
+
+    def _row_spans(self, cells: Sequence[Cell], columns: Sequence[Placed], is_marked: bool) -> list[Span]:
+        spans: list[Span] = [(_MARK if is_marked else " ", "accent")]
+        x = MARGIN
         for placed in columns if cells else ():
-            spans.append((" " * (placed.x - x), "text"))
+            if placed.x > x:
+                spans.append((" " * (placed.x - x), "text"))
             is_right = placed.column.align is Align.RIGHT
             spans.extend(cell_spans(cells[placed.index], placed.width, is_right=is_right))
             x = placed.x + placed.width
-        if is_marked:
-            spans[0] = ("▌", "accent")
-            if columns and columns[0].x > 1:
-                spans.insert(1, (" " * (columns[0].x - 1), "text"))
-        if self._is_dimmed:
-            spans = [(text, "muted") for text, _ in spans]
-        strip = to_strip(self.palette, spans, width, ground)
-        if len(self._drawn) >= _STRIPS_MAX:
-            self._drawn.clear()
-        self._drawn[row_id] = _Drawn(cells, ground, is_marked, strip)
-        return strip
+        return [(text, "muted") for text, _ in spans] if self._is_dimmed else spans
 
     def _ground(self, row_id: str) -> str:
         if row_id != self.cursor_id:
@@ -417,9 +430,9 @@ class ObjectTable(Painted, ScrollView, can_focus=True):
             return
         top = self.scroll_offset.y
         if self._cursor_index < top:
-            self.scroll_to(y=self._cursor_index, animate=False, immediate=True)
+            self.scroll_lines_to(self._cursor_index)
         elif self._cursor_index >= top + lines:
-            self.scroll_to(y=self._cursor_index - lines + 1, animate=False, immediate=True)
+            self.scroll_lines_to(self._cursor_index - lines + 1)
 
     def _refresh_cursor(self) -> None:
         if self.cursor_id is not None:
