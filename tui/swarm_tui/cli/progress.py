@@ -53,11 +53,6 @@ def progress_of(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Pr
     return Progress(min(done, goal), goal + leftover, problems[0].cause if problems else "")
 
 
-def _is_current(task: objects_pb2.Task, service: objects_pb2.Service) -> bool:
-    """Whether the task need not be replaced: a change of scale alone leaves tasks as they are."""
-    return task.spec_version.index == service.spec_version.index or task.spec == service.spec.task
-
-
 def _expects_tasks_of_every_node(service: objects_pb2.Service) -> bool:
     return service.spec.WhichOneof("mode") == "global"
 
