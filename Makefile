@@ -32,8 +32,8 @@ proto: $(VENV)/.installed-dev
 	PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I core --python_out=core --mypy_out=quiet:core core/swarm_core/api/proto/*.proto
 
 # Write the locks anew: versions and hashes, no index address.
-lock: $(VENV)/.installed-dev
-	$(BIN)/pip install --quiet pip-tools
+lock: $(BIN)/python
+	$(PIP) install pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-header --extra dev -o requirements-dev.lock pyproject.toml
 

@@ -19,6 +19,7 @@ from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.client import certificates as issuing
 from swarm_core.client.errors import ClientError
 from swarm_core.runtime import log
+from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
@@ -32,8 +33,8 @@ from swarm_agentd.node.identity import Identity, Join
 from swarm_agentd.node.managers import KnownManagers
 from swarm_agentd.node.remotes import Remotes
 
-# A joining node polls for its certificate; more at once only wait for each other.
-JOINING_MAX = 16
+# Handshakes cost both sides; more nodes at once only wait for each other until they give up.
+JOINING_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +70,15 @@ class Fleet:
 
     async def _run_node(self, number: int, roots: bytes) -> None:
         rng = random.Random(f"{self._config.seed}/{number}")
-        async with self._joining:
-            # Identities must differ between runs, unlike behaviour.
-            identity = await identities.obtain(
-                self._config.join, self._clock, random.SystemRandom(), roots=roots
-            )
-        agent = self._make_agent(number, identity, rng)
         async with Group() as group:
-            group.spawn(agent.run(), name="agent")
-            await agent.registered_once.wait()
+            async with self._joining:
+                # Identities must differ between runs, unlike behaviour.
+                identity = await identities.obtain(
+                    self._config.join, self._clock, random.SystemRandom(), roots=roots
+                )
+                agent = self._make_agent(number, identity, rng)
+                group.spawn(agent.run(), name="agent")
+                await agent.registered_once.wait()
             self._missing -= 1
             if self._missing == 0:
                 self.all_registered.set()
@@ -170,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config, level = parse(arguments)
     log.configure(level)
     try:
-        asyncio.run(_serve(config))
+        event_loop.run(_serve(config))
     except* NodeError as group:
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from swarm_core.runtime import log
+from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options = flags.parse(arguments)
         log.configure(options.node.log_level)
-        asyncio.run(_serve(options))
+        event_loop.run(_serve(options))
     except BaseExceptionGroup as group:
         unusable, other = group.split(_UNUSABLE)
         if other is not None or unusable is None:

@@ -17,6 +17,7 @@ from swarm_core.ca.errors import CaError
 from swarm_core.managerd.config import Config, parse
 from swarm_core.managerd.wiring import UNUSABLE, ManagerDaemon
 from swarm_core.runtime import log
+from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import SystemClock
 from swarm_core.runtime.tasks import Group
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(config: Config) -> int:
     try:
-        asyncio.run(_serve(config))
+        event_loop.run(_serve(config))
     except BaseExceptionGroup as group:
         unusable, other = group.split((CaError, *UNUSABLE))
         if other is not None or unusable is None:

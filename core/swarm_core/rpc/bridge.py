@@ -10,20 +10,25 @@ from typing import cast
 
 
 class End(asyncio.Protocol):
-    """One of the two connections. Not read before `join`."""
+    """One of the two connections. Not read before `join`; what a transport had in hand by then is kept and passed on."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self._other: End | None = None
         self._on_end: Callable[[], None] | None = None
         self._ended = False
+        self._early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
-        assert self._other is not None and self._other.transport is not None
+        if self._other is None:
+            # Some event loops deliver what was decrypted along with the handshake although reading is paused.
+            self._early.append(data)
+            return
+        assert self._other.transport is not None
         if not self._other.transport.is_closing():
             self._other.transport.write(data)
 
@@ -67,4 +72,7 @@ class End(asyncio.Protocol):
             if lost:
                 end.transport.close()
             else:
+                early, end._early = end._early, []
+                for data in early:
+                    end.data_received(data)
                 end.transport.resume_reading()

@@ -150,7 +150,7 @@ class MemoryStore:
 
     def get(self, kind: type[T], id_: str) -> T | None:
         """The object with that id, or None."""
-        return cast(T | None, self._tables[kind].objects.get(id_))
+        return cast("T | None", self._tables[kind].objects.get(id_))
 
     def find(self, kind: type[T], *terms: By) -> list[T]:
         """Objects that any of `terms` selects (no term: all), in the order of their ids. Raises InvalidFind."""
@@ -159,6 +159,11 @@ class MemoryStore:
             return [table.objects[id_] for id_ in sorted(table.objects)]
         ids = {id_ for term in terms for id_ in table.ids(term)}
         return [table.objects[id_] for id_ in sorted(ids)]
+
+    def each(self, kind: type[T], term: By) -> Iterator[T]:
+        """Objects that `term` selects, in no order: for counting, where sorting would cost most. Raises InvalidFind."""
+        table: Table[T] = self._tables[kind]
+        return (table.objects[id_] for id_ in table.ids(term))
 
     def count(self, kind: type[T], *terms: By) -> int:
         """How many objects `find` would return. Raises InvalidFind."""

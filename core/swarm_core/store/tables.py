@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from swarm_core.api.naming import task_name
-from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.references import config_references, secret_references
 from swarm_core.store.by import By, Prefix
 from swarm_core.store.errors import InvalidFind
 
@@ -74,10 +75,12 @@ def _runtime(spec: Any) -> Iterable[Hashable]:
     return (spec.generic.kind.lower() if which == "generic" else which,)
 
 
-def _references(spec: Any, field: str, id_field: str) -> Iterable[Hashable]:
-    if spec.WhichOneof("runtime") != "container":
-        return ()
-    return {getattr(reference, id_field) for reference in getattr(spec.container, field)}
+def _secrets(spec: specs_pb2.TaskSpec) -> Iterable[Hashable]:
+    return {reference.secret_id for reference in secret_references(spec)}
+
+
+def _configs(spec: specs_pb2.TaskSpec) -> Iterable[Hashable]:
+    return {reference.config_id for reference in config_references(spec)}
 
 
 def _service_networks(service: objects_pb2.Service) -> Iterable[Hashable]:
@@ -119,16 +122,16 @@ _TASK_INDEXES: dict[str, Keys] = {
     "desired_state": lambda task: (task.desired_state,),
     "task_state": lambda task: (task.status.state,),
     "network": lambda task: {attachment.target for attachment in task.spec.networks},
-    "secret": lambda task: _references(task.spec, "secrets", "secret_id"),
-    "config": lambda task: _references(task.spec, "configs", "config_id"),
+    "secret": lambda task: _secrets(task.spec),
+    "config": lambda task: _configs(task.spec),
     "volume": lambda task: {volume.id for volume in task.volumes},
     "custom": _own_custom,
 }
 _SERVICE_INDEXES: dict[str, Keys] = {
     "runtime": lambda service: _runtime(service.spec.task),
     "network": _service_networks,
-    "secret": lambda service: _references(service.spec.task, "secrets", "secret_id"),
-    "config": lambda service: _references(service.spec.task, "configs", "config_id"),
+    "secret": lambda service: _secrets(service.spec.task),
+    "config": lambda service: _configs(service.spec.task),
     "custom": _spec_custom,
 }
 _NODE_INDEXES: dict[str, Keys] = {

@@ -57,6 +57,13 @@ class _Undo(NamedTuple):
     previous: StoreObject | None
 
 
+class _Stamp(NamedTuple):
+    """The version that a handed-over object carried, so that a step that is run again may hand it over again."""
+
+    item: StoreObject
+    version: int
+
+
 class Overlay:
     """The changes of one future log entry."""
 
@@ -75,11 +82,12 @@ class Overlay:
 class Transaction:
     """Reads and changes for one `MemoryStore.update`. An object given to create or update is handed over."""
 
-    __slots__ = ("_changes_start", "_names_undo", "_overlay", "_own", "_size_start", "_undo")
+    __slots__ = ("_changes_start", "_names_undo", "_overlay", "_own", "_size_start", "_stamps", "_undo")
 
     def __init__(self, overlay: Overlay) -> None:
         self._overlay = overlay
         self._undo: list[_Undo] = []
+        self._stamps: list[_Stamp] = []
         self._names_undo: list[tuple[tuple[type[Any], str], bool, str | None]] = []
         self._own: set[tuple[type[Any], str]] = set()
         self._changes_start = len(overlay.changes)
@@ -92,7 +100,7 @@ class Transaction:
         overlay = self._overlay
         key = (kind, id_)
         found: Any = overlay.view[key] if key in overlay.view else overlay.tables[kind].objects.get(id_)
-        return cast(T | None, found)
+        return cast("T | None", found)
 
     def find(self, kind: type[T], *terms: By) -> list[T]:
         """Objects that any of `terms` selects (no term: all), in the order of their ids. Raises InvalidFind."""
@@ -140,6 +148,7 @@ class Transaction:
         self._check_special(schema, item)
         if kind is not Resource:
             self._claim_name(schema, item, old)
+        self._stamps.append(_Stamp(item, meta.version.index))
         meta.version.index = self._overlay.version
         if not meta.HasField("created_at"):
             meta.created_at.CopyFrom(self._overlay.now)
@@ -169,9 +178,11 @@ class Transaction:
             return
         name = schema.name_of(item)
         key = (schema.kind, "" if name is None else name.lower())
-        holder = self._overlay.names.get(key, self._overlay.tables[schema.kind].names.get(key[1]))
-        if key in self._overlay.names:
-            holder = self._overlay.names[key]
+        overlay = self._overlay
+        if key in overlay.names:
+            holder = overlay.names[key]
+        else:
+            holder = overlay.tables[schema.kind].names.get(key[1])
         if holder is not None and holder != item.id:
             raise NameConflict
         if old is not None and (old_name := schema.name_of(old)) is not None and old_name.lower() != key[1]:
@@ -209,6 +220,8 @@ class Transaction:
     def undo(self) -> None:
         """Take every change of this transaction back."""
         overlay = self._overlay
+        for item, version in reversed(self._stamps):
+            item.meta.version.index = version
         for key, had, previous in reversed(self._undo):
             if had:
                 overlay.view[key] = previous

@@ -133,8 +133,9 @@ async def test_process_service_needs_its_payload(api: ControlApi) -> None:
         await create(api, empty)
 
 
-async def test_references_must_exist(api: ControlApi) -> None:
-    """A reference to an unknown secret, or to one of another name, names what is missing."""
+@pytest.mark.parametrize("command", [None, ["sleep", "1"]])
+async def test_references_must_exist(api: ControlApi, command: list[str] | None) -> None:
+    """A container or process that refers to an unknown secret names what is missing; a used secret stays."""
     request = control_pb2.CreateSecretRequest()
     request.spec.annotations.name, request.spec.data = "key", b"x"
     secret = (await api.create_secret(request, CALLER)).secret
@@ -143,7 +144,7 @@ async def test_references_must_exist(api: ControlApi) -> None:
     def using(name: str, id_: str) -> specs_pb2.ServiceSpec:
         reference = types_pb2.SecretReference(secret_id=id_, secret_name=name)
         reference.file.name = "key"
-        return spec(task=make_task_spec(secrets=[reference]))
+        return spec(task=make_task_spec(command=command, secrets=[reference]))
 
     with pytest.raises(InvalidArgument, match="other"):
         await create(api, using("other", secret.id))

@@ -281,6 +281,21 @@ async def test_batch_fills_entries() -> None:
         assert all(len(data) <= ENTRY_BYTES_MAX for _, data in proposer.log)
 
 
+async def test_step_that_is_run_again_may_hand_over_the_same_object() -> None:
+    """A step that did not fit into one entry runs again in the next, with the very objects it had built."""
+    proposer = HeldProposer()
+    proposer.automatic = True
+    async with replicated(proposer) as store:
+        await store.batch([lambda tx, n=n: tx.create(config(f"c{n}")) for n in range(40)])
+        changed = []
+        for item in store.find(Config):
+            made = copy_of(item)
+            made.spec.data = b"d" * 100_000
+            changed.append(made)
+        assert await store.batch([lambda tx, c=c: tx.update(c) for c in changed]) == [None] * 40
+        assert all(len(item.spec.data) == 100_000 for item in store.find(Config))
+
+
 async def test_too_large_transaction() -> None:
     """A transaction larger than an entry is refused and does not stop the ones behind it."""
     proposer = HeldProposer()

@@ -6,7 +6,7 @@ jobs, networks, published ports, cluster volumes, and an update that would have 
 
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from google.protobuf.any_pb2 import Any as AnyPayload
 from google.protobuf.message import DecodeError
@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from swarm_core.api.defaults import with_defaults
 from swarm_core.api.ids import new_id
 from swarm_core.api.proto import control_pb2, objects_pb2, process_pb2, specs_pb2, types_pb2
+from swarm_core.api.references import config_references, secret_references
 from swarm_core.api.validation import InvalidSpec, check_references, check_service, missing_references
 from swarm_core.manager.control_api.select import (
     Criterion,
@@ -98,7 +99,7 @@ class ServiceRpcs:
     def _status(self, id_: str) -> control_pb2.ListServiceStatusesResponse.ServiceStatus:
         states = Counter(
             (task.desired_state, task.status.state)
-            for task in self._store.find(objects_pb2.Task, ByService(id_))
+            for task in self._store.each(objects_pb2.Task, ByService(id_))
         )
         status = control_pb2.ListServiceStatusesResponse.ServiceStatus(service_id=id_)
         status.running_tasks = sum(n for (_, state), n in states.items() if state == types_pb2.RUNNING)
@@ -225,17 +226,19 @@ def _check_change(tx: Transaction, stored: objects_pb2.Service, spec: specs_pb2.
         )
 
 
-def _references(task: specs_pb2.TaskSpec, field: str) -> Iterable[types_pb2.SecretReference]:
-    process = process_spec(task)
-    return getattr(process if process is not None else task.container, field)  # type: ignore[no-any-return]
-
-
 def _check_payloads_exist(tx: Transaction, task: specs_pb2.TaskSpec) -> None:
-    for noun, kind in (("secret", objects_pb2.Secret), ("config", objects_pb2.Config)):
-        wanted = [
-            (getattr(reference, f"{noun}_id"), getattr(reference, f"{noun}_name"))
-            for reference in _references(task, f"{noun}s")
-        ]
-        known = [item for id_, _ in wanted if (item := tx.get(kind, id_)) is not None]
-        if missing := missing_references(wanted, known):  # type: ignore[arg-type]
-            raise InvalidArgument(f"no such {noun}{'s' if len(missing) > 1 else ''}: {', '.join(missing)}")
+    secrets = [(reference.secret_id, reference.secret_name) for reference in secret_references(task)]
+    configs = [(reference.config_id, reference.config_name) for reference in config_references(task)]
+    _check_known(tx, objects_pb2.Secret, "secret", secrets)
+    _check_known(tx, objects_pb2.Config, "config", configs)
+
+
+def _check_known(
+    tx: Transaction,
+    kind: type[objects_pb2.Secret] | type[objects_pb2.Config],
+    noun: str,
+    wanted: Sequence[tuple[str, str]],
+) -> None:
+    known = [item for id_, _ in wanted if (item := tx.get(kind, id_)) is not None]
+    if missing := missing_references(wanted, known):
+        raise InvalidArgument(f"no such {noun}{'s' if len(missing) > 1 else ''}: {', '.join(missing)}")
