@@ -53,6 +53,11 @@ def progress_of(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Pr
     return Progress(min(done, goal), goal + leftover, problems[0].cause if problems else "")
 
 
+def _is_current(task: objects_pb2.Task, service: objects_pb2.Service) -> bool:
+    """A change of scale or labels makes a new version of the spec and leaves the tasks as they are."""
+    return task.spec_version.index == service.spec_version.index or task.spec == service.spec.task
+
+
 def _expects_tasks_of_every_node(service: objects_pb2.Service) -> bool:
     return service.spec.WhichOneof("mode") == "global"
 

@@ -1,0 +1,388 @@
+"""The commands on a cluster in memory: what they change, print and refuse."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
+from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster, log_line
+from swarm_testkit.command_line import CommandLine
+from swarm_testkit.factories import make_config, make_secret, make_task
+
+Node, Service, Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
+
+
+@pytest.fixture
+def fake() -> FakeCluster:
+    return lively_cluster()
+
+
+@pytest.fixture
+def tui(fake: FakeCluster, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(fake, capsys)
+
+
+def only(fake: FakeCluster, name: str) -> objects_pb2.Service:
+    (found,) = (s for s in fake.all(Service) if s.spec.annotations.name == name)
+    return found
+
+
+# -- lists --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("noun", "titles"),
+    [
+        ("node", "ID HOSTNAME STATUS AVAILABILITY MANAGER STATUS ENGINE VERSION"),
+        ("service", "ID NAME MODE REPLICAS IMAGE PORTS"),
+        ("task", "ID NAME IMAGE NODE DESIRED STATE CURRENT STATE ERROR PORTS"),
+        ("secret", "ID NAME DRIVER CREATED UPDATED"),
+        ("config", "ID NAME CREATED UPDATED"),
+    ],
+)
+def test_columns_are_dockers(tui: CommandLine, noun: str, titles: str) -> None:
+    """Each ls has the docker command line's columns, in its order."""
+    result = tui(noun, "ls")
+    assert result.code == 0
+    assert " ".join(result.lines[0].split()) == titles
+
+
+def test_service_ls(tui: CommandLine) -> None:
+    """Services by name, with what runs and what should."""
+    rows = {line.split()[1]: line.split() for line in tui("service", "ls").lines[1:]}
+    assert rows["billing"] == ["s-billing", "billing", "replicated", "1/3", "registry/billing:2.0"]
+    assert list(rows) == sorted(rows)
+
+
+def test_service_ls_of_an_old_server(tui: CommandLine, fake: FakeCluster) -> None:
+    """A server that does not count tasks has them counted here."""
+    fake.fail_next("Control.ListServiceStatuses", CallFailed("UNIMPLEMENTED", "unknown method"))
+    assert any(
+        line.split()[:4] == ["s-api", "api", "replicated", "6/9"] for line in tui("service", "ls").lines
+    )
+
+
+def test_quiet_prints_ids(tui: CommandLine) -> None:
+    """-q prints ids alone; task ids are shortened unless --no-trunc."""
+    assert tui("node", "ls", "-q", "--filter", "role=manager").lines == ["n00-m1", "n01-m2", "n02-m3"]
+    tui.fake.put(make_task("x" * 25, service=only(tui.fake, "db"), slot=2, state="RUNNING"))
+    assert "x" * 12 in tui("service", "ps", "-q", "db").lines
+    assert "x" * 25 in tui("service", "ps", "-q", "--no-trunc", "db").lines
+
+
+def test_machine_formats(tui: CommandLine) -> None:
+    """JSON is an object a line, YAML a list, with docker's keys."""
+    records = [json.loads(line) for line in tui("node", "ls", "--format", "json").lines]
+    assert records[0] == {
+        "ID": "n00-m1", "Hostname": "m1", "Status": "Ready", "Availability": "Active",
+        "ManagerStatus": "Leader", "EngineVersion": "25.0.0",
+    }  # fmt: skip
+    assert yaml.safe_load(tui("node", "ls", "--format", "yaml").out) == records
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["node", "ls", "--filter", "name=w", "--filter", "node.label=zone=a"], 3),
+        (["node", "ls", "--filter", "role=manager", "--filter", "role=worker"], 12),
+        (["service", "ls", "-f", "label=com.docker.stack.namespace=ops"], 2),
+        (["service", "ls", "-f", "mode=global"], 0),
+        (["service", "ps", "billing", "-f", "desired-state=running"], 3),
+        (["task", "ls", "-f", "state=failed"], 1),
+        (["node", "ps", "w2", "-f", "name=web"], 2),
+    ],
+)
+def test_filters(tui: CommandLine, arguments: list[str], count: int) -> None:
+    """Values of one key are OR-ed, keys are AND-ed."""
+    assert len(tui(*arguments).lines) - 1 == count
+
+
+def test_earlier_attempts_hang_below(tui: CommandLine) -> None:
+    """service ps shows the newest attempt of a slot first and the others below it."""
+    service = only(tui.fake, "db")
+    tui.fake.put(
+        make_task("older", service=service, slot=1, state="FAILED", desired="SHUTDOWN", created_ns=1)
+    )
+    names = [line.split("   ")[1].strip() for line in tui("service", "ps", "db").lines[1:]]
+    assert names == ["db.1", r"\_ db.1"]
+
+
+def test_long_errors_are_cut(tui: CommandLine) -> None:
+    """A long error is cut in the table and whole with --no-trunc; control characters never reach the terminal."""
+    service = only(tui.fake, "db")
+    tui.fake.put(make_task("bad", service=service, slot=1, state="FAILED", err="\x1b[31m" + "x" * 100))
+    cut = tui("service", "ps", "db").out
+    assert "\x1b" not in cut and "x" * 100 not in cut and "…" in cut
+    assert "x" * 100 in tui("service", "ps", "db", "--no-trunc").out
+
+
+# -- inspect ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("noun", "name", "kind"), [("node", "w1", Node), ("service", "web", Service), ("task", "web.1", Task)]
+)
+def test_inspect_formats(tui: CommandLine, noun: str, name: str, kind: type) -> None:
+    """inspect prints whole objects as JSON or YAML, or sections for people."""
+    (found,) = json.loads(tui(noun, "inspect", name).out)
+    assert found["id"] and found["meta"]["version"]
+    assert yaml.safe_load(tui(noun, "inspect", name, "--format", "yaml").out) == [found]
+    assert tui(noun, "inspect", name, "--format", "table").lines[0] == f"{noun.title()}:"
+
+
+def test_inspect_unpacks_processes(tui: CommandLine) -> None:
+    """A process's payload is shown as its fields; a payload of an unknown type as its bytes."""
+    tui("service", "create", "--runtime", "process", "--name", "p", "-d", "--", "sleep", "9")
+    (found,) = json.loads(tui("service", "inspect", "p").out)
+    assert found["spec"]["task"]["generic"]["payload"]["command"] == ["sleep"]
+
+    def strange(service: objects_pb2.Service) -> None:
+        service.spec.task.generic.payload.type_url = "example.com/other.Thing"
+
+    tui.fake.update(Service, only(tui.fake, "p").id, strange)
+    (found,) = json.loads(tui("service", "inspect", "p").out)
+    assert found["spec"]["task"]["generic"]["payload"]["type_url"] == "example.com/other.Thing"
+
+
+def test_cluster_inspect_shows_tokens(tui: CommandLine) -> None:
+    """cluster inspect shows the quorum and the join tokens."""
+    tui.fake.update(
+        objects_pb2.Cluster,
+        "cluster-1",
+        lambda c: c.root_ca.join_tokens.MergeFrom(types_pb2.JoinTokens(worker="SWMTKN-1-w")),
+    )
+    out = tui("cluster", "inspect").out
+    assert "SWMTKN-1-w" in out and "3 managers · leader m1 · tolerates 1" in out
+
+
+# -- changes ------------------------------------------------------------------------------------
+
+
+def test_node_update(tui: CommandLine) -> None:
+    """Availability, role and labels change together; what was not named stays."""
+    result = tui(
+        "node", "update", "w1", "--availability", "drain", "--label-add", "disk=ssd", "--label-rm", "zone"
+    )
+    assert (result.code, result.out) == (0, "w1\n")
+    spec = tui.fake.get(Node, "n03-w1").spec
+    assert spec.availability == specs_pb2.NodeSpec.DRAIN
+    assert dict(spec.annotations.labels) == {"disk": "ssd"}
+    assert spec.membership == specs_pb2.NodeSpec.ACCEPTED
+
+
+def test_service_create_waits_for_its_tasks(tui: CommandLine) -> None:
+    """Without -d create tells the progress and ends at the goal; the id goes to standard output alone."""
+    result = tui("service", "create", "--name", "new", "--replicas", "2", "nginx")
+    assert result.code == 0
+    assert result.out.strip() == only(tui.fake, "new").id
+    assert result.err.strip().endswith("2 of 2 tasks running")
+    assert tui("service", "create", "--name", "quiet", "-q", "nginx").err == ""
+
+
+def test_options_after_the_image_belong_to_the_command(tui: CommandLine) -> None:
+    """As with docker, what follows the image is the command, whatever it looks like."""
+    tui("service", "create", "-d", "--name", "x", "redis", "redis-server", "--name", "y", "-d")
+    container = only(tui.fake, "x").spec.task.container
+    assert (container.image, list(container.args)) == ("redis", ["redis-server", "--name", "y", "-d"])
+
+
+def test_process_service(tui: CommandLine) -> None:
+    """--runtime process packs the command and the shared flags into a ProcessSpec."""
+    tui.fake.put(make_secret("sec", name="key"), make_config("con", name="conf"))
+    result = tui(
+        "service", "create", "-d", "--runtime", "process", "--name", "p", "-e", "A=1", "-w", "/tmp", "-u", "nobody",
+        "--secret", "key", "--config", "source=conf,target=/etc/conf,mode=0400", "--health-cmd", "true",
+        "--stop-signal", "SIGINT", "--stop-grace-period", "3s", "--", "sleep", "9",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    spec = only(tui.fake, "p").spec
+    process = process_pb2.ProcessSpec()
+    assert spec.task.generic.kind == "process" and spec.task.generic.payload.Unpack(process)
+    assert (list(process.command), list(process.args), process.dir) == (["sleep"], ["9"], "/tmp")
+    assert (list(process.env), process.user, process.stop_signal) == (["A=1"], "nobody", "SIGINT")
+    assert [(ref.secret_id, ref.file.name) for ref in process.secrets] == [("sec", "key")]
+    assert [(ref.config_id, ref.file.name, ref.file.mode) for ref in process.configs] == [
+        ("con", "/etc/conf", 0o400)
+    ]
+    assert list(process.healthcheck.test) == ["CMD-SHELL", "true"]
+    assert process.stop_grace_period.seconds == 3
+
+
+def test_invented_name(tui: CommandLine) -> None:
+    """A service without --name is named after its image."""
+    tui("service", "create", "-d", "docker.io/library/redis:7")
+    assert any(s.spec.annotations.name.startswith("redis-") for s in tui.fake.all(Service))
+
+
+def test_service_scale(tui: CommandLine) -> None:
+    """scale sets several services and waits for them."""
+    result = tui("service", "scale", "web=3", "cache=5")
+    assert result.lines == ["web scaled to 3", "cache scaled to 5"]
+    assert only(tui.fake, "web").spec.replicated.replicas == 3
+    assert result.err.strip().endswith("5 of 5 tasks running")
+
+
+def test_scale_of_a_global_service(tui: CommandLine) -> None:
+    """Only a replicated service can be scaled."""
+    tui("service", "create", "-d", "--mode", "global", "--name", "g", "nginx")
+    result = tui("service", "scale", "g=3")
+    assert (result.code, result.err) == (1, "Error: g is global: only a replicated service can be scaled.\n")
+
+
+def test_service_update(tui: CommandLine) -> None:
+    """update changes what is named and nothing else; lists grow and shrink."""
+    tui.fake.put(make_secret("sec", name="key"))
+    tui("service", "create", "-d", "--name", "x", "-e", "A=1", "-e", "B=2", "-l", "k=v", "nginx:1")
+    result = tui(
+        "service", "update", "-d", "x", "--image", "nginx:2", "--env-add", "A=3", "--env-rm", "B", "--label-rm", "k",
+        "--constraint-add", "node.labels.disk==ssd", "--secret-add", "key", "--limit-memory", "64m", "--force",
+    )  # fmt: skip
+    assert (result.code, result.out) == (0, "x\n")
+    spec = only(tui.fake, "x").spec
+    assert (spec.task.container.image, list(spec.task.container.env)) == ("nginx:2", ["A=3"])
+    assert not spec.annotations.labels and spec.replicated.replicas == 1
+    assert list(spec.task.placement.constraints) == ["node.labels.disk==ssd"]
+    assert [ref.secret_id for ref in spec.task.container.secrets] == ["sec"]
+    assert spec.task.resources.limits.memory_bytes == 64 << 20
+    assert spec.task.force_update == 1
+    tui("service", "update", "-d", "x", "--secret-rm", "key", "--replicas", "2")
+    spec = only(tui.fake, "x").spec
+    assert not spec.task.container.secrets and spec.replicated.replicas == 2
+
+
+def test_update_of_a_process(tui: CommandLine) -> None:
+    """A process's payload is changed in place."""
+    tui("service", "create", "-d", "--runtime", "process", "--name", "p", "--", "sleep", "9")
+    tui("service", "update", "-d", "p", "--env-add", "A=1", "--args", "10 'b c'")
+    process = process_pb2.ProcessSpec()
+    only(tui.fake, "p").spec.task.generic.payload.Unpack(process)
+    assert (list(process.command), list(process.args), list(process.env)) == (
+        ["sleep"],
+        ["10", "b c"],
+        ["A=1"],
+    )
+
+
+def test_update_without_a_change(tui: CommandLine) -> None:
+    """update needs something to change."""
+    assert tui("service", "update", "web").code == 2
+
+
+def test_remove_goes_on_after_a_failure(tui: CommandLine) -> None:
+    """rm removes what it can, prints it, and fails with what it could not."""
+    result = tui("service", "rm", "web", "nope", "db")
+    assert (result.code, result.lines) == (1, ["web", "db"])
+    assert result.err == "Error: There is no service named 'nope', and no id begins with it.\n"
+
+
+def test_secret_comes_from_standard_input_or_a_file(
+    tui: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payload is read from a file or standard input, byte by byte, and never from an argument."""
+    (tmp_path / "file").write_bytes(b"\xff\x00")
+    assert tui("secret", "create", "a", str(tmp_path / "file"), "-l", "k=v").code == 0
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
+    assert tui("config", "create", "b").code == 0
+    (secret,), (config,) = tui.fake.all(objects_pb2.Secret), tui.fake.all(objects_pb2.Config)
+    assert (secret.spec.data, secret.spec.annotations.labels["k"], config.spec.data) == (
+        b"\xff\x00",
+        "v",
+        b"piped",
+    )
+    assert tui("secret", "rm", "a").out == "a\n"
+
+
+# -- logs and watch -----------------------------------------------------------------------------
+
+
+def test_service_logs(tui: CommandLine) -> None:
+    """Lines of all tasks by time, each with its task and node; standard error goes to standard error."""
+    one, two = tui.fake.get(Task, "t-web-01"), tui.fake.get(Task, "t-web-02")
+    tui.fake.log_lines(
+        log_line(two, "second", at_ns=START_NS + 2, is_stderr=True),
+        log_line(one, "first", at_ns=START_NS + 1),
+    )
+    result = tui("service", "logs", "web")
+    width = len("web.12@w6")
+    assert result.out == f"{'web.1@w2'.ljust(width)} | first\n"
+    assert result.err == f"{'web.2@w3'.ljust(width)} | second\n"
+    assert tui("service", "logs", "--raw", "-t", "t-web-01").out == "2025-10-09T08:53:20.000000001Z first\n"
+    assert tui("task", "logs", "web.1").out == "first\n"
+
+
+@pytest.mark.parametrize("flags", [["--tail", "many"], ["--since", "yesterday"]])
+def test_log_flags_are_checked(tui: CommandLine, flags: list[str]) -> None:
+    """A tail that is no number and a time that is none are wrong usage."""
+    assert tui("service", "logs", "web", *flags).code == 2
+
+
+def test_watch_prints_json_lines(tui: CommandLine) -> None:
+    """watch prints what is there when asked, then every change; a refusal of its kinds is wrong usage."""
+    calls = tui.fake.call
+
+    async def end_after_listing(method: str, request: object, **more: object) -> object:
+        answer = await calls(method, request)  # type: ignore[arg-type]
+        tui.fake.fail_next("Watch.Watch", KeyboardInterrupt())  # type: ignore[arg-type]
+        tui.fake.cut("over")
+        return answer
+
+    tui.fake.call = end_after_listing  # type: ignore[method-assign]
+    result = tui("watch", "--existing", "secret")
+    assert result.code == 130
+    records = [json.loads(line) for line in result.lines]
+    assert [record["event"] for record in records] == ["listed", "lost"]
+    assert tui("watch", "nonsense").code == 2
+
+
+# -- status and failures ------------------------------------------------------------------------
+
+
+def test_status(tui: CommandLine) -> None:
+    """status counts what there is and names what is wrong."""
+    out = tui("status").out
+    assert "3 managers · leader m1 · tolerates 1" in out and "11 of 12 ready" in out
+    assert "✖ billing  1/3 · pending 4m  no suitable node" in out
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            CallFailed("UNIMPLEMENTED", "networks are not supported yet"),
+            "This cluster cannot do that: networks",
+        ),
+        (CallFailed("PERMISSION_DENIED", "not for you"), "not for you"),
+        (Unreachable("nobody is listening at /x"), "nobody is listening at /x"),
+        (RuntimeError("bug"), "RuntimeError: bug"),
+    ],
+)
+def test_failures_are_one_sentence(tui: CommandLine, error: Exception, said: str) -> None:
+    """Whatever goes wrong is one line on standard error and exit code 1, never a traceback."""
+    tui.fake.fail_next("Control.ListNodes", error)
+    result = tui("node", "ls")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"Error: {said}") and result.err.count("\n") == 1
+
+
+def test_interrupt_is_clean(tui: CommandLine) -> None:
+    """Ctrl-C ends a command with 130 and says nothing."""
+    tui.fake.fail_next("Control.ListNodes", KeyboardInterrupt())  # type: ignore[arg-type]
+    result = tui("node", "ls")
+    assert (result.code, result.out, result.err) == (130, "", "")
+
+
+def test_dashboard_needs_a_terminal(tui: CommandLine) -> None:
+    """Without a terminal the dashboard says so instead of drawing into a pipe."""
+    result = tui()
+    assert result.code == 2 and "needs a terminal" in result.err
+
+
+@pytest.mark.parametrize("noun", ["node", "service", "task", "secret", "config", "cluster"])
+def test_noun_alone_shows_its_help(tui: CommandLine, noun: str) -> None:
+    """A noun without a verb lists its verbs."""
+    result = tui(noun)
+    assert result.code == 0 and "inspect" in result.out
