@@ -1,6 +1,6 @@
 """How many tasks of each service ran in the last minutes: the little curve beside a service.
 
-A minute keeps the lowest count that was seen in it and the count it ended with; minutes without a change carry the last
+A minute keeps the lowest count that was seen in it (the first one its last) and the count it ended with; minutes without a change carry the last
 one on. Nothing is sampled, so an idle cluster costs nothing.
 """
 
@@ -29,7 +29,9 @@ class History:
         minute = now_ns // _MINUTE_NS
         kept = self._services.setdefault(service_id, deque(maxlen=MINUTES + 1))
         if kept and kept[-1].minute >= minute:
-            kept[-1].lowest = min(kept[-1].lowest, running)
+            # The minute a service appears in is a climb from nothing, which is no trouble to show.
+            is_first = len(kept) == 1
+            kept[-1].lowest = running if is_first else min(kept[-1].lowest, running)
             kept[-1].last = running
         else:
             before = kept[-1].last if kept else running
