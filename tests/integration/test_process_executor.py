@@ -327,6 +327,19 @@ async def test_another_user(executor: ProcessExecutor, tmp_path: Path) -> None:
     await controller.remove()
 
 
+@pytest.mark.root
+async def test_probes_run_as_the_task(executor: ProcessExecutor) -> None:
+    """A health check runs as the task's user and in its directory."""
+    made = task(
+        "t",
+        "touch mine; exec sleep 100",
+        user="nobody",
+        healthcheck={"test": ["CMD-SHELL", "test -O mine"], "interval": duration(0.05), "retries": 50},
+    )
+    controller = await start(executor, made)
+    await controller.remove()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     mount = tmp_path / "disk"

@@ -66,9 +66,16 @@ def load(state: StateDirectory, clock: Clock, *, kek: bytes | None = None) -> Id
         certificates.verify_chain(credentials.certificate, roots, clock.wall_ns())
         return _identity(credentials, roots)
     except NoLocalIdentity:
+        if state.has_log:
+            raise NodeError(
+                f"{state.path} holds the log of a cluster, but {state.certificates} lacks the node's key or "
+                "certificate; restore them from a backup, or use another state directory"
+            ) from None
         return None
     except NoLocalRoot:
-        raise NodeError(f"{state.certificates} holds a node certificate but no root certificate") from None
+        raise NodeError(
+            f"{state.certificates} holds a node certificate but no root certificate; restore it from a backup"
+        ) from None
     except WrongKek:
         reason = "does not open with this unlock key" if kek else "needs an unlock key (--unlock-key)"
         raise NodeError(f"the node is locked: its key file {key_file.key_path} {reason}") from None

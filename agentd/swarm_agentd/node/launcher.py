@@ -74,10 +74,18 @@ class CommandLauncher:
             *manager_command(), *self._flags, "--until-stdin-closes",
             stdin=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
-        with suppress(psutil.NoSuchProcess):
-            record = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
-            write_atomic(self._pid_file, json.dumps(record).encode(), 0o600)
+        self._record(process.pid)
         return ChildProcess(process)
+
+    def _record(self, pid: int) -> None:
+        """Write down who runs, for a daemon that finds it left behind."""
+        try:
+            record = {"pid": pid, "created": psutil.Process(pid).create_time()}
+            write_atomic(self._pid_file, json.dumps(record).encode(), 0o600)
+        except psutil.NoSuchProcess:
+            pass  # it has ended already
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._pid_file, error.strerror)
 
     async def _end_left_over(self) -> None:
         left = self._left_over()

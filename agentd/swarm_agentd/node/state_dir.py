@@ -7,7 +7,8 @@
             worker/          the agent's tasks, and what the executors keep
             raft/            the manager's, managers only
 
-Rules: the directory is this user's and closed to others; two daemons never share it.
+Rules: the directory is this user's and closed to others; one with an identity that others could write to is refused;
+two daemons never share it.
 """
 
 import errno
@@ -35,6 +36,12 @@ class StateDirectory:
         self.pid_file = path / "agentd.pid"
         self.manager_pid_file = path / "managerd.pid"
         self.remotes_file = path / "state.json"
+
+    @property
+    def has_log(self) -> bool:
+        """Whether a manager has lived here."""
+        raft = self.path / "raft"
+        return raft.is_dir() and any(raft.iterdir())
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -87,9 +94,13 @@ def open_state(path: Path) -> StateDirectory:
         found = path.stat()
         if found.st_uid != os.geteuid():
             raise NodeError(f"state directory {path} belongs to another user (uid {found.st_uid})")
+        key = path / "certificates" / "swarm-node.key"
+        if stat.S_IMODE(found.st_mode) & 0o022 and key.exists():
+            mode = stat.S_IMODE(found.st_mode)
+            raise NodeError(f"state directory {path} is open to other users (mode {mode:04o}); make it 0700")
         if stat.S_IMODE(found.st_mode) & 0o077:
             path.chmod(0o700)
-        _check_key(path / "certificates" / "swarm-node.key")
+        _check_key(key)
     state = StateDirectory(path)
     with _explained(path):
         state.worker.mkdir(mode=0o700, exist_ok=True)

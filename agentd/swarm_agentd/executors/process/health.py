@@ -9,6 +9,7 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from swarm_core.api.timestamps import duration_s
 from swarm_core.runtime.clock import Clock
 
 from swarm_agentd.exec.errors import InvalidTask
+from swarm_agentd.executors.process.pidfd import until_ended
 
 INTERVAL_S, TIMEOUT_S, START_INTERVAL_S, RETRIES = 30.0, 30.0, 5.0, 3
 
@@ -104,23 +106,33 @@ class Monitor:
 
 async def run_probe(argv: Sequence[str], launch: dict[str, Any], timeout_s: float) -> bool:
     """Run a probe as the task's user, in its directory and environment; whether it ended with 0 in time."""
-    env, user = launch["env"], launch["user"]
-    program = shutil.which(argv[0], path=env["PATH"])
-    if program is None:
+    program = shutil.which(argv[0], path=launch["env"]["PATH"])
+    process = None if program is None else _start(program, argv, launch)
+    if process is None:
         return False
-    identity = (
-        {} if user is None else {"user": user["uid"], "group": user["gid"], "extra_groups": user["groups"]}
-    )
-    null = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(
-        program, *argv[1:], env=env, cwd=launch["dir"], stdin=null, stdout=null, stderr=null,
-        start_new_session=True, **identity,
-    )  # fmt: skip
+    fd = os.pidfd_open(process.pid)
     try:
-        return await asyncio.wait_for(process.wait(), timeout_s) == 0
+        await asyncio.wait_for(until_ended(fd), timeout_s)
+        return process.wait() == 0
     except TimeoutError:
         return False
     finally:
+        os.close(fd)
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            process.wait()
+
+
+def _start(program: str, argv: Sequence[str], launch: dict[str, Any]) -> subprocess.Popen[bytes] | None:
+    user = launch["user"]
+    identity = (
+        {} if user is None else {"user": user["uid"], "group": user["gid"], "extra_groups": user["groups"]}
+    )
+    null = subprocess.DEVNULL
+    try:
+        return subprocess.Popen(  # noqa: S603 - what the task asks for
+            [program, *argv[1:]], env=launch["env"], cwd=launch["dir"], stdin=null, stdout=null, stderr=null,
+            start_new_session=True, **identity,
+        )  # fmt: skip
+    except OSError:
+        return None  # a probe that cannot be run has failed

@@ -4,7 +4,6 @@ Rules: a shim is told from a later process with its number by its start time; wa
 pidfd in the event loop); every call may be cancelled and made again, also by another daemon.
 """
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from swarm_core.runtime.clock import Clock
 
 from swarm_agentd.executors.process import shim
 from swarm_agentd.executors.process.directory import Exit, Identity, Started, TaskDirectory
+from swarm_agentd.executors.process.pidfd import until_ended
 
 LOST = Exit(code=137, signal=signal.SIGKILL, error="its shim was killed, and the process with it")
 REBOOTED = Exit(code=137, signal=signal.SIGKILL, error="the machine was restarted while it ran")
@@ -82,13 +82,10 @@ async def _gone(identity: Identity) -> None:
         fd = os.pidfd_open(identity.pid)
     except ProcessLookupError:
         return
-    loop, gone = asyncio.get_running_loop(), asyncio.Event()
     try:
         if identity.is_alive():  # asked with the pidfd in hand: the number cannot change hands now
-            loop.add_reader(fd, gone.set)
-            await gone.wait()
+            await until_ended(fd)
     finally:
-        loop.remove_reader(fd)
         os.close(fd)
 
 
