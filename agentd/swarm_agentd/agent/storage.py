@@ -195,7 +195,10 @@ class FileStorage:
         )
         (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise StorageUnusable(f"task store {self._path} is damaged: {verdict}")
+            reason = " ".join(verdict.split())
+            raise StorageUnusable(
+                f"task store {self._path} is damaged ({reason}); move it away, and the node gets its tasks anew"
+            )
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

@@ -39,6 +39,8 @@ def encode(*blocks: Block) -> bytes:
 
 def _block(kind: bytes, content: bytes) -> Block:
     headers: dict[str, str] = {}
+    if not content.isascii():
+        raise ValueError("broken PEM block: it is not text")
     lines = content.decode("ascii").splitlines()
     body_at = 0
     for number, line in enumerate(lines):

@@ -11,11 +11,15 @@ PROPOSALS_MAX = 4096
 
 @dataclass(frozen=True, slots=True)
 class RaftNodeConfig:
-    """`directory` is `<state>/raft`; `address` is where other managers reach this one."""
+    """`directory` is `<state>/raft`; `address` is where other managers reach this one.
+
+    `may_found`: whether a directory without a log is a new cluster's; else its log was lost.
+    """
 
     directory: Path
     node_id: str
     address: str
+    may_found: bool = True
     force_new_cluster: bool = False
     tick_s: float = 1.0
     election_tick: int = 10

@@ -33,6 +33,8 @@ def test_a_broken_body_is_an_error_not_a_shorter_key() -> None:
     """Characters that are no base64 are refused."""
     with pytest.raises(ValueError, match="broken PEM"):
         pem.decode(b"-----BEGIN A KEY-----\nab!d\n-----END A KEY-----\n")
+    with pytest.raises(ValueError, match="broken PEM block: it is not text"):
+        pem.decode(b"-----BEGIN A KEY-----\nab\xffd\n-----END A KEY-----\n")
 
 
 def test_no_block_is_no_error() -> None:
