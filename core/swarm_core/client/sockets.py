@@ -15,7 +15,6 @@ import errno
 import os
 import socket
 import stat
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +56,8 @@ def contexts_file() -> Path:
 
 def context_socket(name: str) -> str:
     """The socket of a context. Raises LookupError when there is none of that name, ValueError when the file is broken."""
+    import tomllib
+
     path = contexts_file()
     try:
         found = tomllib.loads(path.read_text()).get("contexts", {})

@@ -6,7 +6,7 @@ import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.client.cluster import Cluster
 
-from swarm_tui.cli import completion, filters, values
+from swarm_tui.cli import completion, filters
 from swarm_tui.cli.nouns import Noun
 from swarm_tui.cli.output import (
     FilterOption,
@@ -18,7 +18,6 @@ from swarm_tui.cli.output import (
     print_objects,
 )
 from swarm_tui.cli.session import USAGE, Failure, for_each, run
-from swarm_tui.cli.task import print_tasks
 from swarm_tui.cli.views import view_of
 from swarm_tui.resources import nodes
 
@@ -75,6 +74,7 @@ def ps(
     no_trunc: NoTruncOption = False,
 ) -> None:
     """List the tasks on nodes."""
+    from swarm_tui.cli.task import print_tasks
 
     async def work(cluster: Cluster) -> None:
         ids = [(await cluster.control.resolve(Node, name)).id for name in names]
@@ -100,6 +100,8 @@ def update(
     ] = None,
 ) -> None:
     """Change a node's availability, role or labels."""
+    from swarm_tui.cli import values
+
     availabilities, roles = specs_pb2.NodeSpec.Availability, types_pb2.NodeRole
     _check(availability, "--availability", availabilities.keys())
     _check(role, "--role", roles.keys())

@@ -4,13 +4,11 @@
 the wire has them, in a list.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from swarm_tui.resources.format import short_id
@@ -92,6 +90,8 @@ def print_records(records: Sequence[dict[str, Any]], style: Format) -> None:
     if style is Format.YAML:
         typer.echo(_yaml(list(records)), nl=False)
         return
+    import json
+
     for record in records:
         typer.echo(json.dumps(record, ensure_ascii=False))
 
@@ -102,6 +102,8 @@ def print_objects(
     """Whole objects: as a JSON list, as YAML, or as the detail view's sections."""
     match style:
         case Format.JSON:
+            import json
+
             typer.echo(json.dumps([as_dict(item) for item in items], indent=4, ensure_ascii=False))
         case Format.YAML:
             typer.echo(_yaml([as_dict(item) for item in items]), nl=False)
@@ -123,6 +125,8 @@ def print_sections(sections: Iterable[Section]) -> None:
 
 def as_dict(message: Message) -> dict[str, Any]:
     """A message as plain values, with the wire's field names; a process's payload is unpacked."""
+    from google.protobuf.json_format import MessageToDict
+
     # The payload of a task is an Any; its type is known to the converter once the module is loaded.
     from swarm_core.api.proto import process_pb2
 
@@ -136,6 +140,8 @@ def as_dict(message: Message) -> dict[str, Any]:
 
 def _with_raw_payload(message: Message) -> dict[str, Any]:
     import base64
+
+    from google.protobuf.json_format import MessageToDict
 
     copy: Any = type(message)()
     copy.CopyFrom(message)

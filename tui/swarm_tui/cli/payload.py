@@ -10,7 +10,7 @@ import typer
 from google.protobuf.message import Message
 from swarm_core.client.cluster import Cluster
 
-from swarm_tui.cli import filters, values
+from swarm_tui.cli import filters
 from swarm_tui.cli.nouns import Noun
 from swarm_tui.cli.output import FilterOption, Format, FormatOption, QuietOption, print_listing, print_objects
 from swarm_tui.cli.session import USAGE, Failure, for_each, run
@@ -40,6 +40,8 @@ def commands(
             str | None, typer.Option("--template-driver", help="Template engine.", metavar="NAME")
         ] = None,
     ) -> None:
+        from swarm_tui.cli import values
+
         spec = spec_type()
         spec.annotations.name = name
         spec.annotations.labels.update(values.pairs(label or []))

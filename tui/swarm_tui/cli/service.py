@@ -18,7 +18,6 @@ from swarm_tui.cli.output import (
     print_objects,
 )
 from swarm_tui.cli.session import USAGE, Failure, for_each, run
-from swarm_tui.cli.task import print_tasks
 from swarm_tui.cli.views import counted, view_of
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import services, tasks
@@ -62,6 +61,7 @@ def ps(
     no_trunc: NoTruncOption = False,
 ) -> None:
     """List the tasks of services."""
+    from swarm_tui.cli.task import print_tasks
 
     async def work(cluster: Cluster) -> None:
         ids = [(await cluster.control.resolve(Service, name)).id for name in names]

@@ -7,7 +7,7 @@ from swarm_core.client.cluster import Cluster
 from swarm_tui.cli.output import Format, FormatOption, print_records
 from swarm_tui.cli.session import run
 from swarm_tui.cli.views import view_of
-from swarm_tui.mirror.mirror import Mirror
+from swarm_tui.mirror.snapshot import Snapshot
 from swarm_tui.resources import cluster as resource
 from swarm_tui.resources import services
 from swarm_tui.resources.problems import ProblemBoard
@@ -36,7 +36,7 @@ def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
     run(ctx, work)
 
 
-def summary(view: Mirror, target: str) -> dict[str, object]:
+def summary(view: Snapshot, target: str) -> dict[str, object]:
     """Counts of what there is and of what is well."""
     nodes, goals = view.objects(objects_pb2.Node), view.objects(objects_pb2.Service)
     ready = sum(node.status.state == types_pb2.NodeStatus.READY for node in nodes)

@@ -1,6 +1,5 @@
 """What people type after a flag: durations, sizes, pairs, mounts, references. Pure; a bad value is a BadValue."""
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -79,6 +78,8 @@ def environment(texts: Iterable[str], inherited: Mapping[str, str]) -> list[str]
 
 def fields(text: str) -> dict[str, str]:
     """One line of comma-separated key=value, quoted as in CSV; a key alone means true."""
+    import csv
+
     try:
         row = next(csv.reader([text], strict=True))
     except (csv.Error, StopIteration):

@@ -11,7 +11,7 @@ Rules:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -259,13 +259,6 @@ class Mirror:
         self._is_reset = self._is_stream_dirty = False
         for listener in list(self._listeners):
             listener(changes)
-
-
-def snapshot(clock: WallClock, objects: Iterable[Any]) -> Mirror:
-    """A mirror of these objects alone, without a stream: for one-shot commands."""
-    mirror = Mirror(clock)
-    mirror.apply(Listed(tuple(objects), 0))
-    return mirror
 
 
 def _drop(index: dict[str, dict[str, objects_pb2.Task]], key: str, task_id: str) -> None:
