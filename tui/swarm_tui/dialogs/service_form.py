@@ -169,7 +169,8 @@ class ServiceForm(Widget):
                 [[(" ", "text"), ("fill in the fields to see where it would run", "muted")]], keep_place=True
             )
             return
-        forecast = fit_now(to_spec(self._draft), nodes, self._read_tasks())
+        # The command may still be half typed; it does not decide the place.
+        forecast = fit_now(to_spec(replace(self._draft, command="")), nodes, self._read_tasks())
         text.show(
             [line for spans in _fit_lines(forecast) for line in wrap(spans, width, indent=13)],
             keep_place=True,
