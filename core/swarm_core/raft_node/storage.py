@@ -1,7 +1,7 @@
 """What this member keeps: log and snapshots on disk, and the same in memory for raft to read.
 
-Starting means one of four shapes: nothing on disk (a new cluster of one, or an empty log for a member that the
-leader will fill), a log (restart), or a log whose other members are given up (force new cluster). Methods named `write…` block and run in the disk's log
+Starting means one of three shapes: nothing on disk (a new cluster of one), a log (restart), or a log whose
+other members are given up (force new cluster). Methods named `write…` block and run in the disk's log
 thread; the others touch memory alone and run on the event loop. Data is encrypted on its way to the disk.
 """
 
@@ -130,26 +130,20 @@ def _refuse_remains(disk: Disk, root: Path, names: list[str]) -> None:
         raise StateUnusable(f"{root} has snapshots but no write-ahead log")
 
 
-def _begin(
-    disk: Disk,
-    config: RaftNodeConfig,
-    cipher: Cipher,
-    raft_id: int,
-    hard_state: HardState,
-    entries: Sequence[Entry],
-) -> RaftStorage:
+def _found(disk: Disk, config: RaftNodeConfig, cipher: Cipher, raft_id: int) -> RaftStorage:
     member = Member(raft_id, config.node_id, config.address)
+    entry, hard_state = founding_entry(member), founding_hard_state()
     disk.make_directory(config.directory / SNAP_DIRECTORY)
     wal = WriteAheadLog.create(
         disk,
         config.directory / WAL_DIRECTORY,
         encode_member(member),
         hard_state=hard_state,
-        entries=[replace(entry, data=cipher.seal(entry.data)) for entry in entries],
+        entries=[replace(entry, data=cipher.seal(entry.data))],
         segment_bytes=config.segment_bytes,
     )
     storage = RaftStorage(disk, member, wal, SnapshotFiles(disk, config.directory / SNAP_DIRECTORY), cipher)
-    storage.remember(hard_state, entries)
+    storage.remember(hard_state, [entry])
     return storage
 
 
