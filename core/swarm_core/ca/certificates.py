@@ -94,16 +94,22 @@ def issuer(data: bytes, roots: bytes) -> Issuer:
 
 
 def verify_chain(data: bytes, roots: bytes, wall_ns: int, *, allow_expired: bool = False) -> None:
-    """Raise InvalidCertificate unless each certificate is signed by its successor, the last one by a root, and
-    all are valid now (or, if expired ones are allowed, were all valid at one moment)."""
+    """Raise InvalidCertificate unless each certificate is signed by its successor, one of them by a root, and all up
+    to there are valid now (or, if expired ones are allowed, were all valid at one moment)."""
     chain = parse(data)
     for certificate, successor in itertools.pairwise(chain):
         if not _signed_by(certificate, successor):
             raise InvalidCertificate("certificate chain is out of order")
-    anchors = [root for root in parse(roots) if root in chain or _signed_by(chain[-1], root)]
-    if not anchors:
+    # After a root was rotated it vouches for the leaf itself; the cross-signed certificate behind it leads to the old root.
+    paths = [
+        [*chain[: length + 1], root]
+        for length, certificate in enumerate(chain)
+        for root in parse(roots)
+        if root == certificate or _signed_by(certificate, root)
+    ]
+    if not paths:
         raise InvalidCertificate("certificate signed by unknown authority")
-    if not any(_valid([*chain, root], wall_ns, allow_expired) for root in anchors):
+    if not any(_valid(path, wall_ns, allow_expired) for path in paths):
         raise InvalidCertificate("certificate is expired or not valid yet")
 
 
@@ -126,6 +132,11 @@ def verify_root(certificate: x509.Certificate) -> None:
         raise InvalidCertificate("root must be signed with SHA-256, SHA-384 or SHA-512")
     if not _signed_by(certificate, certificate):
         raise InvalidCertificate("root does not verify against itself")
+
+
+def not_after_ns(data: bytes) -> int:
+    """When the first certificate of a bundle expires. Raises InvalidCertificate."""
+    return _wall_ns(parse(data)[0].not_valid_after_utc)
 
 
 def public_der(certificate: x509.Certificate) -> bytes:

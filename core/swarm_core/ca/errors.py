@@ -1,4 +1,4 @@
-"""What can go wrong with identities. None of these is worth a blind retry.
+"""What can go wrong with identities. Only ExternalCaUnavailable is worth a blind retry.
 
 CaError
 ├── InvalidToken          a join token or unlock key that cannot be parsed
@@ -6,6 +6,8 @@ CaError
 ├── InvalidRequest        a certificate signing request that cannot be signed
 ├── InvalidKey            a private key of an unknown kind, or one that does not belong to its certificate
 │   └── WrongKek          a private key that does not open with this unlock key: the node is locked
+├── ExternalCaRefused     an external CA's final no
+├── ExternalCaUnavailable an external CA that cannot be reached or understood: try again later
 ├── NoLocalIdentity       key or certificate file missing: the node has not been set up yet
 └── NoLocalRoot           root certificate file missing
 """
@@ -36,6 +38,14 @@ class WrongKek(InvalidKey):
 
     def __init__(self) -> None:
         super().__init__("invalid KEK: the key file does not open with this unlock key")
+
+
+class ExternalCaRefused(CaError):
+    """An external CA decided not to sign; the text says why."""
+
+
+class ExternalCaUnavailable(CaError):
+    """An external CA did not answer, or not in a way that can be understood; later it may."""
 
 
 class NoLocalIdentity(CaError):

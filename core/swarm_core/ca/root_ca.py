@@ -74,6 +74,35 @@ class RootCa:
     def can_sign(self) -> bool:
         return self.key is not None
 
+    @property
+    def issuer(self) -> certificates.Issuer:
+        """Who signs: the subject and key that issued certificates name."""
+        signer = certificates.parse(self.intermediates or self.certificate)[0]
+        return certificates.Issuer(signer.subject.public_bytes(), certificates.public_der(signer))
+
+    def cross_sign(self, root: bytes) -> bytes:
+        """The self-signed `root` (PEM) as signed by this one instead of itself: same name, key and validity. Raises
+        InvalidKey without a key."""
+        if self.key is None:
+            raise InvalidKey("this manager has no CA key to sign with")
+        key, signer = keys.load(self.key), certificates.parse(self.certificate)[0]
+        new = certificates.parse(root)[0]
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(new.subject)
+            .issuer_name(signer.subject)
+            .public_key(_issuer_key(new))
+            .serial_number(_serial())
+            .not_valid_before(new.not_valid_before_utc)
+            .not_valid_after(new.not_valid_after_utc)
+        )
+        for extension in new.extensions:
+            if not isinstance(extension.value, x509.AuthorityKeyIdentifier):
+                builder = builder.add_extension(extension.value, extension.critical)
+        # Both roots may have the same name: this says which of them signed.
+        builder = builder.add_extension(_authority(signer), critical=False)
+        return builder.sign(key, _hash_for(key)).public_bytes(serialization.Encoding.PEM)
+
     def sign(
         self,
         request: bytes,
@@ -108,17 +137,18 @@ class RootCa:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .add_extension(_authority(signer), critical=False)
-            .add_extension(x509.SubjectAlternativeName(_names(node_id, role)), critical=False)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.DNSName(name) for name in host_names(node_id, role)]),
+                critical=False,
+            )
             .sign(key, _hash_for(key))
         )
         return leaf.public_bytes(serialization.Encoding.PEM) + self.intermediates
 
 
-def _names(node_id: str, role: str) -> list[x509.GeneralName]:
-    names = [role, node_id]
-    if role == MANAGER_ROLE:
-        names.append(CA_NAME)
-    return [x509.DNSName(name) for name in names]
+def host_names(node_id: str, role: str) -> list[str]:
+    """The names that a node's certificate is for."""
+    return [role, node_id, CA_NAME] if role == MANAGER_ROLE else [role, node_id]
 
 
 def _node_name(node_id: str, role: str, organization: str) -> x509.Name:

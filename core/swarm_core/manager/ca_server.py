@@ -4,7 +4,9 @@ Rules:
 - A request becomes the node object's certificate in state PENDING or RENEW; the loop signs what is there, whoever asked.
 - This is the only place where node objects come from a join: a token decides the role, its root's digest is the joiner's
   affair.
-- A request that can never be signed FAILS; one that cannot be signed now (no key here) stays and is tried again.
+- External CAs that speak for the root sign, if there are any; else the cluster's own key does.
+- A request that can never be signed FAILS; one that cannot be signed now (no key here, no external CA reached) stays and
+  is tried again.
 - Who waits for a status is told by the events the loop reads anyway. Without leadership every call is ABORTED.
 """
 
@@ -17,9 +19,10 @@ from swarm_core.api.defaults import CLUSTER_NAME
 from swarm_core.api.ids import new_id
 from swarm_core.api.proto import ca_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration_s
-from swarm_core.ca import tokens
+from swarm_core.ca import external_ca, tokens
 from swarm_core.ca.certificates import MANAGER_ROLE, WORKER_ROLE
-from swarm_core.ca.errors import CaError, InvalidRequest
+from swarm_core.ca.errors import CaError, ExternalCaUnavailable, InvalidKey
+from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.root_ca import NODE_EXPIRY_S, RootCa
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Aborted, InvalidArgument, NotFound, ResourceExhausted
@@ -50,10 +53,11 @@ class CaServer:
 
     name = "ca server"
 
-    def __init__(self, store: MemoryStore, clock: Clock, rng: random.Random) -> None:
+    def __init__(self, store: MemoryStore, clock: Clock, rng: random.Random, external: ExternalCas) -> None:
         self._store = store
         self._clock = clock
         self._rng = rng
+        self._external = external
         self._root: RootCa | None = None
         self._root_source: types_pb2.RootCA | None = None
         self._pending: set[str] = set()
@@ -116,7 +120,7 @@ class CaServer:
             await self._wake.wait()
             self._wake.clear()
             failed: set[str] = set()
-            while (root := self._root) is not None and root.can_sign and self._pending:
+            while (root := self._root) is not None and self._pending:
                 failed |= await self._sign_some(root)
             self._pending |= failed
 
@@ -129,34 +133,54 @@ class CaServer:
         self._pending.difference_update(node_ids)
         nodes = [self._store.get(objects_pb2.Node, node_id) for node_id in node_ids]
         due = [node for node in nodes if node is not None and _is_due(node)]
-        changes = [_storing(node, self._sign_one(node, root, cluster)) for node in due]
-        failed = set()
-        for node, error in zip(due, await self._store.batch(changes), strict=True):
+        answers = await asyncio.gather(*(self._answer_for(node, root, cluster) for node in due))
+        decided = [(node, answer) for node, answer in zip(due, answers, strict=True) if answer is not None]
+        failed = {node.id for node, answer in zip(due, answers, strict=True) if answer is None}
+        changes = [_storing(node, answer) for node, answer in decided]
+        for (node, _), error in zip(decided, await self._store.batch(changes), strict=True):
             if error is not None:
                 _LOGGER.warning("the certificate of node %s was not stored: %s", node.id, error)
                 failed.add(node.id)
         return failed
 
-    def _sign_one(
+    async def _answer_for(
         self, node: objects_pb2.Node, root: RootCa, cluster: objects_pb2.Cluster
-    ) -> types_pb2.Certificate:
-        """The node's certificate as it will be stored: issued, or failed for good."""
-        issued = types_pb2.Certificate()
-        issued.CopyFrom(node.certificate)
+    ) -> types_pb2.Certificate | None:
+        """The node's certificate as it will be stored: issued, or failed for good; None when it must wait."""
+        answer = types_pb2.Certificate()
+        answer.CopyFrom(node.certificate)
         try:
-            issued.certificate = root.sign(
-                issued.csr,
-                node_id=issued.cn,
-                role=_OU[issued.role],
-                organization=cluster.id,
-                wall_ns=self._clock.wall_ns(),
-                expiry_s=duration_s(cluster.spec.ca_config.node_cert_expiry) or NODE_EXPIRY_S,
-            )
-            issued.status.state, issued.status.err = _State.ISSUED, ""
-        except InvalidRequest as error:
+            answer.certificate = await self._sign_one(node.certificate, root, cluster)
+            answer.status.state, answer.status.err = _State.ISSUED, ""
+        except (ExternalCaUnavailable, InvalidKey) as error:
+            _LOGGER.warning("the certificate of node %s cannot be issued now: %s", node.id, error)
+            return None
+        except CaError as error:
             _LOGGER.warning("the certificate of node %s cannot be issued: %s", node.id, error)
-            issued.status.state, issued.status.err = _State.FAILED, str(error)
-        return issued
+            answer.status.state, answer.status.err = _State.FAILED, str(error)
+        return answer
+
+    async def _sign_one(
+        self, asked: types_pb2.Certificate, root: RootCa, cluster: objects_pb2.Cluster
+    ) -> bytes:
+        """The chain for a request. Raises CaError."""
+        role, root_ca = _OU[asked.role], cluster.root_ca
+        target = root_ca.root_rotation.ca_cert or root_ca.ca_cert
+        urls = external_ca.urls_for(cluster.spec.ca_config.external_cas, target, current=root_ca.ca_cert)
+        if urls:
+            request = external_ca.node_request(
+                asked.csr, node_id=asked.cn, role=role, organization=cluster.id
+            )
+            trusted = root_ca.ca_cert + root_ca.root_rotation.ca_cert
+            return await self._external.sign(urls, request, roots=trusted) + root.intermediates
+        return root.sign(
+            asked.csr,
+            node_id=asked.cn,
+            role=role,
+            organization=cluster.id,
+            wall_ns=self._clock.wall_ns(),
+            expiry_s=duration_s(cluster.spec.ca_config.node_cert_expiry) or NODE_EXPIRY_S,
+        )
 
     # the calls
 

@@ -25,6 +25,7 @@ from swarm_core.api.proto import (
     watch_pb2,
 )
 from swarm_core.ca import certificates, tls
+from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.key_file import KeyFile, NodeCredentials
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.manager.ca_server import CaServer
@@ -146,6 +147,13 @@ class ManagerDaemon:
             for member in self._raft.members()
         }
 
+    def _can_remove(self, raft_id: int) -> bool:
+        """The only member cannot go."""
+        return len(self._raft.members()) > 1
+
+    def _tls_identity(self) -> tls.TlsIdentity:
+        return tls.TlsIdentity(self._roots, self._credentials.certificate, self._credentials.key)
+
     def _peers(self) -> list[types_pb2.WeightedPeer]:
         return [
             types_pb2.WeightedPeer(
@@ -187,12 +195,16 @@ class ManagerDaemon:
         """What the control socket serves, what the remote API serves, and the leader's components."""
         store, clock, rng = self._store, self._clock, self._rng
         dispatcher = Dispatcher(store, clock, rng, node_id=self._identity.node_id, managers=self._peers)
-        ca_server = CaServer(store, clock, rng)
+        external = ExternalCas(self._tls_identity)
+        ca_server = CaServer(store, clock, rng, external)
+        control_api = ControlApi(
+            store, clock, rng, members=self._members, can_remove=self._can_remove, external=external
+        )
         log_broker = LogBroker(store, clock, rng)
         plain = (StoreError, RaftNodeError)
         local, remote = Services(plain=plain), Services(plain=plain)
         for services in (local, remote):
-            _add(services, control_pb2, "Control", ControlApi(store, clock, rng, self._members))
+            _add(services, control_pb2, "Control", control_api)
             _add(services, watch_pb2, "Watch", WatchApi(store))
             _add(services, health_pb2, "Health", self._health)
             _add(services, dispatcher_pb2, "Dispatcher", dispatcher, to_leader=True)
@@ -231,9 +243,7 @@ class ManagerDaemon:
                 )
             )
             if self._listening:
-                context = tls.server_context(
-                    tls.TlsIdentity(self._roots, credentials.certificate, credentials.key)
-                )
+                context = tls.server_context(self._tls_identity())
                 authorizer = Authorizer(identity.organization, self._blacklist)
                 server = await stack.enter_async_context(
                     serve_remote(

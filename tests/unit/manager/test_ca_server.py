@@ -10,6 +10,7 @@ import pytest
 from swarm_core.api.proto import ca_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration
 from swarm_core.ca import certificates, csr, keys, tokens
+from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.client import certificates as client
 from swarm_core.client.connection import Connection
@@ -58,7 +59,7 @@ class Leader:
     def __init__(self, cluster: objects_pb2.Cluster | None = None) -> None:
         self.clock = RetryClock()
         self.store = MemoryStore(clock=self.clock)
-        self.ca = CaServer(self.store, self.clock, random.Random(5))
+        self.ca = CaServer(self.store, self.clock, random.Random(5), ExternalCas(AUTHORITY.manager))
         self._cluster = cluster
 
     @asynccontextmanager

@@ -4,6 +4,9 @@ import random
 
 import pytest
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
+from swarm_core.ca import tokens
+from swarm_core.ca.external_ca import ExternalCas
+from swarm_core.ca.root_ca import RootCa
 from swarm_core.manager.control_api.server import ControlApi
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import (
@@ -20,7 +23,9 @@ from swarm_core.store import by
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.memory import MemoryStore
 from swarm_testkit.factories import make_cluster, make_node, make_service, make_task, make_task_spec
+from swarm_testkit.trust import make_authority, now_ns
 
+STUCK = 13  # raft id of the member without which there is no quorum
 CALLER = Caller("operator", frozenset({"swarm-manager"}), "org", "127.0.0.1:1", is_local=True)
 
 
@@ -36,7 +41,14 @@ def members() -> dict[str, types_pb2.ManagerStatus]:
 
 @pytest.fixture
 def api(store: MemoryStore, members: dict[str, types_pb2.ManagerStatus]) -> ControlApi:
-    return ControlApi(store, SystemClock(), random.Random(1), lambda: members)
+    return ControlApi(
+        store,
+        SystemClock(),
+        random.Random(1),
+        members=lambda: members,
+        can_remove=lambda raft_id: raft_id != STUCK,
+        external=ExternalCas(make_authority().manager),
+    )
 
 
 async def create(api: ControlApi, spec: specs_pb2.ServiceSpec) -> objects_pb2.Service:
@@ -266,9 +278,41 @@ async def test_nodes(
     assert not stored.HasField("manager_status")
     with pytest.raises(OutOfSequence):
         await api.update_node(request, CALLER)
-    request.spec.desired_role = 1 - stored.spec.desired_role  # type: ignore[assignment]
-    with pytest.raises(Unimplemented):
-        await api.update_node(request, CALLER)
+
+
+async def set_role(api: ControlApi, node_id: str, role: types_pb2.NodeRole.ValueType) -> None:
+    node = (await api.get_node(control_pb2.GetNodeRequest(node_id=node_id), CALLER)).node
+    request = control_pb2.UpdateNodeRequest(node_id=node_id, node_version=node.meta.version, spec=node.spec)
+    request.spec.desired_role = role
+    await api.update_node(request, CALLER)
+
+
+async def test_promotion_is_a_wish(api: ControlApi, store: MemoryStore) -> None:
+    """Promoting a worker changes its desired role; it cannot be demoted before it is a manager."""
+    await store.update(lambda tx: tx.create(make_node("n1")))
+    await set_role(api, "n1", types_pb2.MANAGER)
+    stored = store.find(objects_pb2.Node)[0]
+    assert (stored.role, stored.spec.desired_role) == (types_pb2.WORKER, types_pb2.MANAGER)
+    with pytest.raises(FailedPrecondition, match="wait until its promotion is done"):
+        await set_role(api, "n1", types_pb2.WORKER)
+
+
+async def test_demotion_is_guarded(
+    api: ControlApi, store: MemoryStore, members: dict[str, types_pb2.ManagerStatus]
+) -> None:
+    """Demoting is refused outside raft, for the last manager, and without quorum; else it is a wish."""
+    await store.update(lambda tx: tx.create(make_node("n1", role="MANAGER")))
+    with pytest.raises(NotFound, match="not a member"):
+        await set_role(api, "n1", types_pb2.WORKER)
+    members["n1"] = types_pb2.ManagerStatus(raft_id=STUCK)
+    with pytest.raises(FailedPrecondition, match="last manager of the swarm"):
+        await set_role(api, "n1", types_pb2.WORKER)
+    members["n2"] = types_pb2.ManagerStatus(raft_id=2)
+    with pytest.raises(FailedPrecondition, match="loss of quorum"):
+        await set_role(api, "n1", types_pb2.WORKER)
+    members["n1"].raft_id = 1
+    await set_role(api, "n1", types_pb2.WORKER)
+    assert store.find(objects_pb2.Node)[0].spec.desired_role == types_pb2.WORKER
 
 
 async def test_remove_node(api: ControlApi, store: MemoryStore) -> None:
@@ -291,13 +335,14 @@ async def test_remove_node(api: ControlApi, store: MemoryStore) -> None:
 
 async def test_cluster_is_redacted(api: ControlApi, store: MemoryStore) -> None:
     """Keys never leave; join tokens do; rotating one changes only it."""
-    cluster = make_cluster()
-    cluster.root_ca.ca_key = b"private"
+    cluster, root = make_cluster(), RootCa.create(now_ns())
+    assert root.key is not None
+    cluster.root_ca.ca_cert, cluster.root_ca.ca_key = root.certificate, root.key
     cluster.unlock_keys.add(key=b"unlock")
     cluster.root_ca.join_tokens.worker, cluster.root_ca.join_tokens.manager = "w", "m"
     await store.update(lambda tx: tx.create(cluster))
     (shown,) = (await api.list_clusters(control_pb2.ListClustersRequest(), CALLER)).clusters
-    assert b"private" not in shown.SerializeToString() and b"unlock" not in shown.SerializeToString()
+    assert root.key not in shown.SerializeToString() and b"unlock" not in shown.SerializeToString()
     assert shown.root_ca.join_tokens.worker == "w"
     request = control_pb2.UpdateClusterRequest(
         cluster_id=shown.id, cluster_version=shown.meta.version, spec=shown.spec
@@ -305,7 +350,68 @@ async def test_cluster_is_redacted(api: ControlApi, store: MemoryStore) -> None:
     request.rotation.worker_join_token = True
     after = (await api.update_cluster(request, CALLER)).cluster.root_ca.join_tokens
     assert after.worker.startswith("SWMTKN-1-") and after.manager == "m"
-    assert store.find(objects_pb2.Cluster)[0].root_ca.ca_key == b"private"
+    assert store.find(objects_pb2.Cluster)[0].root_ca.ca_key == root.key
+
+
+@pytest.fixture
+async def cluster(api: ControlApi, store: MemoryStore) -> objects_pb2.Cluster:
+    """A stored cluster with a root CA."""
+    cluster, root = make_cluster(), RootCa.create(now_ns())
+    cluster.root_ca.ca_cert, cluster.root_ca.ca_key = root.certificate, root.key or b""
+    await store.update(lambda tx: tx.create(cluster))
+    return cluster
+
+
+async def update_cluster(api: ControlApi, store: MemoryStore, **rotation: bool) -> list[bytes]:
+    """Store autolock as `autolock` says (kept if it says nothing), with these rotations; the unlock keys afterwards."""
+    (stored,) = store.find(objects_pb2.Cluster)
+    request = control_pb2.UpdateClusterRequest(
+        cluster_id=stored.id, cluster_version=stored.meta.version, spec=stored.spec
+    )
+    encryption = request.spec.encryption_config
+    encryption.auto_lock_managers = rotation.pop("autolock", encryption.auto_lock_managers)
+    request.rotation.CopyFrom(control_pb2.KeyRotation(**rotation))
+    await api.update_cluster(request, CALLER)
+    return [entry.key for entry in store.find(objects_pb2.Cluster)[0].unlock_keys]
+
+
+@pytest.mark.usefixtures("cluster")
+async def test_autolock_keys(api: ControlApi, store: MemoryStore) -> None:
+    """Autolock makes one key, keeps it, changes it when asked, and drops it when it is turned off."""
+    assert await update_cluster(api, store, manager_unlock_key=True) == []
+    (first,) = await update_cluster(api, store, autolock=True)
+    assert len(first) == 32
+    assert await update_cluster(api, store) == [first]
+    (second,) = await update_cluster(api, store, manager_unlock_key=True)
+    assert second != first
+    assert await update_cluster(api, store, autolock=False) == []
+
+
+@pytest.mark.usefixtures("cluster")
+async def test_a_rotated_token_is_of_the_same_root(api: ControlApi, store: MemoryStore) -> None:
+    """Both tokens can be rotated; they go on naming the root CA."""
+    await update_cluster(api, store, worker_join_token=True, manager_join_token=True)
+    (stored,) = store.find(objects_pb2.Cluster)
+    worker, manager = stored.root_ca.join_tokens.worker, stored.root_ca.join_tokens.manager
+    assert worker != manager
+    assert all(tokens.parse(token).trusts(stored.root_ca.ca_cert) for token in (worker, manager))
+
+
+@pytest.mark.usefixtures("cluster")
+async def test_a_forced_rotation_begins(api: ControlApi, store: MemoryStore) -> None:
+    """Another force_rotate starts a rotation to a root of the cluster's own making; an old version is refused."""
+    (stored,) = store.find(objects_pb2.Cluster)
+    request = control_pb2.UpdateClusterRequest(
+        cluster_id=stored.id, cluster_version=stored.meta.version, spec=stored.spec
+    )
+    request.spec.ca_config.force_rotate = 1
+    shown = (await api.update_cluster(request, CALLER)).cluster
+    assert shown.root_ca.root_rotation.ca_cert and not shown.root_ca.root_rotation.ca_key
+    after = store.find(objects_pb2.Cluster)[0].root_ca
+    assert (after.ca_cert, after.last_forced_rotation) == (stored.root_ca.ca_cert, 1)
+    assert after.root_rotation.ca_key
+    with pytest.raises(OutOfSequence):
+        await api.update_cluster(request, CALLER)
 
 
 @pytest.mark.parametrize(

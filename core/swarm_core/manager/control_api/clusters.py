@@ -1,23 +1,28 @@
 """The cluster object: read (without its keys) and change (control-plane spec 4.5).
 
-Rotating the root CA, external CAs and autolock are refused until managers can carry them out together.
+An update is decided on the object as it was read, which may ask external CAs, and then written in one step if it is
+still the same.
 """
 
 from swarm_core.api.defaults import CLUSTER_NAME, NODE_CERT_EXPIRY_MIN_S
-from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration_s
 from swarm_core.ca import tokens
+from swarm_core.ca.external_ca import ExternalCas
+from swarm_core.manager import root_change
 from swarm_core.manager.control_api.nodes import expire_blacklist
 from swarm_core.manager.control_api.select import by_name, copy, labels, select, spec_labels, spec_name
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import InvalidArgument, NotFound, Unimplemented
+from swarm_core.rpc.errors import InvalidArgument, NotFound
 from swarm_core.runtime.clock import Clock
+from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
 DEFAULT_ADDRESS_POOL = "10.0.0.0/8"
 DEFAULT_SUBNET_SIZE = 24
 DEFAULT_VXLAN_PORT = 4789
+AUTOLOCK_SUBSYSTEM = "swarm-manager"
 
 
 def redacted(cluster: objects_pb2.Cluster) -> objects_pb2.Cluster:
@@ -39,9 +44,10 @@ def redacted(cluster: objects_pb2.Cluster) -> objects_pb2.Cluster:
 class ClusterRpcs:
     """The Control methods for the cluster object."""
 
-    def __init__(self, store: MemoryStore, clock: Clock) -> None:
+    def __init__(self, store: MemoryStore, clock: Clock, external: ExternalCas) -> None:
         self._store = store
         self._clock = clock
+        self._external = external
 
     async def get_cluster(
         self, request: control_pb2.GetClusterRequest, caller: Caller
@@ -68,25 +74,52 @@ class ClusterRpcs:
         if not request.HasField("spec"):
             raise InvalidArgument("the cluster's spec is required")
         _check_spec(request.spec)
+        seen = self._store.get(objects_pb2.Cluster, request.cluster_id)
+        if seen is None:
+            raise NotFound(f"cluster {request.cluster_id} not found")
+        if seen.meta.version != request.cluster_version:
+            raise OutOfSequence
+        root_ca = await root_change.decide(
+            seen, request.spec.ca_config, self._external, self._clock.wall_ns()
+        )
 
         def update(tx: Transaction) -> objects_pb2.Cluster:
-            stored = tx.get(objects_pb2.Cluster, request.cluster_id)
-            if stored is None:
+            if tx.get(objects_pb2.Cluster, request.cluster_id) is None:
                 raise NotFound(f"cluster {request.cluster_id} not found")
-            _check_supported(request, stored.spec)
-            cluster = copy(stored)
+            cluster = copy(seen)
             cluster.meta.version.CopyFrom(request.cluster_version)
             cluster.spec.CopyFrom(request.spec)
+            cluster.root_ca.CopyFrom(root_ca)
             expire_blacklist(cluster, self._clock.wall_ns())
-            root_ca = cluster.root_ca
-            if request.rotation.worker_join_token:
-                root_ca.join_tokens.worker = tokens.generate(root_ca.ca_cert, fips=cluster.fips)
-            if request.rotation.manager_join_token:
-                root_ca.join_tokens.manager = tokens.generate(root_ca.ca_cert, fips=cluster.fips)
+            _rotate_tokens(cluster, request.rotation)
+            _set_unlock_keys(cluster, is_new_asked=request.rotation.manager_unlock_key)
             tx.update(cluster)
             return cluster
 
         return control_pb2.UpdateClusterResponse(cluster=redacted(await self._store.update(update)))
+
+
+def _rotate_tokens(cluster: objects_pb2.Cluster, asked: control_pb2.KeyRotation) -> None:
+    root_ca = cluster.root_ca
+    if asked.worker_join_token:
+        root_ca.join_tokens.worker = tokens.generate(root_ca.ca_cert, fips=cluster.fips)
+    if asked.manager_join_token:
+        root_ca.join_tokens.manager = tokens.generate(root_ca.ca_cert, fips=cluster.fips)
+
+
+def _set_unlock_keys(cluster: objects_pb2.Cluster, *, is_new_asked: bool) -> None:
+    """One key for managers while autolock is on, none while it is off."""
+    others = [entry for entry in cluster.unlock_keys if entry.subsystem != AUTOLOCK_SUBSYSTEM]
+    if not cluster.spec.encryption_config.auto_lock_managers:
+        _replace(cluster, others)
+    elif is_new_asked or len(others) == len(cluster.unlock_keys):
+        key = types_pb2.EncryptionKey(subsystem=AUTOLOCK_SUBSYSTEM, key=tokens.generate_unlock_key())
+        _replace(cluster, [*others, key])
+
+
+def _replace(cluster: objects_pb2.Cluster, unlock_keys: list[types_pb2.EncryptionKey]) -> None:
+    cluster.ClearField("unlock_keys")
+    cluster.unlock_keys.extend(unlock_keys)
 
 
 def _check_spec(spec: specs_pb2.ClusterSpec) -> None:
@@ -100,13 +133,3 @@ def _check_spec(spec: specs_pb2.ClusterSpec) -> None:
         raise InvalidArgument("the heartbeat period must not be negative")
     if spec.annotations.name != CLUSTER_NAME:
         raise InvalidArgument(f"the cluster's name must stay {CLUSTER_NAME!r}")
-
-
-def _check_supported(request: control_pb2.UpdateClusterRequest, stored: specs_pb2.ClusterSpec) -> None:
-    asked, have = request.spec.ca_config, stored.ca_config
-    if asked.signing_ca_cert or asked.signing_ca_key or asked.force_rotate != have.force_rotate:
-        raise Unimplemented("rotating the root CA is not supported yet")
-    if list(asked.external_cas) != list(have.external_cas):
-        raise Unimplemented("external CAs are not supported yet")
-    if request.spec.encryption_config.auto_lock_managers or request.rotation.manager_unlock_key:
-        raise Unimplemented("autolock is not supported yet")

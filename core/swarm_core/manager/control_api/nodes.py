@@ -8,15 +8,17 @@ from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import NS_PER_S, timestamp, timestamp_ns
 from swarm_core.manager.control_api.select import Criterion, by_name, copy, labels, select
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, Unimplemented
+from swarm_core.rpc.errors import FailedPrecondition, Internal, InvalidArgument, NotFound
 from swarm_core.runtime.clock import Clock
 from swarm_core.store.by import ByNode, Membership, Name, Role
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
 BLACKLIST_KEPT_NS = 7 * 24 * 3600 * NS_PER_S
-# Live raft members by node id.
 Members = Callable[[], Mapping[str, types_pb2.ManagerStatus]]
+"""Live raft members by node id."""
+CanRemove = Callable[[int], bool]
+"""Whether raft keeps its quorum without the member of this raft id."""
 
 
 def _hostname(node: objects_pb2.Node) -> str | None:
@@ -26,10 +28,11 @@ def _hostname(node: objects_pb2.Node) -> str | None:
 class NodeRpcs:
     """The Control methods for nodes."""
 
-    def __init__(self, store: MemoryStore, clock: Clock, members: Members) -> None:
+    def __init__(self, store: MemoryStore, clock: Clock, members: Members, can_remove: CanRemove) -> None:
         self._store = store
         self._clock = clock
         self._members = members
+        self._can_remove = can_remove
 
     def _shown(self, node: objects_pb2.Node) -> objects_pb2.Node:
         """The node with what raft knows of it; that part is never stored."""
@@ -73,13 +76,15 @@ class NodeRpcs:
             raise InvalidArgument("the node's spec is required")
         if request.spec.availability not in specs_pb2.NodeSpec.Availability.values():
             raise InvalidArgument("the availability must be active, pause or drain")
+        if request.spec.desired_role not in types_pb2.NodeRole.values():
+            raise InvalidArgument("the role must be worker or manager")
 
         def update(tx: Transaction) -> objects_pb2.Node:
             stored = tx.get(objects_pb2.Node, request.node_id)
             if stored is None:
                 raise NotFound(f"node {request.node_id} not found")
-            if stored.spec.desired_role != request.spec.desired_role:
-                raise Unimplemented("promoting and demoting nodes is not supported yet")
+            if (stored.spec.desired_role, request.spec.desired_role) == (types_pb2.MANAGER, types_pb2.WORKER):
+                self._check_demotion(stored)
             node = copy(stored)
             node.meta.version.CopyFrom(request.node_version)
             node.spec.CopyFrom(request.spec)
@@ -88,6 +93,21 @@ class NodeRpcs:
 
         node = await self._store.update(update)
         return control_pb2.UpdateNodeResponse(node=self._shown(node))
+
+    def _check_demotion(self, node: objects_pb2.Node) -> None:
+        """Refuse what the role manager could not carry out."""
+        if node.role != types_pb2.MANAGER:
+            raise FailedPrecondition(f"node {node.id} is not a manager yet; wait until its promotion is done")
+        members = self._members()
+        if node.id not in members:
+            raise NotFound(f"node {node.id} is not a member of the managers' consensus")
+        if len(members) == 1:
+            raise FailedPrecondition("attempting to demote the last manager of the swarm")
+        if not self._can_remove(members[node.id].raft_id):
+            raise FailedPrecondition(
+                f"can't remove member from the raft: this would result in a loss of quorum; "
+                f"bring back the managers that cannot be reached before demoting {node.id}"
+            )
 
     async def remove_node(
         self, request: control_pb2.RemoveNodeRequest, caller: Caller
