@@ -36,6 +36,7 @@ class Applier:
         transport: Transport,
         *,
         leader_id: Callable[[], int],
+        members_changed: Callable[[], None],
     ) -> None:
         self._own_id = own_id
         self._raw = raw
@@ -43,6 +44,7 @@ class Applier:
         self._proposals = proposals
         self._transport = transport
         self._leader_id = leader_id
+        self._members_changed = members_changed
         self.membership = Membership()
         self.index = 0
         self.term = 0
@@ -60,6 +62,7 @@ class Applier:
             self._transport.remove_peer(raft_id)
         for member in self.membership.members.values():
             self._reach(member.raft_id)
+        self._members_changed()
 
     def apply(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -110,6 +113,7 @@ class Applier:
             self._transport.remove_peer(change.node_id)
             if change.node_id == self._leader_id():
                 self._raw.campaign()
+        self._members_changed()
         return None
 
     def _reach(self, raft_id: int) -> None:

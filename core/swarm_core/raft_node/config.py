@@ -26,6 +26,11 @@ class RaftNodeConfig:
     heartbeat_tick: int = 1
     segment_bytes: int = 64_000_000
 
+    @property
+    def election_s(self) -> float:
+        """The shortest time without a leader before an election."""
+        return self.election_tick * self.tick_s
+
     def __post_init__(self) -> None:
         assert self.node_id
         assert 0 < self.heartbeat_tick < self.election_tick

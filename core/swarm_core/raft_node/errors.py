@@ -2,12 +2,17 @@
 
     RaftNodeError
     ├── ProposalRefused          the entry is not (known to be) committed
-    │   ├── LostLeadership       ask the new leader
+    │   ├── LostLeadership       ask the new leader; the entry may still be committed there
+    │   │   └── NotLeader        … but not this one: it was never proposed
     │   ├── NotMember            this node is not, or no longer, in the cluster
     │   ├── Stopped              the node is ending or has failed
     │   ├── RequestTooLarge      never retry: cut the request in smaller ones
     │   ├── Overloaded           too many wait already: retry later
     │   └── MembershipRefused    the change does not fit the present members
+    │       └── QuorumAtRisk     too few reachable members would remain
+    ├── MemberRemoved            the sender of a message is no member any more
+    ├── TransferFailed           leadership stays, or goes, where it was not meant to
+    ├── JoinFailed               no manager admitted this node
     ├── CompactedLog             these entries are gone: start from a snapshot
     ├── StateUnusable            what is on disk cannot be used; a person must look
     │   ├── WalCorrupt
@@ -19,7 +24,8 @@
     └── DiskFailed               the disk refused; the node stops
         └── DiskFull
 
-Every message is one sentence for a person. Only LostLeadership and Overloaded are worth a retry as they stand.
+Every message is one sentence for a person. A class with `not_done` says that nothing happened: whoever asked may
+ask again, here or at the leader.
 """
 
 from pathlib import Path
@@ -35,8 +41,18 @@ class ProposalRefused(RaftNodeError):
 
 class LostLeadership(ProposalRefused):
     def __init__(
-        self, detail: str = "this manager is not the leader of the cluster, or lost leadership"
+        self,
+        detail: str = "this manager lost the leadership of the cluster; whether the change took effect is not known",
     ) -> None:
+        super().__init__(detail)
+
+
+class NotLeader(LostLeadership):
+    """Refused before anything was proposed."""
+
+    not_done = True
+
+    def __init__(self, detail: str = "this manager is not the leader of the cluster") -> None:
         super().__init__(detail)
 
 
@@ -56,12 +72,36 @@ class RequestTooLarge(ProposalRefused):
 
 
 class Overloaded(ProposalRefused):
+    not_done = True
+
     def __init__(self) -> None:
         super().__init__("too many raft requests are waiting")
 
 
 class MembershipRefused(ProposalRefused):
     """The membership change contradicts the present members."""
+
+
+class QuorumAtRisk(MembershipRefused):
+    def __init__(self) -> None:
+        super().__init__("this member cannot be removed: that may result in loss of quorum")
+
+
+# Other managers compare this text: whoever receives it stops being one.
+REMOVED_TEXT = "raft: member was removed from the cluster"
+
+
+class MemberRemoved(RaftNodeError):
+    def __init__(self) -> None:
+        super().__init__(REMOVED_TEXT)
+
+
+class TransferFailed(RaftNodeError):
+    """Leadership was not handed over."""
+
+
+class JoinFailed(RaftNodeError):
+    """Asking to become a member came to nothing."""
 
 
 class CompactedLog(RaftNodeError, LookupError):

@@ -2,18 +2,19 @@
 
 `start` loads what is on disk and replays it into the machine; `run` then ticks, writes, sends and applies until
 it is cancelled, and closes the files. Rules:
-1. Nothing that depends on a write leaves before the write is durable. One write and one sync serve all that
-   became ready while the last sync ran.
+1. Nothing that depends on a write leaves before the write is durable; what a leader sends does not, and leaves
+   while its own disk works. One write and one sync serve all that became ready while the last sync ran.
 2. Committed entries that are durable here are applied before the next write begins: a proposal waits for one sync.
 3. Leadership is announced once the leader's own term is applied and nothing older is left to apply; its loss
    is announced before the waiting proposals fail.
-4. A failing disk ends the node. What was not synced was never acknowledged.
+4. A failing disk ends the node. What was not synced was never acknowledged. Being removed from the cluster ends it too.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from swarm_core.raft.config import Config
@@ -26,6 +27,7 @@ from swarm_core.raft.types import (
     ConfChangeType,
     EntryType,
     Message,
+    MessageType,
     Ready,
     Snapshot,
     SoftState,
@@ -37,29 +39,42 @@ from swarm_core.raft_node.disk import Disk
 from swarm_core.raft_node.errors import (
     CompactedLog,
     LostLeadership,
+    NotLeader,
     NotMember,
     ProposalRefused,
     RequestTooLarge,
     StateUnusable,
     Stopped,
+    TransferFailed,
 )
 from swarm_core.raft_node.keyring import Keyring
 from swarm_core.raft_node.machine import StateMachine
-from swarm_core.raft_node.membership import Member, encode_member
+from swarm_core.raft_node.membership import Member
 from swarm_core.raft_node.proposals import OnCommit, Proposals, RequestIds
+from swarm_core.raft_node.reconfiguration import Reconfiguration
 from swarm_core.raft_node.rotation import KeyRotation
 from swarm_core.raft_node.snapshotter import Snapshotter
-from swarm_core.raft_node.storage import RaftStorage, open_storage
+from swarm_core.raft_node.storage import RaftStorage, erase, has_log, open_storage
 from swarm_core.raft_node.transport import Transport
+from swarm_core.raft_node.wedge import WedgeCheck, log_tasks
 from swarm_core.raft_node.wire import varint
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
+from swarm_core.runtime.waiting import event_or_time
 
 log = logging.getLogger(__name__)
 
 
+# What a leader sends holds whether or not its own disk has it yet: its acknowledgement of itself comes later.
+_EARLY = frozenset((MessageType.APP, MessageType.HEARTBEAT, MessageType.SNAP, MessageType.TIMEOUT_NOW))
+
+
 def _nobody_listens(is_leader: bool) -> None:
     """The default of `on_leadership`."""
+
+
+def _nobody_cares() -> None:
+    """The default of `on_members`."""
 
 
 class RaftNode:
@@ -85,22 +100,26 @@ class RaftNode:
         self._rng = rng
         self._keyring = keyring
         self._limits = limits
-        self._proposals = Proposals()
+        self._proposals = Proposals(clock)
         self._request_ids = RequestIds(clock)
-        self._changing_members = asyncio.Lock()
         self._wake = asyncio.Event()
         self._soft_state = SoftState()
+        self._leader_changed = asyncio.Event()
+        self._wedge = WedgeCheck()
         self._commit_index = 0
         self._is_announced = False
         self._stopped: Stopped | None = None
         self._failure: Exception | None = None
         self.on_leadership: Callable[[bool], None] = _nobody_listens
+        self.on_members: Callable[[], None] = _nobody_cares
         self._storage: RaftStorage
         self._raw: RawNode
         self._applier: Applier
+        self._reconfiguration: Reconfiguration
         self._snapshotter: Snapshotter
         self._rotation: KeyRotation
         self._is_started = False
+        transport.report_to(self)
 
     # What others ask
 
@@ -118,12 +137,29 @@ class RaftNode:
         """True between the announcements of leadership and of its loss."""
         return self._is_announced
 
+    @property
+    def is_member(self) -> bool:
+        """Whether this node takes part; others' messages are for it only then."""
+        return self._is_started and self._stopped is None and not self._applier.is_removed
+
+    @property
+    def leader_changed(self) -> asyncio.Event:
+        """Set when leader or leadership are not any more what they are now; the next change has its own event."""
+        return self._leader_changed
+
     def members(self) -> list[Member]:
+        """All members; none before the start."""
+        if not self._is_started:
+            return []
         return sorted(self._applier.membership.members.values(), key=lambda member: member.raft_id)
 
     def removed_members(self) -> frozenset[int]:
         """Raft ids that never come back."""
-        return frozenset(self._applier.membership.removed)
+        return frozenset(self._applier.membership.removed) if self._is_started else frozenset()
+
+    def can_remove(self, raft_id: int) -> bool:
+        """Whether enough reachable members would remain without this one."""
+        return self._reconfiguration.can_remove(raft_id)
 
     def status(self) -> Status:
         return self._raw.status()
@@ -152,17 +188,45 @@ class RaftNode:
         self._check_may_propose()
         request_id = self._request_ids.next()
         self._offer(partial(self._raw.propose, b"\x08" + varint(request_id) + actions))
-        await self._proposals.wait(request_id, on_commit)
+        await self._proposals.begin(request_id, on_commit)
 
     async def change_membership(self, kind: ConfChangeType, member: Member) -> None:
-        """Add, update or remove a member, one at a time. Raises ProposalRefused."""
-        async with self._changing_members:
-            self._check_may_propose()
-            context = b"" if kind is ConfChangeType.REMOVE_NODE else encode_member(member)
-            change = ConfChange(kind, member.raft_id, context, self._request_ids.next())
-            self._applier.membership.check(change)
-            self._offer(partial(self._raw.propose_conf_change, change))
-            await self._proposals.wait(change.id, lambda index: None)
+        """Add, update or remove a member as it stands, one at a time. Raises ProposalRefused."""
+        self._check_may_propose()
+        await self._reconfiguration.change(kind, member)
+
+    async def admit(self, node_id: str, address: str) -> Member:
+        """Make a node a member, or note the new address of one. Raises ProposalRefused."""
+        self._check_may_propose()
+        return await self._reconfiguration.admit(node_id, address)
+
+    async def remove(self, raft_id: int) -> None:
+        """Take a member out. Raises ProposalRefused, QuorumAtRisk when too few reachable ones would remain."""
+        self._check_may_propose()
+        await self._reconfiguration.remove(raft_id)
+
+    async def transfer_leadership(self) -> None:
+        """Hand leadership to the member that answers longest; returns once another one leads.
+
+        Raises NotLeader, TransferFailed.
+        """
+        self._check_may_propose()
+        heirs = [
+            (since, member.raft_id)
+            for member in self.members()
+            if member.raft_id != self.raft_id
+            and (since := self._transport.active_since(member.raft_id)) is not None
+        ]
+        if not heirs:
+            raise TransferFailed("no other manager can be reached to take over the leadership")
+        self._raw.transfer_leader(min(heirs)[1])
+        self._wake.set()
+        # Raft gives up after one election timeout; the new leader needs a moment to be heard.
+        deadline = self._clock.monotonic() + 2 * self._config.election_s
+        while self._soft_state.lead in (0, self.raft_id):
+            left = deadline - self._clock.monotonic()
+            if self._stopped is not None or not await event_or_time(self._clock, self._leader_changed, left):
+                raise TransferFailed("no other manager took over the leadership in time")
 
     def step(self, message: Message) -> None:
         """A message of a peer; the core drops what it must not see."""
@@ -174,6 +238,23 @@ class RaftNode:
             log.debug("raft message of %x dropped: %s", message.from_, refusal)
         self._wake.set()
 
+    def report_unreachable(self, raft_id: int) -> None:
+        """A message to this member was lost."""
+        if self.is_member:
+            self._raw.report_unreachable(raft_id)
+
+    def report_snapshot(self, raft_id: int, ok: bool) -> None:
+        """A snapshot reached this member, or did not."""
+        if self.is_member:
+            self._raw.report_snapshot(raft_id, ok)
+            self._wake.set()
+
+    def report_removed(self) -> None:
+        """Another member says that this one was removed."""
+        if self.is_member:
+            self._fail(NotMember())
+            self._wake.set()
+
     async def rotate_key(self) -> None:
         """Have another data key; it takes effect with the next snapshots."""
         await self._disk.run_aside(self._keyring.request_rotation)
@@ -181,11 +262,16 @@ class RaftNode:
 
     # Life
 
-    async def start(self) -> None:
-        """Load, and replay what is committed into the machine. Raises StateUnusable, DiskFailed."""
+    async def has_state(self) -> bool:
+        """Whether this node was a member already. Raises DiskFailed."""
+        return await self._disk.run(partial(has_log, self._disk, self._config.directory))
+
+    async def start(self, *, joined_as: int = 0) -> None:
+        """Load, and replay what is committed into the machine. Without state on disk: begin as the member that the
+        leader admitted as `joined_as`, or found a cluster. Raises StateUnusable, DiskFailed."""
         assert not self._is_started
         new_raft_id = self._rng.getrandbits(63) + 1
-        self._storage = await self._disk.run(partial(self._load, new_raft_id))
+        self._storage = await self._disk.run(partial(self._load, new_raft_id, joined_as))
         try:
             self._build()
             self._replay()
@@ -214,10 +300,15 @@ class RaftNode:
         """Close the files of a node that was started but never run."""
         await self._end()
 
-    def _load(self, new_raft_id: int) -> RaftStorage:
+    async def erase(self) -> None:
+        """Forget everything, keys included, after `run` has ended: this node is no member any more."""
+        await self._disk.run(partial(erase, self._disk, self._config.directory))
+        await self._disk.run(self._keyring.forget)
+
+    def _load(self, new_raft_id: int, joined_as: int) -> RaftStorage:
         self._keyring.load()
         cipher = self._keyring.cipher()
-        storage = open_storage(self._disk, self._config, cipher, new_raft_id)
+        storage = open_storage(self._disk, self._config, cipher, new_raft_id, joined_as=joined_as)
         if self._keyring.keys.pending is not None and not cipher.needed_older_key:
             self._keyring.finish_rotation()
             storage.cipher = self._keyring.cipher()
@@ -245,6 +336,16 @@ class RaftNode:
             self._proposals,
             self._transport,
             leader_id=lambda: self._soft_state.lead,
+            members_changed=lambda: self.on_members(),
+        )
+        self._reconfiguration = Reconfiguration(
+            self.raft_id,
+            self._applier,
+            self._proposals,
+            self._transport,
+            self._rng,
+            request_ids=self._request_ids,
+            propose=self._offer_change,
         )
         self._snapshotter = Snapshotter(self._disk, storage, self._limits)
         self._rotation = KeyRotation(self._disk, self._keyring, storage)
@@ -283,6 +384,7 @@ class RaftNode:
                 raise NotMember
             if self._failure is not None:
                 raise self._failure
+            self._give_way_if_stuck()
             await self._rotation.advance(snapshot_is_running=self._snapshotter.is_running)
             self._start_snapshot_if_due(group)
             if ready is None:
@@ -296,12 +398,25 @@ class RaftNode:
         durable = self._storage.memory.last_index() if ready.snapshot is None else 0
         split = sum(entry.index <= durable for entry in ready.committed_entries)
         self._applier.apply(ready.committed_entries[:split])
+        messages = ready.messages
+        if self._soft_state.role is StateRole.LEADER:
+            self._send([one for one in messages if one.type in _EARLY])
+            messages = tuple(one for one in messages if one.type not in _EARLY)
         await self._persist(ready)
-        if ready.messages:
-            self._transport.send(ready.messages)
+        self._send(messages)
         self._applier.apply(ready.committed_entries[split:])
         self._raw.advance(ready)
         self._announce_if_due()
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        if messages:
+            self._transport.send([self._current(one) for one in messages])
+
+    def _current(self, message: Message) -> Message:
+        """A snapshot tells the members of now: one that it is sent to may have joined since it was taken."""
+        if message.snapshot is None:
+            return message
+        return replace(message, snapshot=replace(message.snapshot, conf_state=self._applier.conf_state))
 
     async def _persist(self, ready: Ready) -> None:
         storage = self._storage
@@ -311,6 +426,7 @@ class RaftNode:
             await self._disk.run(partial(storage.write_snapshot_file, ready.snapshot))
             storage.memory.apply_snapshot(ready.snapshot)
             self._applier.restore(ready.snapshot)
+            await self._disk.run(partial(storage.write_release, self._limits().keep_old_snapshots))
         if ready.must_sync:
             hard_state = storage.take_deferred() if ready.hard_state is None else ready.hard_state
             await self._disk.run(partial(storage.write, hard_state, ready.entries))
@@ -320,8 +436,13 @@ class RaftNode:
 
     def _follow(self, state: SoftState) -> None:
         self._soft_state = state
+        self._tell_leader_changed()
         if state.role is not StateRole.LEADER:
             self._lose_leadership(LostLeadership)
+
+    def _tell_leader_changed(self) -> None:
+        changed, self._leader_changed = self._leader_changed, asyncio.Event()
+        changed.set()
 
     def _lose_leadership(self, make_error: Callable[[], ProposalRefused]) -> None:
         if self._is_announced:
@@ -338,6 +459,7 @@ class RaftNode:
             assert applier.term == memory.initial_state()[0].term
             self._is_announced = True
             self.on_leadership(True)
+            self._tell_leader_changed()
 
     def _check_may_propose(self) -> None:
         if self._stopped is not None:
@@ -345,15 +467,32 @@ class RaftNode:
         if not self._is_started or self._applier.is_removed:
             raise NotMember
         if not self._is_announced:
-            raise LostLeadership
+            raise NotLeader
         self._proposals.check_room()
 
     def _offer(self, propose: Callable[[], None]) -> None:
         try:
             propose()
         except ProposalDropped as dropped:
-            raise LostLeadership("raft takes no proposals now: leadership is being handed over") from dropped
+            raise NotLeader("raft takes no proposals now: leadership is being handed over") from dropped
         self._wake.set()
+
+    def _offer_change(self, change: ConfChange) -> None:
+        self._check_may_propose()
+        self._offer(partial(self._raw.propose_conf_change, change))
+
+    def _give_way_if_stuck(self) -> None:
+        """Hand leadership on when proposals are stuck here."""
+        if not self._is_announced or not self._wedge.is_due(
+            self._clock.monotonic(), self._proposals.oldest_since
+        ):
+            return
+        log_tasks()
+        heirs = [
+            one.raft_id for one in self.members() if self._transport.active_since(one.raft_id) is not None
+        ]
+        if heirs:
+            self._raw.transfer_leader(heirs[0])
 
     def _start_snapshot_if_due(self, group: Group) -> None:
         applied = self._applier.index
@@ -382,4 +521,5 @@ class RaftNode:
             return
         self._stopped = Stopped(str(self._failure or ""))
         self._lose_leadership(lambda: Stopped(str(self._failure or "")))
+        self._tell_leader_changed()
         await self._disk.run(partial(self._storage.write_end, self._storage.take_deferred()))

@@ -6,6 +6,7 @@ A caller that goes away leaves its id behind, so that the entry is still known a
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 
 from swarm_core.raft_node.config import PROPOSALS_MAX
@@ -37,11 +38,24 @@ class Taken(Enum):
     DONE = 2  # its callback ran
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    on_commit: OnCommit
+    future: asyncio.Future[None]
+    since: float
+
+
 class Proposals:
     """The waiting callers by request id."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[int, tuple[OnCommit, asyncio.Future[None]]] = {}
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiting: dict[int, _Waiting] = {}
+
+    @property
+    def oldest_since(self) -> float | None:
+        """When (monotonic) the one that waits longest was proposed."""
+        return next((one.since for one in self._waiting.values()), None)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -51,30 +65,29 @@ class Proposals:
         if len(self._waiting) >= PROPOSALS_MAX:
             raise Overloaded
 
-    async def wait(self, request_id: int, on_commit: OnCommit) -> None:
-        """Until the entry is applied. Raises what `fail_all` is given."""
+    def begin(self, request_id: int, on_commit: OnCommit) -> asyncio.Future[None]:
+        """Done when the entry is applied; fails with what `fail_all` is given."""
         assert request_id not in self._waiting
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[request_id] = (on_commit, future)
-        await future
+        self._waiting[request_id] = _Waiting(on_commit, future, self._clock.monotonic())
+        return future
 
     def applied(self, request_id: int, index: int) -> Taken:
         """The entry of this request is being applied: run its callback and let its caller go on."""
         found = self._waiting.pop(request_id, None)
         if found is None:
             return Taken.UNKNOWN
-        on_commit, future = found
-        if future.done():
+        if found.future.done():
             return Taken.ABANDONED
-        on_commit(index)
-        future.set_result(None)
+        found.on_commit(index)
+        found.future.set_result(None)
         return Taken.DONE
 
     def refuse(self, request_id: int, error: ProposalRefused) -> None:
         """The entry came to nothing."""
         found = self._waiting.pop(request_id, None)
-        if found is not None and not found[1].done():
-            found[1].set_exception(error)
+        if found is not None and not found.future.done():
+            found.future.set_exception(error)
 
     def fail_all(self, make_error: Callable[[], ProposalRefused]) -> None:
         """No callback of those that wait will run."""

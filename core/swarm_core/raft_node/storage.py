@@ -1,8 +1,9 @@
 """What this member keeps: log and snapshots on disk, and the same in memory for raft to read.
 
-Starting means one of three shapes: nothing on disk (a new cluster of one), a log (restart), or a log whose
-other members are given up (force new cluster). Methods named `write…` block and run in the disk's log
-thread; the others touch memory alone and run on the event loop. Data is encrypted on its way to the disk.
+Starting means one of four shapes: nothing on disk (a new cluster of one, or an empty log for a member that the
+leader will fill), a log (restart), or a log whose other members are given up (force new cluster). Methods
+named `write…` block and run in the disk's log thread; the others touch memory alone and run on the event loop.
+Data is encrypted on its way to the disk.
 """
 
 from collections.abc import Iterable, Sequence
@@ -103,20 +104,38 @@ class RaftStorage:
         return [Entry(one.term, one.index, one.type, seal(one.data)) for one in entries]
 
 
-def open_storage(disk: Disk, config: RaftNodeConfig, cipher: Cipher, new_raft_id: int) -> RaftStorage:
-    """Found a cluster or take up what is there. Blocks. Raises StateUnusable, DiskFailed."""
+def has_log(disk: Disk, root: Path) -> bool:
+    """Whether there is a member to take up. Blocks."""
+    return bool(segment_names(disk.names(root / WAL_DIRECTORY)))
+
+
+def open_storage(
+    disk: Disk, config: RaftNodeConfig, cipher: Cipher, new_raft_id: int, *, joined_as: int = 0
+) -> RaftStorage:
+    """Take up what is there; else begin as the member that the leader admitted under the id `joined_as`, or found a
+    cluster. Blocks. Raises StateUnusable, DiskFailed."""
     root = config.directory
     disk.make_directory(root)
+    if has_log(disk, root):
+        return _take_up(disk, config, cipher)
+    _refuse_remains(disk, root, disk.names(root))
+    if joined_as:
+        return _begin(disk, config, cipher, joined_as, HardState(), ())
+    if not config.may_found:
+        raise StateUnusable(
+            f"{root} has lost its write-ahead log; restore it from a backup, or begin a new cluster in "
+            "another state directory"
+        )
+    member = Member(new_raft_id, config.node_id, config.address)
+    return _begin(disk, config, cipher, new_raft_id, founding_hard_state(), (founding_entry(member),))
+
+
+def erase(disk: Disk, root: Path) -> None:
+    """Delete log and snapshots. Blocks."""
     names = disk.names(root)
-    if not segment_names(disk.names(root / WAL_DIRECTORY)):
-        _refuse_remains(disk, root, names)
-        if not config.may_found:
-            raise StateUnusable(
-                f"{root} has lost its write-ahead log; restore it from a backup, or begin a new cluster in "
-                "another state directory"
-            )
-        return _found(disk, config, cipher, new_raft_id)
-    return _take_up(disk, config, cipher)
+    for name in (WAL_DIRECTORY, SNAP_DIRECTORY):
+        if name in names:
+            disk.remove(root / name)
 
 
 def _refuse_remains(disk: Disk, root: Path, names: list[str]) -> None:
@@ -130,20 +149,26 @@ def _refuse_remains(disk: Disk, root: Path, names: list[str]) -> None:
         raise StateUnusable(f"{root} has snapshots but no write-ahead log")
 
 
-def _found(disk: Disk, config: RaftNodeConfig, cipher: Cipher, raft_id: int) -> RaftStorage:
+def _begin(
+    disk: Disk,
+    config: RaftNodeConfig,
+    cipher: Cipher,
+    raft_id: int,
+    hard_state: HardState,
+    entries: Sequence[Entry],
+) -> RaftStorage:
     member = Member(raft_id, config.node_id, config.address)
-    entry, hard_state = founding_entry(member), founding_hard_state()
     disk.make_directory(config.directory / SNAP_DIRECTORY)
     wal = WriteAheadLog.create(
         disk,
         config.directory / WAL_DIRECTORY,
         encode_member(member),
         hard_state=hard_state,
-        entries=[replace(entry, data=cipher.seal(entry.data))],
+        entries=[replace(entry, data=cipher.seal(entry.data)) for entry in entries],
         segment_bytes=config.segment_bytes,
     )
     storage = RaftStorage(disk, member, wal, SnapshotFiles(disk, config.directory / SNAP_DIRECTORY), cipher)
-    storage.remember(hard_state, [entry])
+    storage.remember(hard_state, entries)
     return storage
 
 

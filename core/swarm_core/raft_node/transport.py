@@ -1,4 +1,7 @@
-"""The port to the other members, and the transport of a cluster of one."""
+"""The port to the other members, and the transport of a cluster of one.
+
+The node hands messages to its transport and is told by it, through `Reports`, what became of them.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,8 +9,24 @@ from typing import Protocol
 from swarm_core.raft.types import Message
 
 
+class Reports(Protocol):
+    """What a transport tells the node it works for."""
+
+    def report_unreachable(self, raft_id: int) -> None:
+        """A message to this member was lost."""
+
+    def report_snapshot(self, raft_id: int, ok: bool) -> None:
+        """A snapshot reached this member, or did not: one of both must be told for every snapshot."""
+
+    def report_removed(self) -> None:
+        """A member says that this node was removed from the cluster."""
+
+
 class Transport(Protocol):
     """Carries messages in order per peer, and may lose them. No call waits."""
+
+    def report_to(self, reports: Reports) -> None:
+        """Whom to tell; comes before everything else."""
 
     def send(self, messages: Sequence[Message]) -> None: ...
 
@@ -15,11 +34,17 @@ class Transport(Protocol):
         """Reach a member; a known one gets the new address."""
 
     def remove_peer(self, raft_id: int) -> None:
-        """Stop reaching a former member."""
+        """Stop reaching a former member, after what was sent to it already."""
+
+    def active_since(self, raft_id: int) -> float | None:
+        """Since when (monotonic) a member answers; None when it does not."""
 
 
 class NoTransport:
     """For a single member: there is nobody to reach."""
+
+    def report_to(self, reports: Reports) -> None:
+        """There is nothing to tell."""
 
     def send(self, messages: Sequence[Message]) -> None:
         """Messages to nobody are lost, as messages may be."""
@@ -29,3 +54,7 @@ class NoTransport:
 
     def remove_peer(self, raft_id: int) -> None:
         """Nothing to undo."""
+
+    def active_since(self, raft_id: int) -> float | None:
+        """Nobody answers."""
+        return None
