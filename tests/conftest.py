@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from swarm_testkit.engines import Engine, missing_parts, private_engine
+from swarm_testkit.host import lacking
 
 
 def _missing(item: pytest.Item) -> str:
@@ -20,20 +21,14 @@ def _missing(item: pytest.Item) -> str:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if reason := _missing(item):
-        _refuse(reason)
-
-
-def _refuse(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+        lacking(reason)
 
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A private Docker Engine with the image `busybox:local`, for the whole run."""
     if missing := missing_parts():
-        _refuse(f"no Docker Engine can be started here: {missing}")
+        lacking(f"no Docker Engine can be started here: {missing}")
     with private_engine(tmp_path_factory.mktemp("engine")) as engine:
         yield engine
 
@@ -42,7 +37,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def swarm_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A private Docker Engine that is the one manager of a swarm of its own; its control socket is `control_socket`."""
     if missing := missing_parts():
-        _refuse(f"no Docker Engine can be started here: {missing}")
+        lacking(f"no Docker Engine can be started here: {missing}")
     with private_engine(tmp_path_factory.mktemp("swarm-engine")) as engine:
         engine.init_swarm()
         yield engine

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from swarm_core.api.proto.types_pb2 import Resources
 from swarm_core.api.timestamps import duration
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.conformance.executor import CONFIG_ID, SECRET_ID, FixedDependencies
+from swarm_testkit.host import lacking
 
 CLOCK = SystemClock()
 
@@ -43,8 +44,10 @@ def task(task_id: str, script: str, limits: Resources | None = None, **fields: o
 
 
 @pytest.fixture
-def executor(tmp_path: Path) -> ProcessExecutor:
-    return ProcessExecutor(tmp_path / "state", CLOCK, memory=tmp_path / "memory" / "swarm" / "key")
+async def executor(tmp_path: Path) -> AsyncIterator[ProcessExecutor]:
+    made = ProcessExecutor(tmp_path / "state", CLOCK, memory=tmp_path / "memory" / "swarm" / "key")
+    yield made
+    await made.retain(())
 
 
 async def start(executor: ProcessExecutor, made: Task) -> ProcessController:
@@ -272,7 +275,7 @@ async def test_secrets_are_gone_after_the_end(executor: ProcessExecutor, tmp_pat
     controller = await start(executor, made)
     await controller.wait()
     assert "-r--------" in await output(controller)
-    assert list((tmp_path / "memory" / "swarm" / "key").iterdir()) == []
+    assert list((tmp_path / "memory" / "swarm").iterdir()) == []
     await controller.remove()
 
 
@@ -306,7 +309,7 @@ async def test_limits_hold(executor: ProcessExecutor) -> None:
     """A process that takes more memory than its limit is killed, and the failure says why."""
     limits = Resources(nano_cpus=500_000_000, memory_bytes=32 << 20)
     if missing := detect("probe").missing(Limits(limits.nano_cpus, limits.memory_bytes)):
-        pytest.skip(f"this host has no control group for {missing}")
+        lacking(f"this host has no control group for {missing}")
     made = task("t", f"exec {sys.executable} -c 'x = bytearray(200 << 20); print(len(x))'", limits)
     controller = await start(executor, made)
     with pytest.raises(errors.ExitFailure, match="more memory than its limit"):
@@ -347,7 +350,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(mount)], check=False
     ).returncode:
-        pytest.skip("this host does not let us mount a small file system")
+        lacking("this host does not let us mount a small file system")
     try:
         yield mount
     finally:

@@ -76,6 +76,10 @@ class PrivateFiles:
         home = self.directory(task_id)
         if home.exists():
             shutil.rmtree(home)
+            try:
+                self._root.rmdir()
+            except OSError:
+                pass  # other tasks have files there
 
     def known_ids(self) -> Iterator[str]:
         """The tasks that have files."""

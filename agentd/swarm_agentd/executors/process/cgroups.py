@@ -2,7 +2,7 @@
 
 Two layouts exist: one tree for all controllers (v2), or a tree per controller (v1). `detect` tries whether this daemon
 may make groups at all; where it may not there is no grouping, and a task that asks for limits is refused.
-Groups are named `swarm-tasks/<key of the state directory>/<task id>`.
+Groups are named `swarm-tasks/<key of the state directory>/<task id>`; a daemon without tasks leaves none behind.
 """
 
 import os
@@ -89,6 +89,8 @@ class UnifiedCgroups:
 
     def create(self, task_id: str, limits: Limits) -> list[str]:
         group = self._root / task_id
+        self._root.mkdir(exist_ok=True)
+        _pass_on(self._root, self._controllers)
         group.mkdir(exist_ok=True)
         if limits.nano_cpus:
             (group / "cpu.max").write_text(f"{limits.cpu_quota_us()} {CPU_PERIOD_US}")
@@ -125,7 +127,7 @@ class SplitCgroups:
     def create(self, task_id: str, limits: Limits) -> list[str]:
         groups = {name: self._roots[name] / task_id for name in ("pids", *limits.controllers())}
         for group in groups.values():
-            group.mkdir(exist_ok=True)
+            group.mkdir(parents=True, exist_ok=True)
         if limits.nano_cpus:
             (groups["cpu"] / "cpu.cfs_period_us").write_text(str(CPU_PERIOD_US))
             (groups["cpu"] / "cpu.cfs_quota_us").write_text(str(limits.cpu_quota_us()))
@@ -169,34 +171,34 @@ def detect(key: str, mount: Path = Path("/sys/fs/cgroup"), own: str | None = Non
 def _detect_unified(key: str, mount: Path, memberships: str) -> Cgroups:
     wanted = frozenset(("cpu", "memory"))
     for parent in (mount, mount / _membership(memberships, "").lstrip("/")):
-        root = parent / GROUPS / key
+        groups = parent / GROUPS
         try:
-            root.mkdir(parents=True, exist_ok=True)
-            _hand_down(parent, root, wanted)
+            groups.mkdir(exist_ok=True)
+            for group in (parent, groups):
+                _pass_on(group, wanted)
+            given = frozenset((groups / "cgroup.subtree_control").read_text().split()) & wanted
         except OSError:
             continue
-        given = frozenset((root / "cgroup.subtree_control").read_text().split()) & wanted
-        return UnifiedCgroups(root, given)
+        return UnifiedCgroups(groups / key, given)
     return NoCgroups()
 
 
-def _hand_down(parent: Path, root: Path, wanted: frozenset[str]) -> None:
-    """Let the groups between `parent` and the tasks pass the controllers on, those that are there."""
-    for group in (parent, root.parent, root):
-        there = wanted & frozenset((group / "cgroup.controllers").read_text().split())
-        if there:
-            (group / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(there)))
+def _pass_on(group: Path, wanted: frozenset[str]) -> None:
+    """Let `group` give the controllers to its subgroups, those that it has itself."""
+    there = wanted & frozenset((group / "cgroup.controllers").read_text().split())
+    if there:
+        (group / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(there)))
 
 
 def _detect_split(key: str, tree: Path, own: str) -> Path | None:
     for parent in (tree, tree / own.lstrip("/")):
-        root = parent / GROUPS / key
+        groups = parent / GROUPS
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            groups.mkdir(exist_ok=True)
         except OSError:
             continue
-        if (root / "cgroup.procs").exists():
-            return root
+        if (groups / "cgroup.procs").exists() and os.access(groups, os.W_OK):
+            return groups / key
     return None
 
 
@@ -234,6 +236,10 @@ def _delete(group: Path) -> None:
         group.rmdir()
     except FileNotFoundError:
         pass
+    try:
+        group.parent.rmdir()
+    except OSError:
+        pass  # other tasks have groups there
 
 
 def _counter(file: Path, name: str) -> int:

@@ -16,6 +16,7 @@ LIMITS = Limits(nano_cpus=1_500_000_000, memory_bytes=64 << 20, swap_bytes=1 << 
 
 def test_unified_limits(tmp_path: Path) -> None:
     """Version 2: quota per period, memory and swap in files of the task's one group."""
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids")
     groups = UnifiedCgroups(tmp_path, frozenset(("cpu", "memory")))
     assert groups.missing(LIMITS) == []
     assert groups.create("t", LIMITS) == [str(tmp_path / "t" / "cgroup.procs")]
@@ -42,6 +43,19 @@ def test_split_limits(tmp_path: Path) -> None:
     assert groups.known_ids() == ["t"]
 
 
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """With the last task its daemon's directory goes, and comes back with the next one."""
+    groups = SplitCgroups({"pids": tmp_path / "pids" / "key"})
+    for _ in range(2):
+        groups.create("a", Limits())
+        groups.create("b", Limits())
+        groups.delete("a")
+        assert groups.known_ids() == ["b"]
+        groups.delete("b")
+        groups.delete("b")
+        assert list((tmp_path / "pids").iterdir()) == [] and groups.known_ids() == []
+
+
 def test_tiny_quota_is_raised_to_the_least() -> None:
     """The kernel refuses quotas below a millisecond."""
     assert Limits(nano_cpus=1).cpu_quota_us() == 1000
@@ -60,7 +74,7 @@ def test_detection(tmp_path: Path, layout: str) -> None:
     if layout == "none":
         assert isinstance(detect("key", tmp_path, "0::/\n"), NoCgroups)
         return
-    for group in (tmp_path, tmp_path / "swarm-tasks", tmp_path / "swarm-tasks" / "key"):
+    for group in (tmp_path, tmp_path / "swarm-tasks"):
         group.mkdir(exist_ok=True)
         (group / "cgroup.controllers").write_text("cpu memory pids")
         (group / "cgroup.subtree_control").write_text("cpu memory")

@@ -1,5 +1,6 @@
 """The process executor obeys the executor conformance suite with real processes."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,10 @@ class ProcessBench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> ProcessBench:
-    return ProcessBench(tmp_path / "state", tmp_path / "memory" / "swarm" / "key")
+async def bench(tmp_path: Path) -> AsyncIterator[ProcessBench]:
+    made = ProcessBench(tmp_path / "state", tmp_path / "memory" / "swarm" / "key")
+    yield made
+    await made.executor().retain(())
 
 
 class TestProcessExecutor(ExecutorConformance, SecretConformance, HealthConformance):
