@@ -17,6 +17,7 @@ def _nodes(count: int) -> str:
 _PHRASES: dict[str, Callable[[int], str]] = {
     "ready": lambda n: f"{_nodes(n)} {'does' if n == 1 else 'do'} not accept new tasks",
     "resources": lambda n: f"not enough resources on {_nodes(n)}",
+    "runtime": lambda n: f"{_nodes(n)} {'does' if n == 1 else 'do'} not run this kind of task",
     "plugins": lambda n: f"plugin missing on {_nodes(n)}",
     "constraints": lambda n: f"constraints not met by {_nodes(n)}",
     "platform": lambda n: f"platform not supported by {_nodes(n)}",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import Mount, Platform, PortConfig
+from swarm_core.api.references import PROCESS_KIND
 from swarm_core.scheduling import constraint
 from swarm_core.scheduling.node_info import Demand, NodeInfo
 
@@ -108,6 +109,34 @@ def _missing_plugins(task: Task, demand: Demand, info: NodeInfo) -> str:
     return "no " + ", ".join(f"{type_.lower()} plugin {name!r}" for type_, name in lacking)
 
 
+def _runtime_of(task: Task) -> str:
+    """The runtime a node must offer; empty where every node may be asked."""
+    which = task.spec.WhichOneof("runtime")
+    if which == "generic":
+        return task.spec.generic.kind.lower()
+    return "container" if which == "container" else ""
+
+
+def _offers(info: NodeInfo, runtime: str) -> bool:
+    """Nodes of ours list what they run as plugins of type Runtime. Docker Engines list none and run containers;
+    a node that has not described its engine may run anything."""
+    description = info.node.description
+    if not description.HasField("engine"):
+        return True
+    offered = [plugin.name for plugin in description.engine.plugins if plugin.type == "Runtime"]
+    return runtime in offered if offered else runtime != PROCESS_KIND
+
+
+def _runtime(task: Task, demand: Demand) -> Check | None:
+    runtime = _runtime_of(task)
+    return (lambda info: _offers(info, runtime)) if runtime else None
+
+
+def _other_runtime(task: Task, demand: Demand, info: NodeInfo) -> str:
+    runtime = _runtime_of(task)
+    return "no Docker Engine" if runtime == "container" else f"does not run tasks of kind {runtime!r}"
+
+
 def _constraints(task: Task, demand: Demand) -> Check | None:
     parsed = constraint.parse_or_none(task.spec.placement.constraints)
     return (lambda info: constraint.match(parsed, info.node)) if parsed else None
@@ -173,6 +202,7 @@ def _too_many_replicas(task: Task, demand: Demand, info: NodeInfo) -> str:
 FILTERS = (
     Filter("ready", True, _ready, _why_not_ready),
     Filter("resources", False, _resources, _missing_resources),
+    Filter("runtime", True, _runtime, _other_runtime),
     Filter("plugins", True, _plugins, _missing_plugins),
     Filter("constraints", True, _constraints, _unmet_constraints),
     Filter("platform", True, _platforms, _other_platform),

@@ -195,6 +195,7 @@ def test_why_gives_every_verdict() -> None:
         ("resources", False),
         ("constraints", False),
         ("ready", True),
+        ("runtime", True),
     ]
     assert [verdict.shortfall for verdict in verdicts] == [
         "needs 6 CPUs, 4 free",
@@ -229,3 +230,21 @@ def test_explanation_follows_single_nodes() -> None:
     refusals.forget("n")
     refusals.forget("n")
     assert not refusals.admitted
+
+
+@pytest.mark.parametrize(
+    ("command", "listed", "passes"),
+    [
+        (None, [], True),
+        (None, [("Runtime", "process")], False),
+        (None, [("Runtime", "container"), ("Runtime", "process")], True),
+        (["sleep"], [], False),
+        (["sleep"], [("Volume", "local")], False),
+        (["sleep"], [("Runtime", "container")], False),
+        (["sleep"], [("Runtime", "process")], True),
+    ],
+)
+def test_runtime(command: list[str] | None, listed: list[tuple[str, str]], passes: bool) -> None:
+    """Nodes of ours say which runtimes they have; an engine that says nothing runs containers and no processes."""
+    task = make_task(spec=make_task_spec(command=command))
+    assert refusing(task, make_node(plugins=listed)) == (None if passes else "runtime")
