@@ -198,10 +198,10 @@ async def measure(node: Daemon, directory: Path, tasks: int, agents: int) -> Non
                 [
                     sys.executable, "-m", "swarm_agentd.fleet",
                     "--join", node.address,
-                    "--token", cluster.root_ca.join_tokens.worker,
                     "--nodes", str(agents),
                 ],
                 stdin=subprocess.DEVNULL,
+                env={**os.environ, "SWARM_JOIN_TOKEN": cluster.root_ca.join_tokens.worker},
                 stdout=log,
                 stderr=log,
             )  # fmt: skip

@@ -1,6 +1,6 @@
 """Many simulated nodes in one process, for demonstrations and measurements.
 
-    python -m swarm_agentd.fleet --join 127.0.0.1:4242 --token SWMTKN-1-… --nodes 100
+    python -m swarm_agentd.fleet --join 127.0.0.1:4242 --nodes 100      (the token in $SWARM_JOIN_TOKEN)
 
 Each node has a certificate, a session and an executor of its own, as a real one does; what it is given lives in memory
 and ends with the process. `READY` on standard output says that all sessions stand. With one seed the nodes behave
@@ -9,6 +9,7 @@ the same each time.
 
 import argparse
 import asyncio
+import os
 import random
 import signal
 import sys
@@ -29,6 +30,7 @@ from swarm_agentd.agent.storage import MemoryStorage
 from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.node import identity as identities
 from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.flags import TOKEN_VARIABLE
 from swarm_agentd.node.identity import Identity, Join
 from swarm_agentd.node.managers import KnownManagers
 from swarm_agentd.node.remotes import Remotes
@@ -104,7 +106,11 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FleetConfig, str]:
     parser = Parser(prog="python -m swarm_agentd.fleet", description="Many simulated nodes.")
     add = parser.add_argument
     add("--join", required=True, metavar="HOST:PORT", help="remote API of a manager")
-    add("--token", required=True, help="worker join token")
+    add(
+        "--token",
+        default=os.environ.get(TOKEN_VARIABLE),
+        help=f"worker join token; better in ${TOKEN_VARIABLE}",
+    )
     add("--nodes", type=int, required=True, help="how many")
     add("--seed", type=int, default=1, help="of all chance in the nodes' behaviour (%(default)s)")
     add("--prefix", default="sim", help="of the host names (%(default)s)")
@@ -124,6 +130,8 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FleetConfig, str]:
     add("--memory", type=int, default=Behaviour().memory_bytes, help="bytes of each node (%(default)s)")
     add("-l", "--log-level", choices=sorted(log.LEVELS), default="warn")
     given = parser.parse_args(arguments)
+    if not given.token:
+        parser.error(f"a worker join token is needed in --token or ${TOKEN_VARIABLE}")
     if given.nodes < 1 or given.zones < 0:
         parser.error("--nodes must be at least 1, --zones not negative")
     behaviour = Behaviour(

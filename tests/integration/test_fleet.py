@@ -1,6 +1,7 @@
 """A fleet of simulated nodes against a real one-node cluster."""
 
 import asyncio
+import os
 import re
 import signal
 import subprocess
@@ -40,9 +41,15 @@ async def ask(node: Daemon, method: str, request: Message) -> Any:
                 await CLOCK.sleep(0.05)
 
 
-async def fleet(*flags: str) -> asyncio.subprocess.Process:
+async def fleet(token: str, *flags: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "swarm_agentd.fleet", *flags, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        sys.executable,
+        "-m",
+        "swarm_agentd.fleet",
+        *flags,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "SWARM_JOIN_TOKEN": token},
     )
 
 
@@ -50,7 +57,7 @@ async def test_a_fleet_runs_tasks(node: Daemon) -> None:
     """All nodes register, say so, get hostnames and labels, run what the scheduler gives them, and end politely."""
     clusters = await ask(node, "Control.ListClusters", control_pb2.ListClustersRequest())
     token = clusters.clusters[0].root_ca.join_tokens.worker
-    process = await fleet("--join", node.address, "--token", token, "--nodes", str(NODES), "--zones", "2")
+    process = await fleet(token, "--join", node.address, "--nodes", str(NODES), "--zones", "2")
     assert process.stdout is not None
     try:
         assert await asyncio.wait_for(process.stdout.readline(), 30) == b"READY\n"
@@ -85,7 +92,7 @@ async def test_a_fleet_that_cannot_join(node: Daemon) -> None:
     await ask(node, "Control.ListClusters", control_pb2.ListClustersRequest())
     stranger = tokens.generate(RootCa.create(CLOCK.wall_ns()).certificate)
     for token, reason in ((stranger, "not the one this join token was made for"), ("nonsense", "SWMTKN-1")):
-        process = await fleet("--join", node.address, "--token", token, "--nodes", "2")
+        process = await fleet(token, "--join", node.address, "--nodes", "2")
         _, told = await asyncio.wait_for(process.communicate(), 30)
         assert process.returncode == 1
         assert re.fullmatch(rf"fleet: .*{reason}.*\n", told.decode())

@@ -4,6 +4,7 @@ Rules: what swarmd takes is taken; what this version cannot do is refused by nam
 """
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ STATE_DIR = Path("/var/lib/swarmd")
 CONTROL_SOCKET = Path("/var/run/swarmd.sock")
 ENGINE = "unix:///var/run/docker.sock"
 LISTEN = "0.0.0.0:4242"
+TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - the name, not a token
+"""A daemon's arguments are for every user to see; its environment is not."""
 RUNTIMES = ("docker", "process", "simulated")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:\s/]*):(\d{1,5})")
 _ENGINE_SCHEMES = ("unix", "tcp", "http", "https", "ssh", "npipe")
@@ -64,7 +67,12 @@ def _parser() -> Parser:
     add("-l", "--log-level", choices=sorted(LEVELS), default="info", help="least level to log")
     add("-d", "--state-dir", type=Path, default=STATE_DIR, help="state directory (%(default)s)")
     add("--join-addr", default="", metavar="HOST:PORT", help="a manager of the cluster to join")
-    add("--join-token", default="", metavar="TOKEN", help="join token of that cluster")
+    add(
+        "--join-token",
+        default="",
+        metavar="TOKEN",
+        help=f"join token of that cluster; better in ${TOKEN_VARIABLE}, where nobody else sees it",
+    )
     add("--engine-addr", default=ENGINE, metavar="URL", help="the container engine (%(default)s)")
     add("--hostname", default="", help="host name to report instead of this machine's")
     add(
@@ -111,6 +119,8 @@ def _options(given: argparse.Namespace) -> Options:
         _check_address(f"--{name.replace('_', '-')}", getattr(given, name))
     if given.engine_addr.partition("://")[0] not in _ENGINE_SCHEMES:
         raise ValueError(f"--engine-addr: {given.engine_addr!r} is no URL such as {ENGINE}")
+    if given.join_addr and not given.join_token:
+        given.join_token = os.environ.get(TOKEN_VARIABLE, "")
     if bool(given.join_token) != bool(given.join_addr):
         raise ValueError("--join-addr and --join-token belong together")
     availability = NodeSpec.Availability.Value(given.availability.upper())

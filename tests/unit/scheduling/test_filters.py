@@ -201,6 +201,7 @@ def test_why_gives_every_verdict() -> None:
         "needs 6 CPUs, 4 free",
         "node.labels.zone == east (is 'west')",
         "",
+        "",
     ]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from swarm_tui.cli.session import Failure
 
 _NODES_MAX = 1000
 _END_S = 15.0
+_JOIN_S = 20.0
+_JOIN_POLL_S = 0.1
 _LIFE_EVERY_S = 6.0
 _MEMORY = 256 << 20
 # name, stack, image, replicas per ten nodes, environment, constraints
@@ -65,6 +68,7 @@ async def _show(
     cluster = await Cluster.open(candidate)
     try:
         with _fleet(state_dir, address, nodes, await _prepare(cluster)):
+            await _joined(cluster, nodes)
             await _fill(cluster, nodes)
             over = asyncio.Event()
             if headless:
@@ -94,6 +98,16 @@ async def _prepare(cluster: Cluster) -> str:
     for node in await cluster.control.find(objects_pb2.Node):
         await cluster.control.change(objects_pb2.Node, node.id, drain)
     return (await cluster.control.cluster()).root_ca.join_tokens.worker
+
+
+async def _joined(cluster: Cluster, nodes: int) -> None:
+    """Wait for the fleet, or what of it comes in time: the first services would else crowd the first nodes."""
+    end = cluster.clock.monotonic() + _JOIN_S
+    while cluster.clock.monotonic() < end:
+        found = await cluster.control.find(objects_pb2.Node)
+        if sum(node.status.state == types_pb2.NodeStatus.READY for node in found) > nodes:
+            return
+        await cluster.clock.sleep(_JOIN_POLL_S)
 
 
 async def _fill(cluster: Cluster, nodes: int) -> None:
@@ -159,7 +173,8 @@ def _fleet(state_dir: Path, address: str, nodes: int, token: str) -> Iterator[No
     """The simulated agents, in a process of their own."""
     with (state_dir / "fleet.log").open("wb") as log:
         fleet = subprocess.Popen(  # noqa: S603 - our own program, without a shell
-            [sys.executable, "-m", "swarm_agentd.fleet", "--join", address, "--token", token, "--nodes", str(nodes)],
+            [sys.executable, "-m", "swarm_agentd.fleet", "--join", address, "--nodes", str(nodes)],
+            env={**os.environ, local_node.TOKEN_VARIABLE: token},
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:

@@ -7,6 +7,7 @@ got the same id later is never taken for it, and the address of the remote API, 
 import contextlib
 import fcntl
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from swarm_tui.cli.session import Failure
 
 RECORD = "up.json"
 LOG = "agentd.log"
+TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - read by the daemons; arguments would show the token to every user
 DEFAULT_PORT = 4242
 _START_S = 30.0
 _STOP_S = 30.0
@@ -81,6 +83,7 @@ def launch(state_dir: Path, how: Launch) -> Record:
     control_socket = sockets.own_socket(state_dir)
     known = read_record(state_dir)
     address = how.listen_remote_api or (known.listen_remote_api if known else free_address())
+    environment = dict(os.environ)
     command = [
         sys.executable,
         "-m",
@@ -90,12 +93,19 @@ def launch(state_dir: Path, how: Launch) -> Record:
         f"--listen-remote-api={address}",
     ]
     if how.join is not None:
-        command += [f"--join-addr={how.join}", f"--join-token={how.token or ''}"]
+        command += [f"--join-addr={how.join}"]
+        environment[TOKEN_VARIABLE] = how.token or ""
     if how.executors is not None:
         command += [f"--executor={how.executors}"]
     with (state_dir / LOG).open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,
+            env=environment,
         )
     record = Record(process.pid, psutil.Process(process.pid).create_time(), address)
     (state_dir / RECORD).write_text(json.dumps(asdict(record)))
