@@ -114,9 +114,7 @@ def _failed(error: Exception) -> int:
     if os.environ.get(_DEBUG_VARIABLE):
         raise error
     _say(_sentence(error))
-    if isinstance(error, UnicodeEncodeError):
-        return USAGE
-    return error.exit_code if isinstance(error, Failure) else FAILED
+    return USAGE if isinstance(error, UnicodeEncodeError) else getattr(error, "exit_code", FAILED)
 
 
 def _sentence(error: BaseException) -> str:
@@ -143,7 +141,8 @@ def _sentence(error: BaseException) -> str:
         case Failure() | ClientError() | LookupError() | ValueError():
             return str(error.args[0]) if error.args else str(error)
         case OSError():
-            return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            reason = error.strerror or str(error)
+            return f"{error.filename}: {reason}." if error.filename else f"Input or output failed: {reason}."
         case _:
             return f"{type(error).__name__}: {error} (set {_DEBUG_VARIABLE}=1 for the whole story)"
 

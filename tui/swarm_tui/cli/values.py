@@ -17,6 +17,8 @@ _OCTAL = re.compile(r"0?[0-7]{3,4}")
 class BadValue(ValueError):
     """A value that cannot be used; the text is the rest of a sentence about its flag."""
 
+    exit_code = 2
+
 
 def seconds(text: str) -> float:
     """A duration such as 10s, 1m30s or 500ms; a bare number counts seconds."""
