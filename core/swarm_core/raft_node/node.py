@@ -428,7 +428,9 @@ class RaftNode:
             self._applier.restore(ready.snapshot)
             await self._disk.run(partial(storage.write_release, self._limits().keep_old_snapshots))
         if ready.must_sync:
-            hard_state = storage.take_deferred() if ready.hard_state is None else ready.hard_state
+            # What was deferred is older: it must not be written after this.
+            deferred = storage.take_deferred()
+            hard_state = deferred if ready.hard_state is None else ready.hard_state
             await self._disk.run(partial(storage.write, hard_state, ready.entries))
             storage.remember(ready.hard_state, ready.entries)
         elif ready.hard_state is not None:
