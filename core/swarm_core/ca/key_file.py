@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swarm_core.ca import certificates, files, keys, pem
-from swarm_core.ca.errors import InvalidCertificate, InvalidKey, NoLocalIdentity, NoLocalRoot
+from swarm_core.ca.errors import InvalidCertificate, InvalidKey, NoLocalIdentity, NoLocalRoot, WrongKek
 
 KEK_VERSION = "kek-version"
 _OPENSSL_HEADERS = ("Proc-Type", "DEK-Info")
@@ -84,6 +84,24 @@ class KeyFile:
             files.write_atomic(self._waiting_certificate, certificate, 0o644)
             self._write_key(key, kek, headers, change)
             self._promote()
+
+    def replace(self, credentials: NodeCredentials, kek: bytes | None) -> None:
+        """Replace certificate and key together, under the unlock key in force, which must be `kek`. Raises WrongKek."""
+        key = keys.load(credentials.key)
+        certificate = certificates.normalise(credentials.certificate)
+        if not _belong_together(certificate, key):
+            raise InvalidKey("the node key does not belong to the node certificate")
+        with files.locked(self.directory):
+            block = self._block()
+            if not _is_under(block, kek):
+                raise WrongKek
+            files.write_atomic(self._waiting_certificate, certificate, 0o644)
+            self._write_key(key, Kek(kek, self.kek_version()), _private(block), None)
+            self._promote()
+
+    def is_under(self, kek: bytes | None) -> bool:
+        """Whether the key file is in the clear (None), or opens with this key. Raises NoLocalIdentity, InvalidKey."""
+        return _is_under(self._block(), kek)
 
     def headers(self) -> dict[str, str]:
         """The private headers of the key block. Raises NoLocalIdentity, InvalidKey."""
@@ -170,6 +188,16 @@ class KeyFile:
     def _promote(self) -> None:
         self._waiting_certificate.replace(self.certificate_path)
         files.sync_directory(self.directory)
+
+
+def _is_under(block: pem.Block, kek: bytes | None) -> bool:
+    if keys.is_encrypted(block) != (kek is not None):
+        return False
+    try:
+        keys.from_block(block, kek)
+    except WrongKek:
+        return False
+    return True
 
 
 def _private(block: pem.Block) -> dict[str, str]:

@@ -16,6 +16,8 @@ from swarm_core.ca.root_ca import RootCa
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
+AUTOLOCK_SUBSYSTEM = "swarm-manager"
+
 
 @dataclass(frozen=True, slots=True)
 class Founding:
@@ -28,6 +30,8 @@ class Founding:
     heartbeat_tick: int = 1
     election_tick: int = 10
     availability: int = specs_pb2.NodeSpec.ACTIVE
+    unlock_key: bytes | None = None  # autolock from the beginning
+    external_cas: tuple[types_pb2.ExternalCA, ...] = ()
 
 
 def new_cluster(founding: Founding) -> objects_pb2.Cluster:
@@ -42,6 +46,10 @@ def new_cluster(founding: Founding) -> objects_pb2.Cluster:
     spec.raft.heartbeat_tick = founding.heartbeat_tick
     spec.raft.election_tick = founding.election_tick
     spec.ca_config.node_cert_expiry.CopyFrom(duration(defaults.NODE_CERT_EXPIRY_S))
+    spec.ca_config.external_cas.extend(founding.external_cas)
+    if founding.unlock_key is not None:
+        spec.encryption_config.auto_lock_managers = True
+        cluster.unlock_keys.add(subsystem=AUTOLOCK_SUBSYSTEM, key=founding.unlock_key)
     certificate = founding.root.certificate
     cluster.root_ca.ca_cert = certificate
     cluster.root_ca.ca_cert_hash = f"sha256:{tokens.root_digest(certificate).hex()}"

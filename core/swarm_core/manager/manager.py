@@ -54,6 +54,11 @@ class Manager:
         self._leads = leads
         self._changed.set()
 
+    @property
+    def is_leading(self) -> bool:
+        """Whether this member leads and its components were started."""
+        return self._leading.is_set()
+
     async def until_leading(self) -> None:
         """Return when this member leads and its components were started."""
         await self._leading.wait()

@@ -21,12 +21,16 @@ class Config:
     control_socket: Path
     remote_address: str  # host:port; empty: no remote API
     advertise_address: str  # empty: derived from remote_address
+    join_address: str  # a manager of the cluster that a new manager joins; empty: it founds one
+    force_new_cluster: bool
     heartbeat_tick: int
     election_tick: int
     tick_s: float
     availability: str
     log_level: str
     until_stdin_closes: bool
+    unlock_key_on_stdin: bool = False
+    external_cas: tuple[str, ...] = ()
 
     @property
     def certificates(self) -> Path:
@@ -46,6 +50,12 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     parser.add_argument("--listen-control-api", type=Path, required=True, help="path of the control socket")
     parser.add_argument("--listen-remote-api", default="", help="host:port for agents and other managers")
     parser.add_argument("--advertise-remote-api", default="", help="host:port that others are told")
+    parser.add_argument(
+        "--join-addr", default="", help="host:port of a manager to join, while this one is new"
+    )
+    parser.add_argument(
+        "--force-new-cluster", action="store_true", help="go on without the other managers, which are lost"
+    )
     parser.add_argument("--heartbeat-tick", type=int, default=1, help="ticks between raft heartbeats")
     parser.add_argument(
         "--election-tick", type=int, default=10, help="ticks without a leader before an election"
@@ -60,7 +70,15 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     parser.add_argument(
         "--until-stdin-closes",
         action="store_true",
-        help="end when standard input does, with the parent process",
+        help="end when standard input does, with the parent process; it is told new unlock keys on standard output",
+    )
+    parser.add_argument(
+        "--unlock-key-on-stdin",
+        action="store_true",
+        help="the first line of standard input is the unlock key of the node's key file",
+    )
+    parser.add_argument(
+        "--external-ca", action="append", default=[], help="protocol=cfssl,url=… for a new cluster"
     )
     given = parser.parse_args(arguments)
     if not 0 < given.heartbeat_tick < given.election_tick:
@@ -72,10 +90,14 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         control_socket=given.listen_control_api,
         remote_address=given.listen_remote_api,
         advertise_address=given.advertise_remote_api,
+        join_address=given.join_addr,
+        force_new_cluster=given.force_new_cluster,
         heartbeat_tick=given.heartbeat_tick,
         election_tick=given.election_tick,
         tick_s=given.tick,
         availability=given.availability,
         log_level=given.log_level,
         until_stdin_closes=given.until_stdin_closes,
+        unlock_key_on_stdin=given.unlock_key_on_stdin,
+        external_cas=tuple(given.external_ca),
     )

@@ -14,9 +14,11 @@ import sys
 from collections.abc import Sequence
 
 from swarm_core.ca.errors import CaError
+from swarm_core.ca.tokens import format_unlock_key, parse_unlock_key
 from swarm_core.managerd.config import Config, parse
 from swarm_core.managerd.wiring import UNUSABLE, ManagerDaemon
-from swarm_core.runtime import log
+from swarm_core.raft_node.errors import NotMember
+from swarm_core.runtime import exit_codes, log
 from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import SystemClock
 from swarm_core.runtime.tasks import Group
@@ -33,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(config: Config) -> int:
     try:
-        event_loop.run(_serve(config))
+        kek = parse_unlock_key(_first_line(sys.stdin.fileno())) if config.unlock_key_on_stdin else None
+        event_loop.run(_serve(config, kek))
     except BaseExceptionGroup as group:
         unusable, other = group.split((CaError, *UNUSABLE))
         if other is not None or unusable is None:
@@ -46,7 +49,7 @@ def _run(config: Config) -> int:
 
 def _give_up(reason: BaseException) -> int:
     sys.stderr.write(f"swarm-managerd: {reason}\n")
-    return 1
+    return exit_codes.REMOVED if isinstance(reason, NotMember) else exit_codes.FAILED
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -56,7 +59,24 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-async def _serve(config: Config) -> None:
+def _first_line(descriptor: int) -> str:
+    """One line, and not a byte of what follows it."""
+    line = b""
+    while (byte := os.read(descriptor, 1)) and byte != b"\n":
+        line += byte
+    return line.decode(errors="replace").strip()
+
+
+def _tell(key: bytes) -> None:
+    """Hand an unlock key to the daemon that started us."""
+    os.write(sys.stdout.fileno(), f"{format_unlock_key(key)}\n".encode())
+
+
+def _tell_nobody(key: bytes) -> None:
+    """Started by hand: whoever did has the key from the cluster."""
+
+
+async def _serve(config: Config, kek: bytes | None) -> None:
     """Serve until told to end."""
     loop = asyncio.get_running_loop()
     ending = asyncio.Event()
@@ -64,10 +84,12 @@ async def _serve(config: Config) -> None:
         loop.add_signal_handler(number, ending.set)
     if config.until_stdin_closes:
         _watch_stdin(loop, ending)
-    daemon = ManagerDaemon(config, SystemClock(), random.SystemRandom())
+    tell = _tell if config.until_stdin_closes else _tell_nobody
+    daemon = ManagerDaemon(config, SystemClock(), random.SystemRandom(), kek=kek, tell=tell)
     async with Group() as group:
         group.spawn(daemon.run(), name="manager daemon")
         await ending.wait()
+        await daemon.step_down()
         group.cancel_all()
     _log.info("ended")
 

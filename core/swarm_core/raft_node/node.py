@@ -105,6 +105,8 @@ class RaftNode:
         self._wake = asyncio.Event()
         self._soft_state = SoftState()
         self._leader_changed = asyncio.Event()
+        self._leaderless_since = clock.monotonic()
+        self._is_handing_over = False
         self._wedge = WedgeCheck()
         self._commit_index = 0
         self._is_announced = False
@@ -136,6 +138,16 @@ class RaftNode:
     def is_leader(self) -> bool:
         """True between the announcements of leadership and of its loss."""
         return self._is_announced
+
+    @property
+    def is_handing_over(self) -> bool:
+        """Whether leadership is on its way to another member; proposals are refused meanwhile."""
+        return self._is_handing_over
+
+    @property
+    def leaderless_s(self) -> float:
+        """For how long no leader is known."""
+        return self._clock.monotonic() - self._leaderless_since if self._soft_state.lead == 0 else 0.0
 
     @property
     def is_member(self) -> bool:
@@ -221,6 +233,13 @@ class RaftNode:
             raise TransferFailed("no other manager can be reached to take over the leadership")
         self._raw.transfer_leader(min(heirs)[1])
         self._wake.set()
+        self._is_handing_over = True
+        try:
+            await self._wait_for_heir()
+        finally:
+            self._is_handing_over = False
+
+    async def _wait_for_heir(self) -> None:
         # Raft gives up after one election timeout; the new leader needs a moment to be heard.
         deadline = self._clock.monotonic() + 2 * self._config.election_s
         while self._soft_state.lead in (0, self.raft_id):
@@ -437,6 +456,8 @@ class RaftNode:
             storage.defer(ready.hard_state)
 
     def _follow(self, state: SoftState) -> None:
+        if state.lead == 0 and self._soft_state.lead != 0:
+            self._leaderless_since = self._clock.monotonic()
         self._soft_state = state
         self._tell_leader_changed()
         if state.role is not StateRole.LEADER:

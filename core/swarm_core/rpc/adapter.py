@@ -115,14 +115,19 @@ def _unary(method: Method, binding: Binding) -> Callable[[bytes, Context], Await
         return answer
 
     async def serve_by_leader(data: bytes, context: Context) -> Message | bytes:
-        try:
-            channel = await binding.locator.leader()
-            if channel is not None:
+        channel: grpc.aio.Channel | None = None
+        for tries_left in reversed(range(forwarding.TRIES)):
+            try:
+                channel = await binding.locator.leader(other_than=channel)
+                if channel is None:
+                    answer: Message | bytes = await call(decode(data), admit(context, roles))
+                    return answer
                 pairs = binding.door.onward(context)
                 return await forwarding.unary(channel, method.path, data, pairs, context.time_remaining())
-        except Exception as error:  # noqa: BLE001 - every failure becomes a status; refuse tells bugs apart
-            await refuse(error, context, method.path, binding.plain)
-        return await serve(data, context)
+            except Exception as error:  # noqa: BLE001 - every failure becomes a status; refuse tells bugs apart
+                if not tries_left or not forwarding.may_retry(error, method.path):
+                    await refuse(error, context, method.path, binding.plain)
+        raise AssertionError("the last try answers or refuses")
 
     return serve_by_leader if method.to_leader else serve
 
@@ -192,6 +197,8 @@ async def refuse(
     else:
         _LOGGER.error("%s failed unexpectedly", path, exc_info=error)
         code, text = Code.INTERNAL, "internal error"
+    if pairs := forwarding.not_done_metadata(error):
+        context.set_trailing_metadata(pairs)
     await context.abort(_STATUS[code], _shortened(text))
 
 

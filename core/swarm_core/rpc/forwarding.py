@@ -3,32 +3,76 @@
 Rules (control-plane spec 3.9): a call is passed on once; one that carries `redirect` already is refused. A call
 from the control socket is made as this manager itself; a remote one names its caller in the forwarding keys, and
 keys of that name that came in with it are dropped, so that no caller can speak for another.
+
+When the leader is lost, a unary call is tried again with the next one if that is safe: nothing happened yet (nobody was
+reached, or the manager that was says so), or doing it twice is like doing it once. Otherwise the caller is told that
+the outcome is not known. Streams are not tried again.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from swarm_core.rpc import authorization as keys
 from swarm_core.rpc.authorization import Metadata
 from swarm_core.rpc.caller import Peer
-from swarm_core.rpc.errors import Code, InvalidArgument, ResourceExhausted, RpcFailure
+from swarm_core.rpc.errors import Code, InvalidArgument, ResourceExhausted, RpcFailure, Unavailable
 from swarm_core.rpc.grpcio import grpc
 
 REDIRECT = "redirect"
+TRIES = 3
+# Our managers' word that a failed call changed nothing.
+NOT_DONE = "swarmtui-not-done"
+# Methods whose repetition changes nothing, beside those that only read.
+_REPEATABLE = frozenset({
+    "NodeCertificateStatus", "Heartbeat", "UpdateTaskStatus", "UpdateVolumeStatus", "Join",
+})  # fmt: skip
+_READING = ("Get", "List")
 _TRANSPORT_KEYS = frozenset({"user-agent", "content-type", "te"})
+_ENDINGS = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError)
 Pairs = tuple[tuple[str, str | bytes], ...]
 
 
 class LeaderLocator(Protocol):
-    async def leader(self) -> grpc.aio.Channel | None:
-        """A channel to the leader; None when this member leads. Raises RpcFailure when there is no leader."""
+    async def leader(self, *, other_than: grpc.aio.Channel | None = None) -> grpc.aio.Channel | None:
+        """A channel to the leader; None when this member leads. Waits while a leader is being elected; after a failure
+        on the channel `other_than`, until another one leads or the same can be reached again. Raises RpcFailure when
+        there is no leader."""
 
 
 class AlwaysLocal:
     """The locator of a manager that answers everything itself."""
 
-    async def leader(self) -> None:
+    async def leader(self, *, other_than: grpc.aio.Channel | None = None) -> None:
         return None
+
+
+class LeaderLost(Unavailable):
+    """The leader did not answer. `not_done`: it never heard of the call."""
+
+    def __init__(self, reason: str, *, not_done: bool) -> None:
+        outcome = "" if not_done else "; whether the change took effect is not known"
+        super().__init__(f"the connection to the leader of the cluster was lost ({reason}){outcome}")
+        self.not_done = not_done
+
+
+class Refused(RpcFailure):
+    """The leader refused, and changed nothing."""
+
+    not_done = True
+
+
+def may_retry(error: Exception, path: str) -> bool:
+    """Whether a call of this method that failed so may be made again."""
+    if getattr(error, "not_done", False):
+        return True
+    method = path.rpartition("/")[2]
+    return isinstance(error, LeaderLost) and (method.startswith(_READING) or method in _REPEATABLE)
+
+
+def not_done_metadata(error: Exception) -> tuple[tuple[str, str], ...]:
+    """What a failure says about itself to a manager that passed the call on."""
+    return ((NOT_DONE, "true"),) if getattr(error, "not_done", False) else ()
 
 
 def local_metadata(incoming: Metadata) -> Pairs:
@@ -61,9 +105,11 @@ async def unary(
         answer: bytes = await channel.unary_unary(path, None, None)(
             request, metadata=metadata, timeout=timeout
         )
-    except grpc.aio.AioRpcError as error:
-        raise _failure(error) from None
-    return answer
+    except _ENDINGS as error:
+        failure = _failure(error)
+    else:
+        return answer
+    raise failure
 
 
 async def stream(
@@ -78,10 +124,12 @@ async def stream(
     try:
         async for answer in call:
             yield answer
-    except grpc.aio.AioRpcError as error:
-        raise _failure(error) from None
+        return
+    except _ENDINGS as error:
+        failure = _failure(error)
     finally:
         call.cancel()
+    raise failure
 
 
 def _kept(incoming: Metadata) -> Pairs:
@@ -97,5 +145,19 @@ def _kept(incoming: Metadata) -> Pairs:
     )
 
 
-def _failure(error: grpc.aio.AioRpcError) -> RpcFailure:
-    return RpcFailure(Code(error.code().value[0]), error.details() or "")
+def _failure(error: BaseException) -> BaseException:
+    if isinstance(error, asyncio.CancelledError):
+        # Giving up a connection ends its calls like this; that is not the caller's cancellation.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            return error
+        return LeaderLost("another manager leads now", not_done=False)
+    if not isinstance(error, grpc.aio.AioRpcError):
+        return LeaderLost("the connection was closed before", not_done=True)
+    code, text = Code(error.code().value[0]), error.details() or ""
+    trailing: Any = error.trailing_metadata() or ()
+    if any(key == NOT_DONE for key, _ in trailing):
+        return Refused(code, text)
+    if code is Code.UNAVAILABLE:
+        return LeaderLost(text, not_done="failed to connect" in text.lower())
+    return RpcFailure(code, text)

@@ -38,7 +38,7 @@ class To:
             key=follower.key,
         )
 
-    async def leader(self) -> grpc.aio.Channel:
+    async def leader(self, *, other_than: grpc.aio.Channel | None = None) -> grpc.aio.Channel:
         return self.channel
 
 

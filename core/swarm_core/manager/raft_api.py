@@ -1,0 +1,103 @@
+"""The services between managers: raft's messages, and who is a member (control-plane spec 2.5, 2.6)."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from swarm_core.api.proto import raft_pb2, raftpb_pb2
+from swarm_core.raft_node.errors import JoinFailed, MemberRemoved, NotLeader, NotMember
+from swarm_core.raft_node.joining import reachable_address
+from swarm_core.raft_node.membership import Member
+from swarm_core.raft_node.node import RaftNode
+from swarm_core.raft_node.receiver import Receiver
+from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.errors import FailedPrecondition, InvalidArgument, NotFound, Unknown
+
+_log = logging.getLogger(__name__)
+
+
+class RaftApi:
+    """Handler of docker.swarmkit.v1.Raft."""
+
+    def __init__(self, node: RaftNode, receiver: Receiver) -> None:
+        self._node = node
+        self._receiver = receiver
+
+    async def process_raft_message(
+        self, request: raft_pb2.ProcessRaftMessageRequest, caller: Caller
+    ) -> bytes:
+        """One message of a member."""
+        if request.HasField("message"):
+            try:
+                await self._receiver.receive(request.message)
+            except MemberRemoved as removed:
+                raise NotFound(str(removed)) from None
+        return b""
+
+    async def stream_raft_message(
+        self, requests: AsyncIterator[raft_pb2.StreamRaftMessageRequest], caller: Caller
+    ) -> bytes:
+        """One message, perhaps in parts."""
+
+        async def messages() -> AsyncIterator[raftpb_pb2.Message]:
+            async for request in requests:
+                if request.HasField("message"):
+                    yield request.message
+
+        try:
+            await self._receiver.receive_parts(messages())
+        except MemberRemoved as removed:
+            raise NotFound(str(removed)) from None
+        except ValueError as error:
+            raise InvalidArgument(str(error)) from None
+        return b""
+
+    async def resolve_address(
+        self, request: raft_pb2.ResolveAddressRequest, caller: Caller
+    ) -> raft_pb2.ResolveAddressResponse:
+        """Where a member is reached."""
+        if not self._node.is_member:
+            raise NotMember
+        for member in self._node.members():
+            if member.raft_id == request.raft_id:
+                return raft_pb2.ResolveAddressResponse(addr=member.address)
+        raise NotFound(f"raft member {request.raft_id:x} is not known")
+
+
+class RaftMembershipApi:
+    """Handler of docker.swarmkit.v1.RaftMembership. `check` asks whether a manager can be reached at an address; it
+    raises JoinFailed."""
+
+    def __init__(self, node: RaftNode, check: Callable[[str], Awaitable[None]]) -> None:
+        self._node = node
+        self._check = check
+
+    async def join(self, request: raft_pb2.JoinRequest, caller: Caller) -> raft_pb2.JoinResponse:
+        """Make the caller a member, or note its new address."""
+        node = self._node
+        if not node.is_member:
+            raise FailedPrecondition(str(NotMember()))
+        if not node.is_leader:
+            raise FailedPrecondition(str(NotLeader()))
+        try:
+            address = reachable_address(request.addr, caller.remote_addr)
+        except ValueError as error:
+            raise InvalidArgument(str(error)) from None
+        try:
+            await self._check(address)
+        except JoinFailed as failure:
+            raise Unknown(str(failure)) from None
+        member = await node.admit(caller.node_id, address)
+        _log.info("manager %s at %s is raft member %x", member.node_id, member.address, member.raft_id)
+        return raft_pb2.JoinResponse(raft_id=member.raft_id, members=map(_message, node.members()))
+
+    async def leave(self, request: raft_pb2.LeaveRequest, caller: Caller) -> raft_pb2.LeaveResponse:
+        """Take a member out."""
+        if not request.HasField("node"):
+            raise InvalidArgument("the request names no member")
+        await self._node.remove(request.node.raft_id)
+        _log.info("raft member %x was removed, as %s wished", request.node.raft_id, caller.node_id)
+        return raft_pb2.LeaveResponse()
+
+
+def _message(member: Member) -> raft_pb2.RaftMember:
+    return raft_pb2.RaftMember(raft_id=member.raft_id, node_id=member.node_id, addr=member.address)

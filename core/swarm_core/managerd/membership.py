@@ -1,0 +1,78 @@
+"""Where other managers reach this one, and telling them when that has changed (control-plane spec 2.6, 5.1)."""
+
+import logging
+import random
+import socket
+
+from swarm_core.raft_node.errors import JoinFailed, ProposalRefused
+from swarm_core.raft_node.joining import ask_to_join, is_unspecified, split_address
+from swarm_core.raft_node.node import RaftNode
+from swarm_core.raft_node.peer import Dial
+from swarm_core.runtime.backoff import Backoff
+from swarm_core.runtime.clock import Clock
+
+_log = logging.getLogger(__name__)
+_ASK_S = 10.0
+# Reserved for documentation: nothing is sent there, but the system says which of its addresses it would use.
+_ELSEWHERE = ("192.0.2.1", 9)
+
+
+def advertised_address(given: str, listening: str, *, towards: str = "") -> str:
+    """host:port to tell others: as `given`, else where it listens. When that is every address of this machine: the one
+    from which `towards`, another manager's address, or the world would be reached."""
+    if given or not listening:
+        return given
+    host, port = split_address(listening)
+    if not is_unspecified(host):
+        return listening
+    if towards:
+        other, other_port = split_address(towards)
+        host = _source(other, int(other_port)) or host
+    else:
+        host = _source(*_ELSEWHERE) or "127.0.0.1"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _source(host: str, port: int) -> str:
+    """The address of this machine from which `host` is reached; empty when there is no way."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(address)
+            return str(probe.getsockname()[0])
+    except OSError:
+        return ""
+
+
+class AddressKeeper:
+    """Tells the cluster when this manager's address is not the one that the cluster knows."""
+
+    def __init__(
+        self, raft: RaftNode, node_id: str, address: str, dial: Dial, clock: Clock, rng: random.Random
+    ) -> None:
+        self._raft, self._node_id, self._address = raft, node_id, address
+        self._dial, self._clock, self._backoff = dial, clock, Backoff(rng)
+
+    async def run(self) -> None:
+        """Return once the cluster knows the address."""
+        while self._address:
+            changed = self._raft.leader_changed
+            members = {member.raft_id: member for member in self._raft.members()}
+            own, leader = members.get(self._raft.raft_id), members.get(self._raft.leader_id)
+            if own is not None and own.address == self._address:
+                return
+            if own is None or leader is None:
+                await changed.wait()
+                continue
+            try:
+                await self._tell(leader.address)
+                _log.info("the other managers know this one's address %s now", self._address)
+            except (ProposalRefused, JoinFailed) as error:
+                _log.warning("the other managers do not know the address %s yet: %s", self._address, error)
+                await self._clock.sleep(self._backoff.failed())
+
+    async def _tell(self, leader: str) -> None:
+        if self._raft.is_leader:
+            await self._raft.admit(self._node_id, self._address)
+            return
+        await ask_to_join(self._dial, leader, self._address, self._clock, self._backoff, timeout_s=_ASK_S)
