@@ -3,7 +3,8 @@
 Rules
 1. Everything an agent needs comes by constructor; any number of agents runs in one process.
 2. Cancelling `run` ends the agent politely: it stops no task. `leave` gives the node's tasks up.
-3. The node's description is taken every 20 s; when it changed the node registers again.
+3. The node's description is taken every 20 s, and when its identity changed; then, and when it differs, the node registers
+   again.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from swarm_core.api.proto.objects_pb2 import Node
 from swarm_core.api.proto.types_pb2 import NodeDescription, NodeTLSInfo
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
+from swarm_core.runtime.waiting import event_or_time
 
 from swarm_agentd.agent.logs import LogPublisher
 from swarm_agentd.agent.reporter import Reporter
@@ -61,6 +63,7 @@ class Agent:
         self._node: Node | None = None
         self._key_times: frozenset[int] = frozenset()
         self._is_leaving = False
+        self._is_changed = asyncio.Event()
         self._reporter = Reporter(self._config.report_tasks_max)
         self._worker = Worker(
             executor=executor,
@@ -100,7 +103,7 @@ class Agent:
 
     def identity_changed(self) -> None:
         """The node has another certificate: register again, which shows it."""
-        self._sessions.renew()
+        self._is_changed.set()
 
     # what the session loop asks of its handler
 
@@ -153,9 +156,11 @@ class Agent:
 
     async def _watch_description(self) -> None:
         while True:
-            await self._clock.sleep(self._config.describe_every_s)
+            is_told = await event_or_time(self._clock, self._is_changed, self._config.describe_every_s)
+            self._is_changed.clear()
             description = await self._describe()
-            if description != self._description:
+            # After a change of identity the connection is made anew, whatever the description shows of it.
+            if is_told or description != self._description:
                 self._description = description
                 self._sessions.renew()
 

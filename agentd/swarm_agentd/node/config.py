@@ -17,6 +17,8 @@ class NodeConfig:
     join: Join | None = None
     hostname: str = ""
     unlock_key: bytes | None = None
+    autolock: bool = False
+    external_cas: tuple[str, ...] = ()
     heartbeat_tick: int = 1
     election_tick: int = 10
     availability: str = "active"
@@ -33,4 +35,5 @@ class NodeConfig:
             "--election-tick", str(self.election_tick),
             "--availability", self.availability,
             "--log-level", self.log_level,
+            *(word for text in self.external_cas for word in ("--external-ca", text)),
         ]  # fmt: skip

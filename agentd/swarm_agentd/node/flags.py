@@ -6,6 +6,7 @@ Rules: what swarmd takes is taken; what this version cannot do is refused by nam
 import argparse
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import GenericResource
 from swarm_core.api.resources import InvalidGenericResource, parse_generic
 from swarm_core.ca.errors import InvalidToken
-from swarm_core.ca.tokens import parse_unlock_key
+from swarm_core.ca.tokens import parse_external_ca, parse_unlock_key
 from swarm_core.client.sockets import PATH_BYTES_MAX, SOCKET_NAME
 from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
@@ -34,7 +35,7 @@ TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - the name, not a token
 RUNTIMES = ("docker", "process", "simulated")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:\s/]*):(\d{1,5})")
 _ENGINE_SCHEMES = ("unix", "tcp", "http", "https", "ssh", "npipe")
-_LATER = ("force_new_cluster", "autolock", "external_ca", "listen_debug", "listen_metrics")
+_LATER = ("force_new_cluster", "listen_debug", "listen_metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,12 @@ def _parser() -> Parser:
     add("--generic-node-resources", default="", metavar="LIST", help="such as fpga=2,gpu=UUID1,gpu=UUID2")
     add("--heartbeat-tick", type=int, default=1, help="ticks between raft heartbeats")
     add("--election-tick", type=int, default=10, help="ticks without a leader before an election")
-    add("--unlock-key", default="", metavar="KEY", help="SWMKEY-1-… of a locked node")
+    add(
+        "--unlock-key",
+        default="",
+        metavar="KEY",
+        help="SWMKEY-1-… of a locked node; - reads it from standard input",
+    )
     add(
         "--executor",
         default="docker,process",
@@ -104,11 +110,17 @@ def _parser() -> Parser:
         default="active",
         help="of this node, when it is new",
     )
-    for name in ("--force-new-cluster", "--autolock"):
-        add(name, action="store_true", help="not available in this version")
+    add("--autolock", action="store_true", help="lock managers of a new cluster with an unlock key")
+    add("--force-new-cluster", action="store_true", help="not available in this version")
     for name in ("--listen-debug", "--listen-metrics"):
         add(name, default="", metavar="ADDR", help="not available in this version")
-    add("--external-ca", action="append", metavar="SPEC", help="not available in this version")
+    add(
+        "--external-ca",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="protocol=cfssl,url=https://… of a CA that signs for a new cluster",
+    )
     return parser
 
 
@@ -132,6 +144,8 @@ def _options(given: argparse.Namespace) -> Options:
         join=Join(given.join_addr, given.join_token, availability) if given.join_addr else None,
         hostname=given.hostname,
         unlock_key=_unlock_key(given.unlock_key),
+        autolock=given.autolock,
+        external_cas=tuple(_external_ca(text) for text in given.external_ca),
         heartbeat_tick=given.heartbeat_tick,
         election_tick=given.election_tick,
         availability=given.availability,
@@ -158,7 +172,18 @@ def _check_address(flag: str, text: str) -> None:
         raise ValueError(f"{flag}: {text!r} is not of the form host:port")
 
 
+def _external_ca(text: str) -> str:
+    """Checked here, for people; the manager reads it."""
+    try:
+        parse_external_ca(text)
+    except InvalidToken as error:
+        raise ValueError(f"--external-ca: {error}") from None
+    return text
+
+
 def _unlock_key(text: str) -> bytes | None:
+    if text == "-":
+        text = sys.stdin.readline().strip()
     try:
         return parse_unlock_key(text) if text else None
     except InvalidToken:

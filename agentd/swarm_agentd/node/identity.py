@@ -16,12 +16,13 @@ from swarm_core.ca import certificates, csr, keys, tokens
 from swarm_core.ca.certificates import MANAGER_ROLE
 from swarm_core.ca.errors import CaError, InvalidToken, NoLocalIdentity, NoLocalRoot, WrongKek
 from swarm_core.ca.files import write_atomic
-from swarm_core.ca.key_file import KeyFile, NodeCredentials
+from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
 from swarm_core.ca.root_ca import RootCa
-from swarm_core.ca.tls import TlsIdentity
+from swarm_core.ca.tls import CA_NAME, TlsIdentity
 from swarm_core.client import certificates as issuing
 from swarm_core.client.connection import Connection
 from swarm_core.client.errors import ClientError
+from swarm_core.client.trust import Trust
 from swarm_core.runtime.clock import Clock
 
 from swarm_agentd.node.errors import NodeError
@@ -64,7 +65,7 @@ def load(state: StateDirectory, clock: Clock, *, kek: bytes | None = None) -> Id
         credentials = key_file.read(kek)
         roots = key_file.read_root()
         certificates.verify_chain(credentials.certificate, roots, clock.wall_ns())
-        return _identity(credentials, roots)
+        return from_credentials(credentials, roots)
     except NoLocalIdentity:
         if state.has_log:
             raise NodeError(
@@ -89,8 +90,10 @@ def check_join(state: StateDirectory, join: Join) -> None:
         raise NodeError(f"state directory {state.path} belongs to another cluster than the join token")
 
 
-def found_cluster(state: StateDirectory, clock: Clock, rng: random.Random) -> Identity:
-    """A new cluster with this node as its first manager. Raises NodeError."""
+def found_cluster(
+    state: StateDirectory, clock: Clock, rng: random.Random, *, kek: bytes | None = None
+) -> Identity:
+    """A new cluster with this node as its first manager, its key under `kek` if there is one. Raises NodeError."""
     key_file = KeyFile(state.certificates)
     try:
         root = _founding_root(state, key_file, clock)
@@ -103,28 +106,38 @@ def found_cluster(state: StateDirectory, clock: Clock, rng: random.Random) -> Id
             wall_ns=clock.wall_ns(),
         )
         credentials = NodeCredentials(chain, keys.pkcs8(key))
-        key_file.write(credentials)
+        key_file.write(credentials, Kek(kek))
     except OSError as error:
         raise NodeError(f"cannot write to {state.certificates}: {error.strerror}") from None
     except CaError as error:
         raise NodeError(f"{state.certificates} holds half of a cluster's identity: {error}") from None
-    return _identity(credentials, root.certificate)
+    return from_credentials(credentials, root.certificate)
 
 
-async def join_cluster(state: StateDirectory, join: Join, clock: Clock, rng: random.Random) -> Identity:
-    """A certificate of the cluster that `join` names, kept in `state`. Raises NodeError."""
+async def join_cluster(
+    state: StateDirectory, join: Join, clock: Clock, rng: random.Random
+) -> tuple[Identity, bytes | None]:
+    """A certificate of the cluster that `join` names, kept in `state`; and the unlock key that a manager's is under.
+    Raises NodeError."""
     identity = await obtain(join, clock, rng)
-    if identity.is_manager:
-        raise NodeError(
-            "this join token is for managers, and this version cannot run a further manager; use the worker token"
-        )
+    kek = await _kek_for(identity, join) if identity.is_manager else Kek()
     key_file = KeyFile(state.certificates)
     try:
         key_file.write_root(identity.tls.roots)
-        key_file.write(NodeCredentials(identity.tls.certificate, identity.tls.key))
+        key_file.write(NodeCredentials(identity.tls.certificate, identity.tls.key), kek)
     except OSError as error:
         raise NodeError(f"cannot write to {state.certificates}: {error.strerror}") from None
-    return identity
+    return identity, kek.key
+
+
+async def _kek_for(identity: Identity, join: Join) -> Kek:
+    trust = Trust(identity.tls.roots, identity.tls, CA_NAME)
+    try:
+        async with await Connection.open(join.address, trust=trust) as connection:
+            found = await issuing.unlock_key(connection)
+    except ClientError as error:
+        raise NodeError(f"cannot join the cluster at {join.address} as a manager: {error}") from None
+    return Kek(found.key, found.version)
 
 
 async def obtain(join: Join, clock: Clock, rng: random.Random, *, roots: bytes = b"") -> Identity:
@@ -150,7 +163,7 @@ async def obtain(join: Join, clock: Clock, rng: random.Random, *, roots: bytes =
         raise NodeError(f"cannot join the cluster at {join.address}: {error}") from None
     except CaError as error:
         raise NodeError(f"the cluster at {join.address} issued an unusable certificate: {error}") from None
-    return _identity(NodeCredentials(issued.certificate, keys.pkcs8(key)), trusted)
+    return from_credentials(NodeCredentials(issued.certificate, keys.pkcs8(key)), trusted)
 
 
 def parse_token(text: str) -> tokens.JoinToken:
@@ -180,7 +193,8 @@ def _founding_root(state: StateDirectory, key_file: KeyFile, clock: Clock) -> Ro
     return root
 
 
-def _identity(credentials: NodeCredentials, roots: bytes) -> Identity:
+def from_credentials(credentials: NodeCredentials, roots: bytes) -> Identity:
+    """The identity that these files make. Raises NodeError, InvalidCertificate."""
     found = certificates.identity(credentials.certificate)
     if found.organization.startswith(FIPS_PREFIX):
         raise NodeError(

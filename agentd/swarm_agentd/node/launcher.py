@@ -1,7 +1,8 @@
 """The manager as a process: how it is started, watched and ended.
 
 Rules: the manager never outlives its daemon (it ends when its standard input closes); a manager that a killed daemon
-left behind is waited for, and killed if it stays, before the next one starts.
+left behind is waited for, and killed if it stays, before the next one starts. Unlock keys go through pipes alone: the
+one that opens the key file in by standard input, those that come later out by standard output, each before it is used.
 """
 
 import asyncio
@@ -11,11 +12,14 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import psutil
+from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.files import write_atomic
+from swarm_core.ca.tokens import format_unlock_key, parse_unlock_key
 from swarm_core.runtime.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -30,14 +34,25 @@ class ManagerProcess(Protocol):
     async def wait(self) -> int:
         """Its exit code, negative for a signal."""
 
+    async def next_unlock_key(self) -> bytes | None:
+        """The next unlock key that it puts its key file under; None once it has ended."""
+
     async def stop(self) -> None:
         """End it politely, or by force when it does not; returns when it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """`unlock_key` opens the key file; `join` is the address of a manager whose cluster a new manager joins."""
+
+    unlock_key: bytes | None = None
+    join: str = ""
 
 
 class Launcher(Protocol):
     """Port: starts managers, one at a time."""
 
-    async def launch(self) -> ManagerProcess:
+    async def launch(self, how: Launch) -> ManagerProcess:
         """Start one. Raises OSError."""
 
 
@@ -49,6 +64,15 @@ class ChildProcess:
 
     async def wait(self) -> int:
         return await self._process.wait()
+
+    async def next_unlock_key(self) -> bytes | None:
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            try:
+                return parse_unlock_key(line.decode(errors="replace").strip())
+            except InvalidToken:
+                _log.warning("the manager said something that is no unlock key")
+        return None
 
     async def stop(self) -> None:
         with suppress(ProcessLookupError):
@@ -68,13 +92,22 @@ class CommandLauncher:
     def __init__(self, flags: Sequence[str], pid_file: Path, clock: Clock) -> None:
         self._flags, self._pid_file, self._clock = tuple(flags), pid_file, clock
 
-    async def launch(self) -> ChildProcess:
+    async def launch(self, how: Launch) -> ChildProcess:
         await self._end_left_over()
+        flags = [*self._flags, "--until-stdin-closes"]
+        if how.join:
+            flags += ["--join-addr", how.join]
+        if how.unlock_key is not None:
+            flags.append("--unlock-key-on-stdin")
         process = await asyncio.create_subprocess_exec(
-            *manager_command(), *self._flags, "--until-stdin-closes",
-            stdin=asyncio.subprocess.PIPE, start_new_session=True,
+            *manager_command(), *flags,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         self._record(process.pid)
+        if how.unlock_key is not None:
+            assert process.stdin is not None
+            # It fits into the pipe; a manager that has ended already is noticed by who waits for it.
+            process.stdin.write(f"{format_unlock_key(how.unlock_key)}\n".encode())
         return ChildProcess(process)
 
     def _record(self, pid: int) -> None:

@@ -48,22 +48,42 @@ class KnownManagers:
         self._local, self._keep = local, keep
         self._peers: WeakKeyDictionary[AgentConnection, Peer] = WeakKeyDictionary()
 
+    def show(self, identity: TlsIdentity) -> None:
+        """Use this identity for connections from now on."""
+        self._identity = identity
+
     async def connect(self) -> AgentConnection:
         """See agent.session.Managers."""
         local = self._local
-        peer = self._remotes.choose(other_than="" if local is None else local.node_id)
+        peer = self.elsewhere()
         if local is not None and (peer is None or local.serving.is_set()):
             await local.serving.wait()
             return await Connection.open(local.socket, trust=Trust(self._identity.roots))
         if peer is None:
             raise Unreachable("no manager is known")
+        connection = await self._reach(peer, self._identity)
+        self._peers[connection] = peer
+        return connection
+
+    async def open(self, identity: TlsIdentity, *, elsewhere: bool) -> Connection:
+        """See renewal.RenewingManagers."""
+        local, peer = self._local, self.elsewhere()
+        if local is not None and local.serving.is_set() and (peer is None or not elsewhere):
+            return await Connection.open(local.socket, trust=Trust(identity.roots))
+        if peer is None:
+            raise Unreachable("no manager is known")
+        return await self._reach(peer, identity)
+
+    def elsewhere(self) -> Peer | None:
+        """See renewal.RenewingManagers."""
+        return self._remotes.choose(other_than="" if self._local is None else self._local.node_id)
+
+    async def _reach(self, peer: Peer, identity: TlsIdentity) -> Connection:
         try:
-            connection = await Connection.open(peer.addr, trust=Trust(self._identity.roots, self._identity))
+            return await Connection.open(peer.addr, trust=Trust(identity.roots, identity))
         except Unreachable:
             self._remotes.observe(peer, -WEIGHT)
             raise
-        self._peers[connection] = peer
-        return connection
 
     def observe(self, connection: AgentConnection, *, is_good: bool) -> None:
         """See agent.session.Managers. Local connections are not scored."""

@@ -1,15 +1,18 @@
 """One node: its identity, its agent, and its manager while it is one.
 
 Rules (control-plane spec 6.3)
-1. The order: state directory, identity, then manager and agent side by side; either ending ends the node.
+1. The order: state directory, identity, then renewal, manager and agent side by side; each ending ends the node.
 2. Cancelling `run` ends the node politely: the manager stops, tasks keep running and are found again by the next run.
+3. A new certificate is used by every connection made from then on, and the agent registers again to show it.
 """
 
+import asyncio
 import logging
 import random
 
-from swarm_core.api.proto.dispatcher_pb2 import SessionMessage
 from swarm_core.api.proto.types_pb2 import Peer
+from swarm_core.ca.key_file import KeyFile
+from swarm_core.ca.tokens import generate_unlock_key
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
@@ -21,10 +24,15 @@ from swarm_agentd.node.config import NodeConfig
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.identity import Identity
 from swarm_agentd.node.launcher import CommandLauncher
+from swarm_agentd.node.live import LiveIdentity
+from swarm_agentd.node.manager_data import NodeManagerData
 from swarm_agentd.node.managers import KnownManagers, LocalManager
 from swarm_agentd.node.remotes import Remotes
+from swarm_agentd.node.renewal import Renewer
+from swarm_agentd.node.role import RoleWatch
 from swarm_agentd.node.state_dir import StateDirectory
 from swarm_agentd.node.supervisor import ManagerSupervisor
+from swarm_agentd.node.unlock import UnlockKeys
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +45,7 @@ class Node:
     ) -> None:
         self._config, self._state, self._executor = config, state, executor
         self._clock, self._rng = clock, rng
-        self._supervisor: ManagerSupervisor | None = None
+        self._unlock = UnlockKeys(config.unlock_key)
 
     async def run(self) -> None:
         """Until cancelled. Raises NodeError or StorageUnusable, perhaps in an ExceptionGroup."""
@@ -48,12 +56,19 @@ class Node:
             identity.organization,
             "manager" if identity.is_manager else "worker",
         )
+        live = LiveIdentity(identity)
         storage = FileStorage(self._state.worker / "tasks.db")
         try:
             async with Group() as group:
-                agent = self._make_agent(identity, storage)
-                if self._supervisor is not None:
-                    group.spawn(self._supervisor.run(), name="manager supervision")
+                serving = asyncio.Event()
+                managers = self._make_managers(live, serving)
+                renewer = Renewer(
+                    live, KeyFile(self._state.certificates), self._unlock, managers, self._clock, self._rng
+                )
+                supervisor = self._make_supervisor(live, serving, managers, renewer)
+                agent = self._make_agent(live, managers, renewer, storage)
+                group.spawn(supervisor.run(), name="manager supervision")
+                group.spawn(renewer.run(), name="certificate renewal")
                 group.spawn(self._tell_ready(agent), name="readiness")
                 group.spawn(agent.run(), name="agent")
         finally:
@@ -65,36 +80,60 @@ class Node:
         if found is not None:
             if config.join is not None:
                 identities.check_join(state, config.join)
-            if found.is_manager and config.unlock_key is not None:
-                raise NodeError("this version cannot run a locked manager")
             return found
         if config.join is not None:
-            return await identities.join_cluster(state, config.join, self._clock, self._rng)
-        return identities.found_cluster(state, self._clock, self._rng)
+            joined, kek = await identities.join_cluster(state, config.join, self._clock, self._rng)
+            if kek is not None:
+                self._unlock.learn(kek)
+            return joined
+        kek = generate_unlock_key() if config.autolock else None
+        if kek is not None:
+            self._unlock.learn(kek)
+        return identities.found_cluster(state, self._clock, self._rng, kek=kek)
 
-    def _make_agent(self, identity: Identity, storage: FileStorage) -> Agent:
-        remotes = Remotes(self._rng, self._first_remotes(identity))
-        local = None
-        if identity.is_manager:
-            launcher = CommandLauncher(
-                self._config.manager_flags(), self._state.manager_pid_file, self._clock
-            )
-            self._supervisor = ManagerSupervisor(
-                launcher, self._config.control_socket, identity.tls.roots, self._clock, self._rng
-            )
-            local = LocalManager(identity.node_id, self._config.control_socket, self._supervisor.serving)
-        managers = KnownManagers(remotes, identity.tls, local=local, keep=self._state.write_remotes)
-        return Agent(
-            node_id=identity.node_id,
+    def _make_managers(self, live: LiveIdentity, serving: asyncio.Event) -> KnownManagers:
+        identity = live.now
+        managers = KnownManagers(
+            Remotes(self._rng, self._first_remotes(identity)),
+            identity.tls,
+            local=LocalManager(identity.node_id, self._config.control_socket, serving),
+            keep=self._state.write_remotes,
+        )
+        live.listen(lambda identity: managers.show(identity.tls))
+        return managers
+
+    def _make_supervisor(
+        self, live: LiveIdentity, serving: asyncio.Event, managers: KnownManagers, renewer: Renewer
+    ) -> ManagerSupervisor:
+        launcher = CommandLauncher(self._config.manager_flags(), self._state.manager_pid_file, self._clock)
+        data = NodeManagerData(self._state, self._unlock, managers, renewer.force)
+        return ManagerSupervisor(
+            launcher,
+            self._config.control_socket,
+            live,
+            data,
+            renewer.force,
+            self._clock,
+            self._rng,
+            serving=serving,
+        )
+
+    def _make_agent(
+        self, live: LiveIdentity, managers: KnownManagers, renewer: Renewer, storage: FileStorage
+    ) -> Agent:
+        agent = Agent(
+            node_id=live.now.node_id,
             executor=self._executor,
             managers=managers,
             storage=storage,
             clock=self._clock,
             rng=self._rng,
             hostname=self._config.hostname,
-            tls_info=identity.tls_info,
-            on_session=lambda message: self._check_session(identity, message),
+            tls_info=lambda: live.now.tls_info(),
+            on_session=RoleWatch(live, renewer).observe,
         )
+        live.listen(lambda _: agent.identity_changed())
+        return agent
 
     def _first_remotes(self, identity: Identity) -> list[Peer]:
         if self._config.join is not None:
@@ -109,12 +148,3 @@ class Node:
     async def _tell_ready(self, agent: Agent) -> None:
         await agent.registered_once.wait()
         _log.info("the node is ready")
-
-    def _check_session(self, identity: Identity, message: SessionMessage) -> None:
-        """What managers want that this version does not do is said, not passed over."""
-        if message.RootCA and message.RootCA != identity.tls.roots:
-            _log.warning("the cluster's root certificate has changed; this node still trusts the old one")
-        wants_manager = message.node.spec.desired_role == 1
-        if message.node.id and wants_manager != identity.is_manager:
-            wanted = "manager" if wants_manager else "worker"
-            _log.warning("the cluster wants this node to be a %s, which takes joining anew", wanted)

@@ -33,6 +33,7 @@ class StateDirectory:
         self.path = path
         self.certificates = path / "certificates"
         self.worker = path / "worker"
+        self.raft = path / "raft"
         self.pid_file = path / "agentd.pid"
         self.manager_pid_file = path / "managerd.pid"
         self.remotes_file = path / "state.json"

@@ -1,69 +1,145 @@
-"""Keeps the manager of this node running (control-plane spec 6.4).
+"""Keeps the manager of this node running while the node is one (control-plane spec 6.4).
 
 Rules: a manager that ends is started again after a pause that grows while it keeps failing; one that gives up with an
 exit code before it has ever served here ends the node, for no later start would go better. It counts as there once
-its health service says that the control API serves.
+its health service says that the control API serves. When the node becomes a worker the manager is ended and what it
+kept is cleared; a manager that was taken out of the consensus has its data cleared too, and becomes one anew unless the
+node turns into a worker soon.
 """
 
 import asyncio
 import logging
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from swarm_core.ca.errors import CaError
 from swarm_core.client.connection import Connection
 from swarm_core.client.errors import ClientError
 from swarm_core.client.trust import Trust
+from swarm_core.runtime import exit_codes
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.node.errors import ManagerGaveUp, NodeError
-from swarm_agentd.node.launcher import Launcher, ManagerProcess
+from swarm_agentd.node.launcher import Launch, Launcher, ManagerProcess
+from swarm_agentd.node.live import LiveIdentity
 
 _log = logging.getLogger(__name__)
 SERVICE = "ControlAPI"
+ROLE_WAIT_S = 16.0
 _POLL_S = 0.05
 _CALL_S = 2.0
 
 
+class ManagerData(Protocol):
+    """Port: what a manager finds when it starts, and leaves when it was one."""
+
+    def launch(self) -> Launch:
+        """How to start it now. Raises CaError, NodeError or OSError."""
+
+    def learn(self, unlock_key: bytes) -> None:
+        """It is about to put its key file under this key."""
+
+    def clear(self) -> None:
+        """Remove what it kept of the consensus. Raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How the manager came to its end: `code` is None when the role went first."""
+
+    code: int | None
+
+
 class ManagerSupervisor:
-    """`serving` is set while the manager's control socket can be used."""
+    """`serving` is set while the manager's control socket can be used. `renew` asks for a new certificate."""
 
     def __init__(
-        self, launcher: Launcher, socket: Path, roots: bytes, clock: Clock, rng: random.Random
+        self,
+        launcher: Launcher,
+        socket: Path,
+        live: LiveIdentity,
+        data: ManagerData,
+        renew: Callable[[], None],
+        clock: Clock,
+        rng: random.Random,
+        *,
+        serving: asyncio.Event,
     ) -> None:
-        self.serving = asyncio.Event()
-        self._launcher, self._socket, self._clock = launcher, socket, clock
-        self._trust = Trust(roots)
+        self.serving = serving
+        self._launcher, self._socket, self._live = launcher, socket, live
+        self._data, self._renew, self._clock = data, renew, clock
         self._backoff = Backoff(rng)
         self._has_served = False
 
     async def run(self) -> None:
         """Until cancelled; then the manager has ended too. Raises NodeError when it cannot run at all."""
         while True:
-            try:
-                process = await self._launcher.launch()
-            except OSError as error:
-                raise NodeError(f"cannot start the manager: {error.strerror} ({error.filename})") from None
-            try:
-                code = await self._attend(process)
-            finally:
-                self.serving.clear()
-                await process.stop()
-            if code > 0 and not self._has_served:
-                raise ManagerGaveUp(f"the manager could not start (exit code {code})")
-            _log.warning("the manager ended (%s); it is started again", _describe(code))
-            await self._clock.sleep(self._backoff.failed())
+            await self._live.until_role(is_manager=True)
+            ending = await self._run_manager()
+            if ending.code is None:
+                _log.info("the node is a worker now; its manager has ended")
+                self._clear()
+            elif ending.code == exit_codes.REMOVED:
+                _log.warning("this manager was removed from the cluster's consensus")
+                self._clear()
+                await self._await_demotion()
+            elif ending.code > 0 and not self._has_served:
+                raise ManagerGaveUp(f"the manager could not start (exit code {ending.code})")
+            else:
+                _log.warning("the manager ended (%s); it is started again", _describe(ending.code))
+                await self._clock.sleep(self._backoff.failed())
 
-    async def _attend(self, process: ManagerProcess) -> int:
-        """Watch the manager until it ends; its exit code."""
+    async def _run_manager(self) -> _Ending:
+        try:
+            process = await self._launcher.launch(self._data.launch())
+        except OSError as error:
+            raise NodeError(f"cannot start the manager: {error.strerror} ({error.filename})") from None
+        except CaError as error:
+            raise NodeError(f"cannot start the manager: {error}") from None
+        try:
+            return await self._attend(process)
+        finally:
+            self.serving.clear()
+            await process.stop()
+
+    async def _attend(self, process: ManagerProcess) -> _Ending:
+        """Watch the manager until it ends or the node is no manager any more."""
         async with Group() as group:
-            watching = group.spawn(self._watch_health(), name="manager health")
-            try:
-                return await process.wait()
-            finally:
-                watching.cancel()
+            ending = group.spawn(process.wait(), name="manager process")
+            demoted = group.spawn(self._live.until_role(is_manager=False), name="manager role")
+            group.spawn(self._watch_health(), name="manager health")
+            keys = group.spawn(self._learn_keys(process), name="unlock keys")
+            await asyncio.wait((ending, demoted), return_when=asyncio.FIRST_COMPLETED)
+            if ending.done():
+                # Its last words may be the key that its next start needs.
+                await asyncio.wait((keys,))
+            group.cancel_all()
+        return _Ending(ending.result() if ending.done() and not ending.cancelled() else None)
+
+    async def _learn_keys(self, process: ManagerProcess) -> None:
+        while (key := await process.next_unlock_key()) is not None:
+            self._data.learn(key)
+
+    def _clear(self) -> None:
+        self._has_served = False
+        try:
+            self._data.clear()
+        except OSError as error:
+            raise NodeError(
+                f"cannot remove the manager's data: {error.strerror} ({error.filename})"
+            ) from None
+
+    async def _await_demotion(self) -> None:
+        """A member that was removed is usually being demoted; if not, its certificate will say what it is."""
+        if not await self._live.until_worker_or(self._clock, ROLE_WAIT_S):
+            self._renew()
+            await self._live.until_worker_or(self._clock, ROLE_WAIT_S)
 
     async def _watch_health(self) -> None:
         while not await self._is_serving():
@@ -77,7 +153,8 @@ class ManagerSupervisor:
         if not self._socket.exists():
             return False
         try:
-            async with await Connection.open(self._socket, trust=self._trust, timeout=_CALL_S) as connection:
+            trust = Trust(self._live.now.tls.roots)
+            async with await Connection.open(self._socket, trust=trust, timeout=_CALL_S) as connection:
                 answer: HealthCheckResponse = await connection.call(
                     "Health.Check", HealthCheckRequest(service=SERVICE), timeout=_CALL_S
                 )

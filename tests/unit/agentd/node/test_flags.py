@@ -91,9 +91,7 @@ def test_bad_flags(arguments: list[str], reason: str, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--autolock"],
         ["--force-new-cluster"],
-        ["--external-ca", "x"],
         ["--listen-metrics", "x"],
         ["--listen-debug", "x"],
     ],

@@ -6,14 +6,21 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from swarm_agentd.node.errors import NodeError
-from swarm_agentd.node.launcher import ChildProcess, CommandLauncher
-from swarm_agentd.node.supervisor import ManagerSupervisor
-from swarm_core.runtime.clock import SystemClock
+from swarm_agentd.node.identity import Identity
+from swarm_agentd.node.launcher import ChildProcess, CommandLauncher, Launch
+from swarm_agentd.node.live import LiveIdentity
+from swarm_agentd.node.supervisor import ROLE_WAIT_S, ManagerSupervisor
+from swarm_core.ca.tls import TlsIdentity
+from swarm_core.ca.tokens import format_unlock_key
+from swarm_core.runtime import exit_codes
+from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
+from swarm_testkit.manual_clock import ManualClock
 
 CLOCK = SystemClock()
 
@@ -25,11 +32,17 @@ class Script:
         self.codes = list(codes)
         self.stopped = 0
         self.launched = asyncio.Event()
+        self.keys: list[bytes] = []
+        self.how: Launch | None = None
 
-    async def launch(self) -> "Script":
+    async def launch(self, how: Launch) -> "Script":
+        self.how = how
         if not self.codes:
             self.launched.set()
         return self
+
+    async def next_unlock_key(self) -> bytes | None:
+        return self.keys.pop(0) if self.keys else None
 
     async def wait(self) -> int:
         if self.codes:
@@ -40,8 +53,88 @@ class Script:
         self.stopped += 1
 
 
-def supervisor(script: Script) -> ManagerSupervisor:
-    return ManagerSupervisor(script, Path("/nowhere/control.sock"), b"", CLOCK, random.Random(1))
+class Data:
+    """What a manager keeps, noted."""
+
+    def __init__(self) -> None:
+        self.learned: list[bytes] = []
+        self.cleared = asyncio.Event()
+
+    def launch(self) -> Launch:
+        return Launch(self.learned[0] if self.learned else None, "192.0.2.1:4242")
+
+    def learn(self, unlock_key: bytes) -> None:
+        self.learned.append(unlock_key)
+
+    def clear(self) -> None:
+        self.cleared.set()
+
+
+NOBODY = TlsIdentity(b"", b"", b"")
+MANAGER, WORKER = Identity("n1", "org", True, NOBODY), Identity("n1", "org", False, NOBODY)
+
+
+def supervisor(
+    script: Script,
+    *,
+    live: LiveIdentity | None = None,
+    data: Data | None = None,
+    renew: Callable[[], None] = lambda: None,
+    clock: Clock = CLOCK,
+) -> ManagerSupervisor:
+    socket = Path("/nowhere/control.sock")
+    live, data = live or LiveIdentity(MANAGER), data or Data()
+    return ManagerSupervisor(
+        script, socket, live, data, renew, clock, random.Random(1), serving=asyncio.Event()
+    )
+
+
+async def test_the_manager_comes_and_goes_with_the_role() -> None:
+    """A worker runs no manager; a promotion starts one, a demotion ends it and clears its data."""
+    script, live, data = Script(), LiveIdentity(WORKER), Data()
+    async with asyncio.timeout(20), Group() as group:
+        group.spawn(supervisor(script, live=live, data=data).run(), name="supervisor")
+        await asyncio.sleep(0.01)
+        assert script.how is None
+        live.adopt(MANAGER)
+        await script.launched.wait()
+        assert script.how == Launch(None, "192.0.2.1:4242")
+        assert not data.cleared.is_set()
+        live.adopt(WORKER)
+        await data.cleared.wait()
+        assert script.stopped == 1
+        script.launched.clear()
+        live.adopt(MANAGER)
+        await script.launched.wait()
+        group.cancel_all()
+
+
+async def test_a_removed_manager_waits_for_its_demotion() -> None:
+    """Taken out of the consensus it is cleared; if no demotion follows it asks for a certificate, then joins anew."""
+    clock, script, data, asked = ManualClock(), Script(exit_codes.REMOVED), Data(), []
+    async with asyncio.timeout(20), Group() as group:
+        kept = supervisor(script, data=data, renew=lambda: asked.append(1), clock=clock)
+        group.spawn(kept.run(), name="supervisor")
+        await data.cleared.wait()
+        await clock.advance(ROLE_WAIT_S - 1)
+        assert asked == [] and not script.launched.is_set()
+        await clock.advance(1)
+        assert asked == [1] and not script.launched.is_set()
+        await clock.advance(ROLE_WAIT_S)
+        assert script.launched.is_set()
+        group.cancel_all()
+
+
+async def test_last_words_are_heard() -> None:
+    """Unlock keys that a dying manager said are known before it is started again."""
+    script, data = Script(-9), Data()
+    script.keys = [b"k1", b"k2"]
+    async with asyncio.timeout(20), Group() as group:
+        group.spawn(supervisor(script, data=data).run(), name="supervisor")
+        await script.launched.wait()
+        group.cancel_all()
+    assert data.learned == [b"k1", b"k2"]
+    assert script.how == Launch(b"k1", "192.0.2.1:4242")
 
 
 async def test_a_killed_manager_is_started_again() -> None:
@@ -75,7 +168,7 @@ async def test_a_program_that_is_not_there() -> None:
     """No command to start is one sentence."""
 
     class Nothing(Script):
-        async def launch(self) -> Script:
+        async def launch(self, how: Launch) -> Script:
             raise FileNotFoundError(2, "No such file or directory", "swarm-managerd")
 
     with pytest.raises(NodeError, match=r"cannot start the manager.*swarm-managerd"):
@@ -101,12 +194,12 @@ def sleeper(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("sleeper")
 async def test_stop_is_polite_then_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A manager is asked to end, and killed when it does not."""
-    polite = await CommandLauncher(["polite", str(tmp_path / "a")], tmp_path / "pid", CLOCK).launch()
+    polite = await CommandLauncher(["polite", str(tmp_path / "a")], tmp_path / "pid", CLOCK).launch(Launch())
     await polite.stop()
     assert await polite.wait() == -15
     monkeypatch.setattr("swarm_agentd.node.launcher._STOP_S", 0.3)
     there = tmp_path / "b"
-    stubborn = await CommandLauncher(["stubborn", str(there)], tmp_path / "pid", CLOCK).launch()
+    stubborn = await CommandLauncher(["stubborn", str(there)], tmp_path / "pid", CLOCK).launch(Launch())
     async with asyncio.timeout(20):
         while not there.exists():
             await CLOCK.sleep(0.01)
@@ -118,13 +211,13 @@ async def test_stop_is_polite_then_not(tmp_path: Path, monkeypatch: pytest.Monke
 async def test_a_left_over_manager_is_ended_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The manager of a killed daemon is gone before the next one starts; a recycled pid is left alone."""
     monkeypatch.setattr("swarm_agentd.node.launcher._LEFT_OVER_S", 0.05)
-    first = await CommandLauncher(["polite", str(tmp_path / "a")], tmp_path / "pid", CLOCK).launch()
-    second = await CommandLauncher(["polite", str(tmp_path / "a")], tmp_path / "pid", CLOCK).launch()
+    first = await CommandLauncher(["polite", str(tmp_path / "a")], tmp_path / "pid", CLOCK).launch(Launch())
+    second = await CommandLauncher(["polite", str(tmp_path / "a")], tmp_path / "pid", CLOCK).launch(Launch())
     assert await first.wait() == -9
     await second.stop()
     record = {"pid": os.getpid(), "created": 1.0}
     (tmp_path / "pid").write_text(json.dumps(record))
-    third = await CommandLauncher(["polite", str(tmp_path / "a")], tmp_path / "pid", CLOCK).launch()
+    third = await CommandLauncher(["polite", str(tmp_path / "a")], tmp_path / "pid", CLOCK).launch(Launch())
     await third.stop()
 
 
@@ -134,3 +227,22 @@ async def test_stopping_what_has_ended() -> None:
     child = ChildProcess(process)
     assert await child.wait() == 0
     await child.stop()
+
+
+_TALKER = """
+import sys
+key = sys.stdin.readline()
+sys.stdout.write("noise\\n" + key)
+sys.stdout.flush()
+"""
+
+
+async def test_unlock_keys_go_through_pipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key that opens the file comes in by standard input, new ones come out; anything else is passed over."""
+    monkeypatch.setattr("swarm_agentd.node.launcher.manager_command", lambda: [sys.executable, "-c", _TALKER])
+    key = bytes(range(32))
+    process = await CommandLauncher(["--flag"], tmp_path / "pid", CLOCK).launch(Launch(key, "192.0.2.1:1"))
+    assert await process.next_unlock_key() == key
+    assert await process.next_unlock_key() is None
+    assert await process.wait() == 0
+    assert format_unlock_key(key) not in (tmp_path / "pid").read_text()

@@ -1,0 +1,54 @@
+"""What this node's manager finds in the state directory, and what is removed when the node is none any more
+(port supervisor.ManagerData)."""
+
+import logging
+import shutil
+from collections.abc import Callable
+
+from swarm_core.ca.errors import NoLocalIdentity
+from swarm_core.ca.key_file import KeyFile
+
+from swarm_agentd.node.identity import ROOT_KEY_NAME
+from swarm_agentd.node.launcher import Launch
+from swarm_agentd.node.managers import KnownManagers
+from swarm_agentd.node.renewal import forget_raft
+from swarm_agentd.node.state_dir import StateDirectory
+from swarm_agentd.node.unlock import UnlockKeys
+
+_log = logging.getLogger(__name__)
+
+
+class NodeManagerData:
+    """`locked` is called when a key file in the clear is about to be put under an unlock key."""
+
+    def __init__(
+        self,
+        state: StateDirectory,
+        unlock: UnlockKeys,
+        managers: KnownManagers,
+        locked: Callable[[], None],
+    ) -> None:
+        self._state, self._key_file, self._unlock = state, KeyFile(state.certificates), unlock
+        self._managers, self._locked = managers, locked
+
+    def launch(self) -> Launch:
+        """See supervisor.ManagerData. A manager with a log goes on with it, a founder begins one; any other joins."""
+        is_founder = (self._state.certificates / ROOT_KEY_NAME).exists()
+        peer = None if self._state.raft.exists() or is_founder else self._managers.elsewhere()
+        return Launch(self._unlock.opening(self._key_file), "" if peer is None else peer.addr)
+
+    def learn(self, unlock_key: bytes) -> None:
+        """See supervisor.ManagerData. A key that was in the clear is replaced: copies of it may exist."""
+        was_open = self._key_file.is_under(None)
+        self._unlock.learn(unlock_key)
+        if was_open:
+            self._locked()
+
+    def clear(self) -> None:
+        """See supervisor.ManagerData."""
+        if self._state.raft.exists():
+            shutil.rmtree(self._state.raft)
+        try:
+            self._key_file.update_headers(forget_raft)
+        except NoLocalIdentity:
+            _log.debug("there is no key file to clear")
