@@ -21,6 +21,8 @@ class Config:
     control_socket: Path
     remote_address: str  # host:port; empty: no remote API
     advertise_address: str  # empty: derived from remote_address
+    join_address: str  # a manager of the cluster that a new manager joins; empty: it founds one
+    force_new_cluster: bool
     heartbeat_tick: int
     election_tick: int
     tick_s: float
@@ -48,6 +50,12 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     parser.add_argument("--listen-control-api", type=Path, required=True, help="path of the control socket")
     parser.add_argument("--listen-remote-api", default="", help="host:port for agents and other managers")
     parser.add_argument("--advertise-remote-api", default="", help="host:port that others are told")
+    parser.add_argument(
+        "--join-addr", default="", help="host:port of a manager to join, while this one is new"
+    )
+    parser.add_argument(
+        "--force-new-cluster", action="store_true", help="go on without the other managers, which are lost"
+    )
     parser.add_argument("--heartbeat-tick", type=int, default=1, help="ticks between raft heartbeats")
     parser.add_argument(
         "--election-tick", type=int, default=10, help="ticks without a leader before an election"
@@ -82,6 +90,8 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         control_socket=given.listen_control_api,
         remote_address=given.listen_remote_api,
         advertise_address=given.advertise_remote_api,
+        join_address=given.join_addr,
+        force_new_cluster=given.force_new_cluster,
         heartbeat_tick=given.heartbeat_tick,
         election_tick=given.election_tick,
         tick_s=given.tick,

@@ -89,6 +89,7 @@ async def _serve(config: Config, kek: bytes | None) -> None:
     async with Group() as group:
         group.spawn(daemon.run(), name="manager daemon")
         await ending.wait()
+        await daemon.step_down()
         group.cancel_all()
     _log.info("ended")
 

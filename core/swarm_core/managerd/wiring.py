@@ -1,16 +1,16 @@
 """Builds the parts of a manager and runs them until told to stop.
 
-Order of life (control-plane spec 5.2): load the node's identity, load raft and replay its log into the store, lead,
-only then answer. So the first answer of a restarted manager is already complete. On the way down everything ends in
-the reverse order; raft's files are closed last.
+Order of life (control-plane spec 5.2): load the node's identity, load raft and replay its log into the store, know a
+leader, only then answer people. So the first answer of a restarted manager is already complete. Other managers are answered
+before that: a new one must be reachable when it asks to join, and every one to be voted for.
 """
 
 import asyncio
 import logging
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Collection
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from swarm_core.api.proto import (
@@ -20,6 +20,7 @@ from swarm_core.api.proto import (
     health_pb2,
     logbroker_pb2,
     objects_pb2,
+    raft_pb2,
     specs_pb2,
     types_pb2,
     watch_pb2,
@@ -33,7 +34,7 @@ from swarm_core.manager.ca_server import CaServer
 from swarm_core.manager.cluster_init import Founding, take_over
 from swarm_core.manager.control_api.server import ControlApi
 from swarm_core.manager.dispatcher.dispatcher import Dispatcher
-from swarm_core.manager.health import Health
+from swarm_core.manager.health import CONTROL_API, RAFT, Health
 from swarm_core.manager.key_manager import KeyManager
 from swarm_core.manager.log_broker.broker import LogBroker
 from swarm_core.manager.manager import Manager
@@ -41,6 +42,7 @@ from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforc
 from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
 from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.orchestrator.task_reaper import TaskReaper
+from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi
 from swarm_core.manager.role_manager import RoleManager
 from swarm_core.manager.root_rotation import RootRotation
 from swarm_core.manager.scheduler.scheduler import Scheduler
@@ -48,16 +50,22 @@ from swarm_core.manager.watch_api import WatchApi
 from swarm_core.managerd.autolock import Autolock
 from swarm_core.managerd.config import ROOT_KEY_FILE, Config
 from swarm_core.managerd.credentials import LiveCredentials
+from swarm_core.managerd.leader import RaftLeaderLocator
+from swarm_core.managerd.membership import AddressKeeper, advertised_address
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
 from swarm_core.raft_node.disk import SystemDisk
-from swarm_core.raft_node.errors import RaftNodeError
+from swarm_core.raft_node.errors import NotMember, RaftNodeError
+from swarm_core.raft_node.grpc_transport import SEND_TIMEOUT_S, GrpcTransport
+from swarm_core.raft_node.joining import ask_to_join, check_joiner
 from swarm_core.raft_node.keyring import Keyring
 from swarm_core.raft_node.node import RaftNode
-from swarm_core.raft_node.transport import NoTransport
+from swarm_core.raft_node.receiver import Receiver
+from swarm_core.rpc import channel as channels
 from swarm_core.rpc import tls_listener
 from swarm_core.rpc.authorization import MANAGER, Authorizer
 from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.errors import AddressUnusable
+from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.server import Services, serve_control, serve_remote
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
@@ -73,6 +81,12 @@ _AVAILABILITY = {
 }
 # A sole member leads within two syncs of its disk; longer means that something else is wrong.
 _LEAD_WAIT_S = 5.0
+# How long a manager that was removed goes on telling the others what they need to know for it.
+_DRAIN_S = 2.0
+_JOIN_S = 5.0
+_LEAD_POLL_S = 0.02
+# A call to another manager fails sooner where elections are sooner.
+_SEND_MIN_S = 0.5
 _MANAGER_WEIGHT = 10
 
 
@@ -102,13 +116,30 @@ class ManagerDaemon:
         self._keyring = Keyring(self._key_file, kek=kek)
         self._store = MemoryStore(clock=clock)
         self._health = Health()
+        self._local_health = Health()
         self._listening: list[socket.socket] = (
             tls_listener.bind(config.remote_address) if config.remote_address else []
+        )
+        election_s = config.election_tick * config.tick_s
+        self._transport = GrpcTransport(
+            self._dial, clock, timeout_s=min(SEND_TIMEOUT_S, max(_SEND_MIN_S, election_s))
         )
         self._raft = self._make_raft()
         self._store.use_proposer(self._raft)
         self._autolock = Autolock(
             self._store, self._key_file, self._keyring, self._credentials, self._disk, tell
+        )
+        self._local, self._remote, self._manager = self._build()
+        self._locator = RaftLeaderLocator(
+            self._raft,
+            self._dial,
+            clock,
+            is_ready=lambda: self._manager.is_leading,
+            tick_s=config.tick_s,
+            election_s=election_s,
+        )
+        self._addresses = AddressKeeper(
+            self._raft, self._identity.node_id, self._advertised(), self._dial, clock, rng
         )
 
     def _make_raft(self) -> RaftNode:
@@ -119,6 +150,7 @@ class ManagerDaemon:
             address=self._advertised(),
             # The founder's file of the CA key goes once the log holds it.
             may_found=self._root_key_path.exists(),
+            force_new_cluster=config.force_new_cluster,
             tick_s=config.tick_s,
             election_tick=config.election_tick,
             heartbeat_tick=config.heartbeat_tick,
@@ -126,7 +158,7 @@ class ManagerDaemon:
         return RaftNode(
             raft_config,
             self._disk,
-            NoTransport(),
+            self._transport,
             self._store,
             self._clock,
             self._rng,
@@ -135,10 +167,22 @@ class ManagerDaemon:
         )
 
     def _advertised(self) -> str:
-        """Where others reach this manager: as told, else where it listens."""
-        if self._config.advertise_address or not self._listening:
-            return self._config.advertise_address
-        return format_address(self._listening[0].getsockname())
+        """Where others reach this manager."""
+        listening = format_address(self._listening[0].getsockname()) if self._listening else ""
+        return advertised_address(
+            self._config.advertise_address, listening, towards=self._config.join_address
+        )
+
+    def _dial(self, address: str) -> grpc.aio.Channel:
+        """A channel to another manager, as this node of now."""
+        own = self._credentials.tls
+        return channels.secure(
+            address,
+            roots=own.roots,
+            server_name=tls.MANAGER_NAME,
+            certificate=own.certificate,
+            key=own.key,
+        )
 
     def _cluster(self) -> objects_pb2.Cluster | None:
         return self._store.get(objects_pb2.Cluster, self._identity.organization)
@@ -161,10 +205,15 @@ class ManagerDaemon:
                 raft_id=member.raft_id,
                 addr=member.address,
                 leader=member.raft_id == leader_id,
-                reachability=types_pb2.RaftMemberStatus.REACHABLE,
+                reachability=self._reachability(member.raft_id),
             )
             for member in self._raft.members()
         }
+
+    def _reachability(self, raft_id: int) -> types_pb2.RaftMemberStatus.Reachability.ValueType:
+        if raft_id == self._raft.raft_id or self._transport.active_since(raft_id) is not None:
+            return types_pb2.RaftMemberStatus.REACHABLE
+        return types_pb2.RaftMemberStatus.UNREACHABLE
 
     def _peers(self) -> list[types_pb2.WeightedPeer]:
         return [
@@ -217,15 +266,21 @@ class ManagerDaemon:
         log_broker = LogBroker(store, clock, rng)
         plain = (StoreError, RaftNodeError)
         local, remote = Services(plain=plain), Services(plain=plain)
-        for services in (local, remote):
-            _add(services, control_pb2, "Control", control_api)
+        for services, health in ((local, self._local_health), (remote, self._health)):
+            is_local = services is local
+            _add(services, control_pb2, "Control", control_api, to_leader=is_local)
             _add(services, watch_pb2, "Watch", WatchApi(store))
-            _add(services, health_pb2, "Health", self._health)
+            _add(services, health_pb2, "Health", health)
             _add(services, dispatcher_pb2, "Dispatcher", dispatcher, to_leader=True)
             _add(services, ca_pb2, "CA", ca_server, to_leader=True)
             _add(services, ca_pb2, "NodeCA", ca_server, to_leader=True)
-            _add(services, logbroker_pb2, "Logs", log_broker)
+            _add(services, logbroker_pb2, "Logs", log_broker, to_leader=is_local)
             _add(services, logbroker_pb2, "LogBroker", log_broker, to_leader=True)
+        receiver = Receiver(self._raft, answers=self._transport.answers, heard=self._transport.heard)
+        _add(remote, raft_pb2, "Raft", RaftApi(self._raft, receiver))
+        membership = RaftMembershipApi(self._raft, lambda address: check_joiner(self._dial, address))
+        _add(remote, raft_pb2, "RaftMembership", membership, to_leader=True)
+        self._raft.on_members = dispatcher.managers_changed
         loops = {"store": store, "clock": clock, "rng": rng}
         components = (
             dispatcher,
@@ -243,62 +298,135 @@ class ManagerDaemon:
         manager = Manager(components, prepare=self._prepare, clock=clock, backoff=lambda: Backoff(rng))
         return local, remote, manager
 
-    @asynccontextmanager
-    async def _serving(self, local: Services, remote: Services) -> AsyncIterator[None]:
+    async def run(self) -> None:
+        """Serve until cancelled. Raises NotMember, perhaps in an ExceptionGroup, when this manager was removed from the
+        cluster; what it kept of it is gone then."""
+        self._health.set(RAFT, False)
+        self._local_health.set(CONTROL_API, False)
+        self._raft.on_leadership = self._manager.set_leadership
+        self._credentials.listen(lambda _: self._redial())
+        try:
+            async with Group() as group:
+                group.spawn(self._transport.run(), name="raft transport")
+                group.spawn(self._serve(group), name="servers")
+        except* NotMember:
+            await self._raft.erase()
+            raise
+
+    async def step_down(self) -> None:
+        """Hand leadership on, if this manager has it and there is somebody; for a polite end."""
+        if not self._raft.is_leader or len(self._raft.members()) < 2:
+            return
+        try:
+            await self._raft.transfer_leadership()
+        except RaftNodeError as error:
+            _log.warning("leadership was not handed over: %s", error)
+
+    def _redial(self) -> None:
+        """Other managers shall see the certificate of now."""
+        self._transport.redial()
+        self._locator.redial()
+
+    async def _serve(self, group: Group) -> None:
+        async with AsyncExitStack() as stack:
+            joins = bool(self._config.join_address) and not await self._raft.has_state()
+            if joins:
+                await self._serve_remote(stack)
+                await self._join()
+            else:
+                await self._raft.start()
+            self._spawn_parts(group)
+            if not joins:
+                await self._until_alone_or_others()
+                await self._serve_remote(stack)
+            await self._until_led()
+            await self._serve_control(stack)
+            await asyncio.Event().wait()
+
+    def _spawn_parts(self, group: Group) -> None:
+        group.spawn(self._run_raft(), name="raft")
+        group.spawn(self._store.run(), name="store")
+        group.spawn(self._manager.run(), name="manager")
+        group.spawn(self._locator.run(), name="leader's connection")
+        group.spawn(self._addresses.run(), name="own address")
+        group.spawn(self._credentials.run(), name="credentials")
+        group.spawn(self._autolock.run(), name="autolock")
+
+    async def _run_raft(self) -> None:
+        try:
+            await self._raft.run()
+        except NotMember:
+            await self._transport.drain(_DRAIN_S)
+            raise
+
+    async def _join(self) -> None:
+        """Become a member of the cluster that this node has a certificate of. Raises JoinFailed."""
+        config = self._config
+        answer = await ask_to_join(
+            self._dial,
+            config.join_address,
+            self._advertised(),
+            self._clock,
+            Backoff(self._rng),
+            timeout_s=_JOIN_S + 2 * config.election_tick * config.tick_s,
+        )
+        await self._raft.start(joined_as=answer.raft_id)
+        for member in answer.members:
+            if member.raft_id != answer.raft_id:
+                self._transport.add_peer(member.raft_id, member.addr)
+
+    async def _until_alone_or_others(self) -> None:
+        """A sole member answers nobody before it leads: only then it knows what is committed."""
+        if len(self._raft.members()) > 1:
+            return
+        try:
+            async with asyncio.timeout(_LEAD_WAIT_S):
+                await self._manager.until_leading()
+        except TimeoutError:
+            _log.warning("no leader after %g s; answering without one", _LEAD_WAIT_S)
+
+    async def _until_led(self) -> None:
+        """There is a leader, and the cluster object is here: with it everything that this member will answer from."""
+        try:
+            async with asyncio.timeout(_LEAD_WAIT_S):
+                while self._raft.leader_id == 0 or self._cluster() is None:
+                    await self._clock.sleep(_LEAD_POLL_S)
+        except TimeoutError:
+            _log.warning("no leader after %g s; answering without one", _LEAD_WAIT_S)
+
+    async def _serve_remote(self, stack: AsyncExitStack) -> None:
+        if not self._listening:
+            return
+        authorizer = Authorizer(self._identity.organization, self._blacklist)
+        context = tls.server_context(self._credentials.tls)
+        server = await stack.enter_async_context(
+            serve_remote(
+                self._remote, self._config.remote_address, context, authorizer, self._clock,
+                listening=self._listening, locator=self._locator,
+            )
+        )  # fmt: skip
+        self._credentials.listen(lambda now: server.reload(tls.server_context(now)))
+        _log.info("remote API on %s", server.address)
+        self._health.set(RAFT, True)
+
+    async def _serve_control(self, stack: AsyncExitStack) -> None:
         credentials, identity = self._credentials.tls, self._identity
         caller = Caller(
             identity.node_id, frozenset({MANAGER}), identity.organization, remote_addr="", is_local=True
         )
-        async with AsyncExitStack() as stack:
-            control = await stack.enter_async_context(
-                serve_control(
-                    local,
-                    self._config.control_socket,
-                    certificate=credentials.certificate,
-                    key=credentials.key,
-                    local=caller,
-                )
+        control = await stack.enter_async_context(
+            serve_control(
+                self._local,
+                self._config.control_socket,
+                certificate=credentials.certificate,
+                key=credentials.key,
+                local=caller,
+                locator=self._locator,
             )
-            self._credentials.listen(lambda now: control.reload(now.certificate, now.key))
-            if self._listening:
-                context = tls.server_context(credentials)
-                authorizer = Authorizer(identity.organization, self._blacklist)
-                server = await stack.enter_async_context(
-                    serve_remote(
-                        remote, self._config.remote_address, context, authorizer, self._clock,
-                        listening=self._listening,
-                    )
-                )  # fmt: skip
-                self._credentials.listen(lambda now: server.reload(tls.server_context(now)))
-                _log.info("remote API on %s", server.address)
-            self._health.set("Raft", True)
-            self._health.set("ControlAPI", True)
-            yield
-
-    async def run(self) -> None:
-        """Serve until cancelled."""
-        self._health.set("Raft", False)
-        self._health.set("ControlAPI", False)
-        local, remote, manager = self._build()
-        self._raft.on_leadership = manager.set_leadership
-        await self._raft.start()
-        async with Group() as group:
-            group.spawn(self._raft.run(), name="raft")
-            group.spawn(self._store.run(), name="store")
-            group.spawn(manager.run(), name="manager")
-            group.spawn(self._credentials.run(), name="credentials")
-            group.spawn(self._autolock.run(), name="autolock")
-            group.spawn(self._serve(local, remote, manager), name="servers")
-
-    async def _serve(self, local: Services, remote: Services, manager: Manager) -> None:
-        try:
-            async with asyncio.timeout(_LEAD_WAIT_S):
-                await manager.until_leading()
-        except TimeoutError:
-            _log.warning("no leader after %g s; answering without one", _LEAD_WAIT_S)
-        async with self._serving(local, remote):
-            _log.info("control socket at %s", self._config.control_socket)
-            await asyncio.Event().wait()
+        )
+        self._credentials.listen(lambda now: control.reload(now.certificate, now.key))
+        self._local_health.set(CONTROL_API, True)
+        _log.info("control socket at %s", self._config.control_socket)
 
 
 def _add(services: Services, module: object, name: str, handler: object, *, to_leader: bool = False) -> None:
