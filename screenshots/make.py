@@ -21,7 +21,7 @@ time.tzset()
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT.parent / "tests"))
 
-from swarm_testkit.dashboard import busy_cluster, dashboard_of, live_through, until_live  # noqa: E402
+from swarm_testkit.dashboard import busy_cluster, dashboard_of, live_through, until_live, until_shown  # noqa: E402
 from swarm_tui.widgets.theme import DARK, LIGHT  # noqa: E402
 
 
@@ -33,6 +33,8 @@ class Picture:
     size: tuple[int, int]
     keys: tuple[str, ...] = ()
     theme: str = DARK.name
+    shows: str = "prod-eu"
+    """What must be on screen before the picture is taken."""
 
 
 FORM_KEYS = (
@@ -56,8 +58,8 @@ PICTURES = (
     Picture("dashboard-80x24", (80, 24)),
     Picture("services", (132, 32), ("3",)),
     Picture("service-tasks", (132, 32), ("3", "j", "enter")),
-    Picture("describe", (132, 32), ("3", "j", "d")),
-    Picture("logs", (132, 32), ("3", "l")),
+    Picture("describe", (132, 32), ("3", "j", "d"), shows="Placement"),
+    Picture("logs", (132, 32), ("3", "l"), shows="42 lines"),
     Picture("service-form", (132, 32), FORM_KEYS),
     Picture("scale", (132, 32), ("3", "s", "+", "3")),
     Picture("help", (132, 40), ("question_mark",)),
@@ -92,8 +94,7 @@ async def take(picture: Picture) -> str:
         for key in picture.keys:
             await pilot.press(key)
             await pilot.pause()
-        await asyncio.sleep(0.5)
-        await pilot.pause()
+        await until_shown(app, pilot, picture.shows)
         return _FONT_FACE.sub("", app.export_screenshot(title="swarm-tui"))
 
 

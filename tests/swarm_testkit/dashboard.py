@@ -6,13 +6,16 @@ test moves it; waiting is real. `until` waits for a condition on what the progra
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import timestamp
 from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
-from swarm_core.client.watch import ClusterWatch, Update
+from swarm_core.client.watch import ClusterWatch
 from swarm_tui.app import SwarmApp
 from swarm_tui.mirror.changes import Phase
 from swarm_tui.mirror.mirror import Mirror
@@ -52,13 +55,12 @@ def dashboard_of(
     session = Session(
         title, Mirror(clock), Control(cluster), LogReader(cluster, clock=clock, window_s=0.01), clock
     )
-
-    def updates() -> AsyncGenerator[Update, None]:
-        stream = ClusterWatch(cluster, clock=clock, rng=random.Random(1)).updates()
-        assert isinstance(stream, AsyncGenerator)
-        return stream
-
-    app = SwarmApp(session, updates, theme=theme, is_ascii=is_ascii)
+    app = SwarmApp(
+        session,
+        lambda: ClusterWatch(cluster, clock=clock, rng=random.Random(1)).updates(),
+        theme=theme,
+        is_ascii=is_ascii,
+    )
     app.animation_level = "none"
     return app
 
@@ -78,10 +80,88 @@ async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     await pilot.pause()
 
 
+def screen_text(app: SwarmApp) -> str:
+    """What is on screen, line by line, without its colours."""
+    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
+
+
+async def until_shown(app: SwarmApp, pilot: Pilot[None], text: str) -> None:
+    """Wait until `text` stands somewhere on the screen."""
+    try:
+        await until(pilot, lambda: text in screen_text(app))
+    except TimeoutError:
+        raise AssertionError(f"{text!r} is not on screen:\n{screen_text(app)}") from None
+
+
 async def until_live(app: SwarmApp, pilot: Pilot[None]) -> None:
     """Wait for the first content on screen."""
     session = main_screen(app).session
     await until(pilot, lambda: session.mirror.stream.phase is Phase.LIVE and not session.mirror.is_dirty)
+
+
+@dataclass
+class Running:
+    """The program while it runs, with what a test asks of it."""
+
+    app: SwarmApp
+    pilot: Pilot[None]
+    cluster: FakeCluster
+
+    @property
+    def screen(self) -> MainScreen:
+        """The one screen, under any dialog."""
+        return main_screen(self.app)
+
+    @property
+    def text(self) -> str:
+        """What is on screen."""
+        return screen_text(self.app)
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and let all that they lead to happen."""
+        for key in keys:
+            await self.pilot.press(key)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        """Press the keys of a text."""
+        await self.press(*(_KEYS.get(letter, letter) for letter in text))
+
+    async def shows(self, text: str) -> None:
+        """Wait until `text` is on screen."""
+        await until_shown(self.app, self.pilot, text)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for a condition."""
+        await until(self.pilot, condition)
+
+    def called(self, method: str) -> list[Any]:
+        """The requests of this method so far."""
+        return [request for name, request in self.cluster.calls if name == method]
+
+
+_KEYS = {
+    " ": "space",
+    "/": "slash",
+    "=": "equals_sign",
+    "+": "plus",
+    "-": "minus",
+    ".": "full_stop",
+    ":": "colon",
+}
+
+
+@asynccontextmanager
+async def running(
+    cluster: FakeCluster, size: tuple[int, int] = (132, 40), *, theme: str = DARK.name, is_ascii: bool = False
+) -> AsyncIterator[Running]:
+    """The program on `cluster`, from its first content on."""
+    app = dashboard_of(cluster, theme=theme, is_ascii=is_ascii)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        run = Running(app, pilot, cluster)
+        if cluster.unreachable is None:
+            await until_live(app, pilot)
+        yield run
 
 
 def busy_cluster() -> FakeCluster:
@@ -121,7 +201,9 @@ async def live_through(app: SwarmApp, pilot: Pilot[None], cluster: FakeCluster, 
 
 def _work(cluster: FakeCluster, minute: int) -> None:
     _set_state(cluster, "t-mailer-01", types_pb2.RUNNING if minute in (0, 3, 6) else types_pb2.FAILED)
-    _set_state(cluster, f"t-api-{4 + minute % 6:02}", types_pb2.PREPARING if minute % 2 else types_pb2.RUNNING)
+    _set_state(
+        cluster, f"t-api-{4 + minute % 6:02}", types_pb2.PREPARING if minute % 2 else types_pb2.RUNNING
+    )
     if minute == 3:
         cluster.update(objects_pb2.Node, "n07-w5", _drain)
     if minute == 5:

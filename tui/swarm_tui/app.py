@@ -3,10 +3,10 @@
 Built by its caller from parts that exist already: a session, and a call that opens the cluster's updates.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import ClassVar
 
+from swarm_core.client.calls import opened
 from swarm_core.client.watch import Update
 from textual.app import App
 from textual.command import Provider
@@ -34,7 +34,7 @@ class SwarmApp(App[None]):
     def __init__(
         self,
         session: Session,
-        updates: Callable[[], AsyncGenerator[Update, None]],
+        updates: Callable[[], AsyncIterator[Update]],
         *,
         theme: str = DARK.name,
         is_ascii: bool = False,
@@ -89,5 +89,5 @@ class SwarmApp(App[None]):
         self.run_worker(self._feed(), group="mirror", exclusive=True, name="mirror")
 
     async def _feed(self) -> None:
-        async with aclosing(self._updates()) as updates:
+        async with opened(self._updates()) as updates:
             await self._session.mirror.follow(updates)

@@ -10,6 +10,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.widgets.paint import title
 
 
 class Choose(Dialog[str]):
@@ -28,7 +29,7 @@ class Choose(Dialog[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = self._title
+            box.border_title = title(self._title)
             box.border_subtitle = "enter take · esc cancel"
             yield OptionList(
                 *(Option(text, id=id_) for id_, text in self._options), markup=False, compact=True

@@ -7,6 +7,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.widgets.paint import printable, title
 from swarm_tui.widgets.verdict import VerdictLabel
 
 
@@ -21,11 +22,11 @@ class Confirm(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog danger") as box:
-            box.border_title = self._title
+            box.border_title = title(self._title)
             box.border_subtitle = "enter go on · esc cancel"
             for sentence in self._sentences:
-                yield Static(sentence, markup=False)
-            yield Static(f"Type {self._word} to go on.", classes="ask", markup=False)
+                yield Static(printable(sentence), markup=False)
+            yield Static(f"Type {printable(self._word)} to go on.", classes="ask", markup=False)
             yield Input(compact=True, id="word")
             yield VerdictLabel(id="verdict")
 
@@ -37,4 +38,4 @@ class Confirm(Dialog[bool]):
         if event.value == self._word:
             self.dismiss(True)
         else:
-            self.query_one(VerdictLabel).show(f"✖ that is not {self._word}", "error")
+            self.query_one(VerdictLabel).show(f"✖ that is not {printable(self._word)}", "error")

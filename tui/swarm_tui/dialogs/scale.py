@@ -9,10 +9,11 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.widgets.paint import title
 from swarm_tui.widgets.verdict import VerdictLabel
 
 REPLICAS_MAX: Final = 1_000_000
-_AMOUNT: Final = re.compile(r"\s*([=+\-x]?)\s*(\d{1,9})\s*")
+_AMOUNT: Final = re.compile(r"\s*([=+\-x]?)\s*([0-9]{1,9})\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Scale(Dialog[Amount]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = f"Scale {self._subject}"
+            box.border_title = title(f"Scale {self._subject}")
             box.border_subtitle = "enter scale · esc cancel"
             yield Static(f"{self._current} replicas now", classes="ask", markup=False)
             yield Input(compact=True, id="amount", placeholder="12   =12   +3   -1   x2")

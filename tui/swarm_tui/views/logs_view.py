@@ -20,10 +20,10 @@ from textual.worker import Worker
 from swarm_tui.resources.model import ResourceKind
 from swarm_tui.resources.tasks import name as task_name
 from swarm_tui.views.actions import Context, bindings
-from swarm_tui.views.pages import printable
 from swarm_tui.views.session import Session
 from swarm_tui.widgets.lines import LinesView
 from swarm_tui.widgets.log_lines import LogLine, LogLines
+from swarm_tui.widgets.paint import printable, title
 
 TAIL: Final = 500
 _PAINT_S: Final = 0.1
@@ -134,7 +134,9 @@ class LogsView(Vertical):
         self._describe_border()
 
     def _shown(self, line: logs.LogLine) -> LogLine:
-        return LogLine(line.at_ns, self._label(line.task_id), printable(line.text), line.is_stderr)
+        return LogLine(
+            line.at_ns, self._label(line.task_id), printable(line.text.expandtabs(4)), line.is_stderr
+        )
 
     def _label(self, task_id: str) -> str:
         """Who wrote it: service and slot; a later attempt of the same slot gets part of its id."""
@@ -148,7 +150,7 @@ class LogsView(Vertical):
         return label
 
     def _describe_border(self) -> None:
-        self._lines.border_title = f"Logs · {self._title}"
+        self._lines.border_title = title(f"Logs · {self._title}")
         count = len(self._lines.buffer)
         parts = [
             self._status,
@@ -157,7 +159,7 @@ class LogsView(Vertical):
             f"{count} lines" if count else "no line yet",
             "● following" if self._lines.is_following else "○ not following",
         ]
-        self._lines.border_subtitle = " · ".join(filter(None, parts))
+        self._lines.border_subtitle = title(" · ".join(filter(None, parts)))
 
     def on_lines_view_search_changed(self, event: LinesView.SearchChanged) -> None:
         self._search = f"/{event.needle} {event.position} of {event.count}" if event.needle else ""

@@ -65,6 +65,7 @@ class MainScreen(VerbScreen):
         self._pending: Changes | None = None
         self._is_paced = False
         self._pace = Pace()
+        self._is_tick_due = False
         self._has_news = False
         self._lag_ns = 0
         self._leader = ""
@@ -90,6 +91,10 @@ class MainScreen(VerbScreen):
         if self._unlisten is not None:
             self._unlisten()
 
+    def on_resize(self) -> None:
+        # Notes that had no room before are not kept up to date; they may have it now.
+        self.call_after_refresh(self._show_side_panes)
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.show_keys()
 
@@ -112,6 +117,8 @@ class MainScreen(VerbScreen):
             return
         started = thread_time()
         self.apply(changes)
+        if self._is_tick_due:
+            self._show_time()
         # The toolkit paints at its own next beat: only after it is the frame's cost known.
         self.set_timer(PAINTED_S, partial(self._rest, started))
 
@@ -183,6 +190,14 @@ class MainScreen(VerbScreen):
     # -- time --------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
+        """A second passed. While frames come anyway, the next one shows it too."""
+        if self._is_paced:
+            self._is_tick_due = True
+        else:
+            self._show_time()
+
+    def _show_time(self) -> None:
+        self._is_tick_due = False
         if self.session.mirror.stream.phase is Phase.LIVE:
             for pane in self.all_panes():
                 if pane.is_shown:

@@ -19,6 +19,7 @@ from swarm_tui.mirror.tables import Table
 from swarm_tui.resources.model import ResourceKind
 from swarm_tui.views.rows import TableRows
 from swarm_tui.views.session import Session
+from swarm_tui.widgets.paint import title
 from swarm_tui.widgets.table import ObjectTable
 
 HOLD_S: Final = 0.5
@@ -188,7 +189,6 @@ class ObjectPane(Vertical):
         self._is_listed = True
         self._held = frozenset()
         self._rows.table.rebuild(self._session.now_ns)
-        self._table.set_empty(self._empty_text())
         self._rows_replaced()
 
     def tick(self) -> None:
@@ -236,18 +236,23 @@ class ObjectPane(Vertical):
         self.post_message(self.SelectionChanged(self))
 
     def _rows_replaced(self) -> None:
+        self._table.set_empty(self._empty_text())
         self._table.order_changed()
         self._table.rows_changed(self._table.visible_ids())
         self._describe_border()
         self.post_message(self.SelectionChanged(self))
 
     def _empty_text(self) -> str:
+        if not self._is_listed:
+            return "connecting …"
         if self.filter_text or self.is_problems_only:
             return "nothing matches · esc shows all"
         return f"no {self.kind.title.lower()} yet"
 
     def _describe_border(self) -> None:
-        self._table.border_title = self.kind.title + (f" · {self._scope.label}" if self._scope else "")
+        self._table.border_title = title(
+            self.kind.title + (f" · {self._scope.label}" if self._scope else "")
+        )
         parts = [f"{len(self._rows)} of {self._rows.table.total}" if self._is_cut else str(len(self._rows))]
         if self.is_problems_only:
             parts.append("! problems only")
@@ -255,7 +260,7 @@ class ObjectPane(Vertical):
             parts.append(f"/{self.filter_text}")
         if marks := len(self._table.marks):
             parts.append(f"{marks} marked")
-        self._table.border_subtitle = " · ".join(parts)
+        self._table.border_subtitle = title(" · ".join(parts))
 
     @property
     def _is_cut(self) -> bool:

@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from swarm_tui.resources.model import ClusterView, ResourceKind, Section
 from swarm_tui.widgets.cells import bar
-from swarm_tui.widgets.paint import Span, Spans
+from swarm_tui.widgets.paint import Span, Spans, printable
 
 _LABEL: Final = 16
 
@@ -48,14 +48,6 @@ def _lines_of(spans: Sequence[Span]) -> list[list[Span]]:
         lines[-1].append((printable(first), role))
         lines.extend([(printable(other), role)] for other in others)
     return lines
-
-
-def printable(text: str) -> str:
-    """`text` without characters that would move the cursor or start an escape sequence."""
-    if text.isprintable():
-        return text
-    text = text.expandtabs(4)
-    return "".join(letter if letter.isprintable() else "·" for letter in text)
 
 
 def yaml_lines(item: Message) -> list[Spans]:

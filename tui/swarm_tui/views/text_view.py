@@ -12,7 +12,7 @@ from swarm_tui.views.actions import Context, bindings
 from swarm_tui.views.pages import describe_lines, yaml_lines
 from swarm_tui.views.session import Session
 from swarm_tui.widgets.lines import LinesView, TextLines
-from swarm_tui.widgets.paint import Spans
+from swarm_tui.widgets.paint import Spans, title
 
 DESCRIBE: Final = "describe"
 YAML: Final = "yaml"
@@ -87,9 +87,9 @@ class TextView(Vertical):
         if item is not None and self._kind is not None:
             name = self._kind.name(item, self._session.mirror)
         noun = self._kind.noun if self._kind is not None else ""
-        self._text.border_title = f"{noun} {name} · {self._mode}"
-        self._text.border_subtitle = " · ".join(
-            filter(None, ["" if item is not None else "✖ removed", self._search])
+        self._text.border_title = title(f"{noun} {name} · {self._mode}")
+        self._text.border_subtitle = title(
+            " · ".join(filter(None, ["" if item is not None else "✖ removed", self._search]))
         )
 
     def on_lines_view_search_changed(self, event: LinesView.SearchChanged) -> None:

@@ -5,7 +5,7 @@ does not fit is cut with an ellipsis, and what is short is padded in the ground'
 strip's blanks get no background by themselves.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.color import Color
+from textual.markup import escape
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -109,6 +110,24 @@ class Painted(Widget):
         self.refresh()
 
 
+def printable(text: str) -> str:
+    """`text` with each character that would move the cursor, hide or start an escape sequence made visible."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "·" for letter in text)
+
+
+def title(text: str) -> str:
+    """`text` as a border's title: no markup, nothing but printable characters."""
+    return escape(printable(text))
+
+
+def _clean(spans: Spans) -> Spans:
+    if all(text.isprintable() for text, _ in spans):
+        return spans
+    return [(printable(text), role) for text, role in spans]
+
+
 def width_of(spans: Spans) -> int:
     """Cells that `spans` take."""
     return sum(len(text) if text.isascii() else cell_len(text) for text, _ in spans)
@@ -118,6 +137,7 @@ def fit(spans: Spans, width: int, *, right: bool = False) -> list[Span]:
     """`spans` in exactly `width` cells: cut with an ellipsis or padded (on the left when `right`)."""
     if width <= 0:
         return []
+    spans = _clean(spans)
     total = width_of(spans)
     if total == width:
         return list(spans)
@@ -129,6 +149,7 @@ def fit(spans: Spans, width: int, *, right: bool = False) -> list[Span]:
 
 def cut(spans: Spans, width: int) -> list[Span]:
     """`spans` in at most `width` cells, the last of them an ellipsis where something was left out."""
+    spans = _clean(spans)
     if width_of(spans) <= width:
         return list(spans)
     out: list[Span] = []
@@ -143,9 +164,9 @@ def cut(spans: Spans, width: int) -> list[Span]:
     return out
 
 
-def to_strip(palette: Palette, spans: Iterable[Span], width: int, ground: str = "screen") -> Strip:
-    """A strip of exactly `width` cells; `spans` must already fit."""
-    segments = [Segment(text, palette.style(role, ground)) for text, role in spans if text]
+def to_strip(palette: Palette, spans: Spans, width: int, ground: str = "screen") -> Strip:
+    """A strip of at least `width` cells; nothing is cut."""
+    segments = [Segment(text, palette.style(role, ground)) for text, role in _clean(spans) if text]
     length = sum(
         len(segment.text) if segment.text.isascii() else cell_len(segment.text) for segment in segments
     )
@@ -158,10 +179,10 @@ def wrap(spans: Spans, width: int, *, indent: int = 0) -> list[list[Span]]:
     """`spans` broken between words into lines of `width`; all but the first are indented."""
     lines: list[list[Span]] = [[]]
     used = 0
-    for text, role in spans:
+    for text, role in _clean(spans):
         for word in _words(text):
             length = cell_len(word)
-            if used and used + len(word.rstrip()) > width:
+            if used and used + cell_len(word.rstrip()) > width:
                 lines.append([(" " * indent, "text")] if indent else [])
                 used = indent
                 word = word.lstrip()

@@ -211,6 +211,7 @@ class ObjectTable(Scrolled):
         """Rows came, went or moved: bring cursor, marks and scroll range in line, and repaint."""
         count = len(self._rows)
         self.set_extent(self.scrollable_content_region.width, count + _HEADER_LINES)
+        self._marks = {row_id for row_id in self._marks if self._rows.index_of(row_id) is not None}
         self._follow_cursor(count)
         if self._awaited is not None:
             self.await_row(self._awaited)
@@ -417,7 +418,6 @@ class ObjectTable(Scrolled):
         index = None if self.cursor_id is None else self._rows.index_of(self.cursor_id)
         if index is None:
             index = min(self._cursor_index, count - 1)
-            self._marks = {row_id for row_id in self._marks if self._rows.index_of(row_id) is not None}
         was_visible = self._is_visible(self._cursor_index)
         self._cursor_index = index
         self.cursor_id = self._rows.id_at(index)

@@ -1,0 +1,97 @@
+"""Spans: cut, padded, wrapped and highlighted by cells, not by characters."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from swarm_testkit.cluster_fake import FakeCluster
+from swarm_testkit.dashboard import dashboard_of
+from swarm_tui.widgets.ascii_only import to_ascii
+from swarm_tui.widgets.cells import bar, curve
+from swarm_tui.widgets.paint import cut, fit, highlighted, palette_of, to_strip, width_of, wrap
+
+WORDS = st.text(st.sampled_from("ab é漢字🙂…"), max_size=30)
+SPANS = st.lists(st.tuples(WORDS, st.sampled_from(["text", "muted"])), max_size=5)
+
+
+def plain(spans):
+    return "".join(text for text, _ in spans)
+
+
+@given(SPANS, st.integers(1, 40))
+def test_fitted_spans_have_exactly_the_width(spans, width):
+    """Whatever the text, a fitted line is as wide as its column."""
+    assert width_of(fit(spans, width)) == width
+
+
+@given(SPANS, st.integers(1, 40))
+def test_what_fits_is_not_cut(spans, width):
+    """An ellipsis appears only where something was left out."""
+    out = cut(spans, width)
+    assert width_of(out) <= width
+    if width_of(spans) <= width:
+        assert plain(out) == plain(spans)
+
+
+@given(SPANS, st.integers(8, 40))
+def test_wrapped_lines_keep_every_word(spans, width):
+    """Wrapping moves words to further lines and loses none that fit on a line."""
+    lines = wrap(spans, width)
+    assert all(width_of(line) <= width for line in lines)
+    words = plain(spans).split()
+    if all(width_of([(word, "text")]) < width for word in words) and len(spans) <= 1:
+        assert " ".join(plain(line) for line in lines).split() == words
+
+
+def test_numbers_stand_at_the_right():
+    """Right-aligned cells are padded on their left."""
+    assert plain(fit([("7", "text")], 4, right=True)) == "   7"
+
+
+def test_a_match_is_highlighted_across_spans():
+    """A match that begins in one span and ends in the next is set in both, whatever its case."""
+    out = highlighted([("GET /ca", "muted"), ("rt 200", "text")], "/CART", "match")
+    assert plain(out) == "GET /cart 200"
+    assert [span for span in out if span[1] == "match"] == [("/ca", "match"), ("rt", "match")]
+
+
+def test_without_a_match_nothing_changes():
+    """No needle, no highlight."""
+    spans = [("GET /cart", "text")]
+    assert highlighted(spans, "", "match") == spans
+    assert highlighted(spans, "x", "match") == spans
+
+
+@pytest.mark.parametrize(
+    ("share", "full", "half"),
+    [(0, 0, 0), (0.001, 0, 1), (0.5, 5, 0), (0.55, 5, 1), (1.0, 10, 0), (1.7, 10, 0)],
+)
+def test_bars_are_exact_to_half_a_cell(share, full, half):
+    """A bar shows its share to half a cell; what is not nothing shows, and too much is full."""
+    text = plain(bar(share, 10, "data"))
+    assert len(text) == 10
+    assert sum(len(part) for part, role in bar(share, 10, "data") if role == "data") == full + half
+    assert text.count("╸") == half
+
+
+def test_a_curve_is_muted_while_nothing_is_wrong():
+    """Curves of healthy things recede; unknown minutes are a dot, known ones a block."""
+    assert curve((None, 0.0, 1.0), "data") == [("·", "faint"), ("▁", "calm-dim"), ("█", "calm-dim")]
+    assert curve((0.5,), "error")[0][1] == "error"
+
+
+@given(WORDS)
+def test_ascii_has_one_character_for_each(text):
+    """In ASCII every character has a stand-in, so that nothing moves."""
+    out = to_ascii(text)
+    assert out.isascii()
+    assert len(out) == len(text)
+
+
+@given(SPANS, st.integers(1, 60))
+def test_strips_have_no_bare_blanks(spans, width):
+    """A strip is as wide as asked and each of its cells has a background."""
+    app = dashboard_of(FakeCluster())
+    app.get_css_variables()
+    strip = to_strip(palette_of(app), fit(spans, width), width, "selection")
+    assert strip.cell_length == width
+    assert all(segment.style is not None and segment.style.bgcolor is not None for segment in strip)

@@ -1,0 +1,218 @@
+"""The line-drawn table by itself, over rows of a list."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+from swarm_tui.resources.model import Align, Cell, Column, Role, Span
+from swarm_tui.widgets.table import ObjectTable
+from swarm_tui.widgets.theme import DARK, role_colors
+from textual.app import App
+
+COLUMNS = (Column("name", "NAME", 10, grow=1), Column("value", "VALUE", 6, align=Align.RIGHT))
+
+
+class Rows:
+    """Rows by id, and how often each one's cells were asked for."""
+
+    def __init__(self, count):
+        self.order = [f"row-{n:05}" for n in range(count)]
+        self.values = dict.fromkeys(self.order, "0")
+        self.asked = []
+        self.columns = COLUMNS
+        self.sorted_by = ("name", False)
+
+    def __len__(self):
+        return len(self.order)
+
+    def id_at(self, index):
+        return self.order[index]
+
+    def index_of(self, row_id):
+        return self.order.index(row_id) if row_id in self.values else None
+
+    def cells(self, row_id):
+        self.asked.append(row_id)
+        return (Cell((Span(row_id, Role.TEXT),)), Cell((Span(self.values[row_id], Role.OK),)))
+
+    def remove(self, row_id):
+        self.order.remove(row_id)
+        del self.values[row_id]
+
+
+class TableApp(App):
+    def __init__(self, rows):
+        super().__init__()
+        self.register_theme(DARK)
+        self.theme = DARK.name
+        self.rows = rows
+        self.seen = []
+
+    def get_css_variables(self):
+        variables = super().get_css_variables()
+        self.theme_variables = variables | role_colors(self.current_theme, variables)
+        return self.theme_variables
+
+    def compose(self):
+        yield ObjectTable(self.rows)
+
+    def on_object_table_opened(self, event):
+        self.seen.append(("opened", event.row_id))
+
+    def on_object_table_heading_clicked(self, event):
+        self.seen.append(("heading", event.key))
+
+
+@asynccontextmanager
+async def table_of(count, size=(40, 12)):
+    app = TableApp(Rows(count))
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield app, app.query_one(ObjectTable), pilot
+
+
+def lines(app):
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
+async def test_only_visible_rows_are_asked_for():
+    """Of ten thousand rows the cells of a screenful are computed."""
+    async with table_of(10_000) as (app, table, _):
+        assert set(app.rows.asked) == set(app.rows.order[:11])
+        assert table.visible_ids() == app.rows.order[:11]
+
+
+async def test_a_change_out_of_sight_costs_nothing():
+    """Telling of a row that is not on screen computes no cells and paints nothing."""
+    async with table_of(100) as (app, table, pilot):
+        app.rows.asked.clear()
+        app.rows.values["row-00050"] = "9"
+        table.rows_changed(["row-00050"])
+        await pilot.pause()
+        assert app.rows.asked == []
+
+
+async def test_a_visible_change_is_painted_alone():
+    """A changed row on screen is computed and painted, its neighbours are not computed again."""
+    async with table_of(100) as (app, table, pilot):
+        app.rows.asked.clear()
+        app.rows.values["row-00003"] = "77"
+        table.rows_changed(["row-00003"])
+        await pilot.pause()
+        assert set(app.rows.asked) == {"row-00003"}
+        assert lines(app)[4].split() == ["row-00003", "77"]
+
+
+async def test_the_cursor_stays_on_its_object():
+    """When rows move, the cursor goes along with the object it is on."""
+    async with table_of(20) as (app, table, pilot):
+        await pilot.press("down", "down", "down")
+        assert table.cursor_id == "row-00003"
+        app.rows.order.reverse()
+        table.order_changed()
+        await pilot.pause()
+        assert table.cursor_id == "row-00003"
+        await pilot.press("down")
+        assert table.cursor_id == "row-00002"
+
+
+async def test_the_cursor_takes_the_place_of_a_removed_row():
+    """When its object is gone, the cursor stands on the row that took its place, at the end on the last."""
+    async with table_of(3) as (app, table, pilot):
+        await pilot.press("down")
+        app.rows.remove("row-00001")
+        table.order_changed()
+        assert table.cursor_id == "row-00002"
+        app.rows.remove("row-00002")
+        table.order_changed()
+        assert table.cursor_id == "row-00000"
+        app.rows.remove("row-00000")
+        table.order_changed()
+        await pilot.pause()
+        assert table.cursor_id is None
+        assert "nothing here" in lines(app)[1]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (["j", "j", "k"], 1),
+        (["G"], 99),
+        (["end", "home"], 0),
+        (["end", "g"], 0),
+        (["pagedown"], 10),
+        (["pagedown", "pageup"], 0),
+        (["up"], 0),
+    ],
+)
+async def test_keys_move_the_cursor(keys, expected):
+    """Arrows and vi's keys, pages and ends; the cursor never leaves the rows and is always on screen."""
+    async with table_of(100) as (app, table, pilot):
+        await pilot.press(*keys)
+        assert table.cursor_id == app.rows.order[expected]
+        assert table.cursor_id in table.visible_ids()
+
+
+async def test_enter_and_double_click_open():
+    """Enter opens the row under the cursor, a double click the row it hits."""
+    async with table_of(20) as (app, table, pilot):
+        await pilot.press("down", "enter")
+        await pilot.double_click(ObjectTable, offset=(5, 4))
+        await pilot.pause()
+        assert app.seen == [("opened", "row-00001"), ("opened", "row-00003")]
+        assert table.cursor_id == "row-00003"
+
+
+async def test_a_click_on_a_heading_names_its_column():
+    """Headings are clickable."""
+    async with table_of(20) as (app, _, pilot):
+        await pilot.click(ObjectTable, offset=(35, 0))
+        assert app.seen == [("heading", "value")]
+
+
+async def test_marks_follow_ids_and_are_what_verbs_work_on():
+    """Marked rows, in their order, are the selection; without marks it is the row under the cursor."""
+    async with table_of(20) as (app, table, pilot):
+        assert table.selected_ids == ["row-00000"]
+        table.toggle_mark("row-00005")
+        table.toggle_mark("row-00002")
+        app.rows.order.reverse()
+        table.order_changed()
+        await pilot.pause()
+        assert table.selected_ids == ["row-00005", "row-00002"]
+        assert table.clear_marks()
+        assert table.selected_ids == ["row-00000"]
+
+
+async def test_marks_of_removed_rows_are_dropped():
+    """A verb never works on a marked row that is gone, wherever the cursor is."""
+    async with table_of(20) as (app, table, _):
+        table.toggle_mark("row-00007")
+        table.toggle_mark("row-00008")
+        app.rows.remove("row-00007")
+        table.order_changed()
+        assert table.selected_ids == ["row-00008"]
+
+
+async def test_every_line_has_the_background_to_the_edge():
+    """No line ends in cells without a background, also below the last row."""
+    async with table_of(3) as (_, table, _):
+        for y in range(12):
+            strip = table.render_line(y)
+            assert strip.cell_length == table.scrollable_content_region.width
+            assert all(segment.style.bgcolor is not None for segment in strip)
+
+
+async def test_the_awaited_row_gets_the_cursor_when_it_comes():
+    """A new object gets the cursor when it is listed, unless the person moved it meanwhile."""
+    async with table_of(5) as (app, table, pilot):
+        table.await_row("row-new")
+        app.rows.order.insert(2, "row-new")
+        app.rows.values["row-new"] = "1"
+        table.order_changed()
+        assert table.cursor_id == "row-new"
+        table.await_row("row-other")
+        await pilot.press("up")
+        app.rows.order.append("row-other")
+        app.rows.values["row-other"] = "1"
+        table.order_changed()
+        assert table.cursor_id == "row-00001"
