@@ -28,6 +28,7 @@ _START_S = 30.0
 _STOP_S = 30.0
 _POLL_S = 0.05
 _LOG_LINES = 8
+_PROGRAMS = ("swarm-agentd: ", "swarm-managerd: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def launch(state_dir: Path, how: Launch) -> Record:
     if how.executors is not None:
         command += [f"--executor={how.executors}"]
     with (state_dir / LOG).open("ab") as log:
+        begins_at = log.tell()
         process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
             command,
             stdin=subprocess.DEVNULL,
@@ -108,12 +110,25 @@ def launch(state_dir: Path, how: Launch) -> Record:
             env=environment,
         )
     record = Record(process.pid, psutil.Process(process.pid).create_time(), address)
-    (state_dir / RECORD).write_text(json.dumps(asdict(record)))
-    _wait_ready(process, state_dir, is_joining=how.join is not None)
+    try:
+        _write_record(state_dir, record)
+    except OSError as error:
+        process.terminate()
+        raise Failure(f"{state_dir / RECORD} cannot be written: {error.strerror}.") from None
+    _wait_ready(process, state_dir, begins_at, is_joining=how.join is not None)
     return record
 
 
-def _wait_ready(process: "subprocess.Popen[bytes]", state_dir: Path, *, is_joining: bool) -> None:
+def _write_record(state_dir: Path, record: Record) -> None:
+    """Whole or not at all: half a record would hide the node from the next command."""
+    new = state_dir / f"{RECORD}.new"
+    new.write_text(json.dumps(asdict(record)))
+    new.replace(state_dir / RECORD)
+
+
+def _wait_ready(
+    process: "subprocess.Popen[bytes]", state_dir: Path, log_begins_at: int, *, is_joining: bool
+) -> None:
     """Until the control socket answers, or a joined worker has its certificate."""
     control_socket = sockets.own_socket(state_dir)
     for _ in range(round(_START_S / _POLL_S)):
@@ -125,6 +140,8 @@ def _wait_ready(process: "subprocess.Popen[bytes]", state_dir: Path, *, is_joini
             code = process.wait(_POLL_S)
         except subprocess.TimeoutExpired:
             continue
+        if sentence := last_words(state_dir, log_begins_at):
+            raise Failure(f"The node could not start: {sentence}.")
         raise Failure(f"The node ended at once (exit code {code}):\n{log_tail(state_dir)}")
     raise Failure(f"The node did not answer within {_START_S:g} s; its log ends with:\n{log_tail(state_dir)}")
 
@@ -148,6 +165,18 @@ def certificate_name(state_dir: Path) -> tuple[str, str] | None:
     ids = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     roles = subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
     return (str(ids[0].value), str(roles[0].value)) if ids and roles else None
+
+
+def last_words(state_dir: Path, begin: int) -> str:
+    """The sentence with which the daemon, or its manager, gave up; looked for from byte `begin` of its log."""
+    try:
+        with (state_dir / LOG).open("rb") as log:
+            log.seek(begin)
+            lines = log.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    said = [line.partition(": ")[2] for line in lines if line.startswith(_PROGRAMS)]
+    return said[-1].rstrip(".") if said else ""
 
 
 def log_tail(state_dir: Path) -> str:
