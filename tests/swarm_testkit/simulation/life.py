@@ -1,0 +1,140 @@
+"""One life of a manager process: raft, store and the leader's components, from start until cancelled."""
+
+import random
+from collections.abc import Awaitable, Callable
+
+from swarm_core.api.proto.types_pb2 import ManagerStatus, Peer, WeightedPeer
+from swarm_core.ca.external_ca import ExternalCas
+from swarm_core.ca.tls import TlsIdentity
+from swarm_core.manager.control_api.server import ControlApi
+from swarm_core.manager.dispatcher.dispatcher import Dispatcher
+from swarm_core.manager.log_broker.broker import LogBroker
+from swarm_core.manager.manager import LeaderComponent, Manager
+from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforcer
+from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
+from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
+from swarm_core.manager.orchestrator.task_reaper import TaskReaper
+from swarm_core.manager.scheduler.scheduler import Scheduler
+from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
+from swarm_core.raft_node.keyring import KeyStore
+from swarm_core.raft_node.node import RaftNode
+from swarm_core.runtime.backoff import Backoff
+from swarm_core.runtime.tasks import Group
+from swarm_core.store.memory import MemoryStore
+
+from swarm_testkit.simulation.checkers import Findings, Ledger
+from swarm_testkit.simulation.disk import SimulatedDisk
+from swarm_testkit.simulation.founding import SeededKeyring
+from swarm_testkit.simulation.host import Host
+from swarm_testkit.simulation.raft_transport import SimulatedTransport
+from swarm_testkit.simulation.trace import Trace
+from swarm_testkit.simulation.watched import WatchedMachine, WatchedProposer
+
+
+def _no_identity() -> TlsIdentity:
+    raise AssertionError("there is no authority outside the simulation")
+
+
+class Life:
+    """`handlers` answer calls by service name; `group` is there while the life lasts."""
+
+    def __init__(
+        self,
+        host: Host,
+        config: RaftNodeConfig,
+        disk: SimulatedDisk,
+        transport: SimulatedTransport,
+        keys: KeyStore,
+        *,
+        limits: LogLimits,
+        prepare: Callable[[MemoryStore], Awaitable[None]],
+        rng: random.Random,
+        ledger: Ledger,
+        findings: Findings,
+        trace: Trace,
+    ) -> None:
+        self.host = host
+        self.transport = transport
+        self.group: Group | None = None
+        self._ledger, self._trace = ledger, trace
+        self.store = MemoryStore(clock=host.clock)
+        self.machine = WatchedMachine(host.name, self.store, ledger, findings, trace)
+        self.raft = RaftNode(
+            config,
+            disk,
+            transport,
+            self.machine,
+            host.clock,
+            rng,
+            keyring=SeededKeyring(keys, rng),
+            limits=lambda: limits,
+        )
+        self.store.use_proposer(WatchedProposer(self.raft, self.machine))
+        self._build_manager(config.node_id, prepare, rng)
+
+    def _build_manager(
+        self, node_id: str, prepare: Callable[[MemoryStore], Awaitable[None]], rng: random.Random
+    ) -> None:
+        store, clock = self.store, self.host.clock
+        dispatcher = Dispatcher(store, clock, rng, node_id=node_id, managers=self._peers)
+        log_broker = LogBroker(store, clock, rng)
+        components: tuple[LeaderComponent, ...] = (
+            dispatcher,
+            log_broker,
+            Scheduler(store=store, clock=clock, rng=rng),
+            ConstraintEnforcer(store=store, clock=clock, rng=rng),
+            TaskReaper(store=store, clock=clock, rng=rng),
+            ReplicatedOrchestrator(store=store, clock=clock, rng=rng),
+            GlobalOrchestrator(store=store, clock=clock, rng=rng),
+        )
+        self._manager = Manager(
+            components, prepare=lambda: prepare(store), clock=clock, backoff=lambda: Backoff(rng)
+        )
+        self.handlers: dict[str, object] = {
+            "Control": ControlApi(
+                store,
+                clock,
+                rng,
+                members=self._members,
+                can_remove=self.raft.can_remove,
+                external=ExternalCas(_no_identity),
+            ),
+            "Dispatcher": dispatcher,
+            "LogBroker": log_broker,
+        }
+
+    async def run(self) -> None:
+        """Until cancelled. Raises what ends the process."""
+        self.raft.on_leadership = self._led
+        await self.raft.start()
+        self._trace.note(f"{self.host.name} starts at {self.raft.commit_index()}")
+        try:
+            async with Group() as group:
+                self.group = group
+                group.spawn(self.raft.run(), name="raft")
+                group.spawn(self.store.run(), name="store")
+                group.spawn(self._manager.run(), name="manager")
+        finally:
+            self.group = None
+
+    def end(self) -> None:
+        """The process is dead: nothing leaves it, and nothing of it counts."""
+        self.transport.is_closed = True
+        self.machine.end()
+        self.group = None
+
+    def _led(self, leads: bool) -> None:
+        term = self.raft.status().hard_state.term
+        self._trace.note(f"{self.host.name} {'leads' if leads else 'no longer leads'} term {term}")
+        if leads and not self.transport.is_closed:
+            self._ledger.leads(self.host.name, term)
+        self._manager.set_leadership(leads)
+
+    def _members(self) -> dict[str, ManagerStatus]:
+        return {member.node_id: ManagerStatus(raft_id=member.raft_id) for member in self.raft.members()}
+
+    def _peers(self) -> list[WeightedPeer]:
+        return [
+            WeightedPeer(peer=Peer(node_id=member.node_id, addr=member.address), weight=10)
+            for member in self.raft.members()
+        ]

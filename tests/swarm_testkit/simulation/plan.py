@@ -1,0 +1,63 @@
+"""Everything about one run that follows from its seed before it begins.
+
+Each seed draws its own selection of faults, so that some runs meet one sort alone and others all of them at once.
+"""
+
+import random
+from dataclasses import dataclass
+
+FAULTS = (
+    "power cut",
+    "kill",
+    "stop",
+    "all at once",
+    "leader",
+    "partition",
+    "one way",
+    "bridge",
+    "pause",
+    "clock",
+    "disk error",
+    "disk full",
+    "slow disk",
+    "bad network",
+    "agent",
+    "rotate key",
+    "drain",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Times of the phases count in ticks of raft. `faults` are the sorts that may happen in this run."""
+
+    seed: int
+    managers: int
+    agents: int
+    clients: int
+    tick_s: float
+    snapshot_interval: int
+    entries_kept: int
+    segment_bytes: int
+    faulty_ticks: int
+    fault_every_ticks: float
+    operation_every_ticks: float
+    faults: tuple[str, ...]
+
+    @classmethod
+    def of(cls, seed: int) -> "Plan":
+        rng = random.Random(f"plan {seed}")
+        return cls(
+            seed=seed,
+            managers=rng.choice((3, 5, 5)),
+            agents=rng.choice((2, 3)),
+            clients=3,
+            tick_s=rng.choice((0.25, 0.5, 1.0)),
+            snapshot_interval=rng.choice((10, 25, 60, 10_000)),
+            entries_kept=rng.choice((0, 5, 20)),
+            segment_bytes=rng.choice((4096, 16_384, 1_000_000)),
+            faulty_ticks=rng.choice((30, 50, 80)),
+            fault_every_ticks=rng.choice((4.0, 8.0, 16.0)),
+            operation_every_ticks=rng.choice((0.5, 1.0, 2.0)),
+            faults=tuple(rng.sample(FAULTS, rng.randint(1, len(FAULTS)))),
+        )

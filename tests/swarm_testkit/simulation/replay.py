@@ -1,0 +1,88 @@
+"""One seed, from nothing to its outcome. `command` is what a person types to see it again."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from swarm_testkit.simulation.checkers import Findings
+from swarm_testkit.simulation.loop import SimulationLoop, Stuck
+from swarm_testkit.simulation.plan import Plan
+from swarm_testkit.simulation.trace import Trace
+from swarm_testkit.simulation.world import LogWatch, World
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`lines` are the last ones of the trace, or all of it when that was asked for."""
+
+    plan: Plan
+    digest: str
+    findings: tuple[str, ...]
+    lines: Sequence[str]
+    simulated_s: float
+    recovery_s: float
+    entries: int
+    faults: int
+    answered: int
+
+
+def command(seed: int) -> str:
+    return f".venv/bin/python benchmarks/sim.py --only {seed}"
+
+
+def simulate(seed: int, *, keep_trace: bool = False, plan: Plan | None = None) -> Outcome:
+    """Play one seed."""
+    plan = plan or Plan.of(seed)
+    with asyncio.Runner(loop_factory=SimulationLoop) as runner, _without_collector():
+        loop = runner.get_loop()
+        assert isinstance(loop, SimulationLoop)
+        trace = Trace(lambda: loop.now, keep_all=keep_trace)
+        began = loop.now
+        world = World(plan, loop, trace)
+        with _watched_logs(world.findings):
+            try:
+                runner.run(world.run())
+            except Stuck as error:
+                world.findings.add(str(error))
+        return Outcome(
+            plan,
+            trace.digest(),
+            tuple(world.findings.texts),
+            tuple(trace.lines),
+            loop.now - began,
+            world.recovery_s,
+            world.ledger.index,
+            world.faults.count,
+            sum(client.answered for client in world.clients),
+        )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """When garbage is found depends on what ran before in this process; generators must not be ended by that."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
+def _watched_logs(findings: Findings) -> Iterator[None]:
+    watch = LogWatch(findings)
+    loggers = [logging.getLogger(name) for name in ("swarm_core", "swarm_agentd")]
+    propagate = [logger.propagate for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(watch)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, value in zip(loggers, propagate, strict=True):
+            logger.removeHandler(watch)
+            logger.propagate = value

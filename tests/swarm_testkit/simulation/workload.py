@@ -1,0 +1,240 @@
+"""Clients that write and read through random managers, and remember what they were told.
+
+Configs are the registers of the linearizability check: a name holds a config, the label `tag` says which creation and change
+of it is there. Services are for the leader's loops. A client waits for one answer before it asks again.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2
+from swarm_core.client.errors import CallFailed, ClientError
+from swarm_core.rpc.caller import Caller
+
+from swarm_testkit.simulation.calls import SimulatedConnection
+from swarm_testkit.simulation.checkers import Findings
+from swarm_testkit.simulation.history import Operation, State, Tag
+from swarm_testkit.simulation.host import Host
+from swarm_testkit.simulation.machines import CLUSTER_ID, ManagerMachine
+from swarm_testkit.simulation.network import Network
+
+_CALL_S = 8.0
+_NAMES = 4
+# A name with more open ends than this makes the check slow: the clients go on to another name.
+_UNKNOWN_MAX = 6
+_REPLICAS_MAX = 5
+_SERVICES_MAX = 4
+_CALLER = Caller("client", frozenset({"swarm-manager"}), CLUSTER_ID, "", is_local=True)
+# Answers from the leader's copy: nothing was changed, and the copy was as the answer says.
+_REFUSALS = frozenset(("NOT_FOUND", "ALREADY_EXISTS"))
+_OUT_OF_SEQUENCE = "update out of sequence"
+
+
+class Histories:
+    """What all clients saw, by name. `lease` gives the time from which on an answer of a host may be."""
+
+    def __init__(self, lease: Callable[[Host, float], float]) -> None:
+        self._lease = lease
+        self.by_name: dict[str, list[Operation]] = {}
+        self.acknowledged: list[tuple[tuple[str, str], int]] = []
+        self._generation = [0] * _NAMES
+        self.creations = 0
+
+    def name(self, number: int) -> str:
+        """The name that register `number` has now."""
+        name = f"config-{number}-{self._generation[number]}"
+        unknown = sum(one.ok is None for one in self.by_name.get(name, ()))
+        if unknown > _UNKNOWN_MAX:
+            self._generation[number] += 1
+            return self.name(number)
+        return name
+
+    def add(self, name: str, operation: Operation) -> None:
+        self.by_name.setdefault(name, []).append(operation)
+
+    def since(self, host: Host | None, start: float) -> float:
+        return start if host is None else min(start, self._lease(host, start))
+
+
+class Client:
+    """One writer. `pause_s` is the mean time between its operations."""
+
+    def __init__(
+        self,
+        host: Host,
+        managers: Sequence[ManagerMachine],
+        network: Network,
+        rng: random.Random,
+        histories: Histories,
+        findings: Findings,
+        *,
+        pause_s: float,
+    ) -> None:
+        self._host = host
+        self._managers = managers
+        self._network = network
+        self._rng = rng
+        self._histories = histories
+        self._findings = findings
+        self._pause_s = pause_s
+        self._known: dict[str, objects_pb2.Config] = {}
+        self.answered = 0
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await asyncio.sleep(self._rng.expovariate(1 / self._pause_s))
+            work = self._work_on_config if self._rng.random() < 0.75 else self._work_on_service
+            try:
+                await work()
+            except ClientError:
+                continue
+
+    # configs
+
+    async def _work_on_config(self) -> None:
+        name = self._histories.name(self._rng.randrange(_NAMES))
+        known = self._known.get(name)
+        if known is None or self._rng.random() < 0.3:
+            await self._read(name)
+            if name not in self._known:
+                await self._create(name)
+        elif self._rng.random() < 0.85:
+            await self._change(name, known)
+        else:
+            await self._remove(name, known)
+
+    async def _read(self, name: str) -> None:
+        request = control_pb2.ListConfigsRequest(filters=control_pb2.ListConfigsRequest.Filters(names=[name]))
+        start = self._host.loop.now
+        answer, host, _ = await self._ask("Control.ListConfigs", request)
+        if answer is None:
+            return
+        self._known.pop(name, None)
+        for config in answer.configs:
+            self._known[name] = config
+        seen = _tag(self._known[name]) if name in self._known else None
+        self._note(name, "read", start, True, host, seen=seen)
+
+    async def _create(self, name: str) -> None:
+        self._histories.creations += 1
+        tag = (self._histories.creations, 0)
+        spec = specs_pb2.ConfigSpec(data=b"x" * self._rng.choice((10, 100, 3000)))
+        spec.annotations.name = name
+        spec.annotations.labels["tag"] = _text(tag)
+        start = self._host.loop.now
+        request = control_pb2.CreateConfigRequest(spec=spec)
+        answer, host, ok = await self._ask("Control.CreateConfig", request)
+        self._note(name, "create", start, ok, host, new=tag)
+        self._learn(name, answer)
+
+    async def _change(self, name: str, known: objects_pb2.Config) -> None:
+        old = _tag(known)
+        self._histories.creations += 1
+        new = (old[0], self._histories.creations)
+        request = control_pb2.UpdateConfigRequest(
+            config_id=known.id, config_version=known.meta.version, spec=known.spec
+        )
+        request.spec.annotations.labels["tag"] = _text(new)
+        start = self._host.loop.now
+        del self._known[name]
+        answer, host, ok = await self._ask("Control.UpdateConfig", request)
+        self._note(name, "change", start, ok, host, expected=old, new=new)
+        self._learn(name, answer)
+
+    async def _remove(self, name: str, known: objects_pb2.Config) -> None:
+        start = self._host.loop.now
+        del self._known[name]
+        _, host, ok = await self._ask(
+            "Control.RemoveConfig", control_pb2.RemoveConfigRequest(config_id=known.id)
+        )
+        self._note(name, "remove", start, ok, host, expected=_tag(known))
+
+    def _learn(self, name: str, answer: Any) -> None:
+        if answer is None:
+            return
+        config: objects_pb2.Config = answer.config
+        self._known[name] = config
+        self._histories.acknowledged.append((("Config", config.id), config.meta.version.index))
+
+    def _note(
+        self, name: str, verb: str, start: float, ok: bool | None, host: Host | None, **states: State
+    ) -> None:
+        if ok is False or verb == "read":
+            # A refusal and a read come from the leader's copy.
+            start = self._histories.since(host, start)
+        self._host.trace.note(f"{self._host.name} {verb} {name} {states} {ok}")
+        self._histories.add(name, Operation(verb, start, self._host.loop.now, ok, **states))
+
+    # services
+
+    async def _work_on_service(self) -> None:
+        answer, _, _ = await self._ask("Control.ListServices", control_pb2.ListServicesRequest())
+        if answer is None:
+            return
+        services = list(answer.services)
+        if len(services) < 2 or (len(services) < _SERVICES_MAX and self._rng.random() < 0.3):
+            spec = new_service(self._rng, f"service-{self._rng.randrange(_SERVICES_MAX * 2)}")
+            await self._write("Control.CreateService", control_pb2.CreateServiceRequest(spec=spec), "Service")
+            return
+        service = self._rng.choice(services)
+        if self._rng.random() < 0.15 or service.spec.WhichOneof("mode") == "global":
+            request = control_pb2.RemoveServiceRequest(service_id=service.id)
+            await self._ask("Control.RemoveService", request)
+            return
+        service.spec.replicated.replicas = self._rng.randint(0, _REPLICAS_MAX)
+        await self._write(
+            "Control.UpdateService",
+            control_pb2.UpdateServiceRequest(
+                service_id=service.id, service_version=service.meta.version, spec=service.spec
+            ),
+            "Service",
+        )
+
+    async def _write(self, method: str, request: Message, kind: str) -> None:
+        answer, _, _ = await self._ask(method, request)
+        if answer is not None:
+            service = answer.service
+            self._histories.acknowledged.append(((kind, service.id), service.meta.version.index))
+
+    # calls
+
+    async def _ask(self, method: str, request: Message) -> tuple[Any, Host | None, bool | None]:
+        """The answer, who gave it, and whether it was done: None when nobody knows."""
+        target = self._rng.choice(self._managers)
+        connection = SimulatedConnection(self._host, target, self._network, _CALLER, self._findings)
+        try:
+            answer = await connection.call(method, request, timeout=_CALL_S)
+        except CallFailed as failure:
+            self._host.trace.note(f"{self._host.name} {method}: {failure.code} {failure}")
+            refused = failure.code in _REFUSALS or str(failure) == _OUT_OF_SEQUENCE
+            return None, connection.served_by, False if refused else None
+        except (ClientError, TimeoutError) as failure:
+            self._host.trace.note(f"{self._host.name} {method}: {type(failure).__name__} {failure}")
+            return None, None, None
+        self.answered += 1
+        return answer, connection.served_by, True
+
+
+def new_service(rng: random.Random, name: str) -> specs_pb2.ServiceSpec:
+    """A service whose tasks run until they are stopped; some are global, some end now and then."""
+    spec = specs_pb2.ServiceSpec()
+    spec.annotations.name = name
+    spec.task.container.image = "simulated"
+    if rng.random() < 0.2:
+        getattr(spec, "global").SetInParent()
+    else:
+        spec.replicated.replicas = rng.randint(1, _REPLICAS_MAX)
+    return spec
+
+
+def _text(tag: Tag) -> str:
+    return f"{tag[0]}.{tag[1]}"
+
+
+def _tag(config: objects_pb2.Config) -> Tag:
+    creation, _, change = config.spec.annotations.labels["tag"].partition(".")
+    return int(creation), int(change)
