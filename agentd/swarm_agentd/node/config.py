@@ -21,6 +21,8 @@ class NodeConfig:
     external_cas: tuple[str, ...] = ()
     heartbeat_tick: int = 1
     election_tick: int = 10
+    tick_s: float = 1.0
+    force_new_cluster: bool = False
     availability: str = "active"
     log_level: str = "info"
 
@@ -33,6 +35,7 @@ class NodeConfig:
             "--advertise-remote-api", self.advertise_remote_api,
             "--heartbeat-tick", str(self.heartbeat_tick),
             "--election-tick", str(self.election_tick),
+            "--tick", str(self.tick_s),
             "--availability", self.availability,
             "--log-level", self.log_level,
             *(word for text in self.external_cas for word in ("--external-ca", text)),

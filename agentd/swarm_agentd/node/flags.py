@@ -35,7 +35,7 @@ TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - the name, not a token
 RUNTIMES = ("docker", "process", "simulated")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:\s/]*):(\d{1,5})")
 _ENGINE_SCHEMES = ("unix", "tcp", "http", "https", "ssh", "npipe")
-_LATER = ("force_new_cluster", "listen_debug", "listen_metrics")
+_LATER = ("listen_debug", "listen_metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,13 @@ def _parser() -> Parser:
     add("--heartbeat-tick", type=int, default=1, help="ticks between raft heartbeats")
     add("--election-tick", type=int, default=10, help="ticks without a leader before an election")
     add(
+        "--tick",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="length of a tick (%(default)s); the same on all managers, and 1 with Docker Engines among them",
+    )
+    add(
         "--unlock-key",
         default="",
         metavar="KEY",
@@ -111,7 +118,11 @@ def _parser() -> Parser:
         help="of this node, when it is new",
     )
     add("--autolock", action="store_true", help="lock managers of a new cluster with an unlock key")
-    add("--force-new-cluster", action="store_true", help="not available in this version")
+    add(
+        "--force-new-cluster",
+        action="store_true",
+        help="go on with this manager alone: the others are lost for good",
+    )
     for name in ("--listen-debug", "--listen-metrics"):
         add(name, default="", metavar="ADDR", help="not available in this version")
     add(
@@ -127,6 +138,8 @@ def _parser() -> Parser:
 def _options(given: argparse.Namespace) -> Options:
     if not 0 < given.heartbeat_tick < given.election_tick:
         raise ValueError("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
+    if not given.tick > 0:
+        raise ValueError("--tick must be larger than 0")
     for name in ("join_addr", "listen_remote_api", "advertise_remote_api"):
         _check_address(f"--{name.replace('_', '-')}", getattr(given, name))
     if given.engine_addr.partition("://")[0] not in _ENGINE_SCHEMES:
@@ -148,6 +161,8 @@ def _options(given: argparse.Namespace) -> Options:
         external_cas=tuple(_external_ca(text) for text in given.external_ca),
         heartbeat_tick=given.heartbeat_tick,
         election_tick=given.election_tick,
+        tick_s=given.tick,
+        force_new_cluster=given.force_new_cluster,
         availability=given.availability,
         log_level=given.log_level,
     )

@@ -43,10 +43,12 @@ class ManagerProcess(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """`unlock_key` opens the key file; `join` is the address of a manager whose cluster a new manager joins."""
+    """`unlock_key` opens the key file; `join` is the address of a manager whose cluster a new manager joins.
+    `force_new_cluster`: the other managers are lost."""
 
     unlock_key: bytes | None = None
     join: str = ""
+    force_new_cluster: bool = False
 
 
 class Launcher(Protocol):
@@ -97,6 +99,8 @@ class CommandLauncher:
         flags = [*self._flags, "--until-stdin-closes"]
         if how.join:
             flags += ["--join-addr", how.join]
+        if how.force_new_cluster:
+            flags.append("--force-new-cluster")
         if how.unlock_key is not None:
             flags.append("--unlock-key-on-stdin")
         process = await asyncio.create_subprocess_exec(

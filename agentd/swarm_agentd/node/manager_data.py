@@ -27,15 +27,21 @@ class NodeManagerData:
         unlock: UnlockKeys,
         managers: KnownManagers,
         locked: Callable[[], None],
+        *,
+        force_new_cluster: bool = False,
     ) -> None:
         self._state, self._key_file, self._unlock = state, KeyFile(state.certificates), unlock
         self._managers, self._locked = managers, locked
+        self._force_new_cluster = force_new_cluster
 
     def launch(self) -> Launch:
-        """See supervisor.ManagerData. A manager with a log goes on with it, a founder begins one; any other joins."""
+        """See supervisor.ManagerData. A manager with a log goes on with it, a founder begins one; any other joins.
+        Others are given up once: those that join later are not lost."""
         is_founder = (self._state.certificates / ROOT_KEY_NAME).exists()
-        peer = None if self._state.raft.exists() or is_founder else self._managers.elsewhere()
-        return Launch(self._unlock.opening(self._key_file), "" if peer is None else peer.addr)
+        forced, self._force_new_cluster = self._force_new_cluster, False
+        peer = None if is_founder or forced else self._managers.elsewhere()
+        join = "" if peer is None else peer.addr
+        return Launch(self._unlock.opening(self._key_file), join, force_new_cluster=forced)
 
     def learn(self, unlock_key: bytes) -> None:
         """See supervisor.ManagerData. A key that was in the clear is replaced: copies of it may exist."""

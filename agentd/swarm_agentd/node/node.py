@@ -106,7 +106,13 @@ class Node:
         self, live: LiveIdentity, serving: asyncio.Event, managers: KnownManagers, renewer: Renewer
     ) -> ManagerSupervisor:
         launcher = CommandLauncher(self._config.manager_flags(), self._state.manager_pid_file, self._clock)
-        data = NodeManagerData(self._state, self._unlock, managers, renewer.force)
+        data = NodeManagerData(
+            self._state,
+            self._unlock,
+            managers,
+            renewer.force,
+            force_new_cluster=self._config.force_new_cluster,
+        )
         return ManagerSupervisor(
             launcher,
             self._config.control_socket,
@@ -138,6 +144,8 @@ class Node:
     def _first_remotes(self, identity: Identity) -> list[Peer]:
         if self._config.join is not None:
             return [Peer(addr=self._config.join.address)]
+        if self._config.force_new_cluster:
+            return []
         known = self._state.read_remotes()
         if not known and not identity.is_manager:
             raise NodeError(

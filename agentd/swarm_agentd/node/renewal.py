@@ -73,6 +73,7 @@ class Renewer:
         self._managers, self._clock, self._rng = managers, clock, rng
         self._is_asked = asyncio.Event()
         self._expected: bool | None = None
+        self._is_rotation_asked = False
         self._failures = 0
 
     def force(self, *, is_manager: bool | None = None) -> None:
@@ -81,6 +82,8 @@ class Renewer:
             self._expected = None if is_manager == self._live.now.is_manager else is_manager
             if self._expected is None:
                 return
+        else:
+            self._is_rotation_asked = True
         self._is_asked.set()
 
     def trust(self, roots: bytes) -> None:
@@ -104,6 +107,7 @@ class Renewer:
                 await self._clock.sleep(FORCED_WAIT_S)
             # Requests up to here are answered by what follows.
             self._is_asked.clear()
+            self._is_rotation_asked = False
             try:
                 await self._renew()
             except _FAILURES as error:
@@ -111,6 +115,8 @@ class Renewer:
                 _log.warning("the node's certificate was not renewed: %s", error)
             else:
                 self._failures, self._expected = 0, None
+                if not self._is_rotation_asked:
+                    self._is_asked.clear()  # the role that was asked for meanwhile is there
 
     def _wait_s(self) -> float:
         """Until the next renewal, or the next try."""

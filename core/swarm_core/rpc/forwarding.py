@@ -50,9 +50,12 @@ class AlwaysLocal:
 class LeaderLost(Unavailable):
     """The leader did not answer. `not_done`: it never heard of the call."""
 
-    def __init__(self, reason: str, *, not_done: bool) -> None:
-        outcome = "" if not_done else "; whether the change took effect is not known"
-        super().__init__(f"the connection to the leader of the cluster was lost ({reason}){outcome}")
+    def __init__(self, *, not_done: bool) -> None:
+        super().__init__(
+            "the leader of the cluster does not answer"
+            if not_done
+            else "the leader of the cluster was lost during the call; whether it took effect is not known"
+        )
         self.not_done = not_done
 
 
@@ -151,13 +154,13 @@ def _failure(error: BaseException) -> BaseException:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             return error
-        return LeaderLost("another manager leads now", not_done=False)
+        return LeaderLost(not_done=False)
     if not isinstance(error, grpc.aio.AioRpcError):
-        return LeaderLost("the connection was closed before", not_done=True)
+        return LeaderLost(not_done=True)
     code, text = Code(error.code().value[0]), error.details() or ""
     trailing: Any = error.trailing_metadata() or ()
     if any(key == NOT_DONE for key, _ in trailing):
         return Refused(code, text)
     if code is Code.UNAVAILABLE:
-        return LeaderLost(text, not_done="failed to connect" in text.lower())
+        return LeaderLost(not_done="failed to connect" in text.lower())
     return RpcFailure(code, text)
