@@ -45,7 +45,7 @@ class CfsslServer:
                 self.end_headers()
                 self.wfile.write(answer)
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 """Tests read `requests`."""
 
         class Server(http.server.ThreadingHTTPServer):
