@@ -166,13 +166,13 @@ class Renewer:
         roots = await issuing.download_root(peer.addr, token=None, clock=self._clock)
         certificates.verify_chain(old.tls.certificate, roots, now_ns)
         certificates.verify_chain(chain, roots, now_ns)
-        await asyncio.to_thread(self._key_file.write_root, roots)
+        self._key_file.write_root(roots)
         return roots
 
     async def _keep(self, identity: Identity, credentials: NodeCredentials) -> None:
         """Write the certificate and its key as the node's role asks for."""
         if not identity.is_manager:
-            await asyncio.to_thread(self._key_file.write, credentials, Kek(), forget_raft)
+            self._key_file.write(credentials, Kek(), forget_raft)
         elif any(name.startswith(RAFT_HEADERS) for name in self._key_file.headers()):
             await self._replace(credentials)
         else:
@@ -180,7 +180,7 @@ class Renewer:
                 found = await issuing.unlock_key(connection)
             if found.key is not None:
                 self._unlock.learn(found.key)
-            await asyncio.to_thread(self._key_file.write, credentials, Kek(found.key, found.version))
+            self._key_file.write(credentials, Kek(found.key, found.version))
 
     async def _replace(self, credentials: NodeCredentials) -> None:
         """Put the certificate in the place of the running manager's, which alone decides on the unlock key. The manager may
@@ -188,7 +188,7 @@ class Renewer:
         for tries_left in reversed(range(_KEY_TRIES)):
             try:
                 kek = self._unlock.opening(self._key_file)
-                await asyncio.to_thread(self._key_file.replace, credentials, kek)
+                self._key_file.replace(credentials, kek)
                 return
             except WrongKek:
                 if not tries_left:
