@@ -178,7 +178,7 @@ async def test_a_member_that_was_away_catches_up_from_a_snapshot() -> None:
             (settings,) = await control.find(objects_pb2.Cluster)
             settings.spec.raft.snapshot_interval = 10
             settings.spec.raft.log_entries_for_slow_followers = 2
-            await control.update(objects_pb2.Cluster, settings.id, settings.meta.version.index, settings.spec)
+            await control.update(objects_pb2.Cluster, settings, settings.spec)
         await write(other, "before")
         assert away.stop() == 0
         rng = random.Random(1)
@@ -230,23 +230,23 @@ async def test_five_managers_outlive_two_and_not_three() -> None:
         first, second, third, last = found.others(leader)
         leader.kill()
         first.kill()
-        await eventually(lambda: write(last, "two gone"), what="a write with two gone")
+        await eventually(lambda: write(last, "two-gone"), what="a write with two gone")
         third.kill()
         refusal: list[ClientError] = []
 
         async def refused() -> bool:
             try:
                 async with asyncio.timeout(20):
-                    await write(last, f"three gone {len(refusal)}")
+                    await write(last, f"three-gone-{len(refusal)}")
             except ClientError as error:
                 refusal.append(error)
             return bool(refusal) and "too few managers" in str(refusal[-1])
 
         await eventually(refused, what="the word that the quorum is lost")
         third.start()
-        await eventually(lambda: write(second, "one back"), what="a write with one back")
+        await eventually(lambda: write(second, "one-back"), what="a write with one back")
         stored = await same_everywhere(found, [second, third, last])
-        assert {"two gone", "one back"} <= stored.keys()
+        assert {"two-gone", "one-back"} <= stored.keys()
 
 
 async def test_one_manager_goes_on_alone() -> None:

@@ -106,6 +106,7 @@ class Cluster:
         self.directory = directory
         self.flags = flags
         self.nodes: list[Daemon] = []
+        self._count = 0
 
     async def add(self, *flags: str) -> Daemon:
         """Start a manager that founds the cluster, or joins it, and wait until it serves."""
@@ -113,7 +114,8 @@ class Cluster:
         if self.nodes:
             token = await eventually(lambda: manager_token(self.nodes[0]), what="a join token")
             join = ("--join-addr", self.nodes[0].address, "--join-token", token)
-        node = Daemon(self.directory / f"m{len(self.nodes) + 1}", *self.flags, *flags, *join)
+        self._count += 1
+        node = Daemon(self.directory / f"m{self._count}", *self.flags, *flags, *join)
         self.nodes.append(node)
         node.start()
         await self.serves(node)
@@ -148,12 +150,13 @@ async def cluster(count: int, *flags: str) -> AsyncIterator[Cluster]:
     """A cluster of `count` managers with short ticks that is gone afterwards."""
     with private_directory() as directory:
         found = Cluster(directory, *(flags or ("--tick", str(TICK_S))))
+        started = found.nodes
         try:
             for _ in range(count):
                 await found.add()
             yield found
         finally:
-            for node in found.nodes:
+            for node in {*started, *found.nodes}:
                 node.destroy()
 
 

@@ -18,7 +18,8 @@ from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 from swarm_core.runtime.waiting import event_or_time
 
-GOODBYE_S = 2.0
+GOODBYE_S = 0.3
+_AGAIN_S = 0.25
 _LEADERLESS_TICKS, _LEADERLESS_MIN_S = 10, 3.0
 _POLL_S = 0.05
 _CHECK_S = 1.0
@@ -65,6 +66,9 @@ class RaftLeaderLocator:
                 return channel
             else:
                 if channel is other_than:
+                    # It may be handing over, or starting again: in a moment it is the same one, or another.
+                    if await event_or_time(self._clock, changed, _AGAIN_S):
+                        continue
                     channel = self._renew()
                 if await _serves(channel):
                     return channel

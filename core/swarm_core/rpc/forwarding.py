@@ -20,7 +20,7 @@ from swarm_core.rpc.errors import Code, InvalidArgument, ResourceExhausted, RpcF
 from swarm_core.rpc.grpcio import grpc
 
 REDIRECT = "redirect"
-TRIES = 3
+TRIES = 8
 # Our managers' word that a failed call changed nothing.
 NOT_DONE = "swarmtui-not-done"
 # Methods whose repetition changes nothing, beside those that only read.
