@@ -183,6 +183,13 @@ class FileStorage:
             raise StorageUnusable(f"{self._path} is the file of another program, not a task store")
         if schema > _SCHEMA:
             raise StorageUnusable(f"task store {self._path} was written by a newer version of this program")
+        # A damaged file is left as it is.
+        (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            reason = " ".join(verdict.split())
+            raise StorageUnusable(
+                f"task store {self._path} is damaged ({reason}); move it away, and the node gets its tasks anew"
+            )
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         # Another process that holds the file would run the same tasks a second time.
@@ -193,12 +200,6 @@ class FileStorage:
             "CREATE TABLE IF NOT EXISTS tasks"
             " (id TEXT PRIMARY KEY, data BLOB NOT NULL, status BLOB NOT NULL) WITHOUT ROWID"
         )
-        (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            reason = " ".join(verdict.split())
-            raise StorageUnusable(
-                f"task store {self._path} is damaged ({reason}); move it away, and the node gets its tasks anew"
-            )
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

@@ -6,7 +6,9 @@ fails is given up for another one, which `connect` chooses. Only an answer to ou
 """
 
 import asyncio
+import os
 import random
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -185,4 +187,8 @@ def _reason(error: Exception) -> str:
         return trusting.failure_text(error)
     if isinstance(error, TimeoutError):
         return f"no answer within {CALL_S:g} s"
-    return str(error)
+    if isinstance(error, ssl.SSLError | DecodeError):
+        return "it does not speak as a swarm manager does"
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno)
+    return getattr(error, "strerror", None) or str(error)

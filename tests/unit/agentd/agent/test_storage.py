@@ -131,8 +131,9 @@ async def test_damage_is_refused(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:-4096] = b"\x55" * (len(content) - 8192)
     path.write_bytes(content)
-    with pytest.raises(StorageUnusable, match=r"tasks\.db"):
+    with pytest.raises(StorageUnusable, match=r"tasks\.db is damaged .*; move it away"):
         FileStorage(path)
+    assert path.read_bytes() == content
 
 
 def test_unwritable_directory_is_refused(tmp_path: Path) -> None:
