@@ -29,6 +29,7 @@ from swarm_testkit.factories import make_task
 
 WAIT_S = 10.0
 _POLL_S = 0.01
+_FLUSH_S = 0.01
 
 
 class ClusterClock:
@@ -53,7 +54,11 @@ def dashboard_of(
     """The program on `cluster`, not yet running."""
     clock = ClusterClock(cluster)
     session = Session(
-        title, Mirror(clock), Control(cluster), LogReader(cluster, clock=clock, window_s=0.01), clock
+        title,
+        Mirror(clock, flush_interval_s=_FLUSH_S),
+        Control(cluster),
+        LogReader(cluster, clock=clock, window_s=0.01),
+        clock,
     )
     app = SwarmApp(
         session,
@@ -73,10 +78,18 @@ def main_screen(app: SwarmApp) -> MainScreen:
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    """Let the program run until `condition` holds and everything it led to is painted."""
+    """Let the program run until `condition` holds and what the program does by itself is painted."""
     async with asyncio.timeout(WAIT_S):
         while not condition():
             await asyncio.sleep(_POLL_S)
+    await pilot.pause()
+
+
+async def settle(app: SwarmApp, pilot: Pilot[None]) -> None:
+    """Let everything that the mirror told come on screen, with ages and clock of now."""
+    screen = main_screen(app)
+    await until(pilot, lambda: not screen.session.mirror.is_dirty and screen.is_settled)
+    screen.show_time()
     await pilot.pause()
 
 
@@ -96,7 +109,8 @@ async def until_shown(app: SwarmApp, pilot: Pilot[None], text: str) -> None:
 async def until_live(app: SwarmApp, pilot: Pilot[None]) -> None:
     """Wait for the first content on screen."""
     session = main_screen(app).session
-    await until(pilot, lambda: session.mirror.stream.phase is Phase.LIVE and not session.mirror.is_dirty)
+    await until(pilot, lambda: session.mirror.stream.phase is Phase.LIVE)
+    await settle(app, pilot)
 
 
 @dataclass
@@ -119,8 +133,7 @@ class Running:
 
     async def press(self, *keys: str) -> None:
         """Press keys, and let all that they lead to happen."""
-        for key in keys:
-            await self.pilot.press(key)
+        await self.pilot.press(*keys)
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
@@ -196,7 +209,8 @@ async def live_through(app: SwarmApp, pilot: Pilot[None], cluster: FakeCluster, 
     for minute in range(minutes):
         cluster.advance(60)
         _work(cluster, minute)
-        await until(pilot, lambda: mirror.version >= cluster.version and not mirror.is_dirty)
+        await until(pilot, lambda: mirror.version >= cluster.version)
+        await settle(app, pilot)
 
 
 def _work(cluster: FakeCluster, minute: int) -> None:

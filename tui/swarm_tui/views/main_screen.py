@@ -103,6 +103,11 @@ class MainScreen(VerbScreen):
 
     # -- what the mirror tells ---------------------------------------------------------------------
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that the mirror told is on screen."""
+        return self._pending is None and not self._is_paced
+
     def _hear(self, changes: Changes) -> None:
         """Called by the mirror outside of any handler: the work is done in one of the screen's own."""
         self._pending = changes if self._pending is None else merged(self._pending, changes)
@@ -118,7 +123,7 @@ class MainScreen(VerbScreen):
         started = thread_time()
         self.apply(changes)
         if self._is_tick_due:
-            self._show_time()
+            self.show_time()
         # The toolkit paints at its own next beat: only after it is the frame's cost known.
         self.set_timer(PAINTED_S, partial(self._rest, started))
 
@@ -194,9 +199,10 @@ class MainScreen(VerbScreen):
         if self._is_paced:
             self._is_tick_due = True
         else:
-            self._show_time()
+            self.show_time()
 
-    def _show_time(self) -> None:
+    def show_time(self) -> None:
+        """Repaint what only time changes: ages, the stream's age, the clock."""
         self._is_tick_due = False
         if self.session.mirror.stream.phase is Phase.LIVE:
             for pane in self.all_panes():

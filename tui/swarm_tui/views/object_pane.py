@@ -250,9 +250,7 @@ class ObjectPane(Vertical):
         return f"no {self.kind.title.lower()} yet"
 
     def _describe_border(self) -> None:
-        self._table.border_title = title(
-            self.kind.title + (f" · {self._scope.label}" if self._scope else "")
-        )
+        self._table.border_title = title(self.kind.title + (f" · {self._scope.label}" if self._scope else ""))
         parts = [f"{len(self._rows)} of {self._rows.table.total}" if self._is_cut else str(len(self._rows))]
         if self.is_problems_only:
             parts.append("! problems only")
