@@ -28,6 +28,10 @@ from swarm_testkit.simulation.network import KEEPALIVE_S, Network
 _END = object()
 
 
+class NotDone(CallFailed):
+    """The manager says that nothing happened."""
+
+
 class Server(Protocol):
     """A manager's host."""
 
@@ -140,7 +144,8 @@ class SimulatedConnection:
         except RpcFailure as error:
             failure = _seen_from_outside(error)
         except (StoreError, RaftNodeError) as error:
-            failure = CallFailed("UNKNOWN", str(error))
+            kind = NotDone if getattr(error, "not_done", False) else CallFailed
+            failure = kind("UNKNOWN", str(error))
         except Exception as error:  # noqa: BLE001 - a bug of the handler, which must not end the simulation
             self._findings.add(f"{method} failed on {life.host.name}: {type(error).__name__}: {error}")
             failure = CallFailed("INTERNAL", str(error))

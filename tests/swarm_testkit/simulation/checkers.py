@@ -121,7 +121,7 @@ class Ledger:
         """A member sends a message."""
         if message.type not in _FROM_LEADER:
             return
-        self.leads(name, message.term)
+        self.leads(f"{name} ({message.from_:x})", message.term)
         if message.type is MessageType.APP:
             self.logged(message.log_term, message.entries)
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from swarm_core.raft_node.errors import RaftNodeError
 from swarm_core.runtime.tasks import Group
 
+from swarm_testkit.disk import PowerCut
 from swarm_testkit.simulation.machines import AgentMachine, ManagerMachine
 from swarm_testkit.simulation.network import GOOD, Network, Quality
 from swarm_testkit.simulation.plan import Plan
@@ -26,6 +27,7 @@ class Faults:
         network: Network,
         rng: random.Random,
         trace: Trace,
+        leaders: Callable[[], list[ManagerMachine]],
         set_availability: Callable[[str, str], Awaitable[bool]],
     ) -> None:
         self._plan = plan
@@ -34,6 +36,7 @@ class Faults:
         self._network = network
         self._rng = rng
         self._trace = trace
+        self._leaders = leaders
         self._set_availability = set_availability
         self.count = 0
 
@@ -91,8 +94,7 @@ class Faults:
                 manager.kill()
 
     async def _leader(self) -> None:
-        leaders = [one for one in self._managers if one.life is not None and one.life.raft.is_leader]
-        if not leaders:
+        if not (leaders := self._leaders()):
             return
         leader = self._rng.choice(leaders)
         match self._rng.randrange(4):
@@ -184,12 +186,33 @@ class Faults:
     # what people do
 
     async def _rotate_key(self) -> None:
-        life = self._any().life
-        if life is not None and life.group is not None:
-            try:
-                await life.raft.rotate_key()
-            except (RaftNodeError, Exception) as error:  # noqa: BLE001 - the process may die meanwhile
-                self._trace.note(f"no rotation: {type(error).__name__}")
+        manager = self._any()
+        if manager.life is not None and manager.is_up:
+            await self._attempt(manager.life.raft.rotate_key())
+
+    async def _member(self) -> None:
+        """Take a manager out of the cluster. It joins again when it learns of it."""
+        for leader in self._leaders():
+            assert leader.life is not None
+            raft = leader.life.raft
+            others = [one.raft_id for one in raft.members() if one.raft_id != raft.raft_id]
+            if others and self._rng.random() < 0.8:
+                await self._attempt(raft.remove(self._rng.choice(others)))
+            else:
+                await self._attempt(raft.remove(raft.raft_id))
+
+    async def _transfer(self) -> None:
+        for leader in self._leaders():
+            assert leader.life is not None
+            await self._attempt(leader.life.raft.transfer_leadership())
+
+    async def _attempt(self, work: Awaitable[None]) -> None:
+        """What a person asks for may come to nothing."""
+        try:
+            async with asyncio.timeout(30 * self._plan.tick_s):
+                await work
+        except (RaftNodeError, PowerCut, TimeoutError) as error:
+            self._trace.note(f"refused: {type(error).__name__}: {error}")
 
     async def _drain(self) -> None:
         await self._set_availability(

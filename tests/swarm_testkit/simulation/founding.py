@@ -1,9 +1,8 @@
 """A cluster that has just been founded: the disk that each member starts from, and keys that follow from the seed.
 
-All members begin with the same log, in which every one of them joined: how members join is not this room's matter.
+All members begin with the same log, in which every one of them joined. Later some leave and join again, as real ones do.
 """
 
-import base64
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +13,12 @@ from swarm_core.raft.types import ConfChange, ConfChangeType, Entry, EntryType, 
 from swarm_core.raft_node.codec import encode_conf_change
 from swarm_core.raft_node.config import RaftNodeConfig
 from swarm_core.raft_node.encryption import KEY_BYTES, Cipher
-from swarm_core.raft_node.keyring import DEK_HEADER, Keyring, KeyStore, RaftKeys
+from swarm_core.raft_node.keyring import Keyring, KeyStore, RaftKeys
 from swarm_core.raft_node.membership import Member, encode_member
 from swarm_core.raft_node.storage import SNAP_DIRECTORY, WAL_DIRECTORY
 from swarm_core.raft_node.wal import WriteAheadLog
 
 from swarm_testkit.disk import MemoryDisk
-from swarm_testkit.raft_shell import MemoryKeyStore
 
 DIRECTORY = Path("/raft")
 
@@ -49,6 +47,11 @@ class SeededKeyring(Keyring):
         super().__init__(store)
         self._rng = rng
 
+    def load(self) -> None:
+        if not self._store.headers():
+            self._save(RaftKeys(self._rng.randbytes(KEY_BYTES)))
+        super().load()
+
     def cipher(self) -> Cipher:
         keys = self.keys
         newest = (keys.current,) if keys.pending is None else (keys.pending, keys.current)
@@ -57,12 +60,6 @@ class SeededKeyring(Keyring):
     def begin_rotation(self) -> None:
         assert self.keys.pending is None
         self._save(RaftKeys(self.keys.current, self._rng.randbytes(KEY_BYTES)))
-
-
-def new_keys(rng: random.Random) -> MemoryKeyStore:
-    """The key file of a new node."""
-    record = MaybeEncryptedRecord(algorithm=MaybeEncryptedRecord.NONE, data=rng.randbytes(KEY_BYTES))
-    return MemoryKeyStore({DEK_HEADER: base64.b64encode(record.SerializeToString()).decode()})
 
 
 def found(disk: MemoryDisk, config: RaftNodeConfig, members: list[Member], cipher: Cipher) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from swarm_testkit.simulation.loop import START_S, SimulationLoop
 from swarm_testkit.simulation.trace import Trace
 
+_GRAIN_S = 1e-6
 _WALL_START_NS = 1_760_000_000 * 10**9
 
 
@@ -28,7 +29,8 @@ class HostClock:
         return _WALL_START_NS + round((self.monotonic() + self.wall_offset_s) * 1e9)
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(max(seconds, 0.0) / self.rate)
+        # A real clock goes on by itself; here a wait shorter than its grain would never end.
+        await asyncio.sleep(max(seconds / self.rate, _GRAIN_S) if seconds > 0 else 0)
         await self._host.running()
 
     def set_rate(self, rate: float) -> None:

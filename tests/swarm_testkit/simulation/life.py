@@ -1,7 +1,8 @@
 """One life of a manager process: raft, store and the leader's components, from start until cancelled."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from swarm_core.api.proto.types_pb2 import ManagerStatus, Peer, WeightedPeer
 from swarm_core.ca.external_ca import ExternalCas
@@ -16,7 +17,9 @@ from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.orchestrator.task_reaper import TaskReaper
 from swarm_core.manager.scheduler.scheduler import Scheduler
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
+from swarm_core.raft_node.errors import NotMember
 from swarm_core.raft_node.keyring import KeyStore
+from swarm_core.raft_node.membership import Member
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.tasks import Group
@@ -33,6 +36,14 @@ from swarm_testkit.simulation.watched import WatchedMachine, WatchedProposer
 
 def _no_identity() -> TlsIdentity:
     raise AssertionError("there is no authority outside the simulation")
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The leader's answer to a node that joins."""
+
+    raft_id: int
+    members: Sequence[Member]
 
 
 class Life:
@@ -103,11 +114,25 @@ class Life:
             "LogBroker": log_broker,
         }
 
-    async def run(self) -> None:
-        """Until cancelled. Raises what ends the process."""
+    async def run(self, join: Callable[[], Awaitable[Joined]]) -> None:
+        """Until cancelled. Raises what ends the process. Without state it joins first; once removed it forgets its state."""
         self.raft.on_leadership = self._led
-        await self.raft.start()
-        self._trace.note(f"{self.host.name} starts at {self.raft.commit_index()}")
+        if await self.raft.has_state():
+            await self.raft.start()
+        else:
+            joined = await join()
+            await self.raft.start(joined_as=joined.raft_id)
+            for member in joined.members:
+                if member.raft_id != joined.raft_id:
+                    self.transport.add_peer(member.raft_id, member.address)
+        self._trace.note(f"{self.host.name} starts as {self.raft.raft_id:x} at {self.raft.commit_index()}")
+        try:
+            await self._run_parts()
+        except* NotMember:
+            await self.raft.erase()
+            raise
+
+    async def _run_parts(self) -> None:
         try:
             async with Group() as group:
                 self.group = group
@@ -127,7 +152,7 @@ class Life:
         term = self.raft.status().hard_state.term
         self._trace.note(f"{self.host.name} {'leads' if leads else 'no longer leads'} term {term}")
         if leads and not self.transport.is_closed:
-            self._ledger.leads(self.host.name, term)
+            self._ledger.leads(f"{self.host.name} ({self.raft.raft_id:x})", term)
         self._manager.set_leadership(leads)
 
     def _members(self) -> dict[str, ManagerStatus]:

@@ -76,6 +76,11 @@ class SimulationLoop(asyncio.BaseEventLoop):
     def create_future(self) -> "asyncio.Future[Any]":
         return _NumberedFuture(loop=self, number=next(self._numbers))
 
+    def abandon(self) -> None:
+        """Leave all tasks where they are: this loop will not run again."""
+        for task in asyncio.all_tasks(self):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+
     def _make_task(
         self,
         loop: asyncio.AbstractEventLoop,

@@ -1,12 +1,13 @@
 """The machines of the cluster: those of managers, which restart what fails on them, and those of agents.
 
 A manager's process ends in three ways: stopped (it closes its files), killed (what it wrote is there, synced or not),
-or by a power cut (see swarm_testkit.disk). Whatever else ends it must be a failure of its disk.
+or by a power cut (see swarm_testkit.disk). Whatever else ends it must be a failure of its disk, or its removal from the
+cluster; then it joins again.
 """
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from swarm_agentd.agent.agent import Agent
 from swarm_agentd.agent.storage import MemoryStorage
@@ -14,9 +15,8 @@ from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecut
 from swarm_core.api.proto.types_pb2 import WeightedPeer
 from swarm_core.client.dispatch import AgentConnection
 from swarm_core.client.errors import Unreachable
-from swarm_core.raft.types import Message
-from swarm_core.raft_node.errors import DiskFailed
-from swarm_core.raft_node.membership import Member
+from swarm_core.raft.types import Message, MessageType
+from swarm_core.raft_node.errors import DiskFailed, NotMember
 from swarm_core.rpc.caller import Caller
 from swarm_core.runtime.tasks import Group
 
@@ -26,8 +26,9 @@ from swarm_testkit.simulation.calls import SimulatedConnection
 from swarm_testkit.simulation.checkers import Findings
 from swarm_testkit.simulation.disk import SimulatedDisk
 from swarm_testkit.simulation.host import Host
-from swarm_testkit.simulation.life import Life
+from swarm_testkit.simulation.life import Joined, Life
 from swarm_testkit.simulation.network import Network
+from swarm_testkit.simulation.raft_transport import Receipt
 
 CLUSTER_ID = "cluster"
 
@@ -38,20 +39,24 @@ class ManagerMachine:
     def __init__(
         self,
         host: Host,
-        member: Member,
+        address: str,
         keys: MemoryKeyStore,
         rng: random.Random,
         findings: Findings,
+        network: Network,
         make_life: Callable[["ManagerMachine", int], Life],
-        find: Callable[[int], "ManagerMachine | None"],
+        find: Callable[[str], "ManagerMachine"],
+        join: Callable[["ManagerMachine"], Awaitable[Joined]],
     ) -> None:
         self.host = host
-        self.member = member
+        self.address = address
         self.keys = keys
         self.disk = SimulatedDisk(host, rng, self.power_cut)
         self.life: Life | None = None
         self.down_s = 0.0
         self._find = find
+        self._join = join
+        self._network = network
         self._rng = rng
         self._findings = findings
         self._make_life = make_life
@@ -101,16 +106,30 @@ class ManagerMachine:
     def is_up(self) -> bool:
         return self.life is not None and self.life.group is not None
 
-    def receive(self, message: Message) -> bool:
-        """A message of raft arrives; False when nobody listens."""
+    def receive(self, message: Message) -> Receipt:
+        """A message of raft arrives. Mirrors raft_node.receiver."""
         life = self.life
         if life is None or life.group is None:
-            return False
+            return Receipt.NOBODY
+        if message.from_ in life.raft.removed_members():
+            return Receipt.REMOVED
+        if not life.raft.is_member or message.to != life.raft.raft_id:
+            return Receipt.TAKEN
+        if message.type is MessageType.VOTE and not self._could_follow(life, message.from_):
+            return Receipt.TAKEN
         life.raft.step(message)
-        return True
+        return Receipt.TAKEN
+
+    def _could_follow(self, life: Life, raft_id: int) -> bool:
+        candidate = self._member(life, raft_id)
+        return candidate is not None and self._network.is_open(self.host.name, candidate.host.name)
+
+    def _member(self, life: Life, raft_id: int) -> "ManagerMachine | None":
+        addresses = [member.address for member in life.raft.members() if member.raft_id == raft_id]
+        return self._find(addresses[0]) if addresses else None
 
     def leader(self) -> "ManagerMachine | None":
-        return None if self.life is None else self._find(self.life.raft.leader_id)
+        return None if self.life is None else self._member(self.life, self.life.raft.leader_id)
 
     # its life
 
@@ -133,7 +152,7 @@ class ManagerMachine:
 
     async def _live(self, life: Life) -> None:
         try:
-            await life.run()
+            await life.run(lambda: self._join(self))
         except asyncio.CancelledError:
             pass
         except BaseException as error:  # noqa: BLE001 - judged here
@@ -143,7 +162,7 @@ class ManagerMachine:
     def _judge(self, error: BaseException) -> None:
         for leaf in _leaves(error):
             self.host.trace.note(f"{self.host.name} ends: {leaf!r}")
-            if not isinstance(leaf, DiskFailed):
+            if not isinstance(leaf, DiskFailed | NotMember):
                 self._findings.add(f"{self.host.name} ended: {type(leaf).__name__}: {leaf}")
 
 

@@ -24,6 +24,8 @@ FAULTS = (
     "agent",
     "rotate key",
     "drain",
+    "member",
+    "transfer",
 )
 
 

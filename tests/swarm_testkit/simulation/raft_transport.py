@@ -1,6 +1,7 @@
 """The transport port of raft over the simulated network, for one life of one member."""
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Protocol
 
 from swarm_core.raft.types import Message, MessageType
@@ -12,28 +13,36 @@ from swarm_testkit.simulation.network import Network
 from swarm_testkit.simulation.trace import Trace
 
 
+class Receipt(Enum):
+    """What became of a message at its target."""
+
+    TAKEN = "taken"
+    NOBODY = "nobody there"
+    REMOVED = "its sender is no member any more"
+
+
 class Peer(Protocol):
     """A host that may hold a running member."""
 
     @property
     def host(self) -> Host: ...
 
-    def receive(self, message: Message) -> bool:
-        """Hand a message to the member; False when there is none."""
+    def receive(self, message: Message) -> Receipt:
+        """Hand a message to the member."""
 
 
 class SimulatedTransport:
-    """Sends nothing any more once it is closed: the process behind it is dead."""
+    """`find` gives the host at an address. Sends nothing any more once it is closed: the process behind it is dead."""
 
     def __init__(
-        self, host: Host, network: Network, find: Callable[[int], Peer], ledger: Ledger, trace: Trace
+        self, host: Host, network: Network, find: Callable[[str], Peer], ledger: Ledger, trace: Trace
     ) -> None:
         self._host = host
         self._network = network
         self._find = find
         self._ledger = ledger
         self._trace = trace
-        self._peers: set[int] = set()
+        self._peers: dict[int, Peer] = {}
         self._active: dict[int, float] = {}
         self._reports: Reports | None = None
         self.is_closed = False
@@ -46,21 +55,20 @@ class SimulatedTransport:
             return
         for message in messages:
             self._ledger.sent(self._host.name, message)
-            if message.to in self._peers:
-                self._send(message)
+            if (peer := self._peers.get(message.to)) is not None:
+                self._send(peer, message)
 
     def add_peer(self, raft_id: int, address: str) -> None:
-        self._peers.add(raft_id)
+        self._peers[raft_id] = self._find(address)
 
     def remove_peer(self, raft_id: int) -> None:
-        self._peers.discard(raft_id)
+        self._peers.pop(raft_id, None)
         self._active.pop(raft_id, None)
 
     def active_since(self, raft_id: int) -> float | None:
         return self._active.get(raft_id)
 
-    def _send(self, message: Message) -> None:
-        peer = self._find(message.to)
+    def _send(self, peer: Peer, message: Message) -> None:
         name = self._host.name
         self._trace.note(
             f"{name}>{peer.host.name} {message.type} t{message.term} i{message.index} n{len(message.entries)} c{message.commit}"
@@ -68,8 +76,12 @@ class SimulatedTransport:
         )
 
         def deliver() -> None:
-            if not peer.receive(message):
+            receipt = peer.receive(message)
+            if receipt is Receipt.NOBODY:
                 lost()
+                return
+            if receipt is Receipt.REMOVED:
+                self._network.send(peer.host.name, self._host, self._tell_removed)
                 return
             self._active.setdefault(message.to, self._host.clock.monotonic())
             if message.type is MessageType.SNAP:
@@ -81,6 +93,10 @@ class SimulatedTransport:
             self._report(message, ok=False)
 
         self._network.send(name, peer.host, deliver, lost=lost)
+
+    def _tell_removed(self) -> None:
+        if not self.is_closed and self._reports is not None:
+            self._reports.report_removed()
 
     def _report(self, message: Message, *, ok: bool) -> None:
         if self.is_closed or self._reports is None:

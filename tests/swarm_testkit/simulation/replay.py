@@ -1,6 +1,5 @@
 """One seed, from nothing to its outcome. `command` is what a person types to see it again."""
 
-import asyncio
 import gc
 import logging
 from collections.abc import Iterator, Sequence
@@ -36,28 +35,39 @@ def command(seed: int) -> str:
 def simulate(seed: int, *, keep_trace: bool = False, plan: Plan | None = None) -> Outcome:
     """Play one seed."""
     plan = plan or Plan.of(seed)
-    with asyncio.Runner(loop_factory=SimulationLoop) as runner, _without_collector():
-        loop = runner.get_loop()
-        assert isinstance(loop, SimulationLoop)
-        trace = Trace(lambda: loop.now, keep_all=keep_trace)
-        began = loop.now
+    loop = SimulationLoop()
+    trace = Trace(lambda: loop.now, keep_all=keep_trace)
+    began = loop.now
+    world: World | None = None
+
+    async def play() -> None:
+        nonlocal world
         world = World(plan, loop, trace)
         with _watched_logs(world.findings):
-            try:
-                runner.run(world.run())
-            except Stuck as error:
-                world.findings.add(str(error))
-        return Outcome(
-            plan,
-            trace.digest(),
-            tuple(world.findings.texts),
-            tuple(trace.lines),
-            loop.now - began,
-            world.recovery_s,
-            world.ledger.index,
-            world.faults.count,
-            sum(client.answered for client in world.clients),
-        )
+            await world.run()
+
+    with _without_collector():
+        try:
+            loop.run_until_complete(play())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        except Stuck as error:
+            assert world is not None
+            world.findings.add(str(error))
+            loop.abandon()
+        finally:
+            loop.close()
+    assert world is not None
+    return Outcome(
+        plan,
+        trace.digest(),
+        tuple(world.findings.texts),
+        tuple(trace.lines),
+        loop.now - began,
+        world.recovery_s,
+        world.ledger.index,
+        world.faults.count,
+        sum(client.answered for client in world.clients),
+    )
 
 
 @contextmanager

@@ -14,13 +14,14 @@ from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2
 from swarm_core.client.errors import CallFailed, ClientError
 from swarm_core.rpc.caller import Caller
 
-from swarm_testkit.simulation.calls import SimulatedConnection
+from swarm_testkit.simulation.calls import NotDone, SimulatedConnection
 from swarm_testkit.simulation.checkers import Findings
 from swarm_testkit.simulation.history import Operation, State, Tag
 from swarm_testkit.simulation.host import Host
 from swarm_testkit.simulation.machines import CLUSTER_ID, ManagerMachine
 from swarm_testkit.simulation.network import Network
 
+_CROWD_CHANCE = 0.5
 _CALL_S = 8.0
 _NAMES = 4
 # A name with more open ends than this makes the check slow: the clients go on to another name.
@@ -87,11 +88,17 @@ class Client:
         """Write until cancelled."""
         while True:
             await asyncio.sleep(self._rng.expovariate(1 / self._pause_s))
+            if self._rng.random() < _CROWD_CHANCE:
+                await self._until_next_beat()
             work = self._work_on_config if self._rng.random() < 0.75 else self._work_on_service
             try:
                 await work()
             except ClientError:
                 continue
+
+    async def _until_next_beat(self) -> None:
+        """Act at the same moment as the others who wait for it."""
+        await asyncio.sleep(self._pause_s - self._host.loop.now % self._pause_s)
 
     # configs
 
@@ -208,6 +215,9 @@ class Client:
         connection = SimulatedConnection(self._host, target, self._network, _CALLER, self._findings)
         try:
             answer = await connection.call(method, request, timeout=_CALL_S)
+        except NotDone:
+            # Left out of the history: if it was done after all, somebody will see what nobody wrote.
+            raise
         except CallFailed as failure:
             self._host.trace.note(f"{self._host.name} {method}: {failure.code} {failure}")
             refused = failure.code in _REFUSALS or str(failure) == _OUT_OF_SEQUENCE

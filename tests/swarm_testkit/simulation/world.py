@@ -14,7 +14,7 @@ from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
 from swarm_core.api.proto.types_pb2 import RUNNING, NodeStatus
 from swarm_core.client.errors import ClientError
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
-from swarm_core.raft_node.errors import ProposalRefused
+from swarm_core.raft_node.errors import ProposalRefused, RaftNodeError
 from swarm_core.raft_node.membership import Member
 from swarm_core.rpc.caller import Caller
 from swarm_core.runtime.tasks import Group
@@ -23,13 +23,14 @@ from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
 from swarm_testkit.factories import make_cluster, make_node
+from swarm_testkit.raft_shell import MemoryKeyStore
 from swarm_testkit.simulation.calls import SimulatedConnection
 from swarm_testkit.simulation.checkers import Findings, Ledger
 from swarm_testkit.simulation.faults import Faults
-from swarm_testkit.simulation.founding import DIRECTORY, SeededKeyring, found, new_keys
+from swarm_testkit.simulation.founding import DIRECTORY, SeededKeyring, found
 from swarm_testkit.simulation.history import explain
 from swarm_testkit.simulation.host import Host
-from swarm_testkit.simulation.life import Life
+from swarm_testkit.simulation.life import Joined, Life
 from swarm_testkit.simulation.loop import SimulationLoop
 from swarm_testkit.simulation.machines import CLUSTER_ID, AgentMachine, ManagerMachine
 from swarm_testkit.simulation.network import Network
@@ -59,6 +60,7 @@ class World:
         self._loop = loop
         self.network = Network(loop, self._rng("network"), trace)
         members = [Member(at, f"m{at}", f"m{at}:4242") for at in range(1, plan.managers + 1)]
+        self._by_address: dict[str, ManagerMachine] = {}
         self.managers = [self._make_manager(member, members) for member in members]
         self.agents = [self._make_agent(f"a{at}") for at in range(1, plan.agents + 1)]
         self.histories = Histories(
@@ -72,6 +74,7 @@ class World:
             self.network,
             self._rng("faults"),
             trace,
+            self.leaders,
             self.set_availability,
         )
 
@@ -111,26 +114,54 @@ class World:
     def _make_manager(self, member: Member, members: list[Member]) -> ManagerMachine:
         host = Host(member.node_id, self._loop, self.trace)
         rng = self._rng(f"machine {host.name}")
-        keys = new_keys(rng)
+        keys = MemoryKeyStore()
         machine = ManagerMachine(
-            host, member, keys, rng, self.findings, self._make_life, lambda raft_id: self._by_raft_id(raft_id)
+            host,
+            member.address,
+            keys,
+            rng,
+            self.findings,
+            self.network,
+            self._make_life,
+            self._by_address.__getitem__,
+            self._join,
         )
         keyring = SeededKeyring(keys, rng)
         keyring.load()
-        found(machine.disk, self._raft_config(member), members, keyring.cipher())
+        found(machine.disk, self._raft_config(machine), members, keyring.cipher())
+        self._by_address[machine.address] = machine
         return machine
 
-    def _by_raft_id(self, raft_id: int) -> ManagerMachine | None:
-        return self.managers[raft_id - 1] if 1 <= raft_id <= len(self.managers) else None
+    async def _join(self, machine: ManagerMachine) -> Joined:
+        """Ask whoever leads to admit a manager, until one does."""
+        tick_s = self.plan.tick_s
+        while True:
+            for leader in self.leaders():
+                assert leader.life is not None
+                raft = leader.life.raft
+                try:
+                    async with asyncio.timeout(2 * _ELECTION_TICKS * tick_s):
+                        await self.network.carry(machine.host.name, leader.host)
+                        member = await raft.admit(machine.host.name, machine.address)
+                        await self.network.carry(leader.host.name, machine.host)
+                except (RaftNodeError, ClientError, TimeoutError) as error:
+                    self.trace.note(f"{machine.host.name} cannot join: {error}")
+                else:
+                    self.trace.note(f"{machine.host.name} joins as {member.raft_id:x}")
+                    return Joined(member.raft_id, raft.members())
+            await asyncio.sleep(tick_s)
 
-    def _peer(self, raft_id: int) -> ManagerMachine:
-        return self.managers[raft_id - 1]
+    def leaders(self) -> list[ManagerMachine]:
+        """Those who hold themselves to be it."""
+        return [
+            one for one in self.managers if one.life is not None and one.is_up and one.life.raft.is_leader
+        ]
 
-    def _raft_config(self, member: Member) -> RaftNodeConfig:
+    def _raft_config(self, machine: ManagerMachine) -> RaftNodeConfig:
         return RaftNodeConfig(
             directory=DIRECTORY,
-            node_id=member.node_id,
-            address=member.address,
+            node_id=machine.host.name,
+            address=machine.address,
             tick_s=self.plan.tick_s,
             election_tick=_ELECTION_TICKS,
             segment_bytes=self.plan.segment_bytes,
@@ -138,10 +169,12 @@ class World:
 
     def _make_life(self, machine: ManagerMachine, number: int) -> Life:
         plan, host = self.plan, machine.host
-        transport = SimulatedTransport(host, self.network, self._peer, self.ledger, self.trace)
+        transport = SimulatedTransport(
+            host, self.network, self._by_address.__getitem__, self.ledger, self.trace
+        )
         return Life(
             host,
-            self._raft_config(machine.member),
+            self._raft_config(machine),
             machine.disk,
             transport,
             machine.keys,
@@ -245,6 +278,9 @@ class World:
         leaders = [life for life in alive if life.raft.is_leader]
         if len(leaders) != 1 or len({life.raft.leader_id for life in alive}) != 1:
             return f"{len(leaders)} leaders, taken for it: {[life.raft.leader_id for life in alive]}"
+        ids = sorted(life.raft.raft_id for life in alive)
+        if any([member.raft_id for member in life.raft.members()] != ids for life in alive):
+            return "not every manager is a member everywhere"
         if pending:
             return f"nodes {pending} cannot be set active"
         positions = [(life.raft.status().applied, life.machine.sum.total) for life in alive]
