@@ -1,7 +1,7 @@
 """The command `swarm-agentd`: the node daemon.
 
-It ends politely on SIGINT and SIGTERM, with exit code 0: the manager ends, tasks keep running. What cannot go on is one
-sentence on standard error and exit code 1.
+It ends politely on SIGINT and SIGTERM, with exit code 0: the manager ends, tasks keep running. On SIGUSR1 the node leaves its
+cluster: its tasks are stopped and its state is removed. What cannot go on is one sentence on standard error and exit code 1.
 """
 
 import asyncio
@@ -48,17 +48,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 async def _serve(options: flags.Options) -> None:
     """Serve until told to end."""
-    loop, ending = asyncio.get_running_loop(), asyncio.Event()
+    loop, ending, leaving = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
+    loop.add_signal_handler(signal.SIGUSR1, leaving.set)
     clock, rng = SystemClock(), random.SystemRandom()
     state = open_state(options.node.state_dir)
     with state.locked():
         node = Node(options.node, state, make_executor(options, state.worker, clock, rng), clock, rng)
         async with Group() as group:
             group.spawn(node.run(), name="node")
-            await ending.wait()
+            has_left = group.spawn(_leave(node, leaving), name="leaving")
+            ended = group.spawn(ending.wait(), name="ending")
+            await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
             group.cancel_all()
+        if has_left.done() and not has_left.cancelled():
+            state.forget()
+
+
+async def _leave(node: Node, leaving: asyncio.Event) -> None:
+    """Return when the node was told to leave and has stopped its tasks."""
+    await leaving.wait()
+    await node.leave()
 
 
 def make_executor(options: flags.Options, directory: Path, clock: Clock, rng: random.Random) -> Executor:

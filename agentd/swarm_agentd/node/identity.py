@@ -78,7 +78,11 @@ def load(state: StateDirectory, clock: Clock, *, kek: bytes | None = None) -> Id
             f"{state.certificates} holds a node certificate but no root certificate; restore it from a backup"
         ) from None
     except WrongKek:
-        reason = "does not open with this unlock key" if kek else "needs an unlock key (--unlock-key)"
+        reason = (
+            "does not open with this unlock key"
+            if kek
+            else "needs an unlock key ('swarm-tui cluster unlock', or --unlock-key)"
+        )
         raise NodeError(f"the node is locked: its key file {key_file.key_path} {reason}") from None
     except (CaError, OSError) as error:
         raise NodeError(f"the node's identity in {state.certificates} cannot be used: {error}") from None

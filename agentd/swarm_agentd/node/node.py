@@ -3,6 +3,7 @@
 Rules (control-plane spec 6.3)
 1. The order: state directory, identity, then renewal, manager and agent side by side; each ending ends the node.
 2. Cancelling `run` ends the node politely: the manager stops, tasks keep running and are found again by the next run.
+   A node that `leave`s stops its tasks first.
 3. A new certificate is used by every connection made from then on, and the agent registers again to show it.
 """
 
@@ -46,6 +47,12 @@ class Node:
         self._config, self._state, self._executor = config, state, executor
         self._clock, self._rng = clock, rng
         self._unlock = UnlockKeys(config.unlock_key)
+        self._agent: Agent | None = None
+
+    async def leave(self) -> None:
+        """Give up the node's tasks; returns when their work is removed. The node is of no use afterwards."""
+        if self._agent is not None:
+            await self._agent.leave()
 
     async def run(self) -> None:
         """Until cancelled. Raises NodeError or StorageUnusable, perhaps in an ExceptionGroup."""
@@ -66,7 +73,7 @@ class Node:
                     live, KeyFile(self._state.certificates), self._unlock, managers, self._clock, self._rng
                 )
                 supervisor = self._make_supervisor(live, serving, managers, renewer)
-                agent = self._make_agent(live, managers, renewer, storage)
+                self._agent = agent = self._make_agent(live, managers, renewer, storage)
                 group.spawn(supervisor.run(), name="manager supervision")
                 group.spawn(renewer.run(), name="certificate renewal")
                 group.spawn(self._tell_ready(agent), name="readiness")

@@ -15,6 +15,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -64,6 +65,14 @@ class StateDirectory:
                 os.ftruncate(fd, 0)
         finally:
             os.close(fd)
+
+    def forget(self) -> None:
+        """Drop everything that ties this machine to its cluster: it left. Raises NodeError."""
+        with _explained(self.path):
+            for directory in (self.raft, self.worker, self.certificates):
+                if directory.exists():
+                    shutil.rmtree(directory)
+            self.remotes_file.unlink(missing_ok=True)
 
     def read_remotes(self) -> list[Peer]:
         """The managers of an earlier run. Raises NodeError for a file that is not ours."""

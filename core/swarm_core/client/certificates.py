@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from swarm_core.api.proto import ca_pb2, types_pb2
-from swarm_core.ca import tls
+from swarm_core.ca import tls, tokens
+from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.tokens import JoinToken
 from swarm_core.client import trust as trusting
+from swarm_core.client.calls import Calls
 from swarm_core.client.connection import Connection
 from swarm_core.client.errors import (
     CallFailed,
@@ -57,6 +59,11 @@ class UnlockKey:
 
     key: bytes | None
     version: int
+
+    @property
+    def text(self) -> str:
+        """The form that people keep and type; empty without a key."""
+        return "" if self.key is None else tokens.format_unlock_key(self.key)
 
 
 async def download_root(address: str, *, token: JoinToken | None, clock: Clock) -> bytes:
@@ -114,7 +121,7 @@ async def request(
     raise failure
 
 
-async def unlock_key(connection: Connection) -> UnlockKey:
+async def unlock_key(connection: Calls) -> UnlockKey:
     """The KEK that a manager must put its key file under. Raises CallFailed, Unreachable."""
     try:
         answer = await connection.call("CA.GetUnlockKey", ca_pb2.GetUnlockKeyRequest(), timeout=CALL_S)
@@ -123,6 +130,19 @@ async def unlock_key(connection: Connection) -> UnlockKey:
             raise
         return UnlockKey(None, 0)
     return UnlockKey(answer.unlock_key or None, answer.version.index)
+
+
+def external_ca(text: str) -> types_pb2.ExternalCA:
+    """The external CA in `protocol=cfssl,url=…[,cacert=FILE]`. Raises ValueError."""
+    try:
+        return tokens.parse_external_ca(text)
+    except InvalidToken as error:
+        raise ValueError(str(error)) from None
+
+
+def root_digest(root: bytes) -> str:
+    """How a root bundle is named in short: sha256:…"""
+    return tokens.root_hash(root)
 
 
 async def _exchange(

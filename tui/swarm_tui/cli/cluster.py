@@ -10,7 +10,18 @@ from swarm_tui.cli.session import run
 from swarm_tui.cli.views import view_of
 from swarm_tui.resources import cluster as resource
 
-noun = Noun("See the cluster itself.")
+noun = Noun("The cluster itself: begin, join and leave one, its tokens, keys and settings.")
+for _name, _module, _summary in (
+    ("init", "membership", "Begin a cluster with this machine as its first manager."),
+    ("join", "membership", "Join this machine to a cluster."),
+    ("leave", "membership", "Leave the cluster."),
+    ("unlock", "membership", "Start this machine's locked manager."),
+    ("join-token", "trust", "Show or rotate the join token of workers or managers."),
+    ("unlock-key", "trust", "Show or rotate the key that unlocks managers."),
+    ("ca", "trust", "Show or rotate the root CA."),
+    ("update", "settings", "Change the cluster's settings."),
+):
+    noun.elsewhere(_name, _module, _summary)
 
 
 @noun.command()

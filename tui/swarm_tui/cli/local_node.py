@@ -36,6 +36,7 @@ class Record:
     pid: int
     born: float
     listen_remote_api: str
+    advertise_remote_api: str = ""
 
     def process(self) -> psutil.Process | None:
         """The process, if it is still the one that was started."""
@@ -77,6 +78,10 @@ class Launch:
     join: str | None = None
     token: str | None = None
     executors: str | None = None
+    advertise_remote_api: str | None = None
+    flags: tuple[str, ...] = ()
+    """Further flags of the daemon, for this start alone."""
+    unlock_key: str | None = None
 
 
 def launch(state_dir: Path, how: Launch) -> Record:
@@ -98,18 +103,29 @@ def launch(state_dir: Path, how: Launch) -> Record:
         environment[TOKEN_VARIABLE] = how.token or ""
     if how.executors is not None:
         command += [f"--executor={how.executors}"]
+    advertised = how.advertise_remote_api or (known.advertise_remote_api if known else "")
+    if advertised:
+        command += [f"--advertise-remote-api={advertised}"]
+    command += how.flags
+    if how.unlock_key is not None:
+        command += ["--unlock-key=-"]
     with (state_dir / LOG).open("ab") as log:
         begins_at = log.tell()
         process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if how.unlock_key is None else subprocess.PIPE,
             stdout=log,
             stderr=log,
             cwd="/",
             start_new_session=True,
             env=environment,
         )
-    record = Record(process.pid, psutil.Process(process.pid).create_time(), address)
+    if how.unlock_key is not None:
+        assert process.stdin is not None
+        # The daemon may end before it reads; then its log says why.
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(f"{how.unlock_key}\n".encode())
+    record = Record(process.pid, psutil.Process(process.pid).create_time(), address, advertised)
     try:
         _write_record(state_dir, record)
     except OSError as error:

@@ -22,12 +22,15 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("up", "End this machine's node; its tasks go on unless told otherwise."),
     "status": ("status", "Say how the cluster stands."),
     "demo": ("demo", "Open a private cluster of simulated nodes with some life in it."),
-    "node": ("node", "Nodes: ls, inspect, ps, update, rm."),
+    "node": ("node", "Nodes: ls, inspect, ps, update, promote, demote, rm."),
     "service": ("service", "Services: create, ls, ps, inspect, scale, update, rm, logs."),
     "task": ("task", "Tasks: ls, inspect, logs."),
     "secret": ("secret", "Secrets: create, ls, inspect, rm."),
     "config": ("config", "Configs: create, ls, inspect, rm."),
-    "cluster": ("cluster", "The cluster: inspect."),
+    "cluster": (
+        "cluster",
+        "The cluster: init, join, leave, join-token, update, unlock, unlock-key, ca, inspect.",
+    ),
     "watch": ("watch", "Print every change as a line of JSON."),
     "version": ("version", "Print the version."),
 }

@@ -125,6 +125,39 @@ def update(
 
 
 @noun.command()
+def promote(ctx: typer.Context, names: NamesArgument) -> None:
+    """Make nodes managers."""
+    _change_roles(ctx, names, types_pb2.MANAGER)
+
+
+@noun.command()
+def demote(ctx: typer.Context, names: NamesArgument) -> None:
+    """Make managers workers."""
+    _change_roles(ctx, names, types_pb2.WORKER)
+
+
+def _change_roles(ctx: typer.Context, names: list[str], role: "types_pb2.NodeRole.ValueType") -> None:
+    is_manager = role == types_pb2.MANAGER
+    already = "a manager" if is_manager else "a worker"
+    done = "Node {} promoted to a manager in the swarm." if is_manager else "Manager {} demoted in the swarm."
+
+    def edit(spec: Any) -> None:
+        spec.desired_role = role
+
+    async def work(cluster: Cluster) -> None:
+        async def change(name: str) -> str:
+            node = await cluster.control.resolve(Node, name)
+            if node.spec.desired_role == role:
+                return f"Node {name} is already {already}."
+            await cluster.control.change(Node, node.id, edit)
+            return done.format(name)
+
+        await for_each(names, change)
+
+    run(ctx, work)
+
+
+@noun.command()
 def rm(
     ctx: typer.Context,
     names: NamesArgument,

@@ -75,17 +75,17 @@ async def _on(given: Globals, work: "Callable[[Cluster], Awaitable[T]]") -> T:
 
 
 async def for_each(names: list[str], work: Callable[[str], Awaitable[Any]]) -> None:
-    """Do `work` for every name, print each that was done; fail at the end with all that was not."""
+    """Do `work` for every name, print each that was done, or what `work` says of it; fail at the end with all that was not."""
     from swarm_core.client.control import UnresolvedReference
     from swarm_core.client.errors import CallFailed
 
     failures = []
     for name in names:
         try:
-            await work(name)
+            said = await work(name)
         except (CallFailed, UnresolvedReference) as error:
             failures.append(f"{name}: {error}" if isinstance(error, CallFailed) else str(error))
         else:
-            typer.echo(name)
+            typer.echo(said if isinstance(said, str) else name)
     if failures:
         raise Failure("\nError: ".join(failures))

@@ -91,7 +91,6 @@ def test_bad_flags(arguments: list[str], reason: str, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--force-new-cluster"],
         ["--listen-metrics", "x"],
         ["--listen-debug", "x"],
     ],
