@@ -15,7 +15,7 @@ from swarm_core.client.control import Control
 from swarm_testkit.daemons import Daemon, daemon, wait_until
 from swarm_testkit.programs import TUI, Case, Outcome, faults, run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.xdist_group("bad-input")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("bad-input")]
 SMALL = "/etc/hostname"
 NOWHERE = "/nonexistent/control.sock"
 

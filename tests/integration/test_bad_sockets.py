@@ -14,7 +14,7 @@ from swarm_testkit.daemons import Daemon, daemon, private_directory, wait_until
 from swarm_testkit.engines import Engine
 from swarm_testkit.programs import NOBODY, TUI, Case, faults, run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.xdist_group("bad-sockets")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("bad-sockets")]
 HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
