@@ -33,16 +33,19 @@ _BATCH_BYTES_MAX = ENTRY_BYTES_MAX - 4096
 
 
 class _Update:
-    """One queued `update`."""
+    """One queued `update`. Its answer comes with the entry on which it ran: a refusal too, when what it saw of that
+    entry is not committed yet."""
 
     def __init__(self, change: Callable[[Transaction], Any], done: "asyncio.Future[Any]") -> None:
         self.change = change
         self.done = done
+        self.has_run = False
         self.result: Any = None
+        self.refusal: Exception | None = None
 
     def run(self, overlay: Overlay) -> bool:
         """Run on `overlay`; True when this item is complete, False when it continues in the next entry."""
-        if self.done.cancelled():
+        if self.done.done():
             return True
         transaction = Transaction(overlay)
         try:
@@ -52,24 +55,34 @@ class _Update:
             return False
         except Exception as error:  # noqa: BLE001 - the caller's own failure, handed back to the caller
             transaction.undo()
-            self.done.set_exception(error)
+            self._refuse(error, overlay)
             return True
         if transaction.size > _BATCH_BYTES_MAX:
             transaction.undo()
-            self.done.set_exception(TransactionTooLarge())
+            self._refuse(TransactionTooLarge(), overlay)
             return True
         if overlay.bytes_total > _BATCH_BYTES_MAX:
             transaction.undo()
             return False
+        self.has_run = True
         return True
 
     def committed(self) -> None:
-        if not self.done.done():
+        if not self.has_run or self.done.done():
+            return
+        if self.refusal is not None:
+            self.done.set_exception(self.refusal)
+        else:
             self.done.set_result(self.result)
 
     def failed(self, error: BaseException) -> None:
-        if not self.done.done():
+        if self.has_run and not self.done.done():
             self.done.set_exception(error)
+
+    def _refuse(self, error: Exception, overlay: Overlay) -> None:
+        self.has_run, self.refusal = True, error
+        if not overlay.changes:
+            self.committed()
 
 
 class _Batch:

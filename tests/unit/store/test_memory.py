@@ -254,6 +254,63 @@ async def test_one_object_one_change_per_entry() -> None:
         assert len(proposer.log) == 6
 
 
+async def test_an_update_that_waits_for_the_next_entry_is_answered_with_that_one() -> None:
+    """Of two changes of one object the second is answered, with its own result, only when its own entry is committed."""
+    proposer = HeldProposer()
+    async with replicated(proposer) as store:
+        created = asyncio.gather(put(store, config("a")))
+        await proposer.commit()
+        await created
+
+        def set_data(data: bytes) -> Callable[[Transaction], bytes]:
+            def change(tx: Transaction) -> bytes:
+                item = copy_of(tx.find(Config)[0])
+                item.spec.data = data
+                tx.update(item)
+                return data
+
+            return change
+
+        one = asyncio.ensure_future(store.update(set_data(b"one")))
+        two = asyncio.ensure_future(store.update(set_data(b"two")))
+        await proposer.commit()
+        assert await one == b"one"
+        while proposer.waiting.empty():
+            await asyncio.sleep(0)
+        assert not two.done()
+        await proposer.commit()
+        assert await two == b"two"
+
+
+async def test_an_update_that_waits_for_the_next_entry_does_not_fail_with_this_one() -> None:
+    """A refused entry fails the changes in it; one that had no room in it is tried again."""
+    proposer = HeldProposer()
+    async with replicated(proposer) as store:
+        one = asyncio.ensure_future(put(store, config("a")))
+        gone = asyncio.ensure_future(store.update(lambda tx: tx.delete(Config, "a")))
+        await proposer.refuse(ConnectionError("lost leadership"))
+        with pytest.raises(ConnectionError):
+            await one
+        with pytest.raises(errors.ObjectMissing):
+            await gone
+        assert proposer.waiting.empty()
+
+
+async def test_a_refusal_is_not_told_before_what_it_saw_is_committed() -> None:
+    """A name that is taken by an uncommitted change is taken only once that is committed."""
+    proposer = HeldProposer()
+    async with replicated(proposer) as store:
+        first = asyncio.ensure_future(put(store, config("a", "name")))
+        second = asyncio.ensure_future(put(store, config("b", "name")))
+        while proposer.waiting.empty():
+            await asyncio.sleep(0)
+        assert not second.done()
+        await proposer.refuse(ConnectionError("lost leadership"))
+        for one in (first, second):
+            with pytest.raises(ConnectionError):
+                await one
+
+
 async def test_refused_proposal_changes_nothing() -> None:
     """When the proposer fails, every transaction of the entry fails and the tables are as before."""
     proposer = HeldProposer()
