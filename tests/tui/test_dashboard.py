@@ -300,12 +300,16 @@ async def test_the_palette_runs_verbs_and_finds_objects(cluster):
 
 
 async def test_q_goes_back_and_quits_at_the_root(cluster):
-    """q leads back, and on the dashboard ends the program."""
+    """q leads back, and on the dashboard asks before it ends the program."""
     async with running(cluster) as run:
         await run.press("3", "enter", "q", "q")
         assert "Problems" in run.text
         assert run.app.is_running
         await run.press("q")
+        await run.shows("goes on without the dashboard")
+        await run.press("escape")
+        assert run.app.is_running
+        await run.press("q", "q")
         await run.until(lambda: not run.app.is_running)
 
 

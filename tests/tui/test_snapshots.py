@@ -4,7 +4,7 @@
 """
 
 import pytest
-from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.errors import Unreachable
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.dashboard import (
@@ -157,6 +157,7 @@ def test_an_empty_cluster(snap_compare):
     """One node and nothing on it: what a person sees first."""
     node = make_node("n1", hostname="laptop", role="MANAGER", state="READY")
     node.manager_status.leader = True
+    node.manager_status.reachability = types_pb2.RaftMemberStatus.REACHABLE
     cluster = FakeCluster([make_cluster("c"), node])
     app = dashboard_of(cluster, title="local")
 

@@ -94,7 +94,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("global.resync", ("ctrl+r",), "list anew", "list everything anew from the manager", _G),
     Action("global.palette", ("ctrl+p",), "palette", "find any object, verb or theme", _G, rank=11, is_built_in=True),
     Action("global.back", ("escape",), "back", "back: filter, marks, then the view before", _G, rank=12),
-    Action("global.leave", ("q",), "back or quit", "back; on the dashboard, quit", _G),
+    Action("global.leave", ("q",), "back or quit", "back; on the dashboard, ask whether to quit", _G),
     Action("global.quit", ("ctrl+q",), "quit", "quit at once", _G, is_built_in=True),
     Action("global.help", ("question_mark",), "help", "what each key does", _G, rank=99),
 )  # fmt: skip

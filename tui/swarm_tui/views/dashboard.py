@@ -65,10 +65,15 @@ class DashboardView(Horizontal):
         """The lists of objects, from the top."""
         return self.nodes, self.services, self.tasks
 
+    @property
+    def side_panes(self) -> tuple[SidePane, ...]:
+        """The notes beside the lists, from the top."""
+        return self.motion, self.problems, self.changes
+
     def zoom(self, pane: Any) -> None:
         """Give one pane the whole view, or (None) each its part again."""
         self.set_class(pane is not None, "-zoomed")
-        for one in (*self.object_panes, self.motion, self.problems, self.changes):
+        for one in (*self.object_panes, *self.side_panes):
             one.set_class(one is pane, "-zoom")
         for column in self.query(".column"):
             column.set_class(pane is not None and column in pane.ancestors, "-zoom")

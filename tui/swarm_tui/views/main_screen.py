@@ -177,8 +177,11 @@ class MainScreen(VerbScreen):
 
     def _stream_changed(self) -> None:
         stream = self.session.mirror.stream
+        is_stale = stream.phase in STALE_PHASES
         for pane in self.all_panes():
-            pane.set_stale(stream.phase in STALE_PHASES)
+            pane.set_stale(is_stale)
+        for side in self.dashboard.side_panes:
+            side.notes.set_dimmed(is_stale)
         if stream.phase is Phase.LIVE and stream.missed > self._missed_told:
             missed = plural(stream.missed - self._missed_told, "change")
             self.notify(f"Back again · {missed} while away", timeout=_TOAST_S)

@@ -83,7 +83,7 @@ class MotionBoard:
             place = f"slot {task.slot} " if task.slot else ""
             spans += [(place, "muted"), (f"{state_word(task.status.state)}  ", "accent")]
         if len(moving) > _SHOWN_SLOTS:
-            spans.append((f"and {len(moving) - _SHOWN_SLOTS} more", "muted"))
+            spans.append((f"+{len(moving) - _SHOWN_SLOTS}", "muted"))
         return spans
 
     def _node_note(self, node: _Node) -> Note:

@@ -201,8 +201,9 @@ class ObjectPane(Vertical):
             self._table.time_passed()
 
     def set_stale(self, is_stale: bool) -> None:
-        """Draw everything grey while what is known is old."""
+        """Draw everything grey while what is known is old; say why while nothing is known."""
         self._table.set_dimmed(is_stale)
+        self._table.set_empty(self._empty_text())
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -244,13 +245,17 @@ class ObjectPane(Vertical):
 
     def _empty_text(self) -> str:
         if not self._is_listed:
-            return "connecting …"
+            reason = self._session.mirror.stream.reason
+            return f"connecting … {reason}" if reason else "connecting …"
         if self.filter_text or self.is_problems_only:
             return "nothing matches · esc shows all"
-        return f"no {self.kind.title.lower()} yet"
+        hint = " · n creates one" if self.kind.noun == "service" else ""
+        return f"no {self.kind.title.lower()} yet{hint}"
 
     def _describe_border(self) -> None:
         self._table.border_title = title(self.kind.title + (f" · {self._scope.label}" if self._scope else ""))
+        if not self._is_listed:
+            return
         parts = [f"{len(self._rows)} of {self._rows.table.total}" if self._is_cut else str(len(self._rows))]
         if self.is_problems_only:
             parts.append("! problems only")

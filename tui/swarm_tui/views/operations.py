@@ -84,10 +84,12 @@ class Operations:
         mirror = self._session.mirror
         if kind.noun == "service":
             running = sum(services.running(item, mirror) for item in found)
-            shown = ", ".join(services.name(item) for item in found)
-            return [shown, f"{plural(running, 'running task')} will be stopped. This cannot be taken back."]
+            return [
+                *_names(kind, found),
+                f"{plural(running, 'running task')} will be stopped; there is no undo.",
+            ]
         up = [nodes.name(item) for item in found if nodes.state_of(item)[0] != "down"]
-        sentences = [", ".join(nodes.name(item) for item in found)]
+        sentences = _names(kind, found)
         if up:
             sentences.append(f"Not down, so the manager will refuse it: {', '.join(up)}.")
         return sentences
@@ -138,3 +140,11 @@ class Operations:
         self._screen.notify(
             text, severity="error" if is_error else "information", timeout=10 if is_error else 4, markup=False
         )
+
+
+def _names(kind: ResourceKind[Any], found: Sequence[Any]) -> list[str]:
+    """Which ones, where the title does not say it."""
+    if len(found) == 1:
+        return []
+    name = services.name if kind.noun == "service" else nodes.name
+    return [", ".join(name(item) for item in found)]

@@ -8,6 +8,7 @@ from textual.message import Message
 
 from swarm_tui.dialogs.choose import Choose
 from swarm_tui.dialogs.help import Help
+from swarm_tui.dialogs.leave import Leave
 from swarm_tui.dialogs.service_form import ServiceForm
 from swarm_tui.mirror.filters import FilterError
 from swarm_tui.views.actions import ACTIONS, BY_ID, Action, Context, bindings, in_context
@@ -271,7 +272,9 @@ class VerbScreen(NavigationScreen):
             await self.go_back()
 
     async def _leave(self) -> None:
-        if not self._clear_one() and not await self.go_back():
+        if self._clear_one() or await self.go_back():
+            return
+        if await self.app.push_screen_wait(Leave()):
             self.app.exit()
 
     def _zoom(self) -> None:

@@ -40,7 +40,7 @@ class HeaderBar(Painted):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        kept = _kept([*self._left, *self._right], width)
+        kept = kept_parts([*self._left, *self._right], width)
         left = [part for part in self._left if part in kept]
         right = [part for part in self._right if part in kept]
         used = sum(width_of(part.spans) for part in left + right)
@@ -52,7 +52,8 @@ class HeaderBar(Painted):
         return Strip.join(strips).crop_extend(0, width, self.palette.style("text", "bar"))
 
 
-def _kept(parts: list[Part], width: int) -> list[Part]:
+def kept_parts(parts: list[Part], width: int) -> list[Part]:
+    """The parts that fit into `width`: those of the highest rank leave first, rank 0 never."""
     kept = list(parts)
     while sum(width_of(part.spans) for part in kept) > width:
         worst = max(kept, key=lambda part: part.rank)

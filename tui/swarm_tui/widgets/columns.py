@@ -24,6 +24,8 @@ class Placed:
     index: int
     x: int
     width: int
+    title: str
+    """The column's own; one that belongs to its neighbour takes the neighbour's place when that has none."""
 
 
 def place(columns: Sequence[Column], width: int) -> tuple[Placed, ...]:
@@ -37,7 +39,7 @@ def place(columns: Sequence[Column], width: int) -> tuple[Placed, ...]:
         own = min(widths[index], max(width - x, 0))
         if own <= 0:
             break
-        placed.append(Placed(columns[index], index, x, own))
+        placed.append(Placed(columns[index], index, x, own, _title(columns, kept, index)))
         x += own + _gap(columns, kept, position)
     return tuple(placed)
 
@@ -59,12 +61,20 @@ def _that_fit(columns: Sequence[Column], room: int) -> list[int]:
     return kept
 
 
+def _title(columns: Sequence[Column], kept: list[int], index: int) -> str:
+    own = columns[index].title
+    if own or not index or index - 1 in kept:
+        return own
+    return columns[index - 1].title.partition(" ")[0]
+
+
 def _gap(columns: Sequence[Column], kept: list[int], position: int) -> int:
     """Blanks after a column: fewer after a glyph, and before a column that belongs to the one before it."""
     if position + 1 == len(kept):
         return 0
     column, following = columns[kept[position]], columns[kept[position + 1]]
-    return 1 if column.width <= _NARROW or not following.title else _GAP
+    belongs = not following.title and kept[position + 1] == kept[position] + 1
+    return 1 if column.width <= _NARROW or belongs else _GAP
 
 
 def _needed(columns: Sequence[Column], kept: list[int]) -> int:

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from swarm_tui.widgets.paint import Span, Spans, cut, to_strip, wrap
+from swarm_tui.widgets.paint import Span, Spans, cut, dimmed, to_strip, wrap
 from swarm_tui.widgets.scrolled import Scrolled
 
 _INDENT = 2
@@ -55,6 +55,13 @@ class Notes(Scrolled):
         self._notes: tuple[Note, ...] = ()
         self._lines: list[tuple[int, list[Span]]] = []
         self._cursor = 0
+        self._is_dimmed = False
+
+    def set_dimmed(self, is_dimmed: bool) -> None:
+        """Draw everything grey, because what it says is old; or in its colours again."""
+        if is_dimmed != self._is_dimmed:
+            self._is_dimmed = is_dimmed
+            self.refresh()
 
     @property
     def target(self) -> tuple[str, str] | None:
@@ -104,7 +111,7 @@ class Notes(Scrolled):
             return Strip.blank(width, self.palette.style("text"))
         note, spans = self._lines[index]
         ground = "selection" if self.has_focus and note == self._cursor else "screen"
-        return to_strip(self.palette, spans, width, ground)
+        return to_strip(self.palette, dimmed(spans) if self._is_dimmed else spans, width, ground)
 
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width

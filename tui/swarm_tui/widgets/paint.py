@@ -31,6 +31,7 @@ GROUNDS: Final = {
     "selection": "sw-selection",
     "badge": "sw-accent",
 }
+_FAINT: Final = ("faint", "calm-dim")
 # A role is a colour and, after a plus, how the text is set: "error", "accent+bold", "text+reverse".
 _COLORS: Final = {
     "text": "sw-text",
@@ -120,6 +121,11 @@ def printable(text: str) -> str:
 def title(text: str) -> str:
     """`text` as a border's title: no markup, nothing but printable characters."""
     return escape(printable(text))
+
+
+def dimmed(spans: Spans) -> list[Span]:
+    """`spans` of something old: grey, with what is faint left faint."""
+    return [(text, "faint" if role in _FAINT else "muted") for text, role in spans]
 
 
 def _clean(spans: Spans) -> Spans:

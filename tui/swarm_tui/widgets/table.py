@@ -24,7 +24,7 @@ from textual.strip import Strip
 from swarm_tui.resources.model import Align, Cell, Column
 from swarm_tui.widgets.cells import cell_spans
 from swarm_tui.widgets.columns import MARGIN, Placed, place
-from swarm_tui.widgets.paint import Span, fit, to_strip
+from swarm_tui.widgets.paint import Span, dimmed, fit, to_strip
 from swarm_tui.widgets.scrolled import Scrolled
 
 _STRIPS_MAX: Final = 1024
@@ -341,8 +341,7 @@ class ObjectTable(Scrolled):
         for placed in self._columns():
             spans.append((" " * (placed.x - x), "muted"))
             column = placed.column
-            title = column.title
-            role = "muted"
+            title, role = placed.title, "muted"
             if column.id == sorted_key and title:
                 title, role = title + ("↓" if descends else "↑"), "text"
             spans.extend(fit([(title, role)], placed.width, right=column.align is Align.RIGHT))
@@ -372,7 +371,7 @@ class ObjectTable(Scrolled):
             is_right = placed.column.align is Align.RIGHT
             spans.extend(cell_spans(cells[placed.index], placed.width, is_right=is_right))
             x = placed.x + placed.width
-        return [(text, "muted") for text, _ in spans] if self._is_dimmed else spans
+        return dimmed(spans) if self._is_dimmed else spans
 
     def _ground(self, row_id: str) -> str:
         if row_id != self.cursor_id:

@@ -116,10 +116,10 @@ LIGHT: Final = _theme(
 _ANSI_ROLES: Final = {
     "sw-bar": "ansi_default",
     "sw-raised": "ansi_default",
-    "sw-selection": "ansi_blue",
+    "sw-selection": "ansi_bright_black",
     "sw-text": "ansi_default",
     "sw-muted": "ansi_default",
-    "sw-muted-selected": "ansi_bright_white",
+    "sw-muted-selected": "ansi_white",
     "sw-faint": "ansi_bright_black",
     "sw-accent": "ansi_cyan",
     "sw-on-accent": "ansi_black",

@@ -1,0 +1,152 @@
+"""What views decide without a screen: places, pace, header, notes."""
+
+import pytest
+from swarm_core.api.proto import objects_pb2
+from swarm_core.client.watch import Listed
+from swarm_testkit.cluster_fake import lively_cluster
+from swarm_tui.mirror.changes import Changes
+from swarm_tui.mirror.mirror import Mirror
+from swarm_tui.views.feed import ChangeFeed
+from swarm_tui.views.main_screen import merged
+from swarm_tui.views.motion import NOTES_MAX, MotionBoard
+from swarm_tui.views.pace import REST_S_MAX, Pace
+from swarm_tui.views.pages import yaml_lines
+from swarm_tui.views.places import DASHBOARD, HISTORY_MAX, Place, Places
+from swarm_tui.widgets.bars import Part, kept_parts
+
+TASKS = Place("tasks", "service", "s-1")
+
+
+def mirror_of(cluster):
+    objects = [
+        item
+        for kind in (objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
+        for item in cluster.all(kind)
+    ]
+    mirror = Mirror(cluster)
+    mirror.apply(Listed(tuple(objects), 1))
+    return mirror
+
+
+def plain(note):
+    return "".join(text for text, _ in note.heading)
+
+
+def test_the_way_back_is_the_way_that_was_gone():
+    """Back leads through the places in reverse, each with the row it was left on."""
+    places = Places()
+    places.go(Place("services"))
+    places.go(TASKS, cursor="s-1")
+    places.go(Place("text", "task", "t-1", "describe"), cursor="t-1")
+    assert places.back() == Place("tasks", "service", "s-1", cursor="t-1")
+    assert places.back() == Place("services", cursor="s-1")
+    assert places.back() == Place(DASHBOARD)
+    assert places.back() is None
+
+
+def test_going_where_one_is_adds_nothing():
+    """The same place twice is one step back."""
+    places = Places()
+    places.go(TASKS)
+    places.go(TASKS)
+    assert places.back() == Place(DASHBOARD)
+
+
+def test_the_dashboard_is_always_the_beginning():
+    """Going to the dashboard forgets the way; a long way keeps its beginning."""
+    places = Places()
+    for number in range(3 * HISTORY_MAX):
+        places.go(Place("text", "task", f"t-{number}"))
+    steps = 0
+    while places.back() is not None:
+        steps += 1
+    assert steps < HISTORY_MAX + 1
+    assert places.here == Place(DASHBOARD)
+
+
+def test_single_changes_and_bursts_are_not_held_back():
+    """Frames that come now and then, or a few in a row, need no rest."""
+    pace = Pace()
+    assert pace.spent(0.03, 0.0) == 0
+    assert pace.spent(0.03, 0.1) == 0
+    assert pace.spent(0.03, 0.2) == 0
+    assert pace.spent(0.03, 60.0) == 0
+
+
+def test_a_storm_takes_its_share_and_no_more():
+    """Frames without end use at most the share of the processor that they are given."""
+    pace, now, used = Pace(share=0.05), 0.0, 0.0
+    for _ in range(200):
+        rest = pace.spent(0.02, now)
+        assert rest <= REST_S_MAX
+        used += 0.02
+        now += 0.02 + rest
+    assert used / now < 0.06
+
+
+def test_merged_changes_say_all():
+    """Two flushes as one hold the ids and flags of both."""
+    first = Changes({objects_pb2.Task: frozenset("ab")}, is_stream=True)
+    second = Changes({objects_pb2.Task: frozenset("bc"), objects_pb2.Node: frozenset("n")}, is_reset=True)
+    both = merged(first, second)
+    assert both.of(objects_pb2.Task) == frozenset("abc")
+    assert both.of(objects_pb2.Node) == frozenset("n")
+    assert both.is_reset
+    assert both.is_stream
+
+
+def test_motion_names_what_moves():
+    """A service short of its goal without a failure is in motion, a draining node too; nothing else."""
+    board = MotionBoard(mirror_of(lively_cluster()))
+    board.apply(Changes(is_reset=True), 0)
+    assert [plain(note).split()[1] for note in board.notes()] == ["api", "w4"]
+    assert board.targets == {("service", "s-api"), ("node", "n06-w4")}
+
+
+def test_motion_writes_out_only_the_first():
+    """Of hundreds of services in motion the first are written out, all are counted."""
+    cluster = lively_cluster()
+    api = cluster.get(objects_pb2.Service, "s-api")
+    for number in range(100):
+        service = objects_pb2.Service()
+        service.CopyFrom(api)
+        service.id = f"s-more-{number}"
+        service.spec.annotations.name = f"more-{number}"
+        cluster.put(service)
+    board = MotionBoard(mirror_of(cluster))
+    board.apply(Changes(is_reset=True), 0)
+    assert len(board.notes()) == NOTES_MAX
+    assert len(board.targets) == 102
+
+
+def test_the_feed_begins_with_the_interface():
+    """What was there at the start is no change; what was listed anew after a gap is told if it differs."""
+    cluster = lively_cluster()
+    mirror = mirror_of(cluster)
+    feed = ChangeFeed(mirror)
+    assert not feed.apply(Changes(is_reset=True), 0)
+    assert feed.notes() == []
+    assert not feed.apply(Changes(is_reset=True), 1)
+
+
+def test_yaml_of_a_task_reads_as_yaml():
+    """Keys are set apart from values, and what would move the cursor is made visible."""
+    item = objects_pb2.Task(id="t-1")
+    item.status.err = "line one\nline\x1b[2J two"
+    lines = yaml_lines(item)
+    text = "\n".join("".join(part for part, _ in line) for line in lines)
+    assert "\x1b" not in text
+    assert ("id", "accent") in lines[0]
+
+
+@pytest.mark.parametrize(("width", "kept"), [(40, "abcd"), (14, "abd"), (10, "ad"), (3, "a")])
+async def test_the_header_drops_by_rank(width, kept):
+    """The parts of the highest rank leave first; rank 0 stays whatever the width."""
+    parts = [
+        Part([("aaaaa", "text")]),
+        Part([("bbbb", "text")], rank=2),
+        Part([("cccccc", "text")], rank=3),
+        Part([("ddddd", "text")], rank=1),
+    ]
+    names = "".join(part.spans[0][0][0] for part in kept_parts(parts, width))
+    assert names == kept
