@@ -120,6 +120,13 @@ class ManagerMachine:
         life.raft.step(message)
         return Receipt.TAKEN
 
+    def address_of(self, raft_id: int) -> str | None:
+        """See raft_transport.Peer."""
+        if self.life is None or self.life.group is None:
+            return None
+        found = self._member(self.life, raft_id)
+        return None if found is None else found.address
+
     def _could_follow(self, life: Life, raft_id: int) -> bool:
         candidate = self._member(life, raft_id)
         return candidate is not None and self._network.is_open(self.host.name, candidate.host.name)

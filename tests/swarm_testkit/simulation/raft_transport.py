@@ -30,6 +30,9 @@ class Peer(Protocol):
     def receive(self, message: Message) -> Receipt:
         """Hand a message to the member."""
 
+    def address_of(self, raft_id: int) -> str | None:
+        """Where the member knows another one; None when it does not, or is down."""
+
 
 class SimulatedTransport:
     """`find` gives the host at an address. Sends nothing any more once it is closed: the process behind it is dead."""
@@ -55,8 +58,11 @@ class SimulatedTransport:
             return
         for message in messages:
             self._ledger.sent(self._host.name, message)
-            if (peer := self._peers.get(message.to)) is not None:
+            peer = self._peers.get(message.to) or self._find_stranger(message.to)
+            if peer is not None:
                 self._send(peer, message)
+            else:
+                self._report(message, ok=False)
 
     def add_peer(self, raft_id: int, address: str) -> None:
         self._peers[raft_id] = self._find(address)
@@ -93,6 +99,15 @@ class SimulatedTransport:
             self._report(message, ok=False)
 
         self._network.send(name, peer.host, deliver, lost=lost)
+
+    def _find_stranger(self, raft_id: int) -> Peer | None:
+        """Who wrote to us before we heard that it joined: the others know its address, as far as they can be asked."""
+        name, is_open = self._host.name, self._network.is_open
+        for peer in self._peers.values():
+            other = peer.host.name
+            if is_open(name, other) and is_open(other, name) and (address := peer.address_of(raft_id)):
+                return self._find(address)
+        return None
 
     def _tell_removed(self) -> None:
         if not self.is_closed and self._reports is not None:

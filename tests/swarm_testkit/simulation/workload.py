@@ -15,13 +15,13 @@ from swarm_core.client.errors import CallFailed, ClientError
 from swarm_core.rpc.caller import Caller
 
 from swarm_testkit.simulation.calls import NotDone, SimulatedConnection
-from swarm_testkit.simulation.checkers import Findings
+from swarm_testkit.simulation.checkers import Findings, Ledger
 from swarm_testkit.simulation.history import Operation, State, Tag
 from swarm_testkit.simulation.host import Host
 from swarm_testkit.simulation.machines import CLUSTER_ID, ManagerMachine
 from swarm_testkit.simulation.network import Network
 
-_CROWD_CHANCE = 0.5
+_CROWD_CHANCE = 0.4
 _CALL_S = 8.0
 _NAMES = 4
 # A name with more open ends than this makes the check slow: the clients go on to another name.
@@ -35,12 +35,16 @@ _OUT_OF_SEQUENCE = "update out of sequence"
 
 
 class Histories:
-    """What all clients saw, by name. `lease` gives the time from which on an answer of a host may be."""
+    """What all clients saw, by name. `lease` gives the time from which on an answer of a host may be.
 
-    def __init__(self, lease: Callable[[Host, float], float]) -> None:
+    What is acknowledged must be committed by then: `ledger` knows.
+    """
+
+    def __init__(self, lease: Callable[[Host, float], float], ledger: Ledger, findings: Findings) -> None:
         self._lease = lease
+        self._ledger = ledger
+        self._findings = findings
         self.by_name: dict[str, list[Operation]] = {}
-        self.acknowledged: list[tuple[tuple[str, str], int]] = []
         self._generation = [0] * _NAMES
         self.creations = 0
 
@@ -55,6 +59,17 @@ class Histories:
 
     def add(self, name: str, operation: Operation) -> None:
         self.by_name.setdefault(name, []).append(operation)
+
+    def acknowledged(self, item: objects_pb2.Config | objects_pb2.Service) -> None:
+        """A client was given this object as committed."""
+        key, version = (type(item).__name__, item.id), item.meta.version.index
+        if (key, version) not in self._ledger.contents:
+            self._findings.add(f"version {version} of {key} was acknowledged and is not committed")
+
+    def removed(self, config: objects_pb2.Config) -> None:
+        """A client was told that this object is gone."""
+        if ("Config", config.id) not in self._ledger.removed:
+            self._findings.add(f"config {config.id} was acknowledged as removed, and is not")
 
     def since(self, host: Host | None, start: float) -> float:
         return start if host is None else min(start, self._lease(host, start))
@@ -88,11 +103,14 @@ class Client:
         """Write until cancelled."""
         while True:
             await asyncio.sleep(self._rng.expovariate(1 / self._pause_s))
-            if self._rng.random() < _CROWD_CHANCE:
-                await self._until_next_beat()
-            work = self._work_on_config if self._rng.random() < 0.75 else self._work_on_service
             try:
-                await work()
+                if self._rng.random() < _CROWD_CHANCE:
+                    await self._until_next_beat()
+                    await self._work_on_config(0)
+                elif self._rng.random() < 0.7:
+                    await self._work_on_config(self._rng.randrange(_NAMES))
+                else:
+                    await self._work_on_service()
             except ClientError:
                 continue
 
@@ -102,14 +120,14 @@ class Client:
 
     # configs
 
-    async def _work_on_config(self) -> None:
-        name = self._histories.name(self._rng.randrange(_NAMES))
+    async def _work_on_config(self, number: int) -> None:
+        name = self._histories.name(number)
         known = self._known.get(name)
         if known is None or self._rng.random() < 0.3:
             await self._read(name)
             if name not in self._known:
                 await self._create(name)
-        elif self._rng.random() < 0.85:
+        elif self._rng.random() < 0.7:
             await self._change(name, known)
         else:
             await self._remove(name, known)
@@ -159,13 +177,15 @@ class Client:
             "Control.RemoveConfig", control_pb2.RemoveConfigRequest(config_id=known.id)
         )
         self._note(name, "remove", start, ok, host, expected=_tag(known))
+        if ok:
+            self._histories.removed(known)
 
     def _learn(self, name: str, answer: Any) -> None:
         if answer is None:
             return
         config: objects_pb2.Config = answer.config
         self._known[name] = config
-        self._histories.acknowledged.append((("Config", config.id), config.meta.version.index))
+        self._histories.acknowledged(config)
 
     def _note(
         self, name: str, verb: str, start: float, ok: bool | None, host: Host | None, **states: State
@@ -185,7 +205,7 @@ class Client:
         services = list(answer.services)
         if len(services) < 2 or (len(services) < _SERVICES_MAX and self._rng.random() < 0.3):
             spec = new_service(self._rng, f"service-{self._rng.randrange(_SERVICES_MAX * 2)}")
-            await self._write("Control.CreateService", control_pb2.CreateServiceRequest(spec=spec), "Service")
+            await self._write("Control.CreateService", control_pb2.CreateServiceRequest(spec=spec))
             return
         service = self._rng.choice(services)
         if self._rng.random() < 0.15 or service.spec.WhichOneof("mode") == "global":
@@ -198,14 +218,12 @@ class Client:
             control_pb2.UpdateServiceRequest(
                 service_id=service.id, service_version=service.meta.version, spec=service.spec
             ),
-            "Service",
         )
 
-    async def _write(self, method: str, request: Message, kind: str) -> None:
+    async def _write(self, method: str, request: Message) -> None:
         answer, _, _ = await self._ask(method, request)
         if answer is not None:
-            service = answer.service
-            self._histories.acknowledged.append(((kind, service.id), service.meta.version.index))
+            self._histories.acknowledged(answer.service)
 
     # calls
 

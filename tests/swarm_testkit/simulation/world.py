@@ -64,7 +64,7 @@ class World:
         self.managers = [self._make_manager(member, members) for member in members]
         self.agents = [self._make_agent(f"a{at}") for at in range(1, plan.agents + 1)]
         self.histories = Histories(
-            lambda host, at: host.before(at, _LEASE_TICKS * plan.tick_s) if host in self._hosts() else at
+            lambda host, at: host.before(at, _LEASE_TICKS * plan.tick_s), self.ledger, self.findings
         )
         self.clients = [self._make_client(f"c{at}") for at in range(1, plan.clients + 1)]
         self.faults = Faults(
@@ -107,9 +107,6 @@ class World:
 
     def _rng(self, what: str) -> random.Random:
         return random.Random(f"{self.plan.seed} {what}")
-
-    def _hosts(self) -> list[Host]:
-        return [manager.host for manager in self.managers]
 
     def _make_manager(self, member: Member, members: list[Member]) -> ManagerMachine:
         host = Host(member.node_id, self._loop, self.trace)
@@ -267,7 +264,7 @@ class World:
             if pending and await self.set_availability(pending[0], "ACTIVE"):
                 pending.pop(0)
         self.recovery_s = self._loop.now - start
-        self._judge_acknowledged()
+        self._judge_state()
 
     def _missing(self, pending: list[str]) -> str:
         """What is not well yet, in a few words."""
@@ -326,12 +323,9 @@ class World:
 
     # the last look
 
-    def _judge_acknowledged(self) -> None:
+    def _judge_state(self) -> None:
         life = self.managers[0].life
         assert life is not None
-        for key, version in self.histories.acknowledged:
-            if (key, version) not in self.ledger.contents:
-                self.findings.add(f"version {version} of {key} was acknowledged and is lost")
         for key, change in self.ledger.newest.items():
             if (change.digest is not None) != (key in life.machine.sum):
                 self.findings.add(f"{key} of index {change.index} is not what the members hold")
