@@ -110,7 +110,7 @@ def verify_chain(data: bytes, roots: bytes, wall_ns: int, *, allow_expired: bool
     if not paths:
         raise InvalidCertificate("certificate signed by unknown authority")
     if not any(_valid(path, wall_ns, allow_expired) for path in paths):
-        raise InvalidCertificate("certificate is expired or not valid yet")
+        raise InvalidCertificate(_why_invalid(paths[0], wall_ns))
 
 
 def verify_root(certificate: x509.Certificate) -> None:
@@ -161,6 +161,14 @@ def _valid(chain: list[x509.Certificate], wall_ns: int, allow_expired: bool) -> 
     if allow_expired:
         return begin <= min(end, wall_ns)
     return begin <= wall_ns <= end
+
+
+def _why_invalid(path: list[x509.Certificate], wall_ns: int) -> str:
+    begin = max(certificate.not_valid_before_utc for certificate in path)
+    end = min(certificate.not_valid_after_utc for certificate in path)
+    if wall_ns < _wall_ns(begin):
+        return f"certificate is not valid before {begin:%Y-%m-%d %H:%M} UTC; is this machine's clock right?"
+    return f"certificate is expired since {end:%Y-%m-%d %H:%M} UTC"
 
 
 def _first(certificate: x509.Certificate, name: x509.ObjectIdentifier) -> str:

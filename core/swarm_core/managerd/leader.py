@@ -143,6 +143,6 @@ async def _serves(channel: grpc.aio.Channel) -> bool:
     request = HealthCheckRequest(service="Raft").SerializeToString()
     try:
         data: bytes = await channel.unary_unary(_HEALTH, None, None)(request, timeout=_CHECK_S)
-    except (grpc.aio.AioRpcError, grpc.aio.UsageError):
+    except (grpc.aio.AioRpcError, grpc.aio.BaseError):
         return False
     return HealthCheckResponse.FromString(data).status == HealthCheckResponse.SERVING

@@ -329,11 +329,14 @@ class ManagerDaemon:
 
     async def _serve(self, group: Group) -> None:
         async with AsyncExitStack() as stack:
-            joins = bool(self._config.join_address) and not await self._raft.has_state()
+            if has_state := await self._raft.has_state():
+                await self._raft.start()
+            # A joiner that ended before it heard from the leader has a log, but knows nobody.
+            joins = bool(self._config.join_address) and not self._raft.members()
             if joins:
                 await self._serve_remote(stack)
-                await self._join()
-            else:
+                await self._join(has_state=has_state)
+            elif not has_state:
                 await self._raft.start()
             self._spawn_parts(group)
             if not joins:
@@ -359,8 +362,9 @@ class ManagerDaemon:
             await self._transport.drain(_DRAIN_S)
             raise
 
-    async def _join(self) -> None:
-        """Become a member of the cluster that this node has a certificate of. Raises JoinFailed."""
+    async def _join(self, *, has_state: bool) -> None:
+        """Become a member of the cluster that this node has a certificate of. Raises JoinFailed, NotMember when it has
+        the state of a member that was removed since."""
         config = self._config
         answer = await ask_to_join(
             self._dial,
@@ -370,7 +374,11 @@ class ManagerDaemon:
             Backoff(self._rng),
             timeout_s=_JOIN_S + 2 * config.election_tick * config.tick_s,
         )
-        await self._raft.start(joined_as=answer.raft_id)
+        if not has_state:
+            await self._raft.start(joined_as=answer.raft_id)
+        elif self._raft.raft_id != answer.raft_id:
+            await self._raft.close()
+            raise NotMember
         for member in answer.members:
             if member.raft_id != answer.raft_id:
                 self._transport.add_peer(member.raft_id, member.addr)

@@ -421,7 +421,10 @@ class RaftNode:
         if self._soft_state.role is StateRole.LEADER:
             self._send([one for one in messages if one.type in _EARLY])
             messages = tuple(one for one in messages if one.type not in _EARLY)
+        start = self._clock.monotonic()
         await self._persist(ready)
+        if (took := self._clock.monotonic() - start) > self._config.election_s / 2:
+            log.warning("the disk took %.1f s for a write; elections wait for it too", took)
         self._send(messages)
         self._applier.apply(ready.committed_entries[split:])
         self._raw.advance(ready)
@@ -459,6 +462,8 @@ class RaftNode:
         if state.lead == 0 and self._soft_state.lead != 0:
             self._leaderless_since = self._clock.monotonic()
         self._soft_state = state
+        term = self._raw.status().hard_state.term
+        log.info("term %d: %s %x, leader %x", term, state.role.name.lower(), self.raft_id, state.lead)
         self._tell_leader_changed()
         if state.role is not StateRole.LEADER:
             self._lose_leadership(LostLeadership)

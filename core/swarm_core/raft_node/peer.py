@@ -1,8 +1,9 @@
 """The way to one other member: a queue, a connection, and what became of the messages.
 
 Rules (control-plane spec 2.5)
-1. Messages leave in order, one call at a time; those that waited together may share one. A snapshot travels
-   beside the queue, so that heartbeats do not wait for it.
+1. Messages leave in order, one call at a time; those that waited together may share one. What fits into one request
+   goes as a plain call, which costs half of a stream and which every member knows. A snapshot goes as a stream, beside the
+   queue, so that heartbeats do not wait for it.
 2. The queue is bounded: what does not fit is lost, and the member reported unreachable.
 3. A member is active while the last call to it succeeded. When nothing is to be sent its health is asked now and then.
 4. After a failure the connection is given up, for one that hangs after a partition would hang on; the next one
@@ -35,7 +36,7 @@ _PAUSE_FIRST_S, _PAUSE_MAX_S = 0.02, 0.5
 _TAKE_SNAPSHOT_S = 2.0
 _RAFT = "/docker.swarmkit.v1.Raft/"
 _HEALTH = "/docker.swarmkit.v1.Health/Check"
-_ENDINGS = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError)
+_ENDINGS = (grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.CancelledError)
 
 Dial = Callable[[str], grpc.aio.Channel]
 
@@ -60,7 +61,6 @@ class Peer:
         self._channel: grpc.aio.Channel | None = None
         self._old_channels: list[grpc.aio.Channel] = []
         self._is_stale = False
-        self._streams = True  # until the member says that it does not know streams
         self._pause_s = 0.0
         self._not_before = 0.0
 
@@ -167,10 +167,8 @@ class Peer:
     async def _send(self, message: Message) -> None:
         self._is_sending = True
         try:
-            if self._streams:
-                self._streams = await self._stream(message)
-            if not self._streams:
-                await self._call("ProcessRaftMessage", next(requests(message)))
+            call = self._connection().unary_unary(_RAFT + "ProcessRaftMessage", None, None)
+            await call(next(requests(message)), timeout=self._timeout_s)
         except _ENDINGS as error:
             self._failed(_reason(error))
             self._reports.report_unreachable(self.raft_id)
@@ -179,29 +177,10 @@ class Peer:
         finally:
             self._is_sending = False
 
-    async def _stream(self, message: Message) -> bool:
-        """Deliver by one call of its own; False when the member knows no such call."""
-        try:
-            call = self._open_stream(timeout=self._timeout_s)
-            await call.write(next(requests(message)))
-            await call.done_writing()
-            await call
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                return False
-            raise
-        return True
-
-    def _open_stream(self, *, timeout: float | None = None) -> Any:
-        make: Any = self._connection().stream_unary(_RAFT + "StreamRaftMessage", None, None)
-        return make(timeout=timeout)
-
-    async def _call(self, method: str, request: bytes) -> None:
-        await self._connection().unary_unary(_RAFT + method, None, None)(request, timeout=self._timeout_s)
-
     async def _send_snapshot(self, message: Message) -> None:
         try:
-            call = self._open_stream()
+            open_stream: Any = self._connection().stream_unary(_RAFT + "StreamRaftMessage", None, None)
+            call = open_stream()
             count = 0
             try:
                 for request in requests(message):

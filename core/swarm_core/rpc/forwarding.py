@@ -29,7 +29,7 @@ _REPEATABLE = frozenset({
 })  # fmt: skip
 _READING = ("Get", "List")
 _TRANSPORT_KEYS = frozenset({"user-agent", "content-type", "te"})
-_ENDINGS = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError)
+_ENDINGS = (grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.CancelledError)
 Pairs = tuple[tuple[str, str | bytes], ...]
 
 
@@ -156,7 +156,8 @@ def _failure(error: BaseException) -> BaseException:
             return error
         return LeaderLost(not_done=False)
     if not isinstance(error, grpc.aio.AioRpcError):
-        return LeaderLost(not_done=True)
+        # Used after its end, or broken inside grpcio.
+        return LeaderLost(not_done=isinstance(error, grpc.aio.UsageError))
     code, text = Code(error.code().value[0]), error.details() or ""
     trailing: Any = error.trailing_metadata() or ()
     if any(key == NOT_DONE for key, _ in trailing):
