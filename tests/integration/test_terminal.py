@@ -90,8 +90,10 @@ def test_from_nothing_to_a_running_service(home: Path) -> None:
         terminal.press("3")
         terminal.until("ticker")
         terminal.press("l")
-        terminal.until("tick")
+        terminal.until("Logs · ticker")
+        terminal.until("│ tick")
         terminal.press("Escape")
+        terminal.until("IMAGE")  # an escape with a letter right behind it would be another key
         terminal.press("s")
         terminal.until("Scale")
         terminal.type("=1")

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from swarm_core.api import validation
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widget import Widget
@@ -48,7 +48,11 @@ _FIELDS: Final = (
 class ServiceForm(Widget):
     """See the module's text."""
 
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority they act before the next key is given to anybody: what is typed ahead goes to the right field.
+        Binding("tab", "move(1)", "next field", show=False, priority=True),
+        Binding("shift+tab", "move(-1)", "previous field", show=False, priority=True),
+    ]
 
     class Submitted(Message):
         """A sound draft was sent off."""
@@ -97,7 +101,16 @@ class ServiceForm(Widget):
 
     def on_mount(self) -> None:
         self.query_one("#fit", TextLines).can_focus = False
+        # Watched, not told by a message: keys that follow at once must find the fields as they now are.
+        self.watch(self.query_one("#runtime", Choice), "value", self._change_runtime, init=False)
         self.judge_again()
+
+    def action_move(self, step: int) -> None:
+        """Go to the next or the previous field."""
+        if step > 0:
+            self.screen.focus_next()
+        else:
+            self.screen.focus_previous()
 
     def start(self) -> None:
         """Put the cursor where typing begins."""
@@ -135,12 +148,11 @@ class ServiceForm(Widget):
         self._draft = replace(self._draft, **{event.input.id: event.value})
         self.judge_again()
 
-    def on_choice_changed(self, event: Choice.Changed) -> None:
-        event.stop()
-        self._draft = replace(self._draft, runtime=event.value)
-        self.query_one("#field-image").display = event.value == CONTAINER
+    def _change_runtime(self, runtime: str) -> None:
+        self._draft = replace(self._draft, runtime=runtime)
+        self.query_one("#field-image").display = runtime == CONTAINER
         self.query_one("#command", Input).placeholder = (
-            "" if event.value == CONTAINER else "python3 -m http.server"
+            "" if runtime == CONTAINER else "python3 -m http.server"
         )
         self.judge_again()
 

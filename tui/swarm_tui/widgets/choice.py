@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
@@ -22,18 +21,7 @@ class Choice(Painted, can_focus=True):
     DEFAULT_CSS = "Choice { height: 1; }"
 
     value: reactive[str] = reactive("")
-
-    class Changed(Message):
-        """Another option is chosen."""
-
-        def __init__(self, choice: "Choice", value: str) -> None:
-            super().__init__()
-            self.choice = choice
-            self.value = value
-
-        @property
-        def control(self) -> "Choice":
-            return self.choice
+    """Watch it to hear of a change."""
 
     def __init__(self, options: Sequence[str], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -43,9 +31,6 @@ class Choice(Painted, can_focus=True):
     def action_turn(self, step: int) -> None:
         index = self._options.index(self.value) + step
         self.value = self._options[index % len(self._options)]
-
-    def watch_value(self, value: str) -> None:
-        self.post_message(self.Changed(self, value))
 
     def on_click(self, event: events.Click) -> None:
         x = 0
