@@ -115,22 +115,30 @@ class Life:
         }
 
     async def run(self, join: Callable[[], Awaitable[Joined]]) -> None:
-        """Until cancelled. Raises what ends the process. Without state it joins first; once removed it forgets its state."""
+        """Until cancelled. Raises what ends the process. Mirrors managerd.wiring: who knows no members joins first, and
+        who was removed forgets its state."""
         self.raft.on_leadership = self._led
-        if await self.raft.has_state():
-            await self.raft.start()
-        else:
-            joined = await join()
-            await self.raft.start(joined_as=joined.raft_id)
-            for member in joined.members:
-                if member.raft_id != joined.raft_id:
-                    self.transport.add_peer(member.raft_id, member.address)
-        self._trace.note(f"{self.host.name} starts as {self.raft.raft_id:x} at {self.raft.commit_index()}")
         try:
+            await self._start(join)
             await self._run_parts()
         except* NotMember:
             await self.raft.erase()
             raise
+
+    async def _start(self, join: Callable[[], Awaitable[Joined]]) -> None:
+        if has_state := await self.raft.has_state():
+            await self.raft.start()
+        if not self.raft.members():
+            joined = await join()
+            if not has_state:
+                await self.raft.start(joined_as=joined.raft_id)
+            elif self.raft.raft_id != joined.raft_id:
+                await self.raft.close()
+                raise NotMember
+            for member in joined.members:
+                if member.raft_id != joined.raft_id:
+                    self.transport.add_peer(member.raft_id, member.address)
+        self._trace.note(f"{self.host.name} starts as {self.raft.raft_id:x} at {self.raft.commit_index()}")
 
     async def _run_parts(self) -> None:
         try:
