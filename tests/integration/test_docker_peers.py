@@ -1,143 +1,137 @@
-"""With real Docker Engines: containers run as tasks of ours, and our commands and mirror work on a Docker swarm."""
+"""Docker Engines as managers beside ours: each replicates what the other leads, in a cluster of either."""
 
-import asyncio
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from swarm_core.api.proto import objects_pb2, types_pb2
-from swarm_core.client.connection import Connection
-from swarm_core.client.control import Control
-from swarm_core.client.errors import ClientError
-from swarm_testkit.daemons import daemon, wait_until
-from swarm_testkit.engines import Engine
+from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.engines import ADDRESS, Engine, private_engine
+from swarm_testkit.managers import eventually, manager_token, managers_seen, paused, through, write
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
-
-
-def swarm_tui(socket: Path, *arguments: str) -> str:
-    """Run the command as a person would; its standard output."""
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "swarm-tui"), "--socket", str(socket), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    assert done.returncode == 0, f"{arguments}: {done.stderr}"
-    return done.stdout
+DOCKER_ADDRESS = f"{ADDRESS}:2377"
+pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def rows(text: str) -> list[dict[str, object]]:
-    """What --format json printed: an array, or one object a line."""
-    text = text.strip()
-    return json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    with private_directory() as directory, private_engine(directory) as found:
+        yield found
 
 
-async def tasks_of(socket: Path, name: str) -> list[objects_pb2.Task]:
-    async with await Connection.open(socket) as connection:
-        control = Control(connection)
-        service = await control.resolve(objects_pb2.Service, name)
-        return await control.find(objects_pb2.Task, service_ids=[service.id])
-
-
-def running(socket: Path, name: str, count: int) -> list[objects_pb2.Task]:
-    """Wait for exactly `count` RUNNING tasks of the service that are wanted."""
-
-    def check() -> list[objects_pb2.Task]:
+@pytest.fixture
+def ours(engine: Engine) -> Iterator[list[Daemon]]:
+    """Two nodes of ours in the engine's network, not yet started."""
+    with private_directory() as directory:
+        nodes = [Daemon(directory / name, host=ADDRESS, enter=engine.enter) for name in ("a", "b")]
         try:
-            tasks = asyncio.run(tasks_of(socket, name))
-        except ClientError:
-            return []  # a daemon that is just coming back
-        wanted = [task for task in tasks if task.desired_state == types_pb2.RUNNING]
-        fine = [task for task in wanted if task.status.state == types_pb2.RUNNING]
-        return fine if len(fine) == len(wanted) == count else []
-
-    return wait_until(check, seconds=60, what=f"{count} running tasks of {name}")
+            yield nodes
+        finally:
+            for node in nodes:
+                node.destroy()
 
 
-def test_containers_are_tasks(engine: Engine) -> None:
-    """Three containers run; one that is killed is replaced by policy; scaling and removal reach the engine."""
-    with daemon("--engine-addr", f"unix://{engine.socket}", executors="docker,process") as node:
-        wait_until(node.socket.exists, what="the control socket")
-        swarm_tui(
-            node.socket, "service", "create", "--detach", "--name", "web", "--replicas", "3",
-            "--restart-delay", "200ms", "--stop-grace-period", "1s", "busybox:local", "sleep", "1000",
-        )  # fmt: skip
-        before = running(node.socket, "web", 3)
-        containers = engine.docker("ps", "-q", "--filter", "label=com.docker.swarm.service.name=web").split()
-        assert len(containers) == 3
-        victim = before[0].status.container
-        assert victim.container_id[:12] in containers
-        os.kill(victim.pid, 9)
-
-        def replaced() -> bool:
-            now = running(node.socket, "web", 3)
-            return {t.id for t in now} != {t.id for t in before}
-
-        wait_until(replaced, seconds=30, what="the replacement")
-        old = next(t for t in asyncio.run(tasks_of(node.socket, "web")) if t.id == before[0].id)
-        assert old.status.state == types_pb2.FAILED
-        assert old.status.container.exit_code == 137
-        # The daemon's death stops no container, and its return starts none.
-        ids = set(engine.docker("ps", "-q").split())
-        node.kill()
-        node.start()
-        running(node.socket, "web", 3)
-        assert set(engine.docker("ps", "-q").split()) == ids
-        swarm_tui(node.socket, "service", "scale", "--detach", "web=1")
-        running(node.socket, "web", 1)
-        swarm_tui(node.socket, "service", "rm", "web")
-        label = "label=com.docker.swarm.service.name=web"
-        wait_until(lambda: not engine.docker("ps", "-aq", "--filter", label).split(), what="no containers")
+def docker_join(engine: Engine, token: str, address: str) -> None:
+    own = ("--advertise-addr", ADDRESS, "--listen-addr", DOCKER_ADDRESS)
+    engine.docker("swarm", "join", *own, "--token", token, address)
 
 
-def test_logs_and_secrets_of_containers(engine: Engine, tmp_path: Path) -> None:
-    """A secret reaches the container as a file under /run/secrets; its output reaches the client."""
-    secret = tmp_path / "password"
-    secret.write_text("hunter2")
-    with daemon("--engine-addr", f"unix://{engine.socket}", executors="docker") as node:
-        wait_until(node.socket.exists, what="the control socket")
-        swarm_tui(node.socket, "secret", "create", "password", str(secret))
-        swarm_tui(
-            node.socket, "service", "create", "--detach", "--name", "reader", "--secret", "password",
-            "busybox:local", "sh", "-c", "cat /run/secrets/password; echo; sleep 1000",
-        )  # fmt: skip
-        running(node.socket, "reader", 1)
-
-        def told() -> bool:
-            return "hunter2" in swarm_tui(node.socket, "service", "logs", "reader")
-
-        wait_until(told, what="the secret in the log")
-        swarm_tui(node.socket, "service", "rm", "reader")
-        label = "label=com.docker.swarm.service.name=reader"
-        wait_until(lambda: not engine.docker("ps", "-aq", "--filter", label).split(), what="no containers")
+def docker_nodes(engine: Engine) -> dict[str, str]:
+    """What `docker node ls` shows: manager status by node id."""
+    lines = engine.docker("node", "ls", "--format", "{{json .}}").splitlines()
+    return {node["ID"]: node["ManagerStatus"] for node in map(json.loads, lines)}
 
 
-def test_commands_on_a_docker_swarm(swarm_engine: Engine) -> None:
-    """On a Docker Engine's own swarm: nodes, services and tasks are shown, scaling takes effect, docker agrees."""
-    socket = swarm_engine.control_socket
-    swarm_engine.docker(
-        "service",
-        "create",
-        "--detach",
-        "--no-resolve-image",
-        "--name",
-        "theirs",
-        "busybox:local",
-        "sleep",
-        "1000",
+def docker_role(engine: Engine) -> str:
+    return engine.docker("info", "--format", "{{.Swarm.ControlAvailable}}")
+
+
+async def configs(node: Daemon) -> dict[str, bytes]:
+    """All configs, as the leader tells them through this node."""
+    async with through(node) as control:
+        found = await control.find(objects_pb2.Config)
+    return {config.spec.annotations.name: config.spec.data for config in found}
+
+
+async def leads(node: Daemon, address: str) -> bool:
+    """Whether the manager at `address` leads, as this node knows."""
+    seen = await managers_seen(node)
+    return address in seen and seen[address].leader
+
+
+async def set_role(node: Daemon, node_id: str, role: int) -> None:
+    async with through(node) as control:
+        await control.change(objects_pb2.Node, node_id, lambda spec: setattr(spec, "desired_role", role))
+
+
+async def test_a_docker_engine_is_a_manager_of_our_cluster(engine: Engine, ours: list[Daemon]) -> None:
+    """Its own commands show and change our objects; it leads while ours follow, and back; demoted, it is a worker, and
+    promoted a manager again."""
+    first, second = ours
+    first.start()
+    await eventually(lambda: managers_seen(first), what="our manager")
+    await write(first, "before", b"old")
+    token = await manager_token(first)
+    docker_join(engine, token, first.address)
+    second.flags = ("--join-addr", first.address, "--join-token", token)
+    second.start()
+    wait_until(
+        lambda: sorted(docker_nodes(engine).values()) == ["Leader", "Reachable", "Reachable"],
+        what="docker node ls to show three managers",
     )
-    running(socket, "theirs", 1)
-    (node,) = rows(swarm_tui(socket, "node", "ls", "--format", "json"))
-    assert str(node["ID"]) in swarm_engine.docker("node", "ls", "-q")
-    assert "theirs" in swarm_tui(socket, "service", "ls")
-    swarm_tui(socket, "service", "scale", "--detach", "theirs=3")
-    assert len(running(socket, "theirs", 3)) == 3
-    assert "3/3" in swarm_engine.docker("service", "ls")
-    assert "theirs.3" in swarm_tui(socket, "service", "ps", "theirs")
-    swarm_tui(socket, "service", "rm", "theirs")
-    assert "theirs" not in swarm_engine.docker("service", "ls")
+    assert engine.docker("config", "ls", "--format", "{{.Name}}") == "before"
+    engine.docker("config", "create", "by-docker", "-", stdin=b"new")
+    assert await configs(second) == {"before": b"old", "by-docker": b"new"}
+
+    with paused(second.manager_pid()):
+
+        async def alone() -> bool:
+            return (await managers_seen(first))[second.address].reachability == 1
+
+        await eventually(alone, what="our other manager to be unreachable")
+        first.stop()
+    await eventually(lambda: leads(second, DOCKER_ADDRESS), what="the engine to lead")
+    await eventually(lambda: write(second, "docker-leads"), what="a write through a follower of ours")
+    first.start()
+    await eventually(lambda: write(first, "both-follow"), what="a write through the other follower of ours")
+    assert len(engine.docker("config", "ls", "-q").split()) == 4
+
+    docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
+    engine.docker("node", "demote", docker_id)
+
+    async def without_docker() -> bool:
+        return set(await managers_seen(first)) == {first.address, second.address}
+
+    await eventually(without_docker, what="the engine to leave the consensus")
+    wait_until(lambda: docker_role(engine) == "false", what="the engine to be a worker", seconds=60)
+    await write(second, "ours-alone")
+    await set_role(first, docker_id, types_pb2.MANAGER)
+    wait_until(lambda: docker_role(engine) == "true", what="the engine to be a manager again", seconds=60)
+    wait_until(lambda: len(docker_nodes(engine)) == 3, what="its commands to work")
+    assert len(engine.docker("config", "ls", "-q").split()) == 5
+
+
+async def test_our_node_is_a_manager_of_a_docker_swarm(engine: Engine, ours: list[Daemon]) -> None:
+    """It follows a Docker Engine with everything that was there, and leads with it once the engine is demoted."""
+    node = ours[0]
+    engine.init_swarm()
+    engine.docker("config", "create", "by-docker", "-", stdin=b"old")
+    token = engine.docker("swarm", "join-token", "-q", "manager")
+    node.flags = ("--join-addr", DOCKER_ADDRESS, "--join-token", token)
+    node.start()
+    wait_until(
+        lambda: sorted(docker_nodes(engine).values()) == ["Leader", "Reachable"],
+        what="docker node ls to show both managers",
+    )
+    await eventually(lambda: write(node, "by-ours", b"new"), what="a write through our manager")
+    assert sorted(engine.docker("config", "ls", "--format", "{{.Name}}").split()) == ["by-docker", "by-ours"]
+    docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
+    engine.docker("node", "demote", docker_id)
+
+    async def alone() -> bool:
+        return set(await managers_seen(node)) == {node.address}
+
+    await eventually(alone, what="our manager to be the only one", seconds=90)
+    assert await configs(node) == {"by-docker": b"old", "by-ours": b"new"}
+    await write(node, "alone")
+    wait_until(lambda: docker_role(engine) == "false", what="the engine to be a worker", seconds=60)

@@ -52,10 +52,20 @@ def private_directory() -> Iterator[Path]:
 
 
 class Daemon:
-    """`swarm-agentd` on a state directory of its own."""
+    """`swarm-agentd` on a state directory of its own. `enter` is a command that runs another in a network where this
+    machine is `host`."""
 
-    def __init__(self, state: Path, *flags: str, executors: str = "process") -> None:
+    def __init__(
+        self,
+        state: Path,
+        *flags: str,
+        executors: str = "process",
+        host: str = "127.0.0.1",
+        enter: tuple[str, ...] = (),
+    ) -> None:
         self.state = state
+        self.host = host
+        self.enter = enter
         self.port = free_port()
         self.flags = flags
         self.executors = executors
@@ -67,7 +77,7 @@ class Daemon:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def log(self) -> Path:
@@ -78,7 +88,7 @@ class Daemon:
         assert self.process is None or self.process.poll() is not None
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [
-            sys.executable, "-m", "swarm_agentd.main",
+            *self.enter, sys.executable, "-m", "swarm_agentd.main",
             "--state-dir", str(self.state),
             "--listen-control-api", str(self.socket),
             "--listen-remote-api", self.address,

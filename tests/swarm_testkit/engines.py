@@ -55,6 +55,11 @@ class Engine:
         return self.directory / "exec" / "swarm" / "control.sock"
 
     @property
+    def enter(self) -> tuple[str, ...]:
+        """The command that runs another one in the engine's network."""
+        return ("nsenter", f"--net=/run/netns/{self._namespace}", "--")
+
+    @property
     def root_certificate(self) -> Path:
         return self.directory / "data" / "swarm" / "certificates" / "swarm-root-ca.crt"
 
@@ -74,7 +79,7 @@ class Engine:
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    "nsenter", f"--net=/run/netns/{self._namespace}", "--", "dockerd",
+                    *self.enter, "dockerd",
                     "--data-root", str(self.directory / "data"), "--exec-root", str(self.directory / "exec"),
                     "--pidfile", str(self.directory / "pid"), "-H", self.url,
                 ],
