@@ -155,14 +155,24 @@ class ControlServer:
     def __init__(self, path: Path, certificate: bytes, key: bytes) -> None:
         self.path = path
         self._identity = [(key, certificate)]
+        self._is_new = False
 
     def reload(self, certificate: bytes, key: bytes) -> None:
         """Show another certificate from the next handshake on."""
         self._identity = [(key, certificate)]
+        self._is_new = True
 
     def credentials(self) -> grpc.ServerCredentials:
         """grpcio asks again at every handshake, in a thread of its own."""
-        return grpc.dynamic_ssl_server_credentials(self._configuration(), self._configuration, False)
+        return grpc.dynamic_ssl_server_credentials(self._configuration(), self._renewed, False)
+
+    def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
+        """None: as before. A swap takes the old certificate from under handshakes of the same moment, and grpcio dies of
+        that; so it happens when there is something new, not at every handshake."""
+        if not self._is_new:
+            return None
+        self._is_new = False
+        return self._configuration()
 
     def _configuration(self) -> grpc.ServerCertificateConfiguration:
         return grpc.ssl_server_certificate_configuration(self._identity)

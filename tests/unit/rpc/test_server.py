@@ -15,7 +15,7 @@ from swarm_core.rpc import channel as channels
 from swarm_core.rpc.adapter import snake_case
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AddressUnusable
-from swarm_core.rpc.server import MESSAGE_BYTES_MAX, Services
+from swarm_core.rpc.server import MESSAGE_BYTES_MAX, ControlServer, Services
 from swarm_testkit.trust import (
     LOCAL,
     Authority,
@@ -281,3 +281,14 @@ async def test_control_socket_shows_a_new_certificate(
 def test_snake_case(name: str, snake: str) -> None:
     """Methods of handlers are the names of the protocol in snake case."""
     assert snake_case(name) == snake
+
+
+def test_certificates_are_swapped_only_when_there_is_a_new_one(authority: Authority, tmp_path: Path) -> None:
+    """grpcio asks at every handshake and must not be given what it has: a swap is unsafe while others shake hands."""
+    node = authority.manager("m1")
+    server = ControlServer(tmp_path / "s", node.certificate, node.key)
+    assert server._renewed() is None
+    fresh = authority.manager("m1")
+    server.reload(fresh.certificate, fresh.key)
+    assert server._renewed() is not None
+    assert server._renewed() is None
