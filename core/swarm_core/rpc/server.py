@@ -37,6 +37,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", -1),
     ("grpc.so_reuseport", 0),
+    ("grpc.server_handshake_timeout_ms", int(tls_listener.HANDSHAKE_S * 1000)),
     # Agents of other makers may ping more often than grpcio's five minutes allow.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.http2.max_ping_strikes", 0),
@@ -164,7 +165,11 @@ class ControlServer:
 
     def credentials(self) -> grpc.ServerCredentials:
         """grpcio asks again at every handshake, in a thread of its own."""
-        return grpc.dynamic_ssl_server_credentials(self._configuration(), self._renewed, False)
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration(),
+            self._renewed,  # type: ignore[arg-type]  # the stubs do not know that None is allowed
+            False,
+        )
 
     def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
         """None: as before. A swap takes the old certificate from under handshakes of the same moment, and grpcio dies of
