@@ -11,6 +11,7 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 
 _ASSIGNED, _RUNNING = types_pb2.ASSIGNED, types_pb2.RUNNING
 _COMPLETE = types_pb2.COMPLETE
+_ENDED_BADLY = (types_pb2.FAILED, types_pb2.REJECTED, types_pb2.ORPHANED)
 
 
 class TaskFacts(NamedTuple):
@@ -22,6 +23,7 @@ class TaskFacts(NamedTuple):
     is_wanted: bool
     nano_cpus: int
     memory_bytes: int
+    is_troubled: bool
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class ServiceTally:
     wanted: int = 0
     """Tasks that are meant to run or to complete; a global service's goal."""
     running_on: dict[str, int] = field(default_factory=dict)
+    troubled: set[str] = field(default_factory=set)
+    """Tasks that say why the goal is not met: nobody can place them, or they ended badly."""
 
 
 @dataclass(slots=True)
@@ -47,11 +51,12 @@ def facts_of(task: objects_pb2.Task) -> TaskFacts:
     state, desired = task.status.state, task.desired_state
     is_wanted = desired <= _RUNNING or (desired == _COMPLETE and state < _COMPLETE)
     is_running = state == _RUNNING and desired <= _COMPLETE
+    is_troubled = state in _ENDED_BADLY or (state == types_pb2.PENDING and is_wanted and bool(task.status.err))
     if not _ASSIGNED <= state <= _RUNNING or not task.spec.HasField("resources"):
-        return TaskFacts(task.service_id, task.node_id, is_running, is_wanted, 0, 0)
+        return TaskFacts(task.service_id, task.node_id, is_running, is_wanted, 0, 0, is_troubled)
     reserved = task.spec.resources.reservations
     return TaskFacts(
-        task.service_id, task.node_id, is_running, is_wanted, reserved.nano_cpus, reserved.memory_bytes
+        task.service_id, task.node_id, is_running, is_wanted, reserved.nano_cpus, reserved.memory_bytes, is_troubled
     )
 
 
@@ -69,8 +74,8 @@ class Tallies:
         old = self._facts.get(task.id)
         if old != new:
             if old is not None:
-                self._add(old, -1)
-            self._add(new, 1)
+                self._add(old, -1, task.id)
+            self._add(new, 1, task.id)
             self._facts[task.id] = new
         return old, new
 
@@ -78,12 +83,14 @@ class Tallies:
         """Count the task no longer."""
         old = self._facts.pop(task_id, None)
         if old is not None:
-            self._add(old, -1)
+            self._add(old, -1, task_id)
         return old
 
-    def _add(self, facts: TaskFacts, sign: int) -> None:
+    def _add(self, facts: TaskFacts, sign: int, task_id: str) -> None:
         service = self.services.setdefault(facts.service_id, ServiceTally())
         service.wanted += sign * facts.is_wanted
+        if facts.is_troubled:
+            (service.troubled.add if sign > 0 else service.troubled.discard)(task_id)
         if facts.is_running:
             service.running += sign
             count = service.running_on.get(facts.node_id, 0) + sign

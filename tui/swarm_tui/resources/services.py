@@ -105,12 +105,17 @@ def _job_health(service: Service, view: ClusterView, goal: int, have: int) -> He
 def _trouble(service: Service, view: ClusterView) -> Task | None:
     """The task that says best why the goal is not met: one nobody can place, else the latest that ended badly."""
     worst: Task | None = None
-    for task in view.tasks_of_service(service.id):
-        if task.status.state == types_pb2.PENDING and task.status.err and is_wanted(task):
+    for task in _troubled(service, view):
+        if task.status.state == types_pb2.PENDING:
             return task
-        if has_ended_badly(task) and (worst is None or _since(task) > _since(worst)):
+        if worst is None or _since(task) > _since(worst):
             worst = task
     return worst
+
+
+def _troubled(service: Service, view: ClusterView) -> list[Task]:
+    found = (view.get(Task, task_id) for task_id in view.service_tally(service.id).troubled)
+    return [task for task in found if task is not None]
 
 
 def _since(task: Task) -> int:
@@ -181,7 +186,7 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
         return (_problem(service, look, f"{count} · pending {since}", cause(task), "enter", "its tasks"),)
     failures = sum(
         has_ended_badly(other) and now_ns - _since(other) < _CRASH_WINDOW_S * 1_000_000_000
-        for other in view.tasks_of_service(service.id)
+        for other in _troubled(service, view)
     )
     shown = (
         f"failed {failures} times in {fmt.short_duration(_CRASH_WINDOW_S)}"
