@@ -150,10 +150,8 @@ class Client:
         spec = specs_pb2.ConfigSpec(data=b"x" * self._rng.choice((10, 100, 3000)))
         spec.annotations.name = name
         spec.annotations.labels["tag"] = _text(tag)
-        start = self._host.loop.now
         request = control_pb2.CreateConfigRequest(spec=spec)
-        answer, host, ok = await self._ask("Control.CreateConfig", request)
-        self._note(name, "create", start, ok, host, new=tag)
+        answer, _ = await self._write_config("create", name, "Control.CreateConfig", request, new=tag)
         self._learn(name, answer)
 
     async def _change(self, name: str, known: objects_pb2.Config) -> None:
@@ -164,21 +162,33 @@ class Client:
             config_id=known.id, config_version=known.meta.version, spec=known.spec
         )
         request.spec.annotations.labels["tag"] = _text(new)
-        start = self._host.loop.now
         del self._known[name]
-        answer, host, ok = await self._ask("Control.UpdateConfig", request)
-        self._note(name, "change", start, ok, host, expected=old, new=new)
+        answer, _ = await self._write_config(
+            "change", name, "Control.UpdateConfig", request, expected=old, new=new
+        )
         self._learn(name, answer)
 
     async def _remove(self, name: str, known: objects_pb2.Config) -> None:
-        start = self._host.loop.now
         del self._known[name]
-        _, host, ok = await self._ask(
-            "Control.RemoveConfig", control_pb2.RemoveConfigRequest(config_id=known.id)
+        request = control_pb2.RemoveConfigRequest(config_id=known.id)
+        _, ok = await self._write_config(
+            "remove", name, "Control.RemoveConfig", request, expected=_tag(known)
         )
-        self._note(name, "remove", start, ok, host, expected=_tag(known))
         if ok:
             self._histories.removed(known)
+
+    async def _write_config(
+        self, verb: str, name: str, method: str, request: Message, **states: State
+    ) -> tuple[Any, bool | None]:
+        start = self._host.loop.now
+        try:
+            answer, host, ok = await self._ask(method, request)
+        except asyncio.CancelledError:
+            # The clients end first: what is still on its way may be done or not.
+            self._note(name, verb, start, None, None, **states)
+            raise
+        self._note(name, verb, start, ok, host, **states)
+        return answer, ok
 
     def _learn(self, name: str, answer: Any) -> None:
         if answer is None:
@@ -235,6 +245,7 @@ class Client:
             answer = await connection.call(method, request, timeout=_CALL_S)
         except NotDone:
             # Left out of the history: if it was done after all, somebody will see what nobody wrote.
+            self._host.trace.note(f"{self._host.name} {method}: not done")
             raise
         except CallFailed as failure:
             self._host.trace.note(f"{self._host.name} {method}: {failure.code} {failure}")
