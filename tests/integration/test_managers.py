@@ -150,8 +150,6 @@ async def test_leaders_fail_under_a_stream_of_writes() -> None:
         assert writers.lost(stored) == []
         assert stored.keys() <= writers.there.keys() | writers.unsure
         assert len(writers.there) > 10 * ROUNDS
-        print(f"{len(writers.there)} writes, gaps {[f'{gap:.2f}' for gap in gaps]}, {len(writers.refused)} refused")
-        print("\n".join(sorted(set(writers.refused))))
 
 
 async def test_a_leader_that_stops_politely_hands_over() -> None:

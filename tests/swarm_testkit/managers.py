@@ -50,7 +50,7 @@ async def directly(node: Daemon, *, as_node: Daemon | None = None) -> AsyncItera
         yield connection
 
 
-async def eventually(attempt: Callable[[], Awaitable[T]], *, seconds: float = 60, what: str = "") -> T:
+async def eventually(attempt: Callable[[], Awaitable[T | None]], *, seconds: float = 60, what: str = "") -> T:
     """The first true value of `attempt`, over failures of the client. Raises AssertionError."""
     end = time.monotonic() + seconds
     last: object = None
