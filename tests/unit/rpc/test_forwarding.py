@@ -1,17 +1,19 @@
 """Calls passed on to the leader (control-plane spec 3.9), between two real servers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from swarm_core.api.proto import ca_pb2, control_pb2, logbroker_pb2, watch_pb2
 from swarm_core.ca import tls
-from swarm_core.client.errors import CallFailed
+from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc import forwarding
-from swarm_core.rpc.caller import Peer, PeerCertificate
+from swarm_core.rpc.caller import Caller, Peer, PeerCertificate
 from swarm_core.rpc.errors import InvalidArgument, ResourceExhausted
 from swarm_core.rpc.grpcio import grpc
+from swarm_testkit.daemons import free_port
 from swarm_testkit.trust import (
     EchoServices,
     connected,
@@ -132,3 +134,126 @@ def test_a_second_hop_and_an_unknown_peer_are_refused() -> None:
     with pytest.raises(InvalidArgument):
         forwarding.remote_metadata((), Peer("", None))
     assert forwarding.local_metadata([("a", "b")]) == (("a", "b"), ("redirect", "unix"))
+
+
+class Leaders:
+    """A locator that knows one leader after another; None is this member."""
+
+    def __init__(self, *addresses: str | None) -> None:
+        self._addresses = list(addresses)
+        self.failed: list[bool] = []
+        self._channels: list[grpc.aio.Channel] = []
+
+    async def leader(self, *, other_than: grpc.aio.Channel | None = None) -> grpc.aio.Channel | None:
+        self.failed.append(other_than is not None)
+        address = self._addresses.pop(0) if len(self._addresses) > 1 else self._addresses[0]
+        if address is None:
+            return None
+        self._channels.append(To(address).channel)
+        return self._channels[-1]
+
+    async def close(self) -> None:
+        for channel in self._channels:
+            await channel.close(None)
+
+
+class NotYet(EchoServices):
+    """Refuses the first calls, having done nothing."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    async def get_node(
+        self, request: control_pb2.GetNodeRequest, caller: Caller
+    ) -> control_pb2.GetNodeResponse | bytes:
+        if self.refusals:
+            self.refusals -= 1
+            raise NotDone("not the leader")
+        return await super().get_node(request, caller)
+
+
+class NotDone(Exception):
+    """A refusal of somebody who changed nothing."""
+
+    plain = True
+    not_done = True
+
+
+class Dying(EchoServices):
+    """Its process ends in the middle of a call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = asyncio.Event()
+
+    async def get_node(
+        self, request: control_pb2.GetNodeRequest, caller: Caller
+    ) -> control_pb2.GetNodeResponse | bytes:
+        self.reached.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    remove_node = get_node
+
+
+async def test_a_call_that_reached_nobody_goes_to_the_next_leader() -> None:
+    """Whatever it is: nothing happened yet."""
+    echo = EchoServices()
+    async with remote_server(AUTHORITY, echo_services(echo)) as leader:
+        locator = Leaders(f"127.0.0.1:{free_port()}", leader.address)
+        services = echo_services(EchoServices(), to_leader=True)
+        async with (
+            remote_server(AUTHORITY, services, locator=locator) as follower,
+            connected(follower.address, AUTHORITY, AUTHORITY.manager("m9")) as connection,
+        ):
+            answer = await connection.call("Control.GetNode", control_pb2.GetNodeRequest())
+            assert answer.node.id == "m9"
+        await locator.close()
+    assert locator.failed == [False, True]
+
+
+async def test_a_refusal_that_changed_nothing_is_tried_again() -> None:
+    """Of this manager or of another one, which says so to managers; in the end the caller gets it."""
+    for refusals, works in ((3, True), (forwarding.TRIES, False)):
+        for own in (True, False):
+            echo = NotYet(refusals)
+            async with remote_server(AUTHORITY, echo_services(echo)) as leader:
+                locator = Leaders(None if own else leader.address)
+                services = echo_services(echo if own else EchoServices(), to_leader=True)
+                async with (
+                    remote_server(AUTHORITY, services, locator=locator) as follower,
+                    connected(follower.address, AUTHORITY, AUTHORITY.manager("m9")) as connection,
+                ):
+                    try:
+                        await connection.call("Control.GetNode", control_pb2.GetNodeRequest())
+                        assert works
+                    except CallFailed as failed:
+                        assert not works
+                        assert (failed.code, failed.message) == ("UNKNOWN", "not the leader")
+                await locator.close()
+
+
+@pytest.mark.parametrize(("method", "is_retried"), [("GetNode", True), ("RemoveNode", False)])
+async def test_a_lost_leader(method: str, is_retried: bool) -> None:
+    """Reading is done again elsewhere; of a change nobody knows whether it was made, and the caller is told so."""
+    dying = Dying()
+    async with remote_server(AUTHORITY, echo_services(EchoServices())) as next_leader:
+        request = getattr(control_pb2, f"{method}Request")()
+        services = echo_services(Dying(), to_leader=True)
+        server = remote_server(AUTHORITY, echo_services(dying))
+        leader = await server.__aenter__()
+        locator = Leaders(leader.address, next_leader.address)
+        async with (
+            remote_server(AUTHORITY, services, locator=locator) as follower,
+            connected(follower.address, AUTHORITY, AUTHORITY.manager("m9")) as connection,
+        ):
+            call = asyncio.get_running_loop().create_task(connection.call(f"Control.{method}", request))
+            await dying.reached.wait()
+            await server.__aexit__(None, None, None)
+            if is_retried:
+                assert (await call).node.id == "m9"
+            else:
+                with pytest.raises(Unreachable, match="whether it took effect is not known"):
+                    await call
+        await locator.close()
