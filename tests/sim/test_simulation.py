@@ -4,7 +4,7 @@ import pytest
 from swarm_testkit.simulation.replay import command, simulate
 
 SEEDS = 50
-_PARTS = 10
+_PARTS = 25
 
 
 @pytest.mark.parametrize("part", range(_PARTS))
