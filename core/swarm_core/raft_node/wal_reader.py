@@ -2,10 +2,11 @@
 
 Reading starts in the segment that holds the snapshot's index and must meet that snapshot's mark. A record
 torn by a crash at the very end of the last segment is cut off once, after a copy of the file was put
-beside it as `.broken`. Everything else that does not fit is refused with WalCorrupt. The CRC covers a
+beside it as `.broken` (a disk without room for that, which may be what tore it, gets none). Everything else that does not fit is refused with WalCorrupt. The CRC covers a
 record's data but not its type, so the order of terms and indexes is checked as well.
 """
 
+import logging
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +15,12 @@ from swarm_core.raft.types import Entry, HardState
 from swarm_core.raft_node.codec import decode_conf_state, decode_entry, decode_hard_state
 from swarm_core.raft_node.damage import is_torn
 from swarm_core.raft_node.disk import Disk, LogFile
-from swarm_core.raft_node.errors import StateUnusable, WalCorrupt
+from swarm_core.raft_node.errors import DiskFull, StateUnusable, WalCorrupt
 from swarm_core.raft_node.frames import DamagedRecord, FrameEncoder, FrameReader, Record, RecordType
 from swarm_core.raft_node.wal import SEGMENT_BYTES, SegmentName, SnapshotMark, WriteAheadLog, segment_names
 from swarm_core.raft_node.wire import fields
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -166,10 +169,18 @@ def _read_segment(
     except DamagedRecord as damaged:
         if not is_last or not is_torn(content, length, damaged):
             raise WalCorrupt(file.path, damaged.offset, damaged.reason) from damaged
-        disk.write(file.path.with_name(file.path.name + ".broken"), content)
+        _keep_copy(disk, file.path.with_name(file.path.name + ".broken"), content)
     if not is_last and any(content[reader.offset :]):
         raise WalCorrupt(file.path, reader.offset, "the data ends before the file does")
     return _SegmentEnd(reader.crc or 0, reader.offset)
+
+
+def _keep_copy(disk: Disk, path: Path, content: bytes) -> None:
+    """For whoever wants to know; what was torn was never acknowledged, so the log is whole without it."""
+    try:
+        disk.write(path, content)
+    except DiskFull:
+        _log.warning("no room for %s; the torn end of the write-ahead log is cut off without a copy", path)
 
 
 def _check_whole(directory: Path, replay: _Replay, after: SnapshotMark) -> None:

@@ -190,6 +190,16 @@ def test_a_mended_log_keeps_a_copy() -> None:
     assert FIRST.name + ".broken" not in disk.names(WAL)
 
 
+def test_a_torn_log_is_mended_without_room_for_a_copy() -> None:
+    """A full disk may be what tore the log: it is mended there too, then without a copy."""
+    disk, entries = filled(2)
+    content, start, _ = _tail_start(disk, 1)
+    disk.replace(FIRST, content[: start + 10], SEGMENT)
+    disk.capacity -= disk.room()
+    assert reopen(disk).entries == entries
+    assert FIRST.name + ".broken" not in disk.names(WAL)
+
+
 def test_a_lost_sector_of_the_last_write_is_torn() -> None:
     """A sector of zeros in the last record means that it was never synced, even if later sectors are there."""
     disk, entries = filled(3, 3000)
