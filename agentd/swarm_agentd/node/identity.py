@@ -89,8 +89,11 @@ def load(state: StateDirectory, clock: Clock, *, kek: bytes | None = None) -> Id
 
 
 def check_join(state: StateDirectory, join: Join) -> None:
-    """Raise NodeError when the identity on disk is not of the cluster that `join` names."""
-    if join.token and not parse_token(join.token).trusts(KeyFile(state.certificates).read_root()):
+    """Raise NodeError when the identity on disk is not of the cluster that `join` names. A token of an older root CA is
+    none of another cluster when the address is one of the managers this node knows."""
+    if not join.token or parse_token(join.token).trusts(KeyFile(state.certificates).read_root()):
+        return
+    if join.address not in {peer.addr for peer in state.read_remotes()}:
         raise NodeError(f"state directory {state.path} belongs to another cluster than the join token")
 
 

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 _STOP_S = 10.0
 _LEFT_OVER_S = 5.0
 _POLL_S = 0.02
+_READ_BYTES = 4096
 
 
 class ManagerProcess(Protocol):
@@ -59,17 +60,18 @@ class Launcher(Protocol):
 
 
 class ChildProcess:
-    """A manager that is a child of this process."""
+    """A manager that is a child of this process. `lifeline` is the other end of its standard input, `said` of its standard
+    output; both are plain pipes of ours, which no event loop closes before their time."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, process: asyncio.subprocess.Process, lifeline: int, said: int) -> None:
+        self._process, self._lifeline = process, lifeline
+        self._said = _PipeReader(said)
 
     async def wait(self) -> int:
         return await self._process.wait()
 
     async def next_unlock_key(self) -> bytes | None:
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
+        while line := await self._said.line():
             try:
                 return parse_unlock_key(line.decode(errors="replace").strip())
             except InvalidToken:
@@ -86,6 +88,44 @@ class ChildProcess:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+        finally:
+            self._said.close()
+            if self._lifeline >= 0:
+                os.close(self._lifeline)
+                self._lifeline = -1
+
+
+class _PipeReader:
+    """The lines that come through a pipe."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lines = asyncio.StreamReader()
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(descriptor, False)
+        self._loop.add_reader(descriptor, self._readable)
+
+    async def line(self) -> bytes:
+        """The next line; empty at the end."""
+        return await self._lines.readline()
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._descriptor >= 0:
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self._lines.feed_eof()
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return
+        if data:
+            self._lines.feed_data(data)
+        else:
+            self.close()
 
 
 class CommandLauncher:
@@ -103,16 +143,20 @@ class CommandLauncher:
             flags.append("--force-new-cluster")
         if how.unlock_key is not None:
             flags.append("--unlock-key-on-stdin")
-        process = await asyncio.create_subprocess_exec(
-            *manager_command(), *flags,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-        self._record(process.pid)
-        if how.unlock_key is not None:
-            assert process.stdin is not None
-            # It fits into the pipe; a manager that has ended already is noticed by who waits for it.
-            process.stdin.write(f"{format_unlock_key(how.unlock_key)}\n".encode())
-        return ChildProcess(process)
+        with ExitStack() as ends:
+            stdin, lifeline = _pipe(ends)
+            said, stdout = _pipe(ends)
+            if how.unlock_key is not None:
+                os.write(lifeline, f"{format_unlock_key(how.unlock_key)}\n".encode())
+            process = await asyncio.create_subprocess_exec(
+                *manager_command(), *flags, stdin=stdin, stdout=stdout, start_new_session=True
+            )
+            self._record(process.pid)
+            # The child has its own copies of its ends.
+            ends.pop_all()
+            os.close(stdin)
+            os.close(stdout)
+        return ChildProcess(process, lifeline, said)
 
     def _record(self, pid: int) -> None:
         """Write down who runs, for a daemon that finds it left behind."""
@@ -141,6 +185,14 @@ class CommandLauncher:
             return process if process.create_time() == record["created"] else None
         except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
             return None
+
+
+def _pipe(ends: ExitStack) -> tuple[int, int]:
+    """The ends for reading and writing, closed with `ends`."""
+    reading, writing = os.pipe()
+    ends.callback(os.close, reading)
+    ends.callback(os.close, writing)
+    return reading, writing
 
 
 def manager_command() -> list[str]:

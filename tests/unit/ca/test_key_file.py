@@ -174,3 +174,20 @@ def test_garbage_in_the_key_file(file: KeyFile) -> None:
     file.key_path.write_bytes(b"\0" * 64)
     with pytest.raises(InvalidKey):
         file.read()
+
+
+def test_replacing_under_the_key_in_force(file: KeyFile) -> None:
+    """A new certificate keeps lock, version and raft's headers; whoever has the wrong key changes nothing."""
+    file.write(credentials(), KEK, set_dek)
+    renewed = credentials()
+    for wrong in (None, b"x" * 32):
+        with pytest.raises(WrongKek):
+            file.replace(renewed, wrong)
+    file.replace(renewed, KEK.key)
+    assert file.read(KEK.key) == renewed
+    assert file.headers() == {"raft-dek": "c2VjcmV0", "kek-version": "7"}
+    assert (file.is_under(KEK.key), file.is_under(None), file.is_under(b"x" * 32)) == (True, False, False)
+    stranger = credentials()
+    with pytest.raises(InvalidKey, match="does not belong"):
+        file.replace(NodeCredentials(renewed.certificate, stranger.key), KEK.key)
+    assert file.read(KEK.key) == renewed

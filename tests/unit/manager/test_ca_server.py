@@ -11,6 +11,7 @@ from swarm_core.api.proto import ca_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration
 from swarm_core.ca import certificates, csr, keys, tokens
 from swarm_core.ca.external_ca import ExternalCas
+from swarm_core.ca.root_ca import RootCa
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.client import certificates as client
 from swarm_core.client.connection import Connection
@@ -20,6 +21,7 @@ from swarm_core.rpc.errors import Aborted, InvalidArgument, NotFound
 from swarm_core.rpc.server import Services
 from swarm_core.runtime.tasks import cancel_and_wait
 from swarm_core.store.memory import MemoryStore
+from swarm_testkit.cfssl import CfsslServer, loopback_identity
 from swarm_testkit.trust import ORGANIZATION, EagerClock, make_authority, remote_server
 
 AUTHORITY = make_authority()
@@ -341,3 +343,42 @@ async def test_a_node_joins_over_the_network() -> None:
         assert renewed.node_id == issued.node_id
         assert renewed.certificate != issued.certificate
         assert leader.store.count(objects_pb2.Node) == 1
+
+
+async def test_an_external_ca_signs() -> None:
+    """Where one speaks for the root it signs, with the node's names; while it is away requests wait; its no is final."""
+    cluster = make_cluster(key=None)
+    with CfsslServer(ROOT, loopback_identity(ROOT)) as outside:
+        cluster.spec.ca_config.external_cas.add(url=outside.url)
+        async with Leader(cluster).leading() as leader:
+            outside.answer = (503, b"")
+            node_id = await leader.issue(new_csr())
+            while not outside.requests:
+                await asyncio.sleep(0.01)
+            assert leader.node(node_id).certificate.status.state == State.PENDING
+            outside.answer = None
+            leader.clock.retry.set()
+            found = (await leader.status(node_id)).certificate
+            assert certificates.identity(found.certificate).node_id == node_id
+            certificates.verify_chain(found.certificate, ROOT.certificate, leader.clock.wall_ns())
+            assert outside.requests[-1]["hosts"] == ["swarm-worker", node_id]
+            outside.answer = (200, b'{"success": false, "errors": [{"message": "not today"}]}')
+            refused = await leader.status(await leader.issue(new_csr()))
+            assert refused.status.state == State.FAILED and "not today" in refused.status.err
+
+
+async def test_certificates_during_a_rotation() -> None:
+    """The new key signs, and the cross-signed new root comes along: nodes of either root believe the chain."""
+    new = RootCa.create(EagerClock().wall_ns())
+    cluster = make_cluster()
+    rotation = cluster.root_ca.root_rotation
+    rotation.ca_cert, rotation.ca_key = new.certificate, new.key or b""
+    rotation.cross_signed_ca_cert = ROOT.cross_sign(new.certificate)
+    async with Leader(cluster).leading() as leader:
+        chain = (await leader.status(await leader.issue(new_csr()))).certificate.certificate
+        assert len(certificates.parse(chain)) == 2
+        for roots in (ROOT.certificate, new.certificate):
+            certificates.verify_chain(chain, roots, leader.clock.wall_ns())
+        assert certificates.issuer(chain, ROOT.certificate) == new.issuer
+        root = await leader.ca.get_root_ca_certificate(ca_pb2.GetRootCACertificateRequest(), NOBODY)
+        assert root.certificate == ROOT.certificate

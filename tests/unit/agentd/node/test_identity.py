@@ -68,6 +68,9 @@ def test_a_token_of_another_cluster(state: StateDirectory) -> None:
         identities.check_join(state, Join("x:1", stranger))
     with pytest.raises(NodeError, match="join token is not one"):
         identities.check_join(state, Join("x:1", "SWMTKN-1-nonsense"))
+    # The root CA was rotated since the token was made; the manager is the same.
+    state.write_remotes([Peer(node_id="m", addr="x:1")])
+    identities.check_join(state, Join("x:1", stranger))
 
 
 def test_a_locked_key(state: StateDirectory) -> None:
@@ -95,6 +98,35 @@ def test_damaged_files(state: StateDirectory, name: str) -> None:
 class LateClock(SystemClock):
     def wall_ns(self) -> int:
         return super().wall_ns() + 100 * 24 * 3600 * 1_000_000_000
+
+
+def test_a_cluster_that_is_locked_from_the_beginning(state: StateDirectory) -> None:
+    """With an unlock key the founder's key file is under it, and opens with it alone."""
+    kek = bytes(range(32))
+    made = identities.found_cluster(state, CLOCK, RNG, kek=kek)
+    assert KeyFile(state.certificates).is_under(kek)
+    assert identities.load(state, CLOCK, kek=kek) == made
+    with pytest.raises(NodeError, match="needs an unlock key"):
+        identities.load(state, CLOCK)
+
+
+def test_a_clock_that_is_too_slow(state: StateDirectory) -> None:
+    """A certificate from the future makes the node ask for the right time."""
+    identities.found_cluster(state, LateClock(), RNG)
+    with pytest.raises(NodeError, match="is this machine's clock right"):
+        identities.load(state, CLOCK)
+
+
+def test_leaving_forgets_the_cluster(state: StateDirectory) -> None:
+    """What ties the machine to its cluster is removed, what it does not know stays; twice is fine."""
+    identities.found_cluster(state, CLOCK, RNG)
+    state.write_remotes([Peer(node_id="b", addr="x:2")])
+    (state.path / "raft").mkdir()
+    (state.path / "note").touch()
+    state.forget()
+    state.forget()
+    assert sorted(path.name for path in state.path.iterdir()) == ["note"]
+    assert identities.load(state, CLOCK) is None
 
 
 def test_an_expired_certificate(state: StateDirectory) -> None:

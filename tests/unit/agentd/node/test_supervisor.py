@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -223,9 +222,14 @@ async def test_a_left_over_manager_is_ended_first(tmp_path: Path, monkeypatch: p
 
 async def test_stopping_what_has_ended() -> None:
     """stop after the end is fine."""
-    process = await asyncio.create_subprocess_exec("true", stdin=subprocess.PIPE)
-    child = ChildProcess(process)
+    (stdin, lifeline), (said, stdout) = os.pipe(), os.pipe()
+    process = await asyncio.create_subprocess_exec("true", stdin=stdin, stdout=stdout)
+    os.close(stdin)
+    os.close(stdout)
+    child = ChildProcess(process, lifeline, said)
     assert await child.wait() == 0
+    assert await child.next_unlock_key() is None
+    await child.stop()
     await child.stop()
 
 
@@ -245,4 +249,5 @@ async def test_unlock_keys_go_through_pipes(tmp_path: Path, monkeypatch: pytest.
     assert await process.next_unlock_key() == key
     assert await process.next_unlock_key() is None
     assert await process.wait() == 0
+    await process.stop()
     assert format_unlock_key(key) not in (tmp_path / "pid").read_text()

@@ -1,0 +1,239 @@
+"""`cluster …` and `node promote|demote`: docker's words on a cluster in memory, and what they refuse by themselves."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from swarm_core.api.proto import ca_pb2, control_pb2, objects_pb2, types_pb2
+from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
+from swarm_testkit.command_line import CommandLine
+from swarm_testkit.trust import make_authority
+from swarm_tui.cli import local_node, main, membership
+
+Node, Cluster = objects_pb2.Node, objects_pb2.Cluster
+KEYS = {number: bytes([number]) * 32 for number in range(4)}
+
+
+def text_of(key: bytes) -> str:
+    return "SWMKEY-1-" + base64.b64encode(key).decode().rstrip("=")
+
+
+class TrustingCluster:
+    """A lively cluster with tokens, unlock keys and a root CA: what UpdateCluster does with rotations, in short."""
+
+    def __init__(self) -> None:
+        self.fake = lively_cluster()
+        self.fake.update(Cluster, "cluster-1", self._begin)
+        self.key = 0
+        self._call = self.fake.call
+        self.fake.call = self.call  # type: ignore[method-assign]
+
+    @staticmethod
+    def _begin(cluster: Cluster) -> None:
+        cluster.root_ca.ca_cert = make_authority().root.certificate
+        cluster.root_ca.join_tokens.worker, cluster.root_ca.join_tokens.manager = "W-0", "M-0"
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.fake.get(Cluster, "cluster-1")
+
+    async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
+        if method == "CA.GetUnlockKey":
+            locked = self.cluster.spec.encryption_config.auto_lock_managers
+            return ca_pb2.GetUnlockKeyResponse(unlock_key=KEYS[self.key] if locked else b"")
+        answer = await self._call(method, request, timeout=timeout)
+        if isinstance(request, control_pb2.UpdateClusterRequest):
+            self.key += request.rotation.manager_unlock_key
+            self.fake.update(Cluster, "cluster-1", lambda cluster: self._rotate(cluster, request))
+        return answer
+
+    @staticmethod
+    def _rotate(cluster: Cluster, request: control_pb2.UpdateClusterRequest) -> None:
+        tokens = cluster.root_ca.join_tokens
+        if request.rotation.worker_join_token:
+            tokens.worker += "+"
+        if request.rotation.manager_join_token:
+            tokens.manager += "+"
+
+
+@pytest.fixture
+def swarm() -> TrustingCluster:
+    return TrustingCluster()
+
+
+@pytest.fixture
+def tui(swarm: TrustingCluster, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(swarm.fake, capsys)
+
+
+def test_join_token(tui: CommandLine) -> None:
+    """The whole command for the other machine, with the leader's address; alone with -q; rotated on demand, one role at a time."""
+    shown = tui("cluster", "join-token", "worker")
+    assert shown.lines == [
+        "To add a worker to this swarm, run the following command:",
+        "",
+        "    swarm-tui cluster join --token W-0 10.0.3.10:4242",
+        "",
+    ]
+    assert tui("cluster", "join-token", "-q", "manager").out == "M-0\n"
+    rotated = tui("cluster", "join-token", "--rotate", "worker")
+    assert rotated.lines[0] == "Successfully rotated worker join token."
+    assert "--token W-0+ " in rotated.out
+    assert tui("cluster", "join-token", "-q", "manager").out == "M-0\n"
+    assert tui("cluster", "join-token", "--rotate", "-q", "manager").out == "M-0+\n"
+    assert tui("cluster", "join-token", "nobody").code == 2
+
+
+def test_update(tui: CommandLine, swarm: TrustingCluster) -> None:
+    """Each setting goes where it belongs, the others stay; nothing at all is wrong usage."""
+    before = swarm.cluster.spec
+    done = tui(
+        "cluster", "update", "--cert-expiry", "48h", "--dispatcher-heartbeat", "7s", "--task-history-limit", "2",
+        "--max-snapshots", "3", "--snapshot-interval", "500", "--external-ca", "protocol=cfssl,url=https://ca/sign",
+    )  # fmt: skip
+    assert (done.code, done.out) == (0, "Swarm updated.\n")
+    spec = swarm.cluster.spec
+    assert spec.ca_config.node_cert_expiry.seconds == 48 * 3600
+    assert spec.dispatcher.heartbeat_period.seconds == 7
+    assert spec.orchestration.task_history_retention_limit == 2
+    assert (spec.raft.keep_old_snapshots, spec.raft.snapshot_interval) == (3, 500)
+    (external,) = spec.ca_config.external_cas
+    assert external.url == "https://ca/sign"
+    assert spec.annotations == before.annotations and not spec.encryption_config.auto_lock_managers
+    assert tui("cluster", "update").code == 2
+    assert tui("cluster", "update", "--cert-expiry", "soon").code == 2
+    wrong = tui("cluster", "update", "--external-ca", "url=https://ca")
+    assert wrong.code == 2 and "--external-ca: protocol=cfssl is needed" in wrong.err
+
+
+def test_autolock_and_the_unlock_key(tui: CommandLine) -> None:
+    """Turning autolock on shows the key; it can be shown and rotated while it is on, and says so when it is not."""
+    for arguments in (["unlock-key"], ["unlock-key", "--rotate"]):
+        refused = tui("cluster", *arguments)
+        assert refused.code == 1 and "autolock is not turned on" in refused.err
+    locked = tui("cluster", "update", "--autolock")
+    assert locked.lines[0] == "Swarm updated." and f"    {text_of(KEYS[0])}" in locked.lines
+    assert tui("cluster", "update", "--autolock").out == "Swarm updated.\n"
+    assert tui("cluster", "unlock-key", "-q").out == f"{text_of(KEYS[0])}\n"
+    rotated = tui("cluster", "unlock-key", "--rotate")
+    assert rotated.lines[0] == "Successfully rotated manager unlock key."
+    assert f"    {text_of(KEYS[1])}" in rotated.lines
+    assert tui("cluster", "update", "--no-autolock").out == "Swarm updated.\n"
+    assert tui("cluster", "unlock-key", "-q").code == 1
+
+
+def test_ca(tui: CommandLine, swarm: TrustingCluster, tmp_path: Path) -> None:
+    """The root CA is shown; a rotation raises the number, with the user's own root if one is given."""
+    root = swarm.cluster.root_ca.ca_cert
+    assert tui("cluster", "ca").out.encode() == root
+    assert tui("cluster", "ca", "--rotate", "--detach").code == 0
+    assert swarm.cluster.spec.ca_config.force_rotate == 1
+    authority = make_authority().root
+    assert authority.key is not None
+    (tmp_path / "ca.crt").write_bytes(authority.certificate)
+    (tmp_path / "ca.key").write_bytes(authority.key)
+    files = ["--ca-cert", str(tmp_path / "ca.crt"), "--ca-key", str(tmp_path / "ca.key")]
+    assert tui("cluster", "ca", "--rotate", "-d", "--cert-expiry", "72h", *files).code == 0
+    config = swarm.cluster.spec.ca_config
+    assert (config.signing_ca_cert, config.signing_ca_key) == (authority.certificate, authority.key)
+    assert (config.force_rotate, config.node_cert_expiry.seconds) == (2, 72 * 3600)
+    alone = tui("cluster", "ca", *files)
+    assert alone.code == 2 and "go with --rotate only" in alone.err
+    missing = tui("cluster", "ca", "--rotate", "--ca-cert", str(tmp_path / "none"))
+    assert missing.code == 1 and str(tmp_path / "none") in missing.err
+
+
+def test_a_rotation_is_waited_for(tui: CommandLine, swarm: TrustingCluster) -> None:
+    """Progress goes to standard error, the root to standard output, once every node trusts it."""
+
+    def trust(node: Node) -> None:
+        node.description.tls_info.trust_root = swarm.cluster.root_ca.ca_cert
+
+    for node in swarm.fake.all(Node):
+        swarm.fake.update(Node, node.id, trust)
+    done = tui("cluster", "ca", "--rotate")
+    assert done.err == "  rotated CA certificates: 12/12 nodes\n"
+    assert done.out.encode() == swarm.cluster.root_ca.ca_cert
+    assert tui("cluster", "ca", "--rotate", "--quiet").err == ""
+
+
+def desired(fake: FakeCluster, name: str) -> int:
+    return next(node for node in fake.all(Node) if node.description.hostname == name).spec.desired_role
+
+
+def test_promote_and_demote(tui: CommandLine, swarm: TrustingCluster) -> None:
+    """Docker's sentences, also for what is so already; each node by itself; refusals are told at the end."""
+    done = tui("node", "promote", "w1", "m2", "w2")
+    assert done.lines == [
+        "Node w1 promoted to a manager in the swarm.",
+        "Node m2 is already a manager.",
+        "Node w2 promoted to a manager in the swarm.",
+    ]
+    assert desired(swarm.fake, "w1") == desired(swarm.fake, "w2") == types_pb2.MANAGER
+    assert tui("node", "demote", "w1", "w3").lines == [
+        "Manager w1 demoted in the swarm.",
+        "Node w3 is already a worker.",
+    ]
+    assert desired(swarm.fake, "w1") == types_pb2.WORKER
+    unknown = tui("node", "demote", "nobody", "m3")
+    assert unknown.code == 1 and "There is no node named 'nobody'" in unknown.err
+    assert unknown.lines == ["Manager m3 demoted in the swarm."]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = main.run(arguments)
+    return code, capsys.readouterr().err
+
+
+def test_membership_without_a_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is no node there is nothing to leave or unlock; joining needs a token."""
+    where = ["--state-dir", str(tmp_path / "s")]
+    for command in ("leave", "unlock"):
+        assert run(capsys, "cluster", command, *where) == (1, "Error: This node is not part of a swarm.\n")
+    code, said = run(capsys, "cluster", "join", "192.0.2.1", *where)
+    assert code == 2 and "A join token is needed" in said
+
+
+@pytest.fixture
+def manager_state(tmp_path: Path) -> Path:
+    """The state directory of a manager that does not run."""
+    state = tmp_path / "s"
+    (state / "certificates").mkdir(parents=True)
+    (state / "raft").mkdir()
+    identity = make_authority().manager("m1")
+    (state / "certificates" / "swarm-node.crt").write_bytes(identity.certificate)
+    (state / "certificates" / "swarm-node.key").write_bytes(identity.key)
+    return state
+
+
+def test_membership_of_a_manager(manager_state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It begins or joins no other cluster, is not unlocked when it is not locked, and leaves by force alone."""
+    where = ["--state-dir", str(manager_state)]
+    for arguments in (["init"], ["join", "--token", "t", "192.0.2.1"]):
+        code, said = run(capsys, "cluster", *arguments, *where)
+        assert code == 1 and "already part of a swarm" in said
+    assert run(capsys, "cluster", "unlock", *where) == (1, "Error: The swarm is not locked.\n")
+    code, said = run(capsys, "cluster", "leave", *where)
+    assert code == 1 and "participating as a manager" in said and manager_state.joinpath("raft").exists()
+    assert main.run(["cluster", "leave", "--force", *where]) == 0
+    assert capsys.readouterr().out == "Node left the swarm.\n"
+    assert not (manager_state / "raft").exists() and not (manager_state / "certificates").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("192.0.2.1", "192.0.2.1:4242"),
+        ("192.0.2.1:99", "192.0.2.1:99"),
+        ("lo", "127.0.0.1:4242"),
+        ("lo:99", "127.0.0.1:99"),
+        ("2001:db8::1", "[2001:db8::1]:4242"),
+        ("[2001:db8::1]:99", "[2001:db8::1]:99"),
+        ("host.example", "host.example:4242"),
+    ],
+)
+def test_addresses(text: str, expected: str) -> None:
+    """Hosts, interfaces and IPv6 addresses, with or without a port."""
+    assert membership._with_port(text, local_node.DEFAULT_PORT) == expected
