@@ -176,7 +176,7 @@ def test_a_certificate_out_of_its_time(directory: Path, seconds_ago: float, word
 
 
 async def test_a_removed_node_is_refused(directory: Path) -> None:
-    """The certificate of a node that was removed opens nothing any more, although it still holds."""
+    """The certificate of a node that was removed opens nothing any more, although it still holds; on no manager."""
     manager = Daemon(directory / "a", *TICK).start()
     with nodes(manager):
         cluster = await eventually(lambda: cluster_of(manager))
@@ -188,6 +188,14 @@ async def test_a_removed_node_is_refused(directory: Path) -> None:
             async with through(manager) as control:
                 await control.remove(Node, joined.node_id)
             assert await answer_to(channel, HEARTBEAT) == "PERMISSION_DENIED"
+        token = cluster.root_ca.join_tokens.manager
+        follower = Daemon(
+            directory / "b", *TICK, "--join-addr", manager.address, "--join-token", token
+        ).start()
+        with nodes(follower):
+            await eventually(lambda: cluster_of(follower))
+            async with channel_of(follower.address, joined.tls, joined.tls.roots) as channel:
+                assert await answer_to(channel, HEARTBEAT) == "PERMISSION_DENIED"
 
 
 # tokens

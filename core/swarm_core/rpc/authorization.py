@@ -90,10 +90,6 @@ class Authorizer:
                 "Permission denied: unauthorized peer role: no client certificates in request"
             )
         self._check(roles, certificate)
-        if certificate.common_name in self.blacklist():
-            raise PermissionDenied(
-                f"Permission denied: certificate from node {certificate.common_name} is revoked"
-            )
         return certificate
 
     def _check(self, roles: frozenset[str], certificate: PeerCertificate) -> None:
@@ -101,6 +97,11 @@ class Authorizer:
             raise PermissionDenied("Permission denied: remote certificate not authorized for this call")
         if certificate.organization != self.organization:
             raise PermissionDenied("Permission denied: remote certificate is of another cluster")
+        # Also behind a manager: a node that was removed must not come in through another door.
+        if certificate.common_name in self.blacklist():
+            raise PermissionDenied(
+                f"Permission denied: certificate from node {certificate.common_name} is revoked"
+            )
 
 
 def _forwarded(named: dict[str, list[str]]) -> PeerCertificate:

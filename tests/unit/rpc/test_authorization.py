@@ -112,6 +112,7 @@ def test_open_methods_learn_who_calls() -> None:
         (peer(), forwarded(MANAGER, organization="other")),
         (peer(), forwarded(MANAGER, organization="")),
         (peer(), forwarded(MANAGER, node_id="")),
+        (peer(), forwarded(MANAGER, node_id="banned")),
         (peer(), forwarded(MANAGER, flag="false")),
         (peer(), forwarded(MANAGER) + forwarded(MANAGER)),
     ],
