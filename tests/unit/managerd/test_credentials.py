@@ -124,7 +124,7 @@ class Manager:
         if key is not None:
             cluster.unlock_keys.add(subsystem=SUBSYSTEM, key=key)
         await self.store.update(lambda tx: tx.update(cluster))
-        await until(lambda: self.key_file.is_under(key))
+        await until(lambda: self.key_file.is_under(key) and self.credentials.kek == key)
 
     def reloaded(self, kek: bytes | None) -> bytes:
         keyring = Keyring(self.key_file, kek=kek)
