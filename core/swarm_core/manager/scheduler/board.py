@@ -45,7 +45,7 @@ class Board:
         self._preset: dict[str, dict[str, Task]] = {}  # node id -> pending tasks that must go there
         self._preassigned: set[str] = set()  # tasks that were given their node before they came here
         self._unwanted: dict[str, Task] = {}
-        self._changed: set[str] = set()  # nodes that may take what they refused before
+        self._changed: dict[str, None] = {}  # nodes that may take what they refused before, in order
 
     # feeding
 
@@ -56,12 +56,12 @@ class Board:
             self._nodes[node.id] = NodeInfo(node)
         else:
             info.describe(node)
-        self._changed.add(node.id)
+        self._changed[node.id] = None
 
     def node_removed(self, node_id: str) -> None:
         """A node is gone."""
         self._nodes.pop(node_id, None)
-        self._changed.add(node_id)
+        self._changed[node_id] = None
 
     def task_changed(self, task: Task) -> None:
         """A task is new or has a new object."""
@@ -92,7 +92,7 @@ class Board:
             self._preassigned.add(task.id)
             waiting = self._preset.setdefault(task.node_id, {})
             if waiting.get(task.id) is not task:
-                self._changed.add(task.node_id)
+                self._changed[task.node_id] = None
             waiting[task.id] = task
         else:
             self._wait(task)
@@ -131,7 +131,7 @@ class Board:
         info = self._nodes.get(task.node_id)
         if info is None or not info.remove(task.id):
             return None
-        self._changed.add(info.id)
+        self._changed[info.id] = None
         return info
 
     # deciding
@@ -153,7 +153,7 @@ class Board:
         """Take back a decision that was not written; an event that says why is on its way."""
         if isinstance(decision, Assign):
             decision.node.remove(decision.task.id)
-            self._changed.add(decision.node.id)
+            self._changed[decision.node.id] = None
         self.task_changed(decision.task)
 
     def _close_unwanted(self) -> list[Decision]:
