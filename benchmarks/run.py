@@ -20,7 +20,9 @@ def main() -> int:
     if unknown := [name for name in wanted if name not in known]:
         sys.stderr.write(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(known)}\n")
         return 2
-    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}")
+    print(
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}"
+    )
     failed = []
     for name in wanted or known:
         print(f"\n== {name}", flush=True)

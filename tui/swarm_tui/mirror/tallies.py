@@ -51,12 +51,20 @@ def facts_of(task: objects_pb2.Task) -> TaskFacts:
     state, desired = task.status.state, task.desired_state
     is_wanted = desired <= _RUNNING or (desired == _COMPLETE and state < _COMPLETE)
     is_running = state == _RUNNING and desired <= _COMPLETE
-    is_troubled = state in _ENDED_BADLY or (state == types_pb2.PENDING and is_wanted and bool(task.status.err))
+    is_troubled = state in _ENDED_BADLY or (
+        state == types_pb2.PENDING and is_wanted and bool(task.status.err)
+    )
     if not _ASSIGNED <= state <= _RUNNING or not task.spec.HasField("resources"):
         return TaskFacts(task.service_id, task.node_id, is_running, is_wanted, 0, 0, is_troubled)
     reserved = task.spec.resources.reservations
     return TaskFacts(
-        task.service_id, task.node_id, is_running, is_wanted, reserved.nano_cpus, reserved.memory_bytes, is_troubled
+        task.service_id,
+        task.node_id,
+        is_running,
+        is_wanted,
+        reserved.nano_cpus,
+        reserved.memory_bytes,
+        is_troubled,
     )
 
 

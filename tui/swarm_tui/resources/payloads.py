@@ -83,4 +83,3 @@ def created(item: Payload, view: ClusterView, now_ns: int) -> str:
 def updated(item: Payload, view: ClusterView, now_ns: int) -> str:
     since = fmt.ago(timestamp_ns(item.meta.updated_at), now_ns)
     return f"{since} ago" if since else ""
-
