@@ -81,8 +81,11 @@ async def test_a_docker_engine_is_a_manager_of_our_cluster(engine: Engine, ours:
     )
     assert engine.docker("config", "ls", "--format", "{{.Name}}") == "before"
     engine.docker("config", "create", "by-docker", "-", stdin=b"new")
-    assert await configs(second) == {"before": b"old", "by-docker": b"new"}
 
+    async def replicated() -> bool:
+        return await configs(second) == {"before": b"old", "by-docker": b"new"}
+
+    await eventually(replicated, what="what docker wrote, through our other manager")
     with paused(second.manager_pid()):
 
         async def alone() -> bool:

@@ -51,6 +51,15 @@ class RaftApi:
             raise InvalidArgument(str(error)) from None
         return b""
 
+    async def message(self, data: bytes) -> None:
+        """One encoded message of a manager of ours, which came over a link."""
+        try:
+            await self._receiver.receive_bytes(data)
+        except MemberRemoved as removed:
+            raise NotFound(str(removed)) from None
+        except ValueError as error:
+            raise InvalidArgument(str(error)) from None
+
     async def resolve_address(
         self, request: raft_pb2.ResolveAddressRequest, caller: Caller
     ) -> raft_pb2.ResolveAddressResponse:

@@ -1,23 +1,26 @@
 """Where calls that only the leader can answer go (control-plane spec 2.8).
 
 Rules: while this member leads, and what only a leader runs is running, they stay here. Otherwise they go over one
-connection to the leader, apart from raft's own. A leader that lost its place has a moment to end what it was
+connection to the leader, apart from raft's own, and over a link beside it when the leader is a manager of ours. A leader that lost its place has a moment to end what it was
 asked; then the connection is closed. While there is no leader, calls wait; they fail at once when there has been none
 for so long that the quorum must be lost.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from swarm_core.raft_node.node import RaftNode
-from swarm_core.raft_node.peer import Dial
+from swarm_core.raft_node.peer import Dial, DialLink
 from swarm_core.rpc.errors import Unavailable, Unknown
+from swarm_core.rpc.forwarding import Route
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 from swarm_core.runtime.waiting import event_or_time
 
+_log = logging.getLogger(__name__)
 GOODBYE_S = 0.3
 _AGAIN_S = 0.25
 _LEADERLESS_TICKS, _LEADERLESS_MIN_S = 10, 3.0
@@ -36,6 +39,7 @@ class RaftLeaderLocator:
         clock: Clock,
         *,
         is_ready: Callable[[], bool],
+        dial_link: DialLink | None = None,
         tick_s: float,
         election_s: float,
     ) -> None:
@@ -46,12 +50,18 @@ class RaftLeaderLocator:
         self._leaderless_max_s = max(_LEADERLESS_TICKS * tick_s, _LEADERLESS_MIN_S)
         # A follower notices that its leader is gone within two election timeouts.
         self._patience_s = 2 * election_s + self._leaderless_max_s
+        self._dial_link = dial_link
         self._address = ""
-        self._channel: grpc.aio.Channel | None = None
-        self._given_up: list[grpc.aio.Channel] = []
+        self._route: Route | None = None
+        self._given_up: list[Route] = []
         self._work = asyncio.Event()
 
-    async def leader(self, *, other_than: grpc.aio.Channel | None = None) -> grpc.aio.Channel | None:
+    @property
+    def leads(self) -> bool:
+        """Whether this manager answers for the cluster now."""
+        return self._raft.is_leader and not self._raft.is_handing_over and self._is_ready()
+
+    async def leader(self, *, other_than: Route | None = None) -> Route | None:
         """See rpc.forwarding.LeaderLocator."""
         raft = self._raft
         deadline = self._clock.monotonic() + self._patience_s
@@ -60,18 +70,18 @@ class RaftLeaderLocator:
             if raft.is_leader and not raft.is_handing_over:
                 if self._is_ready():
                     return None
-            elif (channel := self._route()) is None:
+            elif (route := self._find_route()) is None:
                 pause = self._check_leaderless()
             elif other_than is None:
-                return channel
+                return route
             else:
-                if channel is other_than:
+                if route is other_than:
                     # It may be handing over, or starting again: in a moment it is the same one, or another.
                     if await event_or_time(self._clock, changed, _AGAIN_S):
                         continue
-                    channel = self._renew()
-                if await _serves(channel):
-                    return channel
+                    route = self._renew()
+                if await _serves(route.channel):
+                    return route
             left = deadline - self._clock.monotonic()
             if left <= 0:
                 raise Unavailable("the leader of the cluster cannot be reached")
@@ -83,6 +93,7 @@ class RaftLeaderLocator:
 
     async def run(self) -> None:
         """Follow the leader and close connections that were given up, until cancelled."""
+        linked: Route | None = None
         async with Group() as group:
             try:
                 while True:
@@ -91,16 +102,19 @@ class RaftLeaderLocator:
                     if self._address and self._address != self._leader_address():
                         self._give_up()
                     while self._given_up:
-                        group.spawn(self._given_up.pop().close(GOODBYE_S), name="close a connection")
+                        group.spawn(_end(self._given_up.pop(), self._clock), name="close a connection")
+                    if self._route is not None and self._route is not linked:
+                        linked = self._route
+                        group.spawn(self._add_link(linked), name="link to the leader")
                     work = group.spawn(self._work.wait(), name="connections given up")
                     change = group.spawn(changed.wait(), name="leader changes")
                     await asyncio.wait((work, change), return_when=asyncio.FIRST_COMPLETED)
                     work.cancel()
                     change.cancel()
             finally:
-                for channel in (*self._given_up, self._channel):
-                    if channel is not None:
-                        await channel.close(None)
+                for route in (*self._given_up, self._route):
+                    if route is not None:
+                        await _close(route)
 
     def _leader_address(self) -> str:
         leader = self._raft.leader_id
@@ -108,25 +122,43 @@ class RaftLeaderLocator:
             return ""
         return next((one.address for one in self._raft.members() if one.raft_id == leader), "")
 
-    def _route(self) -> grpc.aio.Channel | None:
+    async def _add_link(self, route: Route) -> None:
+        if self._dial_link is None:
+            return
+        try:
+            async with asyncio.timeout(_CHECK_S):
+                link = await self._dial_link(self._address)
+        except (OSError, TimeoutError) as error:
+            _log.debug("no link to the leader: %s", error)
+            return
+        if self._route is route:
+            route.link = link
+        else:
+            link.abort()
+
+    def _find_route(self) -> Route | None:
         address = self._leader_address() if self._raft.is_member else ""
         if address != self._address:
             self._give_up()
-        if address and self._channel is None:
-            self._address, self._channel = address, self._dial(address)
-        return self._channel
+        if address and self._route is None:
+            self._take_route(address)
+        return self._route
 
-    def _renew(self) -> grpc.aio.Channel:
+    def _take_route(self, address: str) -> Route:
+        self._address, self._route = address, Route(self._dial(address))
+        self._work.set()
+        return self._route
+
+    def _renew(self) -> Route:
         address = self._address
         self._give_up()
-        self._address, self._channel = address, self._dial(address)
-        return self._channel
+        return self._take_route(address)
 
     def _give_up(self) -> None:
-        if self._channel is not None:
-            self._given_up.append(self._channel)
+        if self._route is not None:
+            self._given_up.append(self._route)
             self._work.set()
-        self._address, self._channel = "", None
+        self._address, self._route = "", None
 
     def _check_leaderless(self) -> float:
         """How long to wait for a leader before asking again. Raises Unknown when it was long enough."""
@@ -137,6 +169,19 @@ class RaftLeaderLocator:
                 "begin anew with --force-new-cluster on one of them"
             )
         return left
+
+
+async def _end(route: Route, clock: Clock) -> None:
+    """Close after a moment for what is under way."""
+    if route.link is not None:
+        await clock.sleep(GOODBYE_S)
+    await _close(route)
+
+
+async def _close(route: Route) -> None:
+    if route.link is not None:
+        route.link.abort()
+    await route.channel.close(None if route.link is not None else GOODBYE_S)
 
 
 async def _serves(channel: grpc.aio.Channel) -> bool:

@@ -61,12 +61,13 @@ from swarm_core.raft_node.keyring import Keyring
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
 from swarm_core.rpc import channel as channels
-from swarm_core.rpc import tls_listener
+from swarm_core.rpc import link, tls_listener
 from swarm_core.rpc.authorization import MANAGER, Authorizer
 from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.grpcio import grpc
-from swarm_core.rpc.server import Services, serve_control, serve_remote
+from swarm_core.rpc.link import LinkClient
+from swarm_core.rpc.server import LinkUse, Services, serve_control, serve_remote
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
@@ -122,7 +123,10 @@ class ManagerDaemon:
         )
         election_s = config.election_tick * config.tick_s
         self._transport = GrpcTransport(
-            self._dial, clock, timeout_s=min(SEND_TIMEOUT_S, max(_SEND_MIN_S, election_s))
+            self._dial,
+            clock,
+            dial_link=self._dial_link,
+            timeout_s=min(SEND_TIMEOUT_S, max(_SEND_MIN_S, election_s)),
         )
         self._raft = self._make_raft()
         self._store.use_proposer(self._raft)
@@ -135,6 +139,7 @@ class ManagerDaemon:
             self._dial,
             clock,
             is_ready=lambda: self._manager.is_leading,
+            dial_link=self._dial_link,
             tick_s=config.tick_s,
             election_s=election_s,
         )
@@ -182,6 +187,12 @@ class ManagerDaemon:
             server_name=tls.MANAGER_NAME,
             certificate=own.certificate,
             key=own.key,
+        )
+
+    async def _dial_link(self, address: str) -> LinkClient:
+        """A link to another manager of ours, as this node of now."""
+        return await link.dial(
+            address, tls.client_context(self._credentials.tls.roots, self._credentials.tls), tls.MANAGER_NAME
         )
 
     def _cluster(self) -> objects_pb2.Cluster | None:
@@ -277,7 +288,8 @@ class ManagerDaemon:
             _add(services, logbroker_pb2, "Logs", log_broker, to_leader=is_local)
             _add(services, logbroker_pb2, "LogBroker", log_broker, to_leader=True)
         receiver = Receiver(self._raft, answers=self._transport.answers, heard=self._transport.heard)
-        _add(remote, raft_pb2, "Raft", RaftApi(self._raft, receiver))
+        raft_api = self._raft_api = RaftApi(self._raft, receiver)
+        _add(remote, raft_pb2, "Raft", raft_api)
         membership = RaftMembershipApi(self._raft, lambda address: check_joiner(self._dial, address))
         _add(remote, raft_pb2, "RaftMembership", membership, to_leader=True)
         self._raft.on_members = dispatcher.managers_changed
@@ -411,6 +423,7 @@ class ManagerDaemon:
             serve_remote(
                 self._remote, self._config.remote_address, context, authorizer, self._clock,
                 listening=self._listening, locator=self._locator,
+                links=LinkUse(self._raft_api.message, lambda: self._locator.leads),
             )
         )  # fmt: skip
         self._credentials.listen(lambda now: server.reload(tls.server_context(now)))

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from swarm_core.api.proto.raft_pb2 import ResolveAddressRequest, ResolveAddressResponse
 from swarm_core.raft.types import Message, MessageType
-from swarm_core.raft_node.peer import Dial, Peer
+from swarm_core.raft_node.peer import Dial, DialLink, Peer
 from swarm_core.raft_node.transport import Reports
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
@@ -23,10 +23,18 @@ _DRAIN_POLL_S = 0.01
 
 
 class GrpcTransport:
-    """`dial` opens a channel to an address, as this node."""
+    """`dial` opens a channel to an address, as this node; `dial_link` a link, if there shall be links."""
 
-    def __init__(self, dial: Dial, clock: Clock, *, timeout_s: float = SEND_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        dial: Dial,
+        clock: Clock,
+        *,
+        dial_link: DialLink | None = None,
+        timeout_s: float = SEND_TIMEOUT_S,
+    ) -> None:
         self._dial = dial
+        self._dial_link = dial_link
         self._clock = clock
         self._timeout_s = timeout_s
         self._reports: Reports | None = None
@@ -103,7 +111,15 @@ class GrpcTransport:
 
     def _make_peer(self, raft_id: int, address: str) -> Peer:
         assert self._reports is not None
-        return Peer(raft_id, address, self._dial, self._reports, self._clock, timeout_s=self._timeout_s)
+        return Peer(
+            raft_id,
+            address,
+            self._dial,
+            self._reports,
+            self._clock,
+            timeout_s=self._timeout_s,
+            dial_link=self._dial_link,
+        )
 
     def _serve(self, peer: Peer) -> None:
         if self._group is not None:

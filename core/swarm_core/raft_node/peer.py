@@ -1,9 +1,9 @@
 """The way to one other member: a queue, a connection, and what became of the messages.
 
 Rules (control-plane spec 2.5)
-1. Messages leave in order, one call at a time; those that waited together may share one. What fits into one request
-   goes as a plain call, which costs half of a stream and which every member knows. A snapshot goes as a stream, beside the
-   queue, so that heartbeats do not wait for it.
+1. Messages leave in order. To a manager of ours they go over a link, all that wait at once. To others each goes as a plain
+   call, which costs half of a stream and which every member knows; some that wait may become one. A snapshot goes as a
+   stream, beside the queue, so that heartbeats do not wait for it.
 2. The queue is bounded: what does not fit is lost, and the member reported unreachable.
 3. A member is active while the last call to it succeeded. When nothing is to be sent its health is asked now and then.
 4. After a failure the connection is given up, for one that hangs after a partition would hang on; the next one
@@ -13,15 +13,17 @@ Rules (control-plane spec 2.5)
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from swarm_core.raft.types import Message, MessageType
+from swarm_core.raft_node.codec import message_to_raftpb
 from swarm_core.raft_node.envelopes import merged, requests
 from swarm_core.raft_node.errors import REMOVED_TEXT
 from swarm_core.raft_node.transport import Reports
 from swarm_core.rpc.grpcio import grpc
+from swarm_core.rpc.link import LinkClient, LinkRefusal, NotSpoken
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 from swarm_core.runtime.waiting import event_or_time
@@ -36,16 +38,34 @@ _PAUSE_FIRST_S, _PAUSE_MAX_S = 0.02, 0.5
 _TAKE_SNAPSHOT_S = 2.0
 _RAFT = "/docker.swarmkit.v1.Raft/"
 _HEALTH = "/docker.swarmkit.v1.Health/Check"
-_ENDINGS = (grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.CancelledError)
+_ENDINGS = (
+    grpc.aio.AioRpcError,
+    grpc.aio.BaseError,
+    asyncio.CancelledError,
+    LinkRefusal,
+    OSError,
+    TimeoutError,
+)
+# What goes over a link before it is said to have arrived.
+_BATCH_MAX = 256
 
 Dial = Callable[[str], grpc.aio.Channel]
+DialLink = Callable[[str], Awaitable[LinkClient]]
 
 
 class Peer:
     """One member. `run` serves it until it is retired or cancelled."""
 
     def __init__(
-        self, raft_id: int, address: str, dial: Dial, reports: Reports, clock: Clock, *, timeout_s: float
+        self,
+        raft_id: int,
+        address: str,
+        dial: Dial,
+        reports: Reports,
+        clock: Clock,
+        *,
+        timeout_s: float,
+        dial_link: DialLink | None = None,
     ) -> None:
         self.raft_id = raft_id
         self.address = address
@@ -60,6 +80,9 @@ class Peer:
         self._is_sending = False
         self._channel: grpc.aio.Channel | None = None
         self._old_channels: list[grpc.aio.Channel] = []
+        self._dial_link = dial_link
+        self._link: LinkClient | None = None
+        self._speaks_link = dial_link is not None  # until it shows that it does not
         self._is_stale = False
         self._pause_s = 0.0
         self._not_before = 0.0
@@ -77,12 +100,14 @@ class Peer:
     def move(self, address: str) -> None:
         """The member is elsewhere now."""
         self.address = address
+        self._speaks_link = self._dial_link is not None
         self.redial()
         self.heard()
 
     def redial(self) -> None:
         """Use a new connection from the next call on."""
         self._is_stale = True
+        self._drop_link()
 
     def heard(self) -> None:
         """The member lives: no reason to wait before calling it."""
@@ -167,8 +192,13 @@ class Peer:
     async def _send(self, message: Message) -> None:
         self._is_sending = True
         try:
-            call = self._connection().unary_unary(_RAFT + "ProcessRaftMessage", None, None)
-            await call(next(requests(message)), timeout=self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                link = await self._find_link()
+                if link is not None:
+                    await link.deliver(self._batch(message))
+                else:
+                    call = self._connection().unary_unary(_RAFT + "ProcessRaftMessage", None, None)
+                    await call(next(requests(message)))
         except _ENDINGS as error:
             self._failed(_reason(error))
             self._reports.report_unreachable(self.raft_id)
@@ -176,6 +206,30 @@ class Peer:
             self._succeeded()
         finally:
             self._is_sending = False
+
+    async def _find_link(self) -> LinkClient | None:
+        """The link to a manager of ours; None when the member is none. Raises OSError."""
+        if not self._speaks_link or self._dial_link is None:
+            return None
+        if self._link is None or not self._link.is_open:
+            try:
+                self._link = await self._dial_link(self.address)
+            except NotSpoken:
+                self._speaks_link = False
+                return None
+        return self._link
+
+    def _batch(self, first: Message) -> list[bytes]:
+        """The encoded messages that can go together, in order."""
+        batch = [first]
+        while self._queue and len(batch) < _BATCH_MAX and self._queue[0].type is not MessageType.SNAP:
+            batch.append(self._queue.popleft())
+        return [message_to_raftpb(message).SerializeToString() for message in batch]
+
+    def _drop_link(self) -> None:
+        if self._link is not None:
+            self._link.abort()
+            self._link = None
 
     async def _send_snapshot(self, message: Message) -> None:
         try:
@@ -192,7 +246,7 @@ class Peer:
                     await call
             finally:
                 call.cancel()
-        except (*_ENDINGS, TimeoutError) as error:
+        except _ENDINGS as error:
             self._failed(_reason(error))
             self._reports.report_snapshot(self.raft_id, ok=False)
             self._reports.report_unreachable(self.raft_id)
@@ -217,6 +271,7 @@ class Peer:
             group.spawn(self._old_channels.pop().close(_CLOSE_S), name="close a connection")
 
     async def _close(self) -> None:
+        self._drop_link()
         for channel in (*self._old_channels, self._channel):
             if channel is not None:
                 await channel.close(None)
@@ -235,7 +290,7 @@ class Peer:
         if self.active_since is not None:
             _log.info("raft member %x at %s does not answer: %s", self.raft_id, self.address, reason)
         self.active_since = None
-        self._is_stale = True
+        self.redial()
         self._pause_s = min(max(2 * self._pause_s, _PAUSE_FIRST_S), _PAUSE_MAX_S)
         self._not_before = self._clock.monotonic() + self._pause_s
 
@@ -255,4 +310,8 @@ def _reason(error: BaseException) -> str:
         return "the connection was closed"
     if isinstance(error, grpc.aio.AioRpcError):
         return error.details() or error.code().name
-    return "it takes too long" if isinstance(error, TimeoutError) else "the connection is closed"
+    if isinstance(error, LinkRefusal):
+        return error.message
+    return (
+        "it takes too long" if isinstance(error, TimeoutError) else str(error) or "the connection is closed"
+    )

@@ -7,6 +7,8 @@ removed member is told, so that it stops.
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from google.protobuf.message import DecodeError
+
 from swarm_core.api.proto import raftpb_pb2
 from swarm_core.raft_node.codec import message_from_raftpb
 from swarm_core.raft_node.envelopes import is_same_snapshot
@@ -25,6 +27,14 @@ class Receiver:
         self._node = node
         self._answers = answers
         self._heard = heard
+
+    async def receive_bytes(self, data: bytes) -> None:
+        """Take one encoded message. Raises MemberRemoved; ValueError when it is none."""
+        try:
+            message = raftpb_pb2.Message.FromString(data)
+        except DecodeError as error:
+            raise ValueError("not a raft message") from error
+        await self.receive(message)
 
     async def receive(self, message: raftpb_pb2.Message) -> None:
         """Take one message. Raises MemberRemoved."""

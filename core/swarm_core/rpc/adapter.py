@@ -18,7 +18,7 @@ from google.protobuf.message_factory import GetMessageClass
 from swarm_core.rpc import forwarding
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Code, Internal, RpcFailure
-from swarm_core.rpc.forwarding import LeaderLocator
+from swarm_core.rpc.forwarding import LeaderLocator, Route
 from swarm_core.rpc.grpcio import grpc
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -115,15 +115,15 @@ def _unary(method: Method, binding: Binding) -> Callable[[bytes, Context], Await
         return answer
 
     async def serve_by_leader(data: bytes, context: Context) -> Message | bytes:
-        channel: grpc.aio.Channel | None = None
+        route: Route | None = None
         for tries_left in reversed(range(forwarding.TRIES)):
             try:
-                channel = await binding.locator.leader(other_than=channel)
-                if channel is None:
+                route = await binding.locator.leader(other_than=route)
+                if route is None:
                     answer: Message | bytes = await call(decode(data), admit(context, roles))
                     return answer
                 pairs = binding.door.onward(context)
-                return await forwarding.unary(channel, method.path, data, pairs, context.time_remaining())
+                return await forwarding.unary(route, method.path, data, pairs, context.time_remaining())
             except Exception as error:  # noqa: BLE001 - every failure becomes a status; refuse tells bugs apart
                 if not tries_left or not forwarding.may_retry(error, method.path):
                     await refuse(error, context, method.path, binding.plain)
@@ -135,12 +135,12 @@ def _unary(method: Method, binding: Binding) -> Callable[[bytes, Context], Await
 def _collecting(method: Method, binding: Binding) -> Callable[[Any, Context], Awaitable[Message | bytes]]:
     async def serve(requests: AsyncIterator[bytes], context: Context) -> Message | bytes:
         try:
-            channel = await binding.locator.leader() if method.to_leader else None
-            if channel is None:
+            route = await binding.locator.leader() if method.to_leader else None
+            if route is None:
                 caller = binding.door.admit(context, method.roles)
                 collected: Message | bytes = await method.call(_decoded(requests, method.request), caller)
                 return collected
-            async with aclosing(_by_leader(channel, method, requests, binding, context)) as answers:
+            async with aclosing(_by_leader(route, method, requests, binding, context)) as answers:
                 async for answer in answers:
                     return bytes(answer)
             raise Internal("the leader ended the call without an answer")
@@ -153,15 +153,15 @@ def _collecting(method: Method, binding: Binding) -> Callable[[Any, Context], Aw
 def _streaming(method: Method, binding: Binding) -> Callable[[Any, Context], Awaitable[None]]:
     async def serve(given: Any, context: Context) -> None:
         try:
-            channel = await binding.locator.leader() if method.to_leader else None
-            if channel is None:
+            route = await binding.locator.leader() if method.to_leader else None
+            if route is None:
                 caller = binding.door.admit(context, method.roles)
                 stream = method.client_streaming
                 request = _decoded(given, method.request) if stream else method.request.FromString(given)
                 source = method.call(request, caller)
             else:
                 requests = given if method.client_streaming else _once(given)
-                source = _by_leader(channel, method, requests, binding, context)
+                source = _by_leader(route, method, requests, binding, context)
             async with aclosing(source) as answers:
                 async for answer in answers:
                     await context.write(answer)
@@ -172,14 +172,14 @@ def _streaming(method: Method, binding: Binding) -> Callable[[Any, Context], Awa
 
 
 def _by_leader(
-    channel: grpc.aio.Channel,
+    route: Route,
     method: Method,
     requests: AsyncIterator[bytes],
     binding: Binding,
     context: Context,
 ) -> Any:
     pairs = binding.door.onward(context)
-    return forwarding.stream(channel, method.path, requests, pairs, context.time_remaining())
+    return forwarding.stream(route, method.path, requests, pairs, context.time_remaining())
 
 
 async def refuse(
@@ -188,6 +188,14 @@ async def refuse(
     """End the call with the status that `error` stands for."""
     if isinstance(error, grpc.aio.AbortError):
         raise error
+    code, text = status_of(error, path, plain)
+    if pairs := forwarding.not_done_metadata(error):
+        context.set_trailing_metadata(pairs)
+    await context.abort(_STATUS[code], text)
+
+
+def status_of(error: Exception, path: str, plain: tuple[type[Exception], ...]) -> tuple[Code, str]:
+    """Code and text that `error` stands for; what nobody expects is logged and not told."""
     if isinstance(error, RpcFailure):
         code, text = error.code, error.message
     elif isinstance(error, DecodeError):
@@ -197,9 +205,7 @@ async def refuse(
     else:
         _LOGGER.error("%s failed unexpectedly", path, exc_info=error)
         code, text = Code.INTERNAL, "internal error"
-    if pairs := forwarding.not_done_metadata(error):
-        context.set_trailing_metadata(pairs)
-    await context.abort(_STATUS[code], _shortened(text))
+    return code, _shortened(text)
 
 
 def _shortened(text: str) -> str:

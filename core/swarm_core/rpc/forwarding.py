@@ -11,13 +11,22 @@ the outcome is not known. Streams are not tried again.
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from swarm_core.rpc import authorization as keys
 from swarm_core.rpc.authorization import Metadata
 from swarm_core.rpc.caller import Peer
-from swarm_core.rpc.errors import Code, InvalidArgument, ResourceExhausted, RpcFailure, Unavailable
+from swarm_core.rpc.errors import (
+    Code,
+    DeadlineExceeded,
+    InvalidArgument,
+    ResourceExhausted,
+    RpcFailure,
+    Unavailable,
+)
 from swarm_core.rpc.grpcio import grpc
+from swarm_core.rpc.link import LinkClient, LinkLost
 
 REDIRECT = "redirect"
 TRIES = 8
@@ -33,17 +42,25 @@ _ENDINGS = (grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.CancelledError)
 Pairs = tuple[tuple[str, str | bytes], ...]
 
 
+@dataclass(eq=False, slots=True)
+class Route:
+    """The way to the leader. `link` is there when the leader is a manager of ours, and carries unary calls then."""
+
+    channel: grpc.aio.Channel
+    link: LinkClient | None = None
+
+
 class LeaderLocator(Protocol):
-    async def leader(self, *, other_than: grpc.aio.Channel | None = None) -> grpc.aio.Channel | None:
-        """A channel to the leader; None when this member leads. Waits while a leader is being elected; after a failure
-        on the channel `other_than`, until another one leads or the same can be reached again. Raises RpcFailure when
+    async def leader(self, *, other_than: Route | None = None) -> Route | None:
+        """The way to the leader; None when this member leads. Waits while a leader is being elected; after a failure
+        on the route `other_than`, until another one leads or the same can be reached again. Raises RpcFailure when
         there is no leader."""
 
 
 class AlwaysLocal:
     """The locator of a manager that answers everything itself."""
 
-    async def leader(self, *, other_than: grpc.aio.Channel | None = None) -> None:
+    async def leader(self, *, other_than: Route | None = None) -> None:
         return None
 
 
@@ -100,10 +117,11 @@ def remote_metadata(incoming: Metadata, peer: Peer) -> Pairs:
     )
 
 
-async def unary(
-    channel: grpc.aio.Channel, path: str, request: bytes, metadata: Pairs, timeout: float | None
-) -> bytes:
+async def unary(route: Route, path: str, request: bytes, metadata: Pairs, timeout: float | None) -> bytes:
     """The leader's answer, encoded. Raises RpcFailure with the leader's code and text."""
+    if route.link is not None and route.link.is_open:
+        return await _over_link(route.link, path, request, metadata, timeout)
+    channel = route.channel
     try:
         answer: bytes = await channel.unary_unary(path, None, None)(
             request, metadata=metadata, timeout=timeout
@@ -115,15 +133,27 @@ async def unary(
     raise failure
 
 
+async def _over_link(
+    link: LinkClient, path: str, request: bytes, metadata: Pairs, timeout: float | None
+) -> bytes:
+    try:
+        async with asyncio.timeout(timeout):
+            return await link.call(path, request, metadata)
+    except LinkLost as lost:
+        raise LeaderLost(not_done=not lost.was_sent) from None
+    except TimeoutError:
+        raise DeadlineExceeded("the leader of the cluster did not answer in time") from None
+
+
 async def stream(
-    channel: grpc.aio.Channel,
+    route: Route,
     path: str,
     requests: AsyncIterator[bytes],
     metadata: Pairs,
     timeout: float | None,
 ) -> AsyncIterator[bytes]:
     """The leader's answers, encoded, while it reads `requests`. Serves every shape of stream."""
-    call = channel.stream_stream(path, None, None)(requests, metadata=metadata, timeout=timeout)
+    call = route.channel.stream_stream(path, None, None)(requests, metadata=metadata, timeout=timeout)
     try:
         async for answer in call:
             yield answer

@@ -13,7 +13,7 @@ import shutil
 import socket
 import ssl
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.forwarding import AlwaysLocal, LeaderLocator
 from swarm_core.rpc.grpcio import grpc
+from swarm_core.rpc.link_server import LinkService
 from swarm_core.rpc.tls_listener import TlsListener
 from swarm_core.runtime.clock import Clock
 
@@ -109,6 +110,14 @@ class _RemoteDoor:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkUse:
+    """What links between managers carry: `message` takes one of raft's; calls are taken while `leads`."""
+
+    message: Callable[[bytes], Awaitable[None]]
+    leads: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteServer:
     """The remote API. `address`: host:port it really listens on."""
 
@@ -130,14 +139,22 @@ async def serve_remote(
     *,
     locator: LeaderLocator | None = None,
     listening: list[socket.socket] | None = None,
+    links: LinkUse | None = None,
     grace_s: float = GRACE_S,
 ) -> AsyncIterator[RemoteServer]:
-    """Serve `services` on `address` (host:port), or on sockets that are listening already. Raises AddressUnusable."""
+    """Serve `services` on `address` (host:port), or on sockets that are listening already. Raises AddressUnusable.
+
+    With `links` other managers of ours may use links.
+    """
     listening = listening if listening is not None else tls_listener.bind(address)
     directory = Path(tempfile.mkdtemp(prefix="swarm-rpc-"))
     backend = directory / "grpc.sock"
     try:
-        async with tls_listener.listen(context, listening, backend, clock) as listener:
+        served = None
+        if links is not None:
+            methods = {method.path: method for method in services.methods}
+            served = LinkService(links.message, links.leads, methods, authorizer, services.plain)
+        async with tls_listener.listen(context, listening, backend, clock, links=served) as listener:
             door = _RemoteDoor(listener, authorizer)
             server = _server(services, Binding(door, locator or AlwaysLocal(), services.plain))
             server.add_insecure_port(f"unix:{backend}")

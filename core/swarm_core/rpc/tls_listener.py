@@ -17,9 +17,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from swarm_core.rpc import link
 from swarm_core.rpc.bridge import End
 from swarm_core.rpc.caller import Peer, certificate_of, format_address
 from swarm_core.rpc.errors import AddressUnusable
+from swarm_core.rpc.link_server import LinkServer, LinkService
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
@@ -36,8 +38,16 @@ _LOGGER = logging.getLogger(__name__)
 class TlsListener:
     """One port. Made by `listen`."""
 
-    def __init__(self, context: ssl.SSLContext, backend: Path, group: Group, clock: Clock) -> None:
-        self._context = context
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        backend: Path,
+        group: Group,
+        clock: Clock,
+        links: LinkService | None = None,
+    ) -> None:
+        self._links = links
+        self._context = self._offering(context)
         self._backend = backend
         self._group = group
         self._clock = clock
@@ -48,7 +58,13 @@ class TlsListener:
 
     def reload(self, context: ssl.SSLContext) -> None:
         """Use `context` for handshakes from now on."""
-        self._context = context
+        self._context = self._offering(context)
+
+    def _offering(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        """With links offered to whoever asks for one."""
+        if self._links is not None:
+            context.set_alpn_protocols([link.PROTOCOL, "h2"])
+        return context
 
     def peer(self, name: str) -> Peer:
         """Who is behind the connection that the server calls `name`; nobody, if it did not come through here."""
@@ -85,7 +101,9 @@ class TlsListener:
         joined = False
         try:
             peer = await self._shake_hands(connection, remote_addr, outer)
-            if peer is not None:
+            if peer is not None and self._wants_link(outer):
+                await self._serve_link(outer, peer, name)
+            elif peer is not None:
                 self._peers[name] = peer
                 inner = await self._reach_backend(name)
                 self._ends[name] = outer
@@ -101,6 +119,21 @@ class TlsListener:
                     outer.transport.abort()
                 connection.close()
                 self._forget(name)
+
+    def _wants_link(self, outer: End) -> bool:
+        assert outer.transport is not None
+        chosen = outer.transport.get_extra_info("ssl_object").selected_alpn_protocol()
+        return self._links is not None and chosen == link.PROTOCOL
+
+    async def _serve_link(self, outer: End, peer: Peer, name: str) -> None:
+        assert self._links is not None
+        assert outer.transport is not None
+        if not self._links.admits(peer):
+            return
+        self._ends[name] = outer
+        server = LinkServer(self._links, peer)
+        link.take_over(outer.transport, server, outer.take_early())
+        await server.run()
 
     async def _shake_hands(self, connection: socket.socket, remote_addr: str, outer: End) -> Peer | None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -143,13 +176,18 @@ class TlsListener:
 
 @asynccontextmanager
 async def listen(
-    context: ssl.SSLContext, listening: list[socket.socket], backend: Path, clock: Clock
+    context: ssl.SSLContext,
+    listening: list[socket.socket],
+    backend: Path,
+    clock: Clock,
+    *,
+    links: LinkService | None = None,
 ) -> AsyncIterator[TlsListener]:
     """Serve bound and listening sockets, which are closed at the end. `backend`: the server's unix socket, in a
     directory that belongs to this listener."""
     failure: Exception | None = None
     async with Group() as group:
-        listener = TlsListener(context, backend, group, clock)
+        listener = TlsListener(context, backend, group, clock, links)
         try:
             for one in listening:
                 group.spawn(listener.accept(one), name="tls accept")

@@ -12,6 +12,7 @@ from swarm_core.rpc import channel as channels
 from swarm_core.rpc import forwarding
 from swarm_core.rpc.caller import Caller, Peer, PeerCertificate
 from swarm_core.rpc.errors import InvalidArgument, ResourceExhausted
+from swarm_core.rpc.forwarding import Route
 from swarm_core.rpc.grpcio import grpc
 from swarm_testkit.daemons import free_port
 from swarm_testkit.trust import (
@@ -40,8 +41,8 @@ class To:
             key=follower.key,
         )
 
-    async def leader(self, *, other_than: grpc.aio.Channel | None = None) -> grpc.aio.Channel:
-        return self.channel
+    async def leader(self, *, other_than: Route | None = None) -> Route:
+        return Route(self.channel)
 
 
 async def logs() -> AsyncIterator[logbroker_pb2.PublishLogsMessage]:
@@ -144,13 +145,13 @@ class Leaders:
         self.failed: list[bool] = []
         self._channels: list[grpc.aio.Channel] = []
 
-    async def leader(self, *, other_than: grpc.aio.Channel | None = None) -> grpc.aio.Channel | None:
+    async def leader(self, *, other_than: Route | None = None) -> Route | None:
         self.failed.append(other_than is not None)
         address = self._addresses.pop(0) if len(self._addresses) > 1 else self._addresses[0]
         if address is None:
             return None
         self._channels.append(To(address).channel)
-        return self._channels[-1]
+        return Route(self._channels[-1])
 
     async def close(self) -> None:
         for channel in self._channels:

@@ -1,0 +1,241 @@
+"""A connection between two managers of ours: raft's messages and forwarded calls, without the cost of a call's machinery.
+
+It is TLS on the port of the remote API, asked for by name while shaking hands; whoever does not know the name speaks gRPC,
+which everything here can do without. Docker Engines are such peers.
+
+A frame is a head (size of the body, kind, number) and a body. The end that dialled sends messages, pings and calls; the
+other one answers. A pong says that everything sent before its ping was taken. A number ties an answer to its question.
+"""
+
+import asyncio
+import enum
+import ssl
+import struct
+from collections.abc import Iterable
+from typing import cast
+
+from swarm_core.rpc.errors import Code, RpcFailure
+
+PROTOCOL = "swarmtui-link"
+FRAME_BYTES_MAX = 16 << 20
+# What may wait to be written to a peer that reads slowly.
+WRITE_BYTES_MAX = 32 << 20
+HANDSHAKE_S = 5.0
+_HEAD = struct.Struct(">IBQ")
+_SHORT = struct.Struct(">H")
+_LONG = struct.Struct(">I")
+_STATUS = struct.Struct(">BB")
+
+Pairs = Iterable[tuple[str, str | bytes]]
+
+
+class Kind(enum.IntEnum):
+    MESSAGE = 1
+    PING = 2
+    PONG = 3
+    CALL = 4
+    CANCEL = 5
+    ANSWER = 6
+    REFUSAL = 7
+
+
+class LinkLost(ConnectionError):
+    """The connection has ended; what was sent may or may not have been taken."""
+
+    def __init__(self, text: str, *, was_sent: bool = True) -> None:
+        super().__init__(text)
+        self.was_sent = was_sent
+
+
+class NotSpoken(ConnectionError):
+    """The other end does not know this protocol."""
+
+
+class LinkRefusal(RpcFailure):
+    """The other end's no. `not_done`: it changed nothing."""
+
+    def __init__(self, code: Code, message: str, *, not_done: bool) -> None:
+        super().__init__(code, message)
+        self.not_done = not_done
+
+
+class Link(asyncio.Protocol):
+    """One end: frames in, frames out. A malformed frame ends the connection."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+
+    @property
+    def is_open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        at, end = 0, len(buffer)
+        while end - at >= _HEAD.size:
+            size, kind, number = _HEAD.unpack_from(buffer, at)
+            if size > FRAME_BYTES_MAX:
+                self.abort()
+                return
+            start = at + _HEAD.size
+            if end - start < size:
+                break
+            at = start + size
+            self.frame_received(kind, number, bytes(buffer[start:at]))
+        del buffer[:at]
+
+    def frame_received(self, kind: int, number: int, body: bytes) -> None:
+        """What one frame means to this end."""
+        raise NotImplementedError
+
+    def write(self, kind: Kind, number: int, body: bytes = b"") -> None:
+        """Raises LinkLost, also when too much waits already."""
+        if self.transport is None or self.transport.is_closing():
+            raise LinkLost("the connection has ended", was_sent=False)
+        if self.transport.get_write_buffer_size() > WRITE_BYTES_MAX:
+            self.abort()
+            raise LinkLost("the other manager does not read", was_sent=False)
+        self.transport.write(_HEAD.pack(len(body), kind, number) + body)
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class LinkClient(Link):
+    """The end that dialled. Made by `dial`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = 0
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+
+    async def deliver(self, messages: Iterable[bytes]) -> None:
+        """Send messages; returns when all were taken. Raises LinkLost, LinkRefusal."""
+        for message in messages:
+            self.write(Kind.MESSAGE, 0, message)
+        await self._ask(Kind.PING, b"")
+
+    async def call(self, path: str, request: bytes, metadata: Pairs) -> bytes:
+        """The answer to a unary call. Raises LinkLost, LinkRefusal."""
+        return await self._ask(Kind.CALL, pack_call(path, metadata, request))
+
+    async def _ask(self, kind: Kind, body: bytes) -> bytes:
+        self._last = number = self._last + 1
+        self.write(kind, number, body)  # raises before anybody waits
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        try:
+            answer = await future
+        except asyncio.CancelledError:
+            if kind is Kind.CALL and self.is_open:
+                self.write(Kind.CANCEL, number)
+            raise
+        finally:
+            self._waiting.pop(number, None)
+        return answer
+
+    def frame_received(self, kind: int, number: int, body: bytes) -> None:
+        future = self._waiting.get(number)
+        if future is None or future.done():
+            return
+        if kind == Kind.REFUSAL:
+            future.set_exception(unpack_refusal(body))
+        else:
+            future.set_result(body)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(LinkLost("the connection to the manager was lost"))
+
+
+async def dial(address: str, context: ssl.SSLContext, server_name: str) -> LinkClient:
+    """A link to the manager at host:port. `context` is made for it alone. Raises OSError, NotSpoken among them."""
+    context.set_alpn_protocols([PROTOCOL, "h2"])
+    host, _, port = address.rpartition(":")
+    transport, client = await asyncio.get_running_loop().create_connection(
+        LinkClient,
+        host.strip("[]"),
+        int(port),
+        ssl=context,
+        server_hostname=server_name,
+        ssl_handshake_timeout=HANDSHAKE_S,
+    )
+    if transport.get_extra_info("ssl_object").selected_alpn_protocol() != PROTOCOL:
+        transport.abort()
+        raise NotSpoken(f"{address} speaks gRPC alone")
+    return client
+
+
+def take_over(transport: asyncio.Transport, link: Link, early: Iterable[bytes]) -> None:
+    """Let `link` serve a connection that has shaken hands; `early` is what came along with that."""
+    transport.set_protocol(link)
+    link.connection_made(transport)
+    for data in early:
+        link.data_received(data)
+    transport.resume_reading()
+
+
+def pack_call(path: str, metadata: Pairs, request: bytes) -> bytes:
+    name = path.encode()
+    parts = [_SHORT.pack(len(name)), name]
+    pairs = list(metadata)
+    parts.append(_SHORT.pack(len(pairs)))
+    for key, value in pairs:
+        encoded = value if isinstance(value, bytes) else value.encode()
+        parts += (_SHORT.pack(len(key)), key.encode("ascii"), _LONG.pack(len(encoded)), encoded)
+    parts.append(request)
+    return b"".join(parts)
+
+
+def unpack_call(body: bytes) -> tuple[str, tuple[tuple[str, str | bytes], ...], bytes]:
+    """Path, metadata and request. Raises ValueError."""
+    try:
+        reader = _Reader(body)
+        path = reader.take(reader.number(_SHORT)).decode()
+        pairs = []
+        for _ in range(reader.number(_SHORT)):
+            key = reader.take(reader.number(_SHORT)).decode("ascii")
+            value = reader.take(reader.number(_LONG))
+            pairs.append((key, value if key.endswith("-bin") else value.decode()))
+        return path, tuple(pairs), reader.rest()
+    except struct.error as error:
+        raise ValueError("a call is malformed") from error
+
+
+def pack_refusal(code: Code, text: str, *, not_done: bool) -> bytes:
+    return _STATUS.pack(code, not_done) + text.encode()
+
+
+def unpack_refusal(body: bytes) -> Exception:
+    try:
+        code, not_done = _STATUS.unpack_from(body)
+        return LinkRefusal(Code(code), body[_STATUS.size :].decode(errors="replace"), not_done=bool(not_done))
+    except (struct.error, ValueError):
+        return LinkLost("the other manager's answer is malformed")
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def number(self, form: struct.Struct) -> int:
+        value: int = form.unpack_from(self._data, self._at)[0]
+        self._at += form.size
+        return value
+
+    def take(self, size: int) -> bytes:
+        if self._at + size > len(self._data):
+            raise ValueError("a call is cut short")
+        self._at += size
+        return self._data[self._at - size : self._at]
+
+    def rest(self) -> bytes:
+        return self._data[self._at :]
