@@ -24,6 +24,10 @@ check: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py
 
+# Whole clusters from many seeds, with faults: RUNS of them.
+sim: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/sim.py --seeds $(RUNS)
+
 shots: $(VENV)/.installed-dev
 	$(BIN)/python screenshots/make.py
 
