@@ -275,6 +275,39 @@ def test_damage_is_mended(state: Path, case: str) -> None:
         node.destroy()
 
 
+def shorten_snapshot_interval(node: Daemon) -> None:
+    def edit(spec: specs_pb2.ClusterSpec) -> None:
+        spec.raft.snapshot_interval = 5
+
+    async def ask() -> None:
+        async with await Connection.open(node.socket) as connection:
+            control = Control(connection)
+            await control.change(objects_pb2.Cluster, (await control.cluster()).id, edit)
+
+    asyncio.run(ask())
+
+
+def test_a_truncated_snapshot(state: Path) -> None:
+    """A snapshot that cannot be read is put aside, and the log that still reaches back makes up for it."""
+    node = Daemon(state)
+    try:
+        node.start()
+        ready(node)
+        shorten_snapshot_interval(node)
+        more = [f"d{number}" for number in range(10)]
+        create(node, *more)
+        assert node.stop() == 0
+        (snapshot,) = (state / "raft" / "snap-v3-encrypted").glob("*.snap")
+        snapshot.write_bytes(snapshot.read_bytes()[:-20])
+        node.log.unlink()
+        node.start()
+        ready(node)
+        assert names_of(node) == [*NAMES, *more]
+        assert snapshot.with_name(snapshot.name + ".broken").exists()
+    finally:
+        node.destroy()
+
+
 def test_parts_of_another_cluster(state: Path, stranger: Path) -> None:
     """Log, root, certificate or key of another cluster are told apart, whatever comes together."""
     own = copied(state, state.with_name("own"))
