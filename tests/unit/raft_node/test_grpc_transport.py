@@ -1,4 +1,5 @@
-"""The transport between real servers: order, loss, snapshots, removal, addresses."""
+"""The transport between real servers, those that speak gRPC alone and those that offer links: order, loss, snapshots,
+removal, addresses."""
 
 import asyncio
 import random
@@ -15,16 +16,19 @@ from swarm_core.raft_node.errors import REMOVED_TEXT
 from swarm_core.raft_node.grpc_transport import GrpcTransport
 from swarm_core.raft_node.peer import QUEUE_MAX
 from swarm_core.rpc import channel as channels
+from swarm_core.rpc import link
+from swarm_core.rpc.authorization import Authorizer
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import NotFound
 from swarm_core.rpc.grpcio import grpc
-from swarm_core.rpc.server import Services
+from swarm_core.rpc.server import LinkUse, Services, serve_remote
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.daemons import free_port
-from swarm_testkit.trust import Authority, make_authority, remote_server
+from swarm_testkit.trust import Authority, make_authority
 
 AUTHORITY = make_authority()
 IDENTITY = AUTHORITY.manager("m1")
+WAY = {"links": False}
 BIG = random.Random(1).randbytes(9 << 20)
 
 
@@ -36,6 +40,16 @@ def dial(address: str) -> grpc.aio.Channel:
         certificate=IDENTITY.certificate,
         key=IDENTITY.key,
     )
+
+
+@pytest.fixture(params=["gRPC", "links"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the servers of a test want to be spoken to."""
+    monkeypatch.setitem(WAY, "links", request.param == "links")
+
+
+async def dial_link(address: str) -> link.LinkClient:
+    return await link.dial(address, tls.client_context(IDENTITY.roots, IDENTITY), tls.MANAGER_NAME)
 
 
 @dataclass
@@ -80,6 +94,12 @@ class Member:
         self.got.append(request.message)
         return b""
 
+    async def message(self, data: bytes) -> None:
+        await asyncio.sleep(self.delay_s)
+        if self.failure is not None:
+            raise self.failure
+        self.got.append(raftpb_pb2.Message.FromString(data))
+
     async def stream_raft_message(
         self, requests: AsyncIterator[raft_pb2.StreamRaftMessageRequest], caller: Caller
     ) -> bytes:
@@ -110,13 +130,19 @@ async def serving(member: Member, authority: Authority = AUTHORITY) -> AsyncIter
     health.set(RAFT, True)
     services.add(raft_pb2.DESCRIPTOR.services_by_name["Raft"], member)
     services.add(health_pb2.DESCRIPTOR.services_by_name["Health"], health)
-    async with remote_server(authority, services, identity=authority.manager("m2")) as server:
+    context = tls.server_context(authority.manager("m2"))
+    use = LinkUse(member.message, lambda: True) if WAY["links"] else None
+    authorizer = Authorizer(authority.organization, lambda: ())
+    async with serve_remote(
+        services, "127.0.0.1:0", context, authorizer, SystemClock(), links=use, grace_s=0
+    ) as server:
         yield server.address
 
 
 @asynccontextmanager
 async def running(*, timeout_s: float = 2.0) -> AsyncIterator[tuple[GrpcTransport, Reports]]:
-    transport, reports = GrpcTransport(dial, SystemClock(), timeout_s=timeout_s), Reports()
+    transport = GrpcTransport(dial, SystemClock(), dial_link=dial_link, timeout_s=timeout_s)
+    reports = Reports()
     transport.report_to(reports)
     task = asyncio.get_running_loop().create_task(transport.run())
     try:
@@ -222,17 +248,20 @@ async def test_a_removed_member_hears_it() -> None:
 
 async def test_a_member_that_moves_is_reached_at_its_new_address() -> None:
     """The next message goes there."""
-    async with serving(old := Member()) as first, serving(new := Member()) as second:
-        async with running() as (transport, _):
-            transport.add_peer(2, first)
-            transport.send([vote(1)])
-            await until(lambda: old.commits == [1])
-            transport.add_peer(2, second)
-            transport.send([vote(2)])
-            await until(lambda: new.commits == [2])
-            transport.redial()
-            transport.send([vote(3)])
-            await until(lambda: new.commits == [2, 3])
+    async with (
+        serving(old := Member()) as first,
+        serving(new := Member()) as second,
+        running() as (transport, _),
+    ):
+        transport.add_peer(2, first)
+        transport.send([vote(1)])
+        await until(lambda: old.commits == [1])
+        transport.add_peer(2, second)
+        transport.send([vote(2)])
+        await until(lambda: new.commits == [2])
+        transport.redial()
+        transport.send([vote(3)])
+        await until(lambda: new.commits == [2, 3])
 
 
 async def test_a_peer_that_is_removed_gets_what_was_sent_before() -> None:
