@@ -6,15 +6,17 @@ import random
 import time
 
 import pytest
-from swarm_core.api.proto import objects_pb2, raft_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2, raft_pb2
+from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, ClientError
-from swarm_testkit.daemons import Daemon, wait_until
+from swarm_testkit.daemons import Daemon, free_port, wait_until
 from swarm_testkit.managers import (
     Cluster,
     cluster,
     config_spec,
     directly,
     eventually,
+    manager_token,
     managers_seen,
     own_configs,
     paused,
@@ -106,8 +108,6 @@ async def test_three_managers_hold_one_truth() -> None:
         with pytest.raises(CallFailed, match="not the leader"):
             follower = found.others(await found.leader())[0]
             async with directly(follower) as connection:
-                from swarm_core.api.proto import control_pb2
-
                 await connection.call(
                     "Control.CreateConfig", control_pb2.CreateConfigRequest(spec=config_spec("direct"))
                 )
@@ -210,8 +210,6 @@ async def test_a_removed_manager_stops_and_keeps_nothing() -> None:
 
             async def unreachable() -> bool:
                 async with directly(leader) as direct:
-                    from swarm_core.client.control import Control
-
                     nodes = await Control(direct).find(objects_pb2.Node)
                 return any(
                     node.manager_status.addr == stays.address and node.manager_status.reachability == 1
@@ -265,3 +263,44 @@ async def test_one_manager_goes_on_alone() -> None:
         joined = await found.add()
         assert set(await managers_seen(joined)) == {survivor.address, joined.address}
         assert {"kept", "alone"} <= (await same_everywhere(found, [survivor, joined])).keys()
+
+
+async def test_a_manager_that_moves_tells_the_others() -> None:
+    """Started again at another address it is a member there, and everybody reaches it."""
+    async with cluster(3) as found:
+        leader = await found.leader()
+        mover, other = found.others(leader)
+        assert mover.stop() == 0
+        old = mover.address
+        mover.port = free_port()
+        mover.start()
+
+        async def moved() -> bool:
+            seen = await managers_seen(other)
+            return old not in seen and mover.address in seen and seen[mover.address].reachability == 2
+
+        await eventually(moved, what="the new address to be known")
+        await found.serves(mover)
+        await write(mover, "from-there")
+        assert "from-there" in await same_everywhere(found, found.nodes)
+
+
+async def test_a_manager_killed_while_joining_joins_in_the_end() -> None:
+    """At whatever moment: with or without a log of its own, it is one member, not two."""
+    async with cluster(1) as found:
+        rng = random.Random(SEED)
+        token = await manager_token(found.nodes[0])
+        join = ("--join-addr", found.nodes[0].address, "--join-token", token)
+        joiner = Daemon(found.directory / "joiner", *found.flags, *join)
+        found.nodes.append(joiner)
+        for _ in range(4):
+            joiner.start()
+            certificate = joiner.state / "certificates" / "swarm-node.crt"
+            wait_until(certificate.exists, what="a certificate")
+            await asyncio.sleep(rng.uniform(0.8, 2.2))
+            joiner.kill()
+        joiner.start()
+        await found.serves(joiner)
+        assert set(await managers_seen(joiner)) == {node.address for node in found.nodes}
+        await write(joiner, "joined")
+        assert "joined" in await same_everywhere(found, found.nodes)

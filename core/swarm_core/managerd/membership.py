@@ -10,9 +10,11 @@ from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.peer import Dial
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.waiting import event_or_time
 
 _log = logging.getLogger(__name__)
 _ASK_S = 10.0
+_AGAIN_S = 1.0
 # Reserved for documentation: nothing is sent there, but the system says which of its addresses it would use.
 _ELSEWHERE = ("192.0.2.1", 9)
 
@@ -51,28 +53,34 @@ class AddressKeeper:
         self, raft: RaftNode, node_id: str, address: str, dial: Dial, clock: Clock, rng: random.Random
     ) -> None:
         self._raft, self._node_id, self._address = raft, node_id, address
-        self._dial, self._clock, self._backoff = dial, clock, Backoff(rng)
+        self._dial, self._clock, self._rng, self._backoff = dial, clock, rng, Backoff(rng)
 
     async def run(self) -> None:
         """Return once the cluster knows the address."""
         while self._address:
             changed = self._raft.leader_changed
-            members = {member.raft_id: member for member in self._raft.members()}
-            own, leader = members.get(self._raft.raft_id), members.get(self._raft.leader_id)
-            if own is not None and own.address == self._address:
-                return
-            if own is None or leader is None:
-                await changed.wait()
+            own = next((one for one in self._raft.members() if one.raft_id == self._raft.raft_id), None)
+            if own is None:
+                # Not before the log tells of it.
+                await event_or_time(self._clock, changed, _AGAIN_S)
                 continue
+            if own.address == self._address:
+                return
             try:
-                await self._tell(leader.address)
+                await self._tell()
                 _log.info("the other managers know this one's address %s now", self._address)
+                return
             except (ProposalRefused, JoinFailed) as error:
                 _log.warning("the other managers do not know the address %s yet: %s", self._address, error)
-                await self._clock.sleep(self._backoff.failed())
+                await event_or_time(self._clock, changed, self._backoff.failed())
 
-    async def _tell(self, leader: str) -> None:
+    async def _tell(self) -> None:
+        """The leader, through any other manager: one that knows the old address alone cannot tell us who leads."""
         if self._raft.is_leader:
             await self._raft.admit(self._node_id, self._address)
             return
-        await ask_to_join(self._dial, leader, self._address, self._clock, self._backoff, timeout_s=_ASK_S)
+        others = [one.address for one in self._raft.members() if one.raft_id != self._raft.raft_id]
+        if not others:
+            raise JoinFailed("this manager does not lead yet")
+        manager = self._rng.choice(others)
+        await ask_to_join(self._dial, manager, self._address, self._clock, self._backoff, timeout_s=_ASK_S)
