@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import statistics
 import time
 
 import pytest
@@ -150,6 +151,7 @@ async def test_leaders_fail_under_a_stream_of_writes() -> None:
         assert writers.lost(stored) == []
         assert stored.keys() <= writers.there.keys() | writers.unsure
         assert len(writers.there) > 10 * ROUNDS
+        assert statistics.median(gaps) < 2, gaps
 
 
 async def test_a_leader_that_stops_politely_hands_over() -> None:
