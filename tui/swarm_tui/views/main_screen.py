@@ -39,6 +39,8 @@ from swarm_tui.widgets.summary import SummaryLine
 TICK_S: Final = 1.0
 PAINTED_S: Final = 0.04
 REST_S_MIN: Final = 0.01
+STORM_OBJECTS: Final = 50
+"""Fewer objects in one frame are no storm: at the mirror's pace that is less than 500 changes a second."""
 PROBLEMS_MAX: Final = 50
 """Problems that are written out; how many more there are stands on the border."""
 _TOAST_S: Final = 5.0
@@ -125,11 +127,12 @@ class MainScreen(VerbScreen):
         if self._is_tick_due:
             self.show_time()
         # The toolkit paints at its own next beat: only after it is the frame's cost known.
-        self.set_timer(PAINTED_S, partial(self._rest, started))
+        is_storm = sum(map(len, changes.ids.values())) >= STORM_OBJECTS
+        self.set_timer(PAINTED_S, partial(self._rest, started, is_storm))
 
-    def _rest(self, started: float) -> None:
-        """Let the frame be paid for before the next."""
-        rest = self._pace.spent(thread_time() - started, get_running_loop().time())
+    def _rest(self, started: float, is_storm: bool) -> None:
+        """Let the frame be paid for before the next, unless it showed so little that people wait for it."""
+        rest = self._pace.spent(thread_time() - started, get_running_loop().time()) if is_storm else 0.0
         self.set_timer(max(rest, REST_S_MIN), self._apply_pending)
 
     def apply(self, changes: Changes) -> None:
