@@ -46,6 +46,8 @@ def _run_many(seeds: range) -> int:
         if outcome.findings:
             failed.append(seed)
             _report(seed, outcome)
+        if (seed + 1) % 100 == 0:
+            print(f"{seed + 1 - seeds.start} seeds, {len(failed)} with findings", flush=True)
     took = time.perf_counter() - began
     print(
         f"{len(seeds)} seeds from {seeds.start} in {took:.0f} s: {len(failed)} with findings; "
