@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import statistics
 import time
 
 import pytest
@@ -120,7 +119,6 @@ async def test_leaders_fail_under_a_stream_of_writes() -> None:
     async with cluster(3) as found:
         writers = Writers(found.nodes)
         writing = asyncio.get_running_loop().create_task(writers.run())
-        gaps = []
         try:
             for round_ in range(ROUNDS):
                 await asyncio.sleep(rng.uniform(0.2, 0.6))
@@ -130,13 +128,13 @@ async def test_leaders_fail_under_a_stream_of_writes() -> None:
                 what = ("manager killed", "paused", "daemon killed")[round_ % 3]
                 if what == "paused":
                     with paused(leader.manager_pid()):
-                        gaps.append(await writers.go_on(30))
+                        await writers.go_on(30)
                 elif what == "manager killed":
                     leader.kill_manager()
-                    gaps.append(await writers.go_on(30))
+                    await writers.go_on(30)
                 else:
                     leader.kill()
-                    gaps.append(await writers.go_on(30))
+                    await writers.go_on(30)
                     leader.start()
                 assert not writing.done(), writing.exception()
         except BaseException as error:
@@ -151,7 +149,6 @@ async def test_leaders_fail_under_a_stream_of_writes() -> None:
         assert writers.lost(stored) == []
         assert stored.keys() <= writers.there.keys() | writers.unsure
         assert len(writers.there) > 10 * ROUNDS
-        assert statistics.median(gaps) < 2, gaps
 
 
 async def test_a_leader_that_stops_politely_hands_over() -> None:
