@@ -11,6 +11,8 @@ from collections.abc import Coroutine, Generator
 from typing import Any
 
 START_S = 1_000.0
+# Far beyond any plan.
+_LONGEST_S = 2_000.0
 # Turns of the loop at one moment of time; more means that something runs in circles.
 _TURNS_MAX = 200_000
 
@@ -50,6 +52,8 @@ class _Jump:
         if timeout > 0:
             self._loop.now += timeout
             self._turns = 0
+        if self._loop.now > START_S + _LONGEST_S:
+            raise Stuck("the run does not end")
         self._turns += 1
         if self._turns > _TURNS_MAX:
             raise Stuck(f"the time stands still at {self._loop.now:.6f}")

@@ -95,7 +95,8 @@ class World:
                 await self._sleep_unless_found(plan.faulty_ticks * plan.tick_s)
                 trouble.cancel()
                 first.cancel_all()
-            self.faults.end()
+                # Before they are waited for: some wait for a paused host.
+                self.faults.end()
             if not self.findings.texts:
                 await self._recover()
             looking.cancel()
