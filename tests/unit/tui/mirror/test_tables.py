@@ -1,7 +1,7 @@
 """Tables: sorted and filtered ids, cheap changes, rows on demand."""
 
 import random
-import time
+from dataclasses import replace
 from typing import Any
 
 from swarm_core.api.proto import objects_pb2
@@ -145,26 +145,27 @@ def test_random_changes_keep_the_order() -> None:
     assert len(table) == len(live)
 
 
-def test_cost_at_ten_thousand_tasks() -> None:
-    """2 000 changes a second of 10 000 tasks, flushed ten times a second, cost a small part of a core."""
+def test_rows_are_made_for_what_is_asked() -> None:
+    """At 10 000 tasks a burst of changes makes the rows that are looked at, and no others (the cost is the benchmark's)."""
     service = make_service("s1", name="web", replicas=10_000)
     nodes = [make_node(f"n{i}") for i in range(100)]
 
     def task(index: int, state: str) -> Task:
         return make_task(f"t{index}", service=service, slot=index, node_id=f"n{index % 100}", state=state)
 
+    made: list[str] = []
+
+    def row(item: Task, *rest: Any) -> Any:
+        made.append(item.id)
+        return tasks.KIND.row(item, *rest)
+
     mirror = mirror_of(service, *nodes, *(task(i, "RUNNING") for i in range(10_000)))
-    table = Table(mirror, tasks.KIND, START_NS)
+    table = Table(mirror, replace(tasks.KIND, row=row), START_NS)
     rng = random.Random(3)
-    batches = [
-        [task(rng.randrange(10_000), rng.choice(["RUNNING", "STARTING"])) for _ in range(200)]
-        for _ in range(10)
-    ]
-    start = time.process_time()
-    for batch in batches:
-        table.apply(put(mirror, *batch), START_NS)
-        for id_ in table.ids(5_000, 5_050):
-            table.row(id_, START_NS)
-    spent = time.process_time() - start
-    # 5 % of a core is the aim; the bound leaves room for a slow machine and still fails for anything linear.
-    assert spent < 0.25, f"{spent:.3f} s of CPU for one second's changes"
+    batch = [task(rng.randrange(10_000), rng.choice(["RUNNING", "STARTING"])) for _ in range(200)]
+    made.clear()
+    table.apply(put(mirror, *batch), START_NS)
+    seen = table.ids(5_000, 5_050)
+    for id_ in seen:
+        table.row(id_, START_NS)
+    assert set(made) <= set(seen)
