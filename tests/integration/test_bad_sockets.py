@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from swarm_testkit.daemons import Daemon, daemon, private_directory, wait_until
 from swarm_testkit.engines import Engine
-from swarm_testkit.programs import NOBODY, TUI, Case, faults, run
+from swarm_testkit.programs import TUI, Case, as_nobody, faults, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("bad-sockets")]
 HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -130,9 +130,9 @@ def test_a_socket_without_permission(directory: Path) -> None:
     closed = directory / "closed.sock"
     with answering(closed, no_answer):
         closed.chmod(0o600)
-        refused([status(closed, "may not be opened by this user", before=NOBODY)])
+        refused([status(closed, "may not be opened by this user", before=as_nobody())])
         directory.chmod(0o700)
-        refused([status(closed, "may not be opened by this user", before=NOBODY)])
+        refused([status(closed, "may not be opened by this user", before=as_nobody())])
 
 
 def test_contexts(directory: Path) -> None:
@@ -174,8 +174,8 @@ def test_up_where_nothing_may_be_written(directory: Path) -> None:
     home = {"HOME": str(directory), "XDG_STATE_HOME": ""}
     refused(
         [
-            Case(["up", "-d"], 1, "Permission denied", environment=home, before=NOBODY),
-            Case(["down"], 1, "Permission denied", environment=home, before=NOBODY),
+            Case(["up", "-d"], 1, "Permission denied", environment=home, before=as_nobody()),
+            Case(["down"], 1, "Permission denied", environment=home, before=as_nobody()),
             Case(["up", "-d", "--state-dir", str(directory / "file")], 1, str(directory / "file")),
             Case(["up", "-d", "--state-dir", str(directory / "file" / "below")], 1, "Not a directory"),
             Case(["up", "-d", "--state-dir", f"/{'x' * 100}/{'x' * 100}"], 1, "too long for a socket"),

@@ -17,7 +17,7 @@ from swarm_core.client.connection import Connection
 from swarm_core.client.control import Control
 from swarm_core.client.errors import ClientError
 from swarm_testkit.daemons import Daemon, free_port, private_directory, wait_until
-from swarm_testkit.programs import AGENTD, MANAGERD, NOBODY, TUI, Case, faults, run
+from swarm_testkit.programs import AGENTD, MANAGERD, TUI, Case, as_nobody, faults, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 NAMES = [f"c{number}" for number in range(8)]
@@ -411,10 +411,12 @@ def test_two_daemons(state: Path) -> None:
 def test_directories_of_other_users(state: Path) -> None:
     """A directory that is not ours, or that we cannot read or write, is refused with the reason."""
     before = snapshot_of(state)
-    found = faults(AGENTD, "swarm-agentd", [Case(flags(state), 1, "belongs to another user", before=NOBODY)])
+    found = faults(
+        AGENTD, "swarm-agentd", [Case(flags(state), 1, "belongs to another user", before=as_nobody())]
+    )
     (state.parent / "closed").mkdir(mode=0o700, exist_ok=True)
     words = flags(state.parent / "closed" / "s")
-    found += faults(AGENTD, "swarm-agentd", [Case(words, 1, "Permission denied", before=NOBODY)])
+    found += faults(AGENTD, "swarm-agentd", [Case(words, 1, "Permission denied", before=as_nobody())])
     assert not found, "\n".join(found)
     assert snapshot_of(state) == before
     (state / "certificates").chmod(0o755)

@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from swarm_testkit.host import lacking
+
 TUI = (sys.executable, "-m", "swarm_tui.cli.main")
 AGENTD = (sys.executable, "-m", "swarm_agentd.main")
 MANAGERD = (sys.executable, "-m", "swarm_core.managerd.main")
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 LIMIT_S = 50.0
 _AT_ONCE = 4
 
@@ -58,6 +60,14 @@ class Case:
     stdin: bytes = b""
     environment: Mapping[str, str] = field(default_factory=dict)
     before: tuple[str, ...] = ()
+
+
+def as_nobody() -> tuple[str, ...]:
+    """What to put before a program to run it as another user; the test ends where that user cannot read the program."""
+    readable = subprocess.run((*_NOBODY, *TUI, "--help"), capture_output=True, timeout=LIMIT_S, check=False)
+    if readable.returncode:
+        lacking("other users cannot read this checkout: keep it outside private directories")
+    return _NOBODY
 
 
 def run(
