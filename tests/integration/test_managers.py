@@ -151,6 +151,28 @@ async def test_leaders_fail_under_a_stream_of_writes() -> None:
         assert len(writers.there) > 10 * ROUNDS
 
 
+async def test_managers_of_ours_alone_have_short_ticks() -> None:
+    """Nobody tells them to, and they come to it anew when all were started again and nobody leads."""
+    async with cluster(3) as found:
+        for node in found.nodes:
+            wait_until(lambda node=node: quickenings(node) > 0, what="short ticks")
+        before = {node: quickenings(node) for node in found.nodes}
+        await write(found.nodes[0], "first")
+        for node in found.nodes:
+            node.kill()
+        for node in found.nodes:
+            node.start()
+        for node in found.nodes:
+            await found.serves(node)
+            wait_until(lambda node=node: quickenings(node) > before[node], what="short ticks again")
+        assert "first" in await own_configs(found.nodes[0])
+
+
+def quickenings(node: Daemon) -> int:
+    """How often the node's manager has begun to tick shortly."""
+    return node.log.read_text(errors="replace").count("ticks of 0.08 s")
+
+
 async def test_a_leader_that_stops_politely_hands_over() -> None:
     """Ending a leader with SIGTERM moves leadership at once; a write right behind it succeeds."""
     async with cluster(3) as found:

@@ -32,12 +32,12 @@ from swarm_core.rpc import channel as channels
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
-from swarm_testkit.managers import TICK_S, Cluster, directly, eventually, through
+from swarm_testkit.managers import Cluster, directly, eventually, through
 
 Node, ClusterObject = objects_pb2.Node, objects_pb2.Cluster
 CLOCK, RNG = SystemClock(), random.SystemRandom()
 DAY_S = 24 * 3600
-TICK = ("--tick", str(TICK_S))
+TICK = ("--tick", "0.1")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 

@@ -24,7 +24,6 @@ from swarm_core.client.trust import Trust
 from swarm_testkit.daemons import Daemon, private_directory
 
 T = TypeVar("T")
-TICK_S = 0.1
 
 
 def tls_of(node: Daemon) -> TlsIdentity:
@@ -147,9 +146,9 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(count: int, *flags: str) -> AsyncIterator[Cluster]:
-    """A cluster of `count` managers with short ticks that is gone afterwards."""
+    """A cluster of `count` managers that is gone afterwards."""
     with private_directory() as directory:
-        found = Cluster(directory, *(flags or ("--tick", str(TICK_S))))
+        found = Cluster(directory, *flags)
         started = found.nodes
         try:
             for _ in range(count):

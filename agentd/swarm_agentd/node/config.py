@@ -8,7 +8,7 @@ from swarm_agentd.node.identity import Join
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
-    """Empty strings mean: not given."""
+    """Empty strings and None mean: not given."""
 
     state_dir: Path
     control_socket: Path
@@ -21,7 +21,7 @@ class NodeConfig:
     external_cas: tuple[str, ...] = ()
     heartbeat_tick: int = 1
     election_tick: int = 10
-    tick_s: float = 1.0
+    tick_s: float | None = None
     force_new_cluster: bool = False
     availability: str = "active"
     log_level: str = "info"
@@ -35,8 +35,8 @@ class NodeConfig:
             "--advertise-remote-api", self.advertise_remote_api,
             "--heartbeat-tick", str(self.heartbeat_tick),
             "--election-tick", str(self.election_tick),
-            "--tick", str(self.tick_s),
             "--availability", self.availability,
             "--log-level", self.log_level,
+            *(() if self.tick_s is None else ("--tick", str(self.tick_s))),
             *(word for text in self.external_cas for word in ("--external-ca", text)),
         ]  # fmt: skip

@@ -95,9 +95,8 @@ def _parser() -> Parser:
     add(
         "--tick",
         type=float,
-        default=1.0,
         metavar="SECONDS",
-        help="length of a tick (%(default)s); the same on all managers, and 1 with Docker Engines among them",
+        help="fixed length of a raft tick, the same on all managers; otherwise 1, and 0.08 while none is a Docker Engine",
     )
     add(
         "--unlock-key",
@@ -138,7 +137,7 @@ def _parser() -> Parser:
 def _options(given: argparse.Namespace) -> Options:
     if not 0 < given.heartbeat_tick < given.election_tick:
         raise ValueError("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
-    if not given.tick > 0:
+    if given.tick is not None and not given.tick > 0:
         raise ValueError("--tick must be larger than 0")
     for name in ("join_addr", "listen_remote_api", "advertise_remote_api"):
         _check_address(f"--{name.replace('_', '-')}", getattr(given, name))

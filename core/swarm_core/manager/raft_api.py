@@ -51,10 +51,10 @@ class RaftApi:
             raise InvalidArgument(str(error)) from None
         return b""
 
-    async def message(self, data: bytes) -> None:
+    async def message(self, data: bytes, tick_s: float) -> None:
         """One encoded message of a manager of ours, which came over a link."""
         try:
-            await self._receiver.receive_bytes(data)
+            await self._receiver.receive_bytes(data, tick_s=tick_s)
         except MemberRemoved as removed:
             raise NotFound(str(removed)) from None
         except ValueError as error:

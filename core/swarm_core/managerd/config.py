@@ -13,6 +13,8 @@ from swarm_core.runtime.log import LEVELS
 
 AVAILABILITIES = ("active", "pause", "drain")
 ROOT_KEY_FILE = "swarm-root-ca.key"
+# SwarmKit's, and ours: a lost leader is replaced within two seconds.
+_TICK_S, _SHORT_TICK_S = 1.0, 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Config:
     heartbeat_tick: int
     election_tick: int
     tick_s: float
+    short_tick_s: float | None  # while all managers are ours; None: tick_s is fixed
     availability: str
     log_level: str
     until_stdin_closes: bool
@@ -60,7 +63,11 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     parser.add_argument(
         "--election-tick", type=int, default=10, help="ticks without a leader before an election"
     )
-    parser.add_argument("--tick", type=float, default=1.0, help="length of a raft tick in seconds")
+    parser.add_argument(
+        "--tick",
+        type=float,
+        help="fixed length of a raft tick in seconds; otherwise 1, and 0.08 while all managers are ours",
+    )
     parser.add_argument(
         "--availability", choices=AVAILABILITIES, default="active", help="of this node, when it is new"
     )
@@ -83,7 +90,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     given = parser.parse_args(arguments)
     if not 0 < given.heartbeat_tick < given.election_tick:
         parser.error("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
-    if given.tick <= 0:
+    if given.tick is not None and not given.tick > 0:
         parser.error("--tick must be larger than 0")
     return Config(
         state_dir=given.state_dir,
@@ -94,7 +101,8 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         force_new_cluster=given.force_new_cluster,
         heartbeat_tick=given.heartbeat_tick,
         election_tick=given.election_tick,
-        tick_s=given.tick,
+        tick_s=_TICK_S if given.tick is None else given.tick,
+        short_tick_s=_SHORT_TICK_S if given.tick is None else None,
         availability=given.availability,
         log_level=given.log_level,
         until_stdin_closes=given.until_stdin_closes,

@@ -40,16 +40,11 @@ class RaftLeaderLocator:
         *,
         is_ready: Callable[[], bool],
         dial_link: DialLink | None = None,
-        tick_s: float,
-        election_s: float,
     ) -> None:
         self._raft = raft
         self._dial = dial
         self._clock = clock
         self._is_ready = is_ready
-        self._leaderless_max_s = max(_LEADERLESS_TICKS * tick_s, _LEADERLESS_MIN_S)
-        # A follower notices that its leader is gone within two election timeouts.
-        self._patience_s = 2 * election_s + self._leaderless_max_s
         self._dial_link = dial_link
         self._address = ""
         self._route: Route | None = None
@@ -64,7 +59,7 @@ class RaftLeaderLocator:
     async def leader(self, *, other_than: Route | None = None) -> Route | None:
         """See rpc.forwarding.LeaderLocator."""
         raft = self._raft
-        deadline = self._clock.monotonic() + self._patience_s
+        deadline = self._clock.monotonic() + self._patience_s()
         while True:
             changed, pause = raft.leader_changed, _POLL_S
             if raft.is_leader and not raft.is_handing_over:
@@ -160,9 +155,16 @@ class RaftLeaderLocator:
             self._work.set()
         self._address, self._route = "", None
 
+    def _leaderless_max_s(self) -> float:
+        return max(_LEADERLESS_TICKS * self._raft.said_tick_s, _LEADERLESS_MIN_S)
+
+    def _patience_s(self) -> float:
+        # A follower notices that its leader is gone within two election timeouts.
+        return 2 * self._raft.election_s + self._leaderless_max_s()
+
     def _check_leaderless(self) -> float:
         """How long to wait for a leader before asking again. Raises Unknown when it was long enough."""
-        left = self._leaderless_max_s - self._raft.leaderless_s
+        left = self._leaderless_max_s() - self._raft.leaderless_s
         if left <= 0:
             raise Unknown(
                 "the cluster has no leader: too few managers are online to agree on anything; bring managers back, or "

@@ -140,8 +140,6 @@ class ManagerDaemon:
             clock,
             is_ready=lambda: self._manager.is_leading,
             dial_link=self._dial_link,
-            tick_s=config.tick_s,
-            election_s=election_s,
         )
         self._addresses = AddressKeeper(
             self._raft, self._identity.node_id, self._advertised(), self._dial, clock, rng
@@ -157,6 +155,7 @@ class ManagerDaemon:
             may_found=self._root_key_path.exists(),
             force_new_cluster=config.force_new_cluster,
             tick_s=config.tick_s,
+            short_tick_s=config.short_tick_s,
             election_tick=config.election_tick,
             heartbeat_tick=config.heartbeat_tick,
         )

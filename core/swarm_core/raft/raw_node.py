@@ -142,6 +142,10 @@ class RawNode:
 
     # Effects
 
+    @property
+    def term(self) -> int:
+        return self._raft.term
+
     def status(self) -> Status:
         return Status.of(self._raft)
 

@@ -13,6 +13,7 @@ PROPOSALS_MAX = 4096
 class RaftNodeConfig:
     """`directory` is `<state>/raft`; `address` is where other managers reach this one.
 
+    `short_tick_s`: the ticks of a cluster whose managers are all ours (see `pace`); None: as everywhere.
     `may_found`: whether a directory without a log is a new cluster's; else its log was lost.
     """
 
@@ -22,14 +23,10 @@ class RaftNodeConfig:
     may_found: bool = True
     force_new_cluster: bool = False
     tick_s: float = 1.0
+    short_tick_s: float | None = None
     election_tick: int = 10
     heartbeat_tick: int = 1
     segment_bytes: int = 64_000_000
-
-    @property
-    def election_s(self) -> float:
-        """The shortest time without a leader before an election."""
-        return self.election_tick * self.tick_s
 
     def __post_init__(self) -> None:
         assert self.node_id

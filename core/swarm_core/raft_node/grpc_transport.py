@@ -73,6 +73,10 @@ class GrpcTransport:
         peer = self._peers.get(raft_id)
         return None if peer is None else peer.active_since
 
+    def is_ours(self, raft_id: int) -> bool | None:
+        peer = self._peers.get(raft_id)
+        return None if peer is None else peer.is_ours
+
     # What others ask
 
     async def answers(self, raft_id: int) -> bool:

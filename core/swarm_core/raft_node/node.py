@@ -7,7 +7,9 @@ it is cancelled, and closes the files. Rules:
 2. Committed entries that are durable here are applied before the next write begins: a proposal waits for one sync.
 3. Leadership is announced once the leader's own term is applied and nothing older is left to apply; its loss
    is announced before the waiting proposals fail.
-4. A failing disk ends the node. What was not synced was never acknowledged. Being removed from the cluster ends it too.
+4. A candidate repeats its requests for votes at every tick. A member ignores them while it could still hear from the leader,
+   and the core asks once: a whole election would be lost to a tick's difference.
+5. A failing disk ends the node. What was not synced was never acknowledged. Being removed from the cluster ends it too.
 """
 
 import asyncio
@@ -50,6 +52,7 @@ from swarm_core.raft_node.errors import (
 from swarm_core.raft_node.keyring import Keyring
 from swarm_core.raft_node.machine import StateMachine
 from swarm_core.raft_node.membership import Member
+from swarm_core.raft_node.pace import Pace
 from swarm_core.raft_node.proposals import OnCommit, Proposals, RequestIds
 from swarm_core.raft_node.reconfiguration import Reconfiguration
 from swarm_core.raft_node.rotation import KeyRotation
@@ -67,6 +70,10 @@ log = logging.getLogger(__name__)
 
 # What a leader sends holds whether or not its own disk has it yet: its acknowledgement of itself comes later.
 _EARLY = frozenset((MessageType.APP, MessageType.HEARTBEAT, MessageType.SNAP, MessageType.TIMEOUT_NOW))
+
+
+# They come from the leader of their term alone, and not for its snapshots' sake, which go another way.
+_OF_LEADER = frozenset((MessageType.APP, MessageType.HEARTBEAT))
 
 
 def _nobody_listens(is_leader: bool) -> None:
@@ -100,6 +107,9 @@ class RaftNode:
         self._rng = rng
         self._keyring = keyring
         self._limits = limits
+        self._pace = Pace(
+            config.tick_s, config.short_tick_s or config.tick_s, clock, election_tick=config.election_tick
+        )
         self._proposals = Proposals(clock)
         self._request_ids = RequestIds(clock)
         self._wake = asyncio.Event()
@@ -107,6 +117,7 @@ class RaftNode:
         self._leader_changed = asyncio.Event()
         self._leaderless_since = clock.monotonic()
         self._is_handing_over = False
+        self._vote_requests: list[Message] = []
         self._wedge = WedgeCheck()
         self._commit_index = 0
         self._is_announced = False
@@ -148,6 +159,16 @@ class RaftNode:
     def leaderless_s(self) -> float:
         """For how long no leader is known."""
         return self._clock.monotonic() - self._leaderless_since if self._soft_state.lead == 0 else 0.0
+
+    @property
+    def said_tick_s(self) -> float:
+        """The length of a tick now, as it is told to others; they heed it while this node leads."""
+        return self._pace.said_s
+
+    @property
+    def election_s(self) -> float:
+        """The shortest time without a leader before an election now."""
+        return self._config.election_tick * self._pace.said_s
 
     @property
     def is_member(self) -> bool:
@@ -241,20 +262,23 @@ class RaftNode:
 
     async def _wait_for_heir(self) -> None:
         # Raft gives up after one election timeout; the new leader needs a moment to be heard.
-        deadline = self._clock.monotonic() + 2 * self._config.election_s
+        deadline = self._clock.monotonic() + 2 * self.election_s
         while self._soft_state.lead in (0, self.raft_id):
             left = deadline - self._clock.monotonic()
             if self._stopped is not None or not await event_or_time(self._clock, self._leader_changed, left):
                 raise TransferFailed("no other manager took over the leadership in time")
 
-    def step(self, message: Message) -> None:
-        """A message of a peer; the core drops what it must not see."""
+    def step(self, message: Message, *, tick_s: float = 0.0) -> None:
+        """A message of a peer; the core drops what it must not see. `tick_s`: the length of its sender's ticks, 0 when it
+        does not say."""
         if self._stopped is not None:
             return
         try:
             self._raw.step(message)
         except (StepRefused, ProposalDropped) as refusal:
             log.debug("raft message of %x dropped: %s", message.from_, refusal)
+        if message.type in _OF_LEADER and message.term == self._raw.term:
+            self._pace.hear(tick_s)
         self._wake.set()
 
     def report_unreachable(self, raft_id: int) -> None:
@@ -389,10 +413,33 @@ class RaftNode:
         due = self._clock.monotonic()
         while True:
             # By the clock, so that a busy member's time does not run slower; what was missed is not made up for.
-            due = max(due + self._config.tick_s, self._clock.monotonic())
+            due = max(due + self._tick_s(), self._clock.monotonic())
             await self._clock.sleep(due - self._clock.monotonic())
             self._raw.tick()
+            self._repeat_vote_requests()
             self._wake.set()
+
+    def _tick_s(self) -> float:
+        others = [
+            self._transport.is_ours(raft_id)
+            for raft_id in self._applier.membership.members
+            if raft_id != self.raft_id
+        ]
+        before_s = self._pace.said_s
+        if self._soft_state.role is StateRole.LEADER:
+            tick_s = self._pace.lead(others)
+        else:
+            tick_s = self._pace.follow(others, has_leader=self._soft_state.lead != 0)
+        if self._pace.said_s != before_s:
+            log.info("ticks of %g s", self._pace.said_s)
+        return tick_s
+
+    def _repeat_vote_requests(self) -> None:
+        if self._soft_state.role is not StateRole.CANDIDATE:
+            self._vote_requests = []
+            return
+        self._vote_requests = [one for one in self._vote_requests if one.term == self._raw.term]
+        self._send(self._vote_requests)
 
     async def _loop(self, group: Group) -> None:
         if list(self._applier.membership.members) == [self.raft_id]:
@@ -426,9 +473,10 @@ class RaftNode:
             messages = tuple(one for one in messages if one.type not in _EARLY)
         start = self._clock.monotonic()
         await self._persist(ready)
-        if (took := self._clock.monotonic() - start) > self._config.election_s / 2:
+        if (took := self._clock.monotonic() - start) > self.election_s / 2:
             log.warning("the disk took %.1f s for a write; elections wait for it too", took)
         self._send(messages)
+        self._vote_requests += [one for one in messages if one.type is MessageType.VOTE]
         self._applier.apply(ready.committed_entries[split:])
         self._raw.advance(ready)
         self._announce_if_due()

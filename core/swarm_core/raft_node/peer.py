@@ -82,7 +82,8 @@ class Peer:
         self._old_channels: list[grpc.aio.Channel] = []
         self._dial_link = dial_link
         self._link: LinkClient | None = None
-        self._speaks_link = dial_link is not None  # until it shows that it does not
+        # Our managers, and they alone, speak over links; None until this one was reached.
+        self.is_ours: bool | None = None if dial_link is not None else False
         self._is_stale = False
         self._pause_s = 0.0
         self._not_before = 0.0
@@ -100,7 +101,7 @@ class Peer:
     def move(self, address: str) -> None:
         """The member is elsewhere now."""
         self.address = address
-        self._speaks_link = self._dial_link is not None
+        self.is_ours = None if self._dial_link is not None else False
         self.redial()
         self.heard()
 
@@ -174,13 +175,22 @@ class Peer:
     async def _wait(self) -> None:
         """Until there is something to send; asks for the member's health when it takes long."""
         if self.active_since is None and self._clock.monotonic() >= self._not_before and not self._queue:
-            await self.answers()
+            await self._get_to_know()
         if not self._queue and self._retired_at is None:
             seconds = IDLE_CHECK_S if self.active_since is not None else max(self._pause_s, _PAUSE_FIRST_S)
             self._wake.clear()
             woken = await event_or_time(self._clock, self._wake, seconds)
             if not woken and self.active_since is not None:
                 await self.answers()
+
+    async def _get_to_know(self) -> None:
+        """Whether the member is there, and whether it is ours."""
+        if await self.answers() and self.is_ours is None:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._find_link()
+            except _ENDINGS as error:
+                self._failed(_reason(error))
 
     def _next(self) -> Message:
         message = self._queue.popleft()
@@ -195,7 +205,7 @@ class Peer:
             async with asyncio.timeout(self._timeout_s):
                 link = await self._find_link()
                 if link is not None:
-                    await link.deliver(self._batch(message))
+                    await link.deliver(self._batch(message), self._reports.said_tick_s)
                 else:
                     call = self._connection().unary_unary(_RAFT + "ProcessRaftMessage", None, None)
                     await call(next(requests(message)))
@@ -209,14 +219,15 @@ class Peer:
 
     async def _find_link(self) -> LinkClient | None:
         """The link to a manager of ours; None when the member is none. Raises OSError."""
-        if not self._speaks_link or self._dial_link is None:
+        if self.is_ours is False or self._dial_link is None:
             return None
         if self._link is None or not self._link.is_open:
             try:
                 self._link = await self._dial_link(self.address)
             except NotSpoken:
-                self._speaks_link = False
+                self.is_ours = False
                 return None
+            self.is_ours = True
         return self._link
 
     def _batch(self, first: Message) -> list[bytes]:

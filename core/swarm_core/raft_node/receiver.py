@@ -28,15 +28,15 @@ class Receiver:
         self._answers = answers
         self._heard = heard
 
-    async def receive_bytes(self, data: bytes) -> None:
-        """Take one encoded message. Raises MemberRemoved; ValueError when it is none."""
+    async def receive_bytes(self, data: bytes, *, tick_s: float = 0.0) -> None:
+        """Take one encoded message. `tick_s`: the length of its sender's ticks, 0 when it does not say. Raises MemberRemoved; ValueError when it is none."""
         try:
             message = raftpb_pb2.Message.FromString(data)
         except DecodeError as error:
             raise ValueError("not a raft message") from error
-        await self.receive(message)
+        await self.receive(message, tick_s=tick_s)
 
-    async def receive(self, message: raftpb_pb2.Message) -> None:
+    async def receive(self, message: raftpb_pb2.Message, *, tick_s: float = 0.0) -> None:
         """Take one message. Raises MemberRemoved."""
         node = self._node
         sender: int = getattr(message, "from")
@@ -57,7 +57,7 @@ class Receiver:
                     sender
                 ):
                     return
-        node.step(message_from_raftpb(message))
+        node.step(message_from_raftpb(message), tick_s=tick_s)
 
     async def receive_parts(self, messages: AsyncIterator[raftpb_pb2.Message]) -> None:
         """Take a message that comes in parts: a large snapshot. Raises MemberRemoved; ValueError when the parts are not

@@ -21,6 +21,10 @@ class Reports(Protocol):
     def report_removed(self) -> None:
         """A member says that this node was removed from the cluster."""
 
+    @property
+    def said_tick_s(self) -> float:
+        """The length of a tick, told with each message that can carry it."""
+
 
 class Transport(Protocol):
     """Carries messages in order per peer, and may lose them. No call waits."""
@@ -38,6 +42,9 @@ class Transport(Protocol):
 
     def active_since(self, raft_id: int) -> float | None:
         """Since when (monotonic) a member answers; None when it does not."""
+
+    def is_ours(self, raft_id: int) -> bool | None:
+        """Whether a member is of our make; None until it was reached."""
 
 
 class NoTransport:
@@ -57,4 +64,8 @@ class NoTransport:
 
     def active_since(self, raft_id: int) -> float | None:
         """Nobody answers."""
+        return None
+
+    def is_ours(self, raft_id: int) -> bool | None:
+        """Nobody is known."""
         return None

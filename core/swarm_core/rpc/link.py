@@ -4,7 +4,7 @@ It is TLS on the port of the remote API, asked for by name while shaking hands; 
 which everything here can do without. Docker Engines are such peers.
 
 A frame is a head (size of the body, kind, number) and a body. The end that dialled sends messages, pings and calls; the
-other one answers. A pong says that everything sent before its ping was taken. A number ties an answer to its question.
+other one answers. A pong says that everything sent before its ping was taken. A number ties an answer to its question; a message's is the length of its sender's ticks in microseconds.
 """
 
 import asyncio
@@ -115,10 +115,11 @@ class LinkClient(Link):
         self._last = 0
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
 
-    async def deliver(self, messages: Iterable[bytes]) -> None:
-        """Send messages; returns when all were taken. Raises LinkLost, LinkRefusal."""
+    async def deliver(self, messages: Iterable[bytes], tick_s: float) -> None:
+        """Send messages and the length of the sender's ticks; returns when all were taken. Raises LinkLost, LinkRefusal."""
+        tick_us = round(tick_s * 1e6)
         for message in messages:
-            self.write(Kind.MESSAGE, 0, message)
+            self.write(Kind.MESSAGE, tick_us, message)
         await self._ask(Kind.PING, b"")
 
     async def call(self, path: str, request: bytes, metadata: Pairs) -> bytes:

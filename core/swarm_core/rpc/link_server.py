@@ -25,10 +25,10 @@ _WAITING_MAX = 8192
 
 @dataclass(frozen=True, slots=True)
 class LinkService:
-    """What links are served with. `message` takes one message; its RpcFailure is the answer to the next ping. Calls are for
+    """What links are served with. `message` takes one message and the length of its sender's ticks in seconds; its RpcFailure is the answer to the next ping. Calls are for
     the leader alone: `leads` says whether this manager is that."""
 
-    message: Callable[[bytes], Awaitable[None]]
+    message: Callable[[bytes, float], Awaitable[None]]
     leads: Callable[[], bool]
     methods: Mapping[str, Method]
     authorizer: Authorizer
@@ -105,7 +105,7 @@ class LinkServer(Link):
             while self._ordered:
                 kind, number, body = self._ordered.popleft()
                 if kind == Kind.MESSAGE:
-                    refusal = await self._take_message(body) or refusal
+                    refusal = await self._take_message(body, number / 1e6) or refusal
                 elif kind == Kind.PING:
                     self._answer_ping(number, refusal)
                     refusal = None
@@ -117,9 +117,9 @@ class LinkServer(Link):
             if self.transport is not None and not self.transport.is_closing():
                 self.transport.resume_reading()
 
-    async def _take_message(self, body: bytes) -> RpcFailure | None:
+    async def _take_message(self, body: bytes, tick_s: float) -> RpcFailure | None:
         try:
-            await self._service.message(body)
+            await self._service.message(body, tick_s)
         except RpcFailure as failure:
             return failure
         return None

@@ -111,9 +111,9 @@ class _RemoteDoor:
 
 @dataclass(frozen=True, slots=True)
 class LinkUse:
-    """What links between managers carry: `message` takes one of raft's; calls are taken while `leads`."""
+    """What links between managers carry: `message` takes one of raft's, with the length of its sender's ticks in seconds; calls are taken while `leads`."""
 
-    message: Callable[[bytes], Awaitable[None]]
+    message: Callable[[bytes, float], Awaitable[None]]
     leads: Callable[[], bool]
 
 

@@ -47,9 +47,12 @@ class ManagerMachine:
         make_life: Callable[["ManagerMachine", int], Life],
         find: Callable[[str], "ManagerMachine"],
         join: Callable[["ManagerMachine"], Awaitable[Joined]],
+        *,
+        is_ours: bool,
     ) -> None:
         self.host = host
         self.address = address
+        self.is_ours = is_ours
         self.keys = keys
         self.disk = SimulatedDisk(host, rng, self.power_cut)
         self.life: Life | None = None
@@ -106,7 +109,7 @@ class ManagerMachine:
     def is_up(self) -> bool:
         return self.life is not None and self.life.group is not None
 
-    def receive(self, message: Message) -> Receipt:
+    def receive(self, message: Message, tick_s: float) -> Receipt:
         """A message of raft arrives. Mirrors raft_node.receiver."""
         life = self.life
         if life is None or life.group is None:
@@ -117,7 +120,7 @@ class ManagerMachine:
             return Receipt.TAKEN
         if message.type is MessageType.VOTE and not self._could_follow(life, message.from_):
             return Receipt.TAKEN
-        life.raft.step(message)
+        life.raft.step(message, tick_s=tick_s)
         return Receipt.TAKEN
 
     def address_of(self, raft_id: int) -> str | None:

@@ -31,7 +31,8 @@ FAULTS = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Times of the phases count in ticks of raft. `faults` are the sorts that may happen in this run."""
+    """Times of the phases count in ticks of raft. `faults` are the sorts that may happen in this run. The last `others_makes`
+    managers behave as a Docker Engine does: their ticks are always long, and they do not say so."""
 
     seed: int
     managers: int
@@ -45,6 +46,8 @@ class Plan:
     fault_every_ticks: float
     operation_every_ticks: float
     faults: tuple[str, ...]
+    short_tick_s: float | None
+    others_makes: int
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
@@ -62,4 +65,6 @@ class Plan:
             fault_every_ticks=rng.choice((4.0, 8.0, 16.0)),
             operation_every_ticks=rng.choice((0.5, 1.0, 2.0)),
             faults=tuple(rng.sample(FAULTS, rng.randint(1, len(FAULTS)))),
+            short_tick_s=rng.choice((None, 0.05, 0.1)),
+            others_makes=rng.choice((0, 0, 1, 2)),
         )

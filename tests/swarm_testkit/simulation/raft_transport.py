@@ -27,8 +27,12 @@ class Peer(Protocol):
     @property
     def host(self) -> Host: ...
 
-    def receive(self, message: Message) -> Receipt:
-        """Hand a message to the member."""
+    @property
+    def is_ours(self) -> bool:
+        """Whether its manager says how long its ticks are; Docker Engines do not."""
+
+    def receive(self, message: Message, tick_s: float) -> Receipt:
+        """Hand a message to the member, with the length of its sender's ticks, 0 when it does not say."""
 
     def address_of(self, raft_id: int) -> str | None:
         """Where the member knows another one; None when it does not, or is down."""
@@ -38,15 +42,17 @@ class SimulatedTransport:
     """`find` gives the host at an address. Sends nothing any more once it is closed: the process behind it is dead."""
 
     def __init__(
-        self, host: Host, network: Network, find: Callable[[str], Peer], ledger: Ledger, trace: Trace
+        self, own: Peer, network: Network, find: Callable[[str], Peer], ledger: Ledger, trace: Trace
     ) -> None:
-        self._host = host
+        self._own = own
+        self._host = own.host
         self._network = network
         self._find = find
         self._ledger = ledger
         self._trace = trace
         self._peers: dict[int, Peer] = {}
         self._active: dict[int, float] = {}
+        self._makes: dict[int, bool] = {}
         self._reports: Reports | None = None
         self.is_closed = False
 
@@ -74,6 +80,9 @@ class SimulatedTransport:
     def active_since(self, raft_id: int) -> float | None:
         return self._active.get(raft_id)
 
+    def is_ours(self, raft_id: int) -> bool | None:
+        return self._makes.get(raft_id)
+
     def _send(self, peer: Peer, message: Message) -> None:
         name = self._host.name
         self._trace.note(
@@ -81,14 +90,18 @@ class SimulatedTransport:
             f"{' rejected' if message.reject else ''}"
         )
 
+        assert self._reports is not None
+        tick_s = self._reports.said_tick_s if self._own.is_ours and peer.is_ours else 0.0
+
         def deliver() -> None:
-            receipt = peer.receive(message)
+            receipt = peer.receive(message, tick_s)
             if receipt is Receipt.NOBODY:
                 lost()
                 return
             if receipt is Receipt.REMOVED:
                 self._network.send(peer.host.name, self._host, self._tell_removed)
                 return
+            self._makes[message.to] = peer.is_ours
             self._active.setdefault(message.to, self._host.clock.monotonic())
             if message.type is MessageType.SNAP:
                 self._report(message, ok=True)

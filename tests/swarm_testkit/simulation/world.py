@@ -123,6 +123,7 @@ class World:
             self._make_life,
             self._by_address.__getitem__,
             self._join,
+            is_ours=member.raft_id <= self.plan.managers - self.plan.others_makes,
         )
         keyring = SeededKeyring(keys, rng)
         keyring.load()
@@ -161,6 +162,7 @@ class World:
             node_id=machine.host.name,
             address=machine.address,
             tick_s=self.plan.tick_s,
+            short_tick_s=self.plan.short_tick_s if machine.is_ours else None,
             election_tick=_ELECTION_TICKS,
             segment_bytes=self.plan.segment_bytes,
         )
@@ -168,7 +170,7 @@ class World:
     def _make_life(self, machine: ManagerMachine, number: int) -> Life:
         plan, host = self.plan, machine.host
         transport = SimulatedTransport(
-            host, self.network, self._by_address.__getitem__, self.ledger, self.trace
+            machine, self.network, self._by_address.__getitem__, self.ledger, self.trace
         )
         return Life(
             host,

@@ -35,6 +35,8 @@ class Raft:
     is_handing_over: bool = False
     is_member: bool = True
     leaderless_s: float = 0.0
+    said_tick_s: float = 0.01
+    election_s: float = 0.1
     addresses: dict[int, str] = field(default_factory=dict)
     leader_changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -59,9 +61,7 @@ def dial(address: str) -> grpc.aio.Channel:
 
 @asynccontextmanager
 async def locating(raft: Raft, *, is_ready: bool = True) -> AsyncIterator[RaftLeaderLocator]:
-    locator = RaftLeaderLocator(
-        cast(RaftNode, raft), dial, SystemClock(), is_ready=lambda: is_ready, tick_s=0.01, election_s=0.1
-    )
+    locator = RaftLeaderLocator(cast(RaftNode, raft), dial, SystemClock(), is_ready=lambda: is_ready)
     task = asyncio.get_running_loop().create_task(locator.run())
     try:
         yield locator

@@ -59,6 +59,7 @@ class Reports:
     unreachable: list[int] = field(default_factory=list)
     snapshots: list[tuple[int, bool]] = field(default_factory=list)
     removed: int = 0
+    said_tick_s: float = 0.25
 
     def report_unreachable(self, raft_id: int) -> None:
         self.unreachable.append(raft_id)
@@ -94,7 +95,7 @@ class Member:
         self.got.append(request.message)
         return b""
 
-    async def message(self, data: bytes) -> None:
+    async def message(self, data: bytes, tick_s: float) -> None:
         await asyncio.sleep(self.delay_s)
         if self.failure is not None:
             raise self.failure

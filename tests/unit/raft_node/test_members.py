@@ -73,6 +73,9 @@ class LoopTransport:
     def remove_peer(self, raft_id: int) -> None:
         self.peers.pop(raft_id, None)
 
+    def is_ours(self, raft_id: int) -> bool | None:
+        return None
+
     def active_since(self, raft_id: int) -> float | None:
         host = self._network.hosts.get(raft_id)
         return 1.0 if host is not None and host.node.is_member and raft_id not in self._network.cut else None

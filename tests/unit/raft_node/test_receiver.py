@@ -26,7 +26,7 @@ class Node:
     def members(self) -> list[Member]:
         return [Member(1, "a", ""), Member(2, "b", "")]
 
-    def step(self, message: Message) -> None:
+    def step(self, message: Message, *, tick_s: float = 0.0) -> None:
         self.stepped.append(message)
 
 

@@ -28,6 +28,7 @@ from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.trust import EchoServices, PlainFailure, echo_services, make_authority, remote_server
 
 AUTHORITY = make_authority()
+TICK_S = 0.125
 GET = "/docker.swarmkit.v1.Control/GetNode"
 
 
@@ -35,15 +36,17 @@ GET = "/docker.swarmkit.v1.Control/GetNode"
 class Manager:
     """The answering end."""
 
+    ticks: set[float] = field(default_factory=set)
     got: list[bytes] = field(default_factory=list)
     leads: bool = True
     refuses: bool = False
     echo: EchoServices = field(default_factory=EchoServices)
 
-    async def message(self, data: bytes) -> None:
+    async def message(self, data: bytes, tick_s: float) -> None:
         if self.refuses:
             raise NotFound("raft: member was removed from the cluster")
         self.got.append(data)
+        self.ticks.add(tick_s)
 
 
 @asynccontextmanager
@@ -79,10 +82,11 @@ async def test_messages_arrive_in_order_before_they_are_confirmed() -> None:
     manager = Manager()
     wanted = [bytes([number % 256]) * (number * 997 % 70_000) for number in range(300)]
     async with serving(manager) as address, linked(address) as client:
-        await client.deliver(wanted[:200])
+        await client.deliver(wanted[:200], TICK_S)
         assert manager.got == wanted[:200]
-        await asyncio.gather(client.deliver(wanted[200:250]), client.deliver(wanted[250:]))
+        await asyncio.gather(client.deliver(wanted[200:250], TICK_S), client.deliver(wanted[250:], TICK_S))
         assert manager.got == wanted
+        assert manager.ticks == {TICK_S}
 
 
 async def test_a_refused_message_is_said() -> None:
@@ -90,10 +94,10 @@ async def test_a_refused_message_is_said() -> None:
     manager = Manager(refuses=True)
     async with serving(manager) as address, linked(address) as client:
         with pytest.raises(LinkRefusal, match="raft: member was removed") as refusal:
-            await client.deliver([b"one", b"two"])
+            await client.deliver([b"one", b"two"], TICK_S)
         assert refusal.value.code is Code.NOT_FOUND
         manager.refuses = False
-        await client.deliver([b"three"])
+        await client.deliver([b"three"], TICK_S)
         assert manager.got == [b"three"]
 
 
@@ -141,12 +145,12 @@ async def test_links_are_for_managers_of_this_cluster() -> None:
     async with serving(manager := Manager()) as address:
         async with linked(address, AUTHORITY.worker()) as client:
             with pytest.raises(LinkLost):
-                await client.deliver([b"x"])
+                await client.deliver([b"x"], TICK_S)
         async with linked(address) as client:
             assert client.transport is not None
             client.transport.write(b"\xff" * 100)
             with pytest.raises(LinkLost):
-                await client.deliver([b"x"])
+                await client.deliver([b"x"], TICK_S)
         assert manager.got == []
 
 
@@ -163,7 +167,7 @@ async def test_an_end_in_the_middle_is_noticed() -> None:
     manager = Manager()
     async with serving(manager) as address:
         async with linked(address) as client:
-            await client.deliver([b"x"])
+            await client.deliver([b"x"], TICK_S)
             server_gone = asyncio.get_running_loop().create_task(client._ask(Kind.PONG, b""))
             await asyncio.sleep(0)
             client.abort()
@@ -171,7 +175,7 @@ async def test_an_end_in_the_middle_is_noticed() -> None:
                 await server_gone
             assert lost.value.was_sent
             with pytest.raises(LinkLost) as lost:
-                await client.deliver([b"y"])
+                await client.deliver([b"y"], TICK_S)
             assert not lost.value.was_sent
 
 
