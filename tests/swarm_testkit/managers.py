@@ -107,14 +107,16 @@ class Cluster:
         self.nodes: list[Daemon] = []
         self._count = 0
 
-    async def add(self, *flags: str) -> Daemon:
-        """Start a manager that founds the cluster, or joins it, and wait until it serves."""
+    async def add(self, *flags: str, host: str = "127.0.0.1", enter: tuple[str, ...] = ()) -> Daemon:
+        """Start a manager that founds the cluster, or joins it, and wait until it serves. `enter`: the command that runs
+        others on its host."""
         join: tuple[str, ...] = ()
         if self.nodes:
             token = await eventually(lambda: manager_token(self.nodes[0]), what="a join token")
             join = ("--join-addr", self.nodes[0].address, "--join-token", token)
         self._count += 1
-        node = Daemon(self.directory / f"m{self._count}", *self.flags, *flags, *join)
+        state = self.directory / f"m{self._count}"
+        node = Daemon(state, *self.flags, *flags, *join, host=host, enter=enter)
         self.nodes.append(node)
         node.start()
         await self.serves(node)

@@ -65,11 +65,20 @@ def explain(operations: Sequence[Operation]) -> bool:
         if (done, state) in seen:
             continue
         seen.add((done, state))
-        for at in _next(ordered, done):
-            fits, after = ordered[at].step(state)
-            if fits:
-                stack.append((done | 1 << at, after))
+        stack += _steps(ordered, done, state)
     return False
+
+
+def _steps(ordered: Sequence[Operation], done: int, state: State) -> list[tuple[int, State]]:
+    """What may follow. An answer that fits and changes nothing is taken at once: no other order explains more."""
+    steps = []
+    for at in _next(ordered, done):
+        fits, after = ordered[at].step(state)
+        if fits and after == state and ordered[at].ok is not None:
+            return [(done | 1 << at, state)]
+        if fits:
+            steps.append((done | 1 << at, after))
+    return steps
 
 
 def _next(ordered: Sequence[Operation], done: int) -> list[int]:
