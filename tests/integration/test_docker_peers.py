@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
-from swarm_testkit.engines import ADDRESS, Engine, private_engine
+from swarm_testkit.engines import ADDRESS, IMAGE, Engine, private_engine
 from swarm_testkit.managers import eventually, manager_token, managers_seen, paused, through, write
 
 DOCKER_ADDRESS = f"{ADDRESS}:2377"
@@ -138,3 +138,92 @@ async def test_our_node_is_a_manager_of_a_docker_swarm(engine: Engine, ours: lis
     assert await configs(node) == {"by-docker": b"old", "by-ours": b"new"}
     await write(node, "alone")
     wait_until(lambda: docker_role(engine) == "false", what="the engine to be a worker", seconds=60)
+
+
+def sleepers(name: str, replicas: int) -> specs_pb2.ServiceSpec:
+    """A service of containers of the test image."""
+    spec = specs_pb2.ServiceSpec()
+    spec.annotations.name = name
+    spec.task.container.image = IMAGE
+    spec.task.container.args.extend(["sleep", "1000"])
+    spec.task.container.stop_grace_period.FromMilliseconds(100)
+    spec.replicated.replicas = replicas
+    return spec
+
+
+async def running(node: Daemon, service: str) -> list[objects_pb2.Task]:
+    async with through(node) as control:
+        found = await control.find(objects_pb2.Task)
+    return [
+        task
+        for task in found
+        if task.service_annotations.name == service and task.status.state == types_pb2.TaskState.RUNNING
+    ]
+
+
+def containers(engine: Engine) -> list[str]:
+    return engine.docker("ps", "-q", "--filter", f"ancestor={IMAGE}").split()
+
+
+async def test_a_docker_engine_is_a_worker_of_our_cluster(engine: Engine, ours: list[Daemon]) -> None:
+    """It joins with `docker swarm join` and runs a service's containers; one that dies is replaced; scaled to 0, all go."""
+    node = ours[0]
+    node.start()
+    await eventually(lambda: managers_seen(node), what="our manager")
+    async with through(node) as control:
+        token = (await control.find(objects_pb2.Cluster))[0].root_ca.join_tokens.worker
+        docker_join(engine, token, node.address)
+        docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
+        service = await control.create(objects_pb2.Service, sleepers("sleepers", 3))
+
+        async def three_run() -> bool:
+            return len(await running(node, "sleepers")) == 3 and len(containers(engine)) == 3
+
+        await eventually(three_run, what="three containers")
+        assert {task.node_id for task in await running(node, "sleepers")} == {docker_id}
+        assert docker_role(engine) == "false"
+        (victim, *others) = containers(engine)
+        engine.docker("kill", victim)
+
+        async def replaced() -> bool:
+            now = containers(engine)
+            return victim not in now and set(others) < set(now) and await three_run()
+
+        await eventually(replaced, what="another container for the one that was killed")
+        await control.change(
+            objects_pb2.Service, service.id, lambda spec: setattr(spec.replicated, "replicas", 0)
+        )
+        wait_until(lambda: not containers(engine), what="all containers to go")
+
+
+async def test_our_node_is_a_worker_of_a_docker_swarm(engine: Engine, ours: list[Daemon]) -> None:
+    """Docker's own commands show it ready and place a service's tasks on it, which it runs on the engine it is told of."""
+    node = ours[0]
+    engine.init_swarm()
+    token = engine.docker("swarm", "join-token", "-q", "worker")
+    node.executors = "docker"
+    node.flags = ("--join-addr", DOCKER_ADDRESS, "--join-token", token, "--engine-addr", engine.url)
+    node.start()
+
+    def nodes() -> dict[str, str]:
+        lines = engine.docker("node", "ls", "--format", "{{json .}}").splitlines()
+        return {one["ID"]: one["Status"] for one in map(json.loads, lines)}
+
+    wait_until(
+        lambda: sorted(nodes().values()) == ["Ready", "Ready"], what="docker node ls to show our node ready"
+    )
+    docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
+    (own_id,) = nodes().keys() - {docker_id}
+    create = ("service", "create", "--detach", "--no-resolve-image", "--constraint", f"node.id=={own_id}")
+    engine.docker(*create, "--replicas", "2", "--name", "sleepers", IMAGE, "sleep", "1000")
+
+    def states() -> list[str]:
+        return engine.docker("service", "ps", "sleepers", "--format", "{{.CurrentState}}").splitlines()
+
+    wait_until(
+        lambda: [state.split()[0] for state in states()] == ["Running", "Running"],
+        what="two tasks on our node",
+    )
+    assert len(containers(engine)) == 2
+    engine.docker("service", "rm", "sleepers")
+    wait_until(lambda: not containers(engine), what="the containers to go")
