@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+from collections.abc import Collection
 
 from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from swarm_core.api.proto.raft_pb2 import JoinRequest, JoinResponse
@@ -41,9 +42,19 @@ async def check_joiner(dial: Dial, address: str) -> None:
 
 
 async def ask_to_join(
-    dial: Dial, manager: str, own_address: str, clock: Clock, backoff: Backoff, *, timeout_s: float
+    dial: Dial,
+    manager: str,
+    own_address: str,
+    clock: Clock,
+    backoff: Backoff,
+    *,
+    timeout_s: float,
+    former: Collection[int] = (),
 ) -> JoinResponse:
-    """Ask any manager to be admitted, again and again for `timeout_s`. Raises JoinFailed."""
+    """Ask any manager to be admitted, again and again for `timeout_s`. Raises JoinFailed.
+
+    `former`: raft ids that this node had; a leader that offers one does not know yet that it was replaced.
+    """
     deadline = clock.monotonic() + timeout_s
     request = JoinRequest(addr=own_address).SerializeToString()
     channel = dial(manager)
@@ -54,14 +65,17 @@ async def ask_to_join(
                 data: bytes = await channel.unary_unary(_JOIN, None, None)(
                     request, timeout=left, wait_for_ready=True
                 )
-                return JoinResponse.FromString(data)
             except grpc.aio.AioRpcError as error:
                 reason = error.details() or error.code().name
-                pause = backoff.failed()
-                if error.code() in _FINAL or clock.monotonic() + pause >= deadline:
-                    raise JoinFailed(
-                        f"the managers at {manager} did not admit this manager: {reason}"
-                    ) from None
+                is_final = error.code() in _FINAL
+            else:
+                answer = JoinResponse.FromString(data)
+                if answer.raft_id not in former:
+                    return answer
+                reason, is_final = "a manager answered that does not know of its removal", False
+            pause = backoff.failed()
+            if is_final or clock.monotonic() + pause >= deadline:
+                raise JoinFailed(f"the managers at {manager} did not admit this manager: {reason}")
             _log.info("the managers at %s do not admit this manager yet: %s", manager, reason)
             await clock.sleep(pause)
     finally:

@@ -57,7 +57,7 @@ from swarm_core.raft_node.proposals import OnCommit, Proposals, RequestIds
 from swarm_core.raft_node.reconfiguration import Reconfiguration
 from swarm_core.raft_node.rotation import KeyRotation
 from swarm_core.raft_node.snapshotter import Snapshotter
-from swarm_core.raft_node.storage import RaftStorage, erase, has_log, open_storage
+from swarm_core.raft_node.storage import RaftStorage, erase, former_raft_ids, has_log, open_storage
 from swarm_core.raft_node.transport import Transport
 from swarm_core.raft_node.wedge import WedgeCheck, log_tasks
 from swarm_core.raft_node.wire import varint
@@ -309,6 +309,11 @@ class RaftNode:
         """Whether this node was a member already. Raises DiskFailed."""
         return await self._disk.run(partial(has_log, self._disk, self._config.directory))
 
+    async def former_raft_ids(self) -> frozenset[int]:
+        """The ids under which this node was a member before: it must not be one of them again. Raises StateUnusable,
+        DiskFailed."""
+        return await self._disk.run(partial(former_raft_ids, self._disk, self._config.directory))
+
     async def start(self, *, joined_as: int = 0) -> None:
         """Load, and replay what is committed into the machine. Without state on disk: begin as the member that the
         leader admitted as `joined_as`, or found a cluster. Raises StateUnusable, DiskFailed."""
@@ -345,7 +350,7 @@ class RaftNode:
 
     async def erase(self) -> None:
         """Forget everything, keys included, after `run` has ended: this node is no member any more."""
-        await self._disk.run(partial(erase, self._disk, self._config.directory))
+        await self._disk.run(partial(erase, self._disk, self._config.directory, self.raft_id))
         await self._disk.run(self._keyring.forget)
 
     def _load(self, new_raft_id: int, joined_as: int) -> RaftStorage:

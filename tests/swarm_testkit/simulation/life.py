@@ -46,6 +46,9 @@ class Joined:
     members: Sequence[Member]
 
 
+_AGAIN_S = 0.5
+
+
 class Life:
     """`handlers` answer calls by service name; `group` is there while the life lasts."""
 
@@ -129,7 +132,10 @@ class Life:
         if has_state := await self.raft.has_state():
             await self.raft.start()
         if not self.raft.members():
-            joined = await join()
+            former = await self.raft.former_raft_ids()
+            while (joined := await join()).raft_id in former:
+                self._trace.note(f"{self.host.name} is offered {joined.raft_id:x}, which it was before")
+                await self.host.clock.sleep(_AGAIN_S)
             if not has_state:
                 await self.raft.start(joined_as=joined.raft_id)
             elif self.raft.raft_id != joined.raft_id:

@@ -224,7 +224,7 @@ async def test_nobody_is_removed_at_the_quorum_s_expense() -> None:
 
 
 async def test_a_removed_member_ends_and_can_be_erased() -> None:
-    """It learns it from the log; erasing leaves neither log nor keys."""
+    """It learns it from the log; erasing leaves neither log nor keys, only the id that it must never have again."""
     async with hosts(3) as (first, second, third):
         await first.node.remove(third.node.raft_id)
         assert third.task is not None
@@ -234,6 +234,8 @@ async def test_a_removed_member_ends_and_can_be_erased() -> None:
         await third.node.erase()
         assert not await third.node.has_state()
         assert third.keys.values == {}
+        assert await third.node.former_raft_ids() == {third.node.raft_id}
+        assert await second.node.former_raft_ids() == frozenset()
         await first.propose(b"on")
         await until(lambda: second.payloads == [b"on"])
 
