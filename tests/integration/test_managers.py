@@ -6,7 +6,7 @@ import random
 import time
 
 import pytest
-from swarm_core.api.proto import control_pb2, objects_pb2, raft_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2, raft_pb2, raft_status_pb2
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, ClientError
 from swarm_testkit.daemons import Daemon, free_port, wait_until
@@ -171,6 +171,32 @@ async def test_managers_of_ours_alone_have_short_ticks() -> None:
 def quickenings(node: Daemon) -> int:
     """How often the node's manager has begun to tick shortly."""
     return node.log.read_text(errors="replace").count("ticks of 0.08 s")
+
+
+async def test_positions_are_told_through_any_manager() -> None:
+    """Term and log positions of all members, the same everywhere; a new leader means a new term."""
+    async with cluster(3) as found:
+        await write(found.nodes[0], "one")
+
+        async def even(node: Daemon) -> raft_status_pb2.GetRaftStatusResponse | None:
+            async with through(node) as control:
+                status = await control.raft_status()
+            assert status is not None
+            positions = [member.match_index for member in status.members]
+            return status if positions == [status.last_index] * 3 else None
+
+        told = [await eventually(lambda node=node: even(node), what="even positions") for node in found.nodes]
+        assert len({one.term for one in told}) == len({one.leader_raft_id for one in told}) == 1
+        leader = await found.leader()
+        leader.kill_manager()
+        other = found.others(leader)[0]
+
+        async def grown() -> bool:
+            async with through(other) as control:
+                status = await control.raft_status()
+            return status is not None and status.term > told[0].term
+
+        await eventually(grown, what="a new term")
 
 
 async def test_a_leader_that_stops_politely_hands_over() -> None:

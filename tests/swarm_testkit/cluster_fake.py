@@ -18,7 +18,14 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
-from swarm_core.api.proto import control_pb2, logbroker_pb2, objects_pb2, types_pb2, watch_pb2
+from swarm_core.api.proto import (
+    control_pb2,
+    logbroker_pb2,
+    objects_pb2,
+    raft_status_pb2,
+    types_pb2,
+    watch_pb2,
+)
 from swarm_core.api.timestamps import timestamp
 from swarm_core.client.errors import CallFailed, Unreachable
 
@@ -66,6 +73,7 @@ class FakeCluster:
         self.compacted = False
         self.unreachable: str | None = None
         self.missing_kinds: set[str] = set()
+        self.raft: raft_status_pb2.GetRaftStatusResponse | None = None
         self.calls: list[tuple[str, Message]] = []
         self.closed = False
         self._objects: dict[type[Message], dict[str, Message]] = {kind: {} for kind in KINDS.values()}
@@ -142,6 +150,8 @@ class FakeCluster:
 
     async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
         """Answer one unary call."""
+        if method == "RaftStatus.GetRaftStatus":
+            return self._raft_status(method)
         self.calls.append((method, request))
         self._raise_trouble(method)
         service, _, name = method.partition(".")
@@ -153,6 +163,12 @@ class FakeCluster:
                 noun = name.removeprefix(verb).lower()
                 return self._control(verb, noun.removesuffix("s") if verb == "List" else noun, request)
         raise AssertionError(f"unknown method {method}")
+
+    def _raft_status(self, method: str) -> raft_status_pb2.GetRaftStatusResponse:
+        self._raise_trouble(method)
+        if self.raft is None:
+            raise CallFailed("UNIMPLEMENTED", f"unknown service for {method}")
+        return self.raft
 
     async def stream(
         self, method: str, request: Message, *, timeout: float | None = None

@@ -1,4 +1,4 @@
-"""The application: themes, the one screen, and the worker that feeds the mirror. It decides nothing.
+"""The application: themes, the one screen, and the workers that feed the mirror. It decides nothing.
 
 Built by its caller from parts that exist already: a session, and a call that opens the cluster's updates.
 """
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import ClassVar
 
 from swarm_core.client.calls import opened
+from swarm_core.client.errors import ClientError
 from swarm_core.client.watch import Update
 from textual.app import App
 from textual.command import Provider
@@ -22,6 +23,8 @@ from swarm_tui.views.session import Session
 from swarm_tui.views.verbs import VerbScreen
 from swarm_tui.widgets.ascii_only import AsciiOnly
 from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
+
+RAFT_S = 1.0
 
 
 class SwarmApp(App[None]):
@@ -45,6 +48,7 @@ class SwarmApp(App[None]):
         super().__init__(driver_class=driver_class)
         self._session = session
         self._updates = updates
+        self._is_asking_raft = False
         for ours in (DARK, LIGHT):
             self.register_theme(ours)
         self.theme = theme
@@ -54,6 +58,28 @@ class SwarmApp(App[None]):
 
     def on_mount(self) -> None:
         self._follow()
+        self._raft_timer = self.set_interval(RAFT_S, self._ask_raft)
+
+    def _ask_raft(self) -> None:
+        if self._is_asking_raft or not self.app_focus:
+            return
+        self._is_asking_raft = True
+        self.run_worker(self._take_raft(), group="raft", name="raft status")
+
+    async def _take_raft(self) -> None:
+        """Positions in raft's log move with every write, and no watch tells them: ask now and then."""
+        mirror = self._session.mirror
+        try:
+            status = await self._session.control.raft_status()
+            if status is None:
+                self._raft_timer.stop()  # a Docker Engine: it never will
+            mirror.put_raft(status)
+        except ClientError as error:
+            # Nobody leads, or the connection is lost: the header says so. Old positions would mislead.
+            self.log(f"raft status: {error}")
+            mirror.put_raft(None)
+        finally:
+            self._is_asking_raft = False
 
     def on_verb_screen_resync_asked(self, event: VerbScreen.ResyncAsked) -> None:
         self._follow()

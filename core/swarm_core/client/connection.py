@@ -51,6 +51,7 @@ _MODULES = {
     "LogBroker": "logbroker_pb2",
     "Raft": "raft_pb2",
     "RaftMembership": "raft_pb2",
+    "RaftStatus": "raft_status_pb2",
     "ResourceAllocator": "resource_pb2",
 }
 

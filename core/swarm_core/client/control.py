@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2, raft_status_pb2, types_pb2
 from swarm_core.client.calls import Calls
 from swarm_core.client.errors import CallFailed
 
@@ -29,6 +29,7 @@ NOUNS: dict[type[Message], str] = {
     objects_pb2.Volume: "volume",
 }
 OUT_OF_SEQUENCE = "update out of sequence"
+RAFT_STATUS_S = 2.0
 _CHANGE_TRIES_MAX = 8
 _AMBIGUOUS_SHOWN_MAX = 5
 
@@ -123,6 +124,18 @@ class Control:
         request = control_pb2.ListServiceStatusesRequest(services=ids)
         response = await self._calls.call("Control.ListServiceStatuses", request)
         return list(response.statuses)
+
+    async def raft_status(self) -> raft_status_pb2.GetRaftStatusResponse | None:
+        """How the managers stand with raft's log; None where that is not told, as by a Docker Engine."""
+        try:
+            answer: raft_status_pb2.GetRaftStatusResponse = await self._calls.call(
+                "RaftStatus.GetRaftStatus", raft_status_pb2.GetRaftStatusRequest(), timeout=RAFT_STATUS_S
+            )
+        except CallFailed as error:
+            if error.code != "UNIMPLEMENTED":
+                raise
+            return None
+        return answer
 
     async def cluster(self) -> objects_pb2.Cluster:
         """The one cluster object."""

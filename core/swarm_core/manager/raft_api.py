@@ -1,9 +1,9 @@
-"""The services between managers: raft's messages, and who is a member (control-plane spec 2.5, 2.6)."""
+"""The services between managers: raft's messages, and who is a member (control-plane spec 2.5, 2.6); and how raft stands."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from swarm_core.api.proto import raft_pb2, raftpb_pb2
+from swarm_core.api.proto import raft_pb2, raft_status_pb2, raftpb_pb2
 from swarm_core.raft_node.errors import JoinFailed, MemberRemoved, NotLeader, NotMember
 from swarm_core.raft_node.joining import reachable_address
 from swarm_core.raft_node.membership import Member
@@ -106,6 +106,41 @@ class RaftMembershipApi:
         await self._node.remove(request.node.raft_id)
         _log.info("raft member %x was removed, as %s wished", request.node.raft_id, caller.node_id)
         return raft_pb2.LeaveResponse()
+
+
+class RaftStatusApi:
+    """Handler of swarmtui.v1.RaftStatus."""
+
+    def __init__(self, node: RaftNode) -> None:
+        self._node = node
+
+    async def get_raft_status(
+        self, request: raft_status_pb2.GetRaftStatusRequest, caller: Caller
+    ) -> raft_status_pb2.GetRaftStatusResponse:
+        """Term and log positions, of all members as their leader knows them. Raises NotLeader."""
+        node = self._node
+        if not node.is_leader:
+            raise NotLeader
+        status = node.status()
+        return raft_status_pb2.GetRaftStatusResponse(
+            term=status.hard_state.term,
+            leader_raft_id=status.id,
+            last_index=status.last_index,
+            commit_index=status.hard_state.commit,
+            applied_index=status.applied,
+            members=[
+                raft_status_pb2.MemberProgress(
+                    raft_id=member.raft_id,
+                    node_id=member.node_id,
+                    match_index=progress.match,
+                    state=raft_status_pb2.MemberProgress.State.Value(progress.state.name),
+                    is_recently_active=progress.is_recently_active,
+                    is_learner=progress.is_learner,
+                )
+                for member in node.members()
+                if (progress := status.progress.get(member.raft_id)) is not None
+            ],
+        )
 
 
 def _message(member: Member) -> raft_pb2.RaftMember:

@@ -21,6 +21,7 @@ from swarm_core.api.proto import (
     logbroker_pb2,
     objects_pb2,
     raft_pb2,
+    raft_status_pb2,
     specs_pb2,
     types_pb2,
     watch_pb2,
@@ -42,7 +43,7 @@ from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforc
 from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
 from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.orchestrator.task_reaper import TaskReaper
-from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi
+from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi, RaftStatusApi
 from swarm_core.manager.role_manager import RoleManager
 from swarm_core.manager.root_rotation import RootRotation
 from swarm_core.manager.scheduler.scheduler import Scheduler
@@ -286,6 +287,7 @@ class ManagerDaemon:
             _add(services, ca_pb2, "NodeCA", ca_server, to_leader=True)
             _add(services, logbroker_pb2, "Logs", log_broker, to_leader=is_local)
             _add(services, logbroker_pb2, "LogBroker", log_broker, to_leader=True)
+            _add(services, raft_status_pb2, "RaftStatus", RaftStatusApi(self._raft), to_leader=is_local)
         receiver = Receiver(self._raft, answers=self._transport.answers, heard=self._transport.heard)
         raft_api = self._raft_api = RaftApi(self._raft, receiver)
         _add(remote, raft_pb2, "Raft", raft_api)
@@ -384,6 +386,7 @@ class ManagerDaemon:
             self._clock,
             Backoff(self._rng),
             timeout_s=_JOIN_S + 2 * config.election_tick * config.tick_s,
+            former=await self._raft.former_raft_ids(),
         )
         if not has_state:
             await self._raft.start(joined_as=answer.raft_id)

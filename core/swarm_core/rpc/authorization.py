@@ -34,6 +34,7 @@ _ROLES: dict[str, frozenset[str]] = {
     "NodeCA": ANYBODY,
     "Raft": _MANAGERS,
     "RaftMembership": _MANAGERS,
+    "RaftStatus": _MANAGERS,
     "Health": _MANAGERS,
     "Control": _MANAGERS,
     "Watch": _MANAGERS,

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.client.watch import KINDS, Action, Changed, Listed, Lost, Resumed, Update
 
@@ -49,6 +50,8 @@ class Mirror:
         self.version = 0
         self.lag_ns = 0
         """How old the newest change was when it came in, by the two machines' clocks."""
+        self.raft: GetRaftStatusResponse | None = None
+        """How the managers stand with raft's log; None while it is not told."""
         self._clear()
 
     def _clear(self) -> None:
@@ -135,6 +138,16 @@ class Mirror:
             case Resumed():
                 self._resumed_ns = self._clock.wall_ns()
                 self._set_stream(Stream(Phase.LIVE, self._resumed_ns))
+
+    def put_raft(self, raft: GetRaftStatusResponse | None) -> None:
+        """Take in how raft stands, which no watch tells, and tell the listeners if it is news."""
+        if raft == self.raft:
+            return
+        self.raft = raft
+        for node in self.objects(_Node):
+            if node.HasField("manager_status"):
+                self._touch(_Node, node.id)
+        self.flush()
 
     def _set_stream(self, stream: Stream) -> None:
         self.stream = stream

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 
 from swarm_tui.mirror.tallies import NodeTally, ServiceTally, Tallies
 
@@ -19,7 +20,13 @@ T = TypeVar("T", bound=Message)
 class Snapshot:
     """`counts` are sums per service that somebody else has counted; they go before our own."""
 
-    def __init__(self, objects: Iterable[Any], counts: Mapping[str, ServiceTally] | None = None) -> None:
+    def __init__(
+        self,
+        objects: Iterable[Any],
+        counts: Mapping[str, ServiceTally] | None = None,
+        raft: GetRaftStatusResponse | None = None,
+    ) -> None:
+        self.raft = raft
         self._objects: dict[type[Message], dict[str, Any]] = {}
         for item in objects:
             self._objects.setdefault(type(item), {})[item.id] = item

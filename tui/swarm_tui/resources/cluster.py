@@ -36,6 +36,8 @@ class Quorum:
     reachable: int
     leader: str
     """The leader's name; empty while nobody leads, or a peer does not tell."""
+    term: int = 0
+    """Raft's term, 0 where it is not told."""
 
     @property
     def tolerates(self) -> int:
@@ -54,15 +56,17 @@ def quorum(view: ClusterView) -> Quorum:
         node.manager_status.reachability == types_pb2.RaftMemberStatus.REACHABLE for node in members
     )
     leader = next((nodes.name(node) for node in members if node.manager_status.leader), "")
-    return Quorum(len(members), reachable, leader)
+    return Quorum(len(members), reachable, leader, view.raft.term if view.raft is not None else 0)
 
 
 def quorum_text(state: Quorum) -> str:
-    """The quorum in words: "3 managers · leader m1 · tolerates 1"."""
+    """The quorum in words: "3 managers · leader m1 · term 7 · tolerates 1"."""
     if not state.managers:
         return "no manager known"
     parts = [fmt.plural(state.managers, "manager")]
     parts.append(f"leader {state.leader}" if state.leader else "no leader")
+    if state.term:
+        parts.append(f"term {state.term}")
     if state.is_lost:
         parts.append("quorum lost")
     elif state.managers > 1:

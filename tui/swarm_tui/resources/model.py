@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 
 T = TypeVar("T", bound=Message)
 M = TypeVar("M", bound=Message)
@@ -191,6 +192,8 @@ class ClusterView(Protocol):
     def service_tally(self, service_id: str) -> ServiceSums: ...
     def node_tally(self, node_id: str) -> NodeSums: ...
     def running_history(self, service_id: str, now_ns: int) -> Sequence[int | None]: ...
+    @property
+    def raft(self) -> GetRaftStatusResponse | None: ...
 
 
 FieldValue = str | float | Sequence[str] | None

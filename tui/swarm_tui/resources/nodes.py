@@ -1,11 +1,13 @@
 """Nodes: role, state, availability, what is reserved of them, how many tasks run there."""
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto.raft_status_pb2 import MemberProgress
 from swarm_core.api.timestamps import timestamp_ns
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import (
     DASH,
+    EMPTY,
     LEADER,
     Align,
     Cell,
@@ -34,6 +36,8 @@ _STATES: dict[int, tuple[str, Health]] = {
     _State.DISCONNECTED: ("disconnected", Health.STALE),
 }
 BAR_WARNING = 0.85
+# What a member lacks in a moment of many writes is soon made up for.
+BEHIND_WARNING = 500
 BAR_ERROR = 0.95
 
 
@@ -86,6 +90,27 @@ def reserved(node: Node, view: ClusterView) -> tuple[float | None, float | None]
     )
 
 
+def progress(node: Node, view: ClusterView) -> MemberProgress | None:
+    """How far the node has come with raft's log; None for workers, and where it is not told."""
+    if view.raft is None:
+        return None
+    return next((member for member in view.raft.members if member.node_id == node.id), None)
+
+
+def log_position(node: Node, view: ClusterView) -> Cell:
+    """The newest entry that the manager has, and how many it lacks: "1204 −3"."""
+    member = progress(node, view)
+    if member is None or view.raft is None:
+        return DASH if node.HasField("manager_status") else EMPTY
+    behind = view.raft.last_index - member.match_index
+    if not member.is_recently_active and member.raft_id != view.raft.leader_raft_id:
+        return spans((f"{member.match_index}", Role.MUTED), (f" −{behind} silent", Role.WARNING))
+    if member.state == MemberProgress.SNAPSHOT:
+        return spans((f"{member.match_index}", Role.MUTED), (" ⟳ snapshot", Role.MOTION))
+    late = Role.WARNING if behind > BEHIND_WARNING else Role.MUTED
+    return spans((f"{member.match_index}", Role.MUTED), (f" −{behind}" if behind else "", late))
+
+
 def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
     word, _ = state_of(node)
     look = health(node, view, now_ns)
@@ -102,6 +127,7 @@ def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
         _share(memory),
         cell(str(view.node_tally(node.id).running)),
         cell("manager" if node.role == types_pb2.MANAGER else "worker", Role.MUTED),
+        log_position(node, view),
         cell(node.status.addr, Role.MUTED),
         cell(node.description.engine.engine_version, Role.MUTED),
         cell(fmt.labels(node.spec.annotations.labels), Role.SPECIAL),
@@ -119,6 +145,7 @@ COLUMNS = (
     Column("mem", "", 4, align=Align.RIGHT, drop=2),
     Column("running", "RUN", 5, align=Align.RIGHT),
     Column("role", "ROLE", 7, is_wide=True, drop=6),
+    Column("log", "RAFT LOG", 12, align=Align.RIGHT, is_wide=True, drop=5),
     Column("addr", "ADDR", 15, is_wide=True, drop=6),
     Column("engine", "ENGINE", 8, is_wide=True, drop=6),
     Column("labels", "LABELS", 12, grow=2, is_wide=True, drop=7),
@@ -209,10 +236,27 @@ def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
                     ("Status", cell(manager)),
                     ("Raft ID", cell(f"{status.raft_id:x}" if status.raft_id else "–")),
                     ("Address", cell(status.addr or "–")),
+                    ("Term", cell(str(view.raft.term) if view.raft is not None else "–")),
+                    ("Log position", _log_words(node, view)),
                 ),
             )
         )
     return tuple(sections)
+
+
+def _log_words(node: Node, view: ClusterView) -> Cell:
+    member = progress(node, view)
+    if member is None or view.raft is None:
+        return DASH
+    behind = view.raft.last_index - member.match_index
+    words = f"{member.match_index} of {view.raft.last_index}, {view.raft.commit_index} committed"
+    if member.raft_id != view.raft.leader_raft_id:
+        words += f" · {behind} behind" if behind else " · up to date"
+        if not member.is_recently_active:
+            words += " · not heard from"
+        elif member.state == MemberProgress.SNAPSHOT:
+            words += " · is sent a snapshot"
+    return cell(words, Role.TEXT if member.is_recently_active else Role.WARNING)
 
 
 def _tail(message: str) -> str:
