@@ -24,6 +24,7 @@ from swarm_core.rpc import control_socket, forwarding, tls_listener
 from swarm_core.rpc.adapter import Binding, Context, Handler, Method, method_of, rpc_handler
 from swarm_core.rpc.authorization import Authorizer, roles_for
 from swarm_core.rpc.caller import Caller, format_address
+from swarm_core.rpc.eager_server import eager_server
 from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.forwarding import AlwaysLocal, LeaderLocator
 from swarm_core.rpc.grpcio import grpc
@@ -233,6 +234,6 @@ def _open_port(server: grpc.aio.Server, place: control_socket.Place, control: Co
 
 
 def _server(services: Services, binding: Binding) -> grpc.aio.Server:
-    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
+    server = eager_server(_OPTIONS, CALLS_MAX)
     server.add_generic_rpc_handlers((_Table(services, binding),))
     return server
