@@ -3,27 +3,36 @@
     bench_managers.py [MANAGERS]
 
 Real node daemons on this machine, with the ticks that they choose. One JSON line per figure; the raw fsync of the same disk is measured in
-the same run, as the ground that the write figures stand on. CPU is that of all managers, per write.
+the same run, as the ground that the write figures stand on. CPU is that of all managers, per write. Then the same through a
+follower of three Docker Engines in swarm mode, where they can be had.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import statistics
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 from swarm_core.api.proto import objects_pb2
+from swarm_core.client.connection import Connection
+from swarm_core.client.control import Control
 from swarm_core.client.errors import ClientError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from swarm_testkit.daemons import Daemon
-from swarm_testkit.managers import Cluster, cluster, config_spec, paused, through, write
+from swarm_testkit.daemons import Daemon, private_directory
+from swarm_testkit.engines import Engine, missing_parts, private_engine
+from swarm_testkit.hosts import hosts
+from swarm_testkit.managers import Cluster, cluster, config_spec, paused, write
 
 WRITE_S = 4.0
+SETTLE_S = 2.0
+IN_FLIGHT = (1, 64)
 ROUNDS = 5
 
 
@@ -47,10 +56,11 @@ def cpu_s(nodes: list[Daemon]) -> float:
     return sum(sum(psutil.Process(node.manager_pid()).cpu_times()[:2]) for node in nodes)
 
 
-async def writes(found: Cluster, node: Daemon, name: str, in_flight: int) -> None:
-    """Create configs for a while, so many at once."""
+async def writes(socket: Path, name: str, in_flight: int, cpu_s: Callable[[], float]) -> float:
+    """Create configs for a while, so many at once; how many a second."""
     taken: list[float] = []
-    async with through(node) as control:
+    async with await Connection.open(socket) as connection:
+        control = Control(connection)
 
         async def writer(number: int, end: float) -> None:
             count = 0
@@ -61,9 +71,9 @@ async def writes(found: Cluster, node: Daemon, name: str, in_flight: int) -> Non
                 )
                 taken.append(time.perf_counter() - start)
 
-        before, start = cpu_s(found.nodes), time.perf_counter()
+        before, start = cpu_s(), time.perf_counter()
         await asyncio.gather(*(writer(number, start + WRITE_S) for number in range(in_flight)))
-        seconds, cpu = time.perf_counter() - start, cpu_s(found.nodes) - before
+        seconds, cpu = time.perf_counter() - start, cpu_s() - before
     taken.sort()
     say(
         figure=f"writes through {name}",
@@ -73,6 +83,34 @@ async def writes(found: Cluster, node: Daemon, name: str, in_flight: int) -> Non
         p99_ms=round(taken[int(len(taken) * 0.99)] * 1e3, 2),
         cpu_ms_per_write=round(cpu / len(taken) * 1e3, 2),
     )
+    return len(taken) / seconds
+
+
+async def docker_writes(in_flights: Sequence[int]) -> dict[int, float]:
+    """The same through a follower of three Docker Engines in swarm mode: by how many in flight, how many a second."""
+    found = {}
+    with contextlib.ExitStack() as stack:
+        three = stack.enter_context(hosts(3))
+        engines = []
+        for number in range(3):
+            directory = stack.enter_context(private_directory())
+            place = {"namespace": three.namespace(number), "address": three.address(number)}
+            engines.append(stack.enter_context(private_engine(directory, **place)))
+        engines[0].init_swarm()
+        token = engines[0].docker("swarm", "join-token", "-q", "manager")
+        for engine in engines[1:]:
+            own = ("--advertise-addr", engine.address, "--listen-addr", engine.address)
+            engine.docker("swarm", "join", *own, "--token", token, f"{engines[0].address}:2377")
+        await asyncio.sleep(SETTLE_S)
+        for in_flight in in_flights:
+            found[in_flight] = await writes(
+                engines[2].control_socket, "a-docker-follower", in_flight, lambda: engines_cpu_s(engines)
+            )
+    return found
+
+
+def engines_cpu_s(engines: list[Engine]) -> float:
+    return sum(sum(psutil.Process(engine.pid).cpu_times()[:2]) for engine in engines)
 
 
 async def until_written(node: Daemon, name: str) -> float:
@@ -115,10 +153,20 @@ async def main(count: int) -> None:
     async with cluster(count) as found:
         say(figure="fsync floor", p50_ms=fsync_ms(found.directory))
         leader = await found.leader()
+        ours: dict[int, float] = {}
         for name, node in (("the-leader", leader), ("a-follower", found.others(leader)[0])):
-            for in_flight in (1, 64):
-                await writes(found, node, name, in_flight)
+            for in_flight in IN_FLIGHT:
+                ours[in_flight] = await writes(node.socket, name, in_flight, lambda: cpu_s(found.nodes))
         await failovers(found)
+    if lack := missing_parts():
+        say(figure="beside Docker", skipped=lack)
+        return
+    for in_flight, rate in (await docker_writes(IN_FLIGHT)).items():
+        say(
+            figure="a follower of ours beside Docker's",
+            in_flight=in_flight,
+            ratio=round(ours[in_flight] / rate, 2),
+        )
 
 
 if __name__ == "__main__":

@@ -40,13 +40,16 @@ def missing_parts() -> str:
 
 
 class Engine:
-    """One private dockerd. `directory` must be empty and is its own."""
+    """One private dockerd. `directory` must be empty and is its own. With a `namespace` its network is there already, and
+    stays; `address` is the one it has in it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, namespace: str = "", address: str = ADDRESS) -> None:
         self.directory = directory
         self.socket = directory / "docker.sock"
         self.url = f"unix://{self.socket}"
-        self._namespace = f"swarmtest-{os.getpid()}-{next(_numbers)}"
+        self.address = address
+        self._has_own_network = not namespace
+        self._namespace = namespace or f"swarmtest-{os.getpid()}-{next(_numbers)}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -64,14 +67,18 @@ class Engine:
         return self.directory / "data" / "swarm" / "certificates" / "swarm-root-ca.crt"
 
     def create(self) -> None:
-        """Make the namespace, start the engine in it and import the test image."""
+        """Make the namespace if need be, start the engine in it and import the test image."""
+        if self._has_own_network:
+            self._make_network()
+        self.start()
+        self._import_image()
+
+    def _make_network(self) -> None:
         _run("ip", "netns", "add", self._namespace)
         _run("ip", "-n", self._namespace, "link", "set", "lo", "up")
         _run("ip", "-n", self._namespace, "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
-        _run("ip", "-n", self._namespace, "addr", "add", f"{ADDRESS}/24", "dev", "eth0")
+        _run("ip", "-n", self._namespace, "addr", "add", f"{self.address}/24", "dev", "eth0")
         _run("ip", "-n", self._namespace, "link", "set", "eth0", "up")
-        self.start()
-        self._import_image()
 
     def start(self) -> None:
         """Start the engine, also again on what an earlier start left; returns when it answers."""
@@ -86,6 +93,11 @@ class Engine:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._until(self._answers, "the engine does not answer", 60)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End the engine; with SIGKILL its containers live on."""
@@ -105,7 +117,7 @@ class Engine:
 
     def init_swarm(self) -> None:
         """Make the engine the first manager of a new swarm and wait for its control socket."""
-        self.docker("swarm", "init", "--advertise-addr", ADDRESS)
+        self.docker("swarm", "init", "--advertise-addr", self.address)
         self._until(self.control_socket.exists, "no control socket", 30)
 
     def destroy(self) -> None:
@@ -113,7 +125,8 @@ class Engine:
         self.stop(signal.SIGKILL)
         self._until(self._is_empty, "processes of the engine stay", 20)
         self._unmount()
-        subprocess.run(["ip", "netns", "del", self._namespace], check=False, capture_output=True)
+        if self._has_own_network:
+            subprocess.run(["ip", "netns", "del", self._namespace], check=False, capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _is_empty(self) -> bool:
@@ -172,9 +185,9 @@ class Engine:
 
 
 @contextlib.contextmanager
-def private_engine(directory: Path) -> Iterator[Engine]:
+def private_engine(directory: Path, *, namespace: str = "", address: str = ADDRESS) -> Iterator[Engine]:
     """An engine that is gone, whatever happens, when the block ends."""
-    engine = Engine(directory)
+    engine = Engine(directory, namespace=namespace, address=address)
     try:
         engine.create()
         yield engine

@@ -34,9 +34,12 @@ class Hosts:
     def address(self, number: int) -> str:
         return f"{_NETWORK}.{number + 1}"
 
+    def namespace(self, number: int) -> str:
+        return f"{self._name}-{number}"
+
     def enter(self, number: int) -> tuple[str, ...]:
         """The command that runs another one on the host."""
-        return ("nsenter", f"--net=/run/netns/{self._name}-{number}", "--")
+        return ("nsenter", f"--net=/run/netns/{self.namespace(number)}", "--")
 
     def cut(self, number: int) -> None:
         """Let nothing through to the host and from it."""
