@@ -1,10 +1,13 @@
 """The dashboard as a person uses it: what is seen, and where keys lead."""
 
+import gc
+
 import pytest
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.dashboard import running
 from swarm_testkit.factories import make_cluster, make_node, make_service, make_task
+from swarm_tui.app import GARBAGE_THRESHOLDS
 from swarm_tui.widgets.table import ObjectTable
 from textual.widgets import Input
 
@@ -410,3 +413,11 @@ async def test_the_new_key_leads_to_the_form_and_back(cluster):
         assert "Problems" in run.text
         await run.press("n")
         assert run.screen.query_one("#name", Input).value == "draft"
+
+
+async def test_the_mirror_is_seldom_searched_for_garbage(cluster):
+    """While the program runs Python looks for cycles at the program's pace, and afterwards at its own again."""
+    before = gc.get_threshold()
+    async with running(cluster):
+        assert gc.get_threshold() == GARBAGE_THRESHOLDS
+    assert gc.get_threshold() == before

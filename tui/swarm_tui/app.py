@@ -3,8 +3,9 @@
 Built by its caller from parts that exist already: a session, and a call that opens the cluster's updates.
 """
 
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from swarm_core.client.calls import opened
 from swarm_core.client.errors import ClientError
@@ -24,7 +25,11 @@ from swarm_tui.views.verbs import VerbScreen
 from swarm_tui.widgets.ascii_only import AsciiOnly
 from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 
-RAFT_S = 1.0
+RAFT_S: Final = 1.0
+# A mirror holds hundreds of thousands of objects for as long as it lives, and no cycles among them. At Python's own pace
+# they are all walked again after every few pages of scrolling, and a key that comes then waits for it. Small young
+# generations keep the remaining pauses within a few milliseconds.
+GARBAGE_THRESHOLDS: Final = (5_000, 10, 1_000)
 
 
 class SwarmApp(App[None]):
@@ -49,6 +54,7 @@ class SwarmApp(App[None]):
         self._session = session
         self._updates = updates
         self._is_asking_raft = False
+        self._garbage_thresholds = gc.get_threshold()
         for ours in (DARK, LIGHT):
             self.register_theme(ours)
         self.theme = theme
@@ -57,6 +63,8 @@ class SwarmApp(App[None]):
         return MainScreen(self._session)
 
     def on_mount(self) -> None:
+        self._garbage_thresholds = gc.get_threshold()
+        gc.set_threshold(*GARBAGE_THRESHOLDS)
         self._follow()
         self._raft_timer = self.set_interval(RAFT_S, self._ask_raft)
 
@@ -80,6 +88,9 @@ class SwarmApp(App[None]):
             mirror.put_raft(None)
         finally:
             self._is_asking_raft = False
+
+    def on_unmount(self) -> None:
+        gc.set_threshold(*self._garbage_thresholds)
 
     def on_verb_screen_resync_asked(self, event: VerbScreen.ResyncAsked) -> None:
         self._follow()
