@@ -29,13 +29,22 @@ _POLL_S = 0.02
 _READ_BYTES = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class ToldKey:
+    """An unlock key that a manager is about to put its key file under. `locks`: the file was in the clear, of which the
+    manager alone can be sure: by the time that somebody else looks it has changed."""
+
+    key: bytes
+    locks: bool
+
+
 class ManagerProcess(Protocol):
     """Port: one running manager."""
 
     async def wait(self) -> int:
         """Its exit code, negative for a signal."""
 
-    async def next_unlock_key(self) -> bytes | None:
+    async def next_unlock_key(self) -> ToldKey | None:
         """The next unlock key that it puts its key file under; None once it has ended."""
 
     async def stop(self) -> None:
@@ -70,10 +79,11 @@ class ChildProcess:
     async def wait(self) -> int:
         return await self._process.wait()
 
-    async def next_unlock_key(self) -> bytes | None:
+    async def next_unlock_key(self) -> ToldKey | None:
         while line := await self._said.line():
+            key, _, more = line.decode(errors="replace").strip().partition(" ")
             try:
-                return parse_unlock_key(line.decode(errors="replace").strip())
+                return ToldKey(parse_unlock_key(key), locks=more == "locks")
             except InvalidToken:
                 _log.warning("the manager said something that is no unlock key")
         return None

@@ -9,7 +9,7 @@ from swarm_core.ca.errors import NoLocalIdentity
 from swarm_core.ca.key_file import KeyFile
 
 from swarm_agentd.node.identity import ROOT_KEY_NAME
-from swarm_agentd.node.launcher import Launch
+from swarm_agentd.node.launcher import Launch, ToldKey
 from swarm_agentd.node.managers import KnownManagers
 from swarm_agentd.node.renewal import forget_raft
 from swarm_agentd.node.state_dir import StateDirectory
@@ -43,11 +43,10 @@ class NodeManagerData:
         join = "" if peer is None else peer.addr
         return Launch(self._unlock.opening(self._key_file), join, force_new_cluster=forced)
 
-    def learn(self, unlock_key: bytes) -> None:
+    def learn(self, told: ToldKey) -> None:
         """See supervisor.ManagerData. A key that was in the clear is replaced: copies of it may exist."""
-        was_open = self._key_file.is_under(None)
-        self._unlock.learn(unlock_key)
-        if was_open:
+        self._unlock.learn(told.key)
+        if told.locks:
             self._locked()
 
     def clear(self) -> None:

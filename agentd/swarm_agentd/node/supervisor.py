@@ -26,7 +26,7 @@ from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.node.errors import ManagerGaveUp, NodeError
-from swarm_agentd.node.launcher import Launch, Launcher, ManagerProcess
+from swarm_agentd.node.launcher import Launch, Launcher, ManagerProcess, ToldKey
 from swarm_agentd.node.live import LiveIdentity
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class ManagerData(Protocol):
     def launch(self) -> Launch:
         """How to start it now. Raises CaError, NodeError or OSError."""
 
-    def learn(self, unlock_key: bytes) -> None:
+    def learn(self, told: ToldKey) -> None:
         """It is about to put its key file under this key."""
 
     def clear(self) -> None:
@@ -123,8 +123,8 @@ class ManagerSupervisor:
         return _Ending(ending.result() if ending.done() and not ending.cancelled() else None)
 
     async def _learn_keys(self, process: ManagerProcess) -> None:
-        while (key := await process.next_unlock_key()) is not None:
-            self._data.learn(key)
+        while (told := await process.next_unlock_key()) is not None:
+            self._data.learn(told)
 
     def _clear(self) -> None:
         self._has_served = False

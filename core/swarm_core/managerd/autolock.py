@@ -27,7 +27,7 @@ Cluster = objects_pb2.Cluster
 
 
 class Autolock:
-    """Runs on every manager. `tell` hands a key to the node daemon."""
+    """Runs on every manager. `tell` hands a key to the node daemon, and says whether the key file was in the clear."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Autolock:
         keyring: Keyring,
         credentials: LiveCredentials,
         disk: Disk,
-        tell: Callable[[bytes], None],
+        tell: Callable[[bytes, bool], None],
     ) -> None:
         self._store, self._key_file, self._keyring = store, key_file, keyring
         self._credentials, self._disk, self._tell = credentials, disk, tell
@@ -64,9 +64,9 @@ class Autolock:
             if wanted.version == version and wanted.key != old:
                 _log.error("the cluster has two unlock keys of version %d", version)
             return
-        if wanted.key is not None:
-            self._tell(wanted.key)
         is_locking = old is None
+        if wanted.key is not None:
+            self._tell(wanted.key, is_locking)
         self._key_file.rekey(old, wanted, self._keyring.rewrap(wanted.key, request_rotation=is_locking))
         self._credentials.kek = wanted.key
         _log.info("the node's key file is %s", "locked" if wanted.key is not None else "unlocked")

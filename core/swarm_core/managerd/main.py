@@ -67,12 +67,12 @@ def _first_line(descriptor: int) -> str:
     return line.decode(errors="replace").strip()
 
 
-def _tell(key: bytes) -> None:
-    """Hand an unlock key to the daemon that started us."""
-    os.write(sys.stdout.fileno(), f"{format_unlock_key(key)}\n".encode())
+def _tell(key: bytes, is_locking: bool) -> None:
+    """Hand an unlock key to the daemon that started us; a second word says that the key file was in the clear."""
+    os.write(sys.stdout.fileno(), f"{format_unlock_key(key)}{' locks' if is_locking else ''}\n".encode())
 
 
-def _tell_nobody(key: bytes) -> None:
+def _tell_nobody(key: bytes, is_locking: bool) -> None:
     """Started by hand: whoever did has the key from the cluster."""
 
 

@@ -105,7 +105,7 @@ class ManagerDaemon:
         rng: random.Random,
         *,
         kek: bytes | None,
-        tell: Callable[[bytes], None],
+        tell: Callable[[bytes, bool], None],
     ) -> None:
         """`kek` opens the node's key file, None when it is in the clear; `tell` is called with each one that follows."""
         self._config = config

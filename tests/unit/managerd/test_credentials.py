@@ -100,14 +100,19 @@ class Manager:
         self.keyring.load()
         self.data_key = self.keyring.keys.current
         self.credentials = LiveCredentials(self.key_file, None, self.clock)
-        self.disk, self.told = SystemDisk(), list[bytes]()
+        self.disk, self.told = SystemDisk(), list[tuple[bytes, bool]]()
         self.rng = random.Random(1)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Manager"]:
         await self.store.update(lambda tx: tx.create(make_cluster("c")))
         autolock = Autolock(
-            self.store, self.key_file, self.keyring, self.credentials, self.disk, self.told.append
+            self.store,
+            self.key_file,
+            self.keyring,
+            self.credentials,
+            self.disk,
+            lambda *told: self.told.append(told),
         )
         async with Group() as group:
             group.spawn(autolock.run(), name="autolock")
@@ -137,7 +142,7 @@ async def test_the_key_file_follows_the_cluster(tmp_path: Path) -> None:
     async with Manager(tmp_path).running() as manager:
         private = keys.load(manager.key_file.read().key)
         await manager.lock(K1)
-        assert manager.told == [K1] and manager.credentials.kek == K1
+        assert manager.told == [(K1, True)] and manager.credentials.kek == K1
         # What lay in the clear until now is not trusted any more.
         assert manager.key_file.headers()[ROTATION_HEADER] == "true"
         assert manager.reloaded(K1) == manager.data_key
@@ -145,10 +150,10 @@ async def test_the_key_file_follows_the_cluster(tmp_path: Path) -> None:
         manager.keyring.finish_rotation()
         second = manager.keyring.keys.current
         await manager.lock(K2)
-        assert manager.told == [K1, K2] and manager.reloaded(K2) == second
+        assert manager.told == [(K1, True), (K2, False)] and manager.reloaded(K2) == second
         assert ROTATION_HEADER not in manager.key_file.headers()
         await manager.lock(None)
-        assert manager.told == [K1, K2] and manager.reloaded(None) == second
+        assert manager.told == [(K1, True), (K2, False)] and manager.reloaded(None) == second
         assert keys.public_der(keys.load(manager.key_file.read().key)) == keys.public_der(private)
         assert manager.key_file.kek_version() > 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.identity import Identity
-from swarm_agentd.node.launcher import ChildProcess, CommandLauncher, Launch
+from swarm_agentd.node.launcher import ChildProcess, CommandLauncher, Launch, ToldKey
 from swarm_agentd.node.live import LiveIdentity
 from swarm_agentd.node.supervisor import ROLE_WAIT_S, ManagerSupervisor
 from swarm_core.ca.tls import TlsIdentity
@@ -31,7 +31,7 @@ class Script:
         self.codes = list(codes)
         self.stopped = 0
         self.launched = asyncio.Event()
-        self.keys: list[bytes] = []
+        self.keys: list[ToldKey] = []
         self.how: Launch | None = None
 
     async def launch(self, how: Launch) -> "Script":
@@ -40,7 +40,7 @@ class Script:
             self.launched.set()
         return self
 
-    async def next_unlock_key(self) -> bytes | None:
+    async def next_unlock_key(self) -> ToldKey | None:
         return self.keys.pop(0) if self.keys else None
 
     async def wait(self) -> int:
@@ -62,8 +62,8 @@ class Data:
     def launch(self) -> Launch:
         return Launch(self.learned[0] if self.learned else None, "192.0.2.1:4242")
 
-    def learn(self, unlock_key: bytes) -> None:
-        self.learned.append(unlock_key)
+    def learn(self, told: ToldKey) -> None:
+        self.learned.append(told.key)
 
     def clear(self) -> None:
         self.cleared.set()
@@ -127,7 +127,7 @@ async def test_a_removed_manager_waits_for_its_demotion() -> None:
 async def test_last_words_are_heard() -> None:
     """Unlock keys that a dying manager said are known before it is started again."""
     script, data = Script(-9), Data()
-    script.keys = [b"k1", b"k2"]
+    script.keys = [ToldKey(b"k1", locks=True), ToldKey(b"k2", locks=False)]
     async with asyncio.timeout(20), Group() as group:
         group.spawn(supervisor(script, data=data).run(), name="supervisor")
         await script.launched.wait()
@@ -236,7 +236,7 @@ async def test_stopping_what_has_ended() -> None:
 _TALKER = """
 import sys
 key = sys.stdin.readline()
-sys.stdout.write("noise\\n" + key)
+sys.stdout.write("noise\\n" + key.strip() + " locks\\n" + key)
 sys.stdout.flush()
 """
 
@@ -246,7 +246,8 @@ async def test_unlock_keys_go_through_pipes(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("swarm_agentd.node.launcher.manager_command", lambda: [sys.executable, "-c", _TALKER])
     key = bytes(range(32))
     process = await CommandLauncher(["--flag"], tmp_path / "pid", CLOCK).launch(Launch(key, "192.0.2.1:1"))
-    assert await process.next_unlock_key() == key
+    assert await process.next_unlock_key() == ToldKey(key, locks=True)
+    assert await process.next_unlock_key() == ToldKey(key, locks=False)
     assert await process.next_unlock_key() is None
     assert await process.wait() == 0
     await process.stop()
