@@ -4,8 +4,9 @@ A minute keeps the lowest count that was seen in it (the first one its last) and
 one on. Nothing is sampled, so an idle cluster costs nothing.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
+from functools import partial
 
 MINUTES = 10
 _MINUTE_NS = 60_000_000_000
@@ -22,12 +23,12 @@ class History:
     """Counts per service and minute."""
 
     def __init__(self) -> None:
-        self._services: dict[str, deque[_Minute]] = {}
+        self._services: defaultdict[str, deque[_Minute]] = defaultdict(partial(deque, maxlen=MINUTES + 1))
 
     def record(self, service_id: str, running: int, now_ns: int) -> None:
         """The service runs `running` tasks from now on."""
         minute = now_ns // _MINUTE_NS
-        kept = self._services.setdefault(service_id, deque(maxlen=MINUTES + 1))
+        kept = self._services[service_id]
         if kept and kept[-1].minute >= minute:
             # The minute a service appears in is a climb from nothing, which is no trouble to show.
             is_first = len(kept) == 1

@@ -11,6 +11,7 @@ Rules:
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any, Protocol, TypeVar
 
@@ -42,7 +43,7 @@ class Mirror:
         self._clock = clock
         self._interval_s = flush_interval_s
         self._listeners: list[Callable[[Changes], None]] = []
-        self._dirty: dict[type[Message], set[str]] = {}
+        self._dirty: defaultdict[type[Message], set[str]] = defaultdict(set)
         self._is_reset = False
         self._is_stream_dirty = False
         self._resumed_ns: int | None = None
@@ -185,7 +186,7 @@ class Mirror:
             else:
                 held[item.id] = item
                 newest = item
-            self._dirty.setdefault(kind, set()).add(item.id)
+            self._dirty[kind].add(item.id)
             if kind is _Task:
                 self._task_changed(item, change.action is Action.REMOVED)
             elif kind is _Node:
@@ -217,16 +218,15 @@ class Mirror:
             old = self._tallies.remove(task.id)
         else:
             old, new = self._tallies.put(task)
+            self._index(task)
+            self._touch(_Service, new.service_id)
+            self._touch(_Node, new.node_id)
         if old is not None and (new is None or old.node_id != new.node_id):
             _drop(self._by_node, old.node_id, task.id)
+            self._touch(_Node, old.node_id)
         if old is not None and (new is None or old.service_id != new.service_id):
             _drop(self._by_service, old.service_id, task.id)
-        if new is not None:
-            self._index(task)
-        for facts in {old, new} - {None}:
-            assert facts is not None
-            self._touch(_Service, facts.service_id)
-            self._touch(_Node, facts.node_id)
+            self._touch(_Service, old.service_id)
         if old is None or new is None or old.is_running != new.is_running:
             tally = self.service_tally(task.service_id)
             self._history.record(task.service_id, tally.running, self._clock.wall_ns())
@@ -245,7 +245,7 @@ class Mirror:
 
     def _touch(self, kind: type[Message], id_: str) -> None:
         if id_ in self._objects[kind]:
-            self._dirty.setdefault(kind, set()).add(id_)
+            self._dirty[kind].add(id_)
 
     # -- telling --------------------------------------------------------------------------------
 
@@ -268,7 +268,7 @@ class Mirror:
             is_reset=self._is_reset,
             is_stream=self._is_stream_dirty,
         )
-        self._dirty = {}
+        self._dirty = defaultdict(set)
         self._is_reset = self._is_stream_dirty = False
         for listener in list(self._listeners):
             listener(changes)

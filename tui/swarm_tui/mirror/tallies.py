@@ -4,6 +4,7 @@
 task only a small tuple is kept, so that the old message need not be read again.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -48,12 +49,11 @@ class NodeTally:
 
 def facts_of(task: objects_pb2.Task) -> TaskFacts:
     """The facts of one task; reservations count while the task holds its place."""
-    state, desired = task.status.state, task.desired_state
+    status = task.status
+    state, desired = status.state, task.desired_state
     is_wanted = desired <= _RUNNING or (desired == _COMPLETE and state < _COMPLETE)
     is_running = state == _RUNNING and desired <= _COMPLETE
-    is_troubled = state in _ENDED_BADLY or (
-        state == types_pb2.PENDING and is_wanted and bool(task.status.err)
-    )
+    is_troubled = state in _ENDED_BADLY or (state == types_pb2.PENDING and is_wanted and bool(status.err))
     if not _ASSIGNED <= state <= _RUNNING or not task.spec.HasField("resources"):
         return TaskFacts(task.service_id, task.node_id, is_running, is_wanted, 0, 0, is_troubled)
     reserved = task.spec.resources.reservations
@@ -73,8 +73,8 @@ class Tallies:
 
     def __init__(self) -> None:
         self._facts: dict[str, TaskFacts] = {}
-        self.services: dict[str, ServiceTally] = {}
-        self.nodes: dict[str, NodeTally] = {}
+        self.services: defaultdict[str, ServiceTally] = defaultdict(ServiceTally)
+        self.nodes: defaultdict[str, NodeTally] = defaultdict(NodeTally)
 
     def put(self, task: objects_pb2.Task) -> tuple[TaskFacts | None, TaskFacts]:
         """Count `task` as it is now; its facts before and after."""
@@ -95,7 +95,7 @@ class Tallies:
         return old
 
     def _add(self, facts: TaskFacts, sign: int, task_id: str) -> None:
-        service = self.services.setdefault(facts.service_id, ServiceTally())
+        service = self.services[facts.service_id]
         service.wanted += sign * facts.is_wanted
         if facts.is_troubled:
             (service.troubled.add if sign > 0 else service.troubled.discard)(task_id)
@@ -107,7 +107,7 @@ class Tallies:
             else:
                 service.running_on.pop(facts.node_id, None)
         if facts.node_id:
-            node = self.nodes.setdefault(facts.node_id, NodeTally())
+            node = self.nodes[facts.node_id]
             node.running += sign * facts.is_running
             node.nano_cpus += sign * facts.nano_cpus
             node.memory_bytes += sign * facts.memory_bytes

@@ -76,7 +76,7 @@ class MotionBoard:
         tasks = self._mirror.tasks_of_service(service.id)
         if len(tasks) > _SCANNED_TASKS_MAX:
             return []
-        moving = [task for task in tasks if is_wanted(task) and task.status.state < types_pb2.RUNNING]
+        moving = [task for task in tasks if task.status.state < types_pb2.RUNNING and is_wanted(task)]
         moving.sort(key=lambda task: task.slot)
         spans: list[Span] = []
         for task in moving[:_SHOWN_SLOTS]:
