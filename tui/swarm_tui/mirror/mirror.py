@@ -12,7 +12,7 @@ Rules:
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -23,7 +23,7 @@ from swarm_core.client.watch import KINDS, Action, Changed, Listed, Lost, Resume
 
 from swarm_tui.mirror.changes import Changes, Phase, Stream
 from swarm_tui.mirror.history import History
-from swarm_tui.mirror.tallies import NodeTally, ServiceTally, Tallies
+from swarm_tui.mirror.tallies import NodeTally, ServiceTally, Tallies, TaskFacts
 
 T = TypeVar("T", bound=Message)
 FLUSH_INTERVAL_S = 0.1
@@ -34,6 +34,26 @@ _Node, _Service, _Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
 class WallClock(Protocol):
     def wall_ns(self) -> int:
         """Nanoseconds since 1970-01-01 UTC."""
+
+
+class _Tasks(Collection[objects_pb2.Task]):
+    """The tasks of one owner, looked up as they are read: a task that stays where it is costs its owners' indexes nothing
+    when it changes."""
+
+    __slots__ = ("_all", "_ids")
+
+    def __init__(self, all_: Mapping[str, objects_pb2.Task], ids: Collection[str]) -> None:
+        self._all = all_
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[objects_pb2.Task]:
+        return map(self._all.__getitem__, self._ids)
+
+    def __contains__(self, task: object) -> bool:
+        return any(task == own for own in self)
 
 
 class Mirror:
@@ -57,8 +77,9 @@ class Mirror:
 
     def _clear(self) -> None:
         self._objects: dict[type[Message], dict[str, Any]] = {kind: {} for kind in KINDS}
-        self._by_service: dict[str, dict[str, objects_pb2.Task]] = {}
-        self._by_node: dict[str, dict[str, objects_pb2.Task]] = {}
+        # Ids of tasks, as the keys of dicts because those keep the order in which they came.
+        self._by_service: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._by_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._tallies = Tallies()
         self._history = getattr(self, "_history", History())
 
@@ -79,11 +100,11 @@ class Mirror:
 
     def tasks_of_service(self, service_id: str) -> Collection[objects_pb2.Task]:
         """All tasks of a service, ended ones included."""
-        return self._by_service.get(service_id, {}).values()
+        return _Tasks(self._objects[_Task], self._by_service.get(service_id, {}))
 
     def tasks_of_node(self, node_id: str) -> Collection[objects_pb2.Task]:
         """All tasks on a node, ended ones included."""
-        return self._by_node.get(node_id, {}).values()
+        return _Tasks(self._objects[_Task], self._by_node.get(node_id, {}))
 
     def service_tally(self, service_id: str) -> ServiceTally:
         """The sums of a service's tasks."""
@@ -160,8 +181,8 @@ class Mirror:
         for item in listed.objects:
             self._objects[type(item)][item.id] = item
             if isinstance(item, _Task):
-                self._index(item)
-                self._tallies.put(item)
+                _, facts = self._tallies.put(item)
+                self._index(item.id, facts)
         for service_id, tally in self._tallies.services.items():
             self._history.record(service_id, tally.running, now_ns)
         self.version = listed.version
@@ -206,11 +227,11 @@ class Mirror:
             self._set_stream(Stream(self.stream.phase, self.stream.since_ns, self.stream.reason, missed))
         self.lag_ns = max(self._clock.wall_ns() - updated_ns, 0)
 
-    def _index(self, task: objects_pb2.Task) -> None:
-        if task.service_id:
-            self._by_service.setdefault(task.service_id, {})[task.id] = task
-        if task.node_id:
-            self._by_node.setdefault(task.node_id, {})[task.id] = task
+    def _index(self, task_id: str, facts: TaskFacts) -> None:
+        if facts.service_id:
+            self._by_service[facts.service_id][task_id] = None
+        if facts.node_id:
+            self._by_node[facts.node_id][task_id] = None
 
     def _task_changed(self, task: objects_pb2.Task, is_removed: bool) -> None:
         old = new = None
@@ -218,7 +239,8 @@ class Mirror:
             old = self._tallies.remove(task.id)
         else:
             old, new = self._tallies.put(task)
-            self._index(task)
+            if old is None or (old.service_id, old.node_id) != (new.service_id, new.node_id):
+                self._index(task.id, new)
             self._touch(_Service, new.service_id)
             self._touch(_Node, new.node_id)
         if old is not None and (new is None or old.node_id != new.node_id):
@@ -274,7 +296,7 @@ class Mirror:
             listener(changes)
 
 
-def _drop(index: dict[str, dict[str, objects_pb2.Task]], key: str, task_id: str) -> None:
+def _drop(index: dict[str, dict[str, None]], key: str, task_id: str) -> None:
     held = index.get(key)
     if held is not None:
         held.pop(task_id, None)
