@@ -13,7 +13,7 @@ REST_S_MAX = 0.5
 class Pace:
     """A credit of processor time that grows with time, up to `burst_s`, and is spent by frames."""
 
-    share: float = 0.04
+    share: float = 0.03
     burst_s: float = 0.1
     _credit_s: float = field(default=0.1, init=False)
     _seen_at: float = field(default=0.0, init=False)
