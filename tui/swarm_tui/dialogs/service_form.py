@@ -129,6 +129,10 @@ class ServiceForm(Widget):
     def submit(self) -> None:
         """Send the draft off, or go to the first field that is wrong."""
         self._is_asked = True
+        # A field tells of its change after this key may have come: what it holds now counts.
+        self._draft = replace(
+            self._draft, **{one.id: one.value for one in self.query(Input) if one.id is not None}
+        )
         verdicts = self.judge_again()
         wrong = next((key for key, _, _ in _FIELDS if key in verdicts and verdicts[key].is_bad), None)
         if wrong is not None:
