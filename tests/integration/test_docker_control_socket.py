@@ -1,6 +1,7 @@
 """Our client on a real Docker Engine's control socket: trust, calls, streams, failures."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from swarm_core.api.proto import control_pb2, watch_pb2
@@ -8,9 +9,10 @@ from swarm_core.ca import certificates, tokens
 from swarm_core.client.connection import Connection
 from swarm_core.client.errors import CallFailed
 from swarm_core.client.trust import fetch_root
-from swarm_testkit.engines import Engine
+from swarm_testkit.engines import IMAGE, Engine
+from swarm_testkit.terminal import COMMAND, Terminal
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker")]
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(120)]
 
 
 async def test_a_docker_engine_s_control_socket(swarm_engine: Engine) -> None:
@@ -37,3 +39,38 @@ async def test_a_docker_engine_s_control_socket(swarm_engine: Engine) -> None:
         await stream.aclose()  # type: ignore[attr-defined]
     async with await Connection.open(path, ca_file=swarm_engine.root_certificate) as connection:
         await connection.call("Control.ListNodes", control_pb2.ListNodesRequest(), timeout=5)
+
+
+def test_the_dashboard_scales_a_service_of_a_docker_swarm(swarm_engine: Engine, tmp_path: Path) -> None:
+    """The program in a terminal shows node, service and tasks of the engine live; `s` scales, and the engine runs more."""
+    create = (
+        "service",
+        "create",
+        "--detach",
+        "--no-resolve-image",
+        "--name",
+        "sleeper",
+        IMAGE,
+        "sleep",
+        "1000",
+    )
+    swarm_engine.docker(*create)
+    terminal = Terminal(tmp_path, 132, 40)
+    try:
+        terminal.type(f"{COMMAND} --socket {swarm_engine.control_socket}")
+        terminal.press("Enter")
+        terminal.until("● ready")
+        terminal.until("1/1")
+        terminal.press("3")
+        terminal.until("SERVICE↑")
+        terminal.press("s")
+        terminal.until("Scale")
+        terminal.type("=3")
+        terminal.press("Enter")
+        terminal.until("3/3")
+        assert len(swarm_engine.docker("ps", "-q", "--filter", f"ancestor={IMAGE}").split()) == 3
+        swarm_engine.docker("service", "scale", "--detach", "sleeper=2")
+        terminal.until("2/2")
+    finally:
+        terminal.close()
+        swarm_engine.docker("service", "rm", "sleeper")

@@ -3,54 +3,15 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.terminal import COMMAND, Terminal
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
-COMMAND = str(Path(sys.executable).parent / "swarm-tui")
-
-
-class Terminal:
-    """One tmux server of its own, one window."""
-
-    def __init__(self, directory: Path, columns: int, rows: int) -> None:
-        self.base = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
-        environment = {**os.environ, "HOME": str(directory), "LANG": "C.UTF-8", "TERM": "xterm-256color"}
-        subprocess.run(
-            [*self.base, "new-session", "-d", "-s", "t", "-x", str(columns), "-y", str(rows)],
-            check=True,
-            env=environment,
-        )
-
-    def type(self, text: str) -> None:
-        """Literal characters."""
-        subprocess.run([*self.base, "send-keys", "-t", "t", "-l", text], check=True)
-
-    def press(self, *keys: str) -> None:
-        """Named keys, as tmux calls them."""
-        subprocess.run([*self.base, "send-keys", "-t", "t", *keys], check=True)
-
-    def screen(self) -> str:
-        done = subprocess.run(
-            [*self.base, "capture-pane", "-t", "t", "-p"], check=True, capture_output=True, text=True
-        )
-        return done.stdout
-
-    def until(self, text: str, seconds: float = 30) -> str:
-        """Wait until the screen shows `text`."""
-        try:
-            wait_until(lambda: text in self.screen(), seconds=seconds, what=f"{text!r} on the screen")
-        except TimeoutError as error:
-            raise AssertionError(f"{error}\n{self.screen()}") from None
-        return self.screen()
-
-    def close(self) -> None:
-        subprocess.run([*self.base, "kill-server"], check=False, capture_output=True)
 
 
 @pytest.fixture
