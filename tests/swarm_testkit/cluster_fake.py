@@ -74,6 +74,7 @@ class FakeCluster:
         self.unreachable: str | None = None
         self.missing_kinds: set[str] = set()
         self.raft: raft_status_pb2.GetRaftStatusResponse | None = None
+        self.raft_asked = 0
         self.calls: list[tuple[str, Message]] = []
         self.closed = False
         self._objects: dict[type[Message], dict[str, Message]] = {kind: {} for kind in KINDS.values()}
@@ -165,6 +166,7 @@ class FakeCluster:
         raise AssertionError(f"unknown method {method}")
 
     def _raft_status(self, method: str) -> raft_status_pb2.GetRaftStatusResponse:
+        self.raft_asked += 1
         self._raise_trouble(method)
         if self.raft is None:
             raise CallFailed("UNIMPLEMENTED", f"unknown service for {method}")

@@ -51,6 +51,15 @@ async def test_a_docker_engine_tells_nothing(cluster):
         await run.shows("leader m1 · tolerates 1")
 
 
+async def test_a_leader_that_tells_is_heard_after_one_that_does_not(cluster):
+    """In a mixed cluster a Docker Engine may lead first, and a manager of ours later."""
+    async with running(cluster) as run:
+        await run.press("2")
+        await run.until(lambda: cluster.raft_asked)
+        cluster.raft = status_of(cluster)
+        await run.shows("term 7")
+
+
 async def test_positions_of_a_lost_leader_are_taken_away(cluster):
     """While nobody answers for the cluster there is no position to show."""
     cluster.raft = status_of(cluster)

@@ -26,6 +26,7 @@ from swarm_tui.widgets.ascii_only import AsciiOnly
 from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 
 RAFT_S: Final = 1.0
+RAFT_UNTOLD_S: Final = 5.0
 # A mirror holds hundreds of thousands of objects for as long as it lives, and no cycles among them. At Python's own pace
 # they are all walked again after every few pages of scrolling, and a key that comes then waits for it. Small young
 # generations keep the remaining pauses within a few milliseconds.
@@ -80,7 +81,9 @@ class SwarmApp(App[None]):
         try:
             status = await self._session.control.raft_status()
             if status is None:
-                self._raft_timer.stop()  # a Docker Engine: it never will
+                # A Docker Engine leads, or an older manager; the next leader may tell.
+                self._raft_timer.pause()
+                self.set_timer(RAFT_UNTOLD_S, self._raft_timer.resume)
             mirror.put_raft(status)
         except ClientError as error:
             # Nobody leads, or the connection is lost: the header says so. Old positions would mislead.
