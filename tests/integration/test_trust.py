@@ -485,7 +485,7 @@ def test_wrong_usage_of_keys(directory: Path) -> None:
 # every call, every role
 
 
-FILES = ("ca", "control", "dispatcher", "health", "logbroker", "raft", "resource", "watch")
+FILES = ("ca", "control", "dispatcher", "health", "logbroker", "raft", "raft_status", "resource", "watch")
 METHODS: list[MethodDescriptor] = [
     method
     for name in FILES

@@ -9,6 +9,7 @@ from swarm_core.api.proto import (
     health_pb2,
     logbroker_pb2,
     raft_pb2,
+    raft_status_pb2,
     resource_pb2,
     watch_pb2,
 )
@@ -33,6 +34,7 @@ METHODS: list[MethodDescriptor] = [
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
+OURS: list[MethodDescriptor] = list(raft_status_pb2.DESCRIPTOR.services_by_name["RaftStatus"].methods)
 OPEN = {"CA.GetRootCACertificate", "NodeCA.IssueNodeCertificate", "NodeCA.NodeCertificateStatus"}
 FOR_NODES = {"LogBroker", "ResourceAllocator", "Dispatcher"}
 BLACKLIST: set[str] = {"banned"}
@@ -66,7 +68,7 @@ def admitted(method: MethodDescriptor, who: Peer, metadata: Metadata = ()) -> bo
 
 
 @pytest.mark.parametrize("role", [MANAGER, WORKER, None, "swarm-ca"])
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
+@pytest.mark.parametrize("method", [*METHODS, *OURS], ids=lambda method: method.full_name)
 def test_every_method_and_role(method: MethodDescriptor, role: str | None) -> None:
     """Managers may call everything, workers what agents need, others what joining needs; forwarded or not."""
     service = method.containing_service.name
