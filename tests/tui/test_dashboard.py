@@ -421,3 +421,11 @@ async def test_the_mirror_is_seldom_searched_for_garbage(cluster):
     async with running(cluster):
         assert gc.get_threshold() == GARBAGE_THRESHOLDS
     assert gc.get_threshold() == before
+
+
+async def test_a_node_without_tasks_says_so(cluster):
+    """A list of what there is none of says that it is empty, not that it is waiting."""
+    async with running(cluster) as run:
+        await run.press("2", "enter")
+        await run.shows("no tasks yet")
+        assert "connecting" not in run.text

@@ -48,7 +48,11 @@ async def test_a_docker_engine_tells_nothing(cluster):
     async with running(cluster) as run:
         await run.press("2")
         await run.shows("RAFT LOG")
+        await run.until(lambda: cluster.raft_asked)
         await run.shows("leader m1 · tolerates 1")
+        rows = [line for line in run.text.splitlines() if "manager " in line]
+        assert len(rows) == 3
+        assert all("–" in row for row in rows)
 
 
 async def test_a_leader_that_tells_is_heard_after_one_that_does_not(cluster):

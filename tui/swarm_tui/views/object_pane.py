@@ -107,6 +107,7 @@ class ObjectPane(Vertical):
         self._held = frozenset()
         self._is_listed = True
         self._rows.table.set_scope(scope.admits if scope else None, self._session.now_ns)
+        self._table.set_empty(self._empty_text())
         self._table.show(self._rows)
         self._describe_border()
 
