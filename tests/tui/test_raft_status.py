@@ -28,6 +28,10 @@ def status_of(cluster, term=7, **more):
     return status
 
 
+def view_of(cluster):
+    return Snapshot(cluster.all(objects_pb2.Node))
+
+
 def text_of(cell):
     return "".join(span.text for span in cell.spans)
 
@@ -50,7 +54,7 @@ async def test_a_docker_engine_tells_nothing(cluster):
         await run.shows("RAFT LOG")
         await run.until(lambda: cluster.raft_asked)
         await run.shows("leader m1 · tolerates 1")
-        rows = [line for line in run.text.splitlines() if "manager " in line]
+        rows = [line for line in run.text.splitlines() if "Reachable" in line or "Leader" in line]
         assert len(rows) == 3
         assert all("–" in row for row in rows)
 
@@ -91,6 +95,11 @@ def test_rows_tell_who_is_behind_and_why(cluster):
     assert shown(is_recently_active=False) == ("1201 −3 silent", "")
     assert shown(state=MemberProgress.SNAPSHOT) == ("1201 ⟳ snapshot", "")
     assert text_of(nodes.log_position(last, Snapshot([]))) == "–"
+    column = next(at for at, one in enumerate(nodes.COLUMNS) if one.id == "role")
+    assert [text_of(nodes.row(node, view_of(cluster), 0)[column]) for node in (last, worker)] == [
+        "Reachable",
+        "",
+    ]
     view = Snapshot(cluster.all(objects_pb2.Node), raft=status_of(cluster))
     sections = nodes.describe(last, view, 0)
     told = dict(next(section for section in sections if section.title == "Manager").lines)

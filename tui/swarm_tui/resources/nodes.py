@@ -111,6 +111,11 @@ def log_position(node: Node, view: ClusterView) -> Cell:
     return spans((f"{member.match_index}", Role.MUTED), (f" −{behind}" if behind else "", late))
 
 
+def _manager_cell(node: Node) -> Cell:
+    word = manager_word(node)
+    return cell(word, Role.ERROR if word == "Unreachable" else Role.MUTED)
+
+
 def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
     word, _ = state_of(node)
     look = health(node, view, now_ns)
@@ -126,7 +131,7 @@ def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
         _bar(memory),
         _share(memory),
         cell(str(view.node_tally(node.id).running)),
-        cell("manager" if node.role == types_pb2.MANAGER else "worker", Role.MUTED),
+        _manager_cell(node),
         log_position(node, view),
         cell(node.status.addr, Role.MUTED),
         cell(node.description.engine.engine_version, Role.MUTED),
@@ -144,7 +149,7 @@ COLUMNS = (
     Column("memory_bar", "MEM resv", 12, grow=1, drop=4),
     Column("mem", "", 4, align=Align.RIGHT, drop=2),
     Column("running", "RUN", 5, align=Align.RIGHT),
-    Column("role", "ROLE", 7, is_wide=True, drop=6),
+    Column("role", "MANAGER", 11, is_wide=True, drop=6),
     Column("log", "RAFT LOG", 12, align=Align.RIGHT, is_wide=True, drop=5),
     Column("addr", "ADDR", 15, is_wide=True, drop=6),
     Column("engine", "ENGINE", 8, is_wide=True, drop=6),
