@@ -1,6 +1,6 @@
 """How the managers stand with raft's log: asked now and then, shown beside each of them."""
 
-from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse, MemberProgress
 from swarm_core.client.errors import CallFailed
 from swarm_testkit.dashboard import running
@@ -106,3 +106,18 @@ def test_rows_tell_who_is_behind_and_why(cluster):
     assert text_of(told["Term"]) == "7"
     assert text_of(told["Log position"]) == "1201 of 1204, 1203 committed · 3 behind"
     assert "term 7" in cluster_rows.quorum_text(cluster_rows.quorum(view))
+
+
+async def test_managers_that_hang_or_lead_now_are_seen_without_an_event(cluster):
+    """No event tells that a manager's process hangs while its node is well, nor who leads since."""
+    cluster.raft = status_of(cluster)
+    async with running(cluster) as run:
+        await run.press("2")
+        await run.shows("leader m1 · term 7 · tolerates 1")
+        for node in cluster.all(objects_pb2.Node):
+            if node.description.hostname in ("m1", "m2"):
+                node.manager_status.leader = node.description.hostname == "m2"
+            if node.description.hostname == "m1":
+                node.manager_status.reachability = types_pb2.RaftMemberStatus.UNREACHABLE
+        await run.shows("leader m2 · term 7 · tolerates 0")
+        await run.shows("Unreachable")

@@ -7,6 +7,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import ClassVar, Final
 
+from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.calls import opened
 from swarm_core.client.errors import ClientError
 from swarm_core.client.watch import Update
@@ -76,19 +77,19 @@ class SwarmApp(App[None]):
         self.run_worker(self._take_raft(), group="raft", name="raft status")
 
     async def _take_raft(self) -> None:
-        """Positions in raft's log move with every write, and no watch tells them: ask now and then."""
-        mirror = self._session.mirror
+        """Who leads, who is reached, and how far each manager has come with raft's log: no watch tells, so ask now and then."""
+        mirror, control = self._session.mirror, self._session.control
         try:
-            status = await self._session.control.raft_status()
+            status = await control.raft_status()
             if status is None:
                 # A Docker Engine leads, or an older manager; the next leader may tell.
                 self._raft_timer.pause()
                 self.set_timer(RAFT_UNTOLD_S, self._raft_timer.resume)
-            mirror.put_raft(status)
+            mirror.put_managers(await control.find(objects_pb2.Node, roles=[types_pb2.MANAGER]), status)
         except ClientError as error:
             # Nobody leads, or the connection is lost: the header says so. Old positions would mislead.
-            self.log(f"raft status: {error}")
-            mirror.put_raft(None)
+            self.log(f"the managers' status: {error}")
+            mirror.put_managers((), None)
         finally:
             self._is_asking_raft = False
 

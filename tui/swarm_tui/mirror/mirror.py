@@ -12,7 +12,7 @@ Rules:
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -161,14 +161,24 @@ class Mirror:
                 self._resumed_ns = self._clock.wall_ns()
                 self._set_stream(Stream(Phase.LIVE, self._resumed_ns))
 
-    def put_raft(self, raft: GetRaftStatusResponse | None) -> None:
-        """Take in how raft stands, which no watch tells, and tell the listeners if it is news."""
-        if raft == self.raft:
-            return
-        self.raft = raft
-        for node in self.objects(_Node):
-            if node.HasField("manager_status"):
+    def put_managers(self, nodes: Iterable[objects_pb2.Node], raft: GetRaftStatusResponse | None) -> None:
+        """Take in the managers' status of `nodes` as just listed, and how raft stands. No watch tells either. Listeners hear
+        of what is news."""
+        for node in nodes:
+            held = self._objects[_Node].get(node.id)
+            if held is not None and held.manager_status != node.manager_status:
+                shown = _Node()
+                shown.CopyFrom(held)
+                shown.ClearField("manager_status")
+                if node.HasField("manager_status"):
+                    shown.manager_status.CopyFrom(node.manager_status)
+                self._objects[_Node][node.id] = shown
                 self._touch(_Node, node.id)
+        if raft != self.raft:
+            self.raft = raft
+            for node in self.objects(_Node):
+                if node.HasField("manager_status"):
+                    self._touch(_Node, node.id)
         self.flush()
 
     def _set_stream(self, stream: Stream) -> None:

@@ -104,7 +104,10 @@ def log_position(node: Node, view: ClusterView) -> Cell:
         return DASH if node.HasField("manager_status") else EMPTY
     behind = view.raft.last_index - member.match_index
     if not member.is_recently_active and member.raft_id != view.raft.leader_raft_id:
-        return spans((f"{member.match_index}", Role.MUTED), (f" −{behind} silent", Role.WARNING))
+        return spans(
+            (f"{member.match_index}", Role.MUTED),
+            (f" −{behind} silent" if behind else " silent", Role.WARNING),
+        )
     if member.state == MemberProgress.SNAPSHOT:
         return spans((f"{member.match_index}", Role.MUTED), (" ⟳ snapshot", Role.MOTION))
     late = Role.WARNING if behind > BEHIND_WARNING else Role.MUTED
