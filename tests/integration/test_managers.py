@@ -6,7 +6,7 @@ import random
 import time
 
 import pytest
-from swarm_core.api.proto import control_pb2, objects_pb2, raft_pb2, raft_status_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2, raft_pb2, raft_status_pb2, types_pb2
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, ClientError
 from swarm_testkit.daemons import Daemon, free_port, wait_until
@@ -264,6 +264,35 @@ async def test_a_removed_manager_stops_and_keeps_nothing() -> None:
                 )
 
             await eventually(unreachable, what="the paused manager to be unreachable")
+
+
+async def test_a_manager_promoted_again_is_another_member() -> None:
+    """Demoted, it keeps nothing of the consensus but the raft id that it must never have again."""
+    async with cluster(3) as found:
+        leader = await found.leader()
+        node = found.others(leader)[0]
+        was = (await managers_seen(leader))[node.address].raft_id
+        async with through(leader) as control:
+            nodes = await control.find(objects_pb2.Node)
+            node_id = next(one.id for one in nodes if one.manager_status.addr == node.address)
+
+            async def be(role: int) -> None:
+                await control.change(
+                    objects_pb2.Node, node_id, lambda spec: setattr(spec, "desired_role", role)
+                )
+
+            await be(types_pb2.WORKER)
+            raft = node.state / "raft"
+            wait_until(lambda: [path.name for path in raft.glob("*")] == ["raft-ids"], what="the rest to go")
+            await be(types_pb2.MANAGER)
+
+            async def is_back() -> int:
+                status = (await managers_seen(leader)).get(node.address)
+                return status.raft_id if status is not None and status.reachability == 2 else 0
+
+            now = await eventually(is_back, what="the manager to be one again")
+        assert now != was
+        assert set((raft / "raft-ids").read_text().split()) == {f"{was:x}", f"{now:x}"}
 
 
 async def test_five_managers_outlive_two_and_not_three() -> None:

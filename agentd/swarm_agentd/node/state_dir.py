@@ -5,7 +5,7 @@
             state.json       managers: [{"node_id": …, "addr": …}], sorted by node id, 0600
             certificates/    identity (swarm_core.ca.key_file)
             worker/          the agent's tasks, and what the executors keep
-            raft/            the manager's, managers only
+            raft/            the manager's, managers only; its raft-ids outlives it
 
 Rules: the directory is this user's and closed to others; one with an identity that others could write to is refused;
 two daemons never share it.
@@ -25,6 +25,9 @@ from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.ca.files import write_atomic
 
 from swarm_agentd.node.errors import NodeError
+
+# The manager's (raft_node.storage): which members this node ever was. Goes only when the node leaves its cluster.
+RAFT_IDS_NAME = "raft-ids"
 
 
 class StateDirectory:

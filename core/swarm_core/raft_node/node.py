@@ -57,7 +57,14 @@ from swarm_core.raft_node.proposals import OnCommit, Proposals, RequestIds
 from swarm_core.raft_node.reconfiguration import Reconfiguration
 from swarm_core.raft_node.rotation import KeyRotation
 from swarm_core.raft_node.snapshotter import Snapshotter
-from swarm_core.raft_node.storage import RaftStorage, erase, former_raft_ids, has_log, open_storage
+from swarm_core.raft_node.storage import (
+    RaftStorage,
+    erase,
+    has_log,
+    note_raft_id,
+    noted_raft_ids,
+    open_storage,
+)
 from swarm_core.raft_node.transport import Transport
 from swarm_core.raft_node.wedge import WedgeCheck, log_tasks
 from swarm_core.raft_node.wire import varint
@@ -310,9 +317,10 @@ class RaftNode:
         return await self._disk.run(partial(has_log, self._disk, self._config.directory))
 
     async def former_raft_ids(self) -> frozenset[int]:
-        """The ids under which this node was a member before: it must not be one of them again. Raises StateUnusable,
+        """The ids that this node had and whose log is gone: it must never be one of them again. Raises StateUnusable,
         DiskFailed."""
-        return await self._disk.run(partial(former_raft_ids, self._disk, self._config.directory))
+        noted = await self._disk.run(partial(noted_raft_ids, self._disk, self._config.directory))
+        return noted - {self.raft_id} if self._is_started else noted
 
     async def start(self, *, joined_as: int = 0) -> None:
         """Load, and replay what is committed into the machine. Without state on disk: begin as the member that the
@@ -350,13 +358,19 @@ class RaftNode:
 
     async def erase(self) -> None:
         """Forget everything, keys included, after `run` has ended: this node is no member any more."""
-        await self._disk.run(partial(erase, self._disk, self._config.directory, self.raft_id))
+        await self._disk.run(partial(erase, self._disk, self._config.directory))
         await self._disk.run(self._keyring.forget)
 
     def _load(self, new_raft_id: int, joined_as: int) -> RaftStorage:
         self._keyring.load()
         cipher = self._keyring.cipher()
         storage = open_storage(self._disk, self._config, cipher, new_raft_id, joined_as=joined_as)
+        try:
+            # After the log: with it a member goes on, whatever is noted; noted without it, a joiner could never begin.
+            note_raft_id(self._disk, self._config.directory, storage.member.raft_id)
+        except BaseException:
+            storage.close()
+            raise
         if self._keyring.keys.pending is not None and not cipher.needed_older_key:
             self._keyring.finish_rotation()
             storage.cipher = self._keyring.cipher()

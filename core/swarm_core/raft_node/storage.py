@@ -23,9 +23,9 @@ from swarm_core.raft_node.snapshots import SnapshotFiles
 from swarm_core.raft_node.wal import SnapshotMark, WriteAheadLog, segment_names
 from swarm_core.raft_node.wal_reader import WalContent, open_log
 
-# Who begins again under an id that it had, without the log and the votes of then, could vote twice in a term. A leader that
-# was replaced without knowing it may offer such an id.
-FORMER_RAFT_IDS = "former-raft-ids"
+# Outlives log and snapshots, also when the node daemon clears them away: who begins again under an id that it had, without
+# the log and the votes of then, could vote twice in a term. A leader that was replaced without knowing it may offer such an id.
+RAFT_IDS = "raft-ids"
 WAL_DIRECTORY = "wal-v3-encrypted"
 SNAP_DIRECTORY = "snap-v3-encrypted"
 _OLD_DIRECTORIES = ("wal-v3", "snap-v3", "wal", "snap")
@@ -133,21 +133,27 @@ def open_storage(
     return _begin(disk, config, cipher, new_raft_id, founding_hard_state(), (founding_entry(member),))
 
 
-def erase(disk: Disk, root: Path, raft_id: int) -> None:
-    """Delete log and snapshots, after noting under which id this node was a member. Blocks."""
-    former = former_raft_ids(disk, root) | {raft_id}
-    disk.write(root / FORMER_RAFT_IDS, "".join(f"{one:x}\n" for one in sorted(former)).encode())
+def erase(disk: Disk, root: Path) -> None:
+    """Delete log and snapshots. Blocks."""
     names = disk.names(root)
     for name in (WAL_DIRECTORY, SNAP_DIRECTORY):
         if name in names:
             disk.remove(root / name)
 
 
-def former_raft_ids(disk: Disk, root: Path) -> frozenset[int]:
-    """The ids under which this node was a member before it was removed. Raises StateUnusable. Blocks."""
-    if FORMER_RAFT_IDS not in disk.names(root):
+def note_raft_id(disk: Disk, root: Path, raft_id: int) -> None:
+    """Remember that this node is, or was, this member. Raises StateUnusable. Blocks."""
+    known = noted_raft_ids(disk, root)
+    if raft_id not in known:
+        lines = "".join(f"{one:x}\n" for one in sorted(known | {raft_id}))
+        disk.write(root / RAFT_IDS, lines.encode())
+
+
+def noted_raft_ids(disk: Disk, root: Path) -> frozenset[int]:
+    """The ids under which this node ever began. Raises StateUnusable. Blocks."""
+    if RAFT_IDS not in disk.names(root):
         return frozenset()
-    path = root / FORMER_RAFT_IDS
+    path = root / RAFT_IDS
     try:
         return frozenset(int(line, 16) for line in disk.read(path).split())
     except ValueError:

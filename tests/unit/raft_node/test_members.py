@@ -20,6 +20,7 @@ from swarm_core.raft_node.errors import (
 from swarm_core.raft_node.keyring import Keyring
 from swarm_core.raft_node.membership import Member
 from swarm_core.raft_node.node import RaftNode
+from swarm_core.raft_node.storage import noted_raft_ids
 from swarm_core.raft_node.transport import Reports
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.disk import MemoryDisk
@@ -84,10 +85,12 @@ class LoopTransport:
 class Host:
     """A member's process."""
 
-    def __init__(self, network: Network, number: int, limits: LogLimits) -> None:
+    def __init__(
+        self, network: Network, number: int, limits: LogLimits, *, disk: MemoryDisk | None = None
+    ) -> None:
         self.network = network
         self.number = number
-        self.disk = MemoryDisk()
+        self.disk = disk or MemoryDisk()
         self.machine = RecordingMachine()
         self.transport = LoopTransport(network)
         self.keys = MemoryKeyStore()
@@ -234,7 +237,10 @@ async def test_a_removed_member_ends_and_can_be_erased() -> None:
         await third.node.erase()
         assert not await third.node.has_state()
         assert third.keys.values == {}
-        assert await third.node.former_raft_ids() == {third.node.raft_id}
+        assert noted_raft_ids(third.disk, ROOT) == {third.node.raft_id}
+        again = Host(third.network, 3, LogLimits(), disk=third.disk)
+        assert await again.node.former_raft_ids() == {third.node.raft_id}
+        # What a member is now it may of course be again.
         assert await second.node.former_raft_ids() == frozenset()
         await first.propose(b"on")
         await until(lambda: second.payloads == [b"on"])
