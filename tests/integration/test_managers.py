@@ -20,6 +20,7 @@ from swarm_testkit.managers import (
     managers_seen,
     own_configs,
     paused,
+    quickenings,
     through,
     write,
 )
@@ -166,11 +167,6 @@ async def test_managers_of_ours_alone_have_short_ticks() -> None:
             await found.serves(node)
             wait_until(lambda node=node: quickenings(node) > before[node], what="short ticks again")
         assert "first" in await own_configs(found.nodes[0])
-
-
-def quickenings(node: Daemon) -> int:
-    """How often the node's manager has begun to tick shortly."""
-    return node.log.read_text(errors="replace").count("ticks of 0.08 s")
 
 
 async def test_positions_are_told_through_any_manager() -> None:

@@ -19,10 +19,10 @@ import pytest
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, ClientError
-from swarm_testkit.daemons import Daemon, private_directory
+from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.host import lacking
 from swarm_testkit.hosts import Hosts, hosts, missing_parts
-from swarm_testkit.managers import Cluster, config_spec, eventually, paused, through, write
+from swarm_testkit.managers import Cluster, config_spec, eventually, paused, quickenings, through, write
 from swarm_testkit.simulation.history import Operation, Tag, explain
 
 # More than the test run has time for: SWARM_ROUNDS=100.
@@ -182,6 +182,8 @@ async def test_one_order_explains_what_clients_saw(three: Hosts) -> None:
         try:
             for number in range(3):
                 await found.add(host=three.address(number), enter=three.enter(number))
+            for node in found.nodes:  # LEASE_S counts on it
+                wait_until(lambda node=node: quickenings(node) > 0, what="short ticks")
             clients = Clients(found.nodes)
             running = asyncio.get_running_loop().create_task(clients.run())
             try:

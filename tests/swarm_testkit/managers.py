@@ -98,6 +98,11 @@ async def manager_token(node: Daemon) -> str:
     return clusters[0].root_ca.join_tokens.manager
 
 
+def quickenings(node: Daemon) -> int:
+    """How often the node's manager has begun to tick shortly."""
+    return node.log.read_text(errors="replace").count("ticks of 0.08 s")
+
+
 class Cluster:
     """Managers in one directory; `add` starts one more."""
 
