@@ -3,18 +3,19 @@
     bench_managers.py [MANAGERS]
 
 Real node daemons on this machine, with the ticks that they choose. One JSON line per figure; the raw fsync of the same disk is measured in
-the same run, as the ground that the write figures stand on. CPU is that of all managers, per write. Then the same through a
-follower of three Docker Engines in swarm mode, where they can be had.
+the same run, as the ground that the write figures stand on. CPU is that of all managers, per write. Then the same for
+three Docker Engines in swarm mode, and for two managers of ours with one, where engines can be had.
 """
 
 import asyncio
 import contextlib
 import json
 import os
+import signal
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,21 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from swarm_testkit.daemons import Daemon, private_directory
 from swarm_testkit.engines import Engine, missing_parts, private_engine
 from swarm_testkit.hosts import hosts
-from swarm_testkit.managers import Cluster, cluster, config_spec, paused, write
+from swarm_testkit.managers import (
+    Cluster,
+    cluster,
+    config_spec,
+    eventually,
+    manager_token,
+    managers_seen,
+    paused,
+)
 
 WRITE_S = 4.0
 SETTLE_S = 2.0
 IN_FLIGHT = (1, 64)
+TRY_S = 1.0
+SLOW_ROUNDS = 5
 ROUNDS = 5
 
 
@@ -86,9 +97,9 @@ async def writes(socket: Path, name: str, in_flight: int, cpu_s: Callable[[], fl
     return len(taken) / seconds
 
 
-async def docker_writes(in_flights: Sequence[int]) -> dict[int, float]:
-    """The same through a follower of three Docker Engines in swarm mode: by how many in flight, how many a second."""
-    found = {}
+async def beside_docker(ours: dict[int, float]) -> None:
+    """The same writes through a follower of three Docker Engines in swarm mode, and how long they feel a lost leader; then
+    two managers of ours with an engine."""
     with contextlib.ExitStack() as stack:
         three = stack.enter_context(hosts(3))
         engines = []
@@ -99,31 +110,84 @@ async def docker_writes(in_flights: Sequence[int]) -> dict[int, float]:
         engines[0].init_swarm()
         token = engines[0].docker("swarm", "join-token", "-q", "manager")
         for engine in engines[1:]:
-            own = ("--advertise-addr", engine.address, "--listen-addr", engine.address)
-            engine.docker("swarm", "join", *own, "--token", token, f"{engines[0].address}:2377")
+            join(engine, token, f"{engines[0].address}:2377")
         await asyncio.sleep(SETTLE_S)
-        for in_flight in in_flights:
-            found[in_flight] = await writes(
+        for in_flight in IN_FLIGHT:
+            rate = await writes(
                 engines[2].control_socket, "a-docker-follower", in_flight, lambda: engines_cpu_s(engines)
             )
-    return found
+            ratio = round(ours[in_flight] / rate, 2)
+            say(figure="a follower of ours beside Docker's", in_flight=in_flight, ratio=ratio)
+        docker = [await lost_engine(engines, f"docker{number}") for number in range(SLOW_ROUNDS)]
+    tell_failovers("leader of three Docker Engines killed", docker)
+    mixed = [await lost_in_mixed(f"mixed{number}") for number in range(SLOW_ROUNDS)]
+    tell_failovers("ours, leading one of ours and a Docker Engine, killed", mixed)
+    ratio = round(statistics.median(mixed) / statistics.median(docker), 2)
+    say(figure="a mixed cluster's lost leader beside Docker's", ratio=ratio)
+
+
+def join(engine: Engine, token: str, address: str) -> None:
+    own = ("--advertise-addr", engine.address, "--listen-addr", f"{engine.address}:2377")
+    engine.docker("swarm", "join", *own, "--token", token, address)
+
+
+async def lost_engine(engines: list[Engine], name: str) -> float:
+    """Kill the engine that leads; how long until a write through another one. It is started again."""
+    by_id = {engine.docker("info", "--format", "{{.Swarm.NodeID}}"): engine for engine in engines}
+    lines = engines[0].docker("node", "ls", "--format", "{{.ID}} {{.ManagerStatus}}").splitlines()
+    leader = by_id[next(line.split()[0] for line in lines if line.endswith("Leader"))]
+    other = next(engine for engine in engines if engine is not leader)
+    leader.stop(signal.SIGKILL)
+    seconds = await until_written(other.control_socket, name)
+    leader.start()
+    await asyncio.sleep(SETTLE_S)
+    return seconds
+
+
+async def lost_in_mixed(name: str) -> float:
+    """How long a manager of ours feels the loss of the one that leads it and a Docker Engine."""
+    with private_directory() as place, private_engine(place) as engine, private_directory() as directory:
+        found = Cluster(directory)
+        try:
+            first = await found.add(host=engine.address, enter=engine.enter)
+            join(engine, await manager_token(first), first.address)
+            second = await found.add(host=engine.address, enter=engine.enter)
+
+            async def complete() -> bool:
+                seen = (await managers_seen(second)).values()
+                return len(seen) == 3 and all(one.reachability == 2 for one in seen)
+
+            await eventually(complete, what="three managers")
+            await asyncio.sleep(SETTLE_S)
+            first.kill_manager()
+            return await until_written(second.socket, name)
+        finally:
+            for node in found.nodes:
+                node.destroy()
 
 
 def engines_cpu_s(engines: list[Engine]) -> float:
     return sum(sum(psutil.Process(engine.pid).cpu_times()[:2]) for engine in engines)
 
 
-async def until_written(node: Daemon, name: str) -> float:
-    """How long until a write that begins now succeeds, with as many tries as it takes."""
+async def until_written(socket: Path, name: str) -> float:
+    """How long until a write that begins now succeeds, with as many tries as it takes: Docker lets one hang that came before
+    the election."""
     start, tries = time.perf_counter(), 0
     while True:
         tries += 1
         try:
-            await write(node, f"{name}-{tries}")
-        except ClientError:
+            async with asyncio.timeout(TRY_S), await Connection.open(socket) as connection:
+                await Control(connection).create(objects_pb2.Config, config_spec(f"{name}-{tries}"))
+        except (ClientError, TimeoutError):
             await asyncio.sleep(0.01)
         else:
             return time.perf_counter() - start
+
+
+def tell_failovers(what: str, taken: list[float]) -> None:
+    median, worst = round(statistics.median(taken), 2), round(max(taken), 2)
+    say(figure=f"{what}: seconds until a write succeeds", rounds=len(taken), median=median, worst=worst)
 
 
 async def failovers(found: Cluster) -> None:
@@ -138,15 +202,11 @@ async def failovers(found: Cluster) -> None:
             pid = leader.manager_pid()
             if what == "killed":
                 leader.kill_manager()
-                taken.append(await until_written(other, f"{what}{number}"))
+                taken.append(await until_written(other.socket, f"{what}{number}"))
             else:
                 with paused(pid):
-                    taken.append(await until_written(other, f"{what}{number}"))
-        say(
-            figure=f"leader {what}: seconds until a write succeeds",
-            median=round(statistics.median(taken), 2),
-            worst=round(max(taken), 2),
-        )
+                    taken.append(await until_written(other.socket, f"{what}{number}"))
+        tell_failovers(f"leader {what}", taken)
 
 
 async def main(count: int) -> None:
@@ -161,12 +221,7 @@ async def main(count: int) -> None:
     if lack := missing_parts():
         say(figure="beside Docker", skipped=lack)
         return
-    for in_flight, rate in (await docker_writes(IN_FLIGHT)).items():
-        say(
-            figure="a follower of ours beside Docker's",
-            in_flight=in_flight,
-            ratio=round(ours[in_flight] / rate, 2),
-        )
+    await beside_docker(ours)
 
 
 if __name__ == "__main__":
