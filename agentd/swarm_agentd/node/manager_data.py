@@ -12,7 +12,7 @@ from swarm_agentd.node.identity import ROOT_KEY_NAME
 from swarm_agentd.node.launcher import Launch, ToldKey
 from swarm_agentd.node.managers import KnownManagers
 from swarm_agentd.node.renewal import forget_raft
-from swarm_agentd.node.state_dir import RAFT_IDS_NAME, StateDirectory
+from swarm_agentd.node.state_dir import StateDirectory
 from swarm_agentd.node.unlock import UnlockKeys
 
 _log = logging.getLogger(__name__)
@@ -51,13 +51,8 @@ class NodeManagerData:
 
     def clear(self) -> None:
         """See supervisor.ManagerData."""
-        for path in self._state.raft.glob("*"):
-            if path.name == RAFT_IDS_NAME:
-                continue  # a later manager of this node must not begin as one of the members that it was
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        if self._state.raft.exists():
+            shutil.rmtree(self._state.raft)
         try:
             self._key_file.update_headers(forget_raft)
         except NoLocalIdentity:

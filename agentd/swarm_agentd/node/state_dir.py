@@ -5,7 +5,8 @@
             state.json       managers: [{"node_id": …, "addr": …}], sorted by node id, 0600
             certificates/    identity (swarm_core.ca.key_file)
             worker/          the agent's tasks, and what the executors keep
-            raft/            the manager's, managers only; its raft-ids outlives it
+            raft/            the manager's, managers only
+            raft-ids         the manager's: which members this node ever was; goes only when the node leaves its cluster
 
 Rules: the directory is this user's and closed to others; one with an identity that others could write to is refused;
 two daemons never share it.
@@ -26,9 +27,6 @@ from swarm_core.ca.files import write_atomic
 
 from swarm_agentd.node.errors import NodeError
 
-# The manager's (raft_node.storage): which members this node ever was. Goes only when the node leaves its cluster.
-RAFT_IDS_NAME = "raft-ids"
-
 
 class StateDirectory:
     """Made and checked by `open_state`."""
@@ -38,6 +36,7 @@ class StateDirectory:
         self.certificates = path / "certificates"
         self.worker = path / "worker"
         self.raft = path / "raft"
+        self.raft_ids_file = path / "raft-ids"
         self.pid_file = path / "agentd.pid"
         self.manager_pid_file = path / "managerd.pid"
         self.remotes_file = path / "state.json"
@@ -75,7 +74,8 @@ class StateDirectory:
             for directory in (self.raft, self.worker, self.certificates):
                 if directory.exists():
                     shutil.rmtree(directory)
-            self.remotes_file.unlink(missing_ok=True)
+            for file in (self.remotes_file, self.raft_ids_file):
+                file.unlink(missing_ok=True)
 
     def read_remotes(self) -> list[Peer]:
         """The managers of an earlier run. Raises NodeError for a file that is not ours."""

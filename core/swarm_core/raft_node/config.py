@@ -28,6 +28,13 @@ class RaftNodeConfig:
     heartbeat_tick: int = 1
     segment_bytes: int = 64_000_000
 
+    @property
+    def raft_ids(self) -> Path:
+        """The file of the ids under which this node ever began. Beside the directory, for it outlives log and snapshots: who
+        begins again under an id that it had, without the log and the votes of then, could vote twice in a term. A leader
+        that was replaced without knowing it may offer such an id."""
+        return self.directory.with_name("raft-ids")
+
     def __post_init__(self) -> None:
         assert self.node_id
         assert 0 < self.heartbeat_tick < self.election_tick

@@ -319,7 +319,7 @@ class RaftNode:
     async def former_raft_ids(self) -> frozenset[int]:
         """The ids that this node had and whose log is gone: it must never be one of them again. Raises StateUnusable,
         DiskFailed."""
-        noted = await self._disk.run(partial(noted_raft_ids, self._disk, self._config.directory))
+        noted = await self._disk.run(partial(noted_raft_ids, self._disk, self._config.raft_ids))
         return noted - {self.raft_id} if self._is_started else noted
 
     async def start(self, *, joined_as: int = 0) -> None:
@@ -367,7 +367,7 @@ class RaftNode:
         storage = open_storage(self._disk, self._config, cipher, new_raft_id, joined_as=joined_as)
         try:
             # After the log: with it a member goes on, whatever is noted; noted without it, a joiner could never begin.
-            note_raft_id(self._disk, self._config.directory, storage.member.raft_id)
+            note_raft_id(self._disk, self._config.raft_ids, storage.member.raft_id)
         except BaseException:
             storage.close()
             raise

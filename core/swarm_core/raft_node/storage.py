@@ -23,9 +23,6 @@ from swarm_core.raft_node.snapshots import SnapshotFiles
 from swarm_core.raft_node.wal import SnapshotMark, WriteAheadLog, segment_names
 from swarm_core.raft_node.wal_reader import WalContent, open_log
 
-# Outlives log and snapshots, also when the node daemon clears them away: who begins again under an id that it had, without
-# the log and the votes of then, could vote twice in a term. A leader that was replaced without knowing it may offer such an id.
-RAFT_IDS = "raft-ids"
 WAL_DIRECTORY = "wal-v3-encrypted"
 SNAP_DIRECTORY = "snap-v3-encrypted"
 _OLD_DIRECTORIES = ("wal-v3", "snap-v3", "wal", "snap")
@@ -141,19 +138,17 @@ def erase(disk: Disk, root: Path) -> None:
             disk.remove(root / name)
 
 
-def note_raft_id(disk: Disk, root: Path, raft_id: int) -> None:
+def note_raft_id(disk: Disk, path: Path, raft_id: int) -> None:
     """Remember that this node is, or was, this member. Raises StateUnusable. Blocks."""
-    known = noted_raft_ids(disk, root)
+    known = noted_raft_ids(disk, path)
     if raft_id not in known:
-        lines = "".join(f"{one:x}\n" for one in sorted(known | {raft_id}))
-        disk.write(root / RAFT_IDS, lines.encode())
+        disk.write(path, "".join(f"{one:x}\n" for one in sorted(known | {raft_id})).encode())
 
 
-def noted_raft_ids(disk: Disk, root: Path) -> frozenset[int]:
+def noted_raft_ids(disk: Disk, path: Path) -> frozenset[int]:
     """The ids under which this node ever began. Raises StateUnusable. Blocks."""
-    if RAFT_IDS not in disk.names(root):
+    if path.name not in disk.names(path.parent):
         return frozenset()
-    path = root / RAFT_IDS
     try:
         return frozenset(int(line, 16) for line in disk.read(path).split())
     except ValueError:

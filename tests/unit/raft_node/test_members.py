@@ -237,7 +237,7 @@ async def test_a_removed_member_ends_and_can_be_erased() -> None:
         await third.node.erase()
         assert not await third.node.has_state()
         assert third.keys.values == {}
-        assert noted_raft_ids(third.disk, ROOT) == {third.node.raft_id}
+        assert noted_raft_ids(third.disk, ROOT.with_name("raft-ids")) == {third.node.raft_id}
         again = Host(third.network, 3, LogLimits(), disk=third.disk)
         assert await again.node.former_raft_ids() == {third.node.raft_id}
         # What a member is now it may of course be again.

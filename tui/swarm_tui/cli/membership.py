@@ -169,7 +169,8 @@ def _forget(directory: Path) -> None:
     for name in _CLUSTER_STATE:
         if (directory / name).exists():
             shutil.rmtree(directory / name)
-    (directory / "state.json").unlink(missing_ok=True)
+    for name in ("state.json", "raft-ids"):
+        (directory / name).unlink(missing_ok=True)
 
 
 def unlock(state_dir: StateDirOption = None) -> None:
