@@ -33,8 +33,8 @@ from swarm_testkit.cluster_fake import START_NS, FakeCluster
 from swarm_testkit.dashboard import ClusterClock
 from swarm_testkit.factories import make_cluster, make_node, make_resources, make_service, make_task
 from swarm_tui.app import SwarmApp
-from swarm_tui.mirror.mirror import Mirror
-from swarm_tui.views.session import Session
+from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.clusters.session import Session
 from textual import events
 from textual.app import App, ComposeResult
 from textual.drivers.headless_driver import HeadlessDriver

@@ -16,8 +16,8 @@ from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
 from swarm_tui.app import SwarmApp
-from swarm_tui.mirror.mirror import Mirror
-from swarm_tui.views.session import Session
+from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.clusters.session import Session
 from textual.drivers.headless_driver import HeadlessDriver
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

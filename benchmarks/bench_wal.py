@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
-from swarm_core.raft_node.disk import SystemDisk
-from swarm_core.raft_node.keyring import HeaderChange, Keyring
+from swarm_core.raft_node.log.disk import SystemDisk
+from swarm_core.raft_node.log.keyring import HeaderChange, Keyring
+from swarm_core.raft_node.net.transport import NoTransport
 from swarm_core.raft_node.node import RaftNode
-from swarm_core.raft_node.transport import NoTransport
 from swarm_core.runtime.clock import SystemClock
 
 PAYLOAD = random.Random(5).randbytes(300)

@@ -53,7 +53,7 @@ def test_version_loads_no_protobuf() -> None:
 def test_headless_halves_load_no_textual() -> None:
     """Mirror and resources are usable without Textual."""
     probe = (
-        "import sys, swarm_tui.mirror.tables, swarm_tui.resources.registry, swarm_tui.resources.problems;"
+        "import sys, swarm_tui.clusters.tables, swarm_tui.resources.registry, swarm_tui.resources.problems;"
         "sys.exit('textual' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", probe], timeout=60, check=False).returncode == 0

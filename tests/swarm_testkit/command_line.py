@@ -6,7 +6,7 @@ import pytest
 from swarm_core.client.cluster import Cluster
 from swarm_core.runtime.clock import SystemClock
 from swarm_tui.cli import main
-from swarm_tui.cli.session import Globals
+from swarm_tui.cli.plumbing.session import Globals
 
 from swarm_testkit.cluster_fake import FakeCluster
 

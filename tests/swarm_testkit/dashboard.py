@@ -17,10 +17,10 @@ from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
 from swarm_core.client.watch import ClusterWatch
 from swarm_tui.app import SwarmApp
-from swarm_tui.mirror.changes import Phase
-from swarm_tui.mirror.mirror import Mirror
-from swarm_tui.views.main_screen import MainScreen
-from swarm_tui.views.session import Session
+from swarm_tui.clusters.changes import Phase
+from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.clusters.session import Session
+from swarm_tui.shell.main_screen import MainScreen
 from swarm_tui.widgets.theme import DARK
 from textual.pilot import Pilot
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from swarm_core.raft_node.keyring import HeaderChange
+from swarm_core.raft_node.log.keyring import HeaderChange
 
 
 class MemoryKeyStore:

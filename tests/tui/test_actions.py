@@ -2,8 +2,8 @@
 
 import pytest
 from swarm_tui.resources import registry
+from swarm_tui.shell.verbs import help_lines
 from swarm_tui.views.actions import ACTIONS, BY_ID, Context, bindings, in_context
-from swarm_tui.views.verbs import help_lines
 
 LOCAL = [context for context in Context if context is not Context.GLOBAL]
 

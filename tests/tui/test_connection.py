@@ -4,7 +4,7 @@ import pytest
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.errors import CallFailed
 from swarm_testkit.dashboard import running
-from swarm_tui.mirror.changes import Phase
+from swarm_tui.clusters.changes import Phase
 from swarm_tui.widgets.table import ObjectTable
 
 

@@ -4,7 +4,7 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse, MemberProgress
 from swarm_core.client.errors import CallFailed
 from swarm_testkit.dashboard import running
-from swarm_tui.mirror.snapshot import Snapshot
+from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.resources import cluster as cluster_rows
 from swarm_tui.resources import nodes
 

@@ -4,14 +4,14 @@ import pytest
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.watch import Listed
 from swarm_testkit.cluster_fake import lively_cluster
-from swarm_tui.mirror.changes import Changes
-from swarm_tui.mirror.mirror import Mirror
-from swarm_tui.views.feed import ChangeFeed
-from swarm_tui.views.main_screen import merged
-from swarm_tui.views.motion import NOTES_MAX, MotionBoard
-from swarm_tui.views.pace import REST_S_MAX, Pace
-from swarm_tui.views.pages import yaml_lines
-from swarm_tui.views.places import DASHBOARD, HISTORY_MAX, Place, Places
+from swarm_tui.clusters.changes import Changes
+from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.shell.frame_budget import REST_S_MAX, FrameBudget
+from swarm_tui.shell.main_screen import merged
+from swarm_tui.shell.places import DASHBOARD, HISTORY_MAX, Place, Places
+from swarm_tui.views.dashboard.feed import ChangeFeed
+from swarm_tui.views.dashboard.motion import NOTES_MAX, MotionBoard
+from swarm_tui.views.detail.pages import yaml_lines
 from swarm_tui.widgets.bars import Part, kept_parts
 
 TASKS = Place("tasks", "service", "s-1")
@@ -66,7 +66,7 @@ def test_the_dashboard_is_always_the_beginning():
 
 def test_single_changes_and_bursts_are_not_held_back():
     """Frames that come now and then, or a few in a row, need no rest."""
-    pace = Pace()
+    pace = FrameBudget()
     assert pace.spent(0.03, 0.0) == 0
     assert pace.spent(0.03, 0.1) == 0
     assert pace.spent(0.03, 0.2) == 0
@@ -75,7 +75,7 @@ def test_single_changes_and_bursts_are_not_held_back():
 
 def test_a_storm_takes_its_share_and_no_more():
     """Frames without end use at most the share of the processor that they are given."""
-    pace, now, used = Pace(share=0.05), 0.0, 0.0
+    pace, now, used = FrameBudget(share=0.05), 0.0, 0.0
     for _ in range(200):
         rest = pace.spent(0.02, now)
         assert rest <= REST_S_MAX

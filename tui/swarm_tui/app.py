@@ -19,10 +19,10 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.types import CSSPathType
 
-from swarm_tui.views.main_screen import MainScreen
-from swarm_tui.views.palette import SwarmCommands
-from swarm_tui.views.session import Session
-from swarm_tui.views.verbs import VerbScreen
+from swarm_tui.clusters.session import Session
+from swarm_tui.shell.main_screen import MainScreen
+from swarm_tui.shell.palette import SwarmCommands
+from swarm_tui.shell.verbs import VerbScreen
 from swarm_tui.widgets.ascii_only import AsciiOnly
 from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 

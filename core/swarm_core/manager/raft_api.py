@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from swarm_core.api.proto import raft_pb2, raft_status_pb2, raftpb_pb2
 from swarm_core.raft_node.errors import JoinFailed, MemberRemoved, NotLeader, NotMember
-from swarm_core.raft_node.joining import reachable_address
 from swarm_core.raft_node.membership import Member
+from swarm_core.raft_node.net.joining import reachable_address
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
 from swarm_core.rpc.caller import Caller

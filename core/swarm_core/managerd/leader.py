@@ -11,8 +11,8 @@ import logging
 from collections.abc import Callable
 
 from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from swarm_core.raft_node.net.peer import Dial, DialLink
 from swarm_core.raft_node.node import RaftNode
-from swarm_core.raft_node.peer import Dial, DialLink
 from swarm_core.rpc.errors import Unavailable, Unknown
 from swarm_core.rpc.forwarding import Route
 from swarm_core.rpc.grpcio import grpc

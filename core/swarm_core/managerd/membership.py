@@ -5,9 +5,9 @@ import random
 import socket
 
 from swarm_core.raft_node.errors import JoinFailed, ProposalRefused
-from swarm_core.raft_node.joining import ask_to_join, is_unspecified, split_address
+from swarm_core.raft_node.net.joining import ask_to_join, is_unspecified, split_address
+from swarm_core.raft_node.net.peer import Dial
 from swarm_core.raft_node.node import RaftNode
-from swarm_core.raft_node.peer import Dial
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.waiting import event_or_time

@@ -54,11 +54,11 @@ from swarm_core.managerd.credentials import LiveCredentials
 from swarm_core.managerd.leader import RaftLeaderLocator
 from swarm_core.managerd.membership import AddressKeeper, advertised_address
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
-from swarm_core.raft_node.disk import SystemDisk
 from swarm_core.raft_node.errors import NotMember, RaftNodeError
-from swarm_core.raft_node.grpc_transport import SEND_TIMEOUT_S, GrpcTransport
-from swarm_core.raft_node.joining import ask_to_join, check_joiner
-from swarm_core.raft_node.keyring import Keyring
+from swarm_core.raft_node.log.disk import SystemDisk
+from swarm_core.raft_node.log.keyring import Keyring
+from swarm_core.raft_node.net.grpc_transport import SEND_TIMEOUT_S, GrpcTransport
+from swarm_core.raft_node.net.joining import ask_to_join, check_joiner
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
 from swarm_core.rpc import channel as channels

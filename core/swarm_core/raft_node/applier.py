@@ -7,17 +7,17 @@ of ours wait means that leadership was lost: they fail before it is applied.
 import logging
 from collections.abc import Callable, Iterable
 
+from swarm_core.api.wire import read_varint
 from swarm_core.raft.errors import ConfChangeRefused
 from swarm_core.raft.raw_node import RawNode
 from swarm_core.raft.types import ConfChange, ConfChangeType, ConfState, Entry, EntryType, Snapshot
-from swarm_core.raft_node.cluster_snapshot import decode_cluster_snapshot
 from swarm_core.raft_node.codec import decode_conf_change
 from swarm_core.raft_node.errors import LostLeadership, MembershipRefused
+from swarm_core.raft_node.log.cluster_snapshot import decode_cluster_snapshot
 from swarm_core.raft_node.machine import StateMachine
 from swarm_core.raft_node.membership import Membership
+from swarm_core.raft_node.net.transport import Transport
 from swarm_core.raft_node.proposals import Proposals, Taken
-from swarm_core.raft_node.transport import Transport
-from swarm_core.raft_node.wire import read_varint
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as ProtobufMessage
 
 from swarm_core.api.proto import raftpb_pb2
+from swarm_core.api.wire import varint
 from swarm_core.raft.types import (
     ConfChange,
     ConfChangeSingle,
@@ -24,7 +25,6 @@ from swarm_core.raft.types import (
     MessageType,
     Snapshot,
 )
-from swarm_core.raft_node.wire import varint
 
 M = TypeVar("M", bound=ProtobufMessage)
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from swarm_core.api.wire import varint
 from swarm_core.raft.config import Config
 from swarm_core.raft.errors import Compacted, ProposalDropped, StepRefused
 from swarm_core.raft.raw_node import RawNode
@@ -37,7 +38,6 @@ from swarm_core.raft.types import (
 )
 from swarm_core.raft_node.applier import Applier
 from swarm_core.raft_node.config import REQUEST_BYTES_MAX, LogLimits, RaftNodeConfig, default_limits
-from swarm_core.raft_node.disk import Disk
 from swarm_core.raft_node.errors import (
     CompactedLog,
     LostLeadership,
@@ -49,15 +49,11 @@ from swarm_core.raft_node.errors import (
     Stopped,
     TransferFailed,
 )
-from swarm_core.raft_node.keyring import Keyring
-from swarm_core.raft_node.machine import StateMachine
-from swarm_core.raft_node.membership import Member
-from swarm_core.raft_node.pace import Pace
-from swarm_core.raft_node.proposals import OnCommit, Proposals, RequestIds
-from swarm_core.raft_node.reconfiguration import Reconfiguration
-from swarm_core.raft_node.rotation import KeyRotation
-from swarm_core.raft_node.snapshotter import Snapshotter
-from swarm_core.raft_node.storage import (
+from swarm_core.raft_node.log.disk import Disk
+from swarm_core.raft_node.log.key_rotation import KeyRotation
+from swarm_core.raft_node.log.keyring import Keyring
+from swarm_core.raft_node.log.snapshotter import Snapshotter
+from swarm_core.raft_node.log.storage import (
     RaftStorage,
     erase,
     has_log,
@@ -65,9 +61,13 @@ from swarm_core.raft_node.storage import (
     noted_raft_ids,
     open_storage,
 )
-from swarm_core.raft_node.transport import Transport
-from swarm_core.raft_node.wedge import WedgeCheck, log_tasks
-from swarm_core.raft_node.wire import varint
+from swarm_core.raft_node.machine import StateMachine
+from swarm_core.raft_node.membership import Member
+from swarm_core.raft_node.net.transport import Transport
+from swarm_core.raft_node.proposals import OnCommit, Proposals, RequestIds
+from swarm_core.raft_node.reconfiguration import Reconfiguration
+from swarm_core.raft_node.stuck import StuckCheck, log_tasks
+from swarm_core.raft_node.ticks import TickLength
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 from swarm_core.runtime.waiting import event_or_time
@@ -114,7 +114,7 @@ class RaftNode:
         self._rng = rng
         self._keyring = keyring
         self._limits = limits
-        self._pace = Pace(
+        self._ticks = TickLength(
             config.tick_s, config.short_tick_s or config.tick_s, clock, election_tick=config.election_tick
         )
         self._proposals = Proposals(clock)
@@ -125,7 +125,7 @@ class RaftNode:
         self._leaderless_since = clock.monotonic()
         self._is_handing_over = False
         self._vote_requests: list[Message] = []
-        self._wedge = WedgeCheck()
+        self._stuck = StuckCheck()
         self._commit_index = 0
         self._is_announced = False
         self._stopped: Stopped | None = None
@@ -170,12 +170,12 @@ class RaftNode:
     @property
     def said_tick_s(self) -> float:
         """The length of a tick now, as it is told to others; they heed it while this node leads."""
-        return self._pace.said_s
+        return self._ticks.said_s
 
     @property
     def election_s(self) -> float:
         """The shortest time without a leader before an election now."""
-        return self._config.election_tick * self._pace.said_s
+        return self._config.election_tick * self._ticks.said_s
 
     @property
     def is_member(self) -> bool:
@@ -285,7 +285,7 @@ class RaftNode:
         except (StepRefused, ProposalDropped) as refusal:
             log.debug("raft message of %x dropped: %s", message.from_, refusal)
         if message.type in _OF_LEADER and message.term == self._raw.term:
-            self._pace.hear(tick_s)
+            self._ticks.hear(tick_s)
         self._wake.set()
 
     def report_unreachable(self, raft_id: int) -> None:
@@ -444,13 +444,13 @@ class RaftNode:
             for raft_id in self._applier.membership.members
             if raft_id != self.raft_id
         ]
-        before_s = self._pace.said_s
+        before_s = self._ticks.said_s
         if self._soft_state.role is StateRole.LEADER:
-            tick_s = self._pace.lead(others)
+            tick_s = self._ticks.lead(others)
         else:
-            tick_s = self._pace.follow(others, has_leader=self._soft_state.lead != 0)
-        if self._pace.said_s != before_s:
-            log.info("ticks of %g s", self._pace.said_s)
+            tick_s = self._ticks.follow(others, has_leader=self._soft_state.lead != 0)
+        if self._ticks.said_s != before_s:
+            log.info("ticks of %g s", self._ticks.said_s)
         return tick_s
 
     def _repeat_vote_requests(self) -> None:
@@ -581,7 +581,7 @@ class RaftNode:
 
     def _give_way_if_stuck(self) -> None:
         """Hand leadership on when proposals are stuck here."""
-        if not self._is_announced or not self._wedge.is_due(
+        if not self._is_announced or not self._stuck.is_due(
             self._clock.monotonic(), self._proposals.oldest_since
         ):
             return

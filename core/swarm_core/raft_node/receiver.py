@@ -11,8 +11,8 @@ from google.protobuf.message import DecodeError
 
 from swarm_core.api.proto import raftpb_pb2
 from swarm_core.raft_node.codec import message_from_raftpb
-from swarm_core.raft_node.envelopes import is_same_snapshot
 from swarm_core.raft_node.errors import MemberRemoved
+from swarm_core.raft_node.net.envelopes import is_same_snapshot
 from swarm_core.raft_node.node import RaftNode
 
 _log = logging.getLogger(__name__)

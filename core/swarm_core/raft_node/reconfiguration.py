@@ -13,8 +13,8 @@ from swarm_core.raft.types import ConfChange, ConfChangeType
 from swarm_core.raft_node.applier import Applier
 from swarm_core.raft_node.errors import MembershipRefused, QuorumAtRisk
 from swarm_core.raft_node.membership import Member, encode_member
+from swarm_core.raft_node.net.transport import Transport
 from swarm_core.raft_node.proposals import Proposals, RequestIds
-from swarm_core.raft_node.transport import Transport
 
 
 class Reconfiguration:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class _Lane:
-    """Like raft_node.lane.Lane: in order, and what was given to it is waited for."""
+    """Like raft_node.lane.WorkerThread: in order, and what was given to it is waited for."""
 
     def __init__(self, disk: "SimulatedDisk") -> None:
         self._disk = disk

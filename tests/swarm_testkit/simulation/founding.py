@@ -12,11 +12,11 @@ from swarm_core.api.proto.types_pb2 import MaybeEncryptedRecord
 from swarm_core.raft.types import ConfChange, ConfChangeType, Entry, EntryType, HardState
 from swarm_core.raft_node.codec import encode_conf_change
 from swarm_core.raft_node.config import RaftNodeConfig
-from swarm_core.raft_node.encryption import KEY_BYTES, Cipher
-from swarm_core.raft_node.keyring import Keyring, KeyStore, RaftKeys
+from swarm_core.raft_node.log.encryption import KEY_BYTES, Cipher
+from swarm_core.raft_node.log.keyring import Keyring, KeyStore, RaftKeys
+from swarm_core.raft_node.log.storage import SNAP_DIRECTORY, WAL_DIRECTORY
+from swarm_core.raft_node.log.wal import WriteAheadLog
 from swarm_core.raft_node.membership import Member, encode_member
-from swarm_core.raft_node.storage import SNAP_DIRECTORY, WAL_DIRECTORY
-from swarm_core.raft_node.wal import WriteAheadLog
 
 from swarm_testkit.disk import MemoryDisk
 

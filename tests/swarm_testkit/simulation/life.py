@@ -18,7 +18,7 @@ from swarm_core.manager.orchestrator.task_reaper import TaskReaper
 from swarm_core.manager.scheduler.scheduler import Scheduler
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
 from swarm_core.raft_node.errors import NotMember
-from swarm_core.raft_node.keyring import KeyStore
+from swarm_core.raft_node.log.keyring import KeyStore
 from swarm_core.raft_node.membership import Member
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.runtime.backoff import Backoff

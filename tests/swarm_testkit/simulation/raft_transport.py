@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Protocol
 
 from swarm_core.raft.types import Message, MessageType
-from swarm_core.raft_node.transport import Reports
+from swarm_core.raft_node.net.transport import Reports
 
 from swarm_testkit.simulation.checkers import Ledger
 from swarm_testkit.simulation.host import Host

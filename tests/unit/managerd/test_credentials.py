@@ -13,8 +13,8 @@ from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.managerd.autolock import SUBSYSTEM, Autolock
 from swarm_core.managerd.credentials import POLL_S, LiveCredentials
-from swarm_core.raft_node.disk import SystemDisk
-from swarm_core.raft_node.keyring import ROTATION_HEADER, Keyring
+from swarm_core.raft_node.log.disk import SystemDisk
+from swarm_core.raft_node.log.keyring import ROTATION_HEADER, Keyring
 from swarm_core.runtime.clock import SystemClock
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.memory import MemoryStore

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from swarm_core.api.proto import raftpb_pb2
+from swarm_core.api.wire import delimited, fields, read_varint, varint
 from swarm_core.raft.types import (
     ConfChange,
     ConfChangeSingle,
@@ -18,7 +19,6 @@ from swarm_core.raft.types import (
     Snapshot,
 )
 from swarm_core.raft_node import codec
-from swarm_core.raft_node.wire import delimited, fields, read_varint, varint
 
 numbers = st.integers(0, 2**64 - 1)
 entries = st.builds(Entry, numbers, numbers, st.sampled_from(EntryType), st.binary(max_size=50))

@@ -17,11 +17,11 @@ from swarm_core.raft_node.errors import (
     QuorumAtRisk,
     TransferFailed,
 )
-from swarm_core.raft_node.keyring import Keyring
+from swarm_core.raft_node.log.keyring import Keyring
+from swarm_core.raft_node.log.storage import noted_raft_ids
 from swarm_core.raft_node.membership import Member
+from swarm_core.raft_node.net.transport import Reports
 from swarm_core.raft_node.node import RaftNode
-from swarm_core.raft_node.storage import noted_raft_ids
-from swarm_core.raft_node.transport import Reports
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.disk import MemoryDisk
 from swarm_testkit.raft_shell import MemoryKeyStore, RecordingMachine

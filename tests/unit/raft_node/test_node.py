@@ -19,8 +19,6 @@ from swarm_core.raft.types import (
 )
 from swarm_core.raft_node.codec import encode_conf_change
 from swarm_core.raft_node.config import REQUEST_BYTES_MAX, LogLimits, RaftNodeConfig
-from swarm_core.raft_node.disk import Disk, SystemDisk
-from swarm_core.raft_node.encryption import Cipher
 from swarm_core.raft_node.errors import (
     AccessDenied,
     CannotDecrypt,
@@ -36,11 +34,13 @@ from swarm_core.raft_node.errors import (
     StateUnusable,
     Stopped,
 )
-from swarm_core.raft_node.keyring import Keyring
+from swarm_core.raft_node.log.disk import Disk, SystemDisk
+from swarm_core.raft_node.log.encryption import Cipher
+from swarm_core.raft_node.log.keyring import Keyring
+from swarm_core.raft_node.log.storage import open_storage
 from swarm_core.raft_node.membership import Member, encode_member
+from swarm_core.raft_node.net.transport import NoTransport
 from swarm_core.raft_node.node import RaftNode
-from swarm_core.raft_node.storage import open_storage
-from swarm_core.raft_node.transport import NoTransport
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.disk import MemoryDisk, PowerCut
 from swarm_testkit.raft_shell import MemoryKeyStore, RecordingMachine

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from swarm_tui.cli.nouns import HELP_NAMES, LazyGroup, Noun
-from swarm_tui.cli.session import FAILED, INTERRUPTED, USAGE, Failure, Globals
+from swarm_tui.cli.plumbing.nouns import HELP_NAMES, LazyGroup, Noun
+from swarm_tui.cli.plumbing.session import FAILED, INTERRUPTED, USAGE, Failure, Globals
 
 _DEBUG_VARIABLE = "SWARM_TUI_DEBUG"
 # name → (module, one line for the help)
@@ -68,7 +68,7 @@ def root(
     if not isinstance(ctx.obj, Globals):
         ctx.obj = Globals(socket, context)
     if ctx.invoked_subcommand is None:
-        from swarm_tui.cli.ui import open_dashboard
+        from swarm_tui.cli.plumbing.ui import open_dashboard
 
         open_dashboard(ctx.obj)
 
@@ -152,13 +152,6 @@ def _sentence(error: BaseException) -> str:
 
 def _say(text: str) -> None:
     typer.echo(f"Error: {text}", err=True)
-
-
-def program_version() -> str:
-    """The installed version."""
-    from importlib import metadata
-
-    return metadata.version("swarm-tui")
 
 
 if __name__ == "__main__":

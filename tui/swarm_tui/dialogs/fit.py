@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
-from swarm_core.scheduling.explain import Refusals
-from swarm_core.scheduling.filters import Pipeline
-from swarm_core.scheduling.node_info import Demand, NodeInfo
-from swarm_core.scheduling.spread import tree
+from swarm_core.rules.placement.explain import Refusals
+from swarm_core.rules.placement.filters import Pipeline
+from swarm_core.rules.placement.node_info import Demand, NodeInfo
+from swarm_core.rules.placement.spread import tree
 
 _PLACED_MAX = 1_000
 """A forecast beyond this many replicas says nothing that the first thousand do not."""

@@ -13,7 +13,7 @@ from typing import Final
 from swarm_core.api import validation
 from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
 from swarm_core.api.references import PROCESS_KIND
-from swarm_core.scheduling import constraint
+from swarm_core.rules.placement import constraint
 
 CONTAINER: Final = "container"
 PROCESS: Final = PROCESS_KIND

@@ -28,7 +28,7 @@ from swarm_core.manager.control_api.select import (
 from swarm_core.manager.control_api.tasks import runtime_of
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AlreadyExists, InvalidArgument, NotFound, Unimplemented, Unknown
-from swarm_core.scheduling.constraint import InvalidConstraint, parse
+from swarm_core.rules.placement.constraint import InvalidConstraint, parse
 from swarm_core.store.by import ByService, Runtime
 from swarm_core.store.errors import NameConflict
 from swarm_core.store.memory import MemoryStore

@@ -15,9 +15,9 @@ from swarm_core.api.proto.types_pb2 import ASSIGNED, COMPLETE, REJECTED
 from swarm_core.api.resources import GenericPool
 from swarm_core.api.timestamps import timestamp, timestamp_ns
 from swarm_core.manager.orchestrator import changes
+from swarm_core.rules.placement import constraint
+from swarm_core.rules.placement.constraint import Constraint
 from swarm_core.runtime.clock import Clock
-from swarm_core.scheduling import constraint
-from swarm_core.scheduling.constraint import Constraint
 from swarm_core.store.by import ByNode
 from swarm_core.store.events import Commit, Event, Updated
 from swarm_core.store.memory import MemoryStore

@@ -7,7 +7,7 @@ does not: a task that already sits on a node that satisfies the new constraints 
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.specs_pb2 import TaskSpec
 from swarm_core.api.proto.types_pb2 import READY, RUNNING
-from swarm_core.scheduling import constraint
+from swarm_core.rules.placement import constraint
 
 
 def is_dirty(service: Service, task: Task, node: Node | None) -> bool:

@@ -13,8 +13,8 @@ from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.dirty import is_dirty
 from swarm_core.manager.orchestrator.loop import ServiceOrchestrator
 from swarm_core.manager.orchestrator.task_init import init_tasks
-from swarm_core.scheduling import constraint
-from swarm_core.scheduling.constraint import Constraint
+from swarm_core.rules.placement import constraint
+from swarm_core.rules.placement.constraint import Constraint
 from swarm_core.store.by import ByNode, ByService
 from swarm_core.store.events import Deleted, Event
 from swarm_core.store.transactions import Step

@@ -27,11 +27,11 @@ from swarm_core.api.proto.types_pb2 import (
 from swarm_core.api.timestamps import timestamp
 from swarm_core.manager.scheduler.decisions import Assign, Close, Decision, Explain
 from swarm_core.manager.scheduler.groups import Group, GroupKey, group_key
+from swarm_core.rules.placement import spread
+from swarm_core.rules.placement.explain import Refusals
+from swarm_core.rules.placement.filters import Pipeline
+from swarm_core.rules.placement.node_info import NodeInfo
 from swarm_core.runtime.clock import Clock
-from swarm_core.scheduling import spread
-from swarm_core.scheduling.explain import Refusals
-from swarm_core.scheduling.filters import Pipeline
-from swarm_core.scheduling.node_info import NodeInfo
 
 
 class Board:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from swarm_core.api.proto.objects_pb2 import Node, Task
 from swarm_core.api.proto.types_pb2 import GenericResource, TaskStatus
-from swarm_core.scheduling.node_info import NodeInfo
+from swarm_core.rules.placement.node_info import NodeInfo
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.transactions import Transaction
 

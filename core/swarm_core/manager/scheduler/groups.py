@@ -8,10 +8,10 @@ node: only a node that changed can help it, so only such nodes are asked again.
 from collections.abc import Hashable
 
 from swarm_core.api.proto.objects_pb2 import Task
-from swarm_core.scheduling.explain import Refusals, no_suitable_node
-from swarm_core.scheduling.filters import Pipeline
-from swarm_core.scheduling.node_info import NodeInfo
-from swarm_core.scheduling.spread import spread_descriptors
+from swarm_core.rules.placement.explain import Refusals, no_suitable_node
+from swarm_core.rules.placement.filters import Pipeline
+from swarm_core.rules.placement.node_info import NodeInfo
+from swarm_core.rules.placement.spread import spread_descriptors
 
 GroupKey = Hashable
 

@@ -1,9 +1,10 @@
 """What the command line says about values that cannot be used, and about usage that is wrong."""
 
 import pytest
-from swarm_tui.cli import flags, main
-from swarm_tui.cli.draft import Draft
-from swarm_tui.cli.values import BadValue
+from swarm_tui.cli import main
+from swarm_tui.cli.plumbing import flags
+from swarm_tui.cli.plumbing.draft import Draft
+from swarm_tui.cli.plumbing.values import BadValue
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from swarm_core.api.proto import ca_pb2, control_pb2, objects_pb2, types_pb2
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
 from swarm_testkit.command_line import CommandLine
 from swarm_testkit.trust import make_authority
-from swarm_tui.cli import local_node, main, membership
+from swarm_tui.cli import main
+from swarm_tui.cli.commands import membership
+from swarm_tui.cli.plumbing import local_node
 
 Node, Cluster = objects_pb2.Node, objects_pb2.Cluster
 KEYS = {number: bytes([number]) * 32 for number in range(4)}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from swarm_tui.cli.local_node import LOG, last_words
+from swarm_tui.cli.plumbing.local_node import LOG, last_words
 
 EARLIER = "swarm-agentd: a reason of last week\n"
 

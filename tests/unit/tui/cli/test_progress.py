@@ -5,8 +5,8 @@ from swarm_core.api.proto import objects_pb2
 from swarm_core.client.watch import Listed
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import make_service, make_task, make_task_spec
-from swarm_tui.cli.progress import Progress, progress_of
-from swarm_tui.mirror.mirror import Mirror
+from swarm_tui.cli.plumbing.progress import Progress, progress_of
+from swarm_tui.clusters.mirror import Mirror
 
 
 def progress(service: objects_pb2.Service, *tasks: objects_pb2.Task) -> Progress:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from swarm_core.api.proto import types_pb2
-from swarm_tui.cli import flags, values
-from swarm_tui.cli.draft import Draft
-from swarm_tui.cli.values import BadValue
+from swarm_tui.cli.plumbing import flags, values
+from swarm_tui.cli.plumbing.draft import Draft
+from swarm_tui.cli.plumbing.values import BadValue
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from swarm_testkit.factories import (
     make_task,
     make_task_spec,
 )
-from swarm_tui.mirror.mirror import Mirror
+from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import cluster, nodes, registry, services, tasks
 from swarm_tui.resources.model import Health, ResourceKind, Role
 from swarm_tui.resources.problems import ProblemBoard

@@ -1,0 +1,1 @@
+"""What a member keeps: write-ahead log, snapshots, encryption at rest, the disk port."""

@@ -1,0 +1,39 @@
+"""Changing the data key while running (control-plane spec 2.12).
+
+A pending key is stored, writers switch to it, and `needed_index` is the snapshot index from which on
+nothing on disk needs the old key. Once such a snapshot is stored, the old key and what it encrypted go.
+"""
+
+from swarm_core.raft_node.log.disk import Disk
+from swarm_core.raft_node.log.keyring import Keyring
+from swarm_core.raft_node.log.storage import RaftStorage
+
+
+class KeyRotation:
+    def __init__(self, disk: Disk, keyring: Keyring, storage: RaftStorage) -> None:
+        self._disk = disk
+        self._keyring = keyring
+        self._storage = storage
+        self._needed_index: int | None = None
+        if keyring.keys.pending is not None:
+            self._wait_for_snapshot()
+
+    def wants_snapshot(self, applied: int) -> bool:
+        """Whether a snapshot taken now would end the rotation."""
+        return self._needed_index is not None and applied >= self._needed_index
+
+    async def advance(self, *, snapshot_is_running: bool) -> None:
+        """Take the step that is due, if any. A snapshot that is running may be under the old key: it does not count."""
+        if self._needed_index is not None and self._storage.memory.snapshot().index >= self._needed_index:
+            await self._disk.run(lambda: self._storage.write_release(0))
+            await self._disk.run_aside(self._keyring.finish_rotation)
+            self._storage.cipher = self._keyring.cipher()
+            self._needed_index = None
+        if self._needed_index is None and self._keyring.keys.needs_rotation and not snapshot_is_running:
+            await self._disk.run_aside(self._keyring.begin_rotation)
+            self._storage.cipher = self._keyring.cipher()
+            self._wait_for_snapshot()
+
+    def _wait_for_snapshot(self) -> None:
+        memory = self._storage.memory
+        self._needed_index = max(memory.last_index(), memory.snapshot().index + 1)

@@ -1,0 +1,47 @@
+"""Snapshots of our own: when one is due, and the steps to have it stored.
+
+The state is taken in the apply order, encoded and stored beside the log's work, and only then raft forgets
+the entries that it replaces. One at a time.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from swarm_core.api.proto.snapshot_pb2 import ClusterSnapshot
+from swarm_core.raft.types import Snapshot
+from swarm_core.raft_node.config import LogLimits
+from swarm_core.raft_node.log.cluster_snapshot import encode_cluster_snapshot
+from swarm_core.raft_node.log.disk import Disk
+from swarm_core.raft_node.log.storage import RaftStorage
+
+
+class Snapshotter:
+    def __init__(self, disk: Disk, storage: RaftStorage, limits: Callable[[], LogLimits]) -> None:
+        self._disk = disk
+        self._storage = storage
+        self._limits = limits
+        self.is_running = False
+
+    @property
+    def index(self) -> int:
+        """What the newest stored snapshot covers."""
+        return self._storage.memory.snapshot().index
+
+    def is_due(self, applied: int) -> bool:
+        interval = self._limits().snapshot_interval
+        return not self.is_running and interval > 0 and applied - self.index >= interval
+
+    async def take(self, at: Snapshot, members: ClusterSnapshot, encode: Callable[[], bytes]) -> None:
+        """Store the state that `encode` yields under the index, term and members of `at`."""
+        assert self.is_running
+        try:
+            data = await self._disk.run_aside(lambda: encode_cluster_snapshot(members, encode()))
+            snapshot = Snapshot(at.index, at.term, at.conf_state, data)
+            deferred = self._storage.take_deferred()
+            await self._disk.run(partial(self._storage.write_snapshot_mark, snapshot, deferred))
+            await self._disk.run_aside(partial(self._storage.write_snapshot_file, snapshot))
+            limits = self._limits()
+            self._storage.remember_own_snapshot(snapshot, limits.entries_for_slow_followers)
+            await self._disk.run(partial(self._storage.write_release, limits.keep_old_snapshots))
+        finally:
+            self.is_running = False

@@ -1,0 +1,244 @@
+"""What this member keeps: log and snapshots on disk, and the same in memory for raft to read.
+
+Starting means one of four shapes: nothing on disk (a new cluster of one, or an empty log for a member that the
+leader will fill), a log (restart), or a log whose other members are given up (force new cluster). Methods
+named `write…` block and run in the disk's log thread; the others touch memory alone and run on the event loop.
+Data is encrypted on its way to the disk.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from swarm_core.raft.storage import MemoryStorage
+from swarm_core.raft.types import Entry, HardState, Snapshot
+from swarm_core.raft_node.config import RaftNodeConfig
+from swarm_core.raft_node.errors import CannotDecrypt, ForeignState, StateUnusable
+from swarm_core.raft_node.log.disk import Disk
+from swarm_core.raft_node.log.encryption import Cipher
+from swarm_core.raft_node.log.force_new_cluster import as_only_member, committed_part
+from swarm_core.raft_node.log.founding import founding_entry, founding_hard_state
+from swarm_core.raft_node.log.snapshots import SnapshotFiles
+from swarm_core.raft_node.log.wal import SnapshotMark, WriteAheadLog, segment_names
+from swarm_core.raft_node.log.wal_reader import WalContent, open_log
+from swarm_core.raft_node.membership import Member, decode_member, encode_member
+
+WAL_DIRECTORY = "wal-v3-encrypted"
+SNAP_DIRECTORY = "snap-v3-encrypted"
+_OLD_DIRECTORIES = ("wal-v3", "snap-v3", "wal", "snap")
+
+
+class RaftStorage:
+    """Made by `open_storage`. `memory` is what raft reads."""
+
+    def __init__(
+        self, disk: Disk, member: Member, wal: WriteAheadLog, files: SnapshotFiles, cipher: Cipher
+    ) -> None:
+        self._disk = disk
+        self._wal = wal
+        self._files = files
+        self._deferred: HardState | None = None
+        self.member = member
+        self.cipher = cipher
+        self.memory = MemoryStorage()
+
+    def write(self, hard_state: HardState | None, entries: Sequence[Entry]) -> None:
+        """Make entries and hard state durable."""
+        self._wal.save(hard_state, self._sealed(entries))
+        self._wal.sync()
+
+    def write_snapshot_mark(self, snapshot: Snapshot, hard_state: HardState | None) -> None:
+        """Say in the log that this snapshot is about to be stored. A log never commits less than its marks."""
+        self._wal.save(hard_state, ())
+        self._wal.save_mark(SnapshotMark(snapshot.index, snapshot.term, snapshot.conf_state))
+        self._wal.sync()
+
+    def write_snapshot_file(self, snapshot: Snapshot) -> None:
+        """Store a snapshot whose mark is in the log. Touches no log: may run in the other thread."""
+        self._files.save(replace(snapshot, data=self.cipher.seal(snapshot.data)))
+
+    def write_release(self, keep_old_snapshots: int) -> None:
+        """Delete snapshots and logs that no start needs any more."""
+        self._wal.release(self._files.remove_older(keep_old_snapshots))
+
+    def write_end(self, hard_state: HardState | None) -> None:
+        """Write what was deferred, and close."""
+        try:
+            if self._wal.is_sound:
+                self.write(hard_state, ())
+        finally:
+            self._wal.close()
+
+    def close(self) -> None:
+        """Let go of the files as they are."""
+        self._wal.close()
+
+    def defer(self, hard_state: HardState) -> None:
+        """A commit index alone need not be durable: it goes with the next write."""
+        self._deferred = hard_state
+        self.memory.set_hard_state(hard_state)
+
+    def take_deferred(self) -> HardState | None:
+        """What `defer` kept back; the caller writes it."""
+        state, self._deferred = self._deferred, None
+        return state
+
+    def remember(self, hard_state: HardState | None, entries: Sequence[Entry]) -> None:
+        """What was just made durable."""
+        if hard_state is not None:
+            self.memory.set_hard_state(hard_state)
+        self.memory.append(entries)
+
+    def remember_own_snapshot(self, snapshot: Snapshot, entries_kept: int) -> None:
+        """A snapshot of our own is stored: raft may send it, and older entries go."""
+        memory = self.memory
+        if snapshot.index <= memory.snapshot().index:
+            return  # one from the leader has overtaken it
+        memory.create_snapshot(snapshot.index, snapshot.conf_state, snapshot.data)
+        compacted = snapshot.index - entries_kept
+        if compacted >= memory.first_index():
+            memory.compact(compacted)
+
+    def _sealed(self, entries: Iterable[Entry]) -> list[Entry]:
+        seal = self.cipher.seal
+        return [Entry(one.term, one.index, one.type, seal(one.data)) for one in entries]
+
+
+def has_log(disk: Disk, root: Path) -> bool:
+    """Whether there is a member to take up. Blocks."""
+    return bool(segment_names(disk.names(root / WAL_DIRECTORY)))
+
+
+def open_storage(
+    disk: Disk, config: RaftNodeConfig, cipher: Cipher, new_raft_id: int, *, joined_as: int = 0
+) -> RaftStorage:
+    """Take up what is there; else begin as the member that the leader admitted under the id `joined_as`, or found a
+    cluster. Blocks. Raises StateUnusable, DiskFailed."""
+    root = config.directory
+    disk.make_directory(root)
+    if has_log(disk, root):
+        return _take_up(disk, config, cipher)
+    _refuse_remains(disk, root, disk.names(root))
+    if joined_as:
+        return _begin(disk, config, cipher, joined_as, HardState(), ())
+    if not config.may_found:
+        raise StateUnusable(
+            f"{root} has lost its write-ahead log; restore it from a backup, or begin a new cluster in "
+            "another state directory"
+        )
+    member = Member(new_raft_id, config.node_id, config.address)
+    return _begin(disk, config, cipher, new_raft_id, founding_hard_state(), (founding_entry(member),))
+
+
+def erase(disk: Disk, root: Path) -> None:
+    """Delete log and snapshots. Blocks."""
+    names = disk.names(root)
+    for name in (WAL_DIRECTORY, SNAP_DIRECTORY):
+        if name in names:
+            disk.remove(root / name)
+
+
+def note_raft_id(disk: Disk, path: Path, raft_id: int) -> None:
+    """Remember that this node is, or was, this member. Raises StateUnusable. Blocks."""
+    known = noted_raft_ids(disk, path)
+    if raft_id not in known:
+        disk.write(path, "".join(f"{one:x}\n" for one in sorted(known | {raft_id})).encode())
+
+
+def noted_raft_ids(disk: Disk, path: Path) -> frozenset[int]:
+    """The ids under which this node ever began. Raises StateUnusable. Blocks."""
+    if path.name not in disk.names(path.parent):
+        return frozenset()
+    try:
+        return frozenset(int(line, 16) for line in disk.read(path).split())
+    except ValueError:
+        raise StateUnusable(f"{path} is damaged: it should hold raft ids, one a line") from None
+
+
+def _refuse_remains(disk: Disk, root: Path, names: list[str]) -> None:
+    """A new cluster is never founded over the remains of another."""
+    old = [name for name in _OLD_DIRECTORIES if name in names]
+    if old:
+        raise StateUnusable(
+            f"{root / old[0]} is the unencrypted state of an old version, which is not supported"
+        )
+    if any(name.endswith(".snap") for name in disk.names(root / SNAP_DIRECTORY)):
+        raise StateUnusable(f"{root} has snapshots but no write-ahead log")
+
+
+def _begin(
+    disk: Disk,
+    config: RaftNodeConfig,
+    cipher: Cipher,
+    raft_id: int,
+    hard_state: HardState,
+    entries: Sequence[Entry],
+) -> RaftStorage:
+    member = Member(raft_id, config.node_id, config.address)
+    disk.make_directory(config.directory / SNAP_DIRECTORY)
+    wal = WriteAheadLog.create(
+        disk,
+        config.directory / WAL_DIRECTORY,
+        encode_member(member),
+        hard_state=hard_state,
+        entries=[replace(entry, data=cipher.seal(entry.data)) for entry in entries],
+        segment_bytes=config.segment_bytes,
+    )
+    storage = RaftStorage(disk, member, wal, SnapshotFiles(disk, config.directory / SNAP_DIRECTORY), cipher)
+    storage.remember(hard_state, entries)
+    return storage
+
+
+def _take_up(disk: Disk, config: RaftNodeConfig, cipher: Cipher) -> RaftStorage:
+    directory = config.directory / WAL_DIRECTORY
+    disk.make_directory(directory)
+    disk.make_directory(config.directory / SNAP_DIRECTORY)
+    files = SnapshotFiles(disk, config.directory / SNAP_DIRECTORY)
+    sealed = files.load_newest() or Snapshot()
+    mark = SnapshotMark(sealed.index, sealed.term, sealed.conf_state)
+    wal, content = open_log(disk, directory, mark, segment_bytes=config.segment_bytes)
+    try:
+        storage = RaftStorage(disk, _owner(config, content), wal, files, cipher)
+        if sealed.index:
+            storage.memory.apply_snapshot(replace(sealed, data=cipher.open(sealed.data)))
+        entries = _opened(cipher, content.entries)
+        if config.force_new_cluster:
+            entries = committed_part(entries, content.hard_state)
+        hard_state = _covering(sealed, content.hard_state)
+        storage.remember(hard_state, entries)
+        if config.force_new_cluster:
+            added, hard_state = as_only_member(storage.member, sealed.conf_state, entries, hard_state)
+            storage.write(hard_state, added)
+            storage.remember(hard_state, added)
+    except BaseException:
+        wal.close()
+        raise
+    return storage
+
+
+def _covering(snapshot: Snapshot, state: HardState) -> HardState:
+    """A crash between a snapshot and the hard state behind it leaves the latter too old."""
+    vote = state.vote if state.term >= snapshot.term else 0
+    return HardState(max(state.term, snapshot.term), vote, max(state.commit, snapshot.index))
+
+
+def _owner(config: RaftNodeConfig, content: WalContent) -> Member:
+    assert content.metadata is not None
+    try:
+        member = decode_member(content.metadata)
+    except ValueError as error:
+        raise StateUnusable(f"the write-ahead log in {config.directory} does not say whose it is") from error
+    if member.node_id != config.node_id:
+        raise ForeignState(config.directory, member.node_id, config.node_id)
+    return member
+
+
+def _opened(cipher: Cipher, entries: list[Entry]) -> list[Entry]:
+    return [Entry(one.term, one.index, one.type, _open(cipher, one)) for one in entries]
+
+
+def _open(cipher: Cipher, entry: Entry) -> bytes:
+    try:
+        return cipher.open(entry.data)
+    except CannotDecrypt as error:
+        raise CannotDecrypt(f"entry {entry.index} of the write-ahead log: {error}") from error

@@ -1,0 +1,1 @@
+"""Messages between members: the transport port, its gRPC form, what may come in."""

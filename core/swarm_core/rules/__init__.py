@@ -1,0 +1,1 @@
+"""Pure rules that leader and client share."""

@@ -1,0 +1,235 @@
+"""The mirror: the cluster as last seen, told in batches."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import pytest
+from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.client.watch import Action, Change, Changed, Listed, Lost, Resumed, Update
+from swarm_testkit.clock import VirtualClock, in_virtual_time
+from swarm_testkit.cluster_fake import START_NS
+from swarm_testkit.factories import make_node, make_resources, make_service, make_task, make_task_spec
+from swarm_tui.clusters.changes import Changes, Phase
+from swarm_tui.clusters.mirror import Mirror
+
+Node, Service, Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_ns = START_NS
+
+    def wall_ns(self) -> int:
+        return self.now_ns
+
+
+def changed(*items: Any, action: Action = Action.UPDATED, version: int = 0) -> Changed:
+    return Changed(tuple(Change(action, item) for item in items), version)
+
+
+def at_version(item: Any, version: int) -> Any:
+    item.meta.version.index = version
+    return item
+
+
+def mirror_of(*items: Any) -> Mirror:
+    mirror = Mirror(Clock())
+    mirror.apply(Listed(tuple(items), 1))
+    mirror.flush()
+    return mirror
+
+
+def test_list_replaces_everything() -> None:
+    """What is not in a new list is gone."""
+    mirror = mirror_of(make_service("s1"), make_task("t1", service_id="s1"))
+    mirror.apply(Listed((make_service("s2"),), 2))
+    assert list(mirror.ids(Service)) == ["s2"]
+    assert not mirror.tasks_of_service("s1") and not mirror.objects(Task)
+    assert mirror.service_tally("s1").running == 0
+
+
+def test_older_version_is_ignored() -> None:
+    """A repeated change does not take an object back."""
+    mirror = mirror_of()
+    mirror.apply(changed(at_version(make_task("t1", state="RUNNING"), 9)))
+    mirror.apply(changed(at_version(make_task("t1", state="PENDING"), 5)))
+    task = mirror.get(Task, "t1")
+    assert task is not None and task.status.state == types_pb2.RUNNING
+
+
+def test_removal_of_what_is_not_there() -> None:
+    """A repeated removal says nothing."""
+    mirror = mirror_of()
+    mirror.apply(changed(make_task("t1"), action=Action.REMOVED))
+    assert not mirror.is_dirty
+
+
+def test_sums_follow_tasks() -> None:
+    """Running, wanted and reserved follow each change of a task, without its old message."""
+    spec = make_task_spec(reservations=make_resources(cpus=0.5, memory=1024))
+    mirror = mirror_of(make_service("s1"), make_node("n1"), make_node("n2"))
+
+    def put(**fields: Any) -> None:
+        mirror.apply(changed(make_task("t1", service_id="s1", spec=spec, **fields)))
+
+    put(state="PENDING")
+    assert (mirror.service_tally("s1").wanted, mirror.service_tally("s1").running) == (1, 0)
+    put(state="RUNNING", node_id="n1")
+    assert mirror.service_tally("s1").running_on == {"n1": 1}
+    assert (mirror.node_tally("n1").nano_cpus, mirror.node_tally("n1").memory_bytes) == (500_000_000, 1024)
+    put(state="RUNNING", node_id="n2")
+    assert (mirror.node_tally("n1").running, mirror.node_tally("n2").running) == (0, 1)
+    put(state="FAILED", desired="SHUTDOWN", node_id="n2")
+    assert (mirror.service_tally("s1").wanted, mirror.node_tally("n2").nano_cpus) == (0, 0)
+    mirror.apply(changed(make_task("t1"), action=Action.REMOVED))
+    assert mirror.service_tally("s1").running_on == {} and mirror.node_tally("n2").tasks == 0
+
+
+def test_tasks_by_service_and_node() -> None:
+    """A task is found by its service and its node, and moves with them."""
+    mirror = mirror_of(make_node("n1"), make_node("n2"))
+    mirror.apply(changed(make_task("t1", service_id="s1", node_id="n1")))
+    mirror.apply(changed(make_task("t1", service_id="s1", node_id="n2")))
+    assert not mirror.tasks_of_node("n1")
+    assert [task.id for task in mirror.tasks_of_node("n2")] == ["t1"]
+    mirror.apply(changed(make_task("t1"), action=Action.REMOVED))
+    assert not mirror.tasks_of_service("s1") and not mirror.tasks_of_node("n2")
+
+
+def told(mirror: Mirror) -> list[Changes]:
+    out: list[Changes] = []
+    mirror.listen(out.append)
+    return out
+
+
+def test_flush_tells_once_what_many_events_changed() -> None:
+    """A thousand events are one call, with the rows that look different."""
+    mirror = mirror_of(make_service("s1"), make_node("n1"))
+    heard = told(mirror)
+    for _ in range(1000):
+        mirror.apply(changed(make_task("t1", service_id="s1", node_id="n1", state="RUNNING")))
+    assert heard == []
+    mirror.flush()
+    mirror.flush()
+    assert len(heard) == 1
+    assert (heard[0].of(Task), heard[0].of(Service), heard[0].of(Node)) == ({"t1"}, {"s1"}, {"n1"})
+
+
+def test_node_going_down_touches_its_tasks() -> None:
+    """Rows of tasks and services look different when their node goes down, not at every heartbeat of it."""
+    mirror = mirror_of(
+        make_node("n1"), make_service("s1"), make_task("t1", service_id="s1", node_id="n1", state="RUNNING")
+    )
+    heard = told(mirror)
+    mirror.apply(changed(make_node("n1", labels={"a": "b"}, hostname="host-of-n1")))
+    mirror.flush()
+    mirror.apply(changed(make_node("n1", state="DOWN")))
+    mirror.flush()
+    assert heard[0].of(Task) == frozenset()
+    assert heard[1].of(Task) == {"t1"} and heard[1].of(Service) == {"s1"}
+
+
+def test_listener_can_leave() -> None:
+    """After its leave a listener hears nothing."""
+    mirror = mirror_of()
+    heard: list[Changes] = []
+    leave = mirror.listen(heard.append)
+    leave()
+    mirror.apply(changed(make_service("s1")))
+    mirror.flush()
+    assert heard == []
+
+
+def test_stream_phases() -> None:
+    """connecting → live → stale → live with what was missed; a refusal means resyncing."""
+    clock = Clock()
+    mirror = Mirror(clock)
+    mirror.apply(Lost("nobody there"))
+    assert (mirror.stream.phase, mirror.stream.reason) == (Phase.CONNECTING, "nobody there")
+    mirror.apply(Listed((), 1))
+    assert mirror.stream.phase is Phase.LIVE
+    clock.now_ns += 5
+    mirror.apply(Lost("gone"))
+    clock.now_ns += 5
+    mirror.apply(Lost("still gone"))
+    assert mirror.stream.phase is Phase.STALE
+    assert (mirror.stream.since_ns, mirror.stream.reason) == (START_NS + 5, "still gone")
+    late = make_service("s1")
+    late.meta.updated_at.FromNanoseconds(clock.now_ns)
+    clock.now_ns += 5
+    mirror.apply(Resumed(1))
+    mirror.apply(changed(late))
+    assert (mirror.stream.phase, mirror.stream.missed) == (Phase.LIVE, 1)
+    mirror.apply(Lost("compacted", is_refusal=True))
+    assert mirror.stream.phase is Phase.RESYNCING
+
+
+async def feed(updates: Iterable[Update], waits: VirtualClock, pause_s: float) -> AsyncIterator[Update]:
+    for update in updates:
+        yield update
+        await waits.sleep(pause_s)
+
+
+@in_virtual_time
+async def test_follow_flushes_at_its_pace() -> None:
+    """Two hundred events in a second are ten calls, not two hundred; the first comes at once."""
+    clock = VirtualClock()
+    mirror = Mirror(clock)
+    at: list[float] = []
+    mirror.listen(lambda changes: at.append(clock.monotonic()))
+    start = clock.monotonic()
+    updates = [Listed((), 1), *(changed(make_service("s1")) for _ in range(200))]
+    await mirror.follow(feed(updates, clock, 0.005))
+    assert at[0] == start
+    assert 9 <= len(at) <= 12
+    assert min(b - a for a, b in itertools.pairwise(at)) > 0.09
+
+
+@in_virtual_time
+async def test_idle_mirror_wakes_nobody() -> None:
+    """While nothing changes no timer runs."""
+    clock = VirtualClock()
+    mirror = Mirror(clock)
+    calls: list[Changes] = []
+    mirror.listen(calls.append)
+    over = asyncio.Event()
+
+    async def silence() -> AsyncIterator[Update]:
+        yield Listed((), 1)
+        await over.wait()
+
+    following = asyncio.ensure_future(mirror.follow(silence()))
+    await clock.sleep(3600)
+    assert len(calls) == 1
+    over.set()
+    await following
+
+
+def test_history_of_a_service() -> None:
+    """The curve shows the lowest count of each minute and carries the last one on."""
+    clock = Clock()
+    minute = 60_000_000_000
+    clock.now_ns -= clock.now_ns % minute
+    mirror = Mirror(clock)
+    service = make_service("s1")
+    tasks = [make_task(f"t{i}", service_id="s1", state="RUNNING") for i in range(2)]
+    mirror.apply(Listed((service, *tasks), 1))
+    clock.now_ns += 2 * minute
+    mirror.apply(changed(make_task("t0", service_id="s1", state="FAILED")))
+    mirror.apply(changed(make_task("t0", service_id="s1", state="RUNNING")))
+    clock.now_ns += 2 * minute
+    curve = mirror.running_history("s1", clock.now_ns)
+    assert curve == [None] * 5 + [2, 2, 1, 2, 2]
+    mirror.apply(changed(service, action=Action.REMOVED))
+    assert mirror.running_history("s1", clock.now_ns) == [None] * 10
+
+
+@pytest.mark.parametrize("kind", ["extension", "resource"])
+def test_kinds_it_does_not_keep(kind: str) -> None:
+    """An object of a kind that is not kept is passed over."""
+    item = objects_pb2.Extension(id="x") if kind == "extension" else objects_pb2.Resource(id="x")
+    mirror = mirror_of()
+    mirror.apply(changed(item))
+    assert not mirror.is_dirty

@@ -1,0 +1,194 @@
+"""`swarm-tui demo`: a private cluster of simulated nodes with some life in it, gone when it is left."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.client import sockets
+from swarm_core.client.cluster import Cluster
+
+from swarm_tui.cli.plumbing import local_node
+from swarm_tui.cli.plumbing.session import Failure
+
+_NODES_MAX = 1000
+_END_S = 15.0
+_JOIN_S = 20.0
+_JOIN_POLL_S = 0.1
+_LIFE_EVERY_S = 6.0
+_MEMORY = 256 << 20
+# name, stack, image, replicas per ten nodes, environment, constraints
+_SERVICES: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("web", "shop", "registry/web:7.1.3", 12, (), ()),
+    ("api", "shop", "registry/api:1.42", 9, (), ()),
+    ("db", "shop", "postgres:17", 1, (), ()),
+    ("cache", "shop", "redis:7", 3, (), ()),
+    ("worker", "shop", "registry/worker:3.3", 20, (), ()),
+    ("billing", "shop", "registry/billing:2.0", 3, (), ("node.labels.disk==ssd",)),
+    (
+        "mailer",
+        "ops",
+        "registry/mailer:0.9",
+        1,
+        ("SIM_AFTER=8", "SIM_EXIT=1", "SIM_ERR=SMTP auth failed: 535"),
+        (),
+    ),
+    ("metrics", "ops", "node-exporter:1.9", 0, (), ()),
+)
+
+
+def demo(
+    nodes: Annotated[int, typer.Option("--nodes", "-n", min=1, max=_NODES_MAX, help="Simulated nodes.")] = 12,
+    headless: Annotated[
+        bool,
+        typer.Option(
+            "--headless", help="Print the socket and wait for an interrupt instead of the dashboard."
+        ),
+    ] = False,
+) -> None:
+    """Open a private cluster of simulated nodes with some life in it."""
+    from swarm_tui.cli.plumbing.ui import has_terminal
+
+    with _private_directory() as state_dir, _cluster(state_dir) as address:
+        candidate = sockets.Candidate(sockets.own_socket(state_dir), "the demo")
+        asyncio.run(_show(candidate, state_dir, address, nodes, headless or not has_terminal()))
+
+
+async def _show(
+    candidate: sockets.Candidate, state_dir: Path, address: str, nodes: int, headless: bool
+) -> None:
+    cluster = await Cluster.open(candidate)
+    try:
+        with _fleet(state_dir, address, nodes, await _prepare(cluster)):
+            await _joined(cluster, nodes)
+            await _fill(cluster, nodes)
+            over = asyncio.Event()
+            if headless:
+                typer.echo(f"The demo cluster is at {candidate.path}; interrupt to end it.")
+                await _live(cluster, over)
+            else:
+                await asyncio.gather(_dashboard(cluster, over), _live(cluster, over))
+    finally:
+        await cluster.close()
+
+
+async def _dashboard(cluster: Cluster, over: asyncio.Event) -> None:
+    from swarm_tui.cli.plumbing.ui import dashboard
+
+    try:
+        await dashboard(cluster, title="demo")
+    finally:
+        over.set()
+
+
+async def _prepare(cluster: Cluster) -> str:
+    """Keep tasks off the manager, which simulates nothing; the workers' join token."""
+
+    def drain(spec: specs_pb2.NodeSpec) -> None:
+        spec.availability = specs_pb2.NodeSpec.DRAIN
+
+    for node in await cluster.control.find(objects_pb2.Node):
+        await cluster.control.change(objects_pb2.Node, node.id, drain)
+    return (await cluster.control.cluster()).root_ca.join_tokens.worker
+
+
+async def _joined(cluster: Cluster, nodes: int) -> None:
+    """Wait for the fleet, or what of it comes in time: the first services would else crowd the first nodes."""
+    end = cluster.clock.monotonic() + _JOIN_S
+    while cluster.clock.monotonic() < end:
+        found = await cluster.control.find(objects_pb2.Node)
+        if sum(node.status.state == types_pb2.NodeStatus.READY for node in found) > nodes:
+            return
+        await cluster.clock.sleep(_JOIN_POLL_S)
+
+
+async def _fill(cluster: Cluster, nodes: int) -> None:
+    for name, stack, image, per_ten, env, constraints in _SERVICES:
+        spec = specs_pb2.ServiceSpec(annotations=types_pb2.Annotations(name=name))
+        spec.annotations.labels["com.docker.stack.namespace"] = stack
+        spec.task.container.image = image
+        spec.task.container.env.extend(env)
+        spec.task.placement.constraints.extend(constraints)
+        spec.task.resources.reservations.nano_cpus = 100_000_000
+        spec.task.resources.reservations.memory_bytes = _MEMORY
+        if per_ten:
+            spec.replicated.replicas = per_ten if per_ten < 4 else max(per_ten * nodes // 10, 1)
+        else:
+            getattr(spec, "global").SetInParent()
+        await cluster.control.create(objects_pb2.Service, spec)
+
+
+async def _live(cluster: Cluster, over: asyncio.Event) -> None:
+    """Now and then somebody scales a service."""
+    services = {s.spec.annotations.name: s for s in await cluster.control.find(objects_pb2.Service)}
+    usual = {name: services[name].spec.replicated.replicas for name in ("web", "api", "worker")}
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LIFE_EVERY_S):
+                await over.wait()
+            return
+        name = cluster.rng.choice(sorted(usual))
+        replicas = max(usual[name] + cluster.rng.randint(-2, 3), 1)
+
+        def scale(spec: Any, replicas: int = replicas) -> None:
+            spec.replicated.replicas = replicas
+
+        with contextlib.suppress(LookupError):
+            service = await cluster.control.resolve(objects_pb2.Service, services[name].id)
+            await cluster.control.change(objects_pb2.Service, service.id, scale)
+
+
+@contextlib.contextmanager
+def _private_directory() -> Iterator[Path]:
+    """A short path: sockets allow few bytes."""
+    path = Path(tempfile.mkdtemp(prefix="swarm-demo-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _cluster(state_dir: Path) -> Iterator[str]:
+    """A manager of its own; the address of its remote API."""
+    record = local_node.launch(state_dir, local_node.Launch(local_node.free_address(), executors="simulated"))
+    try:
+        yield record.listen_remote_api
+    finally:
+        process = record.process()
+        if process is not None:
+            local_node.end(process)
+
+
+@contextlib.contextmanager
+def _fleet(state_dir: Path, address: str, nodes: int, token: str) -> Iterator[None]:
+    """The simulated agents, in a process of their own."""
+    with (state_dir / "fleet.log").open("wb") as log:
+        fleet = subprocess.Popen(  # noqa: S603 - our own program, without a shell
+            [sys.executable, "-m", "swarm_agentd.fleet", "--join", address, "--nodes", str(nodes)],
+            env={**os.environ, local_node.TOKEN_VARIABLE: token},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield
+        if fleet.poll() not in (None, 0):
+            text = (state_dir / "fleet.log").read_text(errors="replace").splitlines()
+            raise Failure(f"The simulated nodes ended early: {text[-1] if text else 'no reason given'}")
+    finally:
+        fleet.terminate()
+        try:
+            fleet.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            fleet.kill()
+            fleet.wait()
+
+
+COMMANDS = {"demo": demo}

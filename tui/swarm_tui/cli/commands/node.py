@@ -1,0 +1,180 @@
+"""`swarm-tui node …`."""
+
+from typing import Annotated, Any
+
+import typer
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.client.cluster import Cluster
+
+from swarm_tui.cli.plumbing import completion, filters
+from swarm_tui.cli.plumbing.nouns import Noun
+from swarm_tui.cli.plumbing.output import (
+    FilterOption,
+    Format,
+    FormatOption,
+    NoTruncOption,
+    QuietOption,
+    print_listing,
+    print_objects,
+)
+from swarm_tui.cli.plumbing.session import USAGE, Failure, for_each, run
+from swarm_tui.cli.plumbing.views import view_of
+from swarm_tui.resources import nodes
+
+Node = objects_pb2.Node
+noun = Noun("See and change nodes.")
+NameArgument = Annotated[str, typer.Argument(metavar="NODE", autocompletion=completion.nodes)]
+NamesArgument = Annotated[list[str], typer.Argument(metavar="NODE…", autocompletion=completion.nodes)]
+
+
+@noun.command()
+def ls(
+    ctx: typer.Context,
+    filter_: FilterOption = None,
+    style: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """List the nodes."""
+
+    async def work(cluster: Cluster) -> None:
+        view = await view_of(cluster, Node)
+        found = filters.chosen(view.objects(Node), filter_, filters.NODE, view)
+        now_ns = cluster.clock.wall_ns()
+        found.sort(key=lambda node: nodes.KIND.sort_keys["node"](node, view, now_ns))
+        print_listing(nodes.KIND, found, view, now_ns, style=style, quiet=quiet)
+
+    run(ctx, work)
+
+
+@noun.command()
+def inspect(
+    ctx: typer.Context,
+    names: NamesArgument,
+    style: FormatOption = Format.JSON,
+    pretty: Annotated[bool, typer.Option("--pretty", help="Print for people.")] = False,
+) -> None:
+    """Show everything about nodes."""
+
+    async def work(cluster: Cluster) -> None:
+        found = [await cluster.control.resolve(Node, name) for name in names]
+        is_pretty = pretty or style is Format.TABLE
+        view = await view_of(cluster, *([objects_pb2.Task] if is_pretty else []), objects=found)
+        print_objects(nodes.KIND, found, view, cluster.clock.wall_ns(), Format.TABLE if is_pretty else style)
+
+    run(ctx, work)
+
+
+@noun.command()
+def ps(
+    ctx: typer.Context,
+    names: NamesArgument,
+    filter_: FilterOption = None,
+    style: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    no_trunc: NoTruncOption = False,
+) -> None:
+    """List the tasks on nodes."""
+    from swarm_tui.cli.commands.task import print_tasks
+
+    async def work(cluster: Cluster) -> None:
+        ids = [(await cluster.control.resolve(Node, name)).id for name in names]
+        found = await cluster.control.find(objects_pb2.Task, node_ids=ids)
+        await print_tasks(cluster, found, filter_, style, quiet, no_trunc)
+
+    run(ctx, work)
+
+
+@noun.command()
+def update(
+    ctx: typer.Context,
+    name: NameArgument,
+    availability: Annotated[
+        str | None, typer.Option("--availability", help="active, pause or drain.", metavar="WORD")
+    ] = None,
+    role: Annotated[str | None, typer.Option("--role", help="worker or manager.", metavar="WORD")] = None,
+    label_add: Annotated[
+        list[str] | None, typer.Option("--label-add", help="Add or replace a label.", metavar="KEY=VALUE")
+    ] = None,
+    label_rm: Annotated[
+        list[str] | None, typer.Option("--label-rm", help="Remove a label.", metavar="KEY")
+    ] = None,
+) -> None:
+    """Change a node's availability, role or labels."""
+    from swarm_tui.cli.plumbing import values
+
+    availabilities, roles = specs_pb2.NodeSpec.Availability, types_pb2.NodeRole
+    _check(availability, "--availability", availabilities.keys())
+    _check(role, "--role", roles.keys())
+    added = values.pairs(label_add or [])
+
+    def edit(spec: Any) -> None:
+        if availability is not None:
+            spec.availability = availabilities.Value(availability.upper())
+        if role is not None:
+            spec.desired_role = roles.Value(role.upper())
+        for key in label_rm or []:
+            spec.annotations.labels.pop(key, None)
+        spec.annotations.labels.update(added)
+
+    async def work(cluster: Cluster) -> None:
+        node = await cluster.control.resolve(Node, name)
+        await cluster.control.change(Node, node.id, edit)
+        typer.echo(name)
+
+    run(ctx, work)
+
+
+@noun.command()
+def promote(ctx: typer.Context, names: NamesArgument) -> None:
+    """Make nodes managers."""
+    _change_roles(ctx, names, types_pb2.MANAGER)
+
+
+@noun.command()
+def demote(ctx: typer.Context, names: NamesArgument) -> None:
+    """Make managers workers."""
+    _change_roles(ctx, names, types_pb2.WORKER)
+
+
+def _change_roles(ctx: typer.Context, names: list[str], role: "types_pb2.NodeRole.ValueType") -> None:
+    is_manager = role == types_pb2.MANAGER
+    already = "a manager" if is_manager else "a worker"
+    done = "Node {} promoted to a manager in the swarm." if is_manager else "Manager {} demoted in the swarm."
+
+    def edit(spec: Any) -> None:
+        spec.desired_role = role
+
+    async def work(cluster: Cluster) -> None:
+        async def change(name: str) -> str:
+            node = await cluster.control.resolve(Node, name)
+            if node.spec.desired_role == role:
+                return f"Node {name} is already {already}."
+            await cluster.control.change(Node, node.id, edit)
+            return done.format(name)
+
+        await for_each(names, change)
+
+    run(ctx, work)
+
+
+@noun.command()
+def rm(
+    ctx: typer.Context,
+    names: NamesArgument,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Also a node that is not down.")] = False,
+) -> None:
+    """Remove nodes from the cluster."""
+
+    async def work(cluster: Cluster) -> None:
+        async def remove(name: str) -> None:
+            node = await cluster.control.resolve(Node, name)
+            await cluster.control.remove(Node, node.id, force=force)
+
+        await for_each(names, remove)
+
+    run(ctx, work)
+
+
+def _check(word: str | None, flag: str, known: Any) -> None:
+    if word is not None and word.upper() not in known:
+        raise Failure(f"{flag}: {word!r} is none of {', '.join(name.lower() for name in known)}.", USAGE)

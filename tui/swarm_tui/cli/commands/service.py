@@ -1,0 +1,204 @@
+"""`swarm-tui service …`; columns are the docker command line's."""
+
+from typing import Annotated
+
+import typer
+from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.client.cluster import Cluster
+
+from swarm_tui.cli.plumbing import completion, filters
+from swarm_tui.cli.plumbing.nouns import Noun
+from swarm_tui.cli.plumbing.output import (
+    FilterOption,
+    Format,
+    FormatOption,
+    NoTruncOption,
+    QuietOption,
+    print_listing,
+    print_objects,
+)
+from swarm_tui.cli.plumbing.session import USAGE, Failure, for_each, run
+from swarm_tui.cli.plumbing.views import counted, view_of
+from swarm_tui.resources import format as fmt
+from swarm_tui.resources import services, tasks
+
+Service = objects_pb2.Service
+noun = Noun("See and change services.")
+noun.elsewhere("create", "service_spec", "Create a service.")
+NamesArgument = Annotated[list[str], typer.Argument(metavar="SERVICE…", autocompletion=completion.services)]
+DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the tasks.")]
+_COUNT_MAX = 2**63 - 1
+
+
+@noun.command()
+def ls(
+    ctx: typer.Context,
+    filter_: FilterOption = None,
+    style: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    no_trunc: NoTruncOption = False,
+) -> None:
+    """List the services."""
+
+    async def work(cluster: Cluster) -> None:
+        found = await cluster.control.find(Service)
+        view = await counted(cluster, found)
+        shown = filters.chosen(found, filter_, filters.SERVICE, view)
+        shown.sort(key=lambda service: fmt.natural(services.name(service)))
+        now_ns = cluster.clock.wall_ns()
+        print_listing(services.KIND, shown, view, now_ns, style=style, quiet=quiet, no_trunc=no_trunc)
+
+    run(ctx, work)
+
+
+@noun.command()
+def ps(
+    ctx: typer.Context,
+    names: NamesArgument,
+    filter_: FilterOption = None,
+    style: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    no_trunc: NoTruncOption = False,
+) -> None:
+    """List the tasks of services."""
+    from swarm_tui.cli.commands.task import print_tasks
+
+    async def work(cluster: Cluster) -> None:
+        ids = [(await cluster.control.resolve(Service, name)).id for name in names]
+        found = await cluster.control.find(tasks.Task, service_ids=ids)
+        await print_tasks(cluster, found, filter_, style, quiet, no_trunc)
+
+    run(ctx, work)
+
+
+@noun.command()
+def inspect(
+    ctx: typer.Context,
+    names: NamesArgument,
+    style: FormatOption = Format.JSON,
+    pretty: Annotated[bool, typer.Option("--pretty", help="Print for people.")] = False,
+) -> None:
+    """Show everything about services."""
+
+    async def work(cluster: Cluster) -> None:
+        found = [await cluster.control.resolve(Service, name) for name in names]
+        is_pretty = pretty or style is Format.TABLE
+        kinds = (objects_pb2.Node, objects_pb2.Task) if is_pretty else ()
+        view = await view_of(cluster, *kinds, objects=found)
+        now_ns = cluster.clock.wall_ns()
+        print_objects(services.KIND, found, view, now_ns, Format.TABLE if is_pretty else style)
+
+    run(ctx, work)
+
+
+@noun.command()
+def scale(
+    ctx: typer.Context,
+    goals: Annotated[
+        list[str], typer.Argument(metavar="SERVICE=REPLICAS…", autocompletion=completion.services)
+    ],
+    detach: DetachOption = False,
+) -> None:
+    """Set the number of tasks of replicated services."""
+    wanted = [_goal(text) for text in goals]
+
+    async def work(cluster: Cluster) -> None:
+        changed = []
+        for name, replicas in wanted:
+            service = await cluster.control.resolve(Service, name)
+            mode = service.spec.WhichOneof("mode")
+            if mode not in ("replicated", "replicated_job"):
+                raise Failure(f"{name} is {services.mode(service)}: only a replicated service can be scaled.")
+
+            def edit(spec: specs_pb2.ServiceSpec, replicas: int = replicas) -> None:
+                if spec.WhichOneof("mode") == "replicated_job":
+                    spec.replicated_job.total_completions = replicas
+                else:
+                    spec.replicated.replicas = replicas
+
+            await cluster.control.change(Service, service.id, edit)
+            typer.echo(f"{name} scaled to {replicas}")
+            changed.append(service.id)
+        if detach:
+            return
+        from swarm_tui.cli.plumbing.progress import converge
+
+        for service_id in changed:
+            await converge(cluster, service_id)
+
+    run(ctx, work)
+
+
+def _goal(text: str) -> tuple[str, int]:
+    name, separator, count = text.rpartition("=")
+    if not separator or not name or not count.isdecimal():
+        raise Failure(f"{text!r} is not SERVICE=REPLICAS.", USAGE)
+    if int(count) > _COUNT_MAX:
+        raise Failure(f"{text!r} asks for more tasks than a cluster can count.", USAGE)
+    return name, int(count)
+
+
+noun.elsewhere("update", "service_spec", "Change a service.")
+
+
+@noun.command()
+def rm(ctx: typer.Context, names: NamesArgument) -> None:
+    """Remove services and their tasks."""
+
+    async def work(cluster: Cluster) -> None:
+        async def remove(name: str) -> None:
+            service = await cluster.control.resolve(Service, name)
+            await cluster.control.remove(Service, service.id)
+
+        await for_each(names, remove)
+
+    run(ctx, work)
+
+
+@noun.command()
+def logs(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="SERVICE|TASK", autocompletion=completion.services)],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
+    tail: Annotated[
+        str, typer.Option("--tail", "-n", help="Lines from the end of each task, or all.")
+    ] = "all",
+    since: Annotated[
+        str | None, typer.Option("--since", help="A time, or an age such as 10m.", metavar="WHEN")
+    ] = None,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Only the lines, without names.")] = False,
+) -> None:
+    """Print the logs of a service's tasks, merged by time."""
+    from swarm_tui.cli.plumbing.lines import LinePrinter, log_query
+
+    async def work(cluster: Cluster) -> None:
+        now_ns = cluster.clock.wall_ns()
+        service_ids, task_ids, found = await _whose(cluster, name)
+        query = log_query(
+            service_ids=service_ids, task_ids=task_ids, follow=follow, tail=tail, since=since, now_ns=now_ns
+        )
+        view = await view_of(cluster, objects_pb2.Node)
+        names = {task.id: f"{tasks.name(task, view)}@{tasks.node_name(task, view) or '-'}" for task in found}
+        await cluster.logs().run(query, LinePrinter(names, show_names=not raw, show_times=timestamps).print)
+
+    run(ctx, work)
+
+
+async def _whose(
+    cluster: Cluster, name: str
+) -> tuple[tuple[str, ...], tuple[str, ...], list[objects_pb2.Task]]:
+    """(service ids, task ids, tasks): the docker command line takes a task's id here as well."""
+    from swarm_core.client.control import NoSuchObject
+
+    try:
+        service = await cluster.control.resolve(Service, name)
+    except NoSuchObject:
+        try:
+            task = await cluster.control.resolve(tasks.Task, name)
+        except NoSuchObject:
+            raise NoSuchObject(
+                f"There is no service or task named {name!r}, and no id begins with it."
+            ) from None
+        return (), (task.id,), [task]
+    return (service.id,), (), await cluster.control.find(tasks.Task, service_ids=[service.id])

@@ -1,0 +1,123 @@
+"""`swarm-tui task …`, and the table of tasks that other nouns print too."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from swarm_core.api.proto import objects_pb2
+from swarm_core.client.cluster import Cluster
+
+from swarm_tui.cli.plumbing import completion, filters
+from swarm_tui.cli.plumbing.nouns import Noun
+from swarm_tui.cli.plumbing.output import (
+    FilterOption,
+    Format,
+    FormatOption,
+    NoTruncOption,
+    QuietOption,
+    print_listing,
+    print_objects,
+)
+from swarm_tui.cli.plumbing.session import run
+from swarm_tui.cli.plumbing.views import view_of
+from swarm_tui.resources import tasks
+from swarm_tui.resources.model import ClusterView, Listing
+from swarm_tui.resources.states import is_wanted
+
+Task = objects_pb2.Task
+noun = Noun("See tasks.")
+NamesArgument = Annotated[list[str], typer.Argument(metavar="TASK…", autocompletion=completion.tasks)]
+
+
+async def print_tasks(
+    cluster: Cluster,
+    found: Iterable[Task],
+    filter_: list[str] | None,
+    style: Format,
+    quiet: bool,
+    no_trunc: bool,
+) -> None:
+    """The tasks that pass the filters, with their nodes' names, slot by slot and the newest attempt first."""
+    view = await view_of(cluster, objects_pb2.Node)
+    chosen = filters.chosen(found, filter_, filters.TASK, view)
+    now_ns = cluster.clock.wall_ns()
+    chosen.sort(key=lambda task: tasks.KIND.sort_keys["task"](task, view, now_ns))
+    columns = tasks.KIND.listing if style is not Format.TABLE else _with_attempts(chosen)
+    print_listing(
+        tasks.KIND, chosen, view, now_ns, style=style, quiet=quiet, no_trunc=no_trunc, columns=columns
+    )
+
+
+def _with_attempts(chosen: Sequence[Task]) -> tuple[Listing, ...]:
+    """The columns, with earlier attempts of a slot hung below the newest one."""
+    earlier: set[str] = set()
+    seen: set[tuple[str, int]] = set()
+    for task in chosen:
+        place = (task.service_id, task.slot)
+        if task.slot and place in seen:
+            earlier.add(task.id)
+        seen.add(place)
+
+    def name(task: Task, view: ClusterView, now_ns: int) -> str:
+        return ("\\_ " if task.id in earlier else "") + tasks.name(task, view)
+
+    return tuple(
+        replace(column, text=name) if column.key == "Name" else column for column in tasks.KIND.listing
+    )
+
+
+@noun.command()
+def ls(
+    ctx: typer.Context,
+    all_: Annotated[bool, typer.Option("--all", "-a", help="Also tasks that are over.")] = False,
+    filter_: FilterOption = None,
+    style: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    no_trunc: NoTruncOption = False,
+) -> None:
+    """List tasks; without --all those that are meant to run."""
+
+    async def work(cluster: Cluster) -> None:
+        found = await cluster.control.find(Task)
+        shown = [task for task in found if all_ or filter_ or is_wanted(task)]
+        await print_tasks(cluster, shown, filter_, style, quiet, no_trunc)
+
+    run(ctx, work)
+
+
+@noun.command()
+def inspect(ctx: typer.Context, names: NamesArgument, style: FormatOption = Format.JSON) -> None:
+    """Show everything about tasks: by id, or as service.slot."""
+
+    async def work(cluster: Cluster) -> None:
+        found = [await cluster.control.resolve(Task, name) for name in names]
+        view = await view_of(cluster, *([objects_pb2.Node] if style is Format.TABLE else []), objects=found)
+        print_objects(tasks.KIND, found, view, cluster.clock.wall_ns(), style)
+
+    run(ctx, work)
+
+
+@noun.command()
+def logs(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="TASK", autocompletion=completion.tasks)],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
+    tail: Annotated[str, typer.Option("--tail", "-n", help="Lines from the end, or all.")] = "all",
+    since: Annotated[
+        str | None, typer.Option("--since", help="A time, or an age such as 10m.", metavar="WHEN")
+    ] = None,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when.")] = False,
+) -> None:
+    """Print a task's log."""
+    from swarm_tui.cli.plumbing.lines import LinePrinter, log_query
+
+    async def work(cluster: Cluster) -> None:
+        task = await cluster.control.resolve(Task, name)
+        query = log_query(
+            task_ids=(task.id,), follow=follow, tail=tail, since=since, now_ns=cluster.clock.wall_ns()
+        )
+        printer = LinePrinter({}, show_names=False, show_times=timestamps)
+        await cluster.logs().run(query, printer.print)
+
+    run(ctx, work)

@@ -1,0 +1,167 @@
+"""`swarm-tui cluster join-token`, `unlock-key` and `ca`: what lets nodes in, and what they believe."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from swarm_core.api.proto import objects_pb2
+from swarm_core.client.cluster import Cluster
+
+from swarm_tui.cli.commands import settings
+from swarm_tui.cli.commands.settings import CertExpiryOption, ExternalCaOption, apply, edits_of, unlock_key
+from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+
+_POLL_S = 0.2
+_QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print it alone.")]
+
+
+class Role(StrEnum):
+    WORKER = "worker"
+    MANAGER = "manager"
+
+
+def join_token(
+    ctx: typer.Context,
+    role: Annotated[Role, typer.Argument(metavar="worker|manager")],
+    quiet: _QuietOption = False,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Make the old token worthless.")] = False,
+) -> None:
+    """Show or rotate the join token of workers or managers."""
+
+    async def work(cluster: Cluster) -> None:
+        if rotate:
+            await apply(cluster, [], **{f"{role}_join_token": True})
+            if not quiet:
+                typer.echo(f"Successfully rotated {role} join token.\n")
+        token = getattr((await cluster.control.cluster()).root_ca.join_tokens, role)
+        if quiet:
+            typer.echo(token)
+        else:
+            await print_join_command(cluster, role, token)
+
+    run(ctx, work)
+
+
+async def print_join_command(cluster: Cluster, role: str, token: str) -> None:
+    """How another machine joins."""
+    nodes = await cluster.control.find(objects_pb2.Node)
+    managers = [node.manager_status for node in nodes if node.manager_status.addr]
+    managers.sort(key=lambda status: not status.leader)
+    address = managers[0].addr if managers else "HOST:PORT"
+    typer.echo(f"To add a {role} to this swarm, run the following command:\n")
+    typer.echo(f"    swarm-tui cluster join --token {token} {address}\n")
+
+
+def unlock_key_(
+    ctx: typer.Context,
+    quiet: _QuietOption = False,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Lock managers with another key.")] = False,
+) -> None:
+    """Show or rotate the key that unlocks managers."""
+
+    async def work(cluster: Cluster) -> None:
+        if rotate:
+            found = await cluster.control.cluster()
+            if not found.spec.encryption_config.auto_lock_managers:
+                raise Failure("Cannot rotate because autolock is not turned on.")
+            await apply(cluster, [], manager_unlock_key=True)
+            if not quiet:
+                typer.echo("Successfully rotated manager unlock key.")
+        key = await unlock_key(cluster)
+        if not key:
+            raise Failure("No unlock key is set: autolock is not turned on.")
+        if quiet:
+            typer.echo(key)
+        else:
+            await settings.print_unlock_key(cluster)
+
+    run(ctx, work)
+
+
+def ca(
+    ctx: typer.Context,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Change to another root CA.")] = False,
+    ca_cert: Annotated[
+        Path | None, typer.Option("--ca-cert", help="Certificate of the new root, PEM.", metavar="FILE")
+    ] = None,
+    ca_key: Annotated[
+        Path | None, typer.Option("--ca-key", help="Key of the new root, PEM.", metavar="FILE")
+    ] = None,
+    cert_expiry: CertExpiryOption = None,
+    external_ca: ExternalCaOption = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Do not wait until all nodes follow.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+) -> None:
+    """Show or rotate the root CA."""
+    if not rotate and (ca_cert or ca_key or cert_expiry or external_ca or detach or quiet):
+        raise Failure("These options go with --rotate only.", USAGE)
+    certificate, key = _read(ca_cert), _read(ca_key)
+    edits = edits_of(cert_expiry=cert_expiry, external_ca=external_ca)
+
+    def replace(spec: Any) -> None:
+        spec.ca_config.signing_ca_cert, spec.ca_config.signing_ca_key = certificate, key
+        for entry in spec.ca_config.external_cas if certificate else ():
+            entry.ca_cert = entry.ca_cert or certificate
+        spec.ca_config.force_rotate += 1
+
+    async def work(cluster: Cluster) -> None:
+        if rotate:
+            await apply(cluster, [*edits, replace])
+            if detach:
+                return
+            await _wait(cluster, quiet=quiet)
+        root = (await cluster.control.cluster()).root_ca.ca_cert
+        typer.echo(root.decode(errors="replace").rstrip("\n"))
+
+    run(ctx, work)
+
+
+def _read(path: Path | None) -> bytes:
+    return b"" if path is None else path.expanduser().read_bytes()
+
+
+async def _wait(cluster: Cluster, *, quiet: bool) -> None:
+    """Until every node has a certificate of the new root, told as it happens."""
+    from swarm_core.client import certificates
+
+    told = ""
+    wanted = b""
+    while True:
+        root_ca = (await cluster.control.cluster()).root_ca
+        nodes = await cluster.control.find(objects_pb2.Node)
+        if root_ca.HasField("root_rotation"):
+            if wanted != root_ca.root_rotation.ca_cert:
+                wanted = root_ca.root_rotation.ca_cert
+                if not quiet:
+                    typer.echo(f"desired root digest: {certificates.root_digest(wanted)}", err=True)
+            done = sum(_is_issued_by(node, wanted) for node in nodes)
+            line = f"  rotated TLS certificates: {done}/{len(nodes)} nodes"
+        else:
+            done = sum(node.description.tls_info.trust_root == root_ca.ca_cert for node in nodes)
+            line = f"  rotated CA certificates: {done}/{len(nodes)} nodes"
+        if line != told and not quiet:
+            typer.echo(line, err=True)
+        told = line
+        if done == len(nodes) and not root_ca.HasField("root_rotation"):
+            return
+        await cluster.clock.sleep(_POLL_S)
+
+
+def _is_issued_by(node: objects_pb2.Node, root: bytes) -> bool:
+    """Whether the node reports a certificate that this root has signed."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    certificate = x509.load_pem_x509_certificate(root)
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    reported = node.description.tls_info
+    return (reported.cert_issuer_subject, reported.cert_issuer_public_key) == (
+        certificate.subject.public_bytes(),
+        key,
+    )
+
+
+COMMANDS = {"join-token": join_token, "unlock-key": unlock_key_, "ca": ca}

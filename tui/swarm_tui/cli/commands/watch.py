@@ -1,0 +1,64 @@
+"""`swarm-tui watch`: every change as one line of JSON, until interrupted."""
+
+import json
+from contextlib import aclosing
+from typing import Annotated, Any
+
+import typer
+from google.protobuf.message import Message
+from swarm_core.client.cluster import Cluster
+from swarm_core.client.watch import KINDS, Changed, Listed, Lost, Resumed, Update
+
+from swarm_tui.cli.plumbing.output import as_dict
+from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+from swarm_tui.resources.registry import by_word
+
+
+def watch(
+    ctx: typer.Context,
+    kinds: Annotated[
+        list[str] | None, typer.Argument(metavar="[KIND…]", help="node, service, task, …")
+    ] = None,
+    existing: Annotated[bool, typer.Option("--existing", help="Begin with what is there.")] = False,
+) -> None:
+    """Print every change as a line of JSON."""
+    chosen = tuple(_kind(word) for word in kinds or []) or KINDS
+
+    async def work(cluster: Cluster) -> None:
+        is_first = True
+        async with aclosing(cluster.watch(chosen).updates()) as updates:
+            async for update in updates:
+                for record in records(update, with_objects=existing or not is_first):
+                    typer.echo(json.dumps(record, ensure_ascii=False))
+                is_first = is_first and not isinstance(update, Listed)
+
+    run(ctx, work)
+
+
+def records(update: Update, *, with_objects: bool) -> list[dict[str, Any]]:
+    """The lines of one update. A stream that broke and one that came back are lines too: readers must know of gaps."""
+    match update:
+        case Listed(objects=objects, version=version):
+            lines = [_record("existing", item, version) for item in objects] if with_objects else []
+            return [*lines, {"event": "listed", "version": version, "objects": len(objects)}]
+        case Changed(changes=changes, version=version):
+            return [_record(change.action.value, change.object, version) for change in changes]
+        case Lost(reason=reason):
+            return [{"event": "lost", "reason": reason}]
+        case Resumed(version=version):
+            return [{"event": "resumed", "version": version}]
+
+
+def _record(event: str, item: Message, version: int) -> dict[str, Any]:
+    kind = item.DESCRIPTOR.name.lower()
+    return {"event": event, "kind": kind, "version": version, "object": as_dict(item)}
+
+
+def _kind(word: str) -> type[Message]:
+    found = by_word(word)
+    if found is None:
+        raise Failure(f"{word!r} is no kind of object (node, service, task, secret, config, cluster).", USAGE)
+    return found.message
+
+
+COMMANDS = {"watch": watch}

@@ -1,8 +1,0 @@
-"""`swarm-tui config …`."""
-
-from swarm_core.api.proto import specs_pb2
-
-from swarm_tui.cli import completion, payload
-from swarm_tui.resources import configs
-
-noun = payload.commands(configs.KIND, specs_pb2.ConfigSpec, completion.configs)

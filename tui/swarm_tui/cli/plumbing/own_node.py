@@ -1,0 +1,97 @@
+"""This machine's own node as a member of its cluster: started, and emptied of tasks before it ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.client import sockets
+from swarm_core.client.cluster import Cluster
+
+from swarm_tui.cli.plumbing import local_node
+from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.clusters.mirror import Mirror
+
+# Left behind by `down --stop-tasks`: the node comes back active, not drained.
+_DRAINED_MARK = "drained-by-down"
+_STOP_TASKS_S = 60.0
+_AS_BEFORE = local_node.Launch()
+
+
+def start(state_dir: Path, how: local_node.Launch = _AS_BEFORE) -> Path:
+    """Start the node unless it runs; its control socket."""
+    control_socket = sockets.own_socket(state_dir)
+    if len(str(control_socket).encode()) > sockets.PATH_BYTES_MAX:
+        raise Failure(f"{control_socket} is too long for a socket; choose a shorter --state-dir.")
+    with local_node.exclusive(state_dir):
+        record = local_node.read_record(state_dir)
+        if record is None or record.process() is None:
+            if sockets.problem_of(control_socket) is None:
+                raise Failure(f"Somebody else's node runs on {state_dir}; end it first.")
+            local_node.launch(state_dir, how)
+        elif how.join is not None:
+            raise Failure(
+                f"A node runs on {state_dir} already (process {record.pid}); end it before it can join."
+            )
+        mark = state_dir / _DRAINED_MARK
+        if mark.exists():
+            asyncio.run(_on_own(state_dir, _set_availability(specs_pb2.NodeSpec.ACTIVE)))
+            mark.unlink()
+    return control_socket
+
+
+async def stop_tasks(state_dir: Path) -> None:
+    """Set the node to drain and wait until nothing runs on it; `start` makes it active again."""
+    (state_dir / _DRAINED_MARK).touch()
+    await _on_own(state_dir, _drain)
+
+
+async def _on_own(state_dir: Path, work: Callable[[Cluster, str], Awaitable[None]]) -> None:
+    """Do `work` on this machine's own node, by its id."""
+    name = local_node.certificate_name(state_dir)
+    if name is None:
+        raise Failure(f"The node of {state_dir} has no certificate.")
+    if name[1] == "swarm-worker":
+        raise Failure(
+            "This node is a worker: drain it from a manager with 'swarm-tui node update --availability drain'."
+        )
+    candidate = sockets.Candidate(sockets.own_socket(state_dir), "your own node")
+    cluster = await Cluster.open(sockets.choose([candidate]))
+    try:
+        await work(cluster, name[0])
+    finally:
+        await cluster.close()
+
+
+def _set_availability(availability: Any) -> Callable[[Cluster, str], Awaitable[None]]:
+    async def work(cluster: Cluster, node_id: str) -> None:
+        def edit(spec: specs_pb2.NodeSpec) -> None:
+            spec.availability = availability
+
+        await cluster.control.change(objects_pb2.Node, node_id, edit)
+
+    return work
+
+
+async def _drain(cluster: Cluster, node_id: str) -> None:
+    """Set the node to drain and wait until nothing runs on it."""
+    await _set_availability(specs_pb2.NodeSpec.DRAIN)(cluster, node_id)
+    mirror = Mirror(cluster.clock)
+    kinds = (objects_pb2.Cluster, objects_pb2.Node, objects_pb2.Task)
+    try:
+        async with asyncio.timeout(_STOP_TASKS_S), aclosing(cluster.watch(kinds).updates()) as updates:
+            async for update in updates:
+                mirror.apply(update)
+                if mirror.version and not _still_running(mirror, node_id):
+                    return
+    except TimeoutError:
+        left = _still_running(mirror, node_id)
+        raise Failure(f"{left} of this node's tasks did not end within {_STOP_TASKS_S:g} s.") from None
+
+
+def _still_running(mirror: Mirror, node_id: str) -> int:
+    return sum(
+        types_pb2.ASSIGNED <= task.status.state <= types_pb2.RUNNING for task in mirror.tasks_of_node(node_id)
+    )

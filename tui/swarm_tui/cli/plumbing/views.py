@@ -1,0 +1,47 @@
+"""The rest of the cluster for one-shot rows: what was listed, with the server's own counts where it has them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
+from swarm_core.client.cluster import Cluster
+from swarm_core.client.errors import CallFailed
+
+from swarm_tui.clusters.snapshot import Snapshot
+from swarm_tui.clusters.task_sums import ServiceTally
+
+
+async def view_of(cluster: Cluster, *kinds: type[Message], objects: Iterable[Any] = ()) -> Snapshot:
+    """These kinds as they are now, and `objects` that are at hand already."""
+    listed: list[Any] = list(objects)
+    for kind in kinds:
+        listed += await cluster.control.find(kind)
+    return Snapshot(listed, raft=await _raft(cluster) if objects_pb2.Node in kinds else None)
+
+
+async def _raft(cluster: Cluster) -> GetRaftStatusResponse | None:
+    """How raft stands; None while nobody leads, which the rest of the view shows."""
+    try:
+        return await cluster.control.raft_status()
+    except CallFailed as error:
+        if error.code not in ("UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED"):
+            raise
+        return None
+
+
+async def counted(cluster: Cluster, services: Sequence[objects_pb2.Service]) -> Snapshot:
+    """Services with the server's counts: ten thousand tasks need not be listed to count them. An old server that counts
+    nothing gives its tasks instead."""
+    try:
+        statuses = await cluster.control.service_statuses(service.id for service in services)
+    except CallFailed as error:
+        if error.code != "UNIMPLEMENTED":
+            raise
+        return await view_of(cluster, objects_pb2.Node, objects_pb2.Task, objects=services)
+    counts = {
+        status.service_id: ServiceTally(running=status.running_tasks, wanted=status.desired_tasks)
+        for status in statuses
+    }
+    return Snapshot(services, counts)

@@ -1,0 +1,314 @@
+"""The client's copy of a cluster, fed by a watch and read by everything that is drawn.
+
+Rules:
+- Reads never wait and cost nothing: objects by id, tasks by service and by node, sums per service and node.
+- Objects are the watch's messages; nobody changes them.
+- A change older than what is held is ignored (a resumed stream may repeat itself).
+- Listeners are told at most once per flush interval what changed in the meantime, never once per event; while nothing
+  changes nobody is woken.
+- A service's and a node's row depends on its tasks, a task's on its node's name and state: a change of the one touches
+  the other.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Protocol, TypeVar
+
+from google.protobuf.message import Message
+from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
+from swarm_core.api.timestamps import timestamp_ns
+from swarm_core.client.watch import KINDS, Action, Changed, Listed, Lost, Resumed, Update
+
+from swarm_tui.clusters.changes import Changes, Phase, Stream
+from swarm_tui.clusters.history import History
+from swarm_tui.clusters.task_sums import NodeTally, ServiceTally, Tallies, TaskFacts
+
+T = TypeVar("T", bound=Message)
+FLUSH_INTERVAL_S = 0.1
+
+_Node, _Service, _Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
+
+
+class WallClock(Protocol):
+    def wall_ns(self) -> int:
+        """Nanoseconds since 1970-01-01 UTC."""
+
+
+class _Tasks(Collection[objects_pb2.Task]):
+    """The tasks of one owner, looked up as they are read: a task that stays where it is costs its owners' indexes nothing
+    when it changes."""
+
+    __slots__ = ("_all", "_ids")
+
+    def __init__(self, all_: Mapping[str, objects_pb2.Task], ids: Collection[str]) -> None:
+        self._all = all_
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[objects_pb2.Task]:
+        return map(self._all.__getitem__, self._ids)
+
+    def __contains__(self, task: object) -> bool:
+        return any(task == own for own in self)
+
+
+class Mirror:
+    """See the module's text."""
+
+    def __init__(self, clock: WallClock, *, flush_interval_s: float = FLUSH_INTERVAL_S) -> None:
+        self._clock = clock
+        self._interval_s = flush_interval_s
+        self._listeners: list[Callable[[Changes], None]] = []
+        self._dirty: defaultdict[type[Message], set[str]] = defaultdict(set)
+        self._is_reset = False
+        self._is_stream_dirty = False
+        self._resumed_ns: int | None = None
+        self.stream = Stream(Phase.CONNECTING, clock.wall_ns())
+        self.version = 0
+        self.lag_ns = 0
+        """How old the newest change was when it came in, by the two machines' clocks."""
+        self.raft: GetRaftStatusResponse | None = None
+        """How the managers stand with raft's log; None while it is not told."""
+        self._clear()
+
+    def _clear(self) -> None:
+        self._objects: dict[type[Message], dict[str, Any]] = {kind: {} for kind in KINDS}
+        # Ids of tasks, as the keys of dicts because those keep the order in which they came.
+        self._by_service: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._by_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._tallies = Tallies()
+        self._history = getattr(self, "_history", History())
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def get(self, kind: type[T], id_: str) -> T | None:
+        """The object, if it is there."""
+        item: T | None = self._objects[kind].get(id_)
+        return item
+
+    def objects(self, kind: type[T]) -> Collection[T]:
+        """Every object of a kind, in no order; valid until the next change."""
+        return self._objects[kind].values()
+
+    def ids(self, kind: type[Message]) -> Collection[str]:
+        """Every id of a kind."""
+        return self._objects[kind].keys()
+
+    def tasks_of_service(self, service_id: str) -> Collection[objects_pb2.Task]:
+        """All tasks of a service, ended ones included."""
+        return _Tasks(self._objects[_Task], self._by_service.get(service_id, {}))
+
+    def tasks_of_node(self, node_id: str) -> Collection[objects_pb2.Task]:
+        """All tasks on a node, ended ones included."""
+        return _Tasks(self._objects[_Task], self._by_node.get(node_id, {}))
+
+    def service_tally(self, service_id: str) -> ServiceTally:
+        """The sums of a service's tasks."""
+        return self._tallies.services.get(service_id) or ServiceTally()
+
+    def node_tally(self, node_id: str) -> NodeTally:
+        """The sums of a node's tasks."""
+        return self._tallies.nodes.get(node_id) or NodeTally()
+
+    def running_history(self, service_id: str, now_ns: int) -> list[int | None]:
+        """Running tasks of a service in each of the last minutes; None where nothing is known."""
+        return self._history.minutes(service_id, now_ns)
+
+    # -- feeding --------------------------------------------------------------------------------
+
+    async def follow(self, updates: AsyncIterator[Update]) -> None:
+        """Apply every update of a watch and flush at the mirror's pace, until the watch ends or is cancelled."""
+        loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle | None = None
+        flushed_at = loop.time() - self._interval_s
+
+        def flush_now() -> None:
+            nonlocal timer, flushed_at
+            timer, flushed_at = None, loop.time()
+            self.flush()
+
+        try:
+            async for update in updates:
+                self.apply(update)
+                if timer is None and self.is_dirty:
+                    timer = loop.call_at(flushed_at + self._interval_s, flush_now)
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def apply(self, update: Update) -> None:
+        """Take one update in; listeners hear of it with the next flush."""
+        match update:
+            case Changed():
+                self._apply_changed(update)
+            case Listed():
+                self._apply_listed(update)
+            case Lost():
+                phase = Phase.STALE
+                if self.stream.phase is Phase.CONNECTING:
+                    phase = Phase.CONNECTING
+                elif update.is_refusal:
+                    phase = Phase.RESYNCING
+                if (phase, update.reason) != (self.stream.phase, self.stream.reason):
+                    same = self.stream.phase in (Phase.STALE, Phase.CONNECTING, Phase.RESYNCING)
+                    since_ns = self.stream.since_ns if same else self._clock.wall_ns()
+                    self._set_stream(Stream(phase, since_ns, update.reason))
+            case Resumed():
+                self._resumed_ns = self._clock.wall_ns()
+                self._set_stream(Stream(Phase.LIVE, self._resumed_ns))
+
+    def put_managers(self, nodes: Iterable[objects_pb2.Node], raft: GetRaftStatusResponse | None) -> None:
+        """Take in the managers' status of `nodes` as just listed, and how raft stands. No watch tells either. Listeners hear
+        of what is news."""
+        for node in nodes:
+            held = self._objects[_Node].get(node.id)
+            if held is not None and held.manager_status != node.manager_status:
+                shown = _Node()
+                shown.CopyFrom(held)
+                shown.ClearField("manager_status")
+                if node.HasField("manager_status"):
+                    shown.manager_status.CopyFrom(node.manager_status)
+                self._objects[_Node][node.id] = shown
+                self._touch(_Node, node.id)
+        if raft != self.raft:
+            self.raft = raft
+            for node in self.objects(_Node):
+                if node.HasField("manager_status"):
+                    self._touch(_Node, node.id)
+        self.flush()
+
+    def _set_stream(self, stream: Stream) -> None:
+        self.stream = stream
+        self._is_stream_dirty = True
+
+    def _apply_listed(self, listed: Listed) -> None:
+        now_ns = self._clock.wall_ns()
+        self._clear()
+        for item in listed.objects:
+            self._objects[type(item)][item.id] = item
+            if isinstance(item, _Task):
+                _, facts = self._tallies.put(item)
+                self._index(item.id, facts)
+        for service_id, tally in self._tallies.services.items():
+            self._history.record(service_id, tally.running, now_ns)
+        self.version = listed.version
+        self._dirty.clear()
+        self._is_reset = True
+        self._set_stream(Stream(Phase.LIVE, now_ns))
+
+    def _apply_changed(self, changed: Changed) -> None:
+        newest = None
+        for change in changed.changes:
+            item = change.object
+            kind = type(item)
+            held = self._objects.get(kind)
+            if held is None:
+                continue
+            old = held.get(item.id)
+            if change.action is Action.REMOVED:
+                if held.pop(item.id, None) is None:
+                    continue
+            elif old is not None and old.meta.version.index > item.meta.version.index:
+                continue
+            else:
+                held[item.id] = item
+                newest = item
+            self._dirty[kind].add(item.id)
+            if kind is _Task:
+                self._task_changed(item, change.action is Action.REMOVED)
+            elif kind is _Node:
+                self._node_changed(item, old, change.action is Action.REMOVED)
+            elif kind is _Service and change.action is Action.REMOVED:
+                self._history.forget(item.id)
+        self.version = max(self.version, changed.version)
+        if newest is not None:
+            self._measure_lag(newest, len(changed.changes))
+
+    def _measure_lag(self, item: Any, count: int) -> None:
+        updated_ns = timestamp_ns(item.meta.updated_at)
+        if not updated_ns:
+            return
+        if self._resumed_ns is not None and updated_ns < self._resumed_ns:
+            missed = self.stream.missed + count
+            self._set_stream(Stream(self.stream.phase, self.stream.since_ns, self.stream.reason, missed))
+        self.lag_ns = max(self._clock.wall_ns() - updated_ns, 0)
+
+    def _index(self, task_id: str, facts: TaskFacts) -> None:
+        if facts.service_id:
+            self._by_service[facts.service_id][task_id] = None
+        if facts.node_id:
+            self._by_node[facts.node_id][task_id] = None
+
+    def _task_changed(self, task: objects_pb2.Task, is_removed: bool) -> None:
+        old = new = None
+        if is_removed:
+            old = self._tallies.remove(task.id)
+        else:
+            old, new = self._tallies.put(task)
+            if old is None or (old.service_id, old.node_id) != (new.service_id, new.node_id):
+                self._index(task.id, new)
+            self._touch(_Service, new.service_id)
+            self._touch(_Node, new.node_id)
+        if old is not None and (new is None or old.node_id != new.node_id):
+            _drop(self._by_node, old.node_id, task.id)
+            self._touch(_Node, old.node_id)
+        if old is not None and (new is None or old.service_id != new.service_id):
+            _drop(self._by_service, old.service_id, task.id)
+            self._touch(_Service, old.service_id)
+        if old is None or new is None or old.is_running != new.is_running:
+            tally = self.service_tally(task.service_id)
+            self._history.record(task.service_id, tally.running, self._clock.wall_ns())
+
+    def _node_changed(self, node: objects_pb2.Node, old: objects_pb2.Node | None, is_removed: bool) -> None:
+        if (
+            old is not None
+            and not is_removed
+            and old.status.state == node.status.state
+            and old.description.hostname == node.description.hostname
+        ):
+            return
+        for task in self.tasks_of_node(node.id):
+            self._touch(_Task, task.id)
+            self._touch(_Service, task.service_id)
+
+    def _touch(self, kind: type[Message], id_: str) -> None:
+        if id_ in self._objects[kind]:
+            self._dirty[kind].add(id_)
+
+    # -- telling --------------------------------------------------------------------------------
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether a flush would tell something."""
+        return bool(self._dirty) or self._is_reset or self._is_stream_dirty
+
+    def listen(self, listener: Callable[[Changes], None]) -> Callable[[], None]:
+        """Call `listener` with every flush; the returned call ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def flush(self) -> None:
+        """Tell the listeners what changed since the last flush, if anything."""
+        if not self.is_dirty:
+            return
+        changes = Changes(
+            {kind: frozenset(ids) for kind, ids in self._dirty.items()},
+            is_reset=self._is_reset,
+            is_stream=self._is_stream_dirty,
+        )
+        self._dirty = defaultdict(set)
+        self._is_reset = self._is_stream_dirty = False
+        for listener in list(self._listeners):
+            listener(changes)
+
+
+def _drop(index: dict[str, dict[str, None]], key: str, task_id: str) -> None:
+    held = index.get(key)
+    if held is not None:
+        held.pop(task_id, None)
+        if not held:
+            del index[key]

@@ -1,0 +1,30 @@
+"""What every view works with: the mirror to read, the calls to make, the clock to ask."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from swarm_core.client.control import Control
+from swarm_core.client.logs import LogReader
+
+from swarm_tui.clusters.mirror import Mirror
+
+
+class WallClock(Protocol):
+    def wall_ns(self) -> int:
+        """Nanoseconds since 1970-01-01 UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One cluster's connection, as the interface uses it; `title` names it in the header."""
+
+    title: str
+    mirror: Mirror
+    control: Control
+    logs: LogReader
+    clock: WallClock
+
+    @property
+    def now_ns(self) -> int:
+        """The time that ages are counted to."""
+        return self.clock.wall_ns()

@@ -1,0 +1,69 @@
+"""Objects as they were listed once: what a row may ask, for one-shot commands that need no stream.
+
+It answers as the mirror does; sums are counted when they are first asked for. It loads little, because a command that
+prints a list should take no longer than the list.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
+
+from swarm_tui.clusters.task_sums import NodeTally, ServiceTally, Tallies
+
+T = TypeVar("T", bound=Message)
+
+
+class Snapshot:
+    """`counts` are sums per service that somebody else has counted; they go before our own."""
+
+    def __init__(
+        self,
+        objects: Iterable[Any],
+        counts: Mapping[str, ServiceTally] | None = None,
+        raft: GetRaftStatusResponse | None = None,
+    ) -> None:
+        self.raft = raft
+        self._objects: dict[type[Message], dict[str, Any]] = {}
+        for item in objects:
+            self._objects.setdefault(type(item), {})[item.id] = item
+        self._counts = counts or {}
+
+    def get(self, kind: type[T], id_: str) -> T | None:
+        """The object, if it was listed."""
+        item: T | None = self._objects.get(kind, {}).get(id_)
+        return item
+
+    def objects(self, kind: type[T]) -> Collection[T]:
+        """Every listed object of a kind."""
+        return self._objects.get(kind, {}).values()
+
+    def tasks_of_service(self, service_id: str) -> Collection[objects_pb2.Task]:
+        """The listed tasks of a service."""
+        return [task for task in self.objects(objects_pb2.Task) if task.service_id == service_id]
+
+    def tasks_of_node(self, node_id: str) -> Collection[objects_pb2.Task]:
+        """The listed tasks on a node."""
+        return [task for task in self.objects(objects_pb2.Task) if task.node_id == node_id]
+
+    def service_tally(self, service_id: str) -> ServiceTally:
+        """The sums of a service's tasks."""
+        return self._counts.get(service_id) or self._tallies.services.get(service_id) or ServiceTally()
+
+    def node_tally(self, node_id: str) -> NodeTally:
+        """The sums of a node's tasks."""
+        return self._tallies.nodes.get(node_id) or NodeTally()
+
+    def running_history(self, service_id: str, now_ns: int) -> Sequence[int | None]:
+        """Nothing: one look has no past."""
+        return ()
+
+    @cached_property
+    def _tallies(self) -> Tallies:
+        tallies = Tallies()
+        for task in self.objects(objects_pb2.Task):
+            tallies.put(task)
+        return tallies

@@ -1,0 +1,187 @@
+"""Rows of one kind of object: which are shown, in which order. What a row says is computed when it is seen.
+
+Rules:
+- The order is kept by bisection; a changed object costs its own sort key and at most one move.
+- Rows are known by id. A cursor belongs to an id; `index_of` says where it is now.
+- Cells are computed by `row` alone, so objects out of sight cost no drawing.
+- `apply` says what a view must do: draw anew the rows in `touched`, or everything when `is_reordered`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from google.protobuf.message import Message
+from sortedcontainers import SortedList
+
+from swarm_tui.clusters.changes import Changes
+from swarm_tui.clusters.filters import NAME, Filter, Value
+from swarm_tui.clusters.mirror import Mirror
+
+Row = TypeVar("Row", covariant=True)
+
+
+class RowKind(Protocol[Row]):
+    """What a table needs to know of a kind; `swarm_tui.resources` has one per kind."""
+
+    @property
+    def message(self) -> type[Message]: ...
+    @property
+    def default_sort(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, Callable[[Any, Any, int], Value]]: ...
+    @property
+    def sort_keys(self) -> Mapping[str, Callable[[Any, Any, int], Any]]: ...
+    @property
+    def name(self) -> Callable[[Any, Any], str]: ...
+    @property
+    def has_problem(self) -> Callable[[Any, Any, int], bool]: ...
+    @property
+    def row(self) -> Callable[[Any, Any, int], Row]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    touched: frozenset[str] = frozenset()
+    """Rows that are shown and may look different."""
+    is_reordered: bool = False
+    """Rows came, went or moved."""
+
+    def __bool__(self) -> bool:
+        return bool(self.touched) or self.is_reordered
+
+
+class Table(Generic[Row]):
+    """The shown rows of `kind`. Filter, sort and scope may be changed at any time; each change lists the rows anew."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        kind: RowKind[Row],
+        now_ns: int,
+        *,
+        scope: Callable[[Any], bool] | None = None,
+    ) -> None:
+        self._mirror = mirror
+        self._kind = kind
+        self._scope = scope
+        self.filter: Filter | None = None
+        self.is_problems_only = False
+        self.sort = kind.default_sort
+        self.is_reversed = False
+        self._keys: dict[str, Any] = {}
+        self._order: Any = SortedList()
+        self.rebuild(now_ns)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @property
+    def total(self) -> int:
+        """Objects of the kind, shown or not."""
+        return len(self._mirror.ids(self._kind.message))
+
+    def id_at(self, index: int) -> str:
+        """The id shown at `index`, counted from the top."""
+        assert 0 <= index < len(self._order)
+        position = len(self._order) - 1 - index if self.is_reversed else index
+        id_: str = self._order[position][1]
+        return id_
+
+    def ids(self, start: int, stop: int) -> list[str]:
+        """The ids shown from `start` to before `stop`."""
+        return [self.id_at(index) for index in range(max(start, 0), min(stop, len(self._order)))]
+
+    def index_of(self, id_: str) -> int | None:
+        """Where `id_` is shown; None when it is not."""
+        if id_ not in self._keys:
+            return None
+        position: int = self._order.index((self._keys[id_], id_))
+        return len(self._order) - 1 - position if self.is_reversed else position
+
+    def item(self, id_: str) -> Any:
+        """The object behind a row; None when it is gone."""
+        return self._mirror.get(self._kind.message, id_)
+
+    def row(self, id_: str, now_ns: int) -> Row | None:
+        """The cells of a row as they look now; None when the object is gone."""
+        item = self.item(id_)
+        return None if item is None else self._kind.row(item, self._mirror, now_ns)
+
+    # -- changing what is shown -----------------------------------------------------------------
+
+    def set_filter(self, new: Filter | None, now_ns: int) -> None:
+        """Show only what `new` lets through."""
+        self.filter = new if new is not None and new.terms else None
+        self.rebuild(now_ns)
+
+    def set_problems_only(self, wanted: bool, now_ns: int) -> None:
+        """Show only objects that have a problem."""
+        self.is_problems_only = wanted
+        self.rebuild(now_ns)
+
+    def set_scope(self, scope: Callable[[Any], bool] | None, now_ns: int) -> None:
+        """Show only objects of a wider thing, such as the tasks of one service."""
+        self._scope = scope
+        self.rebuild(now_ns)
+
+    def set_sort(self, column: str, now_ns: int, *, is_reversed: bool = False) -> None:
+        """Order by a column of the kind's `sort_keys`. Raises KeyError."""
+        assert column in self._kind.sort_keys, column
+        self.sort, self.is_reversed = column, is_reversed
+        self.rebuild(now_ns)
+
+    def rebuild(self, now_ns: int) -> None:
+        """List every row anew: after a reset, or as time passes under a timed filter."""
+        self._keys = {}
+        for id_ in self._mirror.ids(self._kind.message):
+            item = self.item(id_)
+            if self._shows(item, now_ns):
+                self._keys[id_] = self._key(item, now_ns)
+        self._order = SortedList((key, id_) for id_, key in self._keys.items())
+
+    def apply(self, changes: Changes, now_ns: int) -> TableChange:
+        """Take in what a mirror told."""
+        if changes.is_reset:
+            self.rebuild(now_ns)
+            return TableChange(is_reordered=True)
+        touched = set()
+        is_reordered = False
+        for id_ in changes.of(self._kind.message):
+            item = self.item(id_)
+            old = self._keys.get(id_)
+            if item is None or not self._shows(item, now_ns):
+                if old is not None:
+                    self._order.remove((old, id_))
+                    del self._keys[id_]
+                    is_reordered = True
+                continue
+            new = self._key(item, now_ns)
+            if old != new:
+                if old is not None:
+                    self._order.remove((old, id_))
+                self._order.add((new, id_))
+                self._keys[id_] = new
+                is_reordered = True
+            touched.add(id_)
+        return TableChange(frozenset(touched), is_reordered)
+
+    def _key(self, item: Any, now_ns: int) -> Any:
+        return self._kind.sort_keys[self.sort](item, self._mirror, now_ns)
+
+    def _shows(self, item: Any, now_ns: int) -> bool:
+        if self._scope is not None and not self._scope(item):
+            return False
+        if self.is_problems_only and not self._kind.has_problem(item, self._mirror, now_ns):
+            return False
+        if self.filter is None:
+            return True
+
+        def read(field: str) -> Value:
+            if field == NAME:
+                return self._kind.name(item, self._mirror)
+            return self._kind.fields[field](item, self._mirror, now_ns)
+
+        return self.filter.matches(read)

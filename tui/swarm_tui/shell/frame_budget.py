@@ -1,0 +1,26 @@
+"""How often the screen is brought up to date when changes never end.
+
+Single changes are shown at once and a burst as fast as the mirror tells of it; a storm that keeps on may
+take `share` of a processor's time and no more, so it is shown in longer steps. Pure; told the time.
+"""
+
+from dataclasses import dataclass, field
+
+REST_S_MAX = 0.5
+
+
+@dataclass(slots=True)
+class FrameBudget:
+    """A credit of processor time that grows with time, up to `burst_s`, and is spent by frames."""
+
+    share: float = 0.03
+    burst_s: float = 0.1
+    _credit_s: float = field(default=0.1, init=False)
+    _seen_at: float = field(default=0.0, init=False)
+
+    def spent(self, cost_s: float, now: float) -> float:
+        """A frame took `cost_s` of processor time; how many seconds to rest before the next."""
+        grown = self._credit_s + (now - self._seen_at) * self.share
+        self._credit_s = min(grown, self.burst_s) - cost_s
+        self._seen_at = now
+        return min(max(-self._credit_s / self.share, 0.0), REST_S_MAX)

@@ -1,0 +1,84 @@
+"""What stands above everything: which cluster, how large, who leads, what is wrong, how fresh. Pure."""
+
+from typing import Final
+
+from swarm_core.api.proto import objects_pb2
+
+from swarm_tui.clusters.changes import Phase
+from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.clusters.session import Session
+from swarm_tui.resources import cluster
+from swarm_tui.resources.format import plural, short_duration
+from swarm_tui.widgets.bars import Part
+from swarm_tui.widgets.clock_text import time_of_day
+from swarm_tui.widgets.paint import Span
+
+_NS_PER_S: Final = 1_000_000_000
+_SHOWN_LAG_NS_MAX: Final = 10 * _NS_PER_S
+"""A lag beyond this tells of two clocks that differ, or of an object left alone, not of the stream."""
+
+
+def left_parts(session: Session) -> list[Part]:
+    """Cluster, sizes and quorum."""
+    mirror = session.mirror
+    parts = [Part([(f" ◆ {session.title} ", "on-accent+bold")], ground="badge")]
+    if mirror.stream.phase is Phase.CONNECTING:
+        return parts
+    state = cluster.quorum(mirror)
+    role = "error" if state.is_lost else "muted"
+    return [
+        *parts,
+        Part([(f"  {_sizes(mirror)}", "text")], rank=3),
+        Part([("   ", "text"), (cluster.quorum_text(state), role)], rank=5),
+    ]
+
+
+def right_parts(session: Session, failures: int, warnings: int, lag_ns: int) -> list[Part]:
+    """Problems, the stream's age and how late its newest change came, the time."""
+    parts: list[Part] = []
+    if failures:
+        parts.append(Part([(f"✖ {failures}", "error+bold"), ("  ", "text")]))
+    if warnings:
+        parts.append(Part([(f"▲ {warnings}", "warning+bold"), ("  ", "text")]))
+    parts.append(Part([(" ", "text"), *stream_spans(session, lag_ns), ("  ", "text")], rank=1))
+    parts.append(Part([(f" {time_of_day(session.now_ns)} ", "muted")], rank=4))
+    return parts
+
+
+def stream_spans(session: Session, lag_ns: int = 0) -> list[Span]:
+    """How fresh what is shown is."""
+    stream = session.mirror.stream
+    since = short_duration((session.now_ns - stream.since_ns) / _NS_PER_S)
+    match stream.phase:
+        case Phase.LIVE:
+            lag = f" {lag_ns // 1_000_000} ms" if 0 < lag_ns < _SHOWN_LAG_NS_MAX else ""
+            return [(f"● live{lag}", "ok")]
+        case Phase.STALE:
+            return [(f"◌ STALE {since}", "warning+bold")]
+        case Phase.RESYNCING:
+            return [(f"⟳ listing anew {since}", "warning")]
+        case Phase.CONNECTING:
+            return [(f"⟳ connecting {since}", "accent")]
+
+
+def summary(session: Session, failures: int, warnings: int) -> list[Span]:
+    """Everything in one line, for a terminal that has room for nothing else."""
+    spans: list[Span] = [(f"{session.title} ", "accent+bold")]
+    if session.mirror.stream.phase is not Phase.CONNECTING:
+        if failures:
+            spans.append((f"✖ {failures} ", "error+bold"))
+        if warnings:
+            spans.append((f"▲ {warnings} ", "warning+bold"))
+    spans.extend(stream_spans(session))
+    if session.mirror.stream.phase is not Phase.CONNECTING:
+        spans.append((f" {_sizes(session.mirror)}", "text"))
+    return spans
+
+
+def _sizes(mirror: Mirror) -> str:
+    counts = [
+        plural(len(mirror.ids(objects_pb2.Node)), "node"),
+        plural(len(mirror.ids(objects_pb2.Service)), "service"),
+        plural(len(mirror.ids(objects_pb2.Task)), "task"),
+    ]
+    return "  ".join(counts)

@@ -1,0 +1,1 @@
+"""One object in words, or as YAML."""

@@ -1,0 +1,284 @@
+"""A bordered list of one kind of object: the table, with its filter, scope, order and counts.
+
+The order of rows is held while the cursor is being moved, so that nothing slips away under a finger; it is
+brought up to date as soon as the keys have rested for `HOLD_S`. Cells are always of now.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.timer import Timer
+
+from swarm_tui.clusters import filters
+from swarm_tui.clusters.changes import Changes, Phase
+from swarm_tui.clusters.session import Session
+from swarm_tui.clusters.tables import Table
+from swarm_tui.resources.model import ResourceKind
+from swarm_tui.views.lists.rows import TableRows
+from swarm_tui.widgets.paint import title
+from swarm_tui.widgets.table import ObjectTable
+
+HOLD_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Only objects that belong to one other object; `label` says to which."""
+
+    label: str
+    admits: Callable[[Any], bool]
+
+
+class ObjectPane(Vertical):
+    """See the module's text."""
+
+    class SelectionChanged(Message):
+        """The cursor, the marks or the content under the cursor changed."""
+
+        def __init__(self, pane: "ObjectPane") -> None:
+            super().__init__()
+            self.pane = pane
+
+    def __init__(self, session: Session, kind: ResourceKind[Any], *, id: str, sort: str = "") -> None:  # noqa: A002
+        super().__init__(id=id, classes="holder")
+        self.kind = kind
+        self._session = session
+        table = Table(session.mirror, kind, session.now_ns)
+        if sort:
+            table.set_sort(sort, session.now_ns)
+        self._rows = TableRows(table, kind, session)
+        self._table = ObjectTable(self._rows, empty="connecting …")
+        self._table.add_class("pane")
+        self._scope: Scope | None = None
+        self._held: frozenset[str] = frozenset()
+        """Ids whose change waits: until the cursor rests, or until the pane comes on screen."""
+        self._is_listed = False
+        self._release: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self._table
+
+    def on_mount(self) -> None:
+        self._describe_border()
+
+    # -- asked by the screen -----------------------------------------------------------------------
+
+    @property
+    def table(self) -> ObjectTable:
+        """The table inside."""
+        return self._table
+
+    @property
+    def selected_ids(self) -> list[str]:
+        """Ids that a verb works on now."""
+        return self._table.selected_ids
+
+    @property
+    def filter_text(self) -> str:
+        """The filter in force, as it was typed."""
+        return self._rows.table.filter.text if self._rows.table.filter else ""
+
+    @property
+    def is_problems_only(self) -> bool:
+        """Whether only objects with a problem are listed."""
+        return self._rows.table.is_problems_only
+
+    def set_filter(self, text: str) -> str:
+        """Filter by `text`; what it finds, as words. Raises FilterError."""
+        parsed = filters.parse(text, self.kind.fields) if text.strip() else None
+        self._rows.table.set_filter(parsed, self._session.now_ns)
+        self._rows_replaced()
+        return f"{len(self._rows)} of {self._rows.table.total}"
+
+    def set_problems_only(self, wanted: bool) -> None:
+        """List only objects with a problem, or all."""
+        self._rows.table.set_problems_only(wanted, self._session.now_ns)
+        self._rows_replaced()
+
+    def set_scope(self, scope: Scope | None) -> None:
+        """List only what `scope` admits, from the top."""
+        if scope is None and self._scope is None:
+            return
+        self._scope = scope
+        self._held = frozenset()
+        self._is_listed = True
+        self._rows.table.set_scope(scope.admits if scope else None, self._session.now_ns)
+        self._table.set_empty(self._empty_text())
+        self._table.show(self._rows)
+        self._describe_border()
+
+    def sort_by(self, key: str) -> None:
+        """Order the rows by a column; by the same column again: reverse."""
+        table = self._rows.table
+        is_reversed = not table.is_reversed if key == table.sort else False
+        table.set_sort(key, self._session.now_ns, is_reversed=is_reversed)
+        self._table.heading_changed()
+        self._rows_replaced()
+
+    def reverse(self) -> None:
+        """Reverse the order."""
+        self.sort_by(self._rows.table.sort)
+
+    @property
+    def sort_choices(self) -> list[tuple[str, str]]:
+        """Columns that can order the rows: key and title."""
+        return self._rows.sort_choices
+
+    @property
+    def sorted_by(self) -> str:
+        """The key of the column that orders the rows."""
+        return self._rows.table.sort
+
+    def mark(self) -> None:
+        """Mark or unmark the row under the cursor, and go on to the next."""
+        if self._table.cursor_id is not None:
+            self._table.toggle_mark(self._table.cursor_id)
+            self._table.action_move(1)
+        self._marks_changed()
+
+    def mark_all(self) -> None:
+        """Mark every row listed."""
+        self._table.mark_all()
+        self._marks_changed()
+
+    def clear_marks(self) -> None:
+        """Unmark every row."""
+        self._table.clear_marks()
+        self._marks_changed()
+
+    # -- told by the screen ------------------------------------------------------------------------
+
+    def apply(self, changes: Changes) -> None:
+        """Take in what the mirror told; what is not on screen waits until it is."""
+        if changes.is_reset:
+            self._drop_hold()
+            self._is_listed = False
+        if not self.is_shown:
+            self._held |= changes.of(self.kind.message)
+        elif not self._is_listed:
+            self._list_anew()
+        else:
+            self._apply_ids(changes.of(self.kind.message))
+
+    def catch_up(self) -> None:
+        """Come on screen: take in what was told meanwhile."""
+        if not self._is_listed:
+            if self._session.mirror.stream.phase is not Phase.CONNECTING:
+                self._list_anew()
+        elif self._held:
+            self._take(frozenset())
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the pane and all it stands in are displayed."""
+        return all(node.display for node in self.ancestors_with_self)
+
+    def _apply_ids(self, ids: frozenset[str]) -> None:
+        if ids and self._table.is_cursor_moving:
+            self._held |= ids
+            self._table.rows_changed(ids)
+            if self._release is None:
+                self._release = self.set_timer(HOLD_S, self._let_go)
+        elif ids or self._held:
+            self._take(ids)
+
+    def _list_anew(self) -> None:
+        self._is_listed = True
+        self._held = frozenset()
+        self._rows.table.rebuild(self._session.now_ns)
+        self._rows_replaced()
+
+    def tick(self) -> None:
+        """A second passed: ages read differently, and timed filters may admit others."""
+        current = self._rows.table.filter
+        if current is not None and current.is_timed:
+            self._rows.table.rebuild(self._session.now_ns)
+            self._rows_replaced()
+        else:
+            self._table.time_passed()
+
+    def set_stale(self, is_stale: bool) -> None:
+        """Draw everything grey while what is known is old; say why while nothing is known."""
+        self._table.set_dimmed(is_stale)
+        self._table.set_empty(self._empty_text())
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _take(self, ids: frozenset[str]) -> None:
+        ids, self._held = ids | self._held, frozenset()
+        change = self._rows.table.apply(Changes({self.kind.message: ids}), self._session.now_ns)
+        if change.is_reordered:
+            self._table.order_changed()
+        if change.touched:
+            self._table.rows_changed(change.touched)
+        if change:
+            self._describe_border()
+            if change.is_reordered or not change.touched.isdisjoint(self._table.selected_ids):
+                self.post_message(self.SelectionChanged(self))
+
+    def _let_go(self) -> None:
+        self._release = None
+        if self._table.is_cursor_moving:
+            self._release = self.set_timer(HOLD_S, self._let_go)
+            return
+        self._take(frozenset())
+
+    def _drop_hold(self) -> None:
+        self._held = frozenset()
+        if self._release is not None:
+            self._release.stop()
+            self._release = None
+
+    def _marks_changed(self) -> None:
+        self._describe_border()
+        self.post_message(self.SelectionChanged(self))
+
+    def _rows_replaced(self) -> None:
+        self._table.set_empty(self._empty_text())
+        self._table.order_changed()
+        self._table.rows_changed(self._table.visible_ids())
+        self._describe_border()
+        self.post_message(self.SelectionChanged(self))
+
+    def _empty_text(self) -> str:
+        if not self._is_listed:
+            reason = self._session.mirror.stream.reason
+            return f"connecting … {reason}" if reason else "connecting …"
+        if self.filter_text or self.is_problems_only:
+            return "nothing matches · esc shows all"
+        hint = " · n creates one" if self.kind.noun == "service" else ""
+        return f"no {self.kind.title.lower()} yet{hint}"
+
+    def _describe_border(self) -> None:
+        self._table.border_title = title(self.kind.title + (f" · {self._scope.label}" if self._scope else ""))
+        if not self._is_listed:
+            return
+        parts = [f"{len(self._rows)} of {self._rows.table.total}" if self._is_cut else str(len(self._rows))]
+        if self.is_problems_only:
+            parts.append("! problems only")
+        if self.filter_text:
+            parts.append(f"/{self.filter_text}")
+        if marks := len(self._table.marks):
+            parts.append(f"{marks} marked")
+        self._table.border_subtitle = title(" · ".join(parts))
+
+    @property
+    def _is_cut(self) -> bool:
+        return bool(self.filter_text) or self.is_problems_only or self._scope is not None
+
+    def on_object_table_highlighted(self, event: ObjectTable.Highlighted) -> None:
+        event.stop()
+        self.post_message(self.SelectionChanged(self))
+
+    def on_object_table_shown(self, event: ObjectTable.Shown) -> None:
+        event.stop()
+        self.catch_up()
+
+    def on_object_table_heading_clicked(self, event: ObjectTable.HeadingClicked) -> None:
+        event.stop()
+        if event.key in self.kind.sort_keys:
+            self.sort_by(event.key)

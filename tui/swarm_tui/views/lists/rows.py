@@ -1,0 +1,43 @@
+"""A mirror's table as the rows of an ObjectTable."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from swarm_tui.clusters.session import Session
+from swarm_tui.clusters.tables import Table
+from swarm_tui.resources.model import Cell, Column, ResourceKind, RowCells
+
+
+class TableRows:
+    """Implements `widgets.table.RowSource` by the mirror's order and the kind's cells."""
+
+    def __init__(self, table: Table[RowCells], kind: ResourceKind[Any], session: Session) -> None:
+        self.table = table
+        self._kind = kind
+        self._session = session
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        return self._kind.columns
+
+    @property
+    def sorted_by(self) -> tuple[str, bool]:
+        return self.table.sort, self.table.is_reversed
+
+    @property
+    def sort_choices(self) -> list[tuple[str, str]]:
+        """Columns that can order the rows: key and title."""
+        titles = {column.id: column.title.lower() or column.id for column in self._kind.columns}
+        return [(key, titles.get(key, key)) for key in self._kind.sort_keys]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def id_at(self, index: int) -> str:
+        return self.table.id_at(index)
+
+    def index_of(self, row_id: str) -> int | None:
+        return self.table.index_of(row_id)
+
+    def cells(self, row_id: str) -> tuple[Cell, ...]:
+        return self.table.row(row_id, self._session.now_ns) or ()

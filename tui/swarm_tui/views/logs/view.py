@@ -1,0 +1,179 @@
+"""Live logs of a service, a task or a node: lines as they come, in the order of their time.
+
+One worker reads one query; showing other logs or leaving the view ends it. Lines are collected and shown at
+most ten times a second. When the stream breaks, the lines stay, the border says so, and reading goes on
+after the last line that was seen.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+
+from swarm_core.api.proto import objects_pb2
+from swarm_core.client import logs
+from swarm_core.client.errors import CallFailed, Unreachable
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.timer import Timer
+from textual.worker import Worker
+
+from swarm_tui.clusters.session import Session
+from swarm_tui.resources.model import ResourceKind
+from swarm_tui.resources.tasks import name as task_name
+from swarm_tui.views.actions import Context, bindings
+from swarm_tui.widgets.lines import LinesView
+from swarm_tui.widgets.log_lines import LogLine, LogLines
+from swarm_tui.widgets.paint import printable, title
+
+TAIL: Final = 500
+_PAINT_S: Final = 0.1
+_RETRY_S: Final = 2.0
+
+
+class LogsView(Vertical):
+    """See the module's text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Context.LOG)]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(id="logs")
+        self._session = session
+        self._lines = LogLines()
+        self._lines.add_class("pane")
+        self._title = ""
+        self._status = ""
+        self._search = ""
+        self._query = logs.LogQuery()
+        self._labels: dict[str, str] = {}
+        self._waiting: list[logs.LogLine] = []
+        self._paint: Timer | None = None
+        self._retry: Timer | None = None
+        self._reader: Worker[None] | None = None
+        self._last_ns = 0
+
+    def compose(self) -> ComposeResult:
+        yield self._lines
+
+    @property
+    def lines(self) -> LogLines:
+        """The widget that holds the lines."""
+        return self._lines
+
+    def show(self, kind: ResourceKind[Any], object_id: str) -> None:
+        """Follow the logs of this object from its last lines on."""
+        self.leave()
+        item = self._session.mirror.get(kind.message, object_id)
+        self._title = kind.name(item, self._session.mirror) if item is not None else object_id
+        self._lines.reset()
+        self._lines.search("")
+        self._labels.clear()
+        self._last_ns = 0
+        self._query = logs.LogQuery(
+            service_ids=(object_id,) if kind.noun == "service" else (),
+            task_ids=(object_id,) if kind.noun == "task" else (),
+            node_ids=(object_id,) if kind.noun == "node" else (),
+            follow=True,
+            tail=TAIL,
+        )
+        self._read(self._query)
+
+    def leave(self) -> None:
+        """Stop reading."""
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
+        for timer in (self._paint, self._retry):
+            if timer is not None:
+                timer.stop()
+        self._paint = self._retry = None
+        self._waiting.clear()
+
+    def toggle_follow(self) -> None:
+        """Stay at the newest line, or stop doing so."""
+        self._lines.is_following = not self._lines.is_following
+
+    def toggle_times(self) -> None:
+        """Show or hide the time of each line."""
+        self._lines.shows_times = not self._lines.shows_times
+
+    def _read(self, query: logs.LogQuery) -> None:
+        self._status = ""
+        self._describe_border()
+        self._reader = self.run_worker(self._run(query), group="logs", exclusive=True)
+
+    async def _run(self, query: logs.LogQuery) -> None:
+        try:
+            await self._session.logs.run(query, self._take)
+            self._status = "the logs ended"
+        except logs.IncompleteLogs as error:
+            self._status = f"▲ {error}"
+        except Unreachable:
+            self._status = "◌ stream lost, trying again"
+            self._retry = self.set_timer(_RETRY_S, self._read_on)
+        except CallFailed as error:
+            self._status = f"✖ {error}"
+        self._describe_border()
+
+    def _read_on(self) -> None:
+        """Take up a broken stream after the last line that came."""
+        self._retry = None
+        since_ns = self._last_ns + 1 if self._last_ns else None
+        query = self._query if since_ns is None else _resumed(self._query, since_ns)
+        self._read(query)
+
+    def _take(self, lines: Sequence[logs.LogLine]) -> None:
+        self._waiting.extend(lines)
+        if self._paint is None:
+            self._paint = self.set_timer(_PAINT_S, self._show_waiting)
+
+    def _show_waiting(self) -> None:
+        self._paint = None
+        lines, self._waiting = self._waiting, []
+        self._last_ns = max(self._last_ns, max(line.at_ns for line in lines))
+        self._lines.add([self._shown(line) for line in lines])
+        self._describe_border()
+
+    def _shown(self, line: logs.LogLine) -> LogLine:
+        return LogLine(
+            line.at_ns, self._label(line.task_id), printable(line.text.expandtabs(4)), line.is_stderr
+        )
+
+    def _label(self, task_id: str) -> str:
+        """Who wrote it: service and slot; a later attempt of the same slot gets part of its id."""
+        label = self._labels.get(task_id)
+        if label is None:
+            task = self._session.mirror.get(objects_pb2.Task, task_id)
+            label = task_name(task, self._session.mirror) if task is not None else task_id[:8]
+            if label in self._labels.values():
+                label = f"{label}·{task_id[:4]}"
+            self._labels[task_id] = label
+        return label
+
+    def _describe_border(self) -> None:
+        self._lines.border_title = title(f"Logs · {self._title}")
+        count = len(self._lines.buffer)
+        parts = [
+            self._status,
+            self._search,
+            f"{self._lines.buffer.dropped} dropped" if self._lines.buffer.dropped else "",
+            f"{count} lines" if count else "no line yet",
+            "● following" if self._lines.is_following else "○ not following",
+        ]
+        self._lines.border_subtitle = title(" · ".join(filter(None, parts)))
+
+    def on_lines_view_search_changed(self, event: LinesView.SearchChanged) -> None:
+        self._search = f"/{event.needle} {event.position} of {event.count}" if event.needle else ""
+        self._describe_border()
+
+    def on_log_lines_follow_changed(self, event: LogLines.FollowChanged) -> None:
+        self._describe_border()
+
+
+def _resumed(query: logs.LogQuery, since_ns: int) -> logs.LogQuery:
+    return logs.LogQuery(
+        service_ids=query.service_ids,
+        task_ids=query.task_ids,
+        node_ids=query.node_ids,
+        follow=True,
+        since_ns=since_ns,
+    )
