@@ -20,6 +20,7 @@ from swarm_tui.app import SwarmApp
 from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
+from swarm_tui.resources.refs import ClusterId
 from swarm_tui.shell.main_screen import MainScreen
 from swarm_tui.widgets.theme import DARK
 from textual.pilot import Pilot
@@ -55,7 +56,7 @@ def dashboard_of(
     clock = ClusterClock(cluster)
     session = Session(
         title,
-        Mirror(clock, flush_interval_s=_FLUSH_S),
+        Mirror(clock, cluster=ClusterId(title), flush_interval_s=_FLUSH_S),
         Control(cluster),
         LogReader(cluster, clock=clock, window_s=0.01),
         clock,

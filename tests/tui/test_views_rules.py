@@ -6,6 +6,7 @@ from swarm_core.client.watch import Listed
 from swarm_testkit.cluster_fake import lively_cluster
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.resources.refs import ONLY_CLUSTER, ObjectRef
 from swarm_tui.shell.frame_budget import REST_S_MAX, FrameBudget
 from swarm_tui.shell.main_screen import merged
 from swarm_tui.shell.places import DASHBOARD, HISTORY_MAX, Place, Places
@@ -100,7 +101,10 @@ def test_motion_names_what_moves():
     board = MotionBoard(mirror_of(lively_cluster()))
     board.apply(Changes(is_reset=True), 0)
     assert [plain(note).split()[1] for note in board.notes()] == ["api", "w4"]
-    assert board.targets == {("service", "s-api"), ("node", "n06-w4")}
+    assert board.targets == {
+        ObjectRef(ONLY_CLUSTER, "service", "s-api"),
+        ObjectRef(ONLY_CLUSTER, "node", "n06-w4"),
+    }
 
 
 def test_motion_writes_out_only_the_first():

@@ -24,6 +24,7 @@ from swarm_core.client.watch import KINDS, Action, Changed, Listed, Lost, Resume
 from swarm_tui.clusters.changes import Changes, Phase, Stream
 from swarm_tui.clusters.history import History
 from swarm_tui.clusters.task_sums import NodeTally, ServiceTally, Tallies, TaskFacts
+from swarm_tui.resources.refs import ONLY_CLUSTER, ClusterId
 
 T = TypeVar("T", bound=Message)
 FLUSH_INTERVAL_S = 0.1
@@ -59,7 +60,14 @@ class _Tasks(Collection[objects_pb2.Task]):
 class Mirror:
     """See the module's text."""
 
-    def __init__(self, clock: WallClock, *, flush_interval_s: float = FLUSH_INTERVAL_S) -> None:
+    def __init__(
+        self,
+        clock: WallClock,
+        *,
+        cluster: ClusterId = ONLY_CLUSTER,
+        flush_interval_s: float = FLUSH_INTERVAL_S,
+    ) -> None:
+        self.cluster = cluster
         self._clock = clock
         self._interval_s = flush_interval_s
         self._listeners: list[Callable[[Changes], None]] = []

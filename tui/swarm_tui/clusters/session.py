@@ -7,6 +7,7 @@ from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
 
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.resources.refs import ClusterId
 
 
 class WallClock(Protocol):
@@ -23,6 +24,11 @@ class Session:
     control: Control
     logs: LogReader
     clock: WallClock
+
+    @property
+    def id(self) -> ClusterId:
+        """What this cluster is called wherever an object is named."""
+        return self.mirror.cluster
 
     @property
     def now_ns(self) -> int:

@@ -13,6 +13,7 @@ from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 
 from swarm_tui.clusters.task_sums import NodeTally, ServiceTally, Tallies
+from swarm_tui.resources.refs import ONLY_CLUSTER
 
 T = TypeVar("T", bound=Message)
 
@@ -26,6 +27,7 @@ class Snapshot:
         counts: Mapping[str, ServiceTally] | None = None,
         raft: GetRaftStatusResponse | None = None,
     ) -> None:
+        self.cluster = ONLY_CLUSTER
         self.raft = raft
         self._objects: dict[type[Message], dict[str, Any]] = {}
         for item in objects:

@@ -19,6 +19,7 @@ from swarm_tui.resources.model import (
     Section,
     cell,
 )
+from swarm_tui.resources.refs import ObjectRef
 
 Cluster = objects_pb2.Cluster
 COLUMNS = (
@@ -96,7 +97,9 @@ def problems(item: Cluster, view: ClusterView, now_ns: int) -> tuple[Problem, ..
         if state.is_lost
         else f"The loss of {fmt.plural(state.tolerates + 1, 'more manager')} would stop every change."
     )
-    return (Problem("cluster", item.id, "managers", look, count, text, "2", "nodes"),)
+    return (
+        Problem(ObjectRef(view.cluster, "cluster", item.id), "managers", look, count, text, "2", "nodes"),
+    )
 
 
 def row(item: Cluster, view: ClusterView, now_ns: int) -> RowCells:

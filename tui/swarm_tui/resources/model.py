@@ -15,6 +15,8 @@ from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 
+from swarm_tui.resources.refs import ClusterId, ObjectRef
+
 T = TypeVar("T", bound=Message)
 M = TypeVar("M", bound=Message)
 
@@ -127,8 +129,7 @@ class Column:
 class Problem:
     """Something that needs a person: a sentence, its cause first, and the key that leads on."""
 
-    kind: str
-    id: str
+    ref: ObjectRef
     name: str
     health: Health
     summary: str
@@ -185,6 +186,8 @@ class NodeSums(Protocol):
 class ClusterView(Protocol):
     """What rows may ask of the rest of the cluster; the mirror answers."""
 
+    @property
+    def cluster(self) -> ClusterId: ...
     def get(self, kind: type[T], id_: str) -> T | None: ...
     def objects(self, kind: type[T]) -> Collection[T]: ...
     def tasks_of_service(self, service_id: str) -> Collection[objects_pb2.Task]: ...

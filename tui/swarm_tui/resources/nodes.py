@@ -24,6 +24,7 @@ from swarm_tui.resources.model import (
     cell,
     spans,
 )
+from swarm_tui.resources.refs import ObjectRef
 
 Node = objects_pb2.Node
 _State = types_pb2.NodeStatus
@@ -179,7 +180,9 @@ def problems(node: Node, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
     if look is Health.PARTLY:
         left = view.node_tally(node.id).running
         return (
-            _problem(node, look, f"draining · {left} left", f"{fmt.plural(left, 'task')} still run here."),
+            _problem(
+                node, view, look, f"draining · {left} left", f"{fmt.plural(left, 'task')} still run here."
+            ),
         )
     if look in (Health.FAILED, Health.STALE):
         since = fmt.age_of(node.meta.updated_at, now_ns)
@@ -188,12 +191,13 @@ def problems(node: Node, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
         if stranded:
             text += f" {fmt.plural(stranded, 'task')} last seen running there."
         shown = "unreachable as manager" if word == "ready" else word
-        return (_problem(node, look, f"{shown} · {since}", text),)
+        return (_problem(node, view, look, f"{shown} · {since}", text),)
     return ()
 
 
-def _problem(node: Node, look: Health, summary: str, cause: str) -> Problem:
-    return Problem("node", node.id, name(node), look, summary, cause, key="enter", verb="its tasks")
+def _problem(node: Node, view: ClusterView, look: Health, summary: str, cause: str) -> Problem:
+    ref = ObjectRef(view.cluster, "node", node.id)
+    return Problem(ref, name(node), look, summary, cause, key="enter", verb="its tasks")
 
 
 def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:

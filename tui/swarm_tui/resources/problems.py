@@ -46,7 +46,7 @@ class ProblemBoard:
     def all(self) -> list[Problem]:
         """Every problem, the worst first."""
         every = [problem for found in self._problems.values() for problem in found]
-        return sorted(every, key=lambda problem: (-problem.health.severity, problem.kind, problem.name))
+        return sorted(every, key=lambda problem: (-problem.health.severity, problem.ref, problem.name))
 
     def counts(self) -> tuple[int, int]:
         """(failures, warnings), as the header shows them."""

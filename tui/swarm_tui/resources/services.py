@@ -21,6 +21,7 @@ from swarm_tui.resources.model import (
     cell,
     spans,
 )
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.states import cause, has_ended_badly, is_wanted, state_word
 
 Service = objects_pb2.Service
@@ -176,14 +177,16 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
         return ()
     if look is Health.WARNING:
         text = service.update_status.message or "The rollout waits for a person."
-        return (_problem(service, look, "update paused", text, "d", "describe"),)
+        return (_problem(service, view, look, "update paused", text, ("d", "describe")),)
     task = _trouble(service, view)
     count = f"{running(service, view)}/{wanted(service, view)}"
     if task is None:
-        return (_problem(service, look, count, "Not enough tasks run.", "enter", "its tasks"),)
+        return (_problem(service, view, look, count, "Not enough tasks run.", ("enter", "its tasks")),)
     since = fmt.age(_since(task), now_ns)
     if task.status.state == types_pb2.PENDING:
-        return (_problem(service, look, f"{count} · pending {since}", cause(task), "enter", "its tasks"),)
+        return (
+            _problem(service, view, look, f"{count} · pending {since}", cause(task), ("enter", "its tasks")),
+        )
     failures = sum(
         has_ended_badly(other) and now_ns - _since(other) < _CRASH_WINDOW_S * 1_000_000_000
         for other in _troubled(service, view)
@@ -194,11 +197,14 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
         else f"failed {since} ago"
     )
     text = cause(task) or f"The task was {state_word(task.status.state)} without a reason."
-    return (_problem(service, look, f"{count} · {shown}", text, "l", "logs"),)
+    return (_problem(service, view, look, f"{count} · {shown}", text, ("l", "logs")),)
 
 
-def _problem(service: Service, look: Health, summary: str, text: str, key: str, verb: str) -> Problem:
-    return Problem("service", service.id, name(service), look, summary, text, key, verb)
+def _problem(
+    service: Service, view: ClusterView, look: Health, summary: str, text: str, follow_up: tuple[str, str]
+) -> Problem:
+    ref = ObjectRef(view.cluster, "service", service.id)
+    return Problem(ref, name(service), look, summary, text, *follow_up)
 
 
 def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section, ...]:

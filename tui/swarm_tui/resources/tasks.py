@@ -19,6 +19,7 @@ from swarm_tui.resources.model import (
     cell,
     spans,
 )
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.services import runtime_text, task_spec_sections
 from swarm_tui.resources.states import cause, has_ended_badly, is_wanted, state_health, state_word
 
@@ -107,7 +108,8 @@ def problems(task: Task, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
         text = text or f"Its node {node_name(task, view)} is down: this is how it was last seen."
     text = text or f"The task was {state_word(task.status.state)} without a reason."
     summary = f"{state_word(task.status.state)} {fmt.age(_since_ns(task), now_ns)}"
-    return (Problem("task", task.id, name(task, view), look, summary, text, "l", "logs"),)
+    ref = ObjectRef(view.cluster, "task", task.id)
+    return (Problem(ref, name(task, view), look, summary, text, "l", "logs"),)
 
 
 def describe(task: Task, view: ClusterView, now_ns: int) -> tuple[Section, ...]:

@@ -174,7 +174,7 @@ class MainScreen(VerbScreen):
             return
         dashboard, moving = self.dashboard, self._motion.targets
         dashboard.motion.show(self._motion.notes(), total=len(moving))
-        problems = [one for one in self._board.all() if (one.kind, one.id) not in moving]
+        problems = [one for one in self._board.all() if one.ref not in moving]
         dashboard.problems.show([problem_note(one) for one in problems[:PROBLEMS_MAX]], total=len(problems))
         if self._has_news:
             self._has_news = False
@@ -226,7 +226,7 @@ class MainScreen(VerbScreen):
         """Sentences about problems hold ages."""
         touched: dict[type[Message], list[str]] = {}
         for problem in self._board.all():
-            touched.setdefault(kind_of(problem.kind).message, []).append(problem.id)
+            touched.setdefault(kind_of(problem.ref.kind).message, []).append(problem.ref.id)
         if touched:
             self._board.apply(touched, self.session.now_ns)
             self._show_side_panes()

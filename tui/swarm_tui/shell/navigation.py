@@ -173,7 +173,7 @@ class NavigationScreen(Screen[None]):
         """Kind and ids that a verb works on; no kind when nothing is selected."""
         if isinstance(self.focused, Notes):
             target = self.focused.target
-            return (target[0], [target[1]]) if target is not None else ("", [])
+            return (target.kind, [target.id]) if target is not None else ("", [])
         pane = self.pane
         if pane is None or not pane.selected_ids:
             return "", []

@@ -164,8 +164,7 @@ class VerbScreen(NavigationScreen):
         self.action_do("list.open")
 
     def on_notes_opened(self, event: Notes.Opened) -> None:
-        noun, object_id = event.target
-        self._start(self.open_object(kind_of(noun), object_id))
+        self._start(self.open_object(kind_of(event.target.kind), event.target.id))
 
     # -- filter and search -------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.widgets.paint import Span, Spans, cut, dimmed, to_strip, wrap
 from swarm_tui.widgets.scrolled import Scrolled
 
@@ -21,11 +22,11 @@ _INDENT = 2
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """`target` names the object the note leads to, in the words of whoever made the note."""
+    """`target` names the object that the note leads to."""
 
     heading: Spans
     sentences: Sequence[Spans] = ()
-    target: tuple[str, str] | None = None
+    target: ObjectRef | None = None
 
 
 class Notes(Scrolled):
@@ -45,7 +46,7 @@ class Notes(Scrolled):
     class Opened(Message):
         """Enter or a double click on a note that leads somewhere."""
 
-        def __init__(self, target: tuple[str, str]) -> None:
+        def __init__(self, target: ObjectRef) -> None:
             super().__init__()
             self.target = target
 
@@ -64,7 +65,7 @@ class Notes(Scrolled):
             self.refresh()
 
     @property
-    def target(self) -> tuple[str, str] | None:
+    def target(self) -> ObjectRef | None:
         """Where the note under the cursor leads."""
         return self._notes[self._cursor].target if self._cursor < len(self._notes) else None
 

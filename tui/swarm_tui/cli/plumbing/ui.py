@@ -55,8 +55,9 @@ async def dashboard(cluster: Cluster, *, title: str) -> None:
     """Show the dashboard until it is left."""
     from swarm_tui.app import SwarmApp
     from swarm_tui.clusters.session import Session
+    from swarm_tui.resources.refs import ClusterId
 
-    mirror = Mirror(cluster.clock)
+    mirror = Mirror(cluster.clock, cluster=ClusterId(title))
     session = Session(title, mirror, cluster.control, cluster.logs(), cluster.clock)
     app = SwarmApp(session, lambda: cluster.watch().updates(), is_ascii=wants_ascii())
     await app.run_async()

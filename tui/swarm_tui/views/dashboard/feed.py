@@ -15,6 +15,7 @@ from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import nodes, services
 from swarm_tui.resources.format import image
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.widgets.clock_text import time_of_day
 from swarm_tui.widgets.notes import Note
 
@@ -29,8 +30,7 @@ class Entry:
     """One change of one object."""
 
     at_ns: int
-    kind: str
-    id: str
+    ref: ObjectRef
     name: str
     text: str
 
@@ -71,7 +71,7 @@ class ChangeFeed:
                     (entry.name, "special"),
                     (f"  {entry.text}", "text"),
                 ],
-                target=(entry.kind, entry.id),
+                target=entry.ref,
             )
             for entry in reversed(self._entries)
         ]
@@ -88,7 +88,9 @@ class ChangeFeed:
             shown = new or old
             assert shown is not None
             for text in _service_changes(old, new):
-                self._entries.append(Entry(now_ns, "service", id_, services.name(shown), text))
+                self._entries.append(
+                    Entry(now_ns, ObjectRef(self._mirror.cluster, "service", id_), services.name(shown), text)
+                )
 
     def _node(self, id_: str, now_ns: int, is_told: bool) -> None:
         old, new = self._nodes.get(id_), self._mirror.get(_Node, id_)
@@ -102,7 +104,9 @@ class ChangeFeed:
             shown = new or old
             assert shown is not None
             for text in _node_changes(old, new):
-                self._entries.append(Entry(now_ns, "node", id_, nodes.name(shown), text))
+                self._entries.append(
+                    Entry(now_ns, ObjectRef(self._mirror.cluster, "node", id_), nodes.name(shown), text)
+                )
 
 
 def _service_changes(old: _Service | None, new: _Service | None) -> Iterator[str]:

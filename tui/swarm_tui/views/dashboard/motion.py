@@ -12,6 +12,7 @@ from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import nodes, services
 from swarm_tui.resources.format import plural
 from swarm_tui.resources.model import Health
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.states import is_wanted, state_word
 from swarm_tui.widgets.cells import bar
 from swarm_tui.widgets.notes import Note
@@ -51,9 +52,13 @@ class MotionBoard:
             (self._nodes.add if is_draining else self._nodes.discard)(id_)
 
     @property
-    def targets(self) -> set[tuple[str, str]]:
-        """Kind and id of all that is in motion."""
-        return {("service", id_) for id_ in self._services} | {("node", id_) for id_ in self._nodes}
+    def targets(self) -> set[ObjectRef]:
+        """All that is in motion."""
+        services_moving = {self._ref("service", id_) for id_ in self._services}
+        return services_moving | {self._ref("node", id_) for id_ in self._nodes}
+
+    def _ref(self, noun: str, id_: str) -> ObjectRef:
+        return ObjectRef(self._mirror.cluster, noun, id_)
 
     def notes(self) -> list[Note]:
         """One note for each of the first `NOTES_MAX`, by name."""
@@ -70,7 +75,7 @@ class MotionBoard:
             heading += bar(min(have / goal, 1.0), _BAR, "accent")
         heading += [(f" {have}", "text"), (f"/{goal}", "muted")]
         slots = self._slots(service)
-        return Note(heading, [slots] if slots else [], ("service", service.id))
+        return Note(heading, [slots] if slots else [], self._ref("service", service.id))
 
     def _slots(self, service: _Service) -> list[Span]:
         tasks = self._mirror.tasks_of_service(service.id)
@@ -94,7 +99,7 @@ class MotionBoard:
             ("  draining  ", "muted"),
             (f"{plural(left, 'task')} left", "text"),
         ]
-        return Note(heading, [], ("node", node.id))
+        return Note(heading, [], self._ref("node", node.id))
 
 
 def is_drain_unfinished(node: _Node, mirror: Mirror) -> bool:

@@ -98,5 +98,5 @@ def problem_note(problem: Problem) -> Note:
     return Note(
         [(f"{look.glyph} ", look.role), (problem.name, "text+bold"), (f"  {problem.summary}", "muted")],
         sentences,
-        (problem.kind, problem.id),
+        problem.ref,
     )
