@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from swarm_core.api.runtimes import CONTAINER, PROCESS
 from swarm_core.runtime import log
 from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import Clock, SystemClock
@@ -81,12 +82,12 @@ def make_executor(options: flags.Options, directory: Path, clock: Clock, rng: ra
                 # The engine's client is large; a node without containers does not load it.
                 from swarm_agentd.executors.docker.executor import DockerExecutor
 
-                executors["container"] = DockerExecutor(options.engine, directory / "docker", clock)
+                executors[CONTAINER] = DockerExecutor(options.engine, directory / "docker", clock)
             case "process":
-                executors["process"] = ProcessExecutor(directory / "process", clock)
+                executors[PROCESS] = ProcessExecutor(directory / "process", clock)
             case _:
                 machine = Machine(Behaviour(), clock, rng)
-                executors["container"] = executors["process"] = SimulatedExecutor(machine)
+                executors[CONTAINER] = executors[PROCESS] = SimulatedExecutor(machine)
     return Runtimes(executors, options.generic)
 
 

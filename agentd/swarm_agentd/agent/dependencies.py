@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from swarm_core.api.proto.objects_pb2 import Config, Secret, Task
 from swarm_core.api.proto.types_pb2 import ConfigReference, NodeDescription, SecretReference
-from swarm_core.api.references import config_references, process_spec, secret_references
+from swarm_core.api.references import config_references, secret_references
+from swarm_core.api.runtimes import process_spec
 
 from swarm_agentd.agent.task_templates import task_fields
 from swarm_agentd.agent.templates import BUILTINS, TemplateError, Value, expand

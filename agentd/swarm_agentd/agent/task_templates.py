@@ -6,7 +6,7 @@ from swarm_core.api.naming import slot_name, task_name
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.specs_pb2 import ContainerSpec
 from swarm_core.api.proto.types_pb2 import NodeDescription
-from swarm_core.api.references import process_spec
+from swarm_core.api.runtimes import process_spec, set_process
 
 from swarm_agentd.agent.templates import Value, expand
 
@@ -39,7 +39,7 @@ def expand_task(task: Task, description: NodeDescription) -> Task:
         _expand_container(expanded.spec.container, fields)
     elif (process := process_spec(task.spec)) is not None:
         process.env[:] = _expand_env(process.env, fields)
-        expanded.spec.generic.payload.Pack(process)
+        set_process(expanded.spec, process)
     return expanded
 
 

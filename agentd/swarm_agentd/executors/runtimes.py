@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from swarm_core.api.proto.objects_pb2 import Node, Task
 from swarm_core.api.proto.types_pb2 import EncryptionKey, EngineDescription, GenericResource, NodeDescription
+from swarm_core.api.runtimes import runtime_of
 from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.exec.controller import Controller
@@ -59,9 +60,9 @@ class Runtimes:
             await executor.configure(node)
 
     def controller(self, task: Task, dependencies: Dependencies) -> Controller:
-        name = runtime_of(task)
+        name = runtime_of(task.spec)
         if (executor := self._executors.get(name)) is None:
-            raise UnsupportedRuntime(f"this node does not run tasks of runtime {name}")
+            raise UnsupportedRuntime(f"this node does not run tasks of runtime {name or '(none)'}")
         return executor.controller(task, dependencies)
 
     async def retain(self, task_ids: Collection[str]) -> None:
@@ -72,12 +73,6 @@ class Runtimes:
     async def set_network_bootstrap_keys(self, keys: Sequence[EncryptionKey]) -> None:
         for executor in self._distinct:
             await executor.set_network_bootstrap_keys(keys)
-
-
-def runtime_of(task: Task) -> str:
-    """The name of the runtime that `task` is written for."""
-    runtime = task.spec.WhichOneof("runtime")
-    return task.spec.generic.kind if runtime == "generic" else (runtime or "container")
 
 
 def _merge(first: NodeDescription, second: NodeDescription) -> NodeDescription:

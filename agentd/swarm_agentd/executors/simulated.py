@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
 from swarm_core.api.proto.objects_pb2 import Node, Task
-from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.proto.types_pb2 import (
     ConfigReference,
     ContainerStatus,
@@ -28,6 +27,7 @@ from swarm_core.api.proto.types_pb2 import (
     PortStatus,
     SecretReference,
 )
+from swarm_core.api.runtimes import CONTAINER, PROCESS, RUNTIME_PLUGIN, MalformedProcess, process_payload
 from swarm_core.api.timestamps import duration_s, timestamp, timestamp_ns
 from swarm_core.runtime.clock import Clock
 
@@ -140,8 +140,8 @@ class SimulatedExecutor:
         description.resources.memory_bytes = behaviour.memory_bytes
         description.engine.engine_version = "simulated"
         description.engine.labels.update(behaviour.labels)
-        for runtime in ("container", "process"):
-            description.engine.plugins.add(type="Runtime", name=runtime)
+        for runtime in (CONTAINER, PROCESS):
+            description.engine.plugins.add(type=RUNTIME_PLUGIN, name=runtime)
         return description
 
     async def configure(self, node: Node) -> None:
@@ -313,17 +313,16 @@ class SimulatedController:
 
 def wishes(task: Task) -> Wishes:
     """What `task` asks for. Raises UnsupportedRuntime or InvalidTask."""
-    runtime = task.spec.WhichOneof("runtime")
-    if runtime == "container":
+    if task.spec.WhichOneof("runtime") == "container":
         spec = task.spec.container
         if not spec.image:
             raise InvalidTask("the container spec names no image")
         grace_s = duration_s(spec.stop_grace_period) if spec.HasField("stop_grace_period") else STOP_GRACE_S
         return Wishes(_script(spec.env), grace_s, spec.secrets, spec.configs)
-    if runtime == "generic" and task.spec.generic.kind == "process":
-        process = ProcessSpec()
-        if not task.spec.generic.payload.Unpack(process):
-            raise InvalidTask(f"a process task needs a {process.DESCRIPTOR.full_name} payload")
+    process = process_payload(task.spec)
+    if isinstance(process, MalformedProcess):
+        raise InvalidTask(str(process))
+    if process is not None:
         has_grace = process.HasField("stop_grace_period")
         grace_s = duration_s(process.stop_grace_period) if has_grace else STOP_GRACE_S
         return Wishes(_script(process.env), grace_s, process.secrets, process.configs)

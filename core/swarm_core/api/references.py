@@ -6,19 +6,9 @@ must be on the node.
 
 from collections.abc import Sequence
 
-from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.proto.specs_pb2 import TaskSpec
 from swarm_core.api.proto.types_pb2 import CONFIG, SECRET, ConfigReference, SecretReference
-
-PROCESS_KIND = "process"
-
-
-def process_spec(spec: TaskSpec) -> ProcessSpec | None:
-    """The payload of a task of the process runtime; None for any other task or an unreadable payload."""
-    if spec.WhichOneof("runtime") != "generic" or spec.generic.kind != PROCESS_KIND:
-        return None
-    process = ProcessSpec()
-    return process if spec.generic.payload.Unpack(process) else None
+from swarm_core.api.runtimes import process_spec
 
 
 def secret_references(spec: TaskSpec) -> Sequence[SecretReference]:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from google.protobuf.duration_pb2 import Duration
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.runtimes import RESERVED_KINDS
 from swarm_core.api.timestamps import duration_s
 
 CPU_NANOS_MIN = 1_000_000
@@ -18,7 +19,6 @@ HEALTH_DURATION_MIN_S = 0.001
 NAME_BYTES_MAX = 63
 # A slip of the finger must not make a manager plan more than its memory holds, again after every restart.
 TASKS_MAX = 1_000_000
-RESERVED_RUNTIMES = frozenset({"container", "attachment"})
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
 _ITEM_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
@@ -161,7 +161,7 @@ def _check_credential_spec(container: specs_pb2.ContainerSpec) -> None:
 def _check_generic(generic: specs_pb2.GenericRuntimeSpec) -> None:
     if len(generic.kind) < 3:
         raise InvalidSpec("a generic runtime needs a kind of at least 3 characters")
-    if generic.kind.lower() in RESERVED_RUNTIMES:
+    if generic.kind.lower() in RESERVED_KINDS:
         raise InvalidSpec(f"{generic.kind!r} is a reserved kind and cannot name a generic runtime")
     if not generic.payload.type_url or not generic.payload.value:
         raise InvalidSpec("a generic runtime needs a payload with a type and a value")

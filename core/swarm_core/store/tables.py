@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from swarm_core.api.naming import task_name
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.references import config_references, secret_references
+from swarm_core.api.runtimes import runtime_of
 from swarm_core.store.by import By, Prefix
 from swarm_core.store.errors import InvalidFind
 
@@ -68,11 +69,9 @@ class TableSchema(Generic[T]):
             raise InvalidFind from None
 
 
-def _runtime(spec: Any) -> Iterable[Hashable]:
-    which = spec.WhichOneof("runtime")
-    if which is None:
-        return ()
-    return (spec.generic.kind.lower() if which == "generic" else which,)
+def _runtime(spec: specs_pb2.TaskSpec) -> Iterable[Hashable]:
+    runtime = runtime_of(spec)
+    return (runtime,) if runtime else ()
 
 
 def _secrets(spec: specs_pb2.TaskSpec) -> Iterable[Hashable]:

@@ -140,6 +140,10 @@ async def test_process_service_needs_its_payload(api: ControlApi) -> None:
     """A process needs a ProcessSpec with a command; a good one is accepted."""
     good = spec(task=make_task_spec(command=["sleep", "1"]))
     assert (await create(api, good)).spec.task.generic.kind == "process"
+    garbage = spec(task=make_task_spec(command=["sleep", "1"]))
+    garbage.task.generic.payload.value = b"\xff"
+    with pytest.raises(InvalidArgument, match=r"must be a swarmtui\.v1\.ProcessSpec"):
+        await create(api, garbage)
     empty = make_service(name="two", task=make_task_spec(command=[])).spec
     with pytest.raises(InvalidArgument):
         await create(api, empty)

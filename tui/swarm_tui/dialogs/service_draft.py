@@ -12,11 +12,9 @@ from typing import Final
 
 from swarm_core.api import validation
 from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
-from swarm_core.api.references import PROCESS_KIND
+from swarm_core.api.runtimes import CONTAINER, PROCESS, set_process
 from swarm_core.rules.placement import constraint
 
-CONTAINER: Final = "container"
-PROCESS: Final = PROCESS_KIND
 GLOBAL: Final = "global"
 REPLICAS_MAX: Final = 1_000_000
 _VARIABLE: Final = re.compile(r"[^\s=]+(?:=.*)?", re.DOTALL)
@@ -92,8 +90,7 @@ def to_spec(draft: ServiceDraft) -> specs_pb2.ServiceSpec:
     if draft.runtime == PROCESS:
         command = shlex.split(draft.command)
         process = process_pb2.ProcessSpec(command=command[:1], args=command[1:], env=env)
-        spec.task.generic.kind = PROCESS
-        spec.task.generic.payload.Pack(process)
+        set_process(spec.task, process)
     else:
         spec.task.container.image = draft.image.strip()
         spec.task.container.args.extend(shlex.split(draft.command))

@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from swarm_core.api import validation
 from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.api.runtimes import CONTAINER, PROCESS
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -19,8 +20,6 @@ from textual.widgets import Input, Static
 
 from swarm_tui.dialogs.fit import Fit, fit_now
 from swarm_tui.dialogs.service_draft import (
-    CONTAINER,
-    PROCESS,
     ServiceDraft,
     Surroundings,
     Verdict,

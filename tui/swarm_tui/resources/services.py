@@ -1,7 +1,7 @@
 """Services: goal and reality, what runs, and the reason when they differ."""
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
-from swarm_core.api.references import process_spec
+from swarm_core.api.runtimes import CONTAINER, process_spec, runtime_of
 from swarm_core.api.timestamps import duration_s, timestamp_ns
 
 from swarm_tui.resources import format as fmt
@@ -70,14 +70,10 @@ def running(service: Service, view: ClusterView) -> int:
 
 def runtime_text(spec: specs_pb2.TaskSpec) -> tuple[str, str]:
     """(runtime, what it runs): ("container", image), ("process", command line) or the kind of another runtime."""
-    if spec.WhichOneof("runtime") == "container":
-        return "container", spec.container.image
-    if spec.WhichOneof("runtime") != "generic":
-        return spec.WhichOneof("runtime") or "–", ""
-    process = process_spec(spec)
-    if process is None:
-        return spec.generic.kind, ""
-    return "process", " ".join([*process.command, *process.args])
+    runtime, process = runtime_of(spec) or "–", process_spec(spec)
+    if process is not None:
+        return runtime, " ".join([*process.command, *process.args])
+    return runtime, spec.container.image if runtime == CONTAINER else ""
 
 
 def health(service: Service, view: ClusterView, now_ns: int) -> Health:

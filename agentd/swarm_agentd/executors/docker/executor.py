@@ -11,6 +11,7 @@ from typing import Any
 
 from swarm_core.api.proto.objects_pb2 import Node, Task
 from swarm_core.api.proto.types_pb2 import EncryptionKey, NodeDescription
+from swarm_core.api.runtimes import CONTAINER, RUNTIME_PLUGIN
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
@@ -97,7 +98,7 @@ def describe(info: dict[str, Any], managed: Sequence[dict[str, Any]]) -> NodeDes
         name, equals, value = label.partition("=")
         if equals:
             description.engine.labels[name] = value
-    for type_, name in sorted({("Runtime", "container"), *_plugins(info), *_managed(managed)}):
+    for type_, name in sorted({(RUNTIME_PLUGIN, CONTAINER), *_plugins(info), *_managed(managed)}):
         description.engine.plugins.add(type=type_, name=name)
     _add_generic(description, info.get("GenericResources") or ())
     return description

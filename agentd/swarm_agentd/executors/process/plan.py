@@ -17,6 +17,7 @@ from typing import Any
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.proto.types_pb2 import Driver, PortConfig
+from swarm_core.api.runtimes import PROCESS, MalformedProcess, process_payload
 from swarm_core.api.timestamps import duration_s
 
 from swarm_agentd.exec.environment import claimed_resources
@@ -24,7 +25,6 @@ from swarm_agentd.exec.errors import InvalidTask, Missing, UnsupportedRuntime
 from swarm_agentd.executors.process.cgroups import Limits
 from swarm_agentd.executors.process.directory import TaskDirectory
 
-KIND = "process"
 STOP_GRACE_S = 10.0
 LOG_FILE_BYTES_MAX = 10 * 1024 * 1024
 LOG_FILES_MAX = 3
@@ -61,11 +61,11 @@ class Plan:
     @classmethod
     def of(cls, task: Task) -> "Plan":
         """Raises UnsupportedRuntime for other runtimes, InvalidTask for what makes no sense."""
-        if task.spec.WhichOneof("runtime") != "generic" or task.spec.generic.kind != KIND:
-            raise UnsupportedRuntime("this runtime runs tasks of kind 'process' only")
-        spec = ProcessSpec()
-        if not task.spec.generic.payload.Unpack(spec):
-            raise InvalidTask(f"a process task needs a {spec.DESCRIPTOR.full_name} payload")
+        spec = process_payload(task.spec)
+        if spec is None:
+            raise UnsupportedRuntime(f"this runtime runs tasks of kind {PROCESS!r} only")
+        if isinstance(spec, MalformedProcess):
+            raise InvalidTask(str(spec))
         if not (spec.command or spec.args):
             raise InvalidTask("the process spec names no command")
         if task.networks or task.spec.networks:

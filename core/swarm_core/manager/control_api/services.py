@@ -8,13 +8,11 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from google.protobuf.any_pb2 import Any as AnyPayload
-from google.protobuf.message import DecodeError
-
 from swarm_core.api.defaults import with_defaults
 from swarm_core.api.ids import new_id
 from swarm_core.api.proto import control_pb2, objects_pb2, process_pb2, specs_pb2, types_pb2
 from swarm_core.api.references import config_references, secret_references
+from swarm_core.api.runtimes import MalformedProcess, process_payload, runtime_of
 from swarm_core.api.validation import InvalidSpec, check_references, check_service, missing_references
 from swarm_core.manager.control_api.select import (
     Criterion,
@@ -25,7 +23,6 @@ from swarm_core.manager.control_api.select import (
     spec_labels,
     spec_name,
 )
-from swarm_core.manager.control_api.tasks import runtime_of
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AlreadyExists, InvalidArgument, NotFound, Unimplemented, Unknown
 from swarm_core.rules.placement.constraint import InvalidConstraint, parse
@@ -33,21 +30,6 @@ from swarm_core.store.by import ByService, Runtime
 from swarm_core.store.errors import NameConflict
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
-
-
-def process_spec(task: specs_pb2.TaskSpec) -> process_pb2.ProcessSpec | None:
-    """What a task of the process runtime runs; None for every other runtime. Raises InvalidSpec."""
-    if task.WhichOneof("runtime") != "generic" or task.generic.kind.lower() != "process":
-        return None
-    process = process_pb2.ProcessSpec()
-    payload: AnyPayload = task.generic.payload
-    try:
-        unpacked = payload.Unpack(process)
-    except DecodeError:
-        unpacked = False
-    if not unpacked:
-        raise InvalidSpec("the payload of a process task must be a swarmtui.v1.ProcessSpec")
-    return process
 
 
 class ServiceRpcs:
@@ -172,8 +154,7 @@ class ServiceRpcs:
     def _check(self, spec: specs_pb2.ServiceSpec) -> None:
         try:
             check_service(spec)
-            if (process := process_spec(spec.task)) is not None:
-                _check_process(process)
+            _check_process(process_payload(spec.task))
         except InvalidSpec as error:
             raise InvalidArgument(str(error)) from None
         try:
@@ -191,7 +172,11 @@ def _spec_of(
     return request.spec
 
 
-def _check_process(process: process_pb2.ProcessSpec) -> None:
+def _check_process(process: process_pb2.ProcessSpec | MalformedProcess | None) -> None:
+    if process is None:
+        return
+    if isinstance(process, MalformedProcess):
+        raise InvalidSpec(str(process))
     if not process.command:
         raise InvalidSpec("a process needs a command")
     check_references(process.secrets, "secret", "secret_id", "secret_name")

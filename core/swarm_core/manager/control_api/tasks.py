@@ -1,19 +1,14 @@
 """Tasks: read, list, remove (control-plane spec 4.2)."""
 
 from swarm_core.api.naming import task_name
-from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2
+from swarm_core.api.runtimes import runtime_of
 from swarm_core.manager.control_api.select import Criterion, by_name, labels, select
 from swarm_core.manager.orchestrator.dirty import is_dirty
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import InvalidArgument, NotFound
 from swarm_core.store.by import ByNode, ByService, DesiredState, Runtime
 from swarm_core.store.memory import MemoryStore
-
-
-def runtime_of(spec: specs_pb2.TaskSpec) -> str:
-    """The name of a task's runtime: container, attachment, or the generic kind in lower case."""
-    which = spec.WhichOneof("runtime") or ""
-    return str(spec.generic.kind).lower() if which == "generic" else which
 
 
 class TaskRpcs:

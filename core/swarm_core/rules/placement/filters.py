@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import Mount, Platform, PortConfig
-from swarm_core.api.references import PROCESS_KIND
+from swarm_core.api.runtimes import ATTACHMENT, CONTAINER, PROCESS, RUNTIME_PLUGIN, runtime_of
 from swarm_core.rules.placement import constraint
 from swarm_core.rules.placement.node_info import Demand, NodeInfo
 
@@ -109,12 +109,10 @@ def _missing_plugins(task: Task, demand: Demand, info: NodeInfo) -> str:
     return "no " + ", ".join(f"{type_.lower()} plugin {name!r}" for type_, name in lacking)
 
 
-def _runtime_of(task: Task) -> str:
+def _needed_runtime(task: Task) -> str:
     """The runtime a node must offer; empty where every node may be asked."""
-    which = task.spec.WhichOneof("runtime")
-    if which == "generic":
-        return task.spec.generic.kind.lower()
-    return "container" if which == "container" else ""
+    runtime = runtime_of(task.spec)
+    return "" if runtime == ATTACHMENT else runtime
 
 
 def _offers(info: NodeInfo, runtime: str) -> bool:
@@ -123,18 +121,18 @@ def _offers(info: NodeInfo, runtime: str) -> bool:
     description = info.node.description
     if not description.HasField("engine"):
         return True
-    offered = [plugin.name for plugin in description.engine.plugins if plugin.type == "Runtime"]
-    return runtime in offered if offered else runtime != PROCESS_KIND
+    offered = [plugin.name for plugin in description.engine.plugins if plugin.type == RUNTIME_PLUGIN]
+    return runtime in offered if offered else runtime != PROCESS
 
 
 def _runtime(task: Task, demand: Demand) -> Check | None:
-    runtime = _runtime_of(task)
+    runtime = _needed_runtime(task)
     return (lambda info: _offers(info, runtime)) if runtime else None
 
 
 def _other_runtime(task: Task, demand: Demand, info: NodeInfo) -> str:
-    runtime = _runtime_of(task)
-    return "no Docker Engine" if runtime == "container" else f"does not run tasks of kind {runtime!r}"
+    runtime = _needed_runtime(task)
+    return "no Docker Engine" if runtime == CONTAINER else f"does not run tasks of kind {runtime!r}"
 
 
 def _constraints(task: Task, demand: Demand) -> Check | None:

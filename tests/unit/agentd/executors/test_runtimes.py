@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from swarm_agentd.exec import errors
-from swarm_agentd.executors.runtimes import Runtimes, runtime_of
+from swarm_agentd.executors.runtimes import Runtimes
 from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedController, SimulatedExecutor
 from swarm_core.api.proto.types_pb2 import GenericResource, NodeDescription
 from swarm_core.runtime.clock import SystemClock
@@ -39,10 +39,11 @@ def description(hostname: str, runtime: str, **labels: str) -> NodeDescription:
 
 
 async def test_tasks_go_to_their_runtime() -> None:
-    """The runtime of the spec picks the executor; one that is not offered is refused."""
+    """The runtime of the spec picks the executor, in any case; one that is not offered is refused."""
     runtimes = Runtimes({"process": Engine(description("a", "process"))})
     process = make_task("t", spec=make_task_spec(command=["true"]))
-    assert runtime_of(process) == "process" and runtime_of(make_task("c")) == "container"
+    assert isinstance(runtimes.controller(process, FixedDependencies()), SimulatedController)
+    process.spec.generic.kind = "Process"
     assert isinstance(runtimes.controller(process, FixedDependencies()), SimulatedController)
     with pytest.raises(errors.UnsupportedRuntime, match="runtime container"):
         runtimes.controller(make_task("c"), FixedDependencies())

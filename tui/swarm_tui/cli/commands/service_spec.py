@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.api.runtimes import CONTAINER
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import completion, flags
-from swarm_tui.cli.plumbing.draft import CONTAINER, Draft
+from swarm_tui.cli.plumbing.draft import Draft
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
 from swarm_tui.cli.plumbing.signature import with_flags
 from swarm_tui.cli.plumbing.values import BadValue

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
-from swarm_core.api.references import PROCESS_KIND, process_spec
+from swarm_core.api.runtimes import CONTAINER, PROCESS, process_spec, set_process
 from swarm_core.client.control import Control
 
 from swarm_tui.cli.plumbing.values import BadValue, Reference
-
-CONTAINER = "container"
 
 
 @dataclass(slots=True)
@@ -30,7 +28,7 @@ class Draft:
             draft = cls(specs_pb2.ServiceSpec())
             draft.spec.task.container.SetInParent()
             return draft
-        if runtime == PROCESS_KIND:
+        if runtime == PROCESS:
             return cls(specs_pb2.ServiceSpec(), process_pb2.ProcessSpec())
         raise BadValue(f"runtime {runtime!r} is neither container nor process")
 
@@ -75,8 +73,7 @@ class Draft:
         self.body.secrets.extend(references.secrets)
         self.body.configs.extend(references.configs)
         if self.process is not None:
-            self.spec.task.generic.kind = PROCESS_KIND
-            self.spec.task.generic.payload.Pack(self.process)
+            set_process(self.spec.task, self.process)
         return self.spec
 
 

@@ -47,10 +47,19 @@ def test_other_runtimes_are_refused() -> None:
         plan.Plan.of(other)
 
 
+def test_kind_in_any_case() -> None:
+    """The kind is compared without regard to case, as the managers compare it."""
+    made = task()
+    made.spec.generic.kind = "Process"
+    assert plan.Plan.of(made) == plan.Plan.of(task())
+
+
 def test_nonsense_is_refused() -> None:
-    """A missing payload or command, a bad signal, variable, network, port or log driver: one sentence each."""
+    """A payload that is missing or garbage, a missing command, a bad signal, variable, network, port or log driver: one sentence each."""
     empty = task()
     empty.spec.generic.payload.Clear()
+    garbage = task()
+    garbage.spec.generic.payload.value = b"\xff"
     networked = task()
     networked.spec.networks.add(target="web")
     ported = task()
@@ -59,7 +68,7 @@ def test_nonsense_is_refused() -> None:
     logged.log_driver.name = "syslog"
     swappy = task()
     swappy.spec.resources.memory_swappiness.value = 1
-    for bad in (empty, task(ProcessSpec()), networked, ported, logged, swappy):
+    for bad in (empty, garbage, task(ProcessSpec()), networked, ported, logged, swappy):
         with pytest.raises(InvalidTask):
             plan.Plan.of(bad)
     for fields in ({"stop_signal": "SIGNOTHING"}, {"env": ["=x"]}, {"env": ["A=\0"]}):
