@@ -5,7 +5,6 @@ the beginning of leadership, the oldest key of a full ring goes and a new one co
 sessions.
 """
 
-import os
 import random
 from collections.abc import Callable
 
@@ -39,7 +38,7 @@ class KeyManager:
         await self._change(self._fill)
         while True:
             await self._clock.sleep(ROTATION_S)
-            await self._change(rotate)
+            await self._change(lambda cluster: rotate(cluster, self._rng))
 
     async def _change(self, edit: Callable[[Cluster], None]) -> None:
         def change(tx: Transaction) -> None:
@@ -58,25 +57,25 @@ class KeyManager:
         cluster.encryption_key_lamport_clock = self._rng.getrandbits(_FIRST_CLOCK_BITS)
         for subsystem in SUBSYSTEMS:
             for _ in range(RING):
-                _append(cluster, subsystem)
+                _append(cluster, subsystem, self._rng)
 
 
-def rotate(cluster: Cluster) -> None:
+def rotate(cluster: Cluster, rng: random.Random) -> None:
     """One new key for each subsystem, in place of the oldest of a full ring."""
     for subsystem in SUBSYSTEMS:
         ring = [key for key in cluster.network_bootstrap_keys if key.subsystem == subsystem]
         if len(ring) >= RING:
             cluster.network_bootstrap_keys.remove(min(ring, key=lambda key: key.lamport_time))
-        _append(cluster, subsystem)
+        _append(cluster, subsystem, rng)
 
 
-def _append(cluster: Cluster, subsystem: str) -> None:
+def _append(cluster: Cluster, subsystem: str, rng: random.Random) -> None:
     cluster.encryption_key_lamport_clock += 1
     cluster.network_bootstrap_keys.append(
         types_pb2.EncryptionKey(
             subsystem=subsystem,
             algorithm=types_pb2.EncryptionKey.AES_128_GCM,
-            key=os.urandom(KEY_BYTES),
+            key=rng.randbytes(KEY_BYTES),
             lamport_time=cluster.encryption_key_lamport_clock,
         )
     )

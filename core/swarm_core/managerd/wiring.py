@@ -13,41 +13,16 @@ from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from swarm_core.api.proto import (
-    ca_pb2,
-    control_pb2,
-    dispatcher_pb2,
-    health_pb2,
-    logbroker_pb2,
-    objects_pb2,
-    raft_pb2,
-    raft_status_pb2,
-    specs_pb2,
-    types_pb2,
-    watch_pb2,
-)
+from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.ca import tls
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.key_file import KeyFile
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.ca.tokens import parse_external_ca
-from swarm_core.manager.ca_server import CaServer
+from swarm_core.manager import parts
 from swarm_core.manager.cluster_init import Founding, take_over
-from swarm_core.manager.control_api.server import ControlApi
-from swarm_core.manager.dispatcher.dispatcher import Dispatcher
-from swarm_core.manager.health import CONTROL_API, RAFT, Health
-from swarm_core.manager.key_manager import KeyManager
-from swarm_core.manager.log_broker.broker import LogBroker
-from swarm_core.manager.manager import Manager
-from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforcer
-from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
-from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
-from swarm_core.manager.orchestrator.task_reaper import TaskReaper
-from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi, RaftStatusApi
-from swarm_core.manager.role_manager import RoleManager
-from swarm_core.manager.root_rotation import RootRotation
-from swarm_core.manager.scheduler.scheduler import Scheduler
-from swarm_core.manager.watch_api import WatchApi
+from swarm_core.manager.health import CONTROL_API, RAFT
+from swarm_core.manager.raft_api import RaftApi
 from swarm_core.managerd.autolock import Autolock
 from swarm_core.managerd.config import ROOT_KEY_FILE, Config
 from swarm_core.managerd.credentials import LiveCredentials
@@ -68,11 +43,10 @@ from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.link import LinkClient
-from swarm_core.rpc.server import LinkUse, Services, serve_control, serve_remote
+from swarm_core.rpc.server import LinkUse, serve_control, serve_remote
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
-from swarm_core.store.errors import StoreError
 from swarm_core.store.memory import MemoryStore
 
 _log = logging.getLogger(__name__)
@@ -89,7 +63,6 @@ _JOIN_S = 5.0
 _LEAD_POLL_S = 0.02
 # A call to another manager fails sooner where elections are sooner.
 _SEND_MIN_S = 0.5
-_MANAGER_WEIGHT = 10
 
 
 class ManagerDaemon:
@@ -117,8 +90,6 @@ class ManagerDaemon:
         self._identity = self._credentials.identity
         self._keyring = Keyring(self._key_file, kek=kek)
         self._store = MemoryStore(clock=clock)
-        self._health = Health()
-        self._local_health = Health()
         self._listening: list[socket.socket] = (
             tls_listener.bind(config.remote_address) if config.remote_address else []
         )
@@ -134,7 +105,8 @@ class ManagerDaemon:
         self._autolock = Autolock(
             self._store, self._key_file, self._keyring, self._credentials, self._disk, tell
         )
-        self._local, self._remote, self._manager = self._build()
+        self._parts = self._build()
+        self._manager = self._parts.manager
         self._locator = RaftLeaderLocator(
             self._raft,
             self._dial,
@@ -209,31 +181,6 @@ class ManagerDaemon:
         cluster = self._cluster()
         return () if cluster is None else cluster.blacklisted_certificates
 
-    def _members(self) -> dict[str, types_pb2.ManagerStatus]:
-        leader_id = self._raft.leader_id
-        return {
-            member.node_id: types_pb2.ManagerStatus(
-                raft_id=member.raft_id,
-                addr=member.address,
-                leader=member.raft_id == leader_id,
-                reachability=self._reachability(member.raft_id),
-            )
-            for member in self._raft.members()
-        }
-
-    def _reachability(self, raft_id: int) -> types_pb2.RaftMemberStatus.Reachability.ValueType:
-        if raft_id == self._raft.raft_id or self._transport.active_since(raft_id) is not None:
-            return types_pb2.RaftMemberStatus.REACHABLE
-        return types_pb2.RaftMemberStatus.UNREACHABLE
-
-    def _peers(self) -> list[types_pb2.WeightedPeer]:
-        return [
-            types_pb2.WeightedPeer(
-                peer=types_pb2.Peer(node_id=member.node_id, addr=member.address), weight=_MANAGER_WEIGHT
-            )
-            for member in self._raft.members()
-        ]
-
     # taking over
 
     def _founding(self) -> Founding:
@@ -263,59 +210,30 @@ class ManagerDaemon:
     async def _prepare(self) -> None:
         await take_over(self._store, self._founding(), self._root_key_committed)
 
-    # the parts
-
-    def _build(self) -> tuple[Services, Services, Manager]:
-        """What the control socket serves, what the remote API serves, and the leader's components."""
-        store, clock, rng = self._store, self._clock, self._rng
-        dispatcher = Dispatcher(store, clock, rng, node_id=self._identity.node_id, managers=self._peers)
-        external = ExternalCas(lambda: self._credentials.tls)
-        ca_server = CaServer(store, clock, rng, external)
-        control_api = ControlApi(
-            store, clock, rng, members=self._members, can_remove=self._raft.can_remove, external=external
+    def _build(self) -> parts.Parts:
+        self._raft_api = RaftApi(
+            self._raft, Receiver(self._raft, answers=self._transport.answers, heard=self._transport.heard)
         )
-        log_broker = LogBroker(store, clock, rng)
-        plain = (StoreError, RaftNodeError)
-        local, remote = Services(plain=plain), Services(plain=plain)
-        for services, health in ((local, self._local_health), (remote, self._health)):
-            is_local = services is local
-            _add(services, control_pb2, "Control", control_api, to_leader=is_local)
-            _add(services, watch_pb2, "Watch", WatchApi(store))
-            _add(services, health_pb2, "Health", health)
-            _add(services, dispatcher_pb2, "Dispatcher", dispatcher, to_leader=True)
-            _add(services, ca_pb2, "CA", ca_server, to_leader=True)
-            _add(services, ca_pb2, "NodeCA", ca_server, to_leader=True)
-            _add(services, logbroker_pb2, "Logs", log_broker, to_leader=is_local)
-            _add(services, logbroker_pb2, "LogBroker", log_broker, to_leader=True)
-            _add(services, raft_status_pb2, "RaftStatus", RaftStatusApi(self._raft), to_leader=is_local)
-        receiver = Receiver(self._raft, answers=self._transport.answers, heard=self._transport.heard)
-        raft_api = self._raft_api = RaftApi(self._raft, receiver)
-        _add(remote, raft_pb2, "Raft", raft_api)
-        membership = RaftMembershipApi(self._raft, lambda address: check_joiner(self._dial, address))
-        _add(remote, raft_pb2, "RaftMembership", membership, to_leader=True)
-        self._raft.on_members = dispatcher.managers_changed
-        loops = {"store": store, "clock": clock, "rng": rng}
-        components = (
-            dispatcher,
-            log_broker,
-            ca_server,
-            RoleManager(store, clock, rng, self._raft),
-            KeyManager(store, clock, rng),
-            RootRotation(store, clock, rng),
-            Scheduler(**loops),  # type: ignore[arg-type]
-            ConstraintEnforcer(**loops),  # type: ignore[arg-type]
-            TaskReaper(**loops),  # type: ignore[arg-type]
-            ReplicatedOrchestrator(**loops),  # type: ignore[arg-type]
-            GlobalOrchestrator(**loops),  # type: ignore[arg-type]
+        return parts.build(
+            parts.Ports(
+                node_id=self._identity.node_id,
+                store=self._store,
+                raft=self._raft,
+                clock=self._clock,
+                rng=self._rng,
+                external=ExternalCas(lambda: self._credentials.tls),
+                raft_api=self._raft_api,
+                is_active=lambda raft_id: self._transport.active_since(raft_id) is not None,
+                check_joiner=lambda address: check_joiner(self._dial, address),
+                prepare=self._prepare,
+            )
         )
-        manager = Manager(components, prepare=self._prepare, clock=clock, backoff=lambda: Backoff(rng))
-        return local, remote, manager
 
     async def run(self) -> None:
         """Serve until cancelled. Raises NotMember, perhaps in an ExceptionGroup, when this manager was removed from the
         cluster; what it kept of it is gone then."""
-        self._health.set(RAFT, False)
-        self._local_health.set(CONTROL_API, False)
+        self._parts.remote_health.set(RAFT, False)
+        self._parts.local_health.set(CONTROL_API, False)
         self._raft.on_leadership = self._manager.set_leadership
         self._credentials.listen(lambda _: self._redial())
         try:
@@ -423,14 +341,14 @@ class ManagerDaemon:
         context = tls.server_context(self._credentials.tls)
         server = await stack.enter_async_context(
             serve_remote(
-                self._remote, self._config.remote_address, context, authorizer, self._clock,
+                self._parts.remote, self._config.remote_address, context, authorizer, self._clock,
                 listening=self._listening, locator=self._locator,
                 links=LinkUse(self._raft_api.message, lambda: self._locator.leads),
             )
         )  # fmt: skip
         self._credentials.listen(lambda now: server.reload(tls.server_context(now)))
         _log.info("remote API on %s", server.address)
-        self._health.set(RAFT, True)
+        self._parts.remote_health.set(RAFT, True)
 
     async def _serve_control(self, stack: AsyncExitStack) -> None:
         credentials, identity = self._credentials.tls, self._identity
@@ -439,7 +357,7 @@ class ManagerDaemon:
         )
         control = await stack.enter_async_context(
             serve_control(
-                self._local,
+                self._parts.local,
                 self._config.control_socket,
                 certificate=credentials.certificate,
                 key=credentials.key,
@@ -448,13 +366,8 @@ class ManagerDaemon:
             )
         )
         self._credentials.listen(lambda now: control.reload(now.certificate, now.key))
-        self._local_health.set(CONTROL_API, True)
+        self._parts.local_health.set(CONTROL_API, True)
         _log.info("control socket at %s", self._config.control_socket)
-
-
-def _add(services: Services, module: object, name: str, handler: object, *, to_leader: bool = False) -> None:
-    descriptor = module.DESCRIPTOR.services_by_name[name]  # type: ignore[attr-defined]
-    services.add(descriptor, handler, to_leader=to_leader)
 
 
 UNUSABLE = (AddressUnusable, RaftNodeError, OSError)

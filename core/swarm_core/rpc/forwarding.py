@@ -82,6 +82,15 @@ class Refused(RpcFailure):
     not_done = True
 
 
+class SecondHop(ResourceExhausted):
+    """A call that was passed on came to a manager that does not lead, or no longer. Nothing was done."""
+
+    not_done = True
+
+    def __init__(self) -> None:
+        super().__init__("more than one redirect to leader from: this manager is not the leader")
+
+
 def may_retry(error: Exception, path: str) -> bool:
     """Whether a call of this method that failed so may be made again."""
     if getattr(error, "not_done", False):
@@ -96,12 +105,12 @@ def not_done_metadata(error: Exception) -> tuple[tuple[str, str], ...]:
 
 
 def local_metadata(incoming: Metadata) -> Pairs:
-    """What a call from the control socket says to the leader. Raises ResourceExhausted for a second hop."""
+    """What a call from the control socket says to the leader. Raises SecondHop."""
     return (*_kept(incoming), (REDIRECT, "unix"))
 
 
 def remote_metadata(incoming: Metadata, peer: Peer) -> Pairs:
-    """What a call of `peer` says to the leader. Raises ResourceExhausted, InvalidArgument."""
+    """What a call of `peer` says to the leader. Raises SecondHop, InvalidArgument."""
     kept = _kept(incoming)
     if not peer.remote_addr:
         raise InvalidArgument("remote address is unknown")
@@ -168,7 +177,7 @@ async def stream(
 def _kept(incoming: Metadata) -> Pairs:
     pairs = tuple(incoming)
     if any(key == REDIRECT for key, _ in pairs):
-        raise ResourceExhausted("more than one redirect to leader from: this manager is not the leader")
+        raise SecondHop
     return tuple(
         (key, value)
         for key, value in pairs

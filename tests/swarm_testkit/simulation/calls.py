@@ -5,8 +5,7 @@ ends, everything on it breaks. What a handler raises beyond its contract is a fi
 """
 
 import asyncio
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from swarm_core.client.connection import descriptor_of
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable
 from swarm_core.raft_node.errors import RaftNodeError
+from swarm_core.rpc.adapter import Method
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Code, RpcFailure
 from swarm_core.store.errors import StoreError
@@ -159,9 +159,10 @@ class SimulatedConnection:
     async def _answers(
         self, life: Life, method: str, request: Message, is_stream: bool
     ) -> AsyncGenerator[Any, None]:
-        if life.raft.is_leader:
+        found = _find(life, self._caller, method)
+        if life.raft.is_leader or not found.to_leader:
             self.served_by = life.host
-            work = _handler(life, method)(_copy(request), self._caller)
+            work = found.call(_copy(request), self._caller)
             if not is_stream:
                 yield await work
                 return
@@ -191,13 +192,14 @@ class SimulatedConnection:
         )
 
 
-def _handler(life: Life, method: str) -> Callable[[Message, Caller], Any]:
-    service, _, name = method.partition(".")
-    snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-    handler = getattr(life.handlers.get(service), snake, None)
-    if handler is None:
-        raise RpcFailure(Code.UNIMPLEMENTED, f"unknown service {service}")
-    found: Callable[[Message, Caller], Any] = handler
+def _find(life: Life, caller: Caller, name: str) -> Method:
+    """The method as this manager serves it to such a caller."""
+    services = life.parts.local if caller.is_local else life.parts.remote
+    descriptor = descriptor_of(name)
+    path = f"/{descriptor.containing_service.full_name}/{descriptor.name}"
+    found = next((method for method in services.methods if method.path == path), None)
+    if found is None:
+        raise RpcFailure(Code.UNIMPLEMENTED, f"unknown method {name}")
     return found
 
 

@@ -3,25 +3,18 @@
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
-from swarm_core.api.proto.types_pb2 import ManagerStatus, Peer, WeightedPeer
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.tls import TlsIdentity
-from swarm_core.manager.control_api.server import ControlApi
-from swarm_core.manager.dispatcher.dispatcher import Dispatcher
-from swarm_core.manager.log_broker.broker import LogBroker
-from swarm_core.manager.manager import LeaderComponent, Manager
-from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforcer
-from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
-from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
-from swarm_core.manager.orchestrator.task_reaper import TaskReaper
-from swarm_core.manager.scheduler.scheduler import Scheduler
+from swarm_core.manager import parts
+from swarm_core.manager.raft_api import RaftApi
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
 from swarm_core.raft_node.errors import NotMember
 from swarm_core.raft_node.log.keyring import KeyStore
 from swarm_core.raft_node.membership import Member
 from swarm_core.raft_node.node import RaftNode
-from swarm_core.runtime.backoff import Backoff
+from swarm_core.raft_node.receiver import Receiver
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.memory import MemoryStore
 
@@ -36,6 +29,10 @@ from swarm_testkit.simulation.watched import WatchedMachine, WatchedProposer
 
 def _no_identity() -> TlsIdentity:
     raise AssertionError("there is no authority outside the simulation")
+
+
+def _no_call(what: object) -> NoReturn:
+    raise AssertionError(f"no call for {what!r} comes this way")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,38 +81,27 @@ class Life:
             limits=lambda: limits,
         )
         self.store.use_proposer(WatchedProposer(self.raft, self.machine))
-        self._build_manager(config.node_id, prepare, rng)
+        self.parts = self._build(config.node_id, prepare, rng)
+        self._manager = self.parts.manager
 
-    def _build_manager(
+    def _build(
         self, node_id: str, prepare: Callable[[MemoryStore], Awaitable[None]], rng: random.Random
-    ) -> None:
-        store, clock = self.store, self.host.clock
-        dispatcher = Dispatcher(store, clock, rng, node_id=node_id, managers=self._peers)
-        log_broker = LogBroker(store, clock, rng)
-        components: tuple[LeaderComponent, ...] = (
-            dispatcher,
-            log_broker,
-            Scheduler(store=store, clock=clock, rng=rng),
-            ConstraintEnforcer(store=store, clock=clock, rng=rng),
-            TaskReaper(store=store, clock=clock, rng=rng),
-            ReplicatedOrchestrator(store=store, clock=clock, rng=rng),
-            GlobalOrchestrator(store=store, clock=clock, rng=rng),
-        )
-        self._manager = Manager(
-            components, prepare=lambda: prepare(store), clock=clock, backoff=lambda: Backoff(rng)
-        )
-        self.handlers: dict[str, object] = {
-            "Control": ControlApi(
-                store,
-                clock,
-                rng,
-                members=self._members,
-                can_remove=self.raft.can_remove,
+    ) -> parts.Parts:
+        """The parts of the product. Messages of raft and joining go ways of the simulation's own."""
+        return parts.build(
+            parts.Ports(
+                node_id=node_id,
+                store=self.store,
+                raft=self.raft,
+                clock=self.host.clock,
+                rng=rng,
                 external=ExternalCas(_no_identity),
-            ),
-            "Dispatcher": dispatcher,
-            "LogBroker": log_broker,
-        }
+                raft_api=RaftApi(self.raft, Receiver(self.raft, answers=_no_call, heard=_no_call)),
+                is_active=lambda raft_id: self.transport.active_since(raft_id) is not None,
+                check_joiner=_no_call,
+                prepare=lambda: prepare(self.store),
+            )
+        )
 
     async def run(self, join: Callable[[], Awaitable[Joined]]) -> None:
         """Until cancelled. Raises what ends the process. Mirrors managerd.wiring: who knows no members joins first, and
@@ -168,12 +154,3 @@ class Life:
         if leads and not self.transport.is_closed:
             self._ledger.leads(f"{self.host.name} ({self.raft.raft_id:x})", term)
         self._manager.set_leadership(leads)
-
-    def _members(self) -> dict[str, ManagerStatus]:
-        return {member.node_id: ManagerStatus(raft_id=member.raft_id) for member in self.raft.members()}
-
-    def _peers(self) -> list[WeightedPeer]:
-        return [
-            WeightedPeer(peer=Peer(node_id=member.node_id, addr=member.address), weight=10)
-            for member in self.raft.members()
-        ]

@@ -11,14 +11,14 @@ from collections import Counter
 
 from swarm_core.api.proto import control_pb2, specs_pb2
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
-from swarm_core.api.proto.types_pb2 import RUNNING, NodeStatus
+from swarm_core.api.proto.types_pb2 import RUNNING, WORKER, NodeStatus
 from swarm_core.client.errors import ClientError
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
 from swarm_core.raft_node.errors import ProposalRefused, RaftNodeError
 from swarm_core.raft_node.membership import Member
 from swarm_core.rpc.caller import Caller
 from swarm_core.runtime.tasks import Group
-from swarm_core.store.by import ByService
+from swarm_core.store.by import ByService, Role
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
@@ -203,6 +203,8 @@ class World:
         def create(tx: Transaction) -> None:
             if tx.get(Cluster, CLUSTER_ID) is None:
                 tx.create(make_cluster(CLUSTER_ID, history_limit=2))
+                for manager in self.managers:
+                    tx.create(make_node(manager.host.name, role="MANAGER", state="UNKNOWN"))
             for agent in self.agents:
                 if tx.get(Node, agent.host.name) is None:
                     tx.create(make_node(agent.host.name, state="UNKNOWN"))
@@ -289,7 +291,7 @@ class World:
         return self._missing_tasks(leaders[0].store)
 
     def _missing_tasks(self, store: MemoryStore) -> str:
-        for node in store.find(Node):
+        for node in store.find(Node, Role(WORKER)):
             if node.status.state != NodeStatus.READY:
                 return f"node {node.id} is {NodeStatus.State.Name(node.status.state)}"
         expected: set[str] = set()

@@ -1,0 +1,192 @@
+"""What a manager is made of: the services it answers, and the components that run while it leads.
+
+`build` makes them all from ports; `managerd` and the simulated cluster both use it, so there is one list of each.
+
+Rules:
+- A member that does not lead passes everything on to the leader, except watching and health, which it answers from its own
+  copy. That holds for both ways in: who passed a call on may be wrong about the leader, and an old copy is no answer.
+- Components start in the order of the tuple: the dispatcher first, so that nodes find it while the rest takes over.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from swarm_core.api.proto import (
+    ca_pb2,
+    control_pb2,
+    dispatcher_pb2,
+    health_pb2,
+    logbroker_pb2,
+    raft_pb2,
+    raft_status_pb2,
+    types_pb2,
+    watch_pb2,
+)
+from swarm_core.ca.external_ca import ExternalCas
+from swarm_core.manager.ca_server import CaServer
+from swarm_core.manager.control_api.server import ControlApi
+from swarm_core.manager.dispatcher.dispatcher import Dispatcher
+from swarm_core.manager.health import Health
+from swarm_core.manager.key_manager import KeyManager
+from swarm_core.manager.log_broker.broker import LogBroker
+from swarm_core.manager.manager import LeaderComponent, Manager
+from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforcer
+from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
+from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
+from swarm_core.manager.orchestrator.task_reaper import TaskReaper
+from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi, RaftStatusApi
+from swarm_core.manager.role_manager import RoleManager
+from swarm_core.manager.root_rotation import RootRotation
+from swarm_core.manager.scheduler.scheduler import Scheduler
+from swarm_core.manager.watch_api import WatchApi
+from swarm_core.raft_node.errors import RaftNodeError
+from swarm_core.raft_node.node import RaftNode
+from swarm_core.rpc.server import Services
+from swarm_core.runtime.backoff import Backoff
+from swarm_core.runtime.clock import Clock
+from swarm_core.store.errors import StoreError
+from swarm_core.store.memory import MemoryStore
+
+PLAIN_ERRORS = (StoreError, RaftNodeError)
+"""Exceptions of handlers that reach callers with their text."""
+_MANAGER_WEIGHT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the parts need of the process around them. `is_active`: whether a member was heard from lately;
+    `check_joiner` raises JoinFailed unless the manager at an address takes part; `prepare` is what a new leader does first."""
+
+    node_id: str
+    store: MemoryStore
+    raft: RaftNode
+    clock: Clock
+    rng: random.Random
+    external: ExternalCas
+    raft_api: RaftApi
+    is_active: Callable[[int], bool]
+    check_joiner: Callable[[str], Awaitable[None]]
+    prepare: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`local` is what the control socket serves, `remote` what the remote API serves; each says how well it is."""
+
+    local: Services
+    remote: Services
+    local_health: Health
+    remote_health: Health
+    manager: Manager
+
+
+def build(ports: Ports) -> Parts:
+    """All parts of one manager; nothing runs yet."""
+    store, clock, rng = ports.store, ports.clock, ports.rng
+    dispatcher = Dispatcher(store, clock, rng, node_id=ports.node_id, managers=lambda: _peers(ports.raft))
+    log_broker = LogBroker(store, clock, rng)
+    ca_server = CaServer(store, clock, rng, ports.external)
+    ports.raft.on_members = dispatcher.managers_changed
+    handlers = _Handlers(ports, dispatcher, log_broker, ca_server)
+    local_health, remote_health = Health(), Health()
+    return Parts(
+        local=handlers.services(local_health, is_local=True),
+        remote=handlers.services(remote_health, is_local=False),
+        local_health=local_health,
+        remote_health=remote_health,
+        manager=Manager(
+            (dispatcher, log_broker, ca_server, *_loops(ports)),
+            prepare=ports.prepare,
+            clock=clock,
+            backoff=lambda: Backoff(rng),
+        ),
+    )
+
+
+def _loops(ports: Ports) -> tuple[LeaderComponent, ...]:
+    """The components that nobody calls."""
+    store, clock, rng = ports.store, ports.clock, ports.rng
+    return (
+        RoleManager(store, clock, rng, ports.raft),
+        KeyManager(store, clock, rng),
+        RootRotation(store, clock, rng),
+        Scheduler(store=store, clock=clock, rng=rng),
+        ConstraintEnforcer(store=store, clock=clock, rng=rng),
+        TaskReaper(store=store, clock=clock, rng=rng),
+        ReplicatedOrchestrator(store=store, clock=clock, rng=rng),
+        GlobalOrchestrator(store=store, clock=clock, rng=rng),
+    )
+
+
+class _Handlers:
+    """The handlers of one manager, by service."""
+
+    def __init__(
+        self, ports: Ports, dispatcher: Dispatcher, log_broker: LogBroker, ca_server: CaServer
+    ) -> None:
+        self._ports = ports
+        self._dispatcher, self._log_broker, self._ca_server = dispatcher, log_broker, ca_server
+        self._control = ControlApi(
+            ports.store,
+            ports.clock,
+            ports.rng,
+            members=lambda: _statuses(ports),
+            can_remove=ports.raft.can_remove,
+            external=ports.external,
+        )
+
+    def services(self, health: Health, *, is_local: bool) -> Services:
+        """What one of the two ways in serves."""
+        raft, services = self._ports.raft, Services(plain=PLAIN_ERRORS)
+        services.add(_service(control_pb2, "Control"), self._control, to_leader=True)
+        services.add(_service(watch_pb2, "Watch"), WatchApi(self._ports.store))
+        services.add(_service(health_pb2, "Health"), health)
+        services.add(_service(dispatcher_pb2, "Dispatcher"), self._dispatcher, to_leader=True)
+        services.add(_service(ca_pb2, "CA"), self._ca_server, to_leader=True)
+        services.add(_service(ca_pb2, "NodeCA"), self._ca_server, to_leader=True)
+        services.add(_service(logbroker_pb2, "Logs"), self._log_broker, to_leader=True)
+        services.add(_service(logbroker_pb2, "LogBroker"), self._log_broker, to_leader=True)
+        services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=True)
+        if not is_local:
+            membership = RaftMembershipApi(raft, self._ports.check_joiner)
+            services.add(_service(raft_pb2, "Raft"), self._ports.raft_api)
+            services.add(_service(raft_pb2, "RaftMembership"), membership, to_leader=True)
+        return services
+
+
+def _service(module: object, name: str) -> ServiceDescriptor:
+    found: ServiceDescriptor = module.DESCRIPTOR.services_by_name[name]  # type: ignore[attr-defined]
+    return found
+
+
+def _statuses(ports: Ports) -> dict[str, types_pb2.ManagerStatus]:
+    """Every member as this one sees it, by node id."""
+    leader_id = ports.raft.leader_id
+    return {
+        member.node_id: types_pb2.ManagerStatus(
+            raft_id=member.raft_id,
+            addr=member.address,
+            leader=member.raft_id == leader_id,
+            reachability=_reachability(ports, member.raft_id),
+        )
+        for member in ports.raft.members()
+    }
+
+
+def _reachability(ports: Ports, raft_id: int) -> types_pb2.RaftMemberStatus.Reachability.ValueType:
+    if raft_id == ports.raft.raft_id or ports.is_active(raft_id):
+        return types_pb2.RaftMemberStatus.REACHABLE
+    return types_pb2.RaftMemberStatus.UNREACHABLE
+
+
+def _peers(raft: RaftNode) -> list[types_pb2.WeightedPeer]:
+    """The managers that nodes are told of."""
+    return [
+        types_pb2.WeightedPeer(
+            peer=types_pb2.Peer(node_id=member.node_id, addr=member.address), weight=_MANAGER_WEIGHT
+        )
+        for member in raft.members()
+    ]
