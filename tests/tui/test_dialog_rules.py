@@ -1,4 +1,4 @@
-"""What dialogs and the form decide, without a screen: amounts, drafts, forecasts."""
+"""What dialogs and the form decide, without a screen: drafts, forecasts."""
 
 from dataclasses import replace
 
@@ -7,7 +7,6 @@ from swarm_core.api import validation
 from swarm_core.api.references import process_spec
 from swarm_testkit.factories import make_node, make_resources, make_service, make_task
 from swarm_tui.dialogs.fit import fit_now
-from swarm_tui.dialogs.scale import judge as judge_amount
 from swarm_tui.dialogs.service_draft import (
     GLOBAL,
     PROCESS,
@@ -30,21 +29,6 @@ NODES = [
     for n in range(4)
 ]
 AROUND = Surroundings(names={"api"}, nodes=NODES)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("5", 5), ("=5", 5), ("+3", 12), ("-1", 8), ("x2", 18), (" + 3 ", 12), ("-9", 0), ("=0", 0)],
-)
-def test_amounts(text, expected):
-    """A number, or a change of the nine there are."""
-    assert judge_amount(text, 9)[0] == expected
-
-
-@pytest.mark.parametrize("text", ["", "five", "+", "-10", "3.5", "--1", "x", "9999999", "1e3", "٣"])
-def test_amounts_that_are_none(text):
-    """Nothing is scaled by a text that is no amount or leads below zero or beyond all measure."""
-    assert judge_amount(text, 9)[0] is None
 
 
 @pytest.mark.parametrize(

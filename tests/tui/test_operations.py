@@ -25,7 +25,7 @@ async def test_scale(cluster, typed, expected):
         await run.shows(f"✓ 1 → {expected}")
         await run.press("enter")
         await run.until(lambda: replicas(cluster, "s-db") == expected)
-        await run.shows(f"db: 1 → {expected}")
+        await run.shows(f"db scaled to {expected}, from 1")
 
 
 async def test_scale_refuses_nonsense(cluster):
@@ -46,6 +46,7 @@ async def test_scale_of_marked_services(cluster):
         await run.press("3", "down", "down", "space", "space", "s")
         await run.shows("Scale 2 services")
         await run.type("+1")
+        await run.shows("✓ 3, 1 → 4, 2")
         await run.press("enter")
         await run.until(lambda: (replicas(cluster, "s-cache"), replicas(cluster, "s-db")) == (4, 2))
 

@@ -1,0 +1,164 @@
+"""What an operation is: a plan, which is a value, and one function that applies any plan.
+
+Rules:
+- Planning is pure. A plan is made of a view of the cluster and says, object by object, what will be done, what to know
+  before, and what is refused. A refused plan has no effect on any object: nothing is half done that could be foreseen.
+- Applying makes one call per object, in order. A change reads the object, edits its spec and writes it back, again when
+  somebody else was faster; so an edit must be fit to run more than once, and says what it made of what it found.
+- A failure is an outcome. What was done before it stays done, and the next object is tried, unless no manager answers.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from google.protobuf.message import Message
+from swarm_core.client.control import Control
+from swarm_core.client.errors import CallFailed, Unreachable
+
+from swarm_tui.operations.sentences import refusal, sentence
+from swarm_tui.resources.format import plural
+
+
+class Refused(Exception):
+    """An object cannot be changed like this; the text is the rest of a sentence, "it is global"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What to say of an object that was changed; `detail` is for faces that have room for more."""
+
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A new object of `kind`."""
+
+    kind: type[Message]
+    spec: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`edit` changes the spec it is given in place. It may return what to say, and raise Refused."""
+
+    kind: type[Message]
+    id: str
+    edit: Callable[[Any], Done | None]
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """The object with this id goes."""
+
+    kind: type[Message]
+    id: str
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The object is as it should be already."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is done to one object."""
+
+    name: str
+    """What people call the object."""
+    doing: str
+    """Completes "Could not …": "scale api"."""
+    action: Create | Change | Remove | Nothing
+    done: Done
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done. With `refusals`, nothing will: they are whole sentences, and so are `warnings`."""
+
+    title: str
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    word: str = ""
+    """What a person types to go on, where it cannot be taken back; empty where no confirmation is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one step, as a sentence for people."""
+
+    text: str
+    is_error: bool = False
+    name: str = ""
+    id: str = ""
+    """Of the object; of a created one, the new id."""
+    detail: str = ""
+
+    @property
+    def told(self) -> str:
+        """The text with its detail."""
+        return f"{self.text}, {self.detail}" if self.detail else self.text
+
+
+def outcome_of(plan: Plan) -> tuple[Outcome, ...]:
+    """What a refused plan comes to, without a call."""
+    return tuple(Outcome(text, is_error=True) for text in plan.refusals)
+
+
+async def apply(plan: Plan, control: Control) -> AsyncIterator[Outcome]:
+    """Carry the plan out; an outcome for each object as soon as it is known."""
+    for outcome in outcome_of(plan):
+        yield outcome
+    steps = () if plan.refusals else plan.steps
+    for number, step in enumerate(steps, 1):
+        try:
+            outcome = await _carry_out(step, control)
+        except Refused as error:
+            outcome = _failed(step, refusal(str(error), step.doing))
+        except CallFailed as error:
+            outcome = _failed(step, sentence(error, step.doing))
+        except Unreachable as error:
+            yield _failed(step, sentence(error, step.doing))
+            if rest := steps[number:]:
+                yield Outcome(f"Not tried: {', '.join(one.doing for one in rest)}.", is_error=True)
+            return
+        yield outcome
+
+
+async def _carry_out(step: Step, control: Control) -> Outcome:
+    said: list[Done] = [step.done]
+    match step.action:
+        case Create(kind, spec):
+            created: Any = await control.create(kind, spec)
+            id_ = created.id
+        case Change(kind, id_, edit, more):
+
+            def run(spec: Any) -> None:
+                said[:] = [edit(spec) or step.done]
+
+            await control.change(kind, id_, run, **more)
+        case Remove(kind, id_, more):
+            await control.remove(kind, id_, **more)
+        case Nothing(id_):
+            pass
+        case never:
+            assert_never(never)
+    return Outcome(said[0].text, name=step.name, id=id_, detail=said[0].detail)
+
+
+def _failed(step: Step, text: str) -> Outcome:
+    id_ = "" if isinstance(step.action, Create) else step.action.id
+    return Outcome(text, is_error=True, name=step.name, id=id_)
+
+
+def subject(names: Sequence[str], noun: str) -> str:
+    """One by its name, several by their number: "api", "2 services"; none as "0 services"."""
+    return names[0] if len(names) == 1 else plural(len(names), noun)
