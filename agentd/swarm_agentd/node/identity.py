@@ -103,14 +103,15 @@ def found_cluster(
     """A new cluster with this node as its first manager, its key under `kek` if there is one. Raises NodeError."""
     key_file = KeyFile(state.certificates)
     try:
-        root = _founding_root(state, key_file, clock)
-        key = keys.generate()
+        root = _founding_root(state, key_file, clock, rng)
+        key = keys.generate(rng.randbytes)
         chain = root.sign(
             csr.create(key),
             node_id=new_id(rng),
             role=MANAGER_ROLE,
             organization=new_id(rng),
             wall_ns=clock.wall_ns(),
+            chance=rng.randbytes,
         )
         credentials = NodeCredentials(chain, keys.pkcs8(key))
         key_file.write(credentials, Kek(kek))
@@ -150,7 +151,7 @@ async def _kek_for(identity: Identity, join: Join) -> Kek:
 async def obtain(join: Join, clock: Clock, rng: random.Random, *, roots: bytes = b"") -> Identity:
     """A new certificate of the cluster, kept nowhere. `roots` saves fetching the root again. Raises NodeError."""
     token = parse_token(join.token)
-    key = keys.generate()
+    key = keys.generate(rng.randbytes)
     try:
         trusted = roots or await issuing.download_root(join.address, token=token, clock=clock)
 
@@ -184,7 +185,7 @@ def parse_token(text: str) -> tokens.JoinToken:
     return token
 
 
-def _founding_root(state: StateDirectory, key_file: KeyFile, clock: Clock) -> RootCa:
+def _founding_root(state: StateDirectory, key_file: KeyFile, clock: Clock, rng: random.Random) -> RootCa:
     """The root of an interrupted founding, or a new one, on disk with its key."""
     key_path = state.certificates / ROOT_KEY_NAME
     if key_file.root_path.exists() or key_path.exists():
@@ -192,7 +193,7 @@ def _founding_root(state: StateDirectory, key_file: KeyFile, clock: Clock) -> Ro
             return RootCa.load(key_file.read_root(), key_path.read_bytes())
         if key_file.root_path.exists():
             raise CaError("there is a root certificate without a node certificate; join that cluster anew")
-    root = RootCa.create(clock.wall_ns())
+    root = RootCa.create(clock.wall_ns(), rng.randbytes)
     assert root.key is not None
     state.certificates.mkdir(mode=0o755, parents=True, exist_ok=True)
     write_atomic(key_path, root.key, 0o600)

@@ -131,7 +131,7 @@ class Renewer:
 
     async def _renew(self) -> None:
         old = self._live.now
-        key = keys.generate()
+        key = keys.generate(self._rng.randbytes)
         is_retry = self._failures > 0
 
         async def connect() -> Connection:

@@ -9,14 +9,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from swarm_core.ca.errors import InvalidRequest
-from swarm_core.ca.keys import PrivateKey
+from swarm_core.ca.keys import PrivateKey, deterministic
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
 def create(key: PrivateKey) -> bytes:
     """A request (PEM) for a certificate of `key`."""
-    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    request = builder.sign(key, hashes.SHA256(), ecdsa_deterministic=deterministic(key))
     return request.public_bytes(serialization.Encoding.PEM)
 
 

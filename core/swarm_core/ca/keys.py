@@ -14,11 +14,14 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from swarm_core.ca import pem
+from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.errors import InvalidKey, WrongKek
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PLAIN, ENCRYPTED, LEGACY = "PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "EC PRIVATE KEY"
 _KDF_ROUNDS = 2048
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_P256_BYTES, _SPARE_BYTES = 32, 16
 _SALT_BYTES = 8
 _RSA_BITS_MIN = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
@@ -30,9 +33,16 @@ _PBKDF2 = bytes.fromhex("06092a864886f70d01050c")
 _AES_256_CBC = bytes.fromhex("060960864801650304012a")
 
 
-def generate() -> ec.EllipticCurvePrivateKey:
+def generate(chance: Chance = SYSTEM) -> ec.EllipticCurvePrivateKey:
     """A fresh P-256 key."""
-    return ec.generate_private_key(ec.SECP256R1())
+    # So many bits more than the order has that no key is noticeably likelier than another (FIPS 186-5, A.2.1).
+    value = int.from_bytes(chance(_P256_BYTES + _SPARE_BYTES), "big")
+    return ec.derive_private_key(value % (_P256_ORDER - 1) + 1, ec.SECP256R1())
+
+
+def deterministic(key: PrivateKey) -> bool | None:
+    """Whether a signature of this key follows from what is signed alone (RFC 6979): with all keys that allow the choice."""
+    return True if isinstance(key, ec.EllipticCurvePrivateKey) else None
 
 
 def pkcs8(key: PrivateKey) -> bytes:

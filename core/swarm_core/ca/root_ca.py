@@ -1,11 +1,10 @@
 """The cluster's certificate authority: its trust bundle and, where this member has it, its signing key.
 
 A node certificate says who (CN, OU, O), for which names (SAN) and how long, all chosen here: from the request
-only the key is taken. Times come in as nanoseconds; serial numbers and keys come from the system's own chance.
+only the key is taken. Times come in as nanoseconds; serial numbers and keys come from the chance that is passed in.
 """
 
 import datetime
-import os
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -15,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from swarm_core.ca import certificates, csr, keys
 from swarm_core.ca.certificates import CA_NAME, MANAGER_ROLE
+from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.errors import InvalidKey
 
 ROOT_VALIDITY_S = 20 * 365 * 24 * 3600
@@ -36,9 +36,9 @@ class RootCa:
     intermediates: bytes = b""
 
     @staticmethod
-    def create(wall_ns: int) -> "RootCa":
+    def create(wall_ns: int, chance: Chance = SYSTEM) -> "RootCa":
         """A new self-signed root `swarm-ca` with its key."""
-        key = keys.generate()
+        key = keys.generate(chance)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, CA_NAME)])
         begin = _minute(wall_ns) - datetime.timedelta(seconds=_ROOT_BACKDATE_S)
         certificate = (
@@ -46,13 +46,13 @@ class RootCa:
             .subject_name(name)
             .issuer_name(name)
             .public_key(key.public_key())
-            .serial_number(_serial())
+            .serial_number(_serial(chance))
             .not_valid_before(begin)
             .not_valid_after(begin + datetime.timedelta(seconds=ROOT_VALIDITY_S))
             .add_extension(_usage(signs_certificates=True), critical=True)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .sign(key, hashes.SHA256())
+            .sign(key, hashes.SHA256(), ecdsa_deterministic=True)
         )
         return RootCa(certificate.public_bytes(serialization.Encoding.PEM), keys.sec1(key))
 
@@ -80,7 +80,7 @@ class RootCa:
         signer = certificates.parse(self.intermediates or self.certificate)[0]
         return certificates.Issuer(signer.subject.public_bytes(), certificates.public_der(signer))
 
-    def cross_sign(self, root: bytes) -> bytes:
+    def cross_sign(self, root: bytes, chance: Chance = SYSTEM) -> bytes:
         """The self-signed `root` (PEM) as signed by this one instead of itself: same name, key and validity. Raises
         InvalidKey without a key."""
         if self.key is None:
@@ -92,7 +92,7 @@ class RootCa:
             .subject_name(new.subject)
             .issuer_name(signer.subject)
             .public_key(_issuer_key(new))
-            .serial_number(_serial())
+            .serial_number(_serial(chance))
             .not_valid_before(new.not_valid_before_utc)
             .not_valid_after(new.not_valid_after_utc)
         )
@@ -101,7 +101,8 @@ class RootCa:
                 builder = builder.add_extension(extension.value, extension.critical)
         # Both roots may have the same name: this says which of them signed.
         builder = builder.add_extension(_authority(signer), critical=False)
-        return builder.sign(key, _hash_for(key)).public_bytes(serialization.Encoding.PEM)
+        signed = builder.sign(key, _hash_for(key), ecdsa_deterministic=keys.deterministic(key))
+        return signed.public_bytes(serialization.Encoding.PEM)
 
     def sign(
         self,
@@ -112,6 +113,7 @@ class RootCa:
         organization: str,
         wall_ns: int,
         expiry_s: float = NODE_EXPIRY_S,
+        chance: Chance = SYSTEM,
     ) -> bytes:
         """The certificate chain (PEM) for the key of `request`. Raises InvalidRequest; InvalidKey without a key."""
         if self.key is None:
@@ -126,7 +128,7 @@ class RootCa:
             .subject_name(_node_name(node_id, role, organization))
             .issuer_name(signer.subject)
             .public_key(public)
-            .serial_number(_serial())
+            .serial_number(_serial(chance))
             .not_valid_before(begin)
             .not_valid_after(begin + datetime.timedelta(seconds=expiry_s + _NODE_BACKDATE_S))
             .add_extension(_usage(signs_certificates=False), critical=True)
@@ -141,7 +143,7 @@ class RootCa:
                 x509.SubjectAlternativeName([x509.DNSName(name) for name in host_names(node_id, role)]),
                 critical=False,
             )
-            .sign(key, _hash_for(key))
+            .sign(key, _hash_for(key), ecdsa_deterministic=keys.deterministic(key))
         )
         return leaf.public_bytes(serialization.Encoding.PEM) + self.intermediates
 
@@ -205,6 +207,6 @@ def _minute(wall_ns: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(minutes * 60, datetime.UTC)
 
 
-def _serial() -> int:
-    value = int.from_bytes(os.urandom(_SERIAL_BYTES), "big") & ((1 << (8 * _SERIAL_BYTES - 1)) - 1)
+def _serial(chance: Chance) -> int:
+    value = int.from_bytes(chance(_SERIAL_BYTES), "big") & ((1 << (8 * _SERIAL_BYTES - 1)) - 1)
     return value or 1

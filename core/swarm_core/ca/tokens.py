@@ -10,12 +10,12 @@ import binascii
 import csv
 import hashlib
 import hmac
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from swarm_core.api.ids import base36
 from swarm_core.api.proto.types_pb2 import ExternalCA
+from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.errors import InvalidToken
 
 DIGEST_LENGTH = 50
@@ -40,10 +40,10 @@ class JoinToken:
         return hmac.compare_digest(self.digest, root_digest(root_certificate))
 
 
-def generate(root_certificate: bytes, *, fips: bool = False) -> str:
+def generate(root_certificate: bytes, *, fips: bool = False, chance: Chance = SYSTEM) -> str:
     """A fresh token for a cluster with this root bundle."""
     digest = base36(int.from_bytes(root_digest(root_certificate), "big"), DIGEST_LENGTH)
-    secret = base36(int.from_bytes(os.urandom(_SECRET_BYTES), "big"), SECRET_LENGTH)
+    secret = base36(int.from_bytes(chance(_SECRET_BYTES), "big"), SECRET_LENGTH)
     return f"SWMTKN-2-1-{digest}-{secret}" if fips else f"SWMTKN-1-{digest}-{secret}"
 
 
@@ -76,9 +76,9 @@ def root_hash(root_certificate: bytes) -> str:
     return f"sha256:{root_digest(root_certificate).hex()}"
 
 
-def generate_unlock_key() -> bytes:
+def generate_unlock_key(chance: Chance = SYSTEM) -> bytes:
     """A fresh KEK."""
-    return os.urandom(UNLOCK_KEY_BYTES)
+    return chance(UNLOCK_KEY_BYTES)
 
 
 def format_unlock_key(key: bytes) -> str:

@@ -180,6 +180,7 @@ class CaServer:
             organization=cluster.id,
             wall_ns=self._clock.wall_ns(),
             expiry_s=duration_s(cluster.spec.ca_config.node_cert_expiry) or NODE_EXPIRY_S,
+            chance=self._rng.randbytes,
         )
 
     # the calls

@@ -12,6 +12,7 @@ from swarm_core.api import defaults
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration
 from swarm_core.ca import tokens
+from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
@@ -32,6 +33,7 @@ class Founding:
     availability: int = specs_pb2.NodeSpec.ACTIVE
     unlock_key: bytes | None = None  # autolock from the beginning
     external_cas: tuple[types_pb2.ExternalCA, ...] = ()
+    chance: Chance = SYSTEM
 
 
 def new_cluster(founding: Founding) -> objects_pb2.Cluster:
@@ -54,8 +56,8 @@ def new_cluster(founding: Founding) -> objects_pb2.Cluster:
     cluster.root_ca.ca_cert = certificate
     cluster.root_ca.ca_cert_hash = f"sha256:{tokens.root_digest(certificate).hex()}"
     cluster.root_ca.ca_key = founding.root_key
-    cluster.root_ca.join_tokens.worker = tokens.generate(certificate)
-    cluster.root_ca.join_tokens.manager = tokens.generate(certificate)
+    cluster.root_ca.join_tokens.worker = tokens.generate(certificate, chance=founding.chance)
+    cluster.root_ca.join_tokens.manager = tokens.generate(certificate, chance=founding.chance)
     return cluster
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.ca import certificates, external_ca, keys
+from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.errors import CaError, ExternalCaUnavailable
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.root_ca import RootCa
@@ -30,7 +31,11 @@ class _Wish:
 
 
 async def decide(
-    cluster: objects_pb2.Cluster, config: types_pb2.CAConfig, external: ExternalCas, wall_ns: int
+    cluster: objects_pb2.Cluster,
+    config: types_pb2.CAConfig,
+    external: ExternalCas,
+    wall_ns: int,
+    chance: Chance = SYSTEM,
 ) -> types_pb2.RootCA:
     """The root CA that follows from `config`. Raises InvalidArgument, Internal, Unknown."""
     if config.signing_ca_key and not config.signing_ca_cert:
@@ -41,11 +46,14 @@ async def decide(
         config.force_rotate,
         config.external_cas,
     )
-    return await _Decision(cluster.root_ca, wish, external, wall_ns).made()
+    return await _Decision(cluster.root_ca, wish, external, wall_ns, chance).made()
 
 
 class _Decision:
-    def __init__(self, stored: types_pb2.RootCA, wish: _Wish, external: ExternalCas, wall_ns: int) -> None:
+    def __init__(
+        self, stored: types_pb2.RootCA, wish: _Wish, external: ExternalCas, wall_ns: int, chance: Chance
+    ) -> None:
+        self._chance = chance
         self._stored = stored
         self._wish = wish
         self._external = external
@@ -63,7 +71,7 @@ class _Decision:
             await self._need_external(self._current, "current")
         if not wish.certificate:
             if wish.force_rotate != stored.last_forced_rotation:
-                root = RootCa.create(self._wall_ns)
+                root = RootCa.create(self._wall_ns, self._chance)
                 return await self._start(root.certificate, root.key or _NO_KEY)
             if stored.HasField("root_rotation") and not stored.root_rotation.ca_key:
                 await self._need_external(certificates.normalise(stored.root_rotation.ca_cert), "next")
@@ -113,7 +121,7 @@ class _Decision:
 
     async def _cross_signed(self, certificate: bytes, key: bytes) -> bytes:
         if self._stored.ca_key:
-            return RootCa.load(self._current, self._stored.ca_key).cross_sign(certificate)
+            return RootCa.load(self._current, self._stored.ca_key).cross_sign(certificate, self._chance)
         request = external_ca.cross_signing_request(certificate, key)
         signed = await self._external.sign(self._urls(self._current), request, roots=self._current)
         certificates.verify_chain(signed, self._current, self._wall_ns)

@@ -12,6 +12,7 @@ from swarm_core.api.defaults import CLUSTER_NAME
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.ca import tokens
 from swarm_core.ca.certificates import Issuer
+from swarm_core.ca.chance import Chance
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.runtime.clock import Clock
 from swarm_core.store.by import Name
@@ -35,6 +36,7 @@ class RootRotation:
     def __init__(self, store: MemoryStore, clock: Clock, rng: random.Random) -> None:
         self._store = store
         self._clock = clock
+        self._chance = rng.randbytes
 
     async def run(self) -> None:
         """Look after rotations from gaining leadership until cancelled."""
@@ -48,7 +50,7 @@ class RootRotation:
         target = target_issuer(cluster.root_ca)
         left = [node for node in self._store.find(Node) if not has_converged(node, target)]
         if not left:
-            await self._store.update(lambda tx: _finish(tx, cluster))
+            await self._store.update(lambda tx: _finish(tx, cluster, self._chance))
             _log.info("the root CA rotation is complete")
             return
         due = [node.id for node in left if node.certificate.status.state not in _UNDER_WAY]
@@ -85,7 +87,7 @@ def _ask_to_rotate(tx: Transaction, node_id: str) -> None:
     tx.update(node)
 
 
-def _finish(tx: Transaction, seen: Cluster) -> None:
+def _finish(tx: Transaction, seen: Cluster, chance: Chance) -> None:
     """Put the new root in the place of the old one, unless the rotation is another one by now."""
     stored = tx.get(Cluster, seen.id)
     if stored is None or _without_tokens(stored.root_ca) != _without_tokens(seen.root_ca):
@@ -95,8 +97,8 @@ def _finish(tx: Transaction, seen: Cluster) -> None:
     root_ca, rotation = cluster.root_ca, stored.root_ca.root_rotation
     root_ca.ca_cert, root_ca.ca_key = rotation.ca_cert, rotation.ca_key
     root_ca.ca_cert_hash = tokens.root_hash(rotation.ca_cert)
-    root_ca.join_tokens.worker = tokens.generate(rotation.ca_cert, fips=cluster.fips)
-    root_ca.join_tokens.manager = tokens.generate(rotation.ca_cert, fips=cluster.fips)
+    root_ca.join_tokens.worker = tokens.generate(rotation.ca_cert, fips=cluster.fips, chance=chance)
+    root_ca.join_tokens.manager = tokens.generate(rotation.ca_cert, fips=cluster.fips, chance=chance)
     root_ca.ClearField("root_rotation")
     tx.update(cluster)
 

@@ -4,10 +4,13 @@ An update is decided on the object as it was read, which may ask external CAs, a
 still the same.
 """
 
+import random
+
 from swarm_core.api.defaults import CLUSTER_NAME, NODE_CERT_EXPIRY_MIN_S
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration_s
 from swarm_core.ca import tokens
+from swarm_core.ca.chance import Chance
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.manager import root_change
 from swarm_core.manager.control_api.nodes import expire_blacklist
@@ -44,7 +47,8 @@ def redacted(cluster: objects_pb2.Cluster) -> objects_pb2.Cluster:
 class ClusterRpcs:
     """The Control methods for the cluster object."""
 
-    def __init__(self, store: MemoryStore, clock: Clock, external: ExternalCas) -> None:
+    def __init__(self, store: MemoryStore, clock: Clock, rng: random.Random, external: ExternalCas) -> None:
+        self._chance = rng.randbytes
         self._store = store
         self._clock = clock
         self._external = external
@@ -80,7 +84,7 @@ class ClusterRpcs:
         if seen.meta.version != request.cluster_version:
             raise OutOfSequence
         root_ca = await root_change.decide(
-            seen, request.spec.ca_config, self._external, self._clock.wall_ns()
+            seen, request.spec.ca_config, self._external, self._clock.wall_ns(), self._chance
         )
 
         def update(tx: Transaction) -> objects_pb2.Cluster:
@@ -91,29 +95,29 @@ class ClusterRpcs:
             cluster.spec.CopyFrom(request.spec)
             cluster.root_ca.CopyFrom(root_ca)
             expire_blacklist(cluster, self._clock.wall_ns())
-            _rotate_tokens(cluster, request.rotation)
-            _set_unlock_keys(cluster, is_new_asked=request.rotation.manager_unlock_key)
+            _rotate_tokens(cluster, request.rotation, self._chance)
+            _set_unlock_keys(cluster, self._chance, is_new_asked=request.rotation.manager_unlock_key)
             tx.update(cluster)
             return cluster
 
         return control_pb2.UpdateClusterResponse(cluster=redacted(await self._store.update(update)))
 
 
-def _rotate_tokens(cluster: objects_pb2.Cluster, asked: control_pb2.KeyRotation) -> None:
+def _rotate_tokens(cluster: objects_pb2.Cluster, asked: control_pb2.KeyRotation, chance: Chance) -> None:
     root_ca = cluster.root_ca
     if asked.worker_join_token:
-        root_ca.join_tokens.worker = tokens.generate(root_ca.ca_cert, fips=cluster.fips)
+        root_ca.join_tokens.worker = tokens.generate(root_ca.ca_cert, fips=cluster.fips, chance=chance)
     if asked.manager_join_token:
-        root_ca.join_tokens.manager = tokens.generate(root_ca.ca_cert, fips=cluster.fips)
+        root_ca.join_tokens.manager = tokens.generate(root_ca.ca_cert, fips=cluster.fips, chance=chance)
 
 
-def _set_unlock_keys(cluster: objects_pb2.Cluster, *, is_new_asked: bool) -> None:
+def _set_unlock_keys(cluster: objects_pb2.Cluster, chance: Chance, *, is_new_asked: bool) -> None:
     """One key for managers while autolock is on, none while it is off."""
     others = [entry for entry in cluster.unlock_keys if entry.subsystem != AUTOLOCK_SUBSYSTEM]
     if not cluster.spec.encryption_config.auto_lock_managers:
         _replace(cluster, others)
     elif is_new_asked or len(others) == len(cluster.unlock_keys):
-        key = types_pb2.EncryptionKey(subsystem=AUTOLOCK_SUBSYSTEM, key=tokens.generate_unlock_key())
+        key = types_pb2.EncryptionKey(subsystem=AUTOLOCK_SUBSYSTEM, key=tokens.generate_unlock_key(chance))
         _replace(cluster, [*others, key])
 
 

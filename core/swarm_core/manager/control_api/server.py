@@ -30,7 +30,7 @@ class ControlApi(NodeRpcs, TaskRpcs, ServiceRpcs, ClusterRpcs, SecretRpcs, Confi
         NodeRpcs.__init__(self, store, clock, members, can_remove)
         TaskRpcs.__init__(self, store)
         ServiceRpcs.__init__(self, store, rng)
-        ClusterRpcs.__init__(self, store, clock, external)
+        ClusterRpcs.__init__(self, store, clock, rng, external)
         SecretRpcs.__init__(self, store, rng)
         ConfigRpcs.__init__(self, store, rng)
         OtherRpcs.__init__(self, store)
