@@ -41,7 +41,7 @@ def test_spare_room_is_shared_by_weight():
     assert widths["name"] - natural["name"] > widths["image"] - natural["image"]
 
 
-@pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.noun)
+@pytest.mark.parametrize("kind", registry.kinds(), ids=lambda kind: kind.noun)
 @given(width=st.integers(1, 300))
 def test_no_kind_overlaps_or_overflows(kind, width):
     """At every width the columns of every kind stand side by side within it."""

@@ -23,7 +23,8 @@ from swarm_core.client.watch import KINDS, Action, Changed, Listed, Lost, Resume
 
 from swarm_tui.clusters.changes import Changes, Phase, Stream
 from swarm_tui.clusters.history import History
-from swarm_tui.clusters.task_sums import NodeTally, ServiceTally, Tallies, TaskFacts
+from swarm_tui.clusters.task_sums import TaskFacts, TaskSums
+from swarm_tui.resources.model import NodeSums, ServiceSums
 from swarm_tui.resources.refs import ONLY_CLUSTER, ClusterId
 
 T = TypeVar("T", bound=Message)
@@ -88,7 +89,7 @@ class Mirror:
         # Ids of tasks, as the keys of dicts because those keep the order in which they came.
         self._by_service: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._by_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._tallies = Tallies()
+        self._sums = TaskSums()
         self._history = getattr(self, "_history", History())
 
     # -- reading --------------------------------------------------------------------------------
@@ -114,13 +115,13 @@ class Mirror:
         """All tasks on a node, ended ones included."""
         return _Tasks(self._objects[_Task], self._by_node.get(node_id, {}))
 
-    def service_tally(self, service_id: str) -> ServiceTally:
+    def service_sums(self, service_id: str) -> ServiceSums:
         """The sums of a service's tasks."""
-        return self._tallies.services.get(service_id) or ServiceTally()
+        return self._sums.services.get(service_id) or ServiceSums()
 
-    def node_tally(self, node_id: str) -> NodeTally:
+    def node_sums(self, node_id: str) -> NodeSums:
         """The sums of a node's tasks."""
-        return self._tallies.nodes.get(node_id) or NodeTally()
+        return self._sums.nodes.get(node_id) or NodeSums()
 
     def running_history(self, service_id: str, now_ns: int) -> list[int | None]:
         """Running tasks of a service in each of the last minutes; None where nothing is known."""
@@ -199,10 +200,10 @@ class Mirror:
         for item in listed.objects:
             self._objects[type(item)][item.id] = item
             if isinstance(item, _Task):
-                _, facts = self._tallies.put(item)
+                _, facts = self._sums.put(item)
                 self._index(item.id, facts)
-        for service_id, tally in self._tallies.services.items():
-            self._history.record(service_id, tally.running, now_ns)
+        for service_id, sums in self._sums.services.items():
+            self._history.record(service_id, sums.running, now_ns)
         self.version = listed.version
         self._dirty.clear()
         self._is_reset = True
@@ -254,9 +255,9 @@ class Mirror:
     def _task_changed(self, task: objects_pb2.Task, is_removed: bool) -> None:
         old = new = None
         if is_removed:
-            old = self._tallies.remove(task.id)
+            old = self._sums.remove(task.id)
         else:
-            old, new = self._tallies.put(task)
+            old, new = self._sums.put(task)
             if old is None or (old.service_id, old.node_id) != (new.service_id, new.node_id):
                 self._index(task.id, new)
             self._touch(_Service, new.service_id)
@@ -268,8 +269,8 @@ class Mirror:
             _drop(self._by_service, old.service_id, task.id)
             self._touch(_Service, old.service_id)
         if old is None or new is None or old.is_running != new.is_running:
-            tally = self.service_tally(task.service_id)
-            self._history.record(task.service_id, tally.running, self._clock.wall_ns())
+            sums = self.service_sums(task.service_id)
+            self._history.record(task.service_id, sums.running, self._clock.wall_ns())
 
     def _node_changed(self, node: objects_pb2.Node, old: objects_pb2.Node | None, is_removed: bool) -> None:
         if (

@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 
-from swarm_tui.clusters.task_sums import NodeTally, ServiceTally, Tallies
+from swarm_tui.clusters.task_sums import TaskSums
+from swarm_tui.resources.model import NodeSums, ServiceSums
 from swarm_tui.resources.refs import ONLY_CLUSTER
 
 T = TypeVar("T", bound=Message)
@@ -24,7 +25,7 @@ class Snapshot:
     def __init__(
         self,
         objects: Iterable[Any],
-        counts: Mapping[str, ServiceTally] | None = None,
+        counts: Mapping[str, ServiceSums] | None = None,
         raft: GetRaftStatusResponse | None = None,
     ) -> None:
         self.cluster = ONLY_CLUSTER
@@ -51,21 +52,21 @@ class Snapshot:
         """The listed tasks on a node."""
         return [task for task in self.objects(objects_pb2.Task) if task.node_id == node_id]
 
-    def service_tally(self, service_id: str) -> ServiceTally:
+    def service_sums(self, service_id: str) -> ServiceSums:
         """The sums of a service's tasks."""
-        return self._counts.get(service_id) or self._tallies.services.get(service_id) or ServiceTally()
+        return self._counts.get(service_id) or self._sums.services.get(service_id) or ServiceSums()
 
-    def node_tally(self, node_id: str) -> NodeTally:
+    def node_sums(self, node_id: str) -> NodeSums:
         """The sums of a node's tasks."""
-        return self._tallies.nodes.get(node_id) or NodeTally()
+        return self._sums.nodes.get(node_id) or NodeSums()
 
     def running_history(self, service_id: str, now_ns: int) -> Sequence[int | None]:
         """Nothing: one look has no past."""
         return ()
 
     @cached_property
-    def _tallies(self) -> Tallies:
-        tallies = Tallies()
+    def _sums(self) -> TaskSums:
+        sums = TaskSums()
         for task in self.objects(objects_pb2.Task):
-            tallies.put(task)
-        return tallies
+            sums.put(task)
+        return sums

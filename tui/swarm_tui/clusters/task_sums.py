@@ -1,14 +1,15 @@
 """Running sums over tasks: what a row of a service or a node shows without walking its tasks.
 
-`Tallies.replace(old, new)` moves the sums by one task's change; the cost does not grow with the number of tasks. Of each
+`TaskSums.replace(old, new)` moves the sums by one task's change; the cost does not grow with the number of tasks. Of each
 task only a small tuple is kept, so that the old message need not be read again.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from swarm_core.api.proto import objects_pb2, types_pb2
+
+from swarm_tui.resources.model import NodeSums, ServiceSums
 
 _ASSIGNED, _RUNNING = types_pb2.ASSIGNED, types_pb2.RUNNING
 _COMPLETE = types_pb2.COMPLETE
@@ -25,26 +26,6 @@ class TaskFacts(NamedTuple):
     nano_cpus: int
     memory_bytes: int
     is_troubled: bool
-
-
-@dataclass(slots=True)
-class ServiceTally:
-    running: int = 0
-    """Tasks in state RUNNING that are meant to run, on whatever node."""
-    wanted: int = 0
-    """Tasks that are meant to run or to complete; a global service's goal."""
-    running_on: dict[str, int] = field(default_factory=dict)
-    troubled: set[str] = field(default_factory=set)
-    """Tasks that say why the goal is not met: nobody can place them, or they ended badly."""
-
-
-@dataclass(slots=True)
-class NodeTally:
-    running: int = 0
-    tasks: int = 0
-    """Tasks that hold a place on the node: assigned and not ended."""
-    nano_cpus: int = 0
-    memory_bytes: int = 0
 
 
 def facts_of(task: objects_pb2.Task) -> TaskFacts:
@@ -68,13 +49,13 @@ def facts_of(task: objects_pb2.Task) -> TaskFacts:
     )
 
 
-class Tallies:
+class TaskSums:
     """The sums of all services and nodes."""
 
     def __init__(self) -> None:
         self._facts: dict[str, TaskFacts] = {}
-        self.services: defaultdict[str, ServiceTally] = defaultdict(ServiceTally)
-        self.nodes: defaultdict[str, NodeTally] = defaultdict(NodeTally)
+        self.services: defaultdict[str, ServiceSums] = defaultdict(ServiceSums)
+        self.nodes: defaultdict[str, NodeSums] = defaultdict(NodeSums)
 
     def put(self, task: objects_pb2.Task) -> tuple[TaskFacts | None, TaskFacts]:
         """Count `task` as it is now; its facts before and after."""

@@ -98,7 +98,7 @@ def subject_of(view: ClusterView, ids: Sequence[str]) -> str:
 def _warnings(view: ClusterView, found: Sequence[Node], edit: Edit) -> tuple[str, ...]:
     if edit.availability != "drain":
         return ()
-    running = sum(view.node_tally(node.id).running for node in found)
+    running = sum(view.node_sums(node.id).running for node in found)
     return (f"{plural(running, 'running task')} will move to other nodes.",) if running else ()
 
 

@@ -11,6 +11,7 @@ from swarm_tui.resources.model import (
     ClusterView,
     Column,
     Health,
+    Link,
     Listing,
     Problem,
     ResourceKind,
@@ -163,6 +164,8 @@ KIND: ResourceKind[Cluster] = ResourceKind(
         Listing("ID", "ID", lambda item, view, now: item.id),
         Listing("NAME", "Name", lambda item, view, now: name(item)),
     ),
-    verbs=("describe",),
+    verbs=("open", "describe", "yaml", "copy"),
+    drill_in=lambda item, view: Link("nodes"),
+    depends_on=(objects_pb2.Node,),
     aliases=("clusters",),
 )

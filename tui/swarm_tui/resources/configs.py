@@ -14,6 +14,7 @@ from swarm_tui.resources.model import (
     Section,
     always_fine,
     cell,
+    description_of,
     no_problems,
 )
 
@@ -72,6 +73,9 @@ KIND: ResourceKind[Config] = ResourceKind(
         Listing("CREATED", "CreatedAt", payloads.created),
         Listing("UPDATED", "UpdatedAt", payloads.updated),
     ),
-    verbs=("describe", "remove"),
+    verbs=("describe", "yaml", "copy", "remove"),
+    drill_in=description_of("config"),
+    changes=payloads.changes,
+    consequences=payloads.consequences,
     aliases=("configs", "cfg"),
 )

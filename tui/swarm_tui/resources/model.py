@@ -6,13 +6,13 @@ Rules:
 - Roles name meanings; the theme turns them into colours.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from google.protobuf.message import Message
-from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto import logbroker_pb2, objects_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 
 from swarm_tui.resources.refs import ClusterId, ObjectRef
@@ -161,26 +161,29 @@ class Listing:
     """Cut to this unless asked not to."""
 
 
-class ServiceSums(Protocol):
-    @property
-    def running(self) -> int: ...
-    @property
-    def wanted(self) -> int: ...
-    @property
-    def running_on(self) -> Mapping[str, int]: ...
-    @property
-    def troubled(self) -> Collection[str]: ...
+@dataclass(slots=True)
+class ServiceSums:
+    """Sums over the tasks of a service."""
+
+    running: int = 0
+    """Tasks in state RUNNING that are meant to run, on whatever node."""
+    wanted: int = 0
+    """Tasks that are meant to run or to complete; a global service's goal."""
+    running_on: dict[str, int] = field(default_factory=dict)
+    """Running tasks by node."""
+    troubled: set[str] = field(default_factory=set)
+    """Tasks that say why the goal is not met: nobody can place them, or they ended badly."""
 
 
-class NodeSums(Protocol):
-    @property
-    def running(self) -> int: ...
-    @property
-    def tasks(self) -> int: ...
-    @property
-    def nano_cpus(self) -> int: ...
-    @property
-    def memory_bytes(self) -> int: ...
+@dataclass(slots=True)
+class NodeSums:
+    """Sums over the tasks of a node."""
+
+    running: int = 0
+    tasks: int = 0
+    """Tasks that hold a place on the node: assigned and not ended."""
+    nano_cpus: int = 0
+    memory_bytes: int = 0
 
 
 class ClusterView(Protocol):
@@ -192,8 +195,8 @@ class ClusterView(Protocol):
     def objects(self, kind: type[T]) -> Collection[T]: ...
     def tasks_of_service(self, service_id: str) -> Collection[objects_pb2.Task]: ...
     def tasks_of_node(self, node_id: str) -> Collection[objects_pb2.Task]: ...
-    def service_tally(self, service_id: str) -> ServiceSums: ...
-    def node_tally(self, node_id: str) -> NodeSums: ...
+    def service_sums(self, service_id: str) -> ServiceSums: ...
+    def node_sums(self, node_id: str) -> NodeSums: ...
     def running_history(self, service_id: str, now_ns: int) -> Sequence[int | None]: ...
     @property
     def raft(self) -> GetRaftStatusResponse | None: ...
@@ -202,10 +205,53 @@ class ClusterView(Protocol):
 FieldValue = str | float | Sequence[str] | None
 RowCells = tuple[Cell, ...]
 
+TEXT_VIEW: Final = "text"
+DESCRIBE: Final = "describe"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where something leads: a view, and what it is to be about there."""
+
+    view: str
+    """A list's view is called as the kind's plural: "tasks"; TEXT_VIEW is the one that describes an object."""
+    kind: str = ""
+    """With `id`: the object of a text, or the owner whose objects a list is cut down to. Without: the whole list."""
+    id: str = ""
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MotionNote:
+    """What is in motion about an object. Its name is put before `heading` by whoever shows it."""
+
+    health: Health
+    """Gives the glyph and its colour."""
+    heading: tuple[Cell, ...]
+    lines: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Motion(Generic[M]):
+    """How a kind tells motion. Whether is asked with every change, what only when it is shown."""
+
+    is_moving: Callable[[M, ClusterView, int], bool]
+    note: Callable[[M, ClusterView], MotionNote]
+
+
+def description_of(noun: str) -> Callable[[Any, ClusterView], Link]:
+    """The drill-in of kinds whose objects hold no others: their description."""
+    return lambda item, view: Link(TEXT_VIEW, noun, item.id, DESCRIBE)
+
+
+def no_consequences(items: Sequence[Any], view: ClusterView) -> list[str]:
+    """For kinds of which nothing else depends."""
+    return []
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceKind(Generic[M]):
-    """One kind of object. `columns` and the cells of `row` go together, one to one."""
+    """One kind of object: all that the interface knows of it. `columns` and the cells of `row` go together, one to one."""
 
     noun: str
     title: str
@@ -221,13 +267,46 @@ class ResourceKind(Generic[M]):
     fields: Mapping[str, Callable[[M, ClusterView, int], FieldValue]]
     listing: tuple[Listing, ...]
     verbs: tuple[str, ...]
-    """What can be done to one, most usual first; the action registry knows keys and effects."""
-    aliases: tuple[str, ...] = field(default=())
+    """Ids of the verbs that work on objects of this kind, most usual first; the verb registry knows keys and effects."""
+    drill_in: Callable[[M, ClusterView], Link]
+    """Where opening an object leads."""
+    aliases: tuple[str, ...] = ()
+    """Other words for the noun in commands."""
+    owners: Mapping[str, Callable[[M], Collection[str]]] = field(default_factory=dict)
+    """By an owner's noun the ids of the owners that an object belongs to: what a list can be cut down to."""
+    changes: Callable[[M | None, M | None, ClusterView], Iterator[str]] | None = None
+    """What became different between two states of an object (None: not there), in a few words each. Without it the
+    dashboard's changes do not tell this kind."""
+    motion: Motion[M] | None = None
+    """Without it objects of this kind are never in motion."""
+    consequences: Callable[[Sequence[M], ClusterView], list[str]] = no_consequences
+    """What removing these objects does, a sentence each."""
+    logs: Callable[[str], logbroker_pb2.LogSelector] | None = None
+    """Whose lines are the logs of the object with this id. Without it there are none."""
+    list_key: str = ""
+    """The key that leads to the kind's list from everywhere."""
+    create_view: str = ""
+    """The view in which one is created."""
+    empty_hint: str = ""
+    """What a person may do about an empty list."""
+    is_told_by_owners: bool = False
+    """Its problems are its owners' problems too, and are told there, once."""
+    depends_on: tuple[type[Message], ...] = ()
+    """Kinds whose changes may change the problems of this one."""
+
+    @property
+    def plural(self) -> str:
+        """Several of them; the name of their list's view."""
+        return f"{self.noun}s"
 
     @property
     def has_problem(self) -> Callable[[M, ClusterView, int], bool]:
         """Whether an object belongs into a list of problems."""
         return lambda item, view, now_ns: self.health(item, view, now_ns) in PROBLEMS
+
+    def belongs_to(self, item: M, noun: str, id_: str) -> bool:
+        """Whether an object belongs to the owner of this noun and id. Raises KeyError for what owns none of this kind."""
+        return id_ in self.owners[noun](item)
 
 
 def no_problems(item: Any, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:

@@ -1,6 +1,9 @@
 """Nodes: role, state, availability, what is reserved of them, how many tasks run there."""
 
+from collections.abc import Iterator, Sequence
+
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto.logbroker_pb2 import LogSelector
 from swarm_core.api.proto.raft_status_pb2 import MemberProgress
 from swarm_core.api.timestamps import timestamp_ns
 
@@ -15,7 +18,10 @@ from swarm_tui.resources.model import (
     Column,
     FieldValue,
     Health,
+    Link,
     Listing,
+    Motion,
+    MotionNote,
     Problem,
     ResourceKind,
     Role,
@@ -77,14 +83,14 @@ def health(node: Node, view: ClusterView, now_ns: int) -> Health:
         return own
     if manager_word(node) == "Unreachable":
         return Health.FAILED
-    if node.spec.availability == _Spec.DRAIN and view.node_tally(node.id).running:
+    if node.spec.availability == _Spec.DRAIN and view.node_sums(node.id).running:
         return Health.PARTLY
     return Health.OK
 
 
 def reserved(node: Node, view: ClusterView) -> tuple[float | None, float | None]:
     """Shares of CPU and memory that tasks have reserved; None where the node told no size."""
-    sums, have = view.node_tally(node.id), node.description.resources
+    sums, have = view.node_sums(node.id), node.description.resources
     return (
         sums.nano_cpus / have.nano_cpus if have.nano_cpus else None,
         sums.memory_bytes / have.memory_bytes if have.memory_bytes else None,
@@ -134,7 +140,7 @@ def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
         _share(cpu),
         _bar(memory),
         _share(memory),
-        cell(str(view.node_tally(node.id).running)),
+        cell(str(view.node_sums(node.id).running)),
         _manager_cell(node),
         log_position(node, view),
         cell(node.status.addr, Role.MUTED),
@@ -178,7 +184,7 @@ def problems(node: Node, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
     look = health(node, view, now_ns)
     word, _ = state_of(node)
     if look is Health.PARTLY:
-        left = view.node_tally(node.id).running
+        left = view.node_sums(node.id).running
         return (
             _problem(
                 node, view, look, f"draining · {left} left", f"{fmt.plural(left, 'task')} still run here."
@@ -203,7 +209,7 @@ def _problem(node: Node, view: ClusterView, look: Health, summary: str, cause: s
 def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
     word, _ = state_of(node)
     look = health(node, view, now_ns)
-    description, sums = node.description, view.node_tally(node.id)
+    description, sums = node.description, view.node_sums(node.id)
     have = description.resources
     cpu, memory = reserved(node, view)
     platform = f"{description.platform.os}/{description.platform.architecture}".strip("/")
@@ -287,6 +293,41 @@ def _field_role(node: Node, view: ClusterView, now_ns: int) -> FieldValue:
     return "manager" if node.role == types_pb2.MANAGER else "worker"
 
 
+def changes(old: Node | None, new: Node | None, view: ClusterView) -> Iterator[str]:
+    """What befell the node, or what a person did with it."""
+    if new is None:
+        yield "removed"
+    elif old is None:
+        yield "joined"
+    else:
+        if old.status.state != new.status.state:
+            yield state_of(new)[0]
+        if old.spec.availability != new.spec.availability:
+            yield f"{availability(old)} → {availability(new)}"
+        if old.role != new.role:
+            yield f"now a {'manager' if new.role else 'worker'}"
+        if old.manager_status.leader != new.manager_status.leader and new.manager_status.leader:
+            yield "leads now"
+        if old.spec.annotations.labels != new.spec.annotations.labels:
+            yield "labels"
+
+
+def is_drain_unfinished(node: Node, view: ClusterView, now_ns: int) -> bool:
+    """Whether the node is to be empty and is not yet."""
+    return node.spec.availability == _Spec.DRAIN and view.node_sums(node.id).running > 0
+
+
+def _drain_note(node: Node, view: ClusterView) -> MotionNote:
+    left = fmt.plural(view.node_sums(node.id).running, "task")
+    return MotionNote(Health.PARTLY, (spans(("draining  ", Role.MUTED), (f"{left} left", Role.TEXT)),))
+
+
+def consequences(found: Sequence[Node], view: ClusterView) -> list[str]:
+    """What removing these nodes does."""
+    up = [name(node) for node in found if state_of(node)[0] != "down"]
+    return [f"Not down, so the manager will refuse it: {', '.join(up)}."] if up else []
+
+
 KIND: ResourceKind[Node] = ResourceKind(
     noun="node",
     title="Nodes",
@@ -299,7 +340,7 @@ KIND: ResourceKind[Node] = ResourceKind(
         "availability": lambda node, view, now: (-node.spec.availability, fmt.natural(name(node))),
         "cpu": lambda node, view, now: -(reserved(node, view)[0] or 0),
         "mem": lambda node, view, now: -(reserved(node, view)[1] or 0),
-        "running": lambda node, view, now: -view.node_tally(node.id).running,
+        "running": lambda node, view, now: -view.node_sums(node.id).running,
         "role": lambda node, view, now: (-node.role, fmt.natural(name(node))),
         "addr": lambda node, view, now: fmt.natural(node.status.addr),
         "age": lambda node, view, now: -timestamp_ns(node.meta.created_at),
@@ -315,7 +356,7 @@ KIND: ResourceKind[Node] = ResourceKind(
         "label": lambda node, view, now: fmt.label_list(node.spec.annotations.labels),
         "cpu": lambda node, view, now: reserved(node, view)[0],
         "mem": lambda node, view, now: reserved(node, view)[1],
-        "tasks": lambda node, view, now: float(view.node_tally(node.id).running),
+        "tasks": lambda node, view, now: float(view.node_sums(node.id).running),
         "age": lambda node, view, now: fmt.age_s(node.meta.created_at, now),
         "id": lambda node, view, now: node.id,
     },
@@ -329,6 +370,12 @@ KIND: ResourceKind[Node] = ResourceKind(
             "ENGINE VERSION", "EngineVersion", lambda node, view, now: node.description.engine.engine_version
         ),
     ),
-    verbs=("open", "describe", "logs", "availability", "labels", "remove"),
+    verbs=("open", "describe", "availability", "yaml", "copy", "remove"),
+    drill_in=lambda node, view: Link("tasks", "node", node.id),
+    changes=changes,
+    motion=Motion(is_drain_unfinished, _drain_note),
+    consequences=consequences,
+    logs=lambda id_: LogSelector(node_ids=[id_]),
+    list_key="2",
     aliases=("nodes", "no"),
 )

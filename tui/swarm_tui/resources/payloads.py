@@ -1,5 +1,6 @@
 """What secrets and configs have in common: a name, an age and the services that use them."""
 
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from swarm_core.api.proto import objects_pb2, types_pb2
@@ -68,6 +69,26 @@ def users(id_: str, view: ClusterView) -> list[str]:
         for service in view.objects(objects_pb2.Service)
         if any(id_ in ids for ids in dependencies(service.spec.task))
     )
+
+
+def changes(old: Payload | None, new: Payload | None, view: ClusterView) -> Iterator[str]:
+    """What became different. The payload itself can never change."""
+    if new is None:
+        yield "removed"
+    elif old is None:
+        yield "created"
+    elif old.spec.annotations.labels != new.spec.annotations.labels:
+        yield "labels"
+
+
+def consequences(items: Sequence[Payload], view: ClusterView) -> list[str]:
+    """What removing these does."""
+    sentences = [
+        f"{name(item)} is used by {', '.join(found)}, so the manager will refuse it."
+        for item in items
+        if (found := users(item.id, view))
+    ]
+    return [*sentences, "There is no undo."]
 
 
 def name_listed(item: Payload, view: ClusterView, now_ns: int) -> str:

@@ -1,6 +1,6 @@
 """What is wrong in the whole cluster, kept up to date object by object.
 
-Tasks are left out: a task's trouble is its service's problem or its node's, told once.
+Kinds whose problems their owners tell too are left out: a task's trouble is its service's problem or its node's, told once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,45 +8,54 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from swarm_tui.resources import cluster, nodes, services
-from swarm_tui.resources.model import ClusterView, Health, Problem, ResourceKind, Role
-
-_WATCHED: tuple[ResourceKind[Any], ...] = (cluster.KIND, services.KIND, nodes.KIND)
+from swarm_tui.resources import registry
+from swarm_tui.resources.model import ClusterView, Health, Problem, ResourceKind, Role, no_problems
+from swarm_tui.resources.refs import ObjectRef
 
 
 class ProblemBoard:
-    """The problems of clusters, services and nodes."""
+    """The problems of one cluster."""
 
     def __init__(self, view: ClusterView) -> None:
         self._view = view
-        self._problems: dict[tuple[str, str], tuple[Problem, ...]] = {}
+        self._kinds = [
+            kind
+            for kind in registry.kinds()
+            if not kind.is_told_by_owners and kind.problems is not no_problems
+        ]
+        self._problems: dict[ObjectRef, tuple[Problem, ...]] = {}
 
     def rebuild(self, now_ns: int) -> None:
         """Look at everything anew: after a reset, and now and then because texts hold ages."""
         self._problems = {}
-        for kind in _WATCHED:
-            self._look(kind, [item.id for item in self._view.objects(kind.message)], now_ns)
+        for kind in self._kinds:
+            self._look(kind, self._ids(kind), now_ns)
 
     def apply(self, touched: Mapping[type[Message], Iterable[str]], now_ns: int) -> None:
-        """Look at these objects anew."""
-        for kind in _WATCHED:
-            self._look(kind, touched.get(kind.message, ()), now_ns)
-        if nodes.KIND.message in touched:
-            self._look(cluster.KIND, [item.id for item in self._view.objects(cluster.Cluster)], now_ns)
+        """Look at these objects anew, and at those whose problems depend on them."""
+        for kind in self._kinds:
+            if any(message in touched for message in kind.depends_on):
+                self._look(kind, self._ids(kind), now_ns)
+            else:
+                self._look(kind, touched.get(kind.message, ()), now_ns)
+
+    def _ids(self, kind: ResourceKind[Any]) -> list[str]:
+        return [item.id for item in self._view.objects(kind.message)]
 
     def _look(self, kind: ResourceKind[Any], ids: Iterable[str], now_ns: int) -> None:
         for id_ in ids:
             item = self._view.get(kind.message, id_)
             found = kind.problems(item, self._view, now_ns) if item is not None else ()
+            ref = ObjectRef(self._view.cluster, kind.noun, id_)
             if found:
-                self._problems[kind.noun, id_] = found
+                self._problems[ref] = found
             else:
-                self._problems.pop((kind.noun, id_), None)
+                self._problems.pop(ref, None)
 
     def all(self) -> list[Problem]:
         """Every problem, the worst first."""
         every = [problem for found in self._problems.values() for problem in found]
-        return sorted(every, key=lambda problem: (-problem.health.severity, problem.ref, problem.name))
+        return sorted(every, key=lambda problem: (-problem.health.severity, problem.ref.kind, problem.name))
 
     def counts(self) -> tuple[int, int]:
         """(failures, warnings), as the header shows them."""

@@ -1,5 +1,10 @@
-"""All kinds of objects the interface knows, in the order of their keys. A new kind is one module and one line here."""
+"""All kinds of objects the interface knows, in the order of their keys. A new kind is one module and one line here.
 
+Everything that shows, lists, finds or tells objects asks here which kinds there are, when it is built or asked, so that a
+kind that is registered before the program starts is everywhere.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message
@@ -7,23 +12,53 @@ from google.protobuf.message import Message
 from swarm_tui.resources import cluster, configs, nodes, secrets, services, tasks
 from swarm_tui.resources.model import ResourceKind
 
-KINDS: tuple[ResourceKind[Any], ...] = (
-    nodes.KIND,
-    services.KIND,
-    tasks.KIND,
-    secrets.KIND,
-    configs.KIND,
-    cluster.KIND,
-)
-_BY_WORD = {word: kind for kind in KINDS for word in (kind.noun, *kind.aliases)}
-_BY_MESSAGE = {kind.message: kind for kind in KINDS}
+_kinds: list[ResourceKind[Any]] = []
+_by_word: dict[str, ResourceKind[Any]] = {}
+_by_message: dict[type[Message], ResourceKind[Any]] = {}
+
+
+def register(kind: ResourceKind[Any]) -> Callable[[], None]:
+    """Make a kind known; the returned call takes it out again. No two kinds share a word or a message."""
+    words = (kind.noun, *kind.aliases)
+    assert kind.message not in _by_message and not any(word in _by_word for word in words), kind.noun
+    _kinds.append(kind)
+    _by_message[kind.message] = kind
+    _by_word.update(dict.fromkeys(words, kind))
+
+    def unregister() -> None:
+        _kinds.remove(kind)
+        del _by_message[kind.message]
+        for word in words:
+            del _by_word[word]
+
+    return unregister
+
+
+def kinds() -> tuple[ResourceKind[Any], ...]:
+    """Every kind, in the order of registration."""
+    return tuple(_kinds)
 
 
 def by_word(word: str) -> ResourceKind[Any] | None:
     """The kind called `word` in a command; None when there is none."""
-    return _BY_WORD.get(word.lower())
+    return _by_word.get(word.lower())
+
+
+def by_noun(noun: str) -> ResourceKind[Any]:
+    """The kind with this noun, which must exist."""
+    kind = _by_word.get(noun)
+    assert kind is not None, f"no kind is called {noun!r}"
+    return kind
 
 
 def by_message(message: type[Message]) -> ResourceKind[Any]:
     """The kind of these objects. Raises KeyError."""
-    return _BY_MESSAGE[message]
+    return _by_message[message]
+
+
+register(nodes.KIND)
+register(services.KIND)
+register(tasks.KIND)
+register(secrets.KIND)
+register(configs.KIND)
+register(cluster.KIND)

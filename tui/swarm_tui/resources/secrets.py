@@ -13,6 +13,7 @@ from swarm_tui.resources.model import (
     Section,
     always_fine,
     cell,
+    description_of,
     no_problems,
 )
 
@@ -60,6 +61,9 @@ KIND: ResourceKind[Secret] = ResourceKind(
         Listing("CREATED", "CreatedAt", payloads.created),
         Listing("UPDATED", "UpdatedAt", payloads.updated),
     ),
-    verbs=("describe", "remove"),
+    verbs=("describe", "yaml", "copy", "remove"),
+    drill_in=description_of("secret"),
+    changes=payloads.changes,
+    consequences=payloads.consequences,
     aliases=("secrets", "sec"),
 )

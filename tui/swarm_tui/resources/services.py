@@ -1,18 +1,25 @@
 """Services: goal and reality, what runs, and the reason when they differ."""
 
-from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
-from swarm_core.api.runtimes import CONTAINER, process_spec, runtime_of
-from swarm_core.api.timestamps import duration_s, timestamp_ns
+from collections.abc import Sequence
+
+from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto.logbroker_pb2 import LogSelector
+from swarm_core.api.timestamps import timestamp_ns
 
 from swarm_tui.resources import format as fmt
+from swarm_tui.resources import service_changes
 from swarm_tui.resources.model import (
+    EMPTY,
     PROBLEMS,
     Align,
     Cell,
     ClusterView,
     Column,
     Health,
+    Link,
     Listing,
+    Motion,
+    MotionNote,
     Problem,
     ResourceKind,
     Role,
@@ -23,11 +30,15 @@ from swarm_tui.resources.model import (
 )
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.states import cause, has_ended_badly, is_wanted, state_word
+from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
 
 Service = objects_pb2.Service
 Task = objects_pb2.Task
 STACK_LABEL = "com.docker.stack.namespace"
 _CRASH_WINDOW_S = 300
+_SLOTS_NAMED = 2
+_SCANNED_TASKS_MAX = 200
+"""Beyond this many tasks no slot of a service is named: two of thousands tell nothing."""
 _UPDATE_MOTION = frozenset({types_pb2.UpdateStatus.UPDATING, types_pb2.UpdateStatus.ROLLBACK_STARTED})
 _UPDATE_PAUSED = frozenset({types_pb2.UpdateStatus.PAUSED, types_pb2.UpdateStatus.ROLLBACK_PAUSED})
 
@@ -54,26 +65,18 @@ def wanted(service: Service, view: ClusterView) -> int:
         case "replicated_job":
             return service.spec.replicated_job.max_concurrent
         case _:
-            return view.service_tally(service.id).wanted
+            return view.service_sums(service.id).wanted
 
 
 def running(service: Service, view: ClusterView) -> int:
     """How many run on nodes that are not down."""
-    sums = view.service_tally(service.id)
+    sums = view.service_sums(service.id)
     lost = 0
     for node_id, count in sums.running_on.items():
         node = view.get(objects_pb2.Node, node_id)
         if node is not None and node.status.state == types_pb2.NodeStatus.DOWN:
             lost += count
     return sums.running - lost
-
-
-def runtime_text(spec: specs_pb2.TaskSpec) -> tuple[str, str]:
-    """(runtime, what it runs): ("container", image), ("process", command line) or the kind of another runtime."""
-    runtime, process = runtime_of(spec) or "–", process_spec(spec)
-    if process is not None:
-        return runtime, " ".join([*process.command, *process.args])
-    return runtime, spec.container.image if runtime == CONTAINER else ""
 
 
 def health(service: Service, view: ClusterView, now_ns: int) -> Health:
@@ -111,7 +114,7 @@ def _trouble(service: Service, view: ClusterView) -> Task | None:
 
 
 def _troubled(service: Service, view: ClusterView) -> list[Task]:
-    found = (view.get(Task, task_id) for task_id in view.service_tally(service.id).troubled)
+    found = (view.get(Task, task_id) for task_id in view.service_sums(service.id).troubled)
     return [task for task in found if task is not None]
 
 
@@ -228,70 +231,42 @@ def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section,
     )
 
 
-def task_spec_sections(spec: specs_pb2.TaskSpec) -> tuple[Section, ...]:
-    """What a task of this spec runs, needs and where it may run."""
-    runtime, runs = runtime_text(spec)
-    body = spec.container if runtime == "container" else process_spec(spec)
-    lines = [("Runtime", cell(runtime, Role.SPECIAL)), ("Runs", cell(runs or "–"))]
-    if body is not None:
-        if isinstance(body, specs_pb2.ContainerSpec):
-            lines.append(("Command", cell(" ".join([*body.command, *body.args]) or "–")))
-            lines += [("Mount", cell(f"{m.source or '(new)'} → {m.target}")) for m in body.mounts]
-        lines += [("Environment", cell(entry)) for entry in body.env]
-        lines += [("Directory", cell(body.dir))] if body.dir else []
-        lines += [("User", cell(body.user))] if body.user else []
-        lines += [("Secret", cell(f"{s.secret_name} → {s.file.name}")) for s in body.secrets]
-        lines += [("Config", cell(f"{c.config_name} → {c.file.name}")) for c in body.configs]
-    needs = spec.resources
-    placement = [
-        ("Reserved", cell(_resources(needs.reservations))),
-        ("Limit", cell(_resources(needs.limits))),
-        *(("Constraint", cell(text, Role.SPECIAL)) for text in spec.placement.constraints),
-        *(
-            ("Spread over", cell(p.spread.spread_descriptor, Role.SPECIAL))
-            for p in spec.placement.preferences
-        ),
-        ("Restart", cell(_restart(spec.restart) if spec.HasField("restart") else "any, after 5s")),
-    ]
-    if spec.placement.max_replicas:
-        placement.append(("Most per node", cell(str(spec.placement.max_replicas))))
-    return Section("Runs", tuple(lines)), Section("Placement", tuple(placement))
-
-
-def _resources(value: types_pb2.Resources) -> str:
-    parts = []
-    if value.nano_cpus:
-        parts.append(f"{fmt.cpus(value.nano_cpus)} CPU")
-    if value.memory_bytes:
-        parts.append(f"{fmt.size(value.memory_bytes)} memory")
-    return ", ".join(parts) or "–"
-
-
-def _restart(policy: types_pb2.RestartPolicy) -> str:
-    word = types_pb2.RestartPolicy.RestartCondition.Name(policy.condition).lower().replace("_", " ")
-    if policy.condition == types_pb2.RestartPolicy.NONE:
-        return word
-    delay = fmt.short_duration(duration_s(policy.delay)) if policy.HasField("delay") else "5s"
-    limit = f", at most {policy.max_attempts} times" if policy.max_attempts else ""
-    return f"{word}, after {delay}{limit}"
-
-
-def _ports(service: Service, view: ClusterView, now_ns: int) -> str:
-    ports = service.endpoint.ports or service.spec.endpoint.ports
-    return ", ".join(
-        f"*:{p.published_port}->{p.target_port}/{types_pb2.PortConfig.Protocol.Name(p.protocol).lower()}"
-        for p in ports
-        if p.published_port
-    )
-
-
-def _image_listed(service: Service, view: ClusterView, now_ns: int) -> str:
-    runtime, runs = runtime_text(service.spec.task)
-    return fmt.image_with_tag(runs) if runtime == "container" else f"{runtime}: {runs}".removesuffix(": ")
-
-
 def _key_name(service: Service) -> tuple[tuple[bool, int, str], ...]:
     return fmt.natural(name(service))
+
+
+def _is_moving(service: Service, view: ClusterView, now_ns: int) -> bool:
+    return health(service, view, now_ns) is Health.MOTION
+
+
+def _motion_note(service: Service, view: ClusterView) -> MotionNote:
+    """How far it is from its goal, and the first slots that are on their way."""
+    goal, have = wanted(service, view), running(service, view)
+    counts = spans((f" {have}", Role.TEXT), (f"/{goal}", Role.MUTED))
+    share = (Cell(bar=min(have / goal, 1.0), role=Role.MOTION),) if goal else ()
+    slots = _moving_slots(service, view)
+    return MotionNote(Health.MOTION, (*share, counts), (slots,) if slots.spans else ())
+
+
+def _moving_slots(service: Service, view: ClusterView) -> Cell:
+    tasks = view.tasks_of_service(service.id)
+    if len(tasks) > _SCANNED_TASKS_MAX:
+        return EMPTY
+    moving = [task for task in tasks if task.status.state < types_pb2.RUNNING and is_wanted(task)]
+    moving.sort(key=lambda task: task.slot)
+    parts: list[tuple[str, Role]] = []
+    for task in moving[:_SLOTS_NAMED]:
+        parts.append((f"slot {task.slot} " if task.slot else "", Role.MUTED))
+        parts.append((f"{state_word(task.status.state)}  ", Role.MOTION))
+    if len(moving) > _SLOTS_NAMED:
+        parts.append((f"+{len(moving) - _SLOTS_NAMED}", Role.MUTED))
+    return spans(*parts)
+
+
+def consequences(found: Sequence[Service], view: ClusterView) -> list[str]:
+    """What removing these services does."""
+    count = sum(running(service, view) for service in found)
+    return [f"{fmt.plural(count, 'running task')} will be stopped; there is no undo."]
 
 
 KIND: ResourceKind[Service] = ResourceKind(
@@ -326,7 +301,7 @@ KIND: ResourceKind[Service] = ResourceKind(
         "cause": lambda s, view, now: " ".join(p.cause for p in problems(s, view, now)) or None,
         "node": lambda s, view, now: [
             found.description.hostname or node_id
-            for node_id in view.service_tally(s.id).running_on
+            for node_id in view.service_sums(s.id).running_on
             if (found := view.get(objects_pb2.Node, node_id)) is not None
         ],
         "age": lambda s, view, now: fmt.age_s(s.meta.updated_at, now),
@@ -337,9 +312,19 @@ KIND: ResourceKind[Service] = ResourceKind(
         Listing("NAME", "Name", lambda s, view, now: name(s)),
         Listing("MODE", "Mode", lambda s, view, now: mode(s)),
         Listing("REPLICAS", "Replicas", lambda s, view, now: f"{running(s, view)}/{wanted(s, view)}"),
-        Listing("IMAGE", "Image", _image_listed),
-        Listing("PORTS", "Ports", _ports),
+        Listing("IMAGE", "Image", lambda s, view, now: image_listed(s.spec.task)),
+        Listing(
+            "PORTS", "Ports", lambda s, view, now: ports_listed(s.endpoint.ports or s.spec.endpoint.ports)
+        ),
     ),
-    verbs=("open", "describe", "logs", "scale", "new", "remove"),
+    verbs=("open", "logs", "describe", "scale", "yaml", "copy", "remove"),
+    drill_in=lambda service, view: Link("tasks", "service", service.id),
+    changes=service_changes.changes,
+    motion=Motion(_is_moving, _motion_note),
+    consequences=consequences,
+    logs=lambda id_: LogSelector(service_ids=[id_]),
+    list_key="3",
+    create_view="form",
+    empty_hint="n creates one",
     aliases=("services", "svc"),
 )

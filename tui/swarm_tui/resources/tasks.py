@@ -1,6 +1,7 @@
 """Tasks: where a slot runs, since when, and how it ended."""
 
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto.logbroker_pb2 import LogSelector
 from swarm_core.api.timestamps import timestamp_ns
 
 from swarm_tui.resources import format as fmt
@@ -17,11 +18,12 @@ from swarm_tui.resources.model import (
     RowCells,
     Section,
     cell,
+    description_of,
     spans,
 )
 from swarm_tui.resources.refs import ObjectRef
-from swarm_tui.resources.services import runtime_text, task_spec_sections
 from swarm_tui.resources.states import cause, has_ended_badly, is_wanted, state_health, state_word
+from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
 
 Task = objects_pb2.Task
 _ERROR_WIDTH = 60
@@ -183,21 +185,8 @@ def _current_state(task: Task, view: ClusterView, now_ns: int) -> str:
     return f"{word} {since[:1].lower()}{since[1:]} ago" if since else word
 
 
-def _image_listed(task: Task, view: ClusterView, now_ns: int) -> str:
-    runtime, runs = runtime_text(task.spec)
-    return fmt.image_with_tag(runs) if runtime == "container" else f"{runtime}: {runs}".removesuffix(": ")
-
-
 def _error_listed(task: Task, view: ClusterView, now_ns: int) -> str:
     return f'"{task.status.err}"' if task.status.err else ""
-
-
-def _ports(task: Task, view: ClusterView, now_ns: int) -> str:
-    return ", ".join(
-        f"*:{p.published_port}->{p.target_port}/{types_pb2.PortConfig.Protocol.Name(p.protocol).lower()}"
-        for p in task.status.port_status.ports
-        if p.published_port
-    )
 
 
 KIND: ResourceKind[Task] = ResourceKind(
@@ -235,14 +224,19 @@ KIND: ResourceKind[Task] = ResourceKind(
     listing=(
         Listing("ID", "ID", lambda t, view, now: t.id, is_id=True),
         Listing("NAME", "Name", lambda t, view, now: name(t, view)),
-        Listing("IMAGE", "Image", _image_listed),
+        Listing("IMAGE", "Image", lambda t, view, now: image_listed(t.spec)),
         Listing("NODE", "Node", lambda t, view, now: node_name(t, view)),
         Listing("DESIRED STATE", "DesiredState", lambda t, view, now: state_word(t.desired_state).title()),
         Listing("CURRENT STATE", "CurrentState", _current_state),
         Listing("ERROR", "Error", _error_listed, width_max=_ERROR_WIDTH),
-        Listing("PORTS", "Ports", _ports),
+        Listing("PORTS", "Ports", lambda t, view, now: ports_listed(t.status.port_status.ports)),
     ),
-    verbs=("open", "describe", "logs"),
+    verbs=("open", "logs", "describe", "yaml", "copy"),
+    drill_in=description_of("task"),
+    owners={"service": lambda t: (t.service_id,), "node": lambda t: (t.node_id,)},
+    logs=lambda id_: LogSelector(task_ids=[id_]),
+    list_key="4",
+    is_told_by_owners=True,
     aliases=("tasks",),
 )
 

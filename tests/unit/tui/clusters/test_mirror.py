@@ -47,7 +47,7 @@ def test_list_replaces_everything() -> None:
     mirror.apply(Listed((make_service("s2"),), 2))
     assert list(mirror.ids(Service)) == ["s2"]
     assert not mirror.tasks_of_service("s1") and not mirror.objects(Task)
-    assert mirror.service_tally("s1").running == 0
+    assert mirror.service_sums("s1").running == 0
 
 
 def test_older_version_is_ignored() -> None:
@@ -75,16 +75,16 @@ def test_sums_follow_tasks() -> None:
         mirror.apply(changed(make_task("t1", service_id="s1", spec=spec, **fields)))
 
     put(state="PENDING")
-    assert (mirror.service_tally("s1").wanted, mirror.service_tally("s1").running) == (1, 0)
+    assert (mirror.service_sums("s1").wanted, mirror.service_sums("s1").running) == (1, 0)
     put(state="RUNNING", node_id="n1")
-    assert mirror.service_tally("s1").running_on == {"n1": 1}
-    assert (mirror.node_tally("n1").nano_cpus, mirror.node_tally("n1").memory_bytes) == (500_000_000, 1024)
+    assert mirror.service_sums("s1").running_on == {"n1": 1}
+    assert (mirror.node_sums("n1").nano_cpus, mirror.node_sums("n1").memory_bytes) == (500_000_000, 1024)
     put(state="RUNNING", node_id="n2")
-    assert (mirror.node_tally("n1").running, mirror.node_tally("n2").running) == (0, 1)
+    assert (mirror.node_sums("n1").running, mirror.node_sums("n2").running) == (0, 1)
     put(state="FAILED", desired="SHUTDOWN", node_id="n2")
-    assert (mirror.service_tally("s1").wanted, mirror.node_tally("n2").nano_cpus) == (0, 0)
+    assert (mirror.service_sums("s1").wanted, mirror.node_sums("n2").nano_cpus) == (0, 0)
     mirror.apply(changed(make_task("t1"), action=Action.REMOVED))
-    assert mirror.service_tally("s1").running_on == {} and mirror.node_tally("n2").tasks == 0
+    assert mirror.service_sums("s1").running_on == {} and mirror.node_sums("n2").tasks == 0
 
 
 def test_tasks_by_service_and_node() -> None:

@@ -43,14 +43,14 @@ def lively() -> Mirror:
         ),
     )
     fake.put(secret, config, user, make_service("g", name="g", is_global=True))
-    return mirror_of(*(item for kind in registry.KINDS for item in fake.all(kind.message)))
+    return mirror_of(*(item for kind in registry.kinds() for item in fake.all(kind.message)))
 
 
 def every(mirror: Mirror, kind: ResourceKind[Any]) -> list[Any]:
     return list(mirror.objects(kind.message))
 
 
-@pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.noun)
+@pytest.mark.parametrize("kind", registry.kinds(), ids=lambda kind: kind.noun)
 def test_kind_is_whole(kind: ResourceKind[Any], lively: Mirror) -> None:
     """Every object of every kind has a cell per column, sort keys that compare, fields, listings and a description."""
     items = every(lively, kind)
@@ -68,7 +68,7 @@ def test_kind_is_whole(kind: ResourceKind[Any], lively: Mirror) -> None:
         sorted(items, key=lambda item: key(item, lively, START_NS))
 
 
-@pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.noun)
+@pytest.mark.parametrize("kind", registry.kinds(), ids=lambda kind: kind.noun)
 def test_health_has_glyph_and_problem(kind: ResourceKind[Any], lively: Mirror) -> None:
     """Whatever is shown as a problem says why, and in a sentence without line ends."""
     for item in every(lively, kind):

@@ -9,6 +9,7 @@ from swarm_tui.cli.plumbing.session import USAGE, Failure
 from swarm_tui.resources import nodes, services, tasks
 from swarm_tui.resources.model import ClusterView
 from swarm_tui.resources.states import is_wanted, state_word
+from swarm_tui.resources.task_specs import runtime_text
 
 T = TypeVar("T")
 Test = Callable[[Any, str, ClusterView], bool]
@@ -56,7 +57,7 @@ SERVICE: Mapping[str, Test] = {
     "name": _spec_name,
     "label": _spec_label,
     "mode": lambda service, value, view: services.mode(service).replace(" ", "-") == value,
-    "runtime": lambda service, value, view: services.runtime_text(service.spec.task)[0] == value,
+    "runtime": lambda service, value, view: runtime_text(service.spec.task)[0] == value,
 }
 TASK: Mapping[str, Test] = {
     "id": _id,

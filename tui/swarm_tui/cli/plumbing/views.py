@@ -10,7 +10,7 @@ from swarm_core.client.cluster import Cluster
 from swarm_core.client.errors import CallFailed
 
 from swarm_tui.clusters.snapshot import Snapshot
-from swarm_tui.clusters.task_sums import ServiceTally
+from swarm_tui.resources.model import ServiceSums
 
 
 async def view_of(cluster: Cluster, *kinds: type[Message], objects: Iterable[Any] = ()) -> Snapshot:
@@ -41,7 +41,7 @@ async def counted(cluster: Cluster, services: Sequence[objects_pb2.Service]) -> 
             raise
         return await view_of(cluster, objects_pb2.Node, objects_pb2.Task, objects=services)
     counts = {
-        status.service_id: ServiceTally(running=status.running_tasks, wanted=status.desired_tasks)
+        status.service_id: ServiceSums(running=status.running_tasks, wanted=status.desired_tasks)
         for status in statuses
     }
     return Snapshot(services, counts)

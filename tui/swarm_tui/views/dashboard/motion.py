@@ -1,107 +1,68 @@
-"""What is in motion: services on their way to their goal, and nodes that are being drained.
+"""What is in motion: services on their way to their goal, nodes that are being drained, and whatever else a kind calls so.
 
 Kept up to date object by object; the notes are made when they are asked for.
 """
 
-from typing import Final, TypeAlias
-
-from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from typing import Any, Final
 
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.mirror import Mirror
-from swarm_tui.resources import nodes, services
-from swarm_tui.resources.format import plural
-from swarm_tui.resources.model import Health
+from swarm_tui.resources import registry
+from swarm_tui.resources.model import MotionNote, ResourceKind, Role
 from swarm_tui.resources.refs import ObjectRef
-from swarm_tui.resources.states import is_wanted, state_word
-from swarm_tui.widgets.cells import bar
+from swarm_tui.widgets.cells import cell_spans
 from swarm_tui.widgets.notes import Note
 from swarm_tui.widgets.paint import Span
 
 NOTES_MAX: Final = 12
 _BAR: Final = 16
-_SHOWN_SLOTS: Final = 2
-_SCANNED_TASKS_MAX: Final = 200
-"""Beyond this many tasks no slot of a service is named: two of thousands tell nothing."""
-
-_Node: TypeAlias = objects_pb2.Node
-_Service: TypeAlias = objects_pb2.Service
 
 
 class MotionBoard:
-    """Ids of services and nodes in motion."""
+    """Ids of the objects in motion."""
 
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
-        self._services: set[str] = set()
-        self._nodes: set[str] = set()
+        self._moving: list[tuple[ResourceKind[Any], set[str]]] = [
+            (kind, set()) for kind in registry.kinds() if kind.motion is not None
+        ]
 
     def apply(self, changes: Changes, now_ns: int) -> None:
         """Look at what changed, or at everything after a reset."""
         mirror = self._mirror
-        if changes.is_reset:
-            self._services.clear()
-            self._nodes.clear()
-        for id_ in mirror.ids(_Service) if changes.is_reset else changes.of(_Service):
-            service = mirror.get(_Service, id_)
-            is_moving = service is not None and services.health(service, mirror, now_ns) is Health.MOTION
-            (self._services.add if is_moving else self._services.discard)(id_)
-        for id_ in mirror.ids(_Node) if changes.is_reset else changes.of(_Node):
-            node = mirror.get(_Node, id_)
-            is_draining = node is not None and is_drain_unfinished(node, mirror)
-            (self._nodes.add if is_draining else self._nodes.discard)(id_)
+        for kind, moving in self._moving:
+            assert kind.motion is not None
+            if changes.is_reset:
+                moving.clear()
+            for id_ in mirror.ids(kind.message) if changes.is_reset else changes.of(kind.message):
+                item = mirror.get(kind.message, id_)
+                is_moving = item is not None and kind.motion.is_moving(item, mirror, now_ns)
+                (moving.add if is_moving else moving.discard)(id_)
 
     @property
     def targets(self) -> set[ObjectRef]:
         """All that is in motion."""
-        services_moving = {self._ref("service", id_) for id_ in self._services}
-        return services_moving | {self._ref("node", id_) for id_ in self._nodes}
-
-    def _ref(self, noun: str, id_: str) -> ObjectRef:
-        return ObjectRef(self._mirror.cluster, noun, id_)
+        return {self._ref(kind, id_) for kind, moving in self._moving for id_ in moving}
 
     def notes(self) -> list[Note]:
         """One note for each of the first `NOTES_MAX`, by name."""
-        found = [self._mirror.get(_Service, id_) for id_ in self._services]
-        drained = [self._mirror.get(_Node, id_) for id_ in self._nodes]
-        moving = sorted(filter(None, found), key=services.name)[:NOTES_MAX]
-        draining = sorted(filter(None, drained), key=nodes.name)[: NOTES_MAX - len(moving)]
-        return [*map(self._service_note, moving), *map(self._node_note, draining)]
+        found: list[tuple[str, ObjectRef, ResourceKind[Any], Any]] = []
+        for kind, moving in self._moving:
+            for id_ in moving:
+                item = self._mirror.get(kind.message, id_)
+                if item is not None:
+                    found.append((kind.name(item, self._mirror), self._ref(kind, id_), kind, item))
+        found.sort(key=lambda one: one[:2])
+        return [self._note(*one) for one in found[:NOTES_MAX]]
 
-    def _service_note(self, service: _Service) -> Note:
-        goal, have = services.wanted(service, self._mirror), services.running(service, self._mirror)
-        heading: list[Span] = [("⟳ ", "accent"), (services.name(service), "text+bold"), ("  ", "text")]
-        if goal:
-            heading += bar(min(have / goal, 1.0), _BAR, "accent")
-        heading += [(f" {have}", "text"), (f"/{goal}", "muted")]
-        slots = self._slots(service)
-        return Note(heading, [slots] if slots else [], self._ref("service", service.id))
+    def _ref(self, kind: ResourceKind[Any], id_: str) -> ObjectRef:
+        return ObjectRef(self._mirror.cluster, kind.noun, id_)
 
-    def _slots(self, service: _Service) -> list[Span]:
-        tasks = self._mirror.tasks_of_service(service.id)
-        if len(tasks) > _SCANNED_TASKS_MAX:
-            return []
-        moving = [task for task in tasks if task.status.state < types_pb2.RUNNING and is_wanted(task)]
-        moving.sort(key=lambda task: task.slot)
-        spans: list[Span] = []
-        for task in moving[:_SHOWN_SLOTS]:
-            place = f"slot {task.slot} " if task.slot else ""
-            spans += [(place, "muted"), (f"{state_word(task.status.state)}  ", "accent")]
-        if len(moving) > _SHOWN_SLOTS:
-            spans.append((f"+{len(moving) - _SHOWN_SLOTS}", "muted"))
-        return spans
-
-    def _node_note(self, node: _Node) -> Note:
-        left = self._mirror.node_tally(node.id).running
-        heading: list[Span] = [
-            ("◐ ", "warning"),
-            (nodes.name(node), "text+bold"),
-            ("  draining  ", "muted"),
-            (f"{plural(left, 'task')} left", "text"),
-        ]
-        return Note(heading, [], self._ref("node", node.id))
-
-
-def is_drain_unfinished(node: _Node, mirror: Mirror) -> bool:
-    """Whether the node is to be empty and is not yet."""
-    return node.spec.availability == specs_pb2.NodeSpec.DRAIN and mirror.node_tally(node.id).running > 0
+    def _note(self, name: str, ref: ObjectRef, kind: ResourceKind[Any], item: Any) -> Note:
+        assert kind.motion is not None
+        note: MotionNote = kind.motion.note(item, self._mirror)
+        heading: list[Span] = [(f"{note.health.glyph} ", note.health.role), (name, "text+bold")]
+        heading.append(("  ", note.heading[0].spans[0].role if note.heading[0].spans else Role.TEXT))
+        for cell in note.heading:
+            heading += cell_spans(cell, _BAR) if cell.bar is not None else cell.spans
+        return Note(heading, [line.spans for line in note.lines], ref)

@@ -250,8 +250,7 @@ class ObjectPane(Vertical):
             return f"connecting … {reason}" if reason else "connecting …"
         if self.filter_text or self.is_problems_only:
             return "nothing matches · esc shows all"
-        hint = " · n creates one" if self.kind.noun == "service" else ""
-        return f"no {self.kind.title.lower()} yet{hint}"
+        return " · ".join(filter(None, [f"no {self.kind.title.lower()} yet", self.kind.empty_hint]))
 
     def _describe_border(self) -> None:
         self._table.border_title = title(self.kind.title + (f" · {self._scope.label}" if self._scope else ""))

@@ -68,10 +68,12 @@ class LogsView(Vertical):
         self._lines.search("")
         self._labels.clear()
         self._last_ns = 0
+        assert kind.logs is not None, f"a {kind.noun} has no logs"
+        whose = kind.logs(object_id)
         self._query = logs.LogQuery(
-            service_ids=(object_id,) if kind.noun == "service" else (),
-            task_ids=(object_id,) if kind.noun == "task" else (),
-            node_ids=(object_id,) if kind.noun == "node" else (),
+            service_ids=tuple(whose.service_ids),
+            task_ids=tuple(whose.task_ids),
+            node_ids=tuple(whose.node_ids),
             follow=True,
             tail=TAIL,
         )
