@@ -25,6 +25,8 @@ from swarm_core.rpc.forwarding import LeaderLocator
 from swarm_core.rpc.server import ControlServer, RemoteServer, Services, serve_control, serve_remote
 from swarm_core.runtime.clock import SystemClock
 
+from swarm_testkit.refusing import Refusing
+
 ORGANIZATION = "cluster-1"
 YEAR_NS = 365 * 24 * 3600 * 1_000_000_000
 LOCAL = Caller("m1", frozenset({MANAGER_ROLE}), ORGANIZATION, "", is_local=True)
@@ -148,7 +150,8 @@ def echo_services(echo: EchoServices, *, to_leader: bool = False) -> Services:
         (logbroker_pb2, "LogBroker"),
         (ca_pb2, "CA"),
     ):
-        services.add(module.DESCRIPTOR.services_by_name[name], echo, to_leader=to_leader)
+        service = module.DESCRIPTOR.services_by_name[name]
+        services.add(service, echo, Refusing(service, echo), to_leader=to_leader)
     return services
 
 

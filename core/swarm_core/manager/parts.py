@@ -27,7 +27,7 @@ from swarm_core.api.proto import (
 )
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.manager.ca_server import CaServer
-from swarm_core.manager.control_api.server import ControlApi
+from swarm_core.manager.control_api.parts import control_handlers
 from swarm_core.manager.dispatcher.dispatcher import Dispatcher
 from swarm_core.manager.health import Health
 from swarm_core.manager.key_manager import KeyManager
@@ -129,7 +129,7 @@ class _Handlers:
     ) -> None:
         self._ports = ports
         self._dispatcher, self._log_broker, self._ca_server = dispatcher, log_broker, ca_server
-        self._control = ControlApi(
+        self._control = control_handlers(
             ports.store,
             ports.clock,
             ports.rng,
@@ -141,7 +141,7 @@ class _Handlers:
     def services(self, health: Health, *, is_local: bool) -> Services:
         """What one of the two ways in serves."""
         raft, services = self._ports.raft, Services(plain=PLAIN_ERRORS)
-        services.add(_service(control_pb2, "Control"), self._control, to_leader=True)
+        services.add(_service(control_pb2, "Control"), *self._control, to_leader=True)
         services.add(_service(watch_pb2, "Watch"), WatchApi(self._ports.store))
         services.add(_service(health_pb2, "Health"), health)
         services.add(_service(dispatcher_pb2, "Dispatcher"), self._dispatcher, to_leader=True)

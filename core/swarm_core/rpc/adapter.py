@@ -6,18 +6,18 @@ unreadable one is an answer, not a traceback. Answers may be messages or encoded
 
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeAlias
 
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from swarm_core.rpc import forwarding
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import Code, Internal, RpcFailure
+from swarm_core.rpc.errors import Code, Internal, RpcFailure, ServiceMisbound
 from swarm_core.rpc.forwarding import LeaderLocator, Route
 from swarm_core.rpc.grpcio import grpc
 
@@ -41,7 +41,7 @@ class Door(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method of one handler, ready to be bound to a server."""
+    """One method of a service, ready to be served."""
 
     path: str
     call: Callable[..., Any]
@@ -61,13 +61,27 @@ class Binding:
     plain: tuple[type[Exception], ...]
 
 
+def bound(service: ServiceDescriptor, handlers: Sequence[object]) -> dict[str, Callable[..., Any]]:
+    """What answers each method of `service`, by the method's name: the one handler that has an attribute of that name in
+    snake case. Raises ServiceMisbound."""
+    calls, mistakes = {}, []
+    for descriptor in service.methods:
+        name = snake_case(descriptor.name)
+        offering = [handler for handler in handlers if hasattr(handler, name)]
+        if len(offering) == 1:
+            calls[descriptor.name] = getattr(offering[0], name)
+        else:
+            by = " and ".join(type(handler).__name__ for handler in offering) or "nobody"
+            mistakes.append(f"{name} is offered by {by}")
+    if mistakes:
+        raise ServiceMisbound(f"{service.full_name}: {', '.join(mistakes)}")
+    return calls
+
+
 def method_of(
-    descriptor: MethodDescriptor, handler: object, roles: frozenset[str], to_leader: bool
-) -> Method | None:
-    """The method as `handler` offers it; None when it does not."""
-    call = getattr(handler, snake_case(descriptor.name), None)
-    if call is None:
-        return None
+    descriptor: MethodDescriptor, call: Callable[..., Any], roles: frozenset[str], to_leader: bool
+) -> Method:
+    """The method as `call` answers it."""
     return Method(
         path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
         call=call,

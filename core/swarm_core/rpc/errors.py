@@ -4,6 +4,7 @@ RpcFailure(code, message)           what a handler raises; the caller gets this 
 └── one class per code: InvalidArgument("…"), NotFound("…"), …
     retry later: Unavailable, ResourceExhausted, Aborted; never by itself: all others
 AddressUnusable                     a socket or port that cannot be served on; the text says why
+ServiceMisbound                     a method that not exactly one handler offers: a mistake of whoever composes the server
 
 An exception of another room whose class says `plain = True` reaches the caller as UNKNOWN with its text, as the
 original's ordinary errors do. Everything else is a bug: logged here, INTERNAL there.
@@ -108,3 +109,7 @@ class DataLoss(_Coded):
 
 class AddressUnusable(Exception):
     """A socket or port that cannot be served on; the text is one sentence for people."""
+
+
+class ServiceMisbound(Exception):
+    """A service some of whose methods are offered by nobody, or by more than one handler; the text names them all."""

@@ -1,7 +1,7 @@
 """Servers: the registry of services, the remote API behind TLS, and the control socket.
 
     services = Services(plain=(StoreError,))
-    services.add(control_pb2.DESCRIPTOR.services_by_name["Control"], control_api)
+    services.add(control_pb2.DESCRIPTOR.services_by_name["Control"], *control_handlers(…))
     async with serve_control(services, path, certificate=…, key=…, local=caller) as control, \
                serve_remote(services, address, context, authorizer, clock) as remote: …
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from google.protobuf.descriptor import ServiceDescriptor
 
 from swarm_core.rpc import control_socket, forwarding, tls_listener
-from swarm_core.rpc.adapter import Binding, Context, Handler, Method, method_of, rpc_handler
+from swarm_core.rpc.adapter import Binding, Context, Handler, Method, bound, method_of, rpc_handler
 from swarm_core.rpc.authorization import Authorizer, roles_for
 from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.eager_server import eager_server
@@ -47,23 +47,21 @@ _OPTIONS = (
 
 
 class Services:
-    """Which handler serves which service. `plain`: exceptions that reach callers as UNKNOWN with their text."""
+    """Which handlers serve which service. `plain`: exceptions that reach callers as UNKNOWN with their text."""
 
     def __init__(self, *, plain: tuple[type[Exception], ...] = ()) -> None:
         self.plain = plain
         self._methods: dict[str, Method] = {}
 
-    def add(self, service: ServiceDescriptor, handler: object, *, to_leader: bool = False) -> None:
-        """Serve the methods of `service` that `handler` has, snake case; the others stay UNIMPLEMENTED. `to_leader`:
-        members that do not lead pass these calls on."""
-        found = [
-            method_of(descriptor, handler, roles_for(service.name, descriptor.name), to_leader)
-            for descriptor in service.methods
-        ]
-        methods = {method.path: method for method in found if method is not None}
-        assert methods, f"{handler!r} serves no method of {service.full_name}"
-        assert not methods.keys() & self._methods.keys(), f"{service.full_name} is served already"
-        self._methods |= methods
+    def add(self, service: ServiceDescriptor, *handlers: object, to_leader: bool = False) -> None:
+        """Serve `service`: each of its methods by the one handler that has it, under its name in snake case. `to_leader`:
+        members that do not lead pass these calls on. Raises ServiceMisbound."""
+        calls = bound(service, handlers)
+        for descriptor in service.methods:
+            roles = roles_for(service.name, descriptor.name)
+            method = method_of(descriptor, calls[descriptor.name], roles, to_leader)
+            assert method.path not in self._methods, f"{service.full_name} is served already"
+            self._methods[method.path] = method
 
     @property
     def methods(self) -> tuple[Method, ...]:

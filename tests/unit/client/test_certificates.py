@@ -14,6 +14,7 @@ from swarm_core.client.errors import CallFailed, CertificateRefused, Unreachable
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Aborted, InvalidArgument, PermissionDenied
 from swarm_core.rpc.server import RemoteServer, Services
+from swarm_testkit.refusing import Refusing
 from swarm_testkit.trust import (
     Authority,
     EagerClock,
@@ -196,7 +197,8 @@ class Keeper:
 async def test_unlock_key(handler: object, expected: UnlockKey) -> None:
     """The key in force, none without autolock, and none from a manager that does not know the call."""
     services = Services()
-    services.add(ca_pb2.DESCRIPTOR.services_by_name["CA"], handler)
+    service = ca_pb2.DESCRIPTOR.services_by_name["CA"]
+    services.add(service, handler, Refusing(service, handler))
     manager = AUTHORITY.manager()
     async with (
         remote_server(AUTHORITY, services) as server,

@@ -16,6 +16,7 @@ from swarm_core.client import trust as trusting
 from swarm_core.client.connection import Connection
 from swarm_core.client.errors import CallFailed, Unreachable, UntrustedManager
 from swarm_core.rpc.server import Services
+from swarm_testkit.refusing import Refusing
 from swarm_testkit.trust import (
     Authority,
     EchoServices,
@@ -231,7 +232,8 @@ async def test_closing_ends_calls(tmp_path: Path) -> None:
             await asyncio.Event().wait()
 
     waiting, services, path = Waiting(), Services(), tmp_path / "c.sock"
-    services.add(control_pb2.DESCRIPTOR.services_by_name["Control"], waiting)
+    service = control_pb2.DESCRIPTOR.services_by_name["Control"]
+    services.add(service, waiting, Refusing(service, waiting))
     async with control_server(AUTHORITY, services, path):
         connection = await Connection.open(path, trust=AUTHORITY.trust())
         for ending in ("cancel", "close"):

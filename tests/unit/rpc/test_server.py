@@ -16,6 +16,7 @@ from swarm_core.rpc.adapter import snake_case
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.server import MESSAGE_BYTES_MAX, ControlServer, Services
+from swarm_testkit.refusing import Refusing
 from swarm_testkit.trust import (
     LOCAL,
     Authority,
@@ -28,6 +29,7 @@ from swarm_testkit.trust import (
 )
 
 GetNode = control_pb2.GetNodeRequest
+CONTROL = control_pb2.DESCRIPTOR.services_by_name["Control"]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,8 @@ async def test_registered_plain_failures(authority: Authority, tmp_path: Path) -
             raise LookupError("lost leadership")
 
     services = Services(plain=(LookupError,))
-    services.add(control_pb2.DESCRIPTOR.services_by_name["Control"], Handler())
+    handler = Handler()
+    services.add(CONTROL, handler, Refusing(CONTROL, handler))
     path = tmp_path / "c.sock"
     async with control_server(authority, services, path), connected(path, authority) as connection:
         with pytest.raises(CallFailed, match="lost leadership") as failed:
@@ -171,7 +174,7 @@ class Gate:
 
 def gate_services(gate: Gate) -> Services:
     services = Services()
-    services.add(control_pb2.DESCRIPTOR.services_by_name["Control"], gate)
+    services.add(CONTROL, gate, Refusing(CONTROL, gate))
     services.add(watch_pb2.DESCRIPTOR.services_by_name["Watch"], gate)
     return services
 

@@ -1,1 +1,1 @@
-"""The Control service. Door: `server` (ControlApi); a module per kind holds that kind's rules."""
+"""The Control service: one handler for each kind of object. Way in: `parts.control_handlers`."""

@@ -14,9 +14,10 @@ from swarm_core.ca.chance import Chance
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.manager import root_change
 from swarm_core.manager.control_api.nodes import expire_blacklist
-from swarm_core.manager.control_api.select import by_name, copy, labels, select, spec_labels, spec_name
+from swarm_core.manager.control_api.requests import check_update, copy, known
+from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAME, Selection
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import InvalidArgument, NotFound
+from swarm_core.rpc.errors import InvalidArgument
 from swarm_core.runtime.clock import Clock
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.memory import MemoryStore
@@ -26,6 +27,7 @@ DEFAULT_ADDRESS_POOL = "10.0.0.0/8"
 DEFAULT_SUBNET_SIZE = 24
 DEFAULT_VXLAN_PORT = 4789
 AUTOLOCK_SUBSYSTEM = "swarm-manager"
+_SELECTION = Selection(objects_pb2.Cluster, BY_SPEC_NAME, (BY_SPEC_LABELS,))
 
 
 def redacted(cluster: objects_pb2.Cluster) -> objects_pb2.Cluster:
@@ -44,7 +46,7 @@ def redacted(cluster: objects_pb2.Cluster) -> objects_pb2.Cluster:
     return shown
 
 
-class ClusterRpcs:
+class ClustersApi:
     """The Control methods for the cluster object."""
 
     def __init__(self, store: MemoryStore, clock: Clock, rng: random.Random, external: ExternalCas) -> None:
@@ -56,31 +58,21 @@ class ClusterRpcs:
     async def get_cluster(
         self, request: control_pb2.GetClusterRequest, caller: Caller
     ) -> control_pb2.GetClusterResponse:
-        if not request.cluster_id:
-            raise InvalidArgument("the cluster's id is required")
-        cluster = self._store.get(objects_pb2.Cluster, request.cluster_id)
-        if cluster is None:
-            raise NotFound(f"cluster {request.cluster_id} not found")
+        cluster = known(self._store, objects_pb2.Cluster, request.cluster_id)
         return control_pb2.GetClusterResponse(cluster=redacted(cluster))
 
     async def list_clusters(
         self, request: control_pb2.ListClustersRequest, caller: Caller
     ) -> control_pb2.ListClustersResponse:
-        criteria = [*by_name(request.filters, spec_name), labels(request.filters.labels, spec_labels)]
-        found = select(self._store, objects_pb2.Cluster, criteria)
+        found = _SELECTION.found(self._store, request.filters)
         return control_pb2.ListClustersResponse(clusters=map(redacted, found))
 
     async def update_cluster(
         self, request: control_pb2.UpdateClusterRequest, caller: Caller
     ) -> control_pb2.UpdateClusterResponse:
-        if not request.cluster_id or not request.HasField("cluster_version"):
-            raise InvalidArgument("the cluster's id and version are required")
-        if not request.HasField("spec"):
-            raise InvalidArgument("the cluster's spec is required")
+        check_update(request, "cluster")
         _check_spec(request.spec)
-        seen = self._store.get(objects_pb2.Cluster, request.cluster_id)
-        if seen is None:
-            raise NotFound(f"cluster {request.cluster_id} not found")
+        seen = known(self._store, objects_pb2.Cluster, request.cluster_id)
         if seen.meta.version != request.cluster_version:
             raise OutOfSequence
         root_ca = await root_change.decide(
@@ -88,8 +80,7 @@ class ClusterRpcs:
         )
 
         def update(tx: Transaction) -> objects_pb2.Cluster:
-            if tx.get(objects_pb2.Cluster, request.cluster_id) is None:
-                raise NotFound(f"cluster {request.cluster_id} not found")
+            known(tx, objects_pb2.Cluster, request.cluster_id)
             cluster = copy(seen)
             cluster.meta.version.CopyFrom(request.cluster_version)
             cluster.spec.CopyFrom(request.spec)

@@ -6,7 +6,8 @@ from cryptography import x509
 
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import NS_PER_S, timestamp, timestamp_ns
-from swarm_core.manager.control_api.select import Criterion, by_name, copy, labels, select
+from swarm_core.manager.control_api.requests import check_update, copy, known
+from swarm_core.manager.control_api.selection import Criterion, Selection, by_labels, by_name
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import FailedPrecondition, Internal, InvalidArgument, NotFound
 from swarm_core.runtime.clock import Clock
@@ -25,7 +26,19 @@ def _hostname(node: objects_pb2.Node) -> str | None:
     return node.description.hostname if node.HasField("description") else None
 
 
-class NodeRpcs:
+_SELECTION = Selection(
+    objects_pb2.Node,
+    by_name(_hostname),
+    (
+        Criterion("roles", Role, lambda node, role: node.role == role),
+        Criterion("memberships", Membership, lambda node, value: node.spec.membership == value),
+        by_labels("labels", lambda node: node.description.engine.labels),
+        by_labels("node_labels", lambda node: node.spec.annotations.labels),
+    ),
+)
+
+
+class NodesApi:
     """The Control methods for nodes."""
 
     def __init__(self, store: MemoryStore, clock: Clock, members: Members, can_remove: CanRemove) -> None:
@@ -46,43 +59,26 @@ class NodeRpcs:
     async def get_node(
         self, request: control_pb2.GetNodeRequest, caller: Caller
     ) -> control_pb2.GetNodeResponse:
-        if not request.node_id:
-            raise InvalidArgument("the node's id is required")
-        node = self._store.get(objects_pb2.Node, request.node_id)
-        if node is None:
-            raise NotFound(f"node {request.node_id} not found")
+        node = known(self._store, objects_pb2.Node, request.node_id)
         return control_pb2.GetNodeResponse(node=self._shown(node))
 
     async def list_nodes(
         self, request: control_pb2.ListNodesRequest, caller: Caller
     ) -> control_pb2.ListNodesResponse:
-        filters = request.filters
-        criteria = [
-            *by_name(filters, _hostname),
-            Criterion(filters.roles, Role, lambda node, role: node.role == role),
-            Criterion(filters.memberships, Membership, lambda node, value: node.spec.membership == value),
-            labels(filters.labels, lambda node: node.description.engine.labels),
-            labels(filters.node_labels, lambda node: node.spec.annotations.labels),
-        ]
-        found = select(self._store, objects_pb2.Node, criteria)
+        found = _SELECTION.found(self._store, request.filters)
         return control_pb2.ListNodesResponse(nodes=map(self._shown, found))
 
     async def update_node(
         self, request: control_pb2.UpdateNodeRequest, caller: Caller
     ) -> control_pb2.UpdateNodeResponse:
-        if not request.node_id or not request.HasField("node_version"):
-            raise InvalidArgument("the node's id and version are required")
-        if not request.HasField("spec"):
-            raise InvalidArgument("the node's spec is required")
+        check_update(request, "node")
         if request.spec.availability not in specs_pb2.NodeSpec.Availability.values():
             raise InvalidArgument("the availability must be active, pause or drain")
         if request.spec.desired_role not in types_pb2.NodeRole.values():
             raise InvalidArgument("the role must be worker or manager")
 
         def update(tx: Transaction) -> objects_pb2.Node:
-            stored = tx.get(objects_pb2.Node, request.node_id)
-            if stored is None:
-                raise NotFound(f"node {request.node_id} not found")
+            stored = known(tx, objects_pb2.Node, request.node_id)
             if (stored.spec.desired_role, request.spec.desired_role) == (types_pb2.MANAGER, types_pb2.WORKER):
                 self._check_demotion(stored)
             node = copy(stored)
@@ -112,13 +108,8 @@ class NodeRpcs:
     async def remove_node(
         self, request: control_pb2.RemoveNodeRequest, caller: Caller
     ) -> control_pb2.RemoveNodeResponse:
-        if not request.node_id:
-            raise InvalidArgument("the node's id is required")
-
         def remove(tx: Transaction) -> None:
-            node = tx.get(objects_pb2.Node, request.node_id)
-            if node is None:
-                raise NotFound(f"node {request.node_id} not found")
+            node = known(tx, objects_pb2.Node, request.node_id)
             if node.spec.desired_role == types_pb2.MANAGER and node.id in self._members():
                 raise FailedPrecondition(
                     f"node {node.id} is a manager and a member of the cluster's consensus; demote it first"

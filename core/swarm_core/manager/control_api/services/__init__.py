@@ -1,0 +1,1 @@
+"""Services: `api` answers the calls, `checks` says which specs and changes this manager takes."""

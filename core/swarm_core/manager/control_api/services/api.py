@@ -1,0 +1,132 @@
+"""Services: create, read, update, remove, count (control-plane spec 4.3)."""
+
+import random
+from collections import Counter
+
+from swarm_core.api.defaults import with_defaults
+from swarm_core.api.ids import new_id
+from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
+from swarm_core.api.runtimes import runtime_of
+from swarm_core.manager.control_api.requests import check_has_spec, check_update, copy, known
+from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAME, Criterion, Selection
+from swarm_core.manager.control_api.services.checks import check_change, check_payloads_exist, check_spec
+from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.errors import AlreadyExists, Unimplemented
+from swarm_core.store.by import ByService, Runtime
+from swarm_core.store.errors import NameConflict
+from swarm_core.store.memory import MemoryStore
+from swarm_core.store.transactions import Transaction
+
+_SELECTION = Selection(
+    objects_pb2.Service,
+    BY_SPEC_NAME,
+    (
+        Criterion(
+            "runtimes",
+            Runtime,
+            lambda service, runtime: runtime_of(service.spec.task) == runtime,
+            normal=str.lower,
+        ),
+        BY_SPEC_LABELS,
+    ),
+)
+
+
+class ServicesApi:
+    """The Control methods for services."""
+
+    def __init__(self, store: MemoryStore, rng: random.Random) -> None:
+        self._store = store
+        self._rng = rng
+
+    # reading
+
+    async def get_service(
+        self, request: control_pb2.GetServiceRequest, caller: Caller
+    ) -> control_pb2.GetServiceResponse:
+        service = known(self._store, objects_pb2.Service, request.service_id)
+        if request.insert_defaults:
+            service = copy(service)
+            with_defaults(service.spec)
+        return control_pb2.GetServiceResponse(service=service)
+
+    async def list_services(
+        self, request: control_pb2.ListServicesRequest, caller: Caller
+    ) -> control_pb2.ListServicesResponse:
+        return control_pb2.ListServicesResponse(services=_SELECTION.found(self._store, request.filters))
+
+    async def list_service_statuses(
+        self, request: control_pb2.ListServiceStatusesRequest, caller: Caller
+    ) -> control_pb2.ListServiceStatusesResponse:
+        return control_pb2.ListServiceStatusesResponse(statuses=map(self._status, request.services))
+
+    def _status(self, id_: str) -> control_pb2.ListServiceStatusesResponse.ServiceStatus:
+        states = Counter(
+            (task.desired_state, task.status.state)
+            for task in self._store.each(objects_pb2.Task, ByService(id_))
+        )
+        status = control_pb2.ListServiceStatusesResponse.ServiceStatus(service_id=id_)
+        status.running_tasks = sum(n for (_, state), n in states.items() if state == types_pb2.RUNNING)
+        service = self._store.get(objects_pb2.Service, id_)
+        if service is None:
+            return status
+        if service.spec.WhichOneof("mode") == "replicated":
+            status.desired_tasks = service.spec.replicated.replicas
+        else:
+            status.desired_tasks = sum(n for (wish, _), n in states.items() if wish == types_pb2.RUNNING)
+        return status
+
+    # writing
+
+    async def create_service(
+        self, request: control_pb2.CreateServiceRequest, caller: Caller
+    ) -> control_pb2.CreateServiceResponse:
+        check_has_spec(request, "service")
+        spec = request.spec
+        check_spec(spec)
+        service = objects_pb2.Service(id=new_id(self._rng), spec=spec)
+        service.spec_version.index = 0
+        service.spec_version.SetInParent()
+
+        def create(tx: Transaction) -> None:
+            check_payloads_exist(tx, spec.task)
+            tx.create(service)
+
+        try:
+            await self._store.update(create)
+        except NameConflict as error:
+            # Clients look for the store's text inside this message.
+            raise AlreadyExists(f"service {spec.annotations.name} already exists: {error}") from None
+        return control_pb2.CreateServiceResponse(service=service)
+
+    async def update_service(
+        self, request: control_pb2.UpdateServiceRequest, caller: Caller
+    ) -> control_pb2.UpdateServiceResponse:
+        check_update(request, "service")
+        spec = request.spec
+        check_spec(spec)
+        if request.rollback != control_pb2.UpdateServiceRequest.NONE:
+            raise Unimplemented("rolling back a service is not supported yet")
+
+        def update(tx: Transaction) -> objects_pb2.Service:
+            stored = known(tx, objects_pb2.Service, request.service_id)
+            check_change(tx, stored, spec)
+            check_payloads_exist(tx, spec.task)
+            service = copy(stored)
+            service.meta.version.CopyFrom(request.service_version)
+            service.previous_spec.CopyFrom(stored.spec)
+            service.previous_spec_version.CopyFrom(stored.spec_version)
+            service.spec.CopyFrom(spec)
+            service.spec_version.CopyFrom(request.service_version)
+            service.ClearField("update_status")
+            tx.update(service)
+            return service
+
+        return control_pb2.UpdateServiceResponse(service=await self._store.update(update))
+
+    async def remove_service(
+        self, request: control_pb2.RemoveServiceRequest, caller: Caller
+    ) -> control_pb2.RemoveServiceResponse:
+        service = known(self._store, objects_pb2.Service, request.service_id)
+        await self._store.update(lambda tx: tx.delete(objects_pb2.Service, service.id))
+        return control_pb2.RemoveServiceResponse()

@@ -1,0 +1,88 @@
+"""Which specs of services this manager takes, and which changes of them (control-plane spec 4.3).
+
+What it cannot do yet is refused with UNIMPLEMENTED and one sentence, never accepted and ignored: jobs, networks,
+published ports, cluster volumes, and an update that would have to replace running tasks.
+"""
+
+from collections.abc import Sequence
+
+from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
+from swarm_core.api.references import config_references, secret_references
+from swarm_core.api.runtimes import MalformedProcess, process_payload
+from swarm_core.api.validation import InvalidSpec, check_references, check_service, missing_references
+from swarm_core.rpc.errors import InvalidArgument, Unimplemented, Unknown
+from swarm_core.rules.placement.constraint import InvalidConstraint, parse
+from swarm_core.store.by import ByService
+from swarm_core.store.transactions import Transaction
+
+
+def check_spec(spec: specs_pb2.ServiceSpec) -> None:
+    """Raises InvalidArgument, Unknown, Unimplemented."""
+    try:
+        check_service(spec)
+        _check_process(process_payload(spec.task))
+    except InvalidSpec as error:
+        raise InvalidArgument(str(error)) from None
+    try:
+        parse(spec.task.placement.constraints)
+    except InvalidConstraint as error:
+        raise Unknown(str(error)) from None
+    _check_supported(spec)
+
+
+def _check_process(process: process_pb2.ProcessSpec | MalformedProcess | None) -> None:
+    if process is None:
+        return
+    if isinstance(process, MalformedProcess):
+        raise InvalidSpec(str(process))
+    if not process.command:
+        raise InvalidSpec("a process needs a command")
+    check_references(process.secrets, "secret", "secret_id", "secret_name")
+    check_references(process.configs, "config", "config_id", "config_name")
+
+
+def _check_supported(spec: specs_pb2.ServiceSpec) -> None:
+    runtime = spec.task.WhichOneof("runtime")
+    if runtime == "attachment":
+        raise Unimplemented("a service cannot be made of network attachments")
+    mode = spec.WhichOneof("mode")
+    if mode not in ("replicated", "global"):
+        raise Unimplemented("jobs are not supported yet; use a replicated or a global service")
+    if spec.task.networks or spec.networks:
+        raise Unimplemented("networks are not supported yet; remove them from the service's spec")
+    if spec.endpoint.ports:
+        raise Unimplemented("published ports are not supported yet; remove them from the service's spec")
+    if any(mount.type == types_pb2.Mount.CLUSTER for mount in spec.task.container.mounts):
+        raise Unimplemented("cluster volumes are not supported yet; use a bind, volume or tmpfs mount")
+
+
+def check_change(tx: Transaction, stored: objects_pb2.Service, spec: specs_pb2.ServiceSpec) -> None:
+    """What an update may not do: rename, change the mode's type, replace running tasks. Raises Unimplemented."""
+    if stored.spec.annotations.name != spec.annotations.name:
+        raise Unimplemented("renaming a service is not supported")
+    if stored.spec.WhichOneof("mode") != spec.WhichOneof("mode"):
+        raise Unimplemented("changing a service's mode is not supported")
+    replaces = stored.spec.task != spec.task or stored.spec.endpoint != spec.endpoint
+    if replaces and tx.find(objects_pb2.Task, ByService(stored.id)):
+        raise Unimplemented(
+            "rolling updates are not supported yet; scale the service to 0 before changing what its tasks run"
+        )
+
+
+def check_payloads_exist(tx: Transaction, task: specs_pb2.TaskSpec) -> None:
+    """Raises InvalidArgument when the task refers to a secret or config that is not there."""
+    secrets = [(reference.secret_id, reference.secret_name) for reference in secret_references(task)]
+    configs = [(reference.config_id, reference.config_name) for reference in config_references(task)]
+    _check_known(tx, objects_pb2.Secret, "secret", secrets)
+    _check_known(tx, objects_pb2.Config, "config", configs)
+
+
+def _check_known(
+    tx: Transaction,
+    kind: type[objects_pb2.Secret] | type[objects_pb2.Config],
+    noun: str,
+    wanted: Sequence[tuple[str, str]],
+) -> None:
+    known = [item for id_, _ in wanted if (item := tx.get(kind, id_)) is not None]
+    if missing := missing_references(wanted, known):
+        raise InvalidArgument(f"no such {noun}{'s' if len(missing) > 1 else ''}: {', '.join(missing)}")

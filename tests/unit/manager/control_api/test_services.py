@@ -1,0 +1,227 @@
+"""Services: validation, error codes, effects (control-plane spec 4.3)."""
+
+import random
+
+import pytest
+from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
+from swarm_core.manager.control_api.secrets import SecretsApi
+from swarm_core.manager.control_api.services.api import ServicesApi
+from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    RpcFailure,
+    Unimplemented,
+    Unknown,
+)
+from swarm_core.store import by
+from swarm_core.store.errors import OutOfSequence
+from swarm_core.store.memory import MemoryStore
+from swarm_testkit.factories import make_service, make_task, make_task_spec
+
+CALLER = Caller("operator", frozenset({"swarm-manager"}), "org", "127.0.0.1:1", is_local=True)
+
+
+@pytest.fixture
+def api(store: MemoryStore) -> ServicesApi:
+    return ServicesApi(store, random.Random(1))
+
+
+@pytest.fixture
+def secrets(store: MemoryStore) -> SecretsApi:
+    return SecretsApi(store, random.Random(2))
+
+
+async def create(api: ServicesApi, spec: specs_pb2.ServiceSpec) -> objects_pb2.Service:
+    answer = await api.create_service(control_pb2.CreateServiceRequest(spec=spec), CALLER)
+    return answer.service
+
+
+def spec(**changes: object) -> specs_pb2.ServiceSpec:
+    made = make_service(name="web", task=make_task_spec(image="nginx:1")).spec
+    for field, value in changes.items():
+        getattr(made, field).CopyFrom(value)
+    return made
+
+
+def broken(path: str, value: object) -> specs_pb2.ServiceSpec:
+    """A good spec with one field set to `value` (appended for lists)."""
+    made = spec()
+    *steps, last = path.split(".")
+    place: object = made
+    for step in steps:
+        place = getattr(place, step)
+    current = getattr(place, last)
+    if hasattr(current, "append"):
+        current.append(value)
+    elif hasattr(current, "CopyFrom"):
+        current.CopyFrom(value)
+    else:
+        setattr(place, last, value)
+    return made
+
+
+DURATION = types_pb2.RestartPolicy().delay.__class__
+PORT = types_pb2.PortConfig(target_port=80, published_port=80)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        ("annotations.name", "", InvalidArgument),
+        ("annotations.name", "-web", InvalidArgument),
+        ("annotations.name", "we b", InvalidArgument),
+        ("annotations.name", "w" * 64, InvalidArgument),
+        ("task.container.image", "", InvalidArgument),
+        ("task.container.image", "case/UPPER", InvalidArgument),
+        ("task.container.image", "nginx:bad tag", InvalidArgument),
+        ("task.resources.limits.nano_cpus", 999, InvalidArgument),
+        ("task.resources.reservations.memory_bytes", 1024, InvalidArgument),
+        ("task.restart.delay", DURATION(seconds=-1), InvalidArgument),
+        ("task.restart.window", DURATION(seconds=-1), InvalidArgument),
+        ("task.placement.constraints", "node.role=manager", Unknown),
+        ("task.container.healthcheck.retries", -1, InvalidArgument),
+        ("task.container.healthcheck.interval", DURATION(nanos=10), InvalidArgument),
+        ("task.container.secrets", types_pb2.SecretReference(secret_id="s"), InvalidArgument),
+        ("replicated.replicas", 1 << 63, InvalidArgument),
+        ("update.max_failure_ratio", 1.5, InvalidArgument),
+        ("endpoint.ports", PORT, Unimplemented),
+        ("task.networks", types_pb2.NetworkAttachmentConfig(target="n"), Unimplemented),
+        ("global_job", specs_pb2.GlobalJob(), Unimplemented),
+        ("task.attachment", specs_pb2.NetworkAttachmentSpec(container_id="c"), Unimplemented),
+        ("task.generic.kind", "process", InvalidArgument),
+    ],
+)
+async def test_bad_service_specs(
+    api: ServicesApi, store: MemoryStore, path: str, value: object, code: type[RpcFailure]
+) -> None:
+    """Each broken or unsupported field is refused with its code and a sentence; nothing is stored."""
+    with pytest.raises(code) as refused:
+        await create(api, broken(path, value))
+    assert len(str(refused.value)) > 10
+    assert store.count(objects_pb2.Service) == 0
+
+
+async def test_create_service(api: ServicesApi, store: MemoryStore) -> None:
+    """A created service has an id, version 0 of its spec, and is found by name."""
+    service = await create(api, spec())
+    assert len(service.id) == 25
+    assert service.HasField("spec_version") and service.spec_version.index == 0
+    assert [s.id for s in store.find(objects_pb2.Service, by.Name("web"))] == [service.id]
+
+
+async def test_name_conflict(api: ServicesApi) -> None:
+    """A second service of that name is ALREADY_EXISTS and carries the store's text."""
+    await create(api, spec())
+    with pytest.raises(AlreadyExists, match="name conflicts with an existing object"):
+        await create(api, spec())
+
+
+async def test_process_service_needs_its_payload(api: ServicesApi) -> None:
+    """A process needs a ProcessSpec with a command; a good one is accepted."""
+    good = spec(task=make_task_spec(command=["sleep", "1"]))
+    assert (await create(api, good)).spec.task.generic.kind == "process"
+    garbage = spec(task=make_task_spec(command=["sleep", "1"]))
+    garbage.task.generic.payload.value = b"\xff"
+    with pytest.raises(InvalidArgument, match=r"must be a swarmtui\.v1\.ProcessSpec"):
+        await create(api, garbage)
+    empty = make_service(name="two", task=make_task_spec(command=[])).spec
+    with pytest.raises(InvalidArgument):
+        await create(api, empty)
+
+
+@pytest.mark.parametrize("command", [None, ["sleep", "1"]])
+async def test_references_must_exist(
+    api: ServicesApi, secrets: SecretsApi, command: list[str] | None
+) -> None:
+    """A container or process that refers to an unknown secret names what is missing; a used secret stays."""
+    request = control_pb2.CreateSecretRequest()
+    request.spec.annotations.name, request.spec.data = "key", b"x"
+    secret = (await secrets.create_secret(request, CALLER)).secret
+    assert secret.spec.data == b""
+
+    def using(name: str, id_: str) -> specs_pb2.ServiceSpec:
+        reference = types_pb2.SecretReference(secret_id=id_, secret_name=name)
+        reference.file.name = "key"
+        return spec(task=make_task_spec(command=command, secrets=[reference]))
+
+    with pytest.raises(InvalidArgument, match="other"):
+        await create(api, using("other", secret.id))
+    service = await create(api, using("key", secret.id))
+    with pytest.raises(InvalidArgument, match="web"):
+        await secrets.remove_secret(control_pb2.RemoveSecretRequest(secret_id=secret.id), CALLER)
+    await api.remove_service(control_pb2.RemoveServiceRequest(service_id=service.id), CALLER)
+    await secrets.remove_secret(control_pb2.RemoveSecretRequest(secret_id=secret.id), CALLER)
+
+
+def update_of(service: objects_pb2.Service) -> control_pb2.UpdateServiceRequest:
+    return control_pb2.UpdateServiceRequest(
+        service_id=service.id, service_version=service.meta.version, spec=service.spec
+    )
+
+
+async def test_scale(api: ServicesApi, store: MemoryStore) -> None:
+    """Changing replicas keeps the old spec as previous and takes the client's version as spec version."""
+    service = await create(api, spec())
+    request = update_of(service)
+    request.spec.replicated.replicas = 7
+    updated = (await api.update_service(request, CALLER)).service
+    assert updated.spec.replicated.replicas == 7
+    assert updated.previous_spec.replicated.replicas == 1
+    assert updated.spec_version.index == service.meta.version.index
+    with pytest.raises(OutOfSequence):
+        await api.update_service(request, CALLER)
+
+
+async def test_update_that_would_replace_tasks(api: ServicesApi, store: MemoryStore) -> None:
+    """A changed task spec is refused while tasks exist, and taken when there are none."""
+    service = await create(api, spec())
+    await store.update(lambda tx: tx.create(make_task(service_id=service.id)))
+    request = update_of(service)
+    request.spec.task.container.image = "nginx:2"
+    with pytest.raises(Unimplemented, match="rolling updates"):
+        await api.update_service(request, CALLER)
+    for task in store.find(objects_pb2.Task):
+        await store.update(lambda tx, id_=task.id: tx.delete(objects_pb2.Task, id_))  # type: ignore[misc]
+    assert (await api.update_service(request, CALLER)).service.spec.task.container.image == "nginx:2"
+
+
+@pytest.mark.parametrize("change", ["rename", "mode", "rollback"])
+async def test_unsupported_updates(api: ServicesApi, change: str) -> None:
+    """Renaming, changing the mode and rolling back are UNIMPLEMENTED."""
+    request = update_of(await create(api, spec()))
+    if change == "rename":
+        request.spec.annotations.name = "other"
+    elif change == "mode":
+        getattr(request.spec, "global").SetInParent()
+    else:
+        request.rollback = control_pb2.UpdateServiceRequest.PREVIOUS
+    with pytest.raises(Unimplemented):
+        await api.update_service(request, CALLER)
+
+
+async def test_statuses(api: ServicesApi, store: MemoryStore) -> None:
+    """Counts come in the order asked for; an unknown service has none desired."""
+    service = await create(api, spec())
+    for state in (types_pb2.RUNNING, types_pb2.RUNNING, types_pb2.FAILED):
+        task = make_task(service_id=service.id)
+        task.status.state = state
+        await store.update(lambda tx, task=task: tx.create(task))  # type: ignore[misc]
+    request = control_pb2.ListServiceStatusesRequest(services=["unknown", service.id])
+    unknown, known = (await api.list_service_statuses(request, CALLER)).statuses
+    assert (unknown.service_id, unknown.desired_tasks) == ("unknown", 0)
+    assert (known.desired_tasks, known.running_tasks) == (1, 2)
+
+
+async def test_filters(api: ServicesApi, store: MemoryStore) -> None:
+    """Criteria are AND-ed, values of one OR-ed; an empty label value matches any."""
+    for name, tier in (("web", "front"), ("api", "front"), ("db", "back")):
+        made = make_service(name=name, labels={"tier": tier}).spec
+        await create(api, made)
+    filters = control_pb2.ListServicesRequest.Filters(names=["web", "db"], labels={"tier": "front"})
+    found = (await api.list_services(control_pb2.ListServicesRequest(filters=filters), CALLER)).services
+    assert [s.spec.annotations.name for s in found] == ["web"]
+    every = control_pb2.ListServicesRequest.Filters(labels={"tier": ""})
+    assert (
+        len((await api.list_services(control_pb2.ListServicesRequest(filters=every), CALLER)).services) == 3
+    )
