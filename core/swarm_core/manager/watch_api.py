@@ -12,6 +12,7 @@ from typing import Any
 
 from swarm_core.api.naming import task_name
 from swarm_core.api.proto import watch_pb2
+from swarm_core.api.wire import delimited, varint
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Aborted, InvalidArgument, Unknown
 from swarm_core.store.actions import CREATE, REMOVE, UPDATE
@@ -111,30 +112,17 @@ def _entry(request: watch_pb2.WatchRequest.WatchEntry) -> _Entry:
     return _Entry(kind, request.action, tuple(checks.values()))
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _field(number: int, body: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(body)) + body
-
-
 def _encode_event(action: int, item: StoreObject, encoded: bytes, old: StoreObject | None) -> bytes:
     """One `events` field of a WatchMessage."""
     number = SCHEMA_OF[type(item)].watch_field
-    body = b"\x08" + _varint(_MASK_OF[action]) + _field(2, _field(number, encoded))
+    body = b"\x08" + varint(_MASK_OF[action]) + delimited(2, delimited(number, encoded))
     if old is not None:
-        body += _field(3, _field(number, old.SerializeToString()))
-    return _field(1, body)
+        body += delimited(3, delimited(number, old.SerializeToString()))
+    return delimited(1, body)
 
 
 def _version(index: int) -> bytes:
-    return _field(2, b"\x08" + _varint(index))
+    return delimited(2, b"\x08" + varint(index))
 
 
 def _messages(events: Iterable[bytes], index: int) -> Iterator[bytes]:

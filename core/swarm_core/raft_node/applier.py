@@ -74,8 +74,7 @@ class Applier:
             self.index, self.term = entry.index, entry.term
 
     def _apply_request(self, entry: Entry) -> None:
-        request_id = read_varint(entry.data, 1)[0] if entry.data[0] == _ID_TAG else 0
-        taken = self._proposals.applied(request_id, entry.index)
+        taken = self._proposals.applied(_request_id(entry.data), entry.index)
         if taken is Taken.DONE:
             return
         if taken is Taken.UNKNOWN:
@@ -119,3 +118,13 @@ class Applier:
     def _reach(self, raft_id: int) -> None:
         if raft_id != self._own_id:
             self._transport.add_peer(raft_id, self.membership.members[raft_id].address)
+
+
+def _request_id(request: bytes) -> int:
+    """What its proposer calls the request; 0, which is nobody's, when it does not begin with an id."""
+    if request[0] != _ID_TAG:
+        return 0
+    try:
+        return read_varint(request, 1)[0]
+    except ValueError:
+        return 0

@@ -11,11 +11,10 @@ from google.protobuf.message import Message as ProtobufMessage
 
 from swarm_core.api.proto import raftpb_pb2
 from swarm_core.api.wire import varint
+from swarm_core.raft.conf_change import marshal, unmarshal
+from swarm_core.raft.errors import MalformedConfChange
 from swarm_core.raft.types import (
     ConfChange,
-    ConfChangeSingle,
-    ConfChangeTransition,
-    ConfChangeType,
     ConfChangeV2,
     ConfState,
     Entry,
@@ -115,23 +114,16 @@ def message_from_raftpb(message: raftpb_pb2.Message) -> Message:
 
 
 def encode_conf_change(change: ConfChange) -> bytes:
-    return raftpb_pb2.ConfChange(
-        id=change.id,
-        type=raftpb_pb2.ConfChangeType.ValueType(change.type),
-        node_id=change.node_id,
-        context=change.context,
-    ).SerializeToString()
+    return marshal(change)[1]
 
 
 def decode_conf_change(entry: Entry) -> ConfChange | ConfChangeV2:
     """The change that a committed entry of either conf change type carries."""
-    if entry.type is EntryType.CONF_CHANGE:
-        v1 = _parse(raftpb_pb2.ConfChange(), entry.data)
-        return ConfChange(ConfChangeType(v1.type), v1.node_id, v1.context, v1.id)
-    assert entry.type is EntryType.CONF_CHANGE_V2
-    v2 = _parse(raftpb_pb2.ConfChangeV2(), entry.data)
-    changes = tuple(ConfChangeSingle(ConfChangeType(one.type), one.node_id) for one in v2.changes)
-    return ConfChangeV2(changes, ConfChangeTransition(v2.transition), v2.context)
+    assert entry.type is not EntryType.NORMAL
+    try:
+        return unmarshal(entry.type, entry.data)
+    except MalformedConfChange as error:
+        raise ValueError(str(error)) from error
 
 
 def _parse(message: M, data: bytes) -> M:

@@ -7,31 +7,22 @@ serve the log, every watcher and every assignment. What is not understood (a new
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from swarm_core.api.tolerant import decode_tolerantly
+from swarm_core.api.wire import DELIMITED, VARINT, delimited, fields, tag, varint
 from swarm_core.store.events import Replayed
 from swarm_core.store.tables import SCHEMA_OF_ACTION, SCHEMA_OF_SNAPSHOT, SCHEMAS, StoreObject, TableSchema
 
 CREATE = 1
 UPDATE = 2
 REMOVE = 3
+_KNOWN_ACTIONS = (CREATE, UPDATE, REMOVE)
 
-_ACTION_TAG = b"\x12"  # InternalRaftRequest.action = 2, length-delimited
-_WIRE_VARINT, _WIRE_I64, _WIRE_BYTES, _WIRE_I32 = 0, 1, 2, 5
-
-
-def _varint(value: int) -> bytes:
-    if value < 0x80:
-        return bytes((value,))
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
+_ACTIONS = 2  # InternalRaftRequest.action
+_KIND = 1  # StoreAction.action
 
 # StoreAction.action = 1 and the tag of StoreAction's target, for each kind and action.
 _HEADS: dict[tuple[type[Any], int], bytes] = {
-    (schema.kind, action): b"\x08" + bytes((action,)) + bytes((schema.action_field << 3 | _WIRE_BYTES,))
+    (schema.kind, action): tag(_KIND, VARINT) + varint(action) + tag(schema.action_field, DELIMITED)
     for schema in SCHEMAS
     for action in (CREATE, UPDATE, REMOVE)
 }
@@ -39,81 +30,61 @@ _HEADS: dict[tuple[type[Any], int], bytes] = {
 
 def encode_action(kind: type[Any], action: int, encoded: bytes) -> bytes:
     """One `action` field of an InternalRaftRequest around an encoded object."""
-    body = _HEADS[kind, action] + _varint(len(encoded)) + encoded
-    return _ACTION_TAG + _varint(len(body)) + body
+    return delimited(_ACTIONS, _HEADS[kind, action] + varint(len(encoded)) + encoded)
 
 
-class MalformedRecord(Exception):
+class MalformedRecord(ValueError):
     """Bytes from the log or a snapshot are not what they should be."""
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, value) of a message; fixed-width fields are skipped. Raises MalformedRecord."""
-    at, end = 0, len(data)
-    try:
-        while at < end:
-            tag, at = _read_varint(data, at)
-            number, wire = tag >> 3, tag & 7
-            if wire == _WIRE_BYTES:
-                size, at = _read_varint(data, at)
-                if at + size > end:
-                    raise MalformedRecord("a field is longer than its message")
-                yield number, data[at : at + size]
-                at += size
-            elif wire == _WIRE_VARINT:
-                value, at = _read_varint(data, at)
-                yield number, value
-            elif wire in (_WIRE_I64, _WIRE_I32):
-                at += 8 if wire == _WIRE_I64 else 4
-            else:
-                raise MalformedRecord(f"unknown wire type {wire}")
-    except IndexError:
-        raise MalformedRecord("the message ends inside a field") from None
 
 
 def decode_request(request: bytes) -> list[Replayed]:
     """The actions of an encoded InternalRaftRequest. Raises MalformedRecord."""
     changes = []
-    for number, body in _fields(request):
-        if number != 2 or not isinstance(body, bytes):
-            continue
-        action = 0
-        target: tuple[TableSchema[Any], bytes] | None = None
-        for field, value in _fields(body):
-            if field == 1 and isinstance(value, int):
-                action = value
-            elif isinstance(value, bytes) and (schema := SCHEMA_OF_ACTION.get(field)) is not None:
-                target = (schema, value)
-        if target is not None and action in (CREATE, UPDATE, REMOVE):
-            schema, encoded = target
-            changes.append(Replayed(action, schema.kind.FromString(encoded), encoded))
+    try:
+        for number, wire_type, body in fields(request):
+            if number != _ACTIONS or wire_type != DELIMITED or not isinstance(body, bytes):
+                continue
+            if (change := _decode_action(body)) is not None:
+                changes.append(change)
+    except ValueError as error:
+        raise MalformedRecord(f"an entry that is no request: {error}") from error
     return changes
+
+
+def _decode_action(body: bytes) -> Replayed | None:
+    """None for an action or a kind of object that only a newer member knows."""
+    action = 0
+    target: tuple[TableSchema[Any], bytes] | None = None
+    for number, wire_type, value in fields(body):
+        if isinstance(value, int):
+            action = value if number == _KIND else action
+        elif wire_type == DELIMITED and (schema := SCHEMA_OF_ACTION.get(number)) is not None:
+            target = (schema, value)
+    if target is None or action not in _KNOWN_ACTIONS:
+        return None
+    schema, encoded = target
+    item, encoded = decode_tolerantly(schema.kind, encoded)
+    return Replayed(action, item, encoded)
 
 
 def encode_snapshot(objects: Iterable[tuple[TableSchema[Any], Iterable[StoreObject]]]) -> bytes:
     """An encoded StoreSnapshot."""
     parts: list[bytes] = []
     for schema, items in objects:
-        tag = bytes((schema.snapshot_field << 3 | _WIRE_BYTES,))
+        head = tag(schema.snapshot_field, DELIMITED)
         for item in items:
             encoded = item.SerializeToString()
-            parts += (tag, _varint(len(encoded)), encoded)
+            parts += (head, varint(len(encoded)), encoded)
     return b"".join(parts)
 
 
 def decode_snapshot(snapshot: bytes) -> Iterator[tuple[TableSchema[Any], StoreObject, bytes]]:
     """The objects of an encoded StoreSnapshot with their bytes. Raises MalformedRecord."""
-    for number, encoded in _fields(snapshot):
-        if isinstance(encoded, bytes) and (schema := SCHEMA_OF_SNAPSHOT.get(number)) is not None:
-            yield schema, schema.kind.FromString(encoded), encoded
+    try:
+        for number, wire_type, body in fields(snapshot):
+            schema = SCHEMA_OF_SNAPSHOT.get(number)
+            if schema is not None and wire_type == DELIMITED and isinstance(body, bytes):
+                item, encoded = decode_tolerantly(schema.kind, body)
+                yield schema, item, encoded
+    except ValueError as error:
+        raise MalformedRecord(f"a snapshot that is none: {error}") from error

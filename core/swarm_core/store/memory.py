@@ -7,9 +7,13 @@ Rules
    commit is the order of the queue (docs/design: group commit).
 3. Tables change only inside the commit of an entry, and the events of that entry are published right there.
 4. A failed proposal fails every transaction in it; the tables never saw them.
+5. Whatever another implementation's leader replicates is applied as far as it is understood, and never raises. An
+   entry that is no request is reported and changes nothing, as in SwarmKit. An action or a kind of object that only a
+   newer member knows is left out, and the rest of its entry is applied.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
@@ -19,13 +23,15 @@ from swarm_core.runtime.clock import Clock
 from swarm_core.store import actions
 from swarm_core.store.by import By
 from swarm_core.store.errors import StoreError, TransactionTooLarge, VersionUnavailable
-from swarm_core.store.events import Commit, Created, Deleted, Event, ReplayedCommit, Updated
+from swarm_core.store.events import Commit, Created, Deleted, Event, Replayed, ReplayedCommit, Updated
 from swarm_core.store.proposer import ENTRY_BYTES_MAX, Proposer
 from swarm_core.store.tables import SCHEMAS, StoreObject, T, Table
 from swarm_core.store.transactions import Change, NextEntry, Overlay, Step, Tables, Transaction
 from swarm_core.watch.queue import Publisher, Subscription
 
 R = TypeVar("R")
+
+_log = logging.getLogger(__name__)
 
 EVENTS_MAX = 500_000
 # Room in an entry for what the proposer adds (the request's id, encryption).
@@ -312,7 +318,7 @@ class MemoryStore:
         for index, request in entries:
             changes = tuple(
                 change
-                for change in actions.decode_request(request)
+                for change in _understood(index, request)
                 if not wanted or type(change.object) in wanted
             )
             if changes:
@@ -322,15 +328,19 @@ class MemoryStore:
     # the state machine that the shell of raft drives
 
     def apply(self, index: int, request: bytes) -> None:
-        """Apply an entry that nobody here proposed. Raises MalformedRecord."""
+        """Apply an entry that nobody here proposed."""
         changes = []
-        for action, item, encoded in actions.decode_request(request):
-            old = self._tables[type(item)].objects.get(item.id)
-            if action == actions.REMOVE:
-                if old is not None:
-                    changes.append(Change(action, old, old, encoded or old.SerializeToString()))
-            else:
+        # One entry may change an object several times: each change meets what the one before it left.
+        view: dict[tuple[type[StoreObject], str], StoreObject | None] = {}
+        for action, item, encoded in _understood(index, request):
+            key = (type(item), item.id)
+            old = view[key] if key in view else self._tables[key[0]].objects.get(key[1])
+            if action != actions.REMOVE:
+                view[key] = item
                 changes.append(Change(action, item, old, encoded))
+            elif old is not None:
+                view[key] = None
+                changes.append(Change(action, old, old, encoded))
         if changes:
             self._commit(index, changes)
         else:
@@ -356,3 +366,12 @@ class MemoryStore:
         # Removals first: a name may have moved from a removed object to a restored one.
         changes.sort(key=lambda change: change.action != actions.REMOVE)
         self._commit(index, changes)
+
+
+def _understood(index: int, request: bytes) -> list[Replayed]:
+    """The changes of an entry that this store knows how to make."""
+    try:
+        return actions.decode_request(request)
+    except actions.MalformedRecord as error:
+        _log.error("log entry %d is not understood and changes nothing: %s", index, error)
+        return []

@@ -17,12 +17,13 @@ def of_kind(kind: type[Task] | type[Service], id_: str, spec: TaskSpec) -> Task 
 
 @pytest.mark.parametrize("kind", [Task, Service])
 @pytest.mark.parametrize("value", [b"", b"\xff\xff\xff", b"\x0a\x7f"])
-def test_put_with_a_malformed_payload(kind: type[Task] | type[Service], value: bytes) -> None:
+@pytest.mark.parametrize("word", ["process", "Process"])
+def test_put_with_a_malformed_payload(kind: type[Task] | type[Service], word: str, value: bytes) -> None:
     """A process payload that cannot be read is indexed by its runtime alone, and can be replaced and removed."""
     table = Table(SCHEMA_OF[kind])
     for term in TERMS:
         assert list(table.ids(term)) == []
-    bad = TaskSpec(generic={"kind": "Process", "payload": {"type_url": URL, "value": value}})
+    bad = TaskSpec(generic={"kind": word, "payload": {"type_url": URL, "value": value}})
     table.put(of_kind(kind, "a", bad))
     assert [list(table.ids(term)) for term in TERMS] == [["a"], [], []]
     good = TaskSpec(generic={"kind": "PROCESS"})

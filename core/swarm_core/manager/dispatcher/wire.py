@@ -5,26 +5,28 @@ The layouts are those of dispatcher.proto; a test decodes what is written here w
 
 from collections.abc import Iterable
 
+from swarm_core.api.proto.dispatcher_pb2 import AssignmentChange, AssignmentsMessage
+from swarm_core.api.wire import VARINT, delimited, tag, varint
+
 TASK, SECRET, CONFIG = 1, 2, 3  # fields of Assignment.item
 
-_LENGTH_DELIMITED = 2
-_CHANGE = 4 << 3 | _LENGTH_DELIMITED
-_ASSIGNMENT = 1 << 3 | _LENGTH_DELIMITED
-_FIRST = 1 << 3 | _LENGTH_DELIMITED
-_INCREMENTAL = b"\x08\x01"
-_APPLIES_TO, _RESULTS_IN = 0x12, 0x1A
-_REMOVE = b"\x10\x01"
+_APPLIES_TO, _RESULTS_IN, _CHANGES = 2, 3, 4  # fields of AssignmentsMessage
+_INCREMENTAL = tag(1, VARINT) + varint(AssignmentsMessage.INCREMENTAL)
+_ASSIGNMENT = 1  # of AssignmentChange
+_REMOVE = tag(2, VARINT) + varint(AssignmentChange.AssignmentAction.REMOVE)
+_ID = 1  # of Task, Secret and Config
+_TASKS = 1  # of TasksMessage
 
 
 def update(item: int, encoded: bytes) -> bytes:
     """A change that carries an object; `item` is TASK, SECRET or CONFIG."""
-    return _field(_CHANGE, _field(_ASSIGNMENT, _field(item << 3 | _LENGTH_DELIMITED, encoded)))
+    return delimited(_CHANGES, delimited(_ASSIGNMENT, delimited(item, encoded)))
 
 
 def remove(item: int, object_id: str) -> bytes:
     """A change that takes an object away; the object has its id alone."""
-    only_id = _field(_FIRST, object_id.encode())
-    return _field(_CHANGE, _field(_ASSIGNMENT, _field(item << 3 | _LENGTH_DELIMITED, only_id)) + _REMOVE)
+    only_id = delimited(_ID, object_id.encode())
+    return delimited(_CHANGES, delimited(_ASSIGNMENT, delimited(item, only_id)) + _REMOVE)
 
 
 def complete(applies_to: str, results_in: str, changes: Iterable[bytes]) -> bytes:
@@ -39,23 +41,9 @@ def incremental(applies_to: str, results_in: str, changes: Iterable[bytes]) -> b
 
 def tasks_message(encoded: Iterable[bytes]) -> bytes:
     """A TasksMessage."""
-    return b"".join(_field(_FIRST, task) for task in encoded)
+    return b"".join(delimited(_TASKS, task) for task in encoded)
 
 
 def _chain(applies_to: str, results_in: str) -> bytes:
-    head = _field(_APPLIES_TO, applies_to.encode()) if applies_to else b""
-    return head + _field(_RESULTS_IN, results_in.encode())
-
-
-def _field(tag: int, data: bytes) -> bytes:
-    size = len(data)
-    if size < 0x80:
-        return bytes((tag, size)) + data
-    if size < 0x4000:
-        return bytes((tag, size & 0x7F | 0x80, size >> 7)) + data
-    out = bytearray((tag,))
-    while size >= 0x80:
-        out.append(size & 0x7F | 0x80)
-        size >>= 7
-    out.append(size)
-    return bytes(out) + data
+    head = delimited(_APPLIES_TO, applies_to.encode()) if applies_to else b""
+    return head + delimited(_RESULTS_IN, results_in.encode())

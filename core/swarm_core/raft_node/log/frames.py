@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from google_crc32c import extend
 
-from swarm_core.api.wire import fields, varint
+from swarm_core.api.wire import DELIMITED, fields, varint
 
 _WORD = struct.Struct("<Q")
 _LENGTH_MASK = (1 << 56) - 1
@@ -140,9 +140,9 @@ def decode_record(data: bytes) -> Record:
     """Raises ValueError."""
     kind = crc = 0
     body = b""
-    for number, value in fields(data):
+    for number, wire_type, value in fields(data):
         if number == 3:
-            if not isinstance(value, bytes):
+            if wire_type != DELIMITED or not isinstance(value, bytes):
                 raise ValueError("data is no bytes")
             body = value
         elif number in (1, 2):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from google_crc32c import extend
 
-from swarm_core.api.wire import delimited, fields, varint
+from swarm_core.api.wire import DELIMITED, delimited, fields, varint
 from swarm_core.raft.types import Snapshot
 from swarm_core.raft_node.codec import decode_snapshot, encode_snapshot
 from swarm_core.raft_node.log.disk import Disk
@@ -63,10 +63,10 @@ def _name(term: int, index: int) -> str:
 
 def _decode(content: bytes) -> Snapshot:
     crc, body = 0, b""
-    for number, value in fields(content):
+    for number, wire_type, value in fields(content):
         if number == 1 and isinstance(value, int):
             crc = value
-        elif number == 2 and isinstance(value, bytes):
+        elif number == 2 and wire_type == DELIMITED and isinstance(value, bytes):
             body = value
     if not body or extend(0, body) != crc:
         raise ValueError("checksum mismatch")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from swarm_core.api.wire import fields
+from swarm_core.api.wire import DELIMITED, fields
 from swarm_core.raft.types import Entry, HardState
 from swarm_core.raft_node.codec import decode_conf_state, decode_entry, decode_hard_state
 from swarm_core.raft_node.errors import DiskFull, StateUnusable, WalCorrupt
@@ -100,12 +100,12 @@ class _Replay:
 def decode_mark(data: bytes) -> SnapshotMark:
     index = term = 0
     conf_state = None
-    for number, value in fields(data):
+    for number, wire_type, value in fields(data):
         if number == 1 and isinstance(value, int):
             index = value
         elif number == 2 and isinstance(value, int):
             term = value
-        elif number == 3 and isinstance(value, bytes):
+        elif number == 3 and wire_type == DELIMITED and isinstance(value, bytes):
             conf_state = decode_conf_state(value)
     return SnapshotMark(index, term, conf_state)
 

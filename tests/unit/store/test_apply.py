@@ -1,0 +1,112 @@
+"""Entries of another implementation's leader are applied as far as they are understood, and never raise."""
+
+import logging
+
+import pytest
+from swarm_core.api.proto.objects_pb2 import Node, Service
+from swarm_core.api.wire import delimited, varint
+from swarm_core.runtime.clock import SystemClock
+from swarm_core.store.actions import CREATE, REMOVE, UPDATE, MalformedRecord, encode_action
+from swarm_core.store.events import Commit, Created, Deleted, Updated
+from swarm_core.store.memory import MemoryStore
+from swarm_core.watch.queue import Subscription
+
+FUTURE_ACTION, FUTURE_FIELD = 9, 99
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore(clock=SystemClock())
+
+
+def node(id_: str, hostname: str = "") -> Node:
+    return Node(id=id_, description={"hostname": hostname})
+
+
+def request(*actions: tuple[int, Node]) -> bytes:
+    return b"\x08\x07" + b"".join(
+        encode_action(Node, action, item.SerializeToString()) for action, item in actions
+    )
+
+
+async def events_of(subscription: Subscription[Commit]) -> list[tuple[type, str, str]]:
+    """Kind of event, id and hostname."""
+    return [
+        (type(event), event.object.id, event.object.description.hostname)
+        for commit in await subscription.next()
+        for event in commit.events
+        if isinstance(event.object, Node)
+    ]
+
+
+@pytest.mark.parametrize("entry", [b"\xff", b"\x12\x7fabc", b"\x08\x07\x12\x04\x08\x01\x12\x7f"])
+def test_what_is_no_request_changes_nothing(
+    store: MemoryStore, caplog: pytest.LogCaptureFixture, entry: bytes
+) -> None:
+    """An entry that cannot be read is reported, counts as applied and leaves the objects alone."""
+    store.apply(1, request((CREATE, node("a"))))
+    with caplog.at_level(logging.ERROR):
+        store.apply(2, entry)
+    assert "log entry 2 is not understood" in caplog.text
+    assert store.version == 2 and store.find(Node) == [node("a")]
+
+
+def test_newer_actions_and_kinds_are_left_out(store: MemoryStore) -> None:
+    """What only a newer member knows is passed over; the rest of the entry is applied."""
+    unknown_kind = delimited(2, b"\x08" + varint(CREATE) + delimited(FUTURE_FIELD, b"abc"))
+    unknown_action = delimited(
+        2, b"\x08" + varint(FUTURE_ACTION) + delimited(2, node("b").SerializeToString())
+    )
+    no_target = delimited(2, b"\x08" + varint(CREATE))
+    unknown_field = delimited(FUTURE_FIELD, b"abc")
+    store.apply(1, unknown_kind + unknown_action + no_target + request((CREATE, node("a"))) + unknown_field)
+    assert store.find(Node) == [node("a")]
+
+
+async def test_one_entry_changes_an_object_repeatedly(store: MemoryStore) -> None:
+    """Each change meets what the one before it left, and watchers are told the same."""
+    with store.subscribe(Node) as subscription:
+        store.apply(
+            1, request((CREATE, node("a", "one")), (UPDATE, node("a", "two")), (REMOVE, node("a", "two")))
+        )
+        assert store.find(Node) == []
+        store.apply(2, request((CREATE, node("a", "one")), (REMOVE, node("a")), (REMOVE, node("a"))))
+        assert store.find(Node) == []
+        store.apply(
+            3, request((REMOVE, node("a")), (UPDATE, node("a", "three")), (CREATE, node("a", "four")))
+        )
+        assert store.find(Node) == [node("a", "four")]
+        assert await events_of(subscription) == [
+            (Created, "a", "one"),
+            (Updated, "a", "two"),
+            (Deleted, "a", "two"),
+            (Created, "a", "one"),
+            (Deleted, "a", "one"),
+            (Created, "a", "three"),
+            (Updated, "a", "four"),
+        ]
+
+
+async def test_text_that_is_none_is_replaced(store: MemoryStore) -> None:
+    """A string that is no UTF-8 reaches the store, its watchers and its snapshot as text with replacement characters."""
+    cut = delimited(1, b"s") + delimited(3, delimited(1, delimited(1, "ß".encode()[:1])))
+    with store.subscribe(Service) as subscription:
+        store.apply(1, encode_action(Service, CREATE, cut))
+        [commit] = await subscription.next()
+    [service] = store.find(Service)
+    assert service.spec.annotations.name == "\ufffd"
+    assert Service.FromString(commit.events[0].encoded) == service
+    other = MemoryStore(clock=SystemClock())
+    other.restore(1, store.snapshot()())
+    assert other.find(Service) == [service]
+    other.restore(2, delimited(2, cut))
+    assert other.find(Service) == [service]
+
+
+@pytest.mark.parametrize("snapshot", [b"\xff", b"\x0a\x7f", b"\x0a\x03\x0a\x7fa"])
+def test_a_damaged_snapshot_is_refused(store: MemoryStore, snapshot: bytes) -> None:
+    """Half a store would be wrong: a snapshot that cannot be read changes nothing and says so."""
+    store.apply(1, request((CREATE, node("a"))))
+    with pytest.raises(MalformedRecord):
+        store.restore(2, snapshot)
+    assert store.version == 1 and store.find(Node) == [node("a")]
