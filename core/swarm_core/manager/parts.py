@@ -22,7 +22,6 @@ from swarm_core.api.proto import (
     logbroker_pb2,
     raft_pb2,
     raft_status_pb2,
-    types_pb2,
     watch_pb2,
 )
 from swarm_core.ca.external_ca import ExternalCas
@@ -43,6 +42,7 @@ from swarm_core.manager.root_rotation import RootRotation
 from swarm_core.manager.scheduler.scheduler import Scheduler
 from swarm_core.manager.watch_api import WatchApi
 from swarm_core.raft_node.errors import RaftNodeError
+from swarm_core.raft_node.member_status import MemberStatuses
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.rpc.server import Services
 from swarm_core.runtime.backoff import Backoff
@@ -52,13 +52,12 @@ from swarm_core.store.memory import MemoryStore
 
 PLAIN_ERRORS = (StoreError, RaftNodeError)
 """Exceptions of handlers that reach callers with their text."""
-_MANAGER_WEIGHT = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the parts need of the process around them. `is_active`: whether a member was heard from lately;
-    `check_joiner` raises JoinFailed unless the manager at an address takes part; `prepare` is what a new leader does first."""
+    """What the parts need of the process around them. `check_joiner` raises JoinFailed unless the manager at an address takes part;
+    `prepare` is what a new leader does first."""
 
     node_id: str
     store: MemoryStore
@@ -67,7 +66,7 @@ class Ports:
     rng: random.Random
     external: ExternalCas
     raft_api: RaftApi
-    is_active: Callable[[int], bool]
+    statuses: MemberStatuses
     check_joiner: Callable[[str], Awaitable[None]]
     prepare: Callable[[], Awaitable[None]]
 
@@ -86,7 +85,7 @@ class Parts:
 def build(ports: Ports) -> Parts:
     """All parts of one manager; nothing runs yet."""
     store, clock, rng = ports.store, ports.clock, ports.rng
-    dispatcher = Dispatcher(store, clock, rng, node_id=ports.node_id, managers=lambda: _peers(ports.raft))
+    dispatcher = Dispatcher(store, clock, rng, node_id=ports.node_id, managers=ports.statuses.peers)
     log_broker = LogBroker(store, clock, rng)
     ca_server = CaServer(store, clock, rng, ports.external)
     ports.raft.on_members = dispatcher.managers_changed
@@ -133,7 +132,7 @@ class _Handlers:
             ports.store,
             ports.clock,
             ports.rng,
-            members=lambda: _statuses(ports),
+            members=ports.statuses.by_node,
             can_remove=ports.raft.can_remove,
             external=ports.external,
         )
@@ -160,33 +159,3 @@ class _Handlers:
 def _service(module: object, name: str) -> ServiceDescriptor:
     found: ServiceDescriptor = module.DESCRIPTOR.services_by_name[name]  # type: ignore[attr-defined]
     return found
-
-
-def _statuses(ports: Ports) -> dict[str, types_pb2.ManagerStatus]:
-    """Every member as this one sees it, by node id."""
-    leader_id = ports.raft.leader_id
-    return {
-        member.node_id: types_pb2.ManagerStatus(
-            raft_id=member.raft_id,
-            addr=member.address,
-            leader=member.raft_id == leader_id,
-            reachability=_reachability(ports, member.raft_id),
-        )
-        for member in ports.raft.members()
-    }
-
-
-def _reachability(ports: Ports, raft_id: int) -> types_pb2.RaftMemberStatus.Reachability.ValueType:
-    if raft_id == ports.raft.raft_id or ports.is_active(raft_id):
-        return types_pb2.RaftMemberStatus.REACHABLE
-    return types_pb2.RaftMemberStatus.UNREACHABLE
-
-
-def _peers(raft: RaftNode) -> list[types_pb2.WeightedPeer]:
-    """The managers that nodes are told of."""
-    return [
-        types_pb2.WeightedPeer(
-            peer=types_pb2.Peer(node_id=member.node_id, addr=member.address), weight=_MANAGER_WEIGHT
-        )
-        for member in raft.members()
-    ]

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.api.proto.raft_pb2 import JoinResponse
 from swarm_core.ca import tls
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.key_file import KeyFile
@@ -29,9 +30,11 @@ from swarm_core.managerd.credentials import LiveCredentials
 from swarm_core.managerd.leader import RaftLeaderLocator
 from swarm_core.managerd.membership import AddressKeeper, advertised_address
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
-from swarm_core.raft_node.errors import NotMember, RaftNodeError
+from swarm_core.raft_node.errors import RaftNodeError
+from swarm_core.raft_node.life import MemberLife
 from swarm_core.raft_node.log.disk import SystemDisk
 from swarm_core.raft_node.log.keyring import Keyring
+from swarm_core.raft_node.member_status import MemberStatuses
 from swarm_core.raft_node.net.grpc_transport import SEND_TIMEOUT_S, GrpcTransport
 from swarm_core.raft_node.net.joining import ask_to_join, check_joiner
 from swarm_core.raft_node.node import RaftNode
@@ -57,8 +60,6 @@ _AVAILABILITY = {
 }
 # A sole member leads within two syncs of its disk; longer means that something else is wrong.
 _LEAD_WAIT_S = 5.0
-# How long a manager that was removed goes on telling the others what they need to know for it.
-_DRAIN_S = 2.0
 _JOIN_S = 5.0
 _LEAD_POLL_S = 0.02
 # A call to another manager fails sooner where elections are sooner.
@@ -101,6 +102,7 @@ class ManagerDaemon:
             timeout_s=min(SEND_TIMEOUT_S, max(_SEND_MIN_S, election_s)),
         )
         self._raft = self._make_raft()
+        self._life = MemberLife(self._raft, self._transport)
         self._store.use_proposer(self._raft)
         self._autolock = Autolock(
             self._store, self._key_file, self._keyring, self._credentials, self._disk, tell
@@ -223,7 +225,7 @@ class ManagerDaemon:
                 rng=self._rng,
                 external=ExternalCas(lambda: self._credentials.tls),
                 raft_api=self._raft_api,
-                is_active=lambda raft_id: self._transport.active_since(raft_id) is not None,
+                statuses=MemberStatuses(self._raft, self._transport),
                 check_joiner=lambda address: check_joiner(self._dial, address),
                 prepare=self._prepare,
             )
@@ -236,13 +238,9 @@ class ManagerDaemon:
         self._parts.local_health.set(CONTROL_API, False)
         self._raft.on_leadership = self._manager.set_leadership
         self._credentials.listen(lambda _: self._redial())
-        try:
-            async with Group() as group:
-                group.spawn(self._transport.run(), name="raft transport")
-                group.spawn(self._serve(group), name="servers")
-        except* NotMember:
-            await self._raft.erase()
-            raise
+        async with self._life.forgotten_if_removed(), Group() as group:
+            group.spawn(self._transport.run(), name="raft transport")
+            group.spawn(self._serve(group), name="servers")
 
     async def step_down(self) -> None:
         """Hand leadership on, if this manager has it and there is somebody; for a polite end."""
@@ -260,17 +258,10 @@ class ManagerDaemon:
 
     async def _serve(self, group: Group) -> None:
         async with AsyncExitStack() as stack:
-            if has_state := await self._raft.has_state():
-                await self._raft.start()
-            # A joiner that ended before it heard from the leader has a log, but knows nobody.
-            joins = bool(self._config.join_address) and not self._raft.members()
-            if joins:
-                await self._serve_remote(stack)
-                await self._join(has_state=has_state)
-            elif not has_state:
-                await self._raft.start()
+            asks = bool(self._config.join_address)
+            has_joined = await self._life.begin((lambda former: self._ask(stack, former)) if asks else None)
             self._spawn_parts(group)
-            if not joins:
+            if not has_joined:
                 await self._until_alone_or_others()
                 await self._serve_remote(stack)
             await self._until_led()
@@ -278,7 +269,7 @@ class ManagerDaemon:
             await asyncio.Event().wait()
 
     def _spawn_parts(self, group: Group) -> None:
-        group.spawn(self._run_raft(), name="raft")
+        group.spawn(self._life.run(), name="raft")
         group.spawn(self._store.run(), name="store")
         group.spawn(self._manager.run(), name="manager")
         group.spawn(self._locator.run(), name="leader's connection")
@@ -286,34 +277,20 @@ class ManagerDaemon:
         group.spawn(self._credentials.run(), name="credentials")
         group.spawn(self._autolock.run(), name="autolock")
 
-    async def _run_raft(self) -> None:
-        try:
-            await self._raft.run()
-        except NotMember:
-            await self._transport.drain(_DRAIN_S)
-            raise
-
-    async def _join(self, *, has_state: bool) -> None:
-        """Become a member of the cluster that this node has a certificate of. Raises JoinFailed, NotMember when it has
-        the state of a member that was removed since."""
+    async def _ask(self, stack: AsyncExitStack, former: frozenset[int]) -> JoinResponse:
+        """Ask the cluster that this node has a certificate of to admit it: see raft_node.life. The others must reach it
+        meanwhile."""
+        await self._serve_remote(stack)
         config = self._config
-        answer = await ask_to_join(
+        return await ask_to_join(
             self._dial,
             config.join_address,
             self._advertised(),
             self._clock,
             Backoff(self._rng),
             timeout_s=_JOIN_S + 2 * config.election_tick * config.tick_s,
-            former=await self._raft.former_raft_ids(),
+            former=former,
         )
-        if not has_state:
-            await self._raft.start(joined_as=answer.raft_id)
-        elif self._raft.raft_id != answer.raft_id:
-            await self._raft.close()
-            raise NotMember
-        for member in answer.members:
-            if member.raft_id != answer.raft_id:
-                self._transport.add_peer(member.raft_id, member.addr)
 
     async def _until_alone_or_others(self) -> None:
         """A sole member answers nobody before it leads: only then it knows what is committed."""

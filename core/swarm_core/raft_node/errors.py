@@ -13,6 +13,7 @@
     ├── MemberRemoved            the sender of a message is no member any more
     ├── TransferFailed           leadership stays, or goes, where it was not meant to
     ├── JoinFailed               no manager admitted this node
+    │   └── JoinRefused          a manager was asked once, and did not
     ├── CompactedLog             these entries are gone: start from a snapshot
     ├── StateUnusable            what is on disk cannot be used; a person must look
     │   ├── WalCorrupt
@@ -102,6 +103,14 @@ class TransferFailed(RaftNodeError):
 
 class JoinFailed(RaftNodeError):
     """Asking to become a member came to nothing."""
+
+
+class JoinRefused(JoinFailed):
+    """`is_final`: asking again changes nothing about it."""
+
+    def __init__(self, reason: str, *, is_final: bool) -> None:
+        super().__init__(reason)
+        self.is_final = is_final
 
 
 class CompactedLog(RaftNodeError, LookupError):

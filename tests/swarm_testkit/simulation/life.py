@@ -1,18 +1,18 @@
 """One life of a manager process: raft, store and the leader's components, from start until cancelled."""
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
+from swarm_core.api.proto.raft_pb2 import JoinResponse
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.manager import parts
 from swarm_core.manager.raft_api import RaftApi
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
-from swarm_core.raft_node.errors import NotMember
+from swarm_core.raft_node.life import Ask, MemberLife
 from swarm_core.raft_node.log.keyring import KeyStore
-from swarm_core.raft_node.membership import Member
+from swarm_core.raft_node.member_status import MemberStatuses
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
 from swarm_core.runtime.tasks import Group
@@ -35,19 +35,9 @@ def _no_call(what: object) -> NoReturn:
     raise AssertionError(f"no call for {what!r} comes this way")
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """The leader's answer to a node that joins."""
-
-    raft_id: int
-    members: Sequence[Member]
-
-
-_AGAIN_S = 0.5
-
-
 class Life:
-    """`handlers` answer calls by service name; `group` is there while the life lasts."""
+    """`handlers` answer calls by service name. `group` is there while calls and messages are taken; a joiner takes them
+    before `has_begun`, since it must be reachable when it asks to be admitted."""
 
     def __init__(
         self,
@@ -59,6 +49,7 @@ class Life:
         *,
         limits: LogLimits,
         prepare: Callable[[MemoryStore], Awaitable[None]],
+        check_joiner: Callable[[str], Awaitable[None]],
         rng: random.Random,
         ledger: Ledger,
         findings: Findings,
@@ -67,6 +58,7 @@ class Life:
         self.host = host
         self.transport = transport
         self.group: Group | None = None
+        self.has_begun = False
         self._ledger, self._trace = ledger, trace
         self.store = MemoryStore(clock=host.clock)
         self.machine = WatchedMachine(host.name, self.store, ledger, findings, trace)
@@ -81,13 +73,18 @@ class Life:
             limits=lambda: limits,
         )
         self.store.use_proposer(WatchedProposer(self.raft, self.machine))
-        self.parts = self._build(config.node_id, prepare, rng)
+        self._life = MemberLife(self.raft, transport)
+        self.parts = self._build(config.node_id, prepare, check_joiner, rng)
         self._manager = self.parts.manager
 
     def _build(
-        self, node_id: str, prepare: Callable[[MemoryStore], Awaitable[None]], rng: random.Random
+        self,
+        node_id: str,
+        prepare: Callable[[MemoryStore], Awaitable[None]],
+        check_joiner: Callable[[str], Awaitable[None]],
+        rng: random.Random,
     ) -> parts.Parts:
-        """The parts of the product. Messages of raft and joining go ways of the simulation's own."""
+        """The parts of the product. Messages of raft go a way of the simulation's own."""
         return parts.build(
             parts.Ports(
                 node_id=node_id,
@@ -97,56 +94,38 @@ class Life:
                 rng=rng,
                 external=ExternalCas(_no_identity),
                 raft_api=RaftApi(self.raft, Receiver(self.raft, answers=_no_call, heard=_no_call)),
-                is_active=lambda raft_id: self.transport.active_since(raft_id) is not None,
-                check_joiner=_no_call,
+                statuses=MemberStatuses(self.raft, self.transport),
+                check_joiner=check_joiner,
                 prepare=lambda: prepare(self.store),
             )
         )
 
-    async def run(self, join: Callable[[], Awaitable[Joined]]) -> None:
-        """Until cancelled. Raises what ends the process. Mirrors managerd.wiring: who knows no members joins first, and
-        who was removed forgets its state."""
+    async def run(self, ask: Ask) -> None:
+        """Until cancelled. Raises what ends the process."""
         self.raft.on_leadership = self._led
         try:
-            await self._start(join)
-            await self._run_parts()
-        except* NotMember:
-            await self.raft.erase()
-            raise
-
-    async def _start(self, join: Callable[[], Awaitable[Joined]]) -> None:
-        if has_state := await self.raft.has_state():
-            await self.raft.start()
-        if not self.raft.members():
-            former = await self.raft.former_raft_ids()
-            while (joined := await join()).raft_id in former:
-                self._trace.note(f"{self.host.name} is offered {joined.raft_id:x}, which it was before")
-                await self.host.clock.sleep(_AGAIN_S)
-            if not has_state:
-                await self.raft.start(joined_as=joined.raft_id)
-            elif self.raft.raft_id != joined.raft_id:
-                await self.raft.close()
-                raise NotMember
-            for member in joined.members:
-                if member.raft_id != joined.raft_id:
-                    self.transport.add_peer(member.raft_id, member.address)
-        self._trace.note(f"{self.host.name} starts as {self.raft.raft_id:x} at {self.raft.commit_index()}")
-
-    async def _run_parts(self) -> None:
-        try:
-            async with Group() as group:
-                self.group = group
-                group.spawn(self.raft.run(), name="raft")
+            async with self._life.forgotten_if_removed(), Group() as group:
+                await self._begin(group, ask)
+                group.spawn(self._life.run(), name="raft")
                 group.spawn(self.store.run(), name="store")
                 group.spawn(self._manager.run(), name="manager")
         finally:
             self.group = None
 
+    async def _begin(self, group: Group, ask: Ask) -> None:
+        async def serve_and_ask(former: frozenset[int]) -> JoinResponse:
+            self.group = group
+            return await ask(former)
+
+        await self._life.begin(serve_and_ask)
+        self.group, self.has_begun = group, True
+        self._trace.note(f"{self.host.name} starts as {self.raft.raft_id:x} at {self.raft.commit_index()}")
+
     def end(self) -> None:
         """The process is dead: nothing leaves it, and nothing of it counts."""
         self.transport.is_closed = True
         self.machine.end()
-        self.group = None
+        self.group, self.has_begun = None, False
 
     def _led(self, leads: bool) -> None:
         term = self.raft.status().hard_state.term

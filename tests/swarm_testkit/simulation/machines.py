@@ -1,8 +1,8 @@
 """The machines of the cluster: those of managers, which restart what fails on them, and those of agents.
 
 A manager's process ends in three ways: stopped (it closes its files), killed (what it wrote is there, synced or not),
-or by a power cut (see swarm_testkit.disk). Whatever else ends it must be a failure of its disk, or its removal from the
-cluster; then it joins again.
+or by a power cut (see swarm_testkit.disk). Whatever else ends it must be a failure of its disk, its removal from the
+cluster, or that nobody admitted it again; then it asks anew.
 """
 
 import asyncio
@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from swarm_agentd.agent.agent import Agent
 from swarm_agentd.agent.storage import MemoryStorage
 from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
+from swarm_core.api.proto.raft_pb2 import JoinResponse
 from swarm_core.api.proto.types_pb2 import WeightedPeer
 from swarm_core.client.dispatch import AgentConnection
 from swarm_core.client.errors import Unreachable
 from swarm_core.raft.types import Message, MessageType
-from swarm_core.raft_node.errors import DiskFailed, NotMember
+from swarm_core.raft_node.errors import DiskFailed, JoinFailed, NotMember
 from swarm_core.rpc.caller import Caller
 from swarm_core.runtime.tasks import Group
 
@@ -26,7 +27,7 @@ from swarm_testkit.simulation.calls import SimulatedConnection
 from swarm_testkit.simulation.checkers import Findings
 from swarm_testkit.simulation.disk import SimulatedDisk
 from swarm_testkit.simulation.host import Host
-from swarm_testkit.simulation.life import Joined, Life
+from swarm_testkit.simulation.life import Life
 from swarm_testkit.simulation.network import Network
 from swarm_testkit.simulation.raft_transport import Receipt
 
@@ -46,7 +47,7 @@ class ManagerMachine:
         network: Network,
         make_life: Callable[["ManagerMachine", int], Life],
         find: Callable[[str], "ManagerMachine"],
-        join: Callable[["ManagerMachine"], Awaitable[Joined]],
+        ask: Callable[["ManagerMachine", frozenset[int]], Awaitable[JoinResponse]],
         *,
         is_ours: bool,
     ) -> None:
@@ -58,7 +59,7 @@ class ManagerMachine:
         self.life: Life | None = None
         self.down_s = 0.0
         self._find = find
-        self._join = join
+        self._ask = ask
         self._network = network
         self._rng = rng
         self._findings = findings
@@ -107,6 +108,12 @@ class ManagerMachine:
 
     @property
     def is_up(self) -> bool:
+        """Whether its manager is, or becomes, a member."""
+        return self.life is not None and self.life.has_begun
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether its manager answers calls and takes messages."""
         return self.life is not None and self.life.group is not None
 
     def receive(self, message: Message, tick_s: float) -> Receipt:
@@ -162,7 +169,7 @@ class ManagerMachine:
 
     async def _live(self, life: Life) -> None:
         try:
-            await life.run(lambda: self._join(self))
+            await life.run(lambda former: self._ask(self, former))
         except asyncio.CancelledError:
             pass
         except BaseException as error:  # noqa: BLE001 - judged here
@@ -172,7 +179,7 @@ class ManagerMachine:
     def _judge(self, error: BaseException) -> None:
         for leaf in _leaves(error):
             self.host.trace.note(f"{self.host.name} ends: {leaf!r}")
-            if not isinstance(leaf, DiskFailed | NotMember):
+            if not isinstance(leaf, DiskFailed | NotMember | JoinFailed):
                 self._findings.add(f"{self.host.name} ended: {type(leaf).__name__}: {leaf}")
 
 

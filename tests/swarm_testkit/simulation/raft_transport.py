@@ -83,6 +83,9 @@ class SimulatedTransport:
     def is_ours(self, raft_id: int) -> bool | None:
         return self._makes.get(raft_id)
 
+    async def drain(self, seconds: float) -> None:
+        """Whatever was sent is under way already."""
+
     def _send(self, peer: Peer, message: Message) -> None:
         name = self._host.name
         self._trace.note(

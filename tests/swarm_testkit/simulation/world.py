@@ -11,12 +11,15 @@ from collections import Counter
 
 from swarm_core.api.proto import control_pb2, specs_pb2
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
+from swarm_core.api.proto.raft_pb2 import JoinRequest, JoinResponse
 from swarm_core.api.proto.types_pb2 import RUNNING, WORKER, NodeStatus
-from swarm_core.client.errors import ClientError
+from swarm_core.client.errors import CallFailed, ClientError
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
-from swarm_core.raft_node.errors import ProposalRefused, RaftNodeError
+from swarm_core.raft_node.errors import JoinFailed, JoinRefused, ProposalRefused
 from swarm_core.raft_node.membership import Member
+from swarm_core.raft_node.net.joining import CHECK_S, FINAL_CODES, ask_until_admitted
 from swarm_core.rpc.caller import Caller
+from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.by import ByService, Role
 from swarm_core.store.memory import MemoryStore
@@ -30,7 +33,7 @@ from swarm_testkit.simulation.faults import Faults
 from swarm_testkit.simulation.founding import DIRECTORY, SeededKeyring, found
 from swarm_testkit.simulation.history import explain
 from swarm_testkit.simulation.host import Host
-from swarm_testkit.simulation.life import Joined, Life
+from swarm_testkit.simulation.life import Life
 from swarm_testkit.simulation.loop import SimulationLoop
 from swarm_testkit.simulation.machines import CLUSTER_ID, AgentMachine, ManagerMachine
 from swarm_testkit.simulation.network import Network
@@ -42,6 +45,7 @@ from swarm_testkit.simulation.workload import Client, Histories
 _ELECTION_TICKS = 10
 # A leader that hears nobody gives up within two election timeouts; answers may be on their way for as long as messages are late.
 _LEASE_TICKS = 2 * _ELECTION_TICKS + 1 + 15
+_JOIN_S = 5.0
 _LIVELY_TICKS, _LIVELY_S = 80, 90.0
 _LOOK_S = 0.5
 _COMPARE_TICKS = 10
@@ -122,7 +126,7 @@ class World:
             self.network,
             self._make_life,
             self._by_address.__getitem__,
-            self._join,
+            self._ask_to_join,
             is_ours=member.raft_id <= self.plan.managers - self.plan.others_makes,
         )
         keyring = SeededKeyring(keys, rng)
@@ -131,24 +135,41 @@ class World:
         self._by_address[machine.address] = machine
         return machine
 
-    async def _join(self, machine: ManagerMachine) -> Joined:
-        """Ask whoever leads to admit a manager, until one does."""
-        tick_s = self.plan.tick_s
-        while True:
-            for leader in self.leaders():
-                assert leader.life is not None
-                raft = leader.life.raft
-                try:
-                    async with asyncio.timeout(2 * _ELECTION_TICKS * tick_s):
-                        await self.network.carry(machine.host.name, leader.host)
-                        member = await raft.admit(machine.host.name, machine.address)
-                        await self.network.carry(leader.host.name, machine.host)
-                except (RaftNodeError, ClientError, TimeoutError) as error:
-                    self.trace.note(f"{machine.host.name} cannot join: {error}")
-                else:
-                    self.trace.note(f"{machine.host.name} joins as {member.raft_id:x}")
-                    return Joined(member.raft_id, raft.members())
-            await asyncio.sleep(tick_s)
+    async def _ask_to_join(self, machine: ManagerMachine, former: frozenset[int]) -> JoinResponse:
+        """What raft_node.net.joining does over gRPC: ask other managers, which forward it to their leader."""
+        host, rng = machine.host, self._rng(f"joiner {machine.host.name} {self._loop.now}")
+        caller = Caller(host.name, frozenset({"swarm-manager"}), CLUSTER_ID, machine.address)
+
+        async def ask(seconds: float) -> JoinResponse:
+            target = rng.choice([one for one in self.managers if one is not machine])
+            connection = SimulatedConnection(host, target, self.network, caller, self.findings)
+            try:
+                answer: JoinResponse = await connection.call(
+                    "RaftMembership.Join", JoinRequest(addr=machine.address), timeout=seconds
+                )
+            except (ClientError, TimeoutError) as error:
+                self.trace.note(f"{host.name} cannot join through {target.host.name}: {error}")
+                code = error.code if isinstance(error, CallFailed) else ""
+                raise JoinRefused(str(error), is_final=code in FINAL_CODES) from None
+            self.trace.note(f"{host.name} may join as {answer.raft_id:x}")
+            return answer
+
+        timeout_s = _JOIN_S + 2 * _ELECTION_TICKS * self.plan.tick_s
+        return await ask_until_admitted(
+            ask, host.clock, Backoff(rng), manager="any address", timeout_s=timeout_s, former=former
+        )
+
+    async def _check_joiner(self, machine: ManagerMachine, address: str) -> None:
+        """What raft_node.net.joining.check_joiner does over gRPC."""
+        joiner = self._by_address[address]
+        try:
+            async with asyncio.timeout(CHECK_S):
+                await self.network.carry(machine.host.name, joiner.host)
+                if not joiner.is_serving:
+                    raise JoinFailed(f"the new manager cannot be reached at {address}")
+                await self.network.carry(joiner.host.name, machine.host)
+        except (ClientError, TimeoutError) as error:
+            raise JoinFailed(f"the new manager cannot be reached at {address}: {error}") from None
 
     def leaders(self) -> list[ManagerMachine]:
         """Those who hold themselves to be it."""
@@ -180,6 +201,7 @@ class World:
             machine.keys,
             limits=LogLimits(plan.snapshot_interval, 0, plan.entries_kept),
             prepare=self._prepare,
+            check_joiner=lambda address: self._check_joiner(machine, address),
             rng=self._rng(f"life {number} of {host.name}"),
             ledger=self.ledger,
             findings=self.findings,
@@ -227,7 +249,7 @@ class World:
         """Compare what members hold with what they said."""
         for manager in self.managers:
             life = manager.life
-            if life is None or life.group is None:
+            if life is None or not life.has_begun:
                 continue
             life.machine.sum.take()
             life.machine.sum.compare()
@@ -274,7 +296,7 @@ class World:
     def _missing(self, pending: list[str]) -> str:
         """What is not well yet, in a few words."""
         lives = [manager.life for manager in self.managers]
-        alive = [life for life in lives if life is not None and life.group is not None]
+        alive = [life for life in lives if life is not None and life.has_begun]
         if len(alive) < len(lives):
             return "a manager is down"
         leaders = [life for life in alive if life.raft.is_leader]

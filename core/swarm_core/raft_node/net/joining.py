@@ -2,11 +2,11 @@
 
 import ipaddress
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from swarm_core.api.proto.raft_pb2 import JoinRequest, JoinResponse
-from swarm_core.raft_node.errors import JoinFailed
+from swarm_core.raft_node.errors import JoinFailed, JoinRefused
 from swarm_core.raft_node.net.peer import Dial
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.runtime.backoff import Backoff
@@ -17,12 +17,10 @@ CHECK_S = 5.0
 _JOIN = "/docker.swarmkit.v1.RaftMembership/Join"
 _HEALTH = "/docker.swarmkit.v1.Health/Check"
 # Asking again changes nothing about these.
-_FINAL = (
-    grpc.StatusCode.PERMISSION_DENIED,
-    grpc.StatusCode.INVALID_ARGUMENT,
-    grpc.StatusCode.UNAUTHENTICATED,
-    grpc.StatusCode.UNIMPLEMENTED,
-)
+FINAL_CODES = frozenset(("PERMISSION_DENIED", "INVALID_ARGUMENT", "UNAUTHENTICATED", "UNIMPLEMENTED"))
+
+AskOnce = Callable[[float], Awaitable[JoinResponse]]
+"""Asks a manager once, for so many seconds. Raises JoinRefused."""
 
 
 async def check_joiner(dial: Dial, address: str) -> None:
@@ -51,35 +49,55 @@ async def ask_to_join(
     timeout_s: float,
     former: Collection[int] = (),
 ) -> JoinResponse:
-    """Ask any manager to be admitted, again and again for `timeout_s`. Raises JoinFailed.
+    """Ask the manager at an address to be admitted, as `ask_until_admitted` does. Raises JoinFailed."""
+    request = JoinRequest(addr=own_address).SerializeToString()
+    channel = dial(manager)
+
+    async def ask(seconds: float) -> JoinResponse:
+        try:
+            data: bytes = await channel.unary_unary(_JOIN, None, None)(
+                request, timeout=seconds, wait_for_ready=True
+            )
+        except grpc.aio.AioRpcError as error:
+            reason = error.details() or error.code().name
+            raise JoinRefused(reason, is_final=error.code().name in FINAL_CODES) from None
+        return JoinResponse.FromString(data)
+
+    try:
+        return await ask_until_admitted(
+            ask, clock, backoff, manager=manager, timeout_s=timeout_s, former=former
+        )
+    finally:
+        await channel.close(None)
+
+
+async def ask_until_admitted(
+    ask: AskOnce,
+    clock: Clock,
+    backoff: Backoff,
+    *,
+    manager: str,
+    timeout_s: float,
+    former: Collection[int] = (),
+) -> JoinResponse:
+    """Ask to be admitted, again and again for `timeout_s`. Raises JoinFailed.
 
     `former`: raft ids that this node had; a leader that offers one does not know yet that it was replaced.
     """
     deadline = clock.monotonic() + timeout_s
-    request = JoinRequest(addr=own_address).SerializeToString()
-    channel = dial(manager)
-    try:
-        while True:
-            left = deadline - clock.monotonic()
-            try:
-                data: bytes = await channel.unary_unary(_JOIN, None, None)(
-                    request, timeout=left, wait_for_ready=True
-                )
-            except grpc.aio.AioRpcError as error:
-                reason = error.details() or error.code().name
-                is_final = error.code() in _FINAL
-            else:
-                answer = JoinResponse.FromString(data)
-                if answer.raft_id not in former:
-                    return answer
-                reason, is_final = "a manager answered that does not know of its removal", False
-            pause = backoff.failed()
-            if is_final or clock.monotonic() + pause >= deadline:
-                raise JoinFailed(f"the managers at {manager} did not admit this manager: {reason}")
-            _log.info("the managers at %s do not admit this manager yet: %s", manager, reason)
-            await clock.sleep(pause)
-    finally:
-        await channel.close(None)
+    while True:
+        try:
+            answer = await ask(deadline - clock.monotonic())
+            if answer.raft_id not in former:
+                return answer
+            refusal = JoinRefused("a manager answered that does not know of its removal", is_final=False)
+        except JoinRefused as error:
+            refusal = error
+        pause = backoff.failed()
+        if refusal.is_final or clock.monotonic() + pause >= deadline:
+            raise JoinFailed(f"the managers at {manager} did not admit this manager: {refusal}")
+        _log.info("the managers at %s do not admit this manager yet: %s", manager, refusal)
+        await clock.sleep(pause)
 
 
 def reachable_address(given: str, source: str) -> str:
