@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.client import certificates as issuing
+from swarm_core.client.dial import SystemDial
 from swarm_core.client.errors import ClientError
 from swarm_core.runtime import log
 from swarm_core.runtime import loop as event_loop
@@ -76,7 +77,7 @@ class Fleet:
             async with self._joining:
                 # Identities must differ between runs, unlike behaviour.
                 identity = await identities.obtain(
-                    self._config.join, self._clock, random.SystemRandom(), roots=roots
+                    self._config.join, self._clock, random.SystemRandom(), SystemDial(), roots=roots
                 )
                 agent = self._make_agent(number, identity, rng)
                 group.spawn(agent.run(), name="agent")
@@ -93,7 +94,7 @@ class Fleet:
         return Agent(
             node_id=identity.node_id,
             executor=SimulatedExecutor(Machine(behaviour, self._clock, rng)),
-            managers=KnownManagers(remotes, identity.tls),
+            managers=KnownManagers(remotes, identity.tls, SystemDial()),
             storage=MemoryStorage(),
             clock=self._clock,
             rng=rng,

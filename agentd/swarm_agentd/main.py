@@ -9,22 +9,26 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from swarm_core.api.runtimes import CONTAINER, PROCESS
+from swarm_core.client.dial import SystemDial
 from swarm_core.runtime import log
 from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
 
-from swarm_agentd.agent.storage import StorageUnusable
+from swarm_agentd.agent.storage import FileStorage, StorageUnusable
 from swarm_agentd.exec.executor import Executor
 from swarm_agentd.executors.process.executor import ProcessExecutor
 from swarm_agentd.executors.runtimes import Runtimes
 from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.node import flags
 from swarm_agentd.node.errors import ManagerGaveUp, NodeError
+from swarm_agentd.node.launcher import CommandLauncher
 from swarm_agentd.node.node import Node
+from swarm_agentd.node.ports import Surroundings
 from swarm_agentd.node.state_dir import open_state
 
 # What a person can mend; anything else is a fault of the program and keeps its traceback.
@@ -55,8 +59,10 @@ async def _serve(options: flags.Options) -> None:
     loop.add_signal_handler(signal.SIGUSR1, leaving.set)
     clock, rng = SystemClock(), random.SystemRandom()
     state = open_state(options.node.state_dir)
-    with state.locked():
-        node = Node(options.node, state, make_executor(options, state.worker, clock, rng), clock, rng)
+    with state.locked(), closing(FileStorage(state.worker / "tasks.db")) as storage:
+        launcher = CommandLauncher(options.node.manager_flags(), state.manager_pid_file, clock)
+        around = Surroundings(state, storage, launcher, SystemDial())
+        node = Node(options.node, around, make_executor(options, state.worker, clock, rng), clock, rng)
         async with Group() as group:
             group.spawn(node.run(), name="node")
             has_left = group.spawn(_leave(node, leaving), name="leaving")

@@ -27,6 +27,7 @@ from swarm_core.ca.root_ca import RootCa
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.client import certificates as issuing
 from swarm_core.client.control import Control
+from swarm_core.client.dial import SystemDial
 from swarm_core.client.errors import CallFailed
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc.grpcio import grpc
@@ -181,7 +182,7 @@ async def test_a_removed_node_is_refused(directory: Path) -> None:
     with nodes(manager):
         cluster = await eventually(lambda: cluster_of(manager))
         joined = await identities.obtain(
-            Join(manager.address, cluster.root_ca.join_tokens.worker), CLOCK, RNG
+            Join(manager.address, cluster.root_ca.join_tokens.worker), CLOCK, RNG, SystemDial()
         )
         async with channel_of(manager.address, joined.tls, joined.tls.roots) as channel:
             assert await answer_to(channel, HEARTBEAT) not in ("PERMISSION_DENIED", "NO CONNECTION")
@@ -215,10 +216,10 @@ async def test_a_rotated_token_lets_nobody_in(directory: Path) -> None:
             (foreign, "is not the one this join token was made for"),
         ):
             with pytest.raises(NodeError, match=words) as refusal:
-                await identities.obtain(Join(manager.address, token), CLOCK, RNG)
+                await identities.obtain(Join(manager.address, token), CLOCK, RNG, SystemDial())
             assert "\n" not in str(refusal.value)
         for token, is_manager in ((after.worker, False), (after.manager, True)):
-            joined = await identities.obtain(Join(manager.address, token), CLOCK, RNG)
+            joined = await identities.obtain(Join(manager.address, token), CLOCK, RNG, SystemDial())
             assert joined.is_manager == is_manager
 
 
@@ -365,8 +366,12 @@ async def test_the_root_ca_is_rotated_under_running_nodes(directory: Path) -> No
                 assert key_file.read_root() == target
                 certificates.verify_chain(key_file.read().certificate, target, CLOCK.wall_ns())
             with pytest.raises(NodeError, match="is not the one this join token was made for"):
-                await identities.obtain(Join(manager.address, before.join_tokens.worker), CLOCK, RNG)
-            joined = await identities.obtain(Join(manager.address, after.join_tokens.worker), CLOCK, RNG)
+                await identities.obtain(
+                    Join(manager.address, before.join_tokens.worker), CLOCK, RNG, SystemDial()
+                )
+            joined = await identities.obtain(
+                Join(manager.address, after.join_tokens.worker), CLOCK, RNG, SystemDial()
+            )
             assert joined.tls.roots == target
             workers[0].stop()
             workers[0].start()

@@ -20,15 +20,15 @@ from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.ca.tls import CA_NAME, TlsIdentity
 from swarm_core.client import certificates as issuing
-from swarm_core.client.connection import Connection
+from swarm_core.client.dial import Dial, ManagerConnection
 from swarm_core.client.errors import ClientError
 from swarm_core.client.trust import Trust
 from swarm_core.runtime.clock import Clock
 
 from swarm_agentd.node.errors import NodeError
-from swarm_agentd.node.state_dir import StateDirectory
+from swarm_agentd.node.ports import NodeState
+from swarm_agentd.node.state_dir import ROOT_KEY_NAME
 
-ROOT_KEY_NAME = "swarm-root-ca.key"
 FIPS_PREFIX = "FIPS."
 
 
@@ -58,9 +58,9 @@ class Join:
     availability: int = 0
 
 
-def load(state: StateDirectory, clock: Clock, *, kek: bytes | None = None) -> Identity | None:
+def load(state: NodeState, clock: Clock, *, kek: bytes | None = None) -> Identity | None:
     """The identity on disk, None when there is none yet. Raises NodeError."""
-    key_file = KeyFile(state.certificates)
+    key_file = state.key_file
     try:
         credentials = key_file.read(kek)
         roots = key_file.read_root()
@@ -88,20 +88,20 @@ def load(state: StateDirectory, clock: Clock, *, kek: bytes | None = None) -> Id
         raise NodeError(f"the node's identity in {state.certificates} cannot be used: {error}") from None
 
 
-def check_join(state: StateDirectory, join: Join) -> None:
+def check_join(state: NodeState, join: Join) -> None:
     """Raise NodeError when the identity on disk is not of the cluster that `join` names. A token of an older root CA is
     none of another cluster when the address is one of the managers this node knows."""
-    if not join.token or parse_token(join.token).trusts(KeyFile(state.certificates).read_root()):
+    if not join.token or parse_token(join.token).trusts(state.key_file.read_root()):
         return
     if join.address not in {peer.addr for peer in state.read_remotes()}:
         raise NodeError(f"state directory {state.path} belongs to another cluster than the join token")
 
 
 def found_cluster(
-    state: StateDirectory, clock: Clock, rng: random.Random, *, kek: bytes | None = None
+    state: NodeState, clock: Clock, rng: random.Random, *, kek: bytes | None = None
 ) -> Identity:
     """A new cluster with this node as its first manager, its key under `kek` if there is one. Raises NodeError."""
-    key_file = KeyFile(state.certificates)
+    key_file = state.key_file
     try:
         root = _founding_root(state, key_file, clock, rng)
         key = keys.generate(rng.randbytes)
@@ -123,13 +123,13 @@ def found_cluster(
 
 
 async def join_cluster(
-    state: StateDirectory, join: Join, clock: Clock, rng: random.Random
+    state: NodeState, join: Join, clock: Clock, rng: random.Random, dial: Dial
 ) -> tuple[Identity, bytes | None]:
     """A certificate of the cluster that `join` names, kept in `state`; and the unlock key that a manager's is under.
     Raises NodeError."""
-    identity = await obtain(join, clock, rng)
-    kek = await _kek_for(identity, join) if identity.is_manager else Kek()
-    key_file = KeyFile(state.certificates)
+    identity = await obtain(join, clock, rng, dial)
+    kek = await _kek_for(identity, join, dial) if identity.is_manager else Kek()
+    key_file = state.key_file
     try:
         key_file.write_root(identity.tls.roots)
         key_file.write(NodeCredentials(identity.tls.certificate, identity.tls.key), kek)
@@ -138,25 +138,27 @@ async def join_cluster(
     return identity, kek.key
 
 
-async def _kek_for(identity: Identity, join: Join) -> Kek:
+async def _kek_for(identity: Identity, join: Join, dial: Dial) -> Kek:
     trust = Trust(identity.tls.roots, identity.tls, CA_NAME)
     try:
-        async with await Connection.open(join.address, trust=trust) as connection:
+        async with await dial.open(join.address, trust) as connection:
             found = await issuing.unlock_key(connection)
     except ClientError as error:
         raise NodeError(f"cannot join the cluster at {join.address} as a manager: {error}") from None
     return Kek(found.key, found.version)
 
 
-async def obtain(join: Join, clock: Clock, rng: random.Random, *, roots: bytes = b"") -> Identity:
+async def obtain(join: Join, clock: Clock, rng: random.Random, dial: Dial, *, roots: bytes = b"") -> Identity:
     """A new certificate of the cluster, kept nowhere. `roots` saves fetching the root again. Raises NodeError."""
     token = parse_token(join.token)
     key = keys.generate(rng.randbytes)
     try:
-        trusted = roots or await issuing.download_root(join.address, token=token, clock=clock)
+        trusted = roots or await issuing.download_root(
+            join.address, token=token, clock=clock, fetch=dial.fetch_root
+        )
 
-        async def connect() -> Connection:
-            return await issuing.connect_to_join(join.address, trusted)
+        async def connect() -> ManagerConnection:
+            return await issuing.connect_to_join(dial, join.address, trusted)
 
         issued = await issuing.request(
             connect,
@@ -185,7 +187,7 @@ def parse_token(text: str) -> tokens.JoinToken:
     return token
 
 
-def _founding_root(state: StateDirectory, key_file: KeyFile, clock: Clock, rng: random.Random) -> RootCa:
+def _founding_root(state: NodeState, key_file: KeyFile, clock: Clock, rng: random.Random) -> RootCa:
     """The root of an interrupted founding, or a new one, on disk with its key."""
     key_path = state.certificates / ROOT_KEY_NAME
     if key_file.root_path.exists() or key_path.exists():

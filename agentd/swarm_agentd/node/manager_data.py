@@ -2,17 +2,14 @@
 (port supervisor.ManagerData)."""
 
 import logging
-import shutil
 from collections.abc import Callable
 
 from swarm_core.ca.errors import NoLocalIdentity
-from swarm_core.ca.key_file import KeyFile
 
-from swarm_agentd.node.identity import ROOT_KEY_NAME
 from swarm_agentd.node.launcher import Launch, ToldKey
 from swarm_agentd.node.managers import KnownManagers
+from swarm_agentd.node.ports import NodeState
 from swarm_agentd.node.renewal import forget_raft
-from swarm_agentd.node.state_dir import StateDirectory
 from swarm_agentd.node.unlock import UnlockKeys
 
 _log = logging.getLogger(__name__)
@@ -23,23 +20,22 @@ class NodeManagerData:
 
     def __init__(
         self,
-        state: StateDirectory,
+        state: NodeState,
         unlock: UnlockKeys,
         managers: KnownManagers,
         locked: Callable[[], None],
         *,
         force_new_cluster: bool = False,
     ) -> None:
-        self._state, self._key_file, self._unlock = state, KeyFile(state.certificates), unlock
+        self._state, self._key_file, self._unlock = state, state.key_file, unlock
         self._managers, self._locked = managers, locked
         self._force_new_cluster = force_new_cluster
 
     def launch(self) -> Launch:
         """See supervisor.ManagerData. A manager with a log goes on with it, a founder begins one; any other joins.
         Others are given up once: those that join later are not lost."""
-        is_founder = (self._state.certificates / ROOT_KEY_NAME).exists()
         forced, self._force_new_cluster = self._force_new_cluster, False
-        peer = None if is_founder or forced else self._managers.elsewhere()
+        peer = None if self._state.has_root_key or forced else self._managers.elsewhere()
         join = "" if peer is None else peer.addr
         return Launch(self._unlock.opening(self._key_file), join, force_new_cluster=forced)
 
@@ -51,8 +47,7 @@ class NodeManagerData:
 
     def clear(self) -> None:
         """See supervisor.ManagerData."""
-        if self._state.raft.exists():
-            shutil.rmtree(self._state.raft)
+        self._state.remove_raft()
         try:
             self._key_file.update_headers(forget_raft)
         except NoLocalIdentity:

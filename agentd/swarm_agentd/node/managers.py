@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from swarm_core.api.proto.types_pb2 import Peer, WeightedPeer
 from swarm_core.ca.tls import TlsIdentity
-from swarm_core.client.connection import Connection
+from swarm_core.client.dial import Dial, ManagerConnection
 from swarm_core.client.dispatch import AgentConnection
 from swarm_core.client.errors import Unreachable
 from swarm_core.client.trust import Trust
@@ -40,11 +40,12 @@ class KnownManagers:
         self,
         remotes: Remotes,
         identity: TlsIdentity,
+        dial: Dial,
         *,
         local: LocalManager | None = None,
         keep: Callable[[list[Peer]], None] = lambda _: None,
     ) -> None:
-        self._remotes, self._identity = remotes, identity
+        self._remotes, self._identity, self._dial = remotes, identity, dial
         self._local, self._keep = local, keep
         self._peers: WeakKeyDictionary[AgentConnection, Peer] = WeakKeyDictionary()
 
@@ -58,18 +59,18 @@ class KnownManagers:
         peer = self.elsewhere()
         if local is not None and (peer is None or local.serving.is_set()):
             await local.serving.wait()
-            return await Connection.open(local.socket, trust=Trust(self._identity.roots))
+            return await self._dial.open(local.socket, Trust(self._identity.roots))
         if peer is None:
             raise Unreachable("no manager is known")
         connection = await self._reach(peer, self._identity)
         self._peers[connection] = peer
         return connection
 
-    async def open(self, identity: TlsIdentity, *, elsewhere: bool) -> Connection:
+    async def open(self, identity: TlsIdentity, *, elsewhere: bool) -> ManagerConnection:
         """See renewal.RenewingManagers."""
         local, peer = self._local, self.elsewhere()
         if local is not None and local.serving.is_set() and (peer is None or not elsewhere):
-            return await Connection.open(local.socket, trust=Trust(identity.roots))
+            return await self._dial.open(local.socket, Trust(identity.roots))
         if peer is None:
             raise Unreachable("no manager is known")
         return await self._reach(peer, identity)
@@ -78,9 +79,13 @@ class KnownManagers:
         """See renewal.RenewingManagers."""
         return self._remotes.choose(other_than="" if self._local is None else self._local.node_id)
 
-    async def _reach(self, peer: Peer, identity: TlsIdentity) -> Connection:
+    async def fetch_root(self, address: str, *, timeout: float) -> bytes:
+        """See renewal.RenewingManagers."""
+        return await self._dial.fetch_root(address, timeout=timeout)
+
+    async def _reach(self, peer: Peer, identity: TlsIdentity) -> ManagerConnection:
         try:
-            return await Connection.open(peer.addr, trust=Trust(identity.roots, identity))
+            return await self._dial.open(peer.addr, Trust(identity.roots, identity))
         except Unreachable:
             self._remotes.observe(peer, -WEIGHT)
             raise

@@ -12,39 +12,37 @@ import logging
 import random
 
 from swarm_core.api.proto.types_pb2 import Peer
-from swarm_core.ca.key_file import KeyFile
 from swarm_core.ca.tokens import generate_unlock_key
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.agent.agent import Agent
-from swarm_agentd.agent.storage import FileStorage
 from swarm_agentd.exec.executor import Executor
 from swarm_agentd.node import identity as identities
 from swarm_agentd.node.config import NodeConfig
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.identity import Identity
-from swarm_agentd.node.launcher import CommandLauncher
 from swarm_agentd.node.live import LiveIdentity
 from swarm_agentd.node.manager_data import NodeManagerData
 from swarm_agentd.node.managers import KnownManagers, LocalManager
+from swarm_agentd.node.ports import Surroundings
 from swarm_agentd.node.remotes import Remotes
 from swarm_agentd.node.renewal import Renewer
 from swarm_agentd.node.role import RoleWatch
-from swarm_agentd.node.state_dir import StateDirectory
-from swarm_agentd.node.supervisor import ManagerSupervisor
+from swarm_agentd.node.supervisor import ControlSocket, ManagerSupervisor
 from swarm_agentd.node.unlock import UnlockKeys
 
 _log = logging.getLogger(__name__)
 
 
 class Node:
-    """`executor` runs the node's tasks; `state` is the opened and locked state directory."""
+    """`executor` runs the node's tasks; the state directory in `around` is opened and locked."""
 
     def __init__(
-        self, config: NodeConfig, state: StateDirectory, executor: Executor, clock: Clock, rng: random.Random
+        self, config: NodeConfig, around: Surroundings, executor: Executor, clock: Clock, rng: random.Random
     ) -> None:
-        self._config, self._state, self._executor = config, state, executor
+        self._config, self._around, self._executor = config, around, executor
+        self._state = around.state
         self._clock, self._rng = clock, rng
         self._unlock = UnlockKeys(config.unlock_key)
         self._agent: Agent | None = None
@@ -64,22 +62,16 @@ class Node:
             "manager" if identity.is_manager else "worker",
         )
         live = LiveIdentity(identity)
-        storage = FileStorage(self._state.worker / "tasks.db")
-        try:
-            async with Group() as group:
-                serving = asyncio.Event()
-                managers = self._make_managers(live, serving)
-                renewer = Renewer(
-                    live, KeyFile(self._state.certificates), self._unlock, managers, self._clock, self._rng
-                )
-                supervisor = self._make_supervisor(live, serving, managers, renewer)
-                self._agent = agent = self._make_agent(live, managers, renewer, storage)
-                group.spawn(supervisor.run(), name="manager supervision")
-                group.spawn(renewer.run(), name="certificate renewal")
-                group.spawn(self._tell_ready(agent), name="readiness")
-                group.spawn(agent.run(), name="agent")
-        finally:
-            storage.close()
+        async with Group() as group:
+            serving = asyncio.Event()
+            managers = self._make_managers(live, serving)
+            renewer = Renewer(live, self._state.key_file, self._unlock, managers, self._clock, self._rng)
+            supervisor = self._make_supervisor(live, serving, managers, renewer)
+            self._agent = agent = self._make_agent(live, managers, renewer)
+            group.spawn(supervisor.run(), name="manager supervision")
+            group.spawn(renewer.run(), name="certificate renewal")
+            group.spawn(self._tell_ready(agent), name="readiness")
+            group.spawn(agent.run(), name="agent")
 
     async def _identify(self) -> Identity:
         config, state = self._config, self._state
@@ -89,7 +81,9 @@ class Node:
                 identities.check_join(state, config.join)
             return found
         if config.join is not None:
-            joined, kek = await identities.join_cluster(state, config.join, self._clock, self._rng)
+            joined, kek = await identities.join_cluster(
+                state, config.join, self._clock, self._rng, self._around.dial
+            )
             if kek is not None:
                 self._unlock.learn(kek)
             return joined
@@ -103,6 +97,7 @@ class Node:
         managers = KnownManagers(
             Remotes(self._rng, self._first_remotes(identity)),
             identity.tls,
+            self._around.dial,
             local=LocalManager(identity.node_id, self._config.control_socket, serving),
             keep=self._state.write_remotes,
         )
@@ -112,7 +107,6 @@ class Node:
     def _make_supervisor(
         self, live: LiveIdentity, serving: asyncio.Event, managers: KnownManagers, renewer: Renewer
     ) -> ManagerSupervisor:
-        launcher = CommandLauncher(self._config.manager_flags(), self._state.manager_pid_file, self._clock)
         data = NodeManagerData(
             self._state,
             self._unlock,
@@ -121,8 +115,8 @@ class Node:
             force_new_cluster=self._config.force_new_cluster,
         )
         return ManagerSupervisor(
-            launcher,
-            self._config.control_socket,
+            self._around.launcher,
+            ControlSocket(self._config.control_socket, live, self._around.dial).serves,
             live,
             data,
             renewer.force,
@@ -131,14 +125,12 @@ class Node:
             serving=serving,
         )
 
-    def _make_agent(
-        self, live: LiveIdentity, managers: KnownManagers, renewer: Renewer, storage: FileStorage
-    ) -> Agent:
+    def _make_agent(self, live: LiveIdentity, managers: KnownManagers, renewer: Renewer) -> Agent:
         agent = Agent(
             node_id=live.now.node_id,
             executor=self._executor,
             managers=managers,
-            storage=storage,
+            storage=self._around.storage,
             clock=self._clock,
             rng=self._rng,
             hostname=self._config.hostname,

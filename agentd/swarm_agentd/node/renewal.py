@@ -22,7 +22,7 @@ from swarm_core.ca.errors import CaError, InvalidCertificate, WrongKek
 from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.client import certificates as issuing
-from swarm_core.client.connection import Connection
+from swarm_core.client.dial import ManagerConnection
 from swarm_core.client.errors import ClientError
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.waiting import event_or_time
@@ -46,11 +46,14 @@ _log = logging.getLogger(__name__)
 class RenewingManagers(Protocol):
     """Port: managers to ask for a certificate."""
 
-    async def open(self, identity: TlsIdentity, *, elsewhere: bool) -> Connection:
+    async def open(self, identity: TlsIdentity, *, elsewhere: bool) -> ManagerConnection:
         """A connection that shows `identity`; to a manager `elsewhere` if there is one. Raises Unreachable."""
 
     def elsewhere(self) -> Peer | None:
         """A manager that is not this node's own."""
+
+    async def fetch_root(self, address: str, *, timeout: float) -> bytes:
+        """The root bundle that the manager at an address claims. Raises OSError or what grpcio raises."""
 
 
 class _WrongRole(NodeError):
@@ -134,7 +137,7 @@ class Renewer:
         key = keys.generate(self._rng.randbytes)
         is_retry = self._failures > 0
 
-        async def connect() -> Connection:
+        async def connect() -> ManagerConnection:
             nonlocal is_retry
             elsewhere, is_retry = is_retry, True
             return await self._managers.open(old.tls, elsewhere=elsewhere)
@@ -163,7 +166,9 @@ class Renewer:
                 raise
         else:
             return old.tls.roots
-        roots = await issuing.download_root(peer.addr, token=None, clock=self._clock)
+        roots = await issuing.download_root(
+            peer.addr, token=None, clock=self._clock, fetch=self._managers.fetch_root
+        )
         certificates.verify_chain(old.tls.certificate, roots, now_ns)
         certificates.verify_chain(chain, roots, now_ns)
         self._key_file.write_root(roots)

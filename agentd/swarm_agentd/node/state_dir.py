@@ -24,8 +24,11 @@ from pathlib import Path
 
 from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.ca.files import write_atomic
+from swarm_core.ca.key_file import KeyFile
 
 from swarm_agentd.node.errors import NodeError
+
+ROOT_KEY_NAME = "swarm-root-ca.key"
 
 
 class StateDirectory:
@@ -40,6 +43,21 @@ class StateDirectory:
         self.pid_file = path / "agentd.pid"
         self.manager_pid_file = path / "managerd.pid"
         self.remotes_file = path / "state.json"
+
+    @property
+    def key_file(self) -> KeyFile:
+        """Certificate, key and root."""
+        return KeyFile(self.certificates)
+
+    @property
+    def has_root_key(self) -> bool:
+        """Whether the key of a new cluster's root CA waits here for its first manager."""
+        return (self.certificates / ROOT_KEY_NAME).exists()
+
+    def remove_raft(self) -> None:
+        """Remove what a manager kept of the consensus. Raises OSError."""
+        if self.raft.exists():
+            shutil.rmtree(self.raft)
 
     @property
     def has_log(self) -> bool:

@@ -10,14 +10,14 @@ node turns into a worker soon.
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from swarm_core.ca.errors import CaError
-from swarm_core.client.connection import Connection
+from swarm_core.client.dial import Dial
 from swarm_core.client.errors import ClientError
 from swarm_core.client.trust import Trust
 from swarm_core.runtime import exit_codes
@@ -57,12 +57,12 @@ class _Ending:
 
 
 class ManagerSupervisor:
-    """`serving` is set while the manager's control socket can be used. `renew` asks for a new certificate."""
+    """`serving` is set while the manager's control socket can be used; `serves` asks it. `renew` asks for a new certificate."""
 
     def __init__(
         self,
         launcher: Launcher,
-        socket: Path,
+        serves: Callable[[], Awaitable[bool]],
         live: LiveIdentity,
         data: ManagerData,
         renew: Callable[[], None],
@@ -72,7 +72,7 @@ class ManagerSupervisor:
         serving: asyncio.Event,
     ) -> None:
         self.serving = serving
-        self._launcher, self._socket, self._live = launcher, socket, live
+        self._launcher, self._serves, self._live = launcher, serves, live
         self._data, self._renew, self._clock = data, renew, clock
         self._backoff = Backoff(rng)
         self._has_served = False
@@ -142,19 +142,25 @@ class ManagerSupervisor:
             await self._live.until_worker_or(self._clock, ROLE_WAIT_S)
 
     async def _watch_health(self) -> None:
-        while not await self._is_serving():
+        while not await self._serves():
             await self._clock.sleep(_POLL_S)
         self._has_served = True
         self._backoff.succeeded()
         self.serving.set()
-        _log.info("the manager serves on %s", self._socket)
+        _log.info("the manager serves")
 
-    async def _is_serving(self) -> bool:
-        if not self._socket.exists():
-            return False
+
+class ControlSocket:
+    """What a manager's health service says about it, asked over its control socket."""
+
+    def __init__(self, socket: Path, live: LiveIdentity, dial: Dial) -> None:
+        self._socket, self._live, self._dial = socket, live, dial
+
+    async def serves(self) -> bool:
+        """Whether the control API can be used."""
+        trust = Trust(self._live.now.tls.roots)
         try:
-            trust = Trust(self._live.now.tls.roots)
-            async with await Connection.open(self._socket, trust=trust, timeout=_CALL_S) as connection:
+            async with await self._dial.open(self._socket, trust, timeout=_CALL_S) as connection:
                 answer: HealthCheckResponse = await connection.call(
                     "Health.Check", HealthCheckRequest(service=SERVICE), timeout=_CALL_S
                 )

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarm_core.ca import certificates, files, keys, pem
+from swarm_core.ca import certificates, keys, pem
 from swarm_core.ca.errors import InvalidCertificate, InvalidKey, NoLocalIdentity, NoLocalRoot, WrongKek
+from swarm_core.ca.files import Files, Stamp, SystemFiles
 
 KEK_VERSION = "kek-version"
 _OPENSSL_HEADERS = ("Proc-Type", "DEK-Info")
@@ -42,8 +43,10 @@ class NodeCredentials:
 class KeyFile:
     """The files of one node. All methods are synchronous and durable when they return; all may raise OSError."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, disk: Files | None = None) -> None:
+        """`disk` is this machine's file system when none is given."""
         self.directory = directory
+        self._disk = disk or SystemFiles()
         self.root_path = directory / "swarm-root-ca.crt"
         self.certificate_path = directory / "swarm-node.crt"
         self.key_path = directory / "swarm-node.key"
@@ -53,19 +56,19 @@ class KeyFile:
     def read_root(self) -> bytes:
         """The trust bundle. Raises NoLocalRoot."""
         try:
-            return self.root_path.read_bytes()
+            return self._disk.read(self.root_path)
         except FileNotFoundError:
             raise NoLocalRoot(f"no root certificate at {self.root_path}") from None
 
     def write_root(self, certificate: bytes) -> None:
         self._make_directory()
-        files.write_atomic(self.root_path, certificate, 0o644)
+        self._disk.write_atomic(self.root_path, certificate, 0o644)
 
     def read(self, kek: bytes | None = None) -> NodeCredentials:
         """Certificate and key that belong together. Raises NoLocalIdentity, WrongKek, InvalidKey, InvalidCertificate."""
-        if not self.directory.is_dir():
+        if not self._disk.exists(self.directory):
             raise NoLocalIdentity(f"no node key at {self.key_path}")
-        with files.locked(self.directory):
+        with self._disk.locked(self.directory):
             key = self._key(kek)
             certificate = self._certificate_of(key)
         return NodeCredentials(certificate, keys.pkcs8(key))
@@ -79,9 +82,9 @@ class KeyFile:
         certificate = certificates.normalise(credentials.certificate)
         if not _belong_together(certificate, key):
             raise InvalidKey("the node key does not belong to the node certificate")
-        with files.locked(self.directory):
-            headers = self._private_headers() if self.key_path.exists() else {}
-            files.write_atomic(self._waiting_certificate, certificate, 0o644)
+        with self._disk.locked(self.directory):
+            headers = self._private_headers() if self._disk.exists(self.key_path) else {}
+            self._disk.write_atomic(self._waiting_certificate, certificate, 0o644)
             self._write_key(key, kek, headers, change)
             self._promote()
 
@@ -91,11 +94,11 @@ class KeyFile:
         certificate = certificates.normalise(credentials.certificate)
         if not _belong_together(certificate, key):
             raise InvalidKey("the node key does not belong to the node certificate")
-        with files.locked(self.directory):
+        with self._disk.locked(self.directory):
             block = self._block()
             if not _is_under(block, kek):
                 raise WrongKek
-            files.write_atomic(self._waiting_certificate, certificate, 0o644)
+            self._disk.write_atomic(self._waiting_certificate, certificate, 0o644)
             self._write_key(key, Kek(kek, self.kek_version()), _private(block), None)
             self._promote()
 
@@ -109,7 +112,7 @@ class KeyFile:
 
     def update_headers(self, change: HeaderChange) -> None:
         """Edit the private headers in one durable step; the key itself is not touched and needs no KEK."""
-        with files.locked(self.directory):
+        with self._disk.locked(self.directory):
             block = self._block()
             headers = _private(block)
             change(headers)
@@ -118,7 +121,7 @@ class KeyFile:
 
     def rekey(self, old: bytes | None, new: Kek, change: HeaderChange | None = None) -> None:
         """Put the key under another KEK; `change` re-encrypts the headers in the same step. Raises WrongKek."""
-        with files.locked(self.directory):
+        with self._disk.locked(self.directory):
             block = self._block()
             key = keys.from_block(block, old)
             self._write_key(key, new, _private(block), change, legacy=block.kind == keys.LEGACY)
@@ -130,12 +133,16 @@ class KeyFile:
             raise InvalidKey(f"{self.key_path}: header {KEK_VERSION} is not a number")
         return int(text)
 
+    def stamp(self) -> tuple[Stamp, ...]:
+        """Changes whenever certificate, key or root is replaced."""
+        return tuple(map(self._disk.stamp, (self.key_path, self.certificate_path, self.root_path)))
+
     def _make_directory(self) -> None:
-        self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._disk.make_directory(self.directory)
 
     def _block(self) -> pem.Block:
         try:
-            return keys.first_block(self.key_path.read_bytes())
+            return keys.first_block(self._disk.read(self.key_path))
         except FileNotFoundError:
             raise NoLocalIdentity(f"no node key at {self.key_path}") from None
 
@@ -143,27 +150,28 @@ class KeyFile:
         return _private(self._block())
 
     def _key(self, kek: bytes | None) -> keys.PrivateKey:
-        if not self.key_path.exists() and self._legacy_key.exists():
+        if not self._disk.exists(self.key_path) and self._disk.exists(self._legacy_key):
             self._migrate_legacy_key(kek)
         return keys.from_block(self._block(), kek)
 
     def _migrate_legacy_key(self, kek: bytes | None) -> None:
-        key = keys.from_block(keys.first_block(self._legacy_key.read_bytes()), kek)
-        if self.certificate_path.exists() and _belong_together(self.certificate_path.read_bytes(), key):
-            self._legacy_key.replace(self.key_path)
-            files.sync_directory(self.directory)
+        key = keys.from_block(keys.first_block(self._disk.read(self._legacy_key)), kek)
+        if self._disk.exists(self.certificate_path) and _belong_together(
+            self._disk.read(self.certificate_path), key
+        ):
+            self._disk.move(self._legacy_key, self.key_path)
 
     def _certificate_of(self, key: keys.PrivateKey) -> bytes:
-        if self.certificate_path.exists():
-            certificate = self.certificate_path.read_bytes()
+        if self._disk.exists(self.certificate_path):
+            certificate = self._disk.read(self.certificate_path)
             if _belong_together(certificate, key):
                 return certificates.normalise(certificate)
-        if self._waiting_certificate.exists():
-            certificate = self._waiting_certificate.read_bytes()
+        if self._disk.exists(self._waiting_certificate):
+            certificate = self._disk.read(self._waiting_certificate)
             if _belong_together(certificate, key):
                 self._promote()
                 return certificates.normalise(certificate)
-        if not self.certificate_path.exists():
+        if not self._disk.exists(self.certificate_path):
             raise NoLocalIdentity(f"no node certificate at {self.certificate_path}")
         raise InvalidKey(f"{self.key_path} does not belong to {self.certificate_path}")
 
@@ -183,11 +191,10 @@ class KeyFile:
         self._store(pem.Block(block.kind, block.body, {**headers, **block.headers}))
 
     def _store(self, block: pem.Block) -> None:
-        files.write_atomic(self.key_path, pem.encode(block), 0o600)
+        self._disk.write_atomic(self.key_path, pem.encode(block), 0o600)
 
     def _promote(self) -> None:
-        self._waiting_certificate.replace(self.certificate_path)
-        files.sync_directory(self.directory)
+        self._disk.move(self._waiting_certificate, self.certificate_path)
 
 
 def _is_under(block: pem.Block, kek: bytes | None) -> bool:

@@ -11,6 +11,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
@@ -20,7 +21,7 @@ from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.tokens import JoinToken
 from swarm_core.client import trust as trusting
 from swarm_core.client.calls import Calls
-from swarm_core.client.connection import Connection
+from swarm_core.client.dial import Dial, ManagerConnection
 from swarm_core.client.errors import (
     CallFailed,
     CertificateRefused,
@@ -41,8 +42,14 @@ _State = types_pb2.IssuanceStatus
 # Answers that another manager or a later moment will not change.
 _FINAL_CODES = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED"})
 
-Connect = Callable[[], Awaitable[Connection]]
+Connect = Callable[[], Awaitable[ManagerConnection]]
 """Opens a connection to some manager; asked again after a failure, it should choose another. Raises Unreachable."""
+
+
+class FetchRoot(Protocol):
+    """The root bundle that whoever answers at an address claims. Raises OSError, grpc.aio.AioRpcError."""
+
+    async def __call__(self, address: str, /, *, timeout: float) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +73,16 @@ class UnlockKey:
         return "" if self.key is None else tokens.format_unlock_key(self.key)
 
 
-async def download_root(address: str, *, token: JoinToken | None, clock: Clock) -> bytes:
+async def download_root(
+    address: str, *, token: JoinToken | None, clock: Clock, fetch: FetchRoot = trusting.fetch_root
+) -> bytes:
     """The root bundle of the cluster at `address`, checked against the token's digest. Without a token the first
     answer is believed. Raises Unreachable, UntrustedManager."""
     failure = ""
     for tries_left in reversed(range(TRIES_MAX)):
         try:
             async with asyncio.timeout(CALL_S):
-                root = await trusting.fetch_root(address, timeout=CALL_S)
+                root = await fetch(address, timeout=CALL_S)
         except _DIAL_FAILURES as error:
             failure = _reason(error)
             if tries_left:
@@ -87,9 +96,9 @@ async def download_root(address: str, *, token: JoinToken | None, clock: Clock) 
     raise Unreachable(f"no root certificate from the manager at {address}: {failure}")
 
 
-async def connect_to_join(address: str, roots: bytes) -> Connection:
+async def connect_to_join(dial: Dial, address: str, roots: bytes) -> ManagerConnection:
     """A connection of a node without a certificate. Raises Unreachable, UntrustedManager."""
-    return await Connection.open(address, trust=Trust(roots, None, tls.CA_NAME), timeout=CALL_S)
+    return await dial.open(address, Trust(roots, None, tls.CA_NAME), timeout=CALL_S)
 
 
 async def request(
@@ -162,7 +171,7 @@ async def _exchange(
 
 
 async def _poll(
-    connection: Connection, node_id: str, csr: bytes, clock: Clock, pauses: "_Pauses"
+    connection: ManagerConnection, node_id: str, csr: bytes, clock: Clock, pauses: "_Pauses"
 ) -> bytes | None:
     """The certificate once it is there; None when this manager cannot be asked any longer."""
     query = ca_pb2.NodeCertificateStatusRequest(node_id=node_id)

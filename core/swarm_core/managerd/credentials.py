@@ -7,7 +7,6 @@ daemon ends this process when the node is no manager any more.
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 from swarm_core.ca import certificates
 from swarm_core.ca.errors import CaError
@@ -17,7 +16,6 @@ from swarm_core.runtime.clock import Clock
 
 POLL_S = 0.5
 _log = logging.getLogger(__name__)
-_Stamp = tuple[tuple[int, int], ...]
 
 
 class LiveCredentials:
@@ -29,7 +27,7 @@ class LiveCredentials:
         self._clock = clock
         self.kek = kek
         self._listeners: list[Callable[[TlsIdentity], None]] = []
-        self._seen = self._stamp()
+        self._seen = self._key_file.stamp()
         self.tls = self._read()
         self.identity = certificates.identity(self.tls.certificate)
 
@@ -41,7 +39,7 @@ class LiveCredentials:
         """Watch the files until cancelled."""
         while True:
             await self._clock.sleep(POLL_S)
-            stamp = self._stamp()
+            stamp = self._key_file.stamp()
             if stamp != self._seen and self._reload():
                 self._seen = stamp
 
@@ -63,15 +61,3 @@ class LiveCredentials:
     def _read(self) -> TlsIdentity:
         credentials = self._key_file.read(self.kek)
         return TlsIdentity(self._key_file.read_root(), credentials.certificate, credentials.key)
-
-    def _stamp(self) -> _Stamp:
-        files = (self._key_file.key_path, self._key_file.certificate_path, self._key_file.root_path)
-        return tuple(_stamp_of(path) for path in files)
-
-
-def _stamp_of(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return (0, 0)
-    return (found.st_ino, found.st_mtime_ns)

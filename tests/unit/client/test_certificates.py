@@ -10,6 +10,7 @@ from swarm_core.ca import csr, keys, tokens
 from swarm_core.client import certificates
 from swarm_core.client.certificates import PAUSE_S, TRIES_MAX, Issued, UnlockKey
 from swarm_core.client.connection import Connection
+from swarm_core.client.dial import ManagerConnection, SystemDial
 from swarm_core.client.errors import CallFailed, CertificateRefused, Unreachable, UntrustedManager
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Aborted, InvalidArgument, PermissionDenied
@@ -97,10 +98,10 @@ def status(
 
 
 def connector(
-    server: RemoteServer, opened: list[Connection] | None = None
-) -> Callable[[], Awaitable[Connection]]:
-    async def connect() -> Connection:
-        connection = await certificates.connect_to_join(server.address, ROOT)
+    server: RemoteServer, opened: list[ManagerConnection] | None = None
+) -> Callable[[], Awaitable[ManagerConnection]]:
+    async def connect() -> ManagerConnection:
+        connection = await certificates.connect_to_join(SystemDial(), server.address, ROOT)
         if opened is not None:
             opened.append(connection)
         return connection
@@ -108,7 +109,9 @@ def connector(
     return connect
 
 
-async def exchange(ca: ScriptedCa, clock: EagerClock, opened: list[Connection] | None = None) -> Issued:
+async def exchange(
+    ca: ScriptedCa, clock: EagerClock, opened: list[ManagerConnection] | None = None
+) -> Issued:
     services = Services()
     services.add(ca_pb2.DESCRIPTOR.services_by_name["NodeCA"], ca)
     async with remote_server(AUTHORITY, services) as server:

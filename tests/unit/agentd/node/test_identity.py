@@ -12,6 +12,7 @@ from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.ca import certificates, tokens
 from swarm_core.ca.key_file import Kek, KeyFile
 from swarm_core.ca.root_ca import RootCa
+from swarm_core.client.dial import SystemDial
 from swarm_core.runtime.clock import SystemClock
 
 CLOCK = SystemClock()
@@ -141,7 +142,7 @@ async def test_joining_nobody(state: StateDirectory, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("swarm_core.client.certificates.PAUSE_S", 0.0)
     token = tokens.generate(RootCa.create(CLOCK.wall_ns()).certificate)
     with pytest.raises(NodeError, match=r"cannot join the cluster at 127\.0\.0\.1:1"):
-        await identities.join_cluster(state, Join("127.0.0.1:1", token), CLOCK, RNG)
+        await identities.join_cluster(state, Join("127.0.0.1:1", token), CLOCK, RNG, SystemDial())
     assert not state.certificates.exists()
 
 

@@ -10,10 +10,12 @@ from swarm_agentd.node.remotes import Remotes
 from swarm_core.api.proto.types_pb2 import Peer, WeightedPeer
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.ca.tls import TlsIdentity
+from swarm_core.client.dial import SystemDial
 from swarm_core.client.errors import Unreachable
 from swarm_core.runtime.clock import SystemClock
 
 A, B = Peer(node_id="a", addr="127.0.0.1:1"), Peer(node_id="b", addr="127.0.0.1:2")
+DIAL = SystemDial()
 NOBODY = TlsIdentity(RootCa.create(SystemClock().wall_ns()).certificate, b"", b"")
 
 
@@ -62,7 +64,7 @@ async def test_a_sole_manager_waits_for_itself(tmp_path: Path) -> None:
     """A node that knows no other manager does not try strangers; it waits until its own serves, then goes there."""
     serving = asyncio.Event()
     local = LocalManager("a", tmp_path / "none.sock", serving)
-    managers = KnownManagers(Remotes(random.Random(1), [A]), NOBODY, local=local)
+    managers = KnownManagers(Remotes(random.Random(1), [A]), NOBODY, DIAL, local=local)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(managers.connect(), 0.05)
     serving.set()
@@ -73,13 +75,13 @@ async def test_a_sole_manager_waits_for_itself(tmp_path: Path) -> None:
 async def test_without_managers() -> None:
     """A worker that knows nobody says so."""
     with pytest.raises(Unreachable, match="no manager is known"):
-        await KnownManagers(Remotes(random.Random(1)), NOBODY).connect()
+        await KnownManagers(Remotes(random.Random(1)), NOBODY, DIAL).connect()
 
 
 async def test_learned_managers_are_kept() -> None:
     """The list is stored when it changes, and a disk that refuses does not end the session."""
     kept: list[list[Peer]] = []
-    managers = KnownManagers(Remotes(random.Random(1)), NOBODY, keep=kept.append)
+    managers = KnownManagers(Remotes(random.Random(1)), NOBODY, DIAL, keep=kept.append)
     managers.learn([WeightedPeer(peer=A, weight=10)])
     managers.learn([WeightedPeer(peer=A, weight=10)])
     assert kept == [[A]]
@@ -87,4 +89,6 @@ async def test_learned_managers_are_kept() -> None:
     def refuse(_: list[Peer]) -> None:
         raise OSError(28, "No space left on device")
 
-    KnownManagers(Remotes(random.Random(1)), NOBODY, keep=refuse).learn([WeightedPeer(peer=A, weight=10)])
+    KnownManagers(Remotes(random.Random(1)), NOBODY, DIAL, keep=refuse).learn(
+        [WeightedPeer(peer=A, weight=10)]
+    )

@@ -73,6 +73,10 @@ NOBODY = TlsIdentity(b"", b"", b"")
 MANAGER, WORKER = Identity("n1", "org", True, NOBODY), Identity("n1", "org", False, NOBODY)
 
 
+async def never() -> bool:
+    return False
+
+
 def supervisor(
     script: Script,
     *,
@@ -81,10 +85,9 @@ def supervisor(
     renew: Callable[[], None] = lambda: None,
     clock: Clock = CLOCK,
 ) -> ManagerSupervisor:
-    socket = Path("/nowhere/control.sock")
     live, data = live or LiveIdentity(MANAGER), data or Data()
     return ManagerSupervisor(
-        script, socket, live, data, renew, clock, random.Random(1), serving=asyncio.Event()
+        script, never, live, data, renew, clock, random.Random(1), serving=asyncio.Event()
     )
 
 

@@ -1,0 +1,54 @@
+"""What a node needs of the machine it runs on. The daemon gives the machine's own; a simulated cluster gives others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from swarm_core.api.proto.types_pb2 import Peer
+from swarm_core.ca.key_file import KeyFile
+from swarm_core.client.dial import Dial
+
+from swarm_agentd.agent.storage import TaskStorage
+from swarm_agentd.node.launcher import Launcher
+
+
+class NodeState(Protocol):
+    """Port: what the node keeps across restarts. `path` and `certificates` are its places, for people."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def certificates(self) -> Path: ...
+
+    @property
+    def key_file(self) -> KeyFile:
+        """Certificate, key and root."""
+
+    @property
+    def has_log(self) -> bool:
+        """Whether a manager has lived here."""
+
+    @property
+    def has_root_key(self) -> bool:
+        """Whether the key of a new cluster's root CA waits here for its first manager."""
+
+    def remove_raft(self) -> None:
+        """Remove what a manager kept of the consensus. Raises OSError."""
+
+    def read_remotes(self) -> list[Peer]:
+        """The managers of an earlier run. Raises NodeError."""
+
+    def write_remotes(self, peers: Sequence[Peer]) -> None:
+        """Keep the managers for the next run. Raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """`storage` keeps the agent's tasks, `launcher` starts managers, `dial` reaches them."""
+
+    state: NodeState
+    storage: TaskStorage
+    launcher: Launcher
+    dial: Dial
