@@ -21,7 +21,8 @@ from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources.refs import ClusterId
-from swarm_tui.shell.main_screen import MainScreen
+from swarm_tui.shell.screen import MainScreen
+from swarm_tui.views.dashboard.view import DashboardView
 from swarm_tui.widgets.theme import DARK
 from textual.pilot import Pilot
 
@@ -89,8 +90,8 @@ async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
 async def settle(app: SwarmApp, pilot: Pilot[None]) -> None:
     """Let everything that the mirror told come on screen, with ages and clock of now."""
     screen = main_screen(app)
-    await until(pilot, lambda: not screen.session.mirror.is_dirty and screen.is_settled)
-    screen.show_time()
+    await until(pilot, lambda: not screen.session.mirror.is_dirty and screen.painter.is_settled)
+    screen.painter.show_time()
     await pilot.pause()
 
 
@@ -126,6 +127,13 @@ class Running:
     def screen(self) -> MainScreen:
         """The one screen, under any dialog."""
         return main_screen(self.app)
+
+    @property
+    def dashboard(self) -> DashboardView:
+        """The first view."""
+        home = self.screen.navigator.views[0]
+        assert isinstance(home, DashboardView)
+        return home
 
     @property
     def text(self) -> str:

@@ -47,7 +47,7 @@ async def test_recovery_is_automatic_and_tells_what_was_missed(cluster):
         await run.shows("live")
         await run.shows("postgres:19")
         await run.shows("changes while away")
-        assert not run.screen.dashboard.services.table._is_dimmed
+        assert not run.dashboard.services.table._is_dimmed
 
 
 async def test_a_refused_resume_lists_anew_and_keeps_the_cursor(cluster):

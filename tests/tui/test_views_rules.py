@@ -6,16 +6,24 @@ from swarm_core.client.watch import Listed
 from swarm_testkit.cluster_fake import lively_cluster
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.resources.model import Link
 from swarm_tui.resources.refs import ONLY_CLUSTER, ObjectRef
 from swarm_tui.shell.frame_budget import REST_S_MAX, FrameBudget
-from swarm_tui.shell.main_screen import merged
-from swarm_tui.shell.places import DASHBOARD, HISTORY_MAX, Place, Places
+from swarm_tui.shell.painter import merged
+from swarm_tui.shell.places import HISTORY_MAX, Places
 from swarm_tui.views.dashboard.feed import ChangeFeed
 from swarm_tui.views.dashboard.motion import NOTES_MAX, MotionBoard
 from swarm_tui.views.detail.pages import yaml_lines
+from swarm_tui.views.place import Place
 from swarm_tui.widgets.bars import Part, kept_parts
 
-TASKS = Place("tasks", "service", "s-1")
+
+def at(*link, cursor=""):
+    return Place(ONLY_CLUSTER, Link(*link), cursor)
+
+
+HOME = at("dashboard")
+TASKS = at("tasks", "service", "s-1")
 
 
 def mirror_of(cluster):
@@ -35,34 +43,34 @@ def plain(note):
 
 def test_the_way_back_is_the_way_that_was_gone():
     """Back leads through the places in reverse, each with the row it was left on."""
-    places = Places()
-    places.go(Place("services"))
+    places = Places(HOME)
+    places.go(at("services"))
     places.go(TASKS, cursor="s-1")
-    places.go(Place("text", "task", "t-1", "describe"), cursor="t-1")
-    assert places.back() == Place("tasks", "service", "s-1", cursor="t-1")
-    assert places.back() == Place("services", cursor="s-1")
-    assert places.back() == Place(DASHBOARD)
+    places.go(at("text", "task", "t-1", "describe"), cursor="t-1")
+    assert places.back() == at("tasks", "service", "s-1", cursor="t-1")
+    assert places.back() == at("services", cursor="s-1")
+    assert places.back() == HOME
     assert places.back() is None
 
 
 def test_going_where_one_is_adds_nothing():
     """The same place twice is one step back."""
-    places = Places()
+    places = Places(HOME)
     places.go(TASKS)
     places.go(TASKS)
-    assert places.back() == Place(DASHBOARD)
+    assert places.back() == HOME
 
 
 def test_the_dashboard_is_always_the_beginning():
     """Going to the dashboard forgets the way; a long way keeps its beginning."""
-    places = Places()
+    places = Places(HOME)
     for number in range(3 * HISTORY_MAX):
-        places.go(Place("text", "task", f"t-{number}"))
+        places.go(at("text", "task", f"t-{number}"))
     steps = 0
     while places.back() is not None:
         steps += 1
     assert steps < HISTORY_MAX + 1
-    assert places.here == Place(DASHBOARD)
+    assert places.here == HOME
 
 
 def test_single_changes_and_bursts_are_not_held_back():

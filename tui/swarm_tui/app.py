@@ -20,9 +20,9 @@ from textual.theme import Theme
 from textual.types import CSSPathType
 
 from swarm_tui.clusters.session import Session
-from swarm_tui.shell.main_screen import MainScreen
 from swarm_tui.shell.palette import SwarmCommands
-from swarm_tui.shell.verbs import VerbScreen
+from swarm_tui.shell.screen import main_screen
+from swarm_tui.shell.toolkit import ResyncAsked
 from swarm_tui.widgets.ascii_only import AsciiOnly
 from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 
@@ -62,7 +62,7 @@ class SwarmApp(App[None]):
         self.theme = theme
 
     def get_default_screen(self) -> Screen[None]:
-        return MainScreen(self._session)
+        return main_screen(self._session)
 
     def on_mount(self) -> None:
         self._garbage_thresholds = gc.get_threshold()
@@ -96,7 +96,7 @@ class SwarmApp(App[None]):
     def on_unmount(self) -> None:
         gc.set_threshold(*self._garbage_thresholds)
 
-    def on_verb_screen_resync_asked(self, event: VerbScreen.ResyncAsked) -> None:
+    def on_resync_asked(self, event: ResyncAsked) -> None:
         self._follow()
         self.notify("Listing everything anew", timeout=2)
 

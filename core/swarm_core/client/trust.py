@@ -5,7 +5,6 @@ own root certificate may be asked of it, unverified, when no file offers one. No
 believed without a digest (`certificates.download_root`).
 """
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +27,6 @@ class Trust:
     roots: bytes
     identity: tls.TlsIdentity | None = None
     server_name: str = tls.MANAGER_NAME
-
-    @property
-    def tls(self) -> tls.ClientTls:
-        """How to reach a manager under this trust."""
-        return tls.ClientTls(self.roots, self.server_name, self.identity)
 
     @staticmethod
     def from_file(path: Path) -> "Trust":
@@ -58,11 +52,8 @@ def beside(socket_path: Path) -> Trust | None:
 
 async def fetch_root(target: str, *, timeout: float) -> bytes:
     """The root bundle that whoever answers at `target` claims. Raises OSError, grpc.aio.AioRpcError."""
-    anybody = tls.Anybody()
-    # Once by hand: what goes wrong here has a name, which it would lose inside grpcio.
-    transport, _ = await dialler.connect(target, anybody, asyncio.Protocol)
-    transport.abort()
-    async with dialler.DialledChannel(target, anybody) as channel:
+    context = tls.unverified_context()
+    async with dialler.unverified(target, context, server_name=tls.CA_NAME) as channel:
         data: bytes = await channel.unary_unary(_GET_ROOT, None, None)(b"", timeout=timeout)
     return ca_pb2.GetRootCACertificateResponse.FromString(data).certificate
 

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import random
 import socket
-import ssl
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -25,7 +24,6 @@ from swarm_core.manager import parts
 from swarm_core.manager.cluster_init import Founding, take_over
 from swarm_core.manager.health import CONTROL_API, RAFT
 from swarm_core.manager.raft_api import RaftApi
-from swarm_core.managerd.anchors import Anchors
 from swarm_core.managerd.autolock import Autolock
 from swarm_core.managerd.config import ROOT_KEY_FILE, Config
 from swarm_core.managerd.credentials import LiveCredentials
@@ -41,7 +39,8 @@ from swarm_core.raft_node.net.grpc_transport import SEND_TIMEOUT_S, GrpcTranspor
 from swarm_core.raft_node.net.joining import ask_to_join, check_joiner
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
-from swarm_core.rpc import dialler, link, tls_listener
+from swarm_core.rpc import channel as channels
+from swarm_core.rpc import link, tls_listener
 from swarm_core.rpc.authorization import MANAGER, Authorizer
 from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.errors import AddressUnusable
@@ -92,7 +91,6 @@ class ManagerDaemon:
         self._identity = self._credentials.identity
         self._keyring = Keyring(self._key_file, kek=kek)
         self._store = MemoryStore(clock=clock)
-        self._anchors = Anchors(self._store, self._identity.organization)
         self._listening: list[socket.socket] = (
             tls_listener.bind(config.remote_address) if config.remote_address else []
         )
@@ -156,18 +154,20 @@ class ManagerDaemon:
 
     def _dial(self, address: str) -> grpc.aio.Channel:
         """A channel to another manager, as this node of now."""
-        return dialler.DialledChannel(address, self._client_tls())
+        own = self._credentials.tls
+        return channels.secure(
+            address,
+            roots=own.roots,
+            server_name=tls.MANAGER_NAME,
+            certificate=own.certificate,
+            key=own.key,
+        )
 
     async def _dial_link(self, address: str) -> LinkClient:
         """A link to another manager of ours, as this node of now."""
-        return await link.dial(address, self._client_tls())
-
-    def _client_tls(self) -> tls.ClientTls:
-        own = self._credentials.tls
-        return tls.ClientTls(own.roots, tls.MANAGER_NAME, own)
-
-    def _server_context(self) -> ssl.SSLContext:
-        return tls.server_context(self._credentials.tls, self._anchors.pem)
+        return await link.dial(
+            address, tls.client_context(self._credentials.tls.roots, self._credentials.tls), tls.MANAGER_NAME
+        )
 
     def _cluster(self) -> objects_pb2.Cluster | None:
         return self._store.get(objects_pb2.Cluster, self._identity.organization)
@@ -275,7 +275,6 @@ class ManagerDaemon:
         group.spawn(self._locator.run(), name="leader's connection")
         group.spawn(self._addresses.run(), name="own address")
         group.spawn(self._credentials.run(), name="credentials")
-        group.spawn(self._anchors.run(), name="cross-signed root")
         group.spawn(self._autolock.run(), name="autolock")
 
     async def _ask(self, stack: AsyncExitStack, former: frozenset[int]) -> JoinResponse:
@@ -316,7 +315,7 @@ class ManagerDaemon:
         if not self._listening:
             return
         authorizer = Authorizer(self._identity.organization, self._blacklist)
-        context = self._server_context()
+        context = tls.server_context(self._credentials.tls)
         server = await stack.enter_async_context(
             serve_remote(
                 self._parts.remote, self._config.remote_address, context, authorizer, self._clock,
@@ -324,8 +323,7 @@ class ManagerDaemon:
                 links=LinkUse(self._raft_api.message, lambda: self._locator.leads),
             )
         )  # fmt: skip
-        self._credentials.listen(lambda _: server.reload(self._server_context()))
-        self._anchors.listen(lambda: server.reload(self._server_context()))
+        self._credentials.listen(lambda now: server.reload(tls.server_context(now)))
         _log.info("remote API on %s", server.address)
         self._parts.remote_health.set(RAFT, True)
 

@@ -65,7 +65,7 @@ async def serving(manager: Manager) -> AsyncIterator[str]:
 @asynccontextmanager
 async def linked(address: str, identity: tls.TlsIdentity | None = None) -> AsyncIterator[LinkClient]:
     own = identity or AUTHORITY.manager("m1")
-    client = await link.dial(address, tls.ClientTls(own.roots, identity=own))
+    client = await link.dial(address, tls.client_context(own.roots, own), tls.MANAGER_NAME)
     try:
         yield client
     finally:

@@ -1,7 +1,7 @@
 """The page on which a service is made: fields with a verdict beside each, and where it would land.
 
 The page keeps what was typed until a service was made of it. It knows the cluster only through the two
-calls it is given, and sends nothing itself: `Submitted` carries the spec.
+calls it is given, and sends nothing itself: `submit` gives the spec.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,6 @@ from swarm_core.api.runtimes import CONTAINER, PROCESS
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -52,13 +51,6 @@ class ServiceForm(Widget):
         Binding("tab", "move(1)", "next field", show=False, priority=True),
         Binding("shift+tab", "move(-1)", "previous field", show=False, priority=True),
     ]
-
-    class Submitted(Message):
-        """A sound draft was sent off."""
-
-        def __init__(self, spec: specs_pb2.ServiceSpec) -> None:
-            super().__init__()
-            self.spec = spec
 
     def __init__(
         self,
@@ -125,8 +117,8 @@ class ServiceForm(Widget):
         self.query_one("#runtime", Choice).value = self._draft.runtime
         self.judge_again()
 
-    def submit(self) -> None:
-        """Send the draft off, or go to the first field that is wrong."""
+    def submit(self) -> specs_pb2.ServiceSpec | None:
+        """The spec that was drafted, if it is sound; otherwise None, and the first field that is wrong has the cursor."""
         self._is_asked = True
         # A field tells of its change after this key may have come: what it holds now counts.
         self._draft = replace(
@@ -136,14 +128,14 @@ class ServiceForm(Widget):
         wrong = next((key for key, _, _ in _FIELDS if key in verdicts and verdicts[key].is_bad), None)
         if wrong is not None:
             self.query_one(f"#{wrong}").focus()
-            return
+            return None
         spec = to_spec(self._draft)
         try:
             validation.check_service(spec)
         except validation.InvalidSpec as error:
             self.notify(str(error), severity="error", markup=False)
-            return
-        self.post_message(self.Submitted(spec))
+            return None
+        return spec
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

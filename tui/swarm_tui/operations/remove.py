@@ -1,10 +1,14 @@
 """Removing objects of any kind, after a confirmation: there is no undo."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from swarm_tui.operations.model import Done, Plan, Remove, Step, subject
+from swarm_tui.resources import nodes, services
+from swarm_tui.resources.format import plural
 from swarm_tui.resources.model import ClusterView, ResourceKind
+
+_NO_UNDO: Final = "There is no undo."
 
 
 def plan(view: ClusterView, kind: ResourceKind[Any], ids: Sequence[str], *, force: bool = False) -> Plan:
@@ -19,7 +23,31 @@ def plan(view: ClusterView, kind: ResourceKind[Any], ids: Sequence[str], *, forc
     if not found:
         return Plan(f"Remove {kind.noun}s")
     of = f"{kind.noun} {names[0]}" if len(found) == 1 else subject(names, kind.noun)
-    consequences = kind.consequences(found, view, force)
+    consequences = _CONSEQUENCES.get(kind.noun, _nothing_known)(view, found, force)
     which = () if len(found) == 1 else (", ".join(names),)
     word = names[0] if len(found) == 1 else str(len(found))
     return Plan(f"Remove {of}", steps, (*which, *consequences), word=word)
+
+
+def _of_services(view: ClusterView, found: Sequence[Any], force: bool) -> tuple[str, ...]:
+    running = sum(services.running(item, view) for item in found)
+    if not running:
+        return (_NO_UNDO,)
+    return (f"{plural(running, 'running task')} will be stopped; there is no undo.",)
+
+
+def _of_nodes(view: ClusterView, found: Sequence[Any], force: bool) -> tuple[str, ...]:
+    up = [nodes.name(item) for item in found if nodes.state_of(item)[0] != "down"]
+    if not up or force:
+        return ()
+    return (f"Not down, so the manager will refuse it: {', '.join(up)}.",)
+
+
+def _nothing_known(view: ClusterView, found: Sequence[Any], force: bool) -> tuple[str, ...]:
+    return (_NO_UNDO,)
+
+
+_CONSEQUENCES: Mapping[str, Callable[[ClusterView, Sequence[Any], bool], tuple[str, ...]]] = {
+    "service": _of_services,
+    "node": _of_nodes,
+}

@@ -207,7 +207,6 @@ RowCells = tuple[Cell, ...]
 
 TEXT_VIEW: Final = "text"
 DESCRIBE: Final = "describe"
-NO_UNDO: Final = "There is no undo."
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +244,9 @@ def description_of(noun: str) -> Callable[[Any, ClusterView], Link]:
     return lambda item, view: Link(TEXT_VIEW, noun, item.id, DESCRIBE)
 
 
-def no_undo(items: Sequence[Any], view: ClusterView, is_forced: bool) -> list[str]:
-    """For kinds that nothing else depends on."""
-    return [NO_UNDO]
+def no_consequences(items: Sequence[Any], view: ClusterView) -> list[str]:
+    """For kinds of which nothing else depends."""
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +279,8 @@ class ResourceKind(Generic[M]):
     dashboard's changes do not tell this kind."""
     motion: Motion[M] | None = None
     """Without it objects of this kind are never in motion."""
-    consequences: Callable[[Sequence[M], ClusterView, bool], list[str]] = no_undo
-    """What removing these objects does, by force or not: a sentence each."""
+    consequences: Callable[[Sequence[M], ClusterView], list[str]] = no_consequences
+    """What removing these objects does, a sentence each."""
     logs: Callable[[str], logbroker_pb2.LogSelector] | None = None
     """Whose lines are the logs of the object with this id. Without it there are none."""
     list_key: str = ""

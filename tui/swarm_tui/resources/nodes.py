@@ -322,10 +322,10 @@ def _drain_note(node: Node, view: ClusterView) -> MotionNote:
     return MotionNote(Health.PARTLY, (spans(("draining  ", Role.MUTED), (f"{left} left", Role.TEXT)),))
 
 
-def consequences(found: Sequence[Node], view: ClusterView, is_forced: bool) -> list[str]:
+def consequences(found: Sequence[Node], view: ClusterView) -> list[str]:
     """What removing these nodes does."""
     up = [name(node) for node in found if state_of(node)[0] != "down"]
-    return [f"Not down, so the manager will refuse it: {', '.join(up)}."] if up and not is_forced else []
+    return [f"Not down, so the manager will refuse it: {', '.join(up)}."] if up else []
 
 
 KIND: ResourceKind[Node] = ResourceKind(

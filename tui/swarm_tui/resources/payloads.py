@@ -9,7 +9,7 @@ from swarm_core.api.timestamps import timestamp_ns
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import services
-from swarm_tui.resources.model import NO_UNDO, Align, Cell, ClusterView, Column, Role, cell
+from swarm_tui.resources.model import Align, Cell, ClusterView, Column, Role, cell
 
 
 class _Spec(Protocol):
@@ -81,14 +81,14 @@ def changes(old: Payload | None, new: Payload | None, view: ClusterView) -> Iter
         yield "labels"
 
 
-def consequences(items: Sequence[Payload], view: ClusterView, is_forced: bool) -> list[str]:
+def consequences(items: Sequence[Payload], view: ClusterView) -> list[str]:
     """What removing these does."""
     sentences = [
         f"{name(item)} is used by {', '.join(found)}, so the manager will refuse it."
         for item in items
         if (found := users(item.id, view))
     ]
-    return [*sentences, NO_UNDO]
+    return [*sentences, "There is no undo."]
 
 
 def name_listed(item: Payload, view: ClusterView, now_ns: int) -> str:

@@ -10,7 +10,6 @@ from swarm_tui.resources import format as fmt
 from swarm_tui.resources import service_changes
 from swarm_tui.resources.model import (
     EMPTY,
-    NO_UNDO,
     PROBLEMS,
     Align,
     Cell,
@@ -264,11 +263,9 @@ def _moving_slots(service: Service, view: ClusterView) -> Cell:
     return spans(*parts)
 
 
-def consequences(found: Sequence[Service], view: ClusterView, is_forced: bool) -> list[str]:
+def consequences(found: Sequence[Service], view: ClusterView) -> list[str]:
     """What removing these services does."""
     count = sum(running(service, view) for service in found)
-    if not count:
-        return [NO_UNDO]
     return [f"{fmt.plural(count, 'running task')} will be stopped; there is no undo."]
 
 

@@ -1,95 +1,86 @@
 """The command palette: verbs for what is selected, and objects by name."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from swarm_tui.clusters.filters import fuzzy
-from swarm_tui.resources import nodes, services, tasks
+from swarm_tui.resources import registry
 from swarm_tui.resources.model import ResourceKind
-from swarm_tui.shell.verbs import VerbScreen
-from swarm_tui.views.actions import ACTIONS, Action
+from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.shell.screen import MainScreen
+from swarm_tui.verbs.model import Verb
+from swarm_tui.verbs.open_object import VERB as OPEN
 
-_OBJECTS_MAX = 40
-_KINDS: tuple[ResourceKind[Any], ...] = (services.KIND, nodes.KIND, tasks.KIND)
+_OBJECTS_MAX: Final = 40
+_OBJECT_SCORE: Final = 0.9
+"""Of an object whose name fits, beside a verb that fits as well."""
 
 
 class SwarmCommands(Provider):
-    """Verbs that work now, then services, nodes and tasks whose names fit."""
+    """Verbs that work now, then objects whose names fit."""
 
     async def discover(self) -> Hits:
-        for action in self._verbs():
-            yield DiscoveryHit(self._title(action), self._run(action), help=action.help)
+        for verb in self._verbs():
+            yield DiscoveryHit(self._title(verb), self._run(verb), help=verb.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for action in self._verbs():
-            title = self._title(action)
+        for verb in self._verbs():
+            title = self._title(verb)
             if (score := matcher.match(title)) > 0:
-                yield Hit(score, matcher.highlight(title), self._run(action), help=action.help)
-        for kind, object_id, title in self._objects(query):
+                yield Hit(score, matcher.highlight(title), self._run(verb), help=verb.help)
+        for kind, ref, title in self._objects(query):
             if (score := matcher.match(title)) > 0:
                 yield Hit(
-                    score * 0.9,
-                    matcher.highlight(title),
-                    self._open(kind, object_id),
-                    help=f"open {kind.noun}",
+                    score * _OBJECT_SCORE, matcher.highlight(title), self._open(ref), help=f"open {kind.noun}"
                 )
 
     @property
-    def _stage(self) -> VerbScreen | None:
-        return self.screen if isinstance(self.screen, VerbScreen) else None
+    def _main(self) -> MainScreen | None:
+        """The screen that the palette was opened from; under a dialog it is none of ours."""
+        return self.screen if isinstance(self.screen, MainScreen) else None
 
-    def _verbs(self) -> list[Action]:
-        stage = self._stage
-        hidden = ("global.palette", "form.next_field", "global.next_pane")
-        return [action for action in ACTIONS if stage and action.id not in hidden and stage.applies(action)]
+    def _verbs(self) -> list[Verb]:
+        main = self._main
+        if main is None:
+            return []
+        return [verb for verb in main.runner.verbs if verb.is_in_palette and main.runner.applies(verb)]
 
-    def _title(self, action: Action) -> str:
-        stage = self._stage
-        noun, ids = stage.selection() if stage is not None and action.kinds else ("", [])
-        if not ids:
-            return action.label
-        return (
-            f"{action.label} {noun} {self._name(noun, ids[0])}"
-            if len(ids) == 1
-            else f"{action.label} {len(ids)} {noun}s"
-        )
+    def _title(self, verb: Verb) -> str:
+        main = self._main
+        refs = main.selection.refs if main is not None and verb.is_on_objects else ()
+        if main is None or not refs:
+            return verb.label
+        kind, mirror = registry.by_noun(refs[0].kind), main.session.mirror
+        if len(refs) > 1:
+            return f"{verb.label} {len(refs)} {kind.plural}"
+        item = mirror.get(kind.message, refs[0].id)
+        name = kind.name(item, mirror) if item is not None else refs[0].id
+        return f"{verb.label} {kind.noun} {name}"
 
-    def _name(self, noun: str, object_id: str) -> str:
-        stage = self._stage
-        kind = next((one for one in _KINDS if one.noun == noun), None)
-        item = (
-            stage.session.mirror.get(kind.message, object_id)
-            if stage is not None and kind is not None
-            else None
-        )
-        return (
-            kind.name(item, stage.session.mirror)
-            if stage is not None and kind is not None and item is not None
-            else object_id
-        )
+    def _run(self, verb: Verb) -> Callable[[], None]:
+        main = self._main
+        assert main is not None
+        return lambda: main.runner.run(verb.id)
 
-    def _run(self, action: Action) -> Any:
-        stage = self._stage
-        assert stage is not None
-        return lambda: stage.action_do(action.id)
+    def _open(self, ref: ObjectRef) -> Callable[[], None]:
+        main = self._main
+        assert main is not None
+        return lambda: main.runner.start(lambda: main.navigator.open(ref), OPEN.label)
 
-    def _open(self, kind: ResourceKind[Any], object_id: str) -> Any:
-        stage = self._stage
-        assert stage is not None
-        return lambda: stage.run_worker(stage.open_object(kind, object_id), group="verbs")
-
-    def _objects(self, query: str) -> Iterator[tuple[ResourceKind[Any], str, str]]:
+    def _objects(self, query: str) -> Iterator[tuple[ResourceKind[Any], ObjectRef, str]]:
         """The first objects whose names hold the letters of `query`; scoring every one of thousands is too slow."""
-        stage = self._stage
-        if stage is None:
+        main = self._main
+        if main is None:
             return
-        mirror, letters, left = stage.session.mirror, query.lower().replace(" ", ""), _OBJECTS_MAX
-        for kind in _KINDS:
+        mirror, letters, left = main.session.mirror, query.lower().replace(" ", ""), _OBJECTS_MAX
+        for kind in registry.kinds():
+            if not OPEN.works_on(kind.noun):
+                continue
             for item in mirror.objects(kind.message):
                 title = f"{kind.noun} {kind.name(item, mirror)}"
                 if left and fuzzy(letters, title.replace(" ", "").lower()):
                     left -= 1
-                    yield kind, item.id, title
+                    yield kind, ObjectRef(mirror.cluster, kind.noun, item.id), title

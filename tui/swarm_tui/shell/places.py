@@ -1,29 +1,19 @@
 """Where the person is and came from. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from swarm_tui.views.place import Place
+
 HISTORY_MAX: Final = 50
-DASHBOARD: Final = "dashboard"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A view and what it is about: the owner of a list's objects, or the object of a text."""
-
-    view: str
-    kind: str = ""
-    id: str = ""
-    mode: str = ""
-    cursor: str = ""
-    """The row the cursor was on when the place was left."""
 
 
 class Places:
-    """The way back: the places gone through, the present one last."""
+    """The way back: the places gone through, the present one last. It begins at home, and home forgets the way."""
 
-    def __init__(self) -> None:
-        self._trail: list[Place] = [Place(DASHBOARD)]
+    def __init__(self, home: Place) -> None:
+        self._home = home
+        self._trail: list[Place] = [home]
 
     @property
     def here(self) -> Place:
@@ -36,8 +26,8 @@ class Places:
         return len(self._trail) == 1
 
     def go(self, place: Place, *, cursor: str = "") -> None:
-        """Go on to `place`, remembering the row left; the dashboard is always the beginning."""
-        if place.view == DASHBOARD:
+        """Go on to `place`, remembering the row left."""
+        if place.view == self._home.view:
             self._trail = [place]
             return
         if place == replace(self.here, cursor=""):

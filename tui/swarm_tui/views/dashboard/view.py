@@ -1,18 +1,25 @@
 """The dashboard: nodes, services and tasks, and beside them what moves, what is wrong and what changed."""
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 
-from swarm_tui.clusters.session import Session
+from swarm_tui.clusters.changes import Changes
 from swarm_tui.resources import nodes, services, tasks
 from swarm_tui.resources.model import Problem
-from swarm_tui.views.actions import Context, bindings
+from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.views.dashboard.feed import ChangeFeed
+from swarm_tui.views.dashboard.motion import MotionBoard
 from swarm_tui.views.lists.pane import ObjectPane
+from swarm_tui.views.place import Place
+from swarm_tui.views.view import ClusterPorts, Context, View, ViewKind
 from swarm_tui.widgets.notes import Note, Notes
+
+NAME: Final = "dashboard"
+PROBLEMS_MAX: Final = 50
+"""Problems that are written out; how many more there are stands on the border."""
 
 
 class SidePane(Vertical):
@@ -34,13 +41,17 @@ class SidePane(Vertical):
         self.notes.border_subtitle = str(count) if count else ""
 
 
-class DashboardView(Horizontal):
+class DashboardView(View):
     """See the module's text."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Context.LIST)]
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(id="dashboard")
+    def __init__(self, ports: ClusterPorts) -> None:
+        super().__init__(id=NAME)
+        session = ports.session
+        self._session = session
+        self._problem_board = ports.problems
+        self._motion_board = MotionBoard(session.mirror)
+        self._feed = ChangeFeed(session.mirror)
+        self._has_news = False
         self.nodes = ObjectPane(session, nodes.KIND, id="dash-nodes")
         # What needs a person stands first here; the list of services keeps its names in order.
         self.services = ObjectPane(session, services.KIND, id="dash-services", sort="health")
@@ -70,23 +81,118 @@ class DashboardView(Horizontal):
         """The notes beside the lists, from the top."""
         return self.motion, self.problems, self.changes
 
-    def zoom(self, pane: Any) -> None:
-        """Give one pane the whole view, or (None) each its part again."""
+    # -- told by the shell -------------------------------------------------------------------------
+
+    def arrive(self, place: Place) -> None:
+        panes = (pane for pane in self.object_panes if place.cursor and pane.table.cursor_id == place.cursor)
+        next(panes, self.services).table.focus()
+        self._show_side_panes()
+
+    def apply(self, changes: Changes) -> None:
+        now_ns = self._session.now_ns
+        self._motion_board.apply(changes, now_ns)
+        self._has_news |= self._feed.apply(changes, now_ns)
+        for pane in self.object_panes:
+            pane.apply(changes)
+        self._show_side_panes()
+
+    def tick(self) -> None:
+        for pane in self.object_panes:
+            pane.tick()
+        if self._problem_board.all():
+            self._show_side_panes()
+
+    def set_stale(self, is_stale: bool) -> None:
+        for pane in self.object_panes:
+            pane.set_stale(is_stale)
+        for side in self.side_panes:
+            side.notes.set_dimmed(is_stale)
+
+    def on_resize(self) -> None:
+        # Notes that had no room before are not kept up to date; they may have it now.
+        self.call_after_refresh(self._show_side_panes)
+
+    def on_notes_opened(self, event: Notes.Opened) -> None:
+        event.stop()
+        self.post_message(self.Opened(event.target))
+
+    # -- asked by the shell and by verbs -----------------------------------------------------------
+
+    @property
+    def parts(self) -> Iterable[object]:
+        pane = self._focused_pane
+        return (self,) if pane is None else (self, pane)
+
+    @property
+    def selected_kind(self) -> str:
+        pane, note = self._focused_pane, self._focused_note
+        return pane.selected_kind if pane is not None else note.kind if note is not None else ""
+
+    @property
+    def selected(self) -> tuple[ObjectRef, ...]:
+        pane, note = self._focused_pane, self._focused_note
+        return pane.selected if pane is not None else (note,) if note is not None else ()
+
+    @property
+    def cursor(self) -> str:
+        pane = self._focused_pane
+        return pane.table.cursor_id or "" if pane is not None else ""
+
+    @property
+    def can_clear(self) -> bool:
+        pane = self._focused_pane
+        return self.is_zoomed or (pane is not None and pane.can_clear)
+
+    def clear_one(self) -> bool:
+        pane = self._focused_pane
+        if pane is not None and pane.clear_one():
+            return True
+        if self.is_zoomed:
+            self.toggle_zoom()
+            return True
+        return False
+
+    def toggle_zoom(self) -> None:
+        """Give the pane with the focus the whole view, or each its part again."""
+        pane = None if self.is_zoomed or self.screen.focused is None else self.screen.focused.parent
         self.set_class(pane is not None, "-zoomed")
         for one in (*self.object_panes, *self.side_panes):
             one.set_class(one is pane, "-zoom")
         for column in self.query(".column"):
             column.set_class(pane is not None and column in pane.ancestors, "-zoom")
-
-    @property
-    def has_side(self) -> bool:
-        """Whether the notes beside the lists are displayed."""
-        return self.display and self.query_one("#side-column").display
+        self.post_message(self.KeysChanged())
 
     @property
     def is_zoomed(self) -> bool:
         """Whether one pane has the whole view."""
         return self.has_class("-zoomed")
+
+    @property
+    def _focused_pane(self) -> ObjectPane | None:
+        focused = self.screen.focused
+        return next((pane for pane in self.object_panes if pane.table is focused), None)
+
+    @property
+    def _focused_note(self) -> ObjectRef | None:
+        focused = self.screen.focused
+        return next((side.notes.target for side in self.side_panes if side.notes is focused), None)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    @property
+    def _has_side(self) -> bool:
+        return self.display and self.query_one("#side-column").display
+
+    def _show_side_panes(self) -> None:
+        if not self._has_side:
+            return
+        moving = self._motion_board.targets
+        self.motion.show(self._motion_board.notes(), total=len(moving))
+        problems = [one for one in self._problem_board.all() if one.ref not in moving]
+        self.problems.show([problem_note(one) for one in problems[:PROBLEMS_MAX]], total=len(problems))
+        if self._has_news:
+            self._has_news = False
+            self.changes.show(self._feed.notes())
 
 
 def problem_note(problem: Problem) -> Note:
@@ -100,3 +206,6 @@ def problem_note(problem: Problem) -> Note:
         sentences,
         problem.ref,
     )
+
+
+VIEW: Final = ViewKind(NAME, Context.LIST, DashboardView, lambda view, ports: view(ports))

@@ -1,36 +1,34 @@
 """A text about one object, kept up to date while it is read."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
 
+from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
-from swarm_tui.resources.model import ResourceKind
-from swarm_tui.views.actions import Context, bindings
+from swarm_tui.resources import registry
+from swarm_tui.resources.model import DESCRIBE, TEXT_VIEW, ResourceKind
 from swarm_tui.views.detail.pages import describe_lines, yaml_lines
-from swarm_tui.widgets.lines import LinesView, TextLines
+from swarm_tui.views.lines_view import LinesPage
+from swarm_tui.views.place import Place
+from swarm_tui.views.view import Context, ViewKind
+from swarm_tui.widgets.lines import TextLines
 from swarm_tui.widgets.paint import Spans, title
 
-DESCRIBE: Final = "describe"
 YAML: Final = "yaml"
 
 
-class TextView(Vertical):
+class TextView(LinesPage):
     """Shows the description or the YAML of an object by id; what is gone stays readable and is marked as gone."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Context.TEXT)]
-
     def __init__(self, session: Session) -> None:
-        super().__init__(id="text")
+        super().__init__(id=TEXT_VIEW)
         self._session = session
         self._kind: ResourceKind[Any] | None = None
         self._object_id = ""
         self._mode = DESCRIBE
         self._lines: Sequence[Spans] = ()
-        self._search = ""
         self._text = TextLines()
         self._text.add_class("pane")
 
@@ -38,27 +36,34 @@ class TextView(Vertical):
         yield self._text
 
     @property
-    def lines(self) -> LinesView:
-        """The widget that holds the text."""
+    def lines(self) -> TextLines:
         return self._text
 
-    @property
-    def plain_text(self) -> str:
-        """The whole text."""
-        return "\n".join("".join(text for text, _ in line).rstrip() for line in self._lines)
-
-    def show(self, kind: ResourceKind[Any], object_id: str, mode: str) -> None:
-        """Show another object or another text about it."""
-        self._kind, self._object_id, self._mode, self._search = kind, object_id, mode, ""
+    def arrive(self, place: Place) -> None:
+        self._kind = registry.by_noun(place.kind)
+        self._object_id, self._mode, self.search_text = place.id, place.link.mode, ""
         self._lines = ()
         self._text.search("")
         item = self._item()
         if item is not None:
             self._lines = self._make(item)
         self._text.show(self._lines)
-        self._describe_border()
+        self.describe_border()
+        self._text.focus()
 
-    def refresh_text(self) -> None:
+    def apply(self, changes: Changes) -> None:
+        if (
+            self._kind is not None
+            and self.display
+            and (changes.is_reset or self._object_id in changes.of(self._kind.message))
+        ):
+            self._refresh_text()
+
+    def tick(self) -> None:
+        if self.display:
+            self._refresh_text()
+
+    def _refresh_text(self) -> None:
         """The object, or the time, may have changed."""
         item = self._item()
         if item is not None:
@@ -66,11 +71,7 @@ class TextView(Vertical):
             if lines != self._lines:
                 self._lines = lines
                 self._text.show(lines, keep_place=True)
-        self._describe_border()
-
-    def is_about(self, kind: ResourceKind[Any], object_id: str) -> bool:
-        """Whether this object is shown."""
-        return self._kind is kind and self._object_id == object_id
+        self.describe_border()
 
     def _item(self) -> Any:
         return None if self._kind is None else self._session.mirror.get(self._kind.message, self._object_id)
@@ -81,7 +82,7 @@ class TextView(Vertical):
             return yaml_lines(item)
         return describe_lines(self._kind, item, self._session.mirror, self._session.now_ns)
 
-    def _describe_border(self) -> None:
+    def describe_border(self) -> None:
         item = self._item()
         name = self._object_id
         if item is not None and self._kind is not None:
@@ -89,9 +90,8 @@ class TextView(Vertical):
         noun = self._kind.noun if self._kind is not None else ""
         self._text.border_title = title(f"{noun} {name} · {self._mode}")
         self._text.border_subtitle = title(
-            " · ".join(filter(None, ["" if item is not None else "✖ removed", self._search]))
+            " · ".join(filter(None, ["" if item is not None else "✖ removed", self.search_text]))
         )
 
-    def on_lines_view_search_changed(self, event: LinesView.SearchChanged) -> None:
-        self._search = f"/{event.needle} {event.position} of {event.count}" if event.needle else ""
-        self._describe_border()
+
+VIEW: Final = ViewKind(TEXT_VIEW, Context.TEXT, TextView, lambda view, ports: view(ports.session))

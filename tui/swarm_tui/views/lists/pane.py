@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.message import Message
 from textual.timer import Timer
 
 from swarm_tui.clusters import filters
@@ -18,7 +17,9 @@ from swarm_tui.clusters.changes import Changes, Phase
 from swarm_tui.clusters.session import Session
 from swarm_tui.clusters.tables import Table
 from swarm_tui.resources.model import ResourceKind
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.lists.rows import TableRows
+from swarm_tui.views.view import Findable, Verdict, View
 from swarm_tui.widgets.paint import title
 from swarm_tui.widgets.table import ObjectTable
 
@@ -33,15 +34,11 @@ class Scope:
     admits: Callable[[Any], bool]
 
 
-class ObjectPane(Vertical):
+class ObjectPane(Vertical, Findable):
     """See the module's text."""
 
-    class SelectionChanged(Message):
-        """The cursor, the marks or the content under the cursor changed."""
-
-        def __init__(self, pane: "ObjectPane") -> None:
-            super().__init__()
-            self.pane = pane
+    find_label = "filter"
+    find_hint = "name  /regex/  state:failed  node:w3  age<5m  !term"
 
     def __init__(self, session: Session, kind: ResourceKind[Any], *, id: str, sort: str = "") -> None:  # noqa: A002
         super().__init__(id=id, classes="holder")
@@ -65,7 +62,7 @@ class ObjectPane(Vertical):
     def on_mount(self) -> None:
         self._describe_border()
 
-    # -- asked by the screen -----------------------------------------------------------------------
+    # -- asked by the view and by verbs ------------------------------------------------------------
 
     @property
     def table(self) -> ObjectTable:
@@ -73,26 +70,53 @@ class ObjectPane(Vertical):
         return self._table
 
     @property
-    def selected_ids(self) -> list[str]:
-        """Ids that a verb works on now."""
-        return self._table.selected_ids
+    def selected_kind(self) -> str:
+        """The noun of what is selected; empty when nothing is."""
+        return self.kind.noun if self._table.marks or self._table.cursor_id is not None else ""
 
     @property
-    def filter_text(self) -> str:
-        """The filter in force, as it was typed."""
+    def selected(self) -> tuple[ObjectRef, ...]:
+        """What a verb works on now."""
+        cluster, noun = self._session.id, self.kind.noun
+        return tuple(ObjectRef(cluster, noun, row_id) for row_id in self._table.selected_ids)
+
+    @property
+    def found_text(self) -> str:
         return self._rows.table.filter.text if self._rows.table.filter else ""
+
+    def find(self, text: str) -> Verdict:
+        try:
+            parsed = filters.parse(text, self.kind.fields) if text.strip() else None
+        except filters.FilterError as error:
+            return Verdict(f"✖ {error}", "error")
+        self._rows.table.set_filter(parsed, self._session.now_ns)
+        self._rows_replaced()
+        return Verdict(f"{len(self._rows)} of {self._rows.table.total}")
+
+    def take_focus(self) -> None:
+        self._table.focus()
+
+    @property
+    def can_clear(self) -> bool:
+        """Whether there is a filter or a mark to take back."""
+        return bool(self.found_text or self.is_problems_only or self._table.marks)
+
+    def clear_one(self) -> bool:
+        """Take back the filter, or the cut to problems, or the marks; False when there is none of them."""
+        if self.found_text:
+            self.find("")
+        elif self.is_problems_only:
+            self.set_problems_only(False)
+        elif self._table.marks:
+            self.clear_marks()
+        else:
+            return False
+        return True
 
     @property
     def is_problems_only(self) -> bool:
         """Whether only objects with a problem are listed."""
         return self._rows.table.is_problems_only
-
-    def set_filter(self, text: str) -> str:
-        """Filter by `text`; what it finds, as words. Raises FilterError."""
-        parsed = filters.parse(text, self.kind.fields) if text.strip() else None
-        self._rows.table.set_filter(parsed, self._session.now_ns)
-        self._rows_replaced()
-        return f"{len(self._rows)} of {self._rows.table.total}"
 
     def set_problems_only(self, wanted: bool) -> None:
         """List only objects with a problem, or all."""
@@ -150,7 +174,7 @@ class ObjectPane(Vertical):
         self._table.clear_marks()
         self._marks_changed()
 
-    # -- told by the screen ------------------------------------------------------------------------
+    # -- told by the view --------------------------------------------------------------------------
 
     def apply(self, changes: Changes) -> None:
         """Take in what the mirror told; what is not on screen waits until it is."""
@@ -194,6 +218,8 @@ class ObjectPane(Vertical):
 
     def tick(self) -> None:
         """A second passed: ages read differently, and timed filters may admit others."""
+        if not self.is_shown:
+            return
         current = self._rows.table.filter
         if current is not None and current.is_timed:
             self._rows.table.rebuild(self._session.now_ns)
@@ -218,7 +244,7 @@ class ObjectPane(Vertical):
         if change:
             self._describe_border()
             if change.is_reordered or not change.touched.isdisjoint(self._table.selected_ids):
-                self.post_message(self.SelectionChanged(self))
+                self.post_message(View.KeysChanged())
 
     def _let_go(self) -> None:
         self._release = None
@@ -235,20 +261,20 @@ class ObjectPane(Vertical):
 
     def _marks_changed(self) -> None:
         self._describe_border()
-        self.post_message(self.SelectionChanged(self))
+        self.post_message(View.KeysChanged())
 
     def _rows_replaced(self) -> None:
         self._table.set_empty(self._empty_text())
         self._table.order_changed()
         self._table.rows_changed(self._table.visible_ids())
         self._describe_border()
-        self.post_message(self.SelectionChanged(self))
+        self.post_message(View.KeysChanged())
 
     def _empty_text(self) -> str:
         if not self._is_listed:
             reason = self._session.mirror.stream.reason
             return f"connecting … {reason}" if reason else "connecting …"
-        if self.filter_text or self.is_problems_only:
+        if self.found_text or self.is_problems_only:
             return "nothing matches · esc shows all"
         return " · ".join(filter(None, [f"no {self.kind.title.lower()} yet", self.kind.empty_hint]))
 
@@ -259,19 +285,19 @@ class ObjectPane(Vertical):
         parts = [f"{len(self._rows)} of {self._rows.table.total}" if self._is_cut else str(len(self._rows))]
         if self.is_problems_only:
             parts.append("! problems only")
-        if self.filter_text:
-            parts.append(f"/{self.filter_text}")
+        if self.found_text:
+            parts.append(f"/{self.found_text}")
         if marks := len(self._table.marks):
             parts.append(f"{marks} marked")
         self._table.border_subtitle = title(" · ".join(parts))
 
     @property
     def _is_cut(self) -> bool:
-        return bool(self.filter_text) or self.is_problems_only or self._scope is not None
+        return bool(self.found_text) or self.is_problems_only or self._scope is not None
 
     def on_object_table_highlighted(self, event: ObjectTable.Highlighted) -> None:
         event.stop()
-        self.post_message(self.SelectionChanged(self))
+        self.post_message(View.KeysChanged())
 
     def on_object_table_shown(self, event: ObjectTable.Shown) -> None:
         event.stop()

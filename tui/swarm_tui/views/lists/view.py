@@ -1,25 +1,80 @@
-"""One kind of object over the whole screen."""
+"""One kind of object over the whole screen; cut down to what belongs to another object where the place names one."""
 
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
 
+from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
+from swarm_tui.resources import registry
 from swarm_tui.resources.model import ResourceKind
-from swarm_tui.views.actions import Context, bindings
-from swarm_tui.views.lists.pane import ObjectPane
+from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.views.lists.pane import ObjectPane, Scope
+from swarm_tui.views.place import Place
+from swarm_tui.views.view import Context, View, ViewKind
 
 
-class ListView(Vertical):
-    """A single ObjectPane with the verbs of lists."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Context.LIST)]
+class ListView(View):
+    """A single ObjectPane."""
 
     def __init__(self, session: Session, kind: ResourceKind[Any]) -> None:
-        super().__init__(id=f"{kind.noun}s")
-        self.pane = ObjectPane(session, kind, id=f"list-{kind.noun}s")
+        super().__init__(id=kind.plural)
+        self._session = session
+        self.pane = ObjectPane(session, kind, id=f"list-{kind.plural}")
 
     def compose(self) -> ComposeResult:
         yield self.pane
+
+    def arrive(self, place: Place) -> None:
+        self.pane.set_scope(self._scope(place))
+        self.pane.catch_up()
+        self.pane.table.move_to(place.cursor)
+        self.pane.table.focus()
+
+    def apply(self, changes: Changes) -> None:
+        self.pane.apply(changes)
+
+    def tick(self) -> None:
+        self.pane.tick()
+
+    def set_stale(self, is_stale: bool) -> None:
+        self.pane.set_stale(is_stale)
+
+    @property
+    def parts(self) -> Iterable[object]:
+        return self, self.pane
+
+    @property
+    def selected_kind(self) -> str:
+        return self.pane.selected_kind
+
+    @property
+    def selected(self) -> tuple[ObjectRef, ...]:
+        return self.pane.selected
+
+    @property
+    def cursor(self) -> str:
+        return self.pane.table.cursor_id or ""
+
+    @property
+    def can_clear(self) -> bool:
+        return self.pane.can_clear
+
+    def clear_one(self) -> bool:
+        return self.pane.clear_one()
+
+    def _scope(self, place: Place) -> Scope | None:
+        if not place.id:
+            return None
+        owner, mirror = registry.by_noun(place.kind), self._session.mirror
+        item = mirror.get(owner.message, place.id)
+        label = owner.name(item, mirror) if item is not None else place.id
+        return Scope(
+            f"{place.kind} {label}", lambda one: self.pane.kind.belongs_to(one, place.kind, place.id)
+        )
+
+
+def list_of(kind: ResourceKind[Any]) -> ViewKind[ListView]:
+    """The view that lists objects of this kind."""
+    return ViewKind(kind.plural, Context.LIST, ListView, lambda view, ports: view(ports.session, kind))

@@ -6,43 +6,40 @@ after the last line that was seen.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final
+from typing import Final
 
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client import logs
 from swarm_core.client.errors import CallFailed, Unreachable
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.timer import Timer
 from textual.worker import Worker
 
 from swarm_tui.clusters.session import Session
-from swarm_tui.resources.model import ResourceKind
+from swarm_tui.resources import registry
 from swarm_tui.resources.tasks import name as task_name
-from swarm_tui.views.actions import Context, bindings
-from swarm_tui.widgets.lines import LinesView
+from swarm_tui.views.lines_view import LinesPage
+from swarm_tui.views.place import Place
+from swarm_tui.views.view import Context, ViewKind
 from swarm_tui.widgets.log_lines import LogLine, LogLines
 from swarm_tui.widgets.paint import printable, title
 
+NAME: Final = "logs"
 TAIL: Final = 500
 _PAINT_S: Final = 0.1
 _RETRY_S: Final = 2.0
 
 
-class LogsView(Vertical):
+class LogsView(LinesPage):
     """See the module's text."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Context.LOG)]
-
     def __init__(self, session: Session) -> None:
-        super().__init__(id="logs")
+        super().__init__(id=NAME)
         self._session = session
         self._lines = LogLines()
         self._lines.add_class("pane")
         self._title = ""
         self._status = ""
-        self._search = ""
         self._query = logs.LogQuery()
         self._labels: dict[str, str] = {}
         self._waiting: list[logs.LogLine] = []
@@ -56,12 +53,12 @@ class LogsView(Vertical):
 
     @property
     def lines(self) -> LogLines:
-        """The widget that holds the lines."""
         return self._lines
 
-    def show(self, kind: ResourceKind[Any], object_id: str) -> None:
-        """Follow the logs of this object from its last lines on."""
+    def arrive(self, place: Place) -> None:
+        """Follow the logs of an object from its last lines on."""
         self.leave()
+        kind, object_id = registry.by_noun(place.kind), place.id
         item = self._session.mirror.get(kind.message, object_id)
         self._title = kind.name(item, self._session.mirror) if item is not None else object_id
         self._lines.reset()
@@ -78,9 +75,9 @@ class LogsView(Vertical):
             tail=TAIL,
         )
         self._read(self._query)
+        self._lines.focus()
 
     def leave(self) -> None:
-        """Stop reading."""
         if self._reader is not None:
             self._reader.cancel()
             self._reader = None
@@ -100,7 +97,7 @@ class LogsView(Vertical):
 
     def _read(self, query: logs.LogQuery) -> None:
         self._status = ""
-        self._describe_border()
+        self.describe_border()
         self._reader = self.run_worker(self._run(query), group="logs", exclusive=True)
 
     async def _run(self, query: logs.LogQuery) -> None:
@@ -114,7 +111,7 @@ class LogsView(Vertical):
             self._retry = self.set_timer(_RETRY_S, self._read_on)
         except CallFailed as error:
             self._status = f"✖ {error}"
-        self._describe_border()
+        self.describe_border()
 
     def _read_on(self) -> None:
         """Take up a broken stream after the last line that came."""
@@ -133,7 +130,7 @@ class LogsView(Vertical):
         lines, self._waiting = self._waiting, []
         self._last_ns = max(self._last_ns, max(line.at_ns for line in lines))
         self._lines.add([self._shown(line) for line in lines])
-        self._describe_border()
+        self.describe_border()
 
     def _shown(self, line: logs.LogLine) -> LogLine:
         return LogLine(
@@ -151,24 +148,20 @@ class LogsView(Vertical):
             self._labels[task_id] = label
         return label
 
-    def _describe_border(self) -> None:
+    def describe_border(self) -> None:
         self._lines.border_title = title(f"Logs · {self._title}")
         count = len(self._lines.buffer)
         parts = [
             self._status,
-            self._search,
+            self.search_text,
             f"{self._lines.buffer.dropped} dropped" if self._lines.buffer.dropped else "",
             f"{count} lines" if count else "no line yet",
             "● following" if self._lines.is_following else "○ not following",
         ]
         self._lines.border_subtitle = title(" · ".join(filter(None, parts)))
 
-    def on_lines_view_search_changed(self, event: LinesView.SearchChanged) -> None:
-        self._search = f"/{event.needle} {event.position} of {event.count}" if event.needle else ""
-        self._describe_border()
-
     def on_log_lines_follow_changed(self, event: LogLines.FollowChanged) -> None:
-        self._describe_border()
+        self.describe_border()
 
 
 def _resumed(query: logs.LogQuery, since_ns: int) -> logs.LogQuery:
@@ -179,3 +172,6 @@ def _resumed(query: logs.LogQuery, since_ns: int) -> logs.LogQuery:
         follow=True,
         since_ns=since_ns,
     )
+
+
+VIEW: Final = ViewKind(NAME, Context.LOG, LogsView, lambda view, ports: view(ports.session))

@@ -1,0 +1,109 @@
+"""Going from view to view: makes a view when it is first visited, shows it, and remembers the way back.
+
+Views that were visited stay, and are told of every change. Nothing here knows what a view shows.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from swarm_tui.resources import registry
+from swarm_tui.resources.model import DESCRIBE, TEXT_VIEW, ClusterView, Link
+from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.shell.places import Places
+from swarm_tui.views.place import Place
+from swarm_tui.views.view import Context, View, ViewKind
+
+
+class Stage(Protocol):
+    """Where views are shown. Implemented by the screen."""
+
+    async def add(self, view: View) -> None:
+        """Take in a new view, not yet shown."""
+
+    def show(self, view: View) -> None:
+        """Show this view instead of the one before."""
+
+    def place_changed(self) -> None:
+        """Another view is shown, or the same about something else."""
+
+
+class Navigator:
+    """See the module's text. `make` makes a view of its kind; the first of `kinds` is the home of the program."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        kinds: Sequence[ViewKind[Any]],
+        make: Callable[[ViewKind[Any]], View],
+        cluster: ClusterView,
+    ) -> None:
+        home = kinds[0].name
+        self._stage = stage
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._make = make
+        self._cluster = cluster
+        self._places = Places(Place(cluster.cluster, Link(home)))
+        self._views: dict[str, View] = {home: make(kinds[0])}
+
+    # -- where one is ------------------------------------------------------------------------------
+
+    @property
+    def here(self) -> Place:
+        """The present place."""
+        return self._places.here
+
+    @property
+    def is_root(self) -> bool:
+        """Whether there is no way back."""
+        return self._places.is_root
+
+    @property
+    def view(self) -> View:
+        """The view that is shown."""
+        return self._views[self.here.view]
+
+    @property
+    def context(self) -> Context:
+        """Which keys there are here, beside the global ones."""
+        return self._kinds[self.here.view].context
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Every view that was visited, the home first."""
+        return tuple(self._views.values())
+
+    # -- going elsewhere ---------------------------------------------------------------------------
+
+    async def go(self, link: Link) -> None:
+        """Go where `link` leads, in the present cluster; from there the way leads back here."""
+        await self._go(Place(self.here.cluster, link))
+
+    async def open(self, ref: ObjectRef) -> None:
+        """Drill in, as the object's kind says; of what is gone the description says that it is."""
+        kind = registry.by_noun(ref.kind)
+        item = self._cluster.get(kind.message, ref.id)
+        gone = Link(TEXT_VIEW, ref.kind, ref.id, DESCRIBE)
+        await self._go(Place(ref.cluster, kind.drill_in(item, self._cluster) if item is not None else gone))
+
+    async def go_back(self) -> bool:
+        """Go to the place before; False when there is none."""
+        left = self.view
+        if self._places.back() is None:
+            return False
+        self._show(left)
+        return True
+
+    async def _go(self, place: Place) -> None:
+        if place.view not in self._views:
+            view = self._make(self._kinds[place.view])
+            await self._stage.add(view)
+            self._views[place.view] = view
+        left = self.view
+        self._places.go(place, cursor=left.cursor)
+        self._show(left)
+
+    def _show(self, left: View) -> None:
+        left.leave()
+        self._stage.show(self.view)
+        self.view.arrive(self.here)
+        self._stage.place_changed()

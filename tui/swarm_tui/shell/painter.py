@@ -1,0 +1,183 @@
+"""Brings everything that shows one cluster up to date when its mirror tells of changes, and once a second for what only
+time changes. It asks the cluster for nothing.
+
+Frames are paid for: after a frame the painter rests until the frame budget allows the next, so that a storm of changes
+leaves the processor to others. What comes meanwhile is merged and shown in one frame.
+"""
+
+from asyncio import get_running_loop
+from collections.abc import Callable, Iterable
+from functools import partial
+from time import thread_time
+from typing import Final, Protocol
+
+from google.protobuf.message import Message
+
+from swarm_tui.clusters.changes import Changes, Phase
+from swarm_tui.clusters.session import Session
+from swarm_tui.resources import registry
+from swarm_tui.resources.problems import ProblemBoard
+from swarm_tui.shell import header
+from swarm_tui.shell.frame_budget import FrameBudget
+from swarm_tui.shell.notices import Notices
+from swarm_tui.views.view import View
+from swarm_tui.widgets.bars import Part
+from swarm_tui.widgets.paint import Spans
+
+TICK_S: Final = 1.0
+PAINTED_S: Final = 0.04
+REST_S_MIN: Final = 0.01
+STORM_OBJECTS: Final = 50
+"""Fewer objects in one frame are no storm: at the mirror's pace that is less than 500 changes a second."""
+STALE_PHASES: Final = (Phase.STALE, Phase.RESYNCING)
+
+
+class Face(Protocol):
+    """What the painter paints on beside the views, and the beat it works to. Implemented by the screen."""
+
+    def show_header(self, left: list[Part], right: list[Part], summary: Spans) -> None:
+        """Show what stands above everything, and the summary for terminals that have room for nothing else."""
+
+    def tell(self, text: str) -> None:
+        """Say something that just happened."""
+
+    def soon(self, work: Callable[[], object]) -> None:
+        """Call `work` in a handler of the screen's own."""
+
+    def later(self, seconds: float, work: Callable[[], object]) -> None:
+        """Call `work` after some time."""
+
+    def every(self, seconds: float, work: Callable[[], object]) -> None:
+        """Call `work` again and again."""
+
+
+class Painter:
+    """See the module's text. `views` gives the views that exist."""
+
+    def __init__(
+        self, session: Session, problems: ProblemBoard, views: Callable[[], Iterable[View]], face: Face
+    ) -> None:
+        self._session = session
+        self._problems = problems
+        self._views = views
+        self._face = face
+        self._notices = Notices(session.mirror)
+        self._frame_budget = FrameBudget()
+        self._unlisten: Callable[[], None] | None = None
+        self._pending: Changes | None = None
+        self._is_paced = False
+        self._is_tick_due = False
+        self._lag_ns = 0
+
+    def start(self) -> None:
+        """Paint what is known, and from now on what changes."""
+        mirror = self._session.mirror
+        self._unlisten = mirror.listen(self._hear)
+        self._face.every(TICK_S, self._tick)
+        if mirror.stream.phase is not Phase.CONNECTING:
+            self.apply(Changes(is_reset=True, is_stream=True))
+        self._show_header()
+
+    def stop(self) -> None:
+        """Hear no more of the mirror."""
+        if self._unlisten is not None:
+            self._unlisten()
+            self._unlisten = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that the mirror told is on screen."""
+        return self._pending is None and not self._is_paced
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether what is known is old."""
+        return self._session.mirror.stream.phase in STALE_PHASES
+
+    # -- what the mirror tells ---------------------------------------------------------------------
+
+    def _hear(self, changes: Changes) -> None:
+        """Called by the mirror outside of any handler: the work is done in one of the screen's own."""
+        self._pending = changes if self._pending is None else merged(self._pending, changes)
+        if not self._is_paced:
+            self._is_paced = True
+            self._face.soon(self._apply_pending)
+
+    def _apply_pending(self) -> None:
+        changes, self._pending = self._pending, None
+        if changes is None:
+            self._is_paced = False
+            return
+        started = thread_time()
+        self.apply(changes)
+        if self._is_tick_due:
+            self.show_time()
+        # The toolkit paints at its own next beat: only after it is the frame's cost known.
+        is_storm = sum(map(len, changes.ids.values())) >= STORM_OBJECTS
+        self._face.later(PAINTED_S, partial(self._rest, started, is_storm))
+
+    def _rest(self, started: float, is_storm: bool) -> None:
+        """Let the frame be paid for before the next, unless it showed so little that people wait for it."""
+        cost_s = thread_time() - started
+        rest = self._frame_budget.spent(cost_s, get_running_loop().time()) if is_storm else 0.0
+        self._face.later(max(rest, REST_S_MIN), self._apply_pending)
+
+    def apply(self, changes: Changes) -> None:
+        """Bring everything that shows the cluster up to date."""
+        now_ns = self._session.now_ns
+        if changes.is_reset:
+            self._problems.rebuild(now_ns)
+        else:
+            self._problems.apply(changes.ids, now_ns)
+        for view in self._views():
+            if changes.is_reset or changes.ids:
+                view.apply(changes)
+            if changes.is_stream:
+                view.set_stale(self.is_stale)
+        for text in self._notices.of(changes):
+            self._face.tell(text)
+        self._show_header()
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """A second passed. While frames come anyway, the next one shows it too."""
+        if self._is_paced:
+            self._is_tick_due = True
+        else:
+            self.show_time()
+
+    def show_time(self) -> None:
+        """Repaint what only time changes: ages, the stream's age, the clock."""
+        self._is_tick_due = False
+        if self._session.mirror.stream.phase is Phase.LIVE:
+            self._refresh_problems()
+            for view in self._views():
+                view.tick()
+        self._lag_ns = self._session.mirror.lag_ns
+        self._show_header()
+
+    def _refresh_problems(self) -> None:
+        """Sentences about problems hold ages."""
+        touched: dict[type[Message], list[str]] = {}
+        for problem in self._problems.all():
+            touched.setdefault(registry.by_noun(problem.ref.kind).message, []).append(problem.ref.id)
+        self._problems.apply(touched, self._session.now_ns)
+
+    def _show_header(self) -> None:
+        failures, warnings = self._problems.counts()
+        self._face.show_header(
+            header.left_parts(self._session),
+            header.right_parts(self._session, failures, warnings, self._lag_ns),
+            header.summary(self._session, failures, warnings),
+        )
+
+
+def merged(first: Changes, second: Changes) -> Changes:
+    """What two flushes told, as one."""
+    kinds = {*first.ids, *second.ids}
+    return Changes(
+        {kind: first.of(kind) | second.of(kind) for kind in kinds},
+        is_reset=first.is_reset or second.is_reset,
+        is_stream=first.is_stream or second.is_stream,
+    )

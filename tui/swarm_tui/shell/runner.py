@@ -1,0 +1,73 @@
+"""Runs verbs: every key, palette entry and click on the key bar ends here.
+
+A verb that fails must never end the program: this is the border at which any of its exceptions becomes a sentence for
+the person, and a record with the traceback in the log.
+"""
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+from swarm_tui.shell.navigator import Navigator
+from swarm_tui.verbs.model import Verb, Verbs
+from swarm_tui.verbs.ports import Ports
+from swarm_tui.widgets.bars import Key
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Workers(Protocol):
+    """Who carries out what waits. Implemented by the screen."""
+
+    def carry_out(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` in a worker."""
+
+    def tell_failure(self, text: str) -> None:
+        """Say that something went wrong."""
+
+
+class Runner:
+    """See the module's text."""
+
+    def __init__(self, verbs: Verbs, ports: Ports, navigator: Navigator, workers: Workers) -> None:
+        self.verbs = verbs
+        self.ports = ports
+        self._navigator = navigator
+        self._workers = workers
+
+    def applies(self, verb: Verb) -> bool:
+        """Whether the verb works now, on what is selected."""
+        return verb.applies_now(self._navigator.context, self.ports)
+
+    def offered(self) -> list[Key]:
+        """The entries of the key bar: what works now, by rank."""
+        shown = sorted(
+            (verb for verb in self.verbs if verb.rank and self.applies(verb)), key=lambda verb: verb.rank
+        )
+        return [Key(verb.key, verb.called(self.ports), verb.id) for verb in shown]
+
+    def run(self, verb_id: str) -> None:
+        """Run the verb with this id, if it works now."""
+        verb = self.verbs[verb_id]
+        if self.applies(verb):
+            self.start(lambda: verb.run(self.ports), verb.label)
+
+    def start(self, work: Callable[[], Coroutine[Any, Any, None] | None], label: str) -> None:
+        """Do `work`; what it leaves to wait for is carried out in a worker. `label` names it where it fails."""
+        try:
+            rest = work()
+        except Exception as error:  # noqa: BLE001
+            self._failed(label, error)
+            return
+        if rest is not None:
+            self._workers.carry_out(self._guarded(rest, label))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], label: str) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001
+            self._failed(label, error)
+
+    def _failed(self, label: str, error: Exception) -> None:
+        _log.error("the verb %r failed", label, exc_info=error)
+        self._workers.tell_failure(f"Could not do “{label}”: {type(error).__name__}: {error}".rstrip(": "))

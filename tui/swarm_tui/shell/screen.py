@@ -1,0 +1,133 @@
+"""The one screen: header, the views under a switcher, the line for filters, key bar.
+
+It puts the parts together and passes messages on, and decides nothing: where to go is the navigator's, what a key does the
+verbs', what is shown the views', and when the painter's.
+"""
+
+from typing import Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher
+
+from swarm_tui.clusters.session import Session
+from swarm_tui.resources.problems import ProblemBoard
+from swarm_tui.shell import toolkit
+from swarm_tui.shell.find_line import FindLine
+from swarm_tui.shell.keyed import keyed
+from swarm_tui.shell.navigator import Navigator
+from swarm_tui.shell.operations import Operations
+from swarm_tui.shell.painter import Painter
+from swarm_tui.shell.runner import Runner
+from swarm_tui.shell.selection import Selection
+from swarm_tui.verbs import registry as verb_registry
+from swarm_tui.verbs.help_page import help_lines
+from swarm_tui.verbs.model import Verbs
+from swarm_tui.verbs.ports import Ports
+from swarm_tui.views import registry as view_registry
+from swarm_tui.views.view import ClusterPorts, Context, View, ViewKind
+from swarm_tui.widgets.bars import HeaderBar, KeyBar
+from swarm_tui.widgets.filter_bar import FilterBar
+from swarm_tui.widgets.summary import SummaryLine
+from swarm_tui.widgets.table import ObjectTable
+
+
+class MainScreen(Screen[None]):
+    """See the module's text. `main_screen` makes it, and gives it the keys that work everywhere."""
+
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-tiny"),
+        (60, "-narrow"),
+        (100, "-wide"),
+        (160, "-full"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-low"), (38, "-tall")]  # noqa: RUF012
+    AUTO_FOCUS = ""
+
+    def __init__(self, session: Session, verbs: Verbs) -> None:
+        super().__init__()
+        self.session = session
+        self._verbs = verbs
+        self._cluster = ClusterPorts(session, ProblemBoard(session.mirror))
+        self._filter_bar = FilterBar()
+        self._key_bar = KeyBar()
+        self._find_line = FindLine(self._filter_bar, self._show_keys)
+        stage = toolkit.Stage(self, self._place_changed)
+        self.navigator = Navigator(stage, view_registry.views(), self._make_view, session.mirror)
+        self.selection = Selection(self.navigator)
+        self.painter = Painter(
+            session, self._cluster.problems, lambda: self.navigator.views, toolkit.Face(self)
+        )
+        workers = toolkit.Workers(self)
+        operations = Operations(session, workers.tell_outcome)
+        desk = toolkit.Desk(self, self._find_line, lambda: help_lines(verbs, self.navigator.context))
+        ports = Ports(self.navigator, self.selection, operations, desk)
+        self.runner = Runner(verbs, ports, self.navigator, workers)
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar()
+        with ContentSwitcher(initial=self.navigator.here.view):
+            yield self.navigator.view
+        yield SummaryLine(id="too-small")
+        yield self._filter_bar
+        yield self._key_bar
+
+    def on_mount(self) -> None:
+        self.painter.start()
+        self.navigator.view.arrive(self.navigator.here)
+
+    def on_unmount(self) -> None:
+        self.painter.stop()
+
+    def _make_view(self, kind: ViewKind[Any]) -> View:
+        view: View = kind.make(keyed(kind.view, self._verbs.bindings(kind.context)), self._cluster)
+        assert view.id == kind.name, f"the view {kind.name!r} calls itself {view.id!r}"
+        return view
+
+    # -- keys --------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "do":
+            return self.runner.applies(self._verbs[str(parameters[0])])
+        return super().check_action(action, parameters)
+
+    def action_do(self, verb_id: str) -> None:
+        """Run the verb with this id."""
+        self.runner.run(verb_id)
+
+    def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
+        self.runner.run(event.action)
+
+    def on_object_table_opened(self, event: ObjectTable.Opened) -> None:
+        self.runner.run("list.open")
+
+    def on_view_opened(self, event: View.Opened) -> None:
+        self.runner.start(lambda: self.navigator.open(event.ref), "open")
+
+    def _show_keys(self) -> None:
+        self._key_bar.show(self.runner.offered())
+
+    # -- what changes the keys that work -----------------------------------------------------------
+
+    def _place_changed(self) -> None:
+        self._find_line.close()
+        self._show_keys()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._show_keys()
+
+    def on_view_keys_changed(self, event: View.KeysChanged) -> None:
+        self._show_keys()
+
+    def on_filter_bar_typed(self, event: FilterBar.Typed) -> None:
+        self._find_line.typed(event.text)
+
+    def on_filter_bar_closed(self, event: FilterBar.Closed) -> None:
+        self._find_line.left(is_kept=event.is_kept)
+
+
+def main_screen(session: Session) -> MainScreen:
+    """The screen for one cluster, with every verb and view that is registered now."""
+    verbs = verb_registry.verbs()
+    return keyed(MainScreen, verbs.bindings(Context.GLOBAL))(session, verbs)

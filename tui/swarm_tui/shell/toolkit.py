@@ -1,0 +1,121 @@
+"""The toolkit as the parts of the shell and the verbs see it: each class implements one of their ports with the screen."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher
+
+from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.dialogs.help import Help
+from swarm_tui.operations.model import Outcome
+from swarm_tui.shell.find_line import FindLine
+from swarm_tui.views.view import Findable, View
+from swarm_tui.widgets.bars import HeaderBar, Part
+from swarm_tui.widgets.paint import Spans
+from swarm_tui.widgets.summary import SummaryLine
+
+R = TypeVar("R")
+
+_ERROR_S: Final = 10
+_DONE_S: Final = 4
+_NEWS_S: Final = 5
+_COPIED_S: Final = 2
+
+
+class ResyncAsked(Message):
+    """The person wants everything listed anew."""
+
+
+class Stage:
+    """Where views are shown: the switcher. Implements `navigator.Stage`."""
+
+    def __init__(self, screen: Screen[Any], place_changed: Callable[[], None]) -> None:
+        self._screen = screen
+        self.place_changed = place_changed
+
+    async def add(self, view: View) -> None:
+        await self._screen.query_one(ContentSwitcher).add_content(view)
+
+    def show(self, view: View) -> None:
+        self._screen.query_one(ContentSwitcher).current = view.id
+
+
+class Face:
+    """Header, news and timers. Implements `painter.Face`."""
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        self._screen = screen
+
+    def show_header(self, left: list[Part], right: list[Part], summary: Spans) -> None:
+        self._screen.query_one(HeaderBar).show(left, right)
+        self._screen.query_one(SummaryLine).show(summary)
+
+    def tell(self, text: str) -> None:
+        self._screen.notify(text, timeout=_NEWS_S, markup=False)
+
+    def soon(self, work: Callable[[], object]) -> None:
+        self._screen.call_later(work)
+
+    def later(self, seconds: float, work: Callable[[], object]) -> None:
+        self._screen.set_timer(seconds, work)
+
+    def every(self, seconds: float, work: Callable[[], object]) -> None:
+        self._screen.set_interval(seconds, work)
+
+
+class Workers:
+    """Workers of the screen, and how failures are told. Implements `runner.Workers`."""
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        self._screen = screen
+
+    def carry_out(self, work: Coroutine[Any, Any, None]) -> None:
+        self._screen.run_worker(work, group="verbs")
+
+    def tell_failure(self, text: str) -> None:
+        self._screen.notify(text, severity="error", timeout=_ERROR_S, markup=False)
+
+    def tell_outcome(self, outcome: Outcome) -> None:
+        """Say what came of an operation on one object."""
+        if outcome.is_error:
+            self.tell_failure(outcome.told)
+        else:
+            self._screen.notify(outcome.told, timeout=_DONE_S, markup=False)
+
+
+class Desk:
+    """What stands around the views, and the program. Implements `verbs.ports.Desk`."""
+
+    def __init__(
+        self, screen: Screen[Any], find_line: FindLine, help_lines: Callable[[], list[Spans]]
+    ) -> None:
+        self._screen = screen
+        self._find_line = find_line
+        self._help_lines = help_lines
+
+    async def ask(self, dialog: Dialog[R]) -> R | None:
+        return await self._screen.app.push_screen_wait(dialog)
+
+    def show_help(self) -> None:
+        self._screen.app.push_screen(Help("Keys", self._help_lines()))
+
+    def find(self, target: Findable) -> None:
+        self._find_line.open(target)
+
+    def copy(self, text: str, what: str) -> None:
+        self._screen.app.copy_to_clipboard(text)
+        self._screen.notify(f"{what} copied", timeout=_COPIED_S)
+
+    def focus_next(self) -> None:
+        self._screen.focus_next()
+
+    def list_anew(self) -> None:
+        self._screen.post_message(ResyncAsked())
+
+    def open_palette(self) -> None:
+        self._screen.app.action_command_palette()
+
+    def quit(self) -> None:
+        self._screen.app.exit()

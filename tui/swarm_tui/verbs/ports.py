@@ -1,0 +1,110 @@
+"""What verbs use of the rest of the program. The shell implements these ports and hands them over as one `Ports`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.operations.model import Outcome, Plan
+from swarm_tui.resources.model import ClusterView, Link
+from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.views.place import Place
+from swarm_tui.views.view import Findable, View
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+class Navigator(Protocol):
+    """Where the person is, and the way to other places."""
+
+    @property
+    def view(self) -> View:
+        """The view that is shown."""
+
+    @property
+    def here(self) -> Place:
+        """The present place."""
+
+    @property
+    def is_root(self) -> bool:
+        """Whether there is no way back."""
+
+    async def go(self, link: Link) -> None:
+        """Go where `link` leads, in the present cluster."""
+
+    async def go_back(self) -> bool:
+        """Go to the place before; False when there is none."""
+
+    async def open(self, ref: ObjectRef) -> None:
+        """Drill in, as the object's kind says."""
+
+
+class Selection(Protocol):
+    """What verbs on objects work on."""
+
+    @property
+    def kind(self) -> str:
+        """The noun of what is selected; empty when nothing is."""
+
+    @property
+    def refs(self) -> tuple[ObjectRef, ...]:
+        """The objects: those that are marked, or else the one under the cursor."""
+
+
+class Operations(Protocol):
+    """Changes to the cluster that is looked at."""
+
+    @property
+    def cluster(self) -> ClusterView:
+        """The cluster as last seen, which plans are made of."""
+
+    async def apply(self, plan: Plan) -> Sequence[Outcome]:
+        """Carry a plan out, and tell the person of each outcome as it comes."""
+
+
+class Desk(Protocol):
+    """What stands around the views, and the program as a whole."""
+
+    async def ask(self, dialog: Dialog[R]) -> R | None:
+        """Show a dialog and wait for its answer; None when it is left."""
+
+    def show_help(self) -> None:
+        """Show what each key does."""
+
+    def find(self, target: Findable) -> None:
+        """Open the line in which a filter or a search for `target` is typed."""
+
+    def copy(self, text: str, what: str) -> None:
+        """Put `text` on the clipboard, and say so."""
+
+    def focus_next(self) -> None:
+        """Give the focus to the next widget that takes it."""
+
+    def list_anew(self) -> None:
+        """Ask the manager for everything again."""
+
+    def open_palette(self) -> None:
+        """Show the command palette."""
+
+    def quit(self) -> None:
+        """End the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All of them."""
+
+    navigator: Navigator
+    selection: Selection
+    operations: Operations
+    desk: Desk
+
+    def part(self, port: type[P]) -> P | None:
+        """The part of the view shown that is a `port`, if it has one now."""
+        return self.navigator.view.part(port)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of what is selected."""
+        return [ref.id for ref in self.selection.refs]

@@ -1,0 +1,33 @@
+"""The program as a whole: list anew, the palette, quit."""
+
+from swarm_tui.verbs.model import Verb
+from swarm_tui.views.view import Context
+
+RESYNC = Verb(
+    "global.resync",
+    ("ctrl+r",),
+    "list anew",
+    "list everything anew from the manager",
+    Context.GLOBAL,
+    lambda ports: ports.desk.list_anew(),
+)
+PALETTE = Verb(
+    "global.palette",
+    ("ctrl+p",),
+    "palette",
+    "find any object, verb or theme",
+    Context.GLOBAL,
+    lambda ports: ports.desk.open_palette(),
+    rank=11,
+    is_built_in=True,
+    is_in_palette=False,
+)
+QUIT = Verb(
+    "global.quit",
+    ("ctrl+q",),
+    "quit",
+    "quit at once",
+    Context.GLOBAL,
+    lambda ports: ports.desk.quit(),
+    is_built_in=True,
+)

@@ -1,0 +1,87 @@
+"""All verbs, in the order in which help lists them. A new verb is one module and one line here.
+
+The program asks for the table when it is built, so that what is registered before it starts is everywhere: in keys, key bar,
+palette and help.
+"""
+
+from collections.abc import Callable, Iterable
+
+from swarm_tui.verbs import (
+    availability,
+    back,
+    copy,
+    find,
+    focus,
+    help_page,
+    log_lines,
+    logs,
+    marks,
+    matches,
+    new,
+    open_object,
+    places,
+    problems,
+    program,
+    remove,
+    scale,
+    sort,
+    submit,
+    texts,
+    zoom,
+)
+from swarm_tui.verbs.model import Verb, Verbs
+
+_families: list[Callable[[], Iterable[Verb]]] = []
+
+
+def register_family(family: Callable[[], Iterable[Verb]]) -> Callable[[], None]:
+    """Make verbs known that depend on what else is registered; the returned call takes them out again."""
+    _families.append(family)
+    return lambda: _families.remove(family)
+
+
+def register(verb: Verb) -> Callable[[], None]:
+    """Make a verb known; the returned call takes it out again."""
+    return register_family(lambda: (verb,))
+
+
+def verbs() -> Verbs:
+    """The table of all verbs. No two have the same id."""
+    return Verbs(verb for family in _families for verb in family())
+
+
+register(open_object.VERB)
+register(logs.VERB)
+register(texts.DESCRIBE)
+register(texts.YAML)
+register(scale.VERB)
+register(new.VERB)
+register(remove.VERB)
+register(availability.VERB)
+register(sort.SORT)
+register(sort.REVERSE)
+register(marks.MARK)
+register(marks.MARK_ALL)
+register(marks.CLEAR_MARKS)
+register(copy.IDS)
+register(matches.NEXT_IN_TEXT)
+register(matches.PREVIOUS_IN_TEXT)
+register(copy.TEXT)
+register(log_lines.FOLLOW)
+register(matches.NEXT_IN_LOG)
+register(matches.PREVIOUS_IN_LOG)
+register(log_lines.TIMES)
+register(submit.VERB)
+register(focus.NEXT_FIELD)
+register(find.VERB)
+register(problems.VERB)
+register(places.DASHBOARD)
+register_family(places.to_lists)
+register(zoom.VERB)
+register(focus.NEXT_PANE)
+register(program.RESYNC)
+register(program.PALETTE)
+register(back.BACK)
+register(back.LEAVE)
+register(program.QUIT)
+register(help_page.VERB)

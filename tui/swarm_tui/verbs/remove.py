@@ -1,0 +1,30 @@
+"""Ask for the name (or, for several, their number) and remove what is selected."""
+
+from swarm_tui.dialogs.confirm import Confirm
+from swarm_tui.operations import remove
+from swarm_tui.resources import registry
+from swarm_tui.verbs.model import Verb
+from swarm_tui.verbs.ports import Ports
+from swarm_tui.views.view import Context
+
+
+async def run(ports: Ports) -> None:
+    kind = registry.by_noun(ports.selection.kind)
+    plan = remove.plan(ports.operations.cluster, kind, ports.ids)
+    if not plan.steps:
+        return
+    if await ports.desk.ask(Confirm(plan.title, plan.warnings, plan.word)):
+        await ports.operations.apply(plan)
+
+
+VERB = Verb(
+    "list.remove",
+    ("ctrl+d",),
+    "remove",
+    "remove services or nodes, after a confirmation",
+    Context.LIST,
+    run,
+    is_on_objects=True,
+    rank=9,
+    changes=True,
+)

@@ -1,0 +1,35 @@
+"""All views. A new view is one module and one line here; the first is the one that the program begins with.
+
+The program asks for them when it is built. Each kind of object has a list, without a line.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from swarm_tui.resources import registry
+from swarm_tui.views.dashboard import view as dashboard
+from swarm_tui.views.detail import view as detail
+from swarm_tui.views.form import view as form
+from swarm_tui.views.lists.view import list_of
+from swarm_tui.views.logs import view as logs
+from swarm_tui.views.view import ViewKind
+
+_kinds: list[ViewKind[Any]] = []
+
+
+def register(kind: ViewKind[Any]) -> Callable[[], None]:
+    """Make a view known; the returned call takes it out again. No two have the same name."""
+    assert all(kind.name != other.name for other in _kinds), kind.name
+    _kinds.append(kind)
+    return lambda: _kinds.remove(kind)
+
+
+def views() -> tuple[ViewKind[Any], ...]:
+    """Every view, the home of the program first."""
+    return (*_kinds, *(list_of(kind) for kind in registry.kinds()))
+
+
+register(dashboard.VIEW)
+register(detail.VIEW)
+register(logs.VIEW)
+register(form.VIEW)
