@@ -6,30 +6,59 @@ removed member is told, so that it stops.
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
 from swarm_core.api.proto import raftpb_pb2
+from swarm_core.raft.types import Message, MessageType
 from swarm_core.raft_node.codec import message_from_raftpb
 from swarm_core.raft_node.errors import MemberRemoved
+from swarm_core.raft_node.membership import Member
 from swarm_core.raft_node.net.envelopes import is_same_snapshot
-from swarm_core.raft_node.node import RaftNode
 
 _log = logging.getLogger(__name__)
 
 
+class Recipient(Protocol):
+    """Port: the member that messages are for."""
+
+    @property
+    def raft_id(self) -> int: ...
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it takes part."""
+
+    def members(self) -> list[Member]:
+        """All members, this one too."""
+
+    def removed_members(self) -> frozenset[int]:
+        """Raft ids that never come back."""
+
+    def step(self, message: Message, *, tick_s: float = 0.0) -> None:
+        """Hand a message to raft."""
+
+
 class Receiver:
-    """`answers` asks whether a member can be reached; `heard` notes that one was heard from."""
+    """`answers` asks whether a member can be reached; `heard` notes that one was heard from.
+
+    `tick_s` is the length of the sender's ticks, 0 when it does not say.
+    """
 
     def __init__(
-        self, node: RaftNode, *, answers: Callable[[int], Awaitable[bool]], heard: Callable[[int], None]
+        self,
+        node: Recipient,
+        *,
+        answers: Callable[[int], Awaitable[bool]],
+        heard: Callable[[int], None],
     ) -> None:
         self._node = node
         self._answers = answers
         self._heard = heard
 
     async def receive_bytes(self, data: bytes, *, tick_s: float = 0.0) -> None:
-        """Take one encoded message. `tick_s`: the length of its sender's ticks, 0 when it does not say. Raises MemberRemoved; ValueError when it is none."""
+        """Take one encoded message. Raises MemberRemoved; ValueError when it is none."""
         try:
             message = raftpb_pb2.Message.FromString(data)
         except DecodeError as error:
@@ -38,26 +67,9 @@ class Receiver:
 
     async def receive(self, message: raftpb_pb2.Message, *, tick_s: float = 0.0) -> None:
         """Take one message. Raises MemberRemoved."""
-        node = self._node
-        sender: int = getattr(message, "from")
-        if sender in node.removed_members():
-            raise MemberRemoved
-        if not node.is_member:
-            return
-        if message.to != node.raft_id:
-            _log.warning("a raft message for member %x of %x came here", message.to, sender)
-            return
-        self._heard(sender)
-        match message.type:
-            case raftpb_pb2.MsgProp:
-                return
-            case raftpb_pb2.MsgVote:
-                # A candidate that cannot be reached could not lead.
-                if all(member.raft_id != sender for member in node.members()) or not await self._answers(
-                    sender
-                ):
-                    return
-        node.step(message_from_raftpb(message), tick_s=tick_s)
+        decoded = message_from_raftpb(message)
+        if not self.take(decoded, tick_s=tick_s):
+            await self.take_vote(decoded, tick_s=tick_s)
 
     async def receive_parts(self, messages: AsyncIterator[raftpb_pb2.Message]) -> None:
         """Take a message that comes in parts: a large snapshot. Raises MemberRemoved; ValueError when the parts are not
@@ -75,3 +87,28 @@ class Receiver:
         if len(data) > 1:
             whole.snapshot.data = b"".join(data)
         await self.receive(whole)
+
+    def take(self, message: Message, *, tick_s: float = 0.0) -> bool:
+        """Take or drop one decoded message at once. False when it asks for a vote: that is for `take_vote`, which may
+        wait. Raises MemberRemoved."""
+        node = self._node
+        sender = message.from_
+        if sender in node.removed_members():
+            raise MemberRemoved
+        if not node.is_member:
+            return True
+        if message.to != node.raft_id:
+            _log.warning("a raft message for member %x of %x came here", message.to, sender)
+            return True
+        self._heard(sender)
+        if message.type is MessageType.VOTE:
+            return False
+        if message.type is not MessageType.PROP:
+            node.step(message, tick_s=tick_s)
+        return True
+
+    async def take_vote(self, message: Message, *, tick_s: float = 0.0) -> None:
+        """Take a candidate's request once it answers: one that cannot be reached could not lead."""
+        sender = message.from_
+        if any(member.raft_id == sender for member in self._node.members()) and await self._answers(sender):
+            self._node.step(message, tick_s=tick_s)

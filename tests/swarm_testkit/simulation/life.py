@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
 
 from swarm_core.api.proto.raft_pb2 import JoinResponse
 from swarm_core.ca.external_ca import ExternalCas
@@ -29,10 +28,6 @@ from swarm_testkit.simulation.watched import WatchedMachine, WatchedProposer
 
 def _no_identity() -> TlsIdentity:
     raise AssertionError("there is no authority outside the simulation")
-
-
-def _no_call(what: object) -> NoReturn:
-    raise AssertionError(f"no call for {what!r} comes this way")
 
 
 class Life:
@@ -73,6 +68,7 @@ class Life:
             limits=lambda: limits,
         )
         self.store.use_proposer(WatchedProposer(self.raft, self.machine))
+        self.receiver = Receiver(self.raft, answers=transport.answers, heard=transport.heard)
         self._life = MemberLife(self.raft, transport)
         self.parts = self._build(config.node_id, prepare, check_joiner, rng)
         self._manager = self.parts.manager
@@ -84,7 +80,7 @@ class Life:
         check_joiner: Callable[[str], Awaitable[None]],
         rng: random.Random,
     ) -> parts.Parts:
-        """The parts of the product. Messages of raft go a way of the simulation's own."""
+        """The parts of the product."""
         return parts.build(
             parts.Ports(
                 node_id=node_id,
@@ -93,7 +89,7 @@ class Life:
                 clock=self.host.clock,
                 rng=rng,
                 external=ExternalCas(_no_identity),
-                raft_api=RaftApi(self.raft, Receiver(self.raft, answers=_no_call, heard=_no_call)),
+                raft_api=RaftApi(self.raft, self.receiver),
                 statuses=MemberStatuses(self.raft, self.transport),
                 check_joiner=check_joiner,
                 prepare=lambda: prepare(self.store),

@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from swarm_agentd.agent.agent import Agent
 from swarm_agentd.agent.storage import MemoryStorage
 from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
+from swarm_core.api.proto import raftpb_pb2
 from swarm_core.api.proto.raft_pb2 import JoinResponse
 from swarm_core.api.proto.types_pb2 import WeightedPeer
 from swarm_core.client.dispatch import AgentConnection
 from swarm_core.client.errors import Unreachable
-from swarm_core.raft.types import Message, MessageType
-from swarm_core.raft_node.errors import DiskFailed, JoinFailed, NotMember
+from swarm_core.raft_node.codec import message_from_raftpb
+from swarm_core.raft_node.errors import DiskFailed, JoinFailed, MemberRemoved, NotMember
 from swarm_core.rpc.caller import Caller
 from swarm_core.runtime.tasks import Group
 
@@ -44,7 +45,6 @@ class ManagerMachine:
         keys: MemoryKeyStore,
         rng: random.Random,
         findings: Findings,
-        network: Network,
         make_life: Callable[["ManagerMachine", int], Life],
         find: Callable[[str], "ManagerMachine"],
         ask: Callable[["ManagerMachine", frozenset[int]], Awaitable[JoinResponse]],
@@ -60,7 +60,6 @@ class ManagerMachine:
         self.down_s = 0.0
         self._find = find
         self._ask = ask
-        self._network = network
         self._rng = rng
         self._findings = findings
         self._make_life = make_life
@@ -116,18 +115,17 @@ class ManagerMachine:
         """Whether its manager answers calls and takes messages."""
         return self.life is not None and self.life.group is not None
 
-    def receive(self, message: Message, tick_s: float) -> Receipt:
-        """A message of raft arrives. Mirrors raft_node.receiver."""
+    def receive(self, data: bytes, tick_s: float) -> Receipt:
+        """An encoded message of raft arrives."""
         life = self.life
         if life is None or life.group is None:
             return Receipt.NOBODY
-        if message.from_ in life.raft.removed_members():
+        message = message_from_raftpb(raftpb_pb2.Message.FromString(data))
+        try:
+            if not life.receiver.take(message, tick_s=tick_s):
+                life.group.spawn(life.receiver.take_vote(message, tick_s=tick_s), name="a request for a vote")
+        except MemberRemoved:
             return Receipt.REMOVED
-        if not life.raft.is_member or message.to != life.raft.raft_id:
-            return Receipt.TAKEN
-        if message.type is MessageType.VOTE and not self._could_follow(life, message.from_):
-            return Receipt.TAKEN
-        life.raft.step(message, tick_s=tick_s)
         return Receipt.TAKEN
 
     def address_of(self, raft_id: int) -> str | None:
@@ -136,10 +134,6 @@ class ManagerMachine:
             return None
         found = self._member(self.life, raft_id)
         return None if found is None else found.address
-
-    def _could_follow(self, life: Life, raft_id: int) -> bool:
-        candidate = self._member(life, raft_id)
-        return candidate is not None and self._network.is_open(self.host.name, candidate.host.name)
 
     def _member(self, life: Life, raft_id: int) -> "ManagerMachine | None":
         addresses = [member.address for member in life.raft.members() if member.raft_id == raft_id]

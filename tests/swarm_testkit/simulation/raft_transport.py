@@ -1,10 +1,14 @@
 """The transport port of raft over the simulated network, for one life of one member."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
+from swarm_core.client.errors import Unreachable
 from swarm_core.raft.types import Message, MessageType
+from swarm_core.raft_node.codec import message_to_raftpb
+from swarm_core.raft_node.net.grpc_transport import SEND_TIMEOUT_S
 from swarm_core.raft_node.net.transport import Reports
 
 from swarm_testkit.simulation.checkers import Ledger
@@ -31,8 +35,12 @@ class Peer(Protocol):
     def is_ours(self) -> bool:
         """Whether its manager says how long its ticks are; Docker Engines do not."""
 
-    def receive(self, message: Message, tick_s: float) -> Receipt:
-        """Hand a message to the member, with the length of its sender's ticks, 0 when it does not say."""
+    @property
+    def is_serving(self) -> bool:
+        """Whether its manager takes messages."""
+
+    def receive(self, data: bytes, tick_s: float) -> Receipt:
+        """Hand an encoded message to the member, with the length of its sender's ticks, 0 when it does not say."""
 
     def address_of(self, raft_id: int) -> str | None:
         """Where the member knows another one; None when it does not, or is down."""
@@ -83,6 +91,27 @@ class SimulatedTransport:
     def is_ours(self, raft_id: int) -> bool | None:
         return self._makes.get(raft_id)
 
+    async def answers(self, raft_id: int) -> bool:
+        """Whether a member serves, asked now."""
+        peer = self._peers.get(raft_id)
+        if peer is None:
+            return False
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._network.carry(self._host.name, peer.host)
+                is_serving = peer.is_serving
+                await self._network.carry(peer.host.name, self._host)
+        except (Unreachable, TimeoutError):
+            is_serving = False
+        if is_serving:
+            self._answered(raft_id, peer)
+        else:
+            self._active.pop(raft_id, None)
+        return is_serving
+
+    def heard(self, raft_id: int) -> None:
+        """Messages leave at once here, whether or not a member was heard from."""
+
     async def drain(self, seconds: float) -> None:
         """Whatever was sent is under way already."""
 
@@ -95,17 +124,17 @@ class SimulatedTransport:
 
         assert self._reports is not None
         tick_s = self._reports.said_tick_s if self._own.is_ours and peer.is_ours else 0.0
+        data = message_to_raftpb(message).SerializeToString()
 
         def deliver() -> None:
-            receipt = peer.receive(message, tick_s)
+            receipt = peer.receive(data, tick_s)
             if receipt is Receipt.NOBODY:
                 lost()
                 return
             if receipt is Receipt.REMOVED:
                 self._network.send(peer.host.name, self._host, self._tell_removed)
                 return
-            self._makes[message.to] = peer.is_ours
-            self._active.setdefault(message.to, self._host.clock.monotonic())
+            self._answered(message.to, peer)
             if message.type is MessageType.SNAP:
                 self._report(message, ok=True)
 
@@ -115,6 +144,10 @@ class SimulatedTransport:
             self._report(message, ok=False)
 
         self._network.send(name, peer.host, deliver, lost=lost)
+
+    def _answered(self, raft_id: int, peer: Peer) -> None:
+        self._makes[raft_id] = peer.is_ours
+        self._active.setdefault(raft_id, self._host.clock.monotonic())
 
     def _find_stranger(self, raft_id: int) -> Peer | None:
         """Who wrote to us before we heard that it joined: the others know its address, as far as they can be asked."""

@@ -123,7 +123,6 @@ class World:
             keys,
             rng,
             self.findings,
-            self.network,
             self._make_life,
             self._by_address.__getitem__,
             self._ask_to_join,

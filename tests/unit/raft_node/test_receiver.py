@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from swarm_core.api.proto import raftpb_pb2
-from swarm_core.raft.types import Message
+from swarm_core.raft.types import Message, MessageType
 from swarm_core.raft_node.errors import MemberRemoved
 from swarm_core.raft_node.membership import Member
-from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
 
 
@@ -42,7 +41,7 @@ class Bench:
             self.asked.append(raft_id)
             return self.is_healthy
 
-        return Receiver(cast(RaftNode, self.node), answers=answers, heard=self.heard.append)
+        return Receiver(self.node, answers=answers, heard=self.heard.append)
 
     async def receive(self, **given: Any) -> int:
         """How many messages the node saw."""
@@ -80,6 +79,19 @@ async def test_votes_are_for_candidates_that_can_be_reached() -> None:
     assert await bench.receive(type=raftpb_pb2.MsgVote) == 1
     assert bench.asked == [2]
     assert await Bench(is_healthy=False).receive(type=raftpb_pb2.MsgVote) == 0
+
+
+async def test_only_a_vote_may_have_to_wait() -> None:
+    """Every other decoded message is taken or dropped at once."""
+    bench = Bench()
+    receiver = bench.receiver()
+    assert receiver.take(Message(MessageType.HEARTBEAT, to=1, from_=2, term=3))
+    assert len(bench.node.stepped) == 1
+    vote = Message(MessageType.VOTE, to=1, from_=2, term=4)
+    assert not receiver.take(vote)
+    assert len(bench.node.stepped) == 1
+    await receiver.take_vote(vote)
+    assert bench.node.stepped[-1] is vote
 
 
 async def parts(*messages: raftpb_pb2.Message) -> AsyncIterator[raftpb_pb2.Message]:
