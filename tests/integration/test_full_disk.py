@@ -12,6 +12,7 @@ from swarm_core.client.connection import Connection
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.host import lacking
 from swarm_testkit.programs import AGENTD, TUI, Case, faults, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.timeout(240)]
@@ -25,7 +26,7 @@ def small_disk(mebibytes: int) -> Iterator[Path]:
     with private_directory() as path:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(path)]
         if subprocess.run(mount, check=False).returncode:
-            pytest.skip("this host does not let us mount a small file system")
+            lacking("this host does not let us mount a small file system")
         try:
             yield path
         finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.host import lacking
 from swarm_testkit.terminal import COMMAND, Terminal
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
@@ -17,9 +18,7 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 @pytest.fixture
 def home() -> Iterator[Path]:
     if shutil.which("tmux") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("tmux is not installed")
-        pytest.skip("tmux is not installed")
+        lacking("tmux is not installed")
     with private_directory() as directory:
         yield directory
         Daemon(directory / "s").destroy()

@@ -9,9 +9,9 @@ import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from swarm_core.rpc.authorization import roles_for
+from swarm_testkit.host import SHARED, shared_text
 
-FACTS = Path(__file__).parents[3] / "shared" / "wire" / "swarmkit-v1.txt"
-pytestmark = pytest.mark.skipif(not FACTS.exists(), reason="the table of wire facts is not on this machine")
+FACTS = Path(__file__).parents[1] / "data" / "wire" / "swarmkit-v1.txt"
 
 FILES = {
     "types": "types_pb2",
@@ -34,12 +34,12 @@ _METHOD = re.compile(r"(\w+)\((stream )?([\w.]+)\) -> (stream )?([\w.]+)\s*(.*)"
 Row = tuple[str, ...]
 
 
-def rows_of_facts() -> dict[str, set[Row]]:
+def rows_of_facts(text: str) -> dict[str, set[Row]]:
     """File name to rows; each row begins with the path of messages it stands in."""
     files: dict[str, set[Row]] = {}
     rows: set[Row] = set()
     path: list[str] = []
-    for line in FACTS.read_text().splitlines():
+    for line in text.splitlines():
         if not line.strip():
             continue
         if line.startswith("=="):
@@ -149,7 +149,7 @@ def short(name: str, package: str) -> str:
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_descriptors_match_the_facts(name: str) -> None:
     """Fields (number, name, type, label, oneof, deprecation), enum values, methods, streams and roles are the same."""
-    facts = rows_of_facts()[name]
+    facts = rows_of_facts(FACTS.read_text())[name]
     ours = rows_of_file(import_module(f"swarm_core.api.proto.{FILES[name]}").DESCRIPTOR)
     assert ours - facts == set()
     assert facts - ours == set()
@@ -157,4 +157,10 @@ def test_descriptors_match_the_facts(name: str) -> None:
 
 def test_every_file_of_facts_is_compared() -> None:
     """No section of the table is left out."""
-    assert set(rows_of_facts()) == set(FILES)
+    assert set(rows_of_facts(FACTS.read_text())) == set(FILES)
+
+
+def test_both_tables_of_facts_are_equal() -> None:
+    """The table in this repository and the one beside it say the same, so that neither drifts from the other."""
+    beside = rows_of_facts(shared_text(SHARED / "wire" / "swarmkit-v1.txt"))
+    assert rows_of_facts(FACTS.read_text()) == beside

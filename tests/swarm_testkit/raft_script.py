@@ -1,37 +1,32 @@
-"""Plays the reference's interaction scripts against our raft and prints in the same form.
+"""Plays interaction scripts against our raft and prints in the reference's form.
 
 `RaftScript.run` carries out one directive on a group of nodes whose network is a list of messages. The output of a
 command is what the nodes trace, at or above the current level, and what the command shows.
+
+Our own scripts use what the reference's have no command for: `tick`, `restart`, `read-index`, `report-snapshot`, and
+`hold-msgs` with `release-msgs`, by which a message comes late or twice.
 """
 
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from swarm_core.raft.conf_change import AnyConfChange, unmarshal
-from swarm_core.raft.config import Config
+from swarm_core.raft.conf_change import AnyConfChange
 from swarm_core.raft.describe import (
     describe_entries,
     describe_message,
     describe_ready,
 )
 from swarm_core.raft.errors import RaftError
-from swarm_core.raft.raw_node import RawNode
 from swarm_core.raft.sizes import NO_LIMIT
-from swarm_core.raft.storage import MemoryStorage
 from swarm_core.raft.trace import TraceLevel
 from swarm_core.raft.types import (
     EMPTY_HARD_STATE,
     LOCAL_TARGETS,
     ConfChange,
-    ConfChangeSingle,
     ConfChangeTransition,
-    ConfChangeType,
     ConfChangeV2,
-    ConfState,
-    Entry,
-    EntryType,
     HardState,
     Message,
     MessageType,
@@ -39,47 +34,23 @@ from swarm_core.raft.types import (
 )
 
 from swarm_testkit.directives import Directive, ScriptError
+from swarm_testkit.script_nodes import (
+    CommandFailed,
+    ScriptNode,
+    configure,
+    first_config,
+    new_node,
+    parse_changes,
+    truth,
+)
 
 _LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE")
 _QUIET = _LEVELS.index("NONE")
-_CHANGE_LETTERS = {
-    "v": ConfChangeType.ADD_NODE,
-    "l": ConfChangeType.ADD_LEARNER_NODE,
-    "r": ConfChangeType.REMOVE_NODE,
-    "u": ConfChangeType.UPDATE_NODE,
-}
 _TRANSITIONS = {
     "auto": ConfChangeTransition.AUTO,
     "implicit": ConfChangeTransition.JOINT_IMPLICIT,
     "explicit": ConfChangeTransition.JOINT_EXPLICIT,
 }
-_TRUTHS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
-
-
-class CommandFailed(Exception):
-    """A command was refused; its text is part of the output."""
-
-
-class HistoryStorage(MemoryStorage):
-    """Storage whose newest snapshot always reflects everything applied; `history` holds them all."""
-
-    def __init__(self, first: Snapshot) -> None:
-        super().__init__()
-        self.history = [first]
-
-    def snapshot(self) -> Snapshot:
-        return self.history[-1]
-
-
-@dataclass(slots=True)
-class ScriptNode:
-    """One member and the storage work that it asked for."""
-
-    raw: RawNode
-    storage: HistoryStorage
-    config: Config
-    append_work: list[Message] = field(default_factory=list)
-    apply_work: list[Message] = field(default_factory=list)
 
 
 class _Output:
@@ -117,6 +88,7 @@ class RaftScript:
     def __init__(self, seed: int = 0) -> None:
         self.nodes: list[ScriptNode] = []
         self.messages: list[Message] = []
+        self._held: list[Message] = []
         self._rng = random.Random(seed)
         self._output = _Output()
         self._commands: dict[str, Callable[[Directive], None]] = {
@@ -126,6 +98,7 @@ class RaftScript:
             "compact": self._compact,
             "deliver-msgs": self._deliver,
             "forget-leader": lambda one: self._first(one).raw.forget_leader(),
+            "hold-msgs": self._hold,
             "log-level": lambda one: self._set_level(one.keys[0]),
             "process-append-thread": lambda one: self._on_nodes(
                 one, "processing append thread", self._process_append_thread
@@ -138,11 +111,16 @@ class RaftScript:
             "propose-conf-change": self._propose_conf_change,
             "raft-log": lambda one: self._show_log(self._first(one)),
             "raft-state": self._show_states,
+            "read-index": lambda one: self._first(one).raw.read_index(one.keys[1].encode()),
+            "release-msgs": self._release,
+            "report-snapshot": self._report_snapshot,
             "report-unreachable": self._report_unreachable,
+            "restart": self._restart,
             "send-snapshot": self._send_snapshot,
             "set-randomized-election-timeout": self._set_election_timeout,
             "stabilize": self._stabilize_directive,
             "status": self._show_status,
+            "tick": lambda one: self._tick(self._first(one), int(one.keys[1])),
             "tick-election": lambda one: self._tick(self._first(one), self._first(one).config.election_tick),
             "tick-heartbeat": lambda one: self._tick(
                 self._first(one), self._first(one).config.heartbeat_tick
@@ -187,34 +165,14 @@ class RaftScript:
                 work(self._node(id_))
 
     def _add_nodes(self, directive: Directive) -> None:
-        config = Config(
-            id=1,
-            storage=MemoryStorage(),
-            rng=self._rng,
-            election_tick=3,
-            heartbeat_tick=1,
-            max_size_per_message=NO_LIMIT,
-            max_committed_size_per_ready=0,
-            max_inflight_messages=(1 << 31) - 1,
-            trace=self._output.trace,
-        )
+        is_swarmkit = any(truth(value) for value in directive.values("swarmkit"))
+        config = replace(first_config(swarmkit=is_swarmkit, rng=self._rng), trace=self._output.trace)
         snapshot = Snapshot()
         for key, values in directive.arguments[1:]:
-            config, snapshot = _configure(config, snapshot, key, values)
+            if key != "swarmkit":
+                config, snapshot = configure(config, snapshot, key, values)
         for _ in range(int(directive.keys[0])):
-            self._add_node(config, snapshot)
-
-    def _add_node(self, config: Config, snapshot: Snapshot) -> None:
-        is_bootstrap = snapshot != Snapshot()
-        if is_bootstrap:
-            if snapshot.index <= 1:
-                raise CommandFailed("index must be specified as > 1 due to bootstrap")
-            snapshot = replace(snapshot, term=1)
-        storage = HistoryStorage(snapshot)
-        if is_bootstrap:
-            storage.apply_snapshot(snapshot)
-        config = replace(config, id=len(self.nodes) + 1, storage=storage)
-        self.nodes.append(ScriptNode(RawNode(config), storage, config))
+            self.nodes.append(new_node(replace(config, id=len(self.nodes) + 1), snapshot))
 
     # Commands on one node
 
@@ -233,7 +191,7 @@ class RaftScript:
         for key, values in directive.arguments[1:]:
             for value in values:
                 if key == "v1":
-                    is_v1 = _truth(value)
+                    is_v1 = truth(value)
                 elif key == "transition" and value in _TRANSITIONS:
                     transition = _TRANSITIONS[value]
                 else:
@@ -247,6 +205,15 @@ class RaftScript:
                 raise CommandFailed("v1 conf change can only have one operation and no transition")
             change = ConfChange(changes[0].type, changes[0].node_id)
         self._first(directive).raw.propose_conf_change(change)
+
+    def _restart(self, directive: Directive) -> None:
+        wiped = any(truth(value) for value in directive.values("wiped"))
+        self._first(directive).restart(wiped=wiped)
+
+    def _report_snapshot(self, directive: Directive) -> None:
+        reporter, receiver = directive.numbers
+        (ok,) = directive.values("ok")
+        self._node(reporter).raw.report_snapshot(receiver, ok=truth(ok))
 
     def _report_unreachable(self, directive: Directive) -> None:
         ids = directive.numbers
@@ -338,6 +305,23 @@ class RaftScript:
                 self._output.line(str(error))
         return len(chosen)
 
+    def _hold(self, directive: Directive) -> None:
+        """Keeps messages back, or a copy of them, until `release-msgs`."""
+        to = int(directive.keys[0])
+        types = directive.values("type")
+        type_ = _message_type(types[0]) if types else None
+        chosen = [one for one in self.messages if _is_chosen(one, to, type_, drop=True)]
+        if not any(truth(value) for value in directive.values("copy")):
+            self.messages = [one for one in self.messages if one not in chosen]
+        self._held += chosen
+        self._output.write("".join(f"held: {describe_message(message)}\n" for message in chosen))
+
+    def _release(self, directive: Directive) -> None:
+        """Held messages of one receiver are on their way again, behind all others."""
+        to = int(directive.keys[0])
+        self.messages += [one for one in self._held if one.to == to]
+        self._held = [one for one in self._held if one.to != to]
+
     def _process_ready(self, node: ScriptNode) -> None:
         ready = node.raw.ready()
         self._output.write(describe_ready(ready))
@@ -345,8 +329,8 @@ class RaftScript:
             return
         is_async = node.config.async_storage_writes
         if not is_async:
-            _store(node, ready.hard_state, ready.entries, ready.snapshot)
-            _apply(node, ready.committed_entries)
+            node.store(ready.hard_state, ready.entries, ready.snapshot)
+            node.apply(ready.committed_entries)
         for message in ready.messages:
             if message.to not in LOCAL_TARGETS:
                 self.messages.append(message)
@@ -363,7 +347,7 @@ class RaftScript:
             return
         request = self._show_work(node.append_work.pop(0))
         state = HardState(request.term, request.vote, request.commit)
-        _store(node, None if state == EMPTY_HARD_STATE else state, request.entries, request.snapshot)
+        node.store(None if state == EMPTY_HARD_STATE else state, request.entries, request.snapshot)
         self._answer(request)
 
     def _process_apply_thread(self, node: ScriptNode) -> None:
@@ -371,7 +355,7 @@ class RaftScript:
             self._output.write("no apply work to perform")
             return
         request = self._show_work(node.apply_work.pop(0))
-        _apply(node, request.entries)
+        node.apply(request.entries)
         self._answer(request)
 
     def _show_work(self, request: Message) -> Message:
@@ -436,65 +420,6 @@ class RaftScript:
         return True
 
 
-def parse_changes(text: str) -> tuple[ConfChangeSingle, ...]:
-    """Membership changes in short: `v1 l2 r3`."""
-    changes = []
-    for token in text.split():
-        if len(token) < 2:
-            raise CommandFailed(f"unknown token {token}")
-        if token[0] not in _CHANGE_LETTERS:
-            raise CommandFailed(f"unknown input: {token}")
-        changes.append(ConfChangeSingle(_CHANGE_LETTERS[token[0]], int(token[1:])))
-    return tuple(changes)
-
-
-def _truth(value: str) -> bool:
-    if value.lower() not in _TRUTHS:
-        raise ScriptError(f"{value} is neither true nor false")
-    return _TRUTHS[value.lower()]
-
-
-def _configure(
-    config: Config, snapshot: Snapshot, key: str, values: tuple[str, ...]
-) -> tuple[Config, Snapshot]:
-    """What one argument of `add-nodes` makes of the settings and of the state to start from."""
-    if key in ("voters", "learners"):
-        ids = tuple(int(value) for value in values)
-        state = snapshot.conf_state
-        state = replace(state, voters=ids) if key == "voters" else replace(state, learners=ids)
-        return config, replace(snapshot, conf_state=state)
-    if not values:
-        return config, snapshot
-    (value,) = values
-    if key == "index":
-        return replace(config, applied=int(value)), replace(snapshot, index=int(value))
-    if key == "content":
-        return config, replace(snapshot, data=value.encode())
-    if key == "inflight":
-        return replace(config, max_inflight_messages=int(value)), snapshot
-    if key == "max-committed-size-per-ready":
-        return replace(config, max_committed_size_per_ready=int(value)), snapshot
-    if key == "read-only":
-        if value not in ("safe", "lease-based"):
-            raise CommandFailed(f'invalid read-only option "{value}"')
-        return replace(config, read_only_lease=value == "lease-based"), snapshot
-    return _switch(config, key, _truth(value)), snapshot
-
-
-def _switch(config: Config, key: str, on: bool) -> Config:
-    if key == "async-storage-writes":
-        return replace(config, async_storage_writes=on)
-    if key == "prevote":
-        return replace(config, pre_vote=on)
-    if key == "checkquorum":
-        return replace(config, check_quorum=on)
-    if key == "disable-conf-change-validation":
-        return replace(config, disable_conf_change_validation=on)
-    if key == "step-down-on-removal":
-        return replace(config, step_down_on_removal=on)
-    raise ScriptError(f"unknown argument {key}")
-
-
 def _message_type(name: str) -> MessageType:
     for type_ in MessageType:
         if str(type_) == name:
@@ -505,29 +430,3 @@ def _message_type(name: str) -> MessageType:
 def _is_chosen(message: Message, to: int, type_: MessageType | None, drop: bool) -> bool:
     is_local = message.from_ == message.to or message.from_ in LOCAL_TARGETS or message.to in LOCAL_TARGETS
     return message.to == to and (type_ is None or message.type is type_) and not (drop and is_local)
-
-
-def _store(
-    node: ScriptNode, state: HardState | None, entries: tuple[Entry, ...], snapshot: Snapshot | None
-) -> None:
-    if state is not None:
-        node.storage.set_hard_state(state)
-    if snapshot is None:
-        node.storage.append(entries)
-        return
-    if entries:
-        raise CommandFailed("can't apply snapshot and entries at the same time")
-    node.storage.apply_snapshot(snapshot)
-
-
-def _apply(node: ScriptNode, entries: tuple[Entry, ...]) -> None:
-    """Applies entries to a state that is the concatenation of all payloads."""
-    for entry in entries:
-        last = node.storage.history[-1]
-        state: ConfState = last.conf_state
-        update = entry.data
-        if entry.type is not EntryType.NORMAL:
-            change = unmarshal(entry.type, entry.data)
-            state = node.raw.apply_conf_change(change)
-            update = change.context
-        node.storage.history.append(Snapshot(entry.index, entry.term, state, last.data + update))

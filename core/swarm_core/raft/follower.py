@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from swarm_core.raft.describe import describe_conf_state
 from swarm_core.raft.election import Campaign, start_election
 from swarm_core.raft.errors import MalformedMessage, ProposalDropped
 from swarm_core.raft.log import EntryId
@@ -85,7 +86,7 @@ def _restore(raft: Raft, snapshot: Snapshot) -> bool:
         raft.tracer.warn(
             "%x attempted to restore snapshot but it is not in the ConfState %s; should never happen",
             raft.id,
-            state,
+            describe_conf_state(state),
         )
         return False
     last = raft.log.last_id()

@@ -1,7 +1,11 @@
 """The settings of the shell, with SwarmKit's values (control-plane spec 2.1)."""
 
+import random
 from dataclasses import dataclass
 from pathlib import Path
+
+from swarm_core.raft.config import Config
+from swarm_core.raft.storage import Storage
 
 # Other members refuse larger entries.
 REQUEST_BYTES_MAX = 1_572_864
@@ -38,6 +42,22 @@ class RaftNodeConfig:
     def __post_init__(self) -> None:
         assert self.node_id
         assert 0 < self.heartbeat_tick < self.election_tick
+
+
+def raft_config(
+    config: RaftNodeConfig, *, raft_id: int, storage: Storage, rng: random.Random, applied: int = 0
+) -> Config:
+    """What raft itself runs with; for the rest it takes the defaults of `Config`, which are SwarmKit's (raft, rule R40)."""
+    return Config(
+        id=raft_id,
+        storage=storage,
+        rng=rng,
+        election_tick=config.election_tick,
+        heartbeat_tick=config.heartbeat_tick,
+        applied=applied,
+        check_quorum=True,
+        disable_proposal_forwarding=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

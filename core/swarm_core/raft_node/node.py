@@ -20,7 +20,6 @@ from dataclasses import replace
 from functools import partial
 
 from swarm_core.api.wire import varint
-from swarm_core.raft.config import Config
 from swarm_core.raft.errors import Compacted, ProposalDropped, StepRefused
 from swarm_core.raft.raw_node import RawNode
 from swarm_core.raft.sizes import NO_LIMIT
@@ -37,7 +36,13 @@ from swarm_core.raft.types import (
     StateRole,
 )
 from swarm_core.raft_node.applier import Applier
-from swarm_core.raft_node.config import REQUEST_BYTES_MAX, LogLimits, RaftNodeConfig, default_limits
+from swarm_core.raft_node.config import (
+    REQUEST_BYTES_MAX,
+    LogLimits,
+    RaftNodeConfig,
+    default_limits,
+    raft_config,
+)
 from swarm_core.raft_node.errors import (
     CompactedLog,
     LostLeadership,
@@ -380,15 +385,12 @@ class RaftNode:
         storage = self._storage
         snapshot = storage.memory.snapshot()
         self._raw = RawNode(
-            Config(
-                id=self.raft_id,
+            raft_config(
+                self._config,
+                raft_id=self.raft_id,
                 storage=storage.memory,
                 rng=self._rng,
-                election_tick=self._config.election_tick,
-                heartbeat_tick=self._config.heartbeat_tick,
                 applied=snapshot.index,
-                check_quorum=True,
-                disable_proposal_forwarding=True,
             )
         )
         self._applier = Applier(

@@ -1,7 +1,7 @@
 """The script runner reads every form of directive and really compares."""
 
 import pytest
-from swarm_testkit.directives import ScriptError, parse
+from swarm_testkit.directives import ScriptError, parse, rewritten
 from swarm_testkit.raft_script import RaftScript
 
 _SCRIPT = """\
@@ -69,6 +69,39 @@ def test_doubled_separators_hold_blank_lines() -> None:
     assert (first.expected, second.expected) == ("a\n\nb\n", "c\n")
     with pytest.raises(ScriptError):
         parse("one\n----\n----\na\n")
+
+
+def test_rewriting_changes_outputs_alone() -> None:
+    """Other outputs take the place of the expected ones; comments, input and blank lines stay."""
+    script = "# Why.\none\nin put\n----\nold\nolder\n\n# And then.\ntwo\n----\n\nthree\n----\n----\na\n\nb\n----\n----\n"
+    new = "# Why.\none\nin put\n----\nnew\n\n# And then.\ntwo\n----\nx\ny\n\nthree\n----\n----\nc\n\n----\n----\n"
+    assert rewritten(script, ["new\n", "x\ny\n", "c\n\n"]) == new
+    assert rewritten(_SCRIPT, [one.expected for one in parse(_SCRIPT)]) == _SCRIPT
+    with pytest.raises(ValueError, match="shorter"):
+        rewritten(script, ["new\n"])
+
+
+def test_messages_come_late_and_twice() -> None:
+    """Held messages stay away until they are released, copies come once more, and a restarted member keeps its vote."""
+    script = RaftScript()
+
+    def run(line: str) -> str:
+        return script.run(parse(f"{line}\n----\n")[0])
+
+    run("add-nodes 3 voters=(1,2,3) index=10")
+    run("campaign 1")
+    run("process-ready 1")
+    assert run("hold-msgs 2").startswith("held: 1->2 MsgVote")
+    assert run("deliver-msgs 2") == "no messages\n"
+    run("release-msgs 2")
+    run("hold-msgs 2 copy=true")
+    assert "cast MsgVote for 1" in run("deliver-msgs 2")
+    run("process-ready 2")
+    run("restart 2")
+    run("release-msgs 2")
+    assert "vote: 1] cast MsgVote for 1" in run("deliver-msgs 2")
+    run("restart 2 wiped=true")
+    assert "term: 0, commit: 0" in run("restart 2 wiped=true")
 
 
 def test_wrong_scripts_are_errors() -> None:

@@ -12,6 +12,7 @@ import pytest
 from swarm_core.raft_node.errors import AccessDenied, DiskFailed, DiskFull, StateLocked
 from swarm_core.raft_node.log.disk import Disk, SystemDisk
 from swarm_testkit.disk import MemoryDisk, PowerCut
+from swarm_testkit.host import lacking
 
 
 @pytest.fixture(params=["system", "memory"])
@@ -134,7 +135,7 @@ def test_files_are_private(tmp_path: Path) -> None:
 def test_full_device_is_a_typed_error() -> None:
     """ENOSPC becomes DiskFull with the path in its sentence."""
     if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full")
+        lacking("this host has no /dev/full")
     disk = SystemDisk()
     file = disk.open(Path("/dev/full"))
     with pytest.raises(DiskFull, match="no space left on the device of /dev/full"):
