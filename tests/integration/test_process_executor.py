@@ -106,6 +106,74 @@ async def test_escaped_children_end_with_the_task(executor: ProcessExecutor, tmp
     await controller.remove()
 
 
+WRAPPED = """
+sh -c 'trap "sleep 0.3; echo bye > $0/end; exit 0" TERM; echo $$ > $0/pid; while :; do sleep 0.02; done' {directory} &
+wait
+"""
+
+
+async def test_the_stop_signal_reaches_the_whole_group(executor: ProcessExecutor, tmp_path: Path) -> None:
+    """A wrapper script that dies of the signal does not take along the program that it runs: that one ends politely."""
+    controller = await start(executor, task("t", WRAPPED.format(directory=tmp_path)))
+    await until(lambda: number_in(tmp_path / "pid") > 0)
+    program = number_in(tmp_path / "pid")
+    await controller.shutdown()
+    assert (tmp_path / "end").read_text() == "bye\n"
+    assert not is_alive(program)
+    with pytest.raises(errors.ExitFailure) as failure:
+        await controller.wait()
+    assert failure.value.code == 128 + signal.SIGTERM, "the wrapper's own end counts"
+    await controller.remove()
+
+
+async def test_the_grace_period_bounds_the_whole_group(executor: ProcessExecutor, tmp_path: Path) -> None:
+    """A program that ignores the signal is killed after the grace period, although its wrapper has ended."""
+    script = f"(trap '' TERM; exec sh -c 'echo $$ > {tmp_path}/pid; exec sleep 100') & wait"
+    made = task("t", script, stop_grace_period=duration(0.3))
+    controller = await start(executor, made)
+    await until(lambda: number_in(tmp_path / "pid") > 0)
+    program = number_in(tmp_path / "pid")
+    await controller.shutdown()
+    assert not is_alive(program)
+    await controller.remove()
+
+
+AS_FIRST = """
+import asyncio, sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+from tests.integration.test_process_executor import as_process_one
+asyncio.run(as_process_one(Path({state!r})))
+"""
+
+
+async def as_process_one(state: Path) -> None:
+    """Run ten tasks to their ends, as process 1; print what is left of them in the process table."""
+    executor = ProcessExecutor(state / "state", CLOCK, memory=state / "memory" / "swarm" / "key")
+    for number in range(10):
+        controller = await start(executor, task(f"t{number}", "true"))
+        await controller.wait()
+        await controller.remove()
+    left = [one.name for one in Path("/proc").iterdir() if one.name.isdecimal() and one.name != "1"]
+    sys.stdout.write(f"process {os.getpid()}, left: {left}\n")
+
+
+@pytest.mark.root
+def test_process_one_leaves_no_zombies(tmp_path: Path) -> None:
+    """In a container the daemon is everybody's parent in the end: what has ended is taken away."""
+    code = AS_FIRST.format(
+        path=[str(Path(__file__).parents[2]), str(Path(__file__).parents[1])], state=str(tmp_path)
+    )
+    ran = subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert (ran.stdout, ran.stderr) == ("process 1, left: []\n", "")
+
+
 async def test_a_killed_shim_takes_its_process_along(executor: ProcessExecutor, tmp_path: Path) -> None:
     """Without its shim a process is ended and the task fails; nothing runs on unseen, and nothing starts again."""
     controller = await start(executor, task("t", "exec sleep 100"))

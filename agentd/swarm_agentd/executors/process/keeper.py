@@ -85,8 +85,17 @@ async def _gone(identity: Identity) -> None:
     try:
         if identity.is_alive():  # asked with the pidfd in hand: the number cannot change hands now
             await until_ended(fd)
+        _bury(fd)
     finally:
         os.close(fd)
+
+
+def _bury(fd: int) -> None:
+    """As process 1 of a container the daemon is the parent of every orphan: nobody else takes a dead shim away."""
+    try:
+        os.waitid(os.P_PIDFD, fd, os.WEXITED | os.WNOHANG)
+    except ChildProcessError:
+        pass  # somebody else's child, as outside of a container
 
 
 def _signal(identity: Identity, number: signal.Signals) -> bool:

@@ -7,6 +7,7 @@ directories of this host. Rules: nothing the spec asks for is ignored; what cann
 import grp
 import os
 import pwd
+import re
 import shutil
 import signal
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from swarm_agentd.executors.process.cgroups import Limits
 from swarm_agentd.executors.process.directory import TaskDirectory
 
 STOP_GRACE_S = 10.0
+_REAL_TIME = re.compile(r"RT(MIN(?:\+(?P<after>\d+))?|MAX(?:-(?P<before>\d+))?)")
 LOG_FILE_BYTES_MAX = 10 * 1024 * 1024
 LOG_FILES_MAX = 3
 LOG_FILE_BYTES_MIN = 64 * 1024
@@ -165,17 +167,25 @@ def _environment(entries: list[str]) -> dict[str, str]:
 
 
 def _signal(text: str) -> int:
+    """As Docker takes it: a name with or without SIG, in any case; a number; RTMIN+n or RTMAX-n."""
     if not text:
         return signal.SIGTERM
-    name = text.upper()
-    try:
-        return signal.Signals(int(text)) if text.isdecimal() else signal.Signals[_full_name(name)]
-    except (ValueError, KeyError):
-        raise InvalidTask(f"{text} is no signal") from None
-
-
-def _full_name(name: str) -> str:
-    return name if name.startswith("SIG") else f"SIG{name}"
+    name = text.upper().removeprefix("SIG")
+    if text.isascii() and text.isdigit():
+        number = int(text)
+    elif (real_time := _REAL_TIME.fullmatch(name)) is not None:
+        after, before = real_time["after"], real_time["before"]
+        number = signal.SIGRTMIN + int(after or 0) if "MIN" in name else signal.SIGRTMAX - int(before or 0)
+        if number < signal.SIGRTMIN:
+            raise InvalidTask(f"{text} is no signal")
+    else:
+        known = signal.Signals.__members__.get(f"SIG{name}")
+        if known is None:
+            raise InvalidTask(f"{text} is no signal")
+        return known
+    if number not in signal.valid_signals():
+        raise InvalidTask(f"{text} is no signal")
+    return number
 
 
 def _limits(task: Task) -> Limits:

@@ -11,8 +11,9 @@ writes down how it ended. Rules:
 3. `started.json` is there before the command is executed, `exit.json` once nothing of it runs any more. Both appear whole.
    The room for `exit.json` is taken before the start, so that a full disk cannot hide an exit.
 4. READY_FD is closed when the command runs or has failed to.
-5. SIGTERM passes the stop signal on, SIGUSR1 kills everything at once. When the command ends, all that it left behind
-   is killed, also what left its process group: the shim is the subreaper of its descendants.
+5. SIGTERM passes the stop signal on to the whole process group, SIGUSR1 kills everything at once. Whoever of the group still
+   ends politely when the command has ended after a stop signal is waited for; the daemon's SIGUSR1 bounds that. What is
+   left then is killed, also what left its process group: the shim is the subreaper of its descendants.
 6. A frame is `FRAME` (nanoseconds since 1970, stream 1 or 2, length) and the bytes of one line with its line end; lines
    longer than LINE_BYTES_MAX are cut. Files are named by a rising number; the oldest go when there are too many.
 """
@@ -41,6 +42,7 @@ LINE_BYTES_MAX = 16 * 1024
 READ_BYTES = 64 * 1024
 EXIT_BYTES = 1024
 END_LIMIT_S = 5.0
+GROUP_LOOK_MS = 20
 STDOUT, STDERR = 1, 2
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
@@ -166,6 +168,7 @@ class Keeper:
         self._launch, self._log, self._prctl = launch, log, prctl
         self._pid = 0
         self._status: int | None = None
+        self._is_stopping = self._is_killed = False
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._outputs: dict[int, int] = {}
 
@@ -196,8 +199,9 @@ class Keeper:
         for fd in (*self._outputs, self._wake_read):
             poll.register(fd, select.POLLIN)
         self._reap()
-        while self._status is None:
-            for fd, _ in poll.poll():
+        while self._status is None or self._is_waiting_for_group():
+            # Members of the group need not be our children: their end wakes nobody.
+            for fd, _ in poll.poll(None if self._status is None else GROUP_LOOK_MS):
                 if fd == self._wake_read:
                     self._handle_signals()
                 elif not self._read(fd):
@@ -210,6 +214,10 @@ class Keeper:
         if self._log is not None:
             self._log.flush(_now_ns())
         return self.result()
+
+    def _is_waiting_for_group(self) -> bool:
+        """Whether others of the group were asked to stop, and have not yet."""
+        return self._is_stopping and not self._is_killed and _send(self._pid, 0)
 
     def result(self) -> tuple[int, int]:
         assert self._status is not None
@@ -273,9 +281,11 @@ class Keeper:
     def _handle_signals(self) -> None:
         for number in os.read(self._wake_read, 512):
             if number == signal.SIGTERM:
-                _kill(self._pid, self._launch["stop_signal"])
+                self._is_stopping = True
+                _send(self._pid, self._launch["stop_signal"])
             elif number == signal.SIGUSR1:
-                _kill_group(self._pid)
+                self._is_killed = True
+                _send(self._pid, signal.SIGKILL)
         self._reap()
 
     def _reap(self) -> bool:
@@ -295,7 +305,7 @@ class Keeper:
         deadline = time.monotonic() + END_LIMIT_S
         # Children of killed parents become ours and are found in the next round.
         while time.monotonic() < deadline:
-            _kill_group(self._pid)
+            _send(self._pid, signal.SIGKILL)
             for child in _children():
                 _kill(child, signal.SIGKILL)
             if not self._reap():
@@ -328,11 +338,15 @@ def _kill(pid: int, number: int) -> None:
         pass
 
 
-def _kill_group(leader: int) -> None:
+def _send(leader: int, number: int) -> bool:
+    """Send a signal to the whole process group of `leader`, 0 to none but ask; whether anybody is in it."""
     try:
-        os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
+        os.killpg(leader, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
         pass
+    return True
 
 
 def _take_lock() -> bool:

@@ -76,10 +76,30 @@ def test_nonsense_is_refused() -> None:
             plan_of(**fields)
 
 
-@pytest.mark.parametrize("text", ["SIGINT", "int", "2"])
-def test_signals_by_name_and_number(text: str) -> None:
-    """SIGINT has three spellings."""
-    assert plan_of(stop_signal=text).stop_signal == signal.SIGINT
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *((text, signal.SIGINT) for text in ("SIGINT", "int", "sigInt", "2")),
+        ("", signal.SIGTERM),
+        ("RTMIN", signal.SIGRTMIN),
+        ("sigrtmin+3", signal.SIGRTMIN + 3),
+        ("SIGRTMAX-1", signal.SIGRTMAX - 1),
+        ("RTMAX", signal.SIGRTMAX),
+        ("37", 37),
+    ],
+)
+def test_signals_as_docker_takes_them(text: str, number: int) -> None:
+    """By name in any case with or without SIG, by number, and real-time ones counted from either end."""
+    assert plan_of(stop_signal=text).stop_signal == number
+
+
+@pytest.mark.parametrize(
+    "text", ["SIGNOTHING", "0", "-1", "65", "٢", "RTMIN+99", "RTMAX-99", "RTMIN-1", "RTMIN+", " TERM", "9.0"]
+)
+def test_what_is_no_signal_is_refused(text: str) -> None:
+    """With a sentence that names it."""
+    with pytest.raises(InvalidTask, match="is no signal"):
+        plan_of(stop_signal=text)
 
 
 def test_grace_of_zero_is_zero() -> None:

@@ -19,7 +19,8 @@ from swarm_testkit.conformance.executor import (
     Work,
 )
 
-_RUNS = 'trap "exit 0" TERM; echo started; while :; do sleep 0.05; done'
+# In the background: a shell tells on stderr of a foreground child that a signal ended, and the stop signal is the whole group's.
+_RUNS = 'trap "exit 0" TERM; echo started; while :; do sleep 0.05 & wait; done'
 _SCRIPTS = {
     Work.RUNS: _RUNS,
     Work.HEALTHY: _RUNS,
