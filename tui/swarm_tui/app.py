@@ -7,9 +7,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import ClassVar, Final
 
-from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.calls import opened
-from swarm_core.client.errors import ClientError
 from swarm_core.client.watch import Update
 from textual.app import App
 from textual.command import Provider
@@ -19,6 +17,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.types import CSSPathType
 
+from swarm_tui.clusters.managers import ManagerNews
 from swarm_tui.clusters.session import Session
 from swarm_tui.shell.palette import SwarmCommands
 from swarm_tui.shell.screen import main_screen
@@ -26,8 +25,6 @@ from swarm_tui.shell.toolkit import ResyncAsked
 from swarm_tui.widgets.ascii_only import AsciiOnly
 from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 
-RAFT_S: Final = 1.0
-RAFT_UNTOLD_S: Final = 5.0
 # A mirror holds hundreds of thousands of objects for as long as it lives, and no cycles among them. At Python's own pace
 # they are all walked again after every few pages of scrolling, and a key that comes then waits for it. Small young
 # generations keep the remaining pauses within a few milliseconds.
@@ -55,7 +52,7 @@ class SwarmApp(App[None]):
         super().__init__(driver_class=driver_class)
         self._session = session
         self._updates = updates
-        self._is_asking_raft = False
+        self._managers = ManagerNews(session)
         self._garbage_thresholds = gc.get_threshold()
         for ours in (DARK, LIGHT):
             self.register_theme(ours)
@@ -68,30 +65,10 @@ class SwarmApp(App[None]):
         self._garbage_thresholds = gc.get_threshold()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         self._follow()
-        self._raft_timer = self.set_interval(RAFT_S, self._ask_raft)
+        self.run_worker(self._managers.run(), group="managers", name="managers")
 
-    def _ask_raft(self) -> None:
-        if self._is_asking_raft or not self.app_focus:
-            return
-        self._is_asking_raft = True
-        self.run_worker(self._take_raft(), group="raft", name="raft status")
-
-    async def _take_raft(self) -> None:
-        """Who leads, who is reached, and how far each manager has come with raft's log: no watch tells, so ask now and then."""
-        mirror, control = self._session.mirror, self._session.control
-        try:
-            status = await control.raft_status()
-            if status is None:
-                # A Docker Engine leads, or an older manager; the next leader may tell.
-                self._raft_timer.pause()
-                self.set_timer(RAFT_UNTOLD_S, self._raft_timer.resume)
-            mirror.put_managers(await control.find(objects_pb2.Node, roles=[types_pb2.MANAGER]), status)
-        except ClientError as error:
-            # Nobody leads, or the connection is lost: the header says so. Old positions would mislead.
-            self.log(f"the managers' status: {error}")
-            mirror.put_managers((), None)
-        finally:
-            self._is_asking_raft = False
+    def watch_app_focus(self, has_focus: bool) -> None:
+        self._managers.set_looked_at(has_focus)
 
     def on_unmount(self) -> None:
         gc.set_threshold(*self._garbage_thresholds)

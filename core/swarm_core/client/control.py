@@ -12,22 +12,13 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
+from swarm_core.api.kinds import NOUNS
 from swarm_core.api.proto import control_pb2, objects_pb2, raft_status_pb2, types_pb2
 from swarm_core.client.calls import Calls
 from swarm_core.client.errors import CallFailed
 
 T = TypeVar("T", bound=Message)
 
-NOUNS: dict[type[Message], str] = {
-    objects_pb2.Node: "node",
-    objects_pb2.Service: "service",
-    objects_pb2.Task: "task",
-    objects_pb2.Cluster: "cluster",
-    objects_pb2.Secret: "secret",
-    objects_pb2.Config: "config",
-    objects_pb2.Network: "network",
-    objects_pb2.Volume: "volume",
-}
 OUT_OF_SEQUENCE = "update out of sequence"
 RAFT_STATUS_S = 2.0
 _CHANGE_TRIES_MAX = 8

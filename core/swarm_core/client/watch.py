@@ -14,8 +14,8 @@ Rules:
   behind the socket) the content is listed anew.
 - Docker's managers leave the version out of messages of batches and followers; then the objects' own versions serve,
   which are never newer than the commit that carried them. Kinds that an old engine does not know are left out.
-- `manager_status` is computed when nodes are listed and is in no event: it is kept from the last list, and listed again
-  after a manager changed.
+- What is computed when objects are listed and in no event (a node's `manager_status`) is given with `Listed` alone:
+  `client.managers` asks for it.
 - Nothing is queued here: what is not read stays with the peer, whose queue is bounded.
 """
 
@@ -28,22 +28,17 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from swarm_core.api.proto import objects_pb2, types_pb2, watch_pb2
+from swarm_core.api.kinds import NOUNS
+from swarm_core.api.proto import objects_pb2, watch_pb2
 from swarm_core.client.calls import Calls, opened
-from swarm_core.client.control import NOUNS, Control
+from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 
-KINDS: tuple[type[Message], ...] = (
-    objects_pb2.Cluster,
-    objects_pb2.Node,
-    objects_pb2.Service,
-    objects_pb2.Task,
-    objects_pb2.Network,
-    objects_pb2.Secret,
-    objects_pb2.Config,
-    objects_pb2.Volume,
+# Extensions cannot be listed, and of the resources that they describe nothing is known that could be shown.
+KINDS: tuple[type[Message], ...] = tuple(
+    kind for kind in NOUNS if kind not in (objects_pb2.Extension, objects_pb2.Resource)
 )
 _ALL_ACTIONS = watch_pb2.WATCH_ACTION_CREATE | watch_pb2.WATCH_ACTION_UPDATE | watch_pb2.WATCH_ACTION_REMOVE
 _RETRY_CEILING_S = 3.0
@@ -110,7 +105,6 @@ class ClusterWatch:
         self._kinds = tuple(kinds)
         self._seen: int | None = None
         self._cluster_id = ""
-        self._managers: dict[str, types_pb2.ManagerStatus] = {}
 
     async def updates(self) -> AsyncGenerator[Update]:
         """The stream of the module's text; it ends only with its reader."""
@@ -146,16 +140,11 @@ class ClusterWatch:
                 return
             if self._seen is not None and await self._is_same_cluster():
                 yield Resumed(self._seen)
-                if changed := await self._managers_anew():
-                    yield changed
             else:
                 yield await self._list()
             self._backoff.succeeded()
             async for message in stream:
-                changed = self._changed(message)
-                yield changed
-                if _touches_managers(changed) and (anew := await self._managers_anew()):
-                    yield anew
+                yield self._changed(message)
 
     async def _is_same_cluster(self) -> bool:
         return any(
@@ -174,11 +163,6 @@ class ClusterWatch:
         for item in objects:
             if isinstance(item, objects_pb2.Cluster):
                 self._cluster_id = item.id
-        self._managers = {
-            node.id: node.manager_status
-            for node in objects
-            if isinstance(node, objects_pb2.Node) and node.HasField("manager_status")
-        }
         return Listed(tuple(objects), self._seen)
 
     def _changed(self, message: watch_pb2.WatchMessage) -> Changed:
@@ -196,27 +180,6 @@ class ClusterWatch:
                 item.CopyFrom(part)
             if not message.version.index:
                 newest = max(newest, item.meta.version.index)
-            if which == "node" and item.id in self._managers and not item.HasField("manager_status"):
-                item.manager_status.CopyFrom(self._managers[item.id])
             changes.append(Change(_ACTIONS.get(event.action, Action.UPDATED), item))
         self._seen = max(self._seen or 0, newest)
         return Changed(tuple(changes), self._seen)
-
-    async def _managers_anew(self) -> Changed | None:
-        """Managers whose status differs from what was last given."""
-        if objects_pb2.Node not in self._kinds:
-            return None
-        nodes = await self._control.find(objects_pb2.Node, roles=[types_pb2.MANAGER])
-        known, self._managers = self._managers, {node.id: node.manager_status for node in nodes}
-        changed = [node for node in nodes if known.get(node.id) != node.manager_status]
-        if not changed:
-            return None
-        return Changed(tuple(Change(Action.UPDATED, node) for node in changed), self._seen or 0)
-
-
-def _touches_managers(changed: Changed) -> bool:
-    return any(
-        isinstance(change.object, objects_pb2.Node)
-        and types_pb2.MANAGER in (change.object.role, change.object.spec.desired_role)
-        for change in changed.changes
-    )

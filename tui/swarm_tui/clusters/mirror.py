@@ -2,7 +2,8 @@
 
 Rules:
 - Reads never wait and cost nothing: objects by id, tasks by service and by node, sums per service and node.
-- Objects are the watch's messages; nobody changes them.
+- Objects are the watch's messages; nobody changes them. A manager's status is in no event: `Managers` tell it, and its
+  node's object here holds it as last told.
 - A change older than what is held is ignored (a resumed stream may repeat itself).
 - Listeners are told at most once per flush interval what changed in the meantime, never once per event; while nothing
   changes nobody is woken.
@@ -12,13 +13,14 @@ Rules:
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
-from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 from swarm_core.api.timestamps import timestamp_ns
+from swarm_core.client.managers import Managers, statuses_of, with_status
 from swarm_core.client.watch import KINDS, Action, Changed, Listed, Lost, Resumed, Update
 
 from swarm_tui.clusters.changes import Changes, Phase, Stream
@@ -89,6 +91,7 @@ class Mirror:
         # Ids of tasks, as the keys of dicts because those keep the order in which they came.
         self._by_service: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._by_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._managers: dict[str, types_pb2.ManagerStatus] = {}
         self._sums = TaskSums()
         self._history = getattr(self, "_history", History())
 
@@ -149,7 +152,7 @@ class Mirror:
             if timer is not None:
                 timer.cancel()
 
-    def apply(self, update: Update) -> None:
+    def apply(self, update: Update | Managers) -> None:
         """Take one update in; listeners hear of it with the next flush."""
         match update:
             case Changed():
@@ -169,26 +172,21 @@ class Mirror:
             case Resumed():
                 self._resumed_ns = self._clock.wall_ns()
                 self._set_stream(Stream(Phase.LIVE, self._resumed_ns))
+            case Managers():
+                self._apply_managers(update)
 
-    def put_managers(self, nodes: Iterable[objects_pb2.Node], raft: GetRaftStatusResponse | None) -> None:
-        """Take in the managers' status of `nodes` as just listed, and how raft stands. No watch tells either. Listeners hear
-        of what is news."""
-        for node in nodes:
-            held = self._objects[_Node].get(node.id)
-            if held is not None and held.manager_status != node.manager_status:
-                shown = _Node()
-                shown.CopyFrom(held)
-                shown.ClearField("manager_status")
-                if node.HasField("manager_status"):
-                    shown.manager_status.CopyFrom(node.manager_status)
-                self._objects[_Node][node.id] = shown
-                self._touch(_Node, node.id)
-        if raft != self.raft:
-            self.raft = raft
-            for node in self.objects(_Node):
-                if node.HasField("manager_status"):
-                    self._touch(_Node, node.id)
-        self.flush()
+    def _apply_managers(self, told: Managers) -> None:
+        if told.statuses is not None:
+            before, self._managers = self._managers, dict(told.statuses)
+            for node_id in {*before, *self._managers}:
+                held = self._objects[_Node].get(node_id)
+                if held is not None and before.get(node_id) != self._managers.get(node_id):
+                    self._objects[_Node][node_id] = with_status(held, self._managers)
+                    self._touch(_Node, node_id)
+        if told.raft != self.raft:
+            self.raft = told.raft
+            for node_id in self._managers:
+                self._touch(_Node, node_id)
 
     def _set_stream(self, stream: Stream) -> None:
         self.stream = stream
@@ -202,6 +200,7 @@ class Mirror:
             if isinstance(item, _Task):
                 _, facts = self._sums.put(item)
                 self._index(item.id, facts)
+        self._managers = statuses_of(listed.objects)
         for service_id, sums in self._sums.services.items():
             self._history.record(service_id, sums.running, now_ns)
         self.version = listed.version
@@ -214,6 +213,8 @@ class Mirror:
         for change in changed.changes:
             item = change.object
             kind = type(item)
+            if kind is _Node and item.id in self._managers and not item.HasField("manager_status"):
+                item = with_status(item, self._managers)
             held = self._objects.get(kind)
             if held is None:
                 continue

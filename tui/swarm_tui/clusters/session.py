@@ -10,9 +10,15 @@ from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources.refs import ClusterId
 
 
-class WallClock(Protocol):
+class Clock(Protocol):
+    def monotonic(self) -> float:
+        """Seconds from some point in the past."""
+
     def wall_ns(self) -> int:
         """Nanoseconds since 1970-01-01 UTC."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,7 @@ class Session:
     mirror: Mirror
     control: Control
     logs: LogReader
-    clock: WallClock
+    clock: Clock
 
     @property
     def id(self) -> ClusterId:

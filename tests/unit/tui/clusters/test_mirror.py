@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
+from swarm_core.client.managers import Managers
 from swarm_core.client.watch import Action, Change, Changed, Listed, Lost, Resumed, Update
 from swarm_testkit.clock import VirtualClock, in_virtual_time
 from swarm_testkit.cluster_fake import START_NS
@@ -233,3 +235,62 @@ def test_kinds_it_does_not_keep(kind: str) -> None:
     mirror = mirror_of()
     mirror.apply(changed(item))
     assert not mirror.is_dirty
+
+
+def manager(number: int, **status: Any) -> objects_pb2.Node:
+    node = at_version(make_node(f"m{number}", hostname=f"m{number}", role="MANAGER"), number)
+    node.manager_status.raft_id = number
+    for field, value in status.items():
+        setattr(node.manager_status, field, value)
+    return node
+
+
+def event_of(node: objects_pb2.Node) -> Changed:
+    """What a watch says of a node: everything but what is computed."""
+    item = objects_pb2.Node()
+    item.CopyFrom(node)
+    item.ClearField("manager_status")
+    return changed(item)
+
+
+def status_in(mirror: Mirror, node_id: str) -> types_pb2.ManagerStatus | None:
+    node = mirror.get(Node, node_id)
+    return node.manager_status if node is not None and node.HasField("manager_status") else None
+
+
+def test_a_manager_s_status_outlives_events() -> None:
+    """No event holds a manager's status: the node keeps the one last listed or told."""
+    mirror = mirror_of(manager(1, leader=True), manager(2))
+    mirror.apply(event_of(manager(1)))
+    assert status_in(mirror, "m1") == types_pb2.ManagerStatus(raft_id=1, leader=True)
+    told = types_pb2.ManagerStatus(raft_id=1, reachability=types_pb2.RaftMemberStatus.UNREACHABLE)
+    mirror.apply(Managers({"m1": told}, None))
+    mirror.apply(event_of(manager(1)))
+    assert status_in(mirror, "m1") == told
+
+
+def test_told_statuses_touch_what_is_different() -> None:
+    """A status that is news touches its node; who is told of no more is no manager any more."""
+    mirror = mirror_of(manager(1), manager(2), make_node("w1"))
+    heard: list[Changes] = []
+    mirror.listen(heard.append)
+    one, two = (manager(number).manager_status for number in (1, 2))
+    mirror.apply(Managers({"m1": one, "m2": two}, None))
+    assert not mirror.is_dirty
+    mirror.apply(Managers({"m1": one}, None))
+    mirror.flush()
+    assert heard[0].of(Node) == {"m2"}
+    assert status_in(mirror, "m2") is None and status_in(mirror, "m1") == one
+
+
+def test_without_an_answer_statuses_stay_and_positions_go() -> None:
+    """While nobody answers the last statuses are the best there is; positions in a log would mislead."""
+    mirror = mirror_of(manager(1), make_node("w1"))
+    mirror.apply(Managers({"m1": manager(1).manager_status}, GetRaftStatusResponse(term=7)))
+    mirror.flush()
+    heard: list[Changes] = []
+    mirror.listen(heard.append)
+    mirror.apply(Managers(None, None))
+    mirror.flush()
+    assert mirror.raft is None and status_in(mirror, "m1") is not None
+    assert heard[0].of(Node) == {"m1"}

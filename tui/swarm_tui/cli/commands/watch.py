@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 from google.protobuf.message import Message
+from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
+from swarm_core.client.managers import with_statuses
 from swarm_core.client.watch import KINDS, Changed, Listed, Lost, Resumed, Update
 
 from swarm_tui.cli.plumbing.output import as_dict
@@ -26,7 +28,8 @@ def watch(
 
     async def work(cluster: Cluster) -> None:
         is_first = True
-        async with aclosing(cluster.watch(chosen).updates()) as updates:
+        async with aclosing(cluster.watch(chosen).updates()) as watched:
+            updates = with_statuses(watched, cluster.control) if objects_pb2.Node in chosen else watched
             async for update in updates:
                 for record in records(update, with_objects=existing or not is_first):
                     typer.echo(json.dumps(record, ensure_ascii=False))

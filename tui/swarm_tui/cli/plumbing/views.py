@@ -5,9 +5,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
-from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.errors import CallFailed
+from swarm_core.client.managers import raft_now
 
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.resources.model import ServiceSums
@@ -18,17 +18,7 @@ async def view_of(cluster: Cluster, *kinds: type[Message], objects: Iterable[Any
     listed: list[Any] = list(objects)
     for kind in kinds:
         listed += await cluster.control.find(kind)
-    return Snapshot(listed, raft=await _raft(cluster) if objects_pb2.Node in kinds else None)
-
-
-async def _raft(cluster: Cluster) -> GetRaftStatusResponse | None:
-    """How raft stands; None while nobody leads, which the rest of the view shows."""
-    try:
-        return await cluster.control.raft_status()
-    except CallFailed as error:
-        if error.code not in ("UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED"):
-            raise
-        return None
+    return Snapshot(listed, raft=await raft_now(cluster.control) if objects_pb2.Node in kinds else None)
 
 
 async def counted(cluster: Cluster, services: Sequence[objects_pb2.Service]) -> Snapshot:
