@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from swarm_core.api import validation
-from swarm_core.api.references import process_spec
+from swarm_core.api.runtimes import PROCESS, process_spec
+from swarm_core.specs.checks import check_service
 from swarm_testkit.factories import make_node, make_resources, make_service, make_task
 from swarm_tui.dialogs.fit import fit_now
 from swarm_tui.dialogs.service_draft import (
     GLOBAL,
-    PROCESS,
     ServiceDraft,
     Surroundings,
     is_ready,
@@ -89,12 +88,12 @@ def test_a_container_draft_becomes_its_spec():
         constraints="node.labels.disk==ssd, node.role != manager", reserve="0.5 cpu 1 GiB",
     )  # fmt: skip
     spec = to_spec(draft)
-    validation.check_service(spec)
+    check_service(spec)
     assert spec.annotations.name == "cache"
     assert spec.task.container.image == "redis:7"
     assert list(spec.task.container.args) == ["redis-server", "--save", ""]
     assert list(spec.task.container.env) == ["A=1", "B=two words"]
-    assert list(spec.task.placement.constraints) == ["node.labels.disk == ssd", "node.role != manager"]
+    assert list(spec.task.placement.constraints) == ["node.labels.disk==ssd", "node.role != manager"]
     assert spec.task.resources.reservations.nano_cpus == 500_000_000
     assert spec.task.resources.reservations.memory_bytes == 1 << 30
     assert spec.replicated.replicas == 3
@@ -108,7 +107,7 @@ def test_a_process_draft_becomes_its_spec():
     assert is_ready(judge(draft, AROUND))
     assert not is_ready(judge(replace(draft, command=""), AROUND))
     spec = to_spec(draft)
-    validation.check_service(spec)
+    check_service(spec)
     process = process_spec(spec.task)
     assert process is not None
     assert [*process.command, *process.args] == ["python3", "-m", "http.server"]

@@ -17,10 +17,12 @@ from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import GenericResource
 from swarm_core.api.resources import InvalidGenericResource, parse_generic
 from swarm_core.ca.errors import InvalidToken
-from swarm_core.ca.tokens import parse_external_ca, parse_unlock_key
+from swarm_core.ca.tokens import parse_unlock_key
 from swarm_core.client.sockets import PATH_BYTES_MAX, SOCKET_NAME
 from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
+from swarm_core.specs.cluster import external_ca
+from swarm_core.specs.errors import InvalidValue
 
 from swarm_agentd.node.config import NodeConfig
 from swarm_agentd.node.errors import NodeError
@@ -189,8 +191,8 @@ def _check_address(flag: str, text: str) -> None:
 def _external_ca(text: str) -> str:
     """Checked here, for people; the manager reads it."""
     try:
-        parse_external_ca(text)
-    except InvalidToken as error:
+        external_ca(text, lambda path: Path(path).read_bytes())
+    except InvalidValue as error:
         raise ValueError(f"--external-ca: {error}") from None
     return text
 

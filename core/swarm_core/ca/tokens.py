@@ -7,14 +7,11 @@ locked manager's key file.
 
 import base64
 import binascii
-import csv
 import hashlib
 import hmac
 from dataclasses import dataclass
-from pathlib import Path
 
 from swarm_core.api.ids import base36
-from swarm_core.api.proto.types_pb2 import ExternalCA
 from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.errors import InvalidToken
 
@@ -96,27 +93,6 @@ def parse_unlock_key(text: str) -> bytes:
     if body == text or len(key) != UNLOCK_KEY_BYTES:
         raise InvalidToken("invalid unlock key")
     return key
-
-
-def parse_external_ca(text: str) -> ExternalCA:
-    """The external CA in `protocol=cfssl,url=…[,cacert=<file>][,option=value]`. Raises InvalidToken."""
-    fields: dict[str, str] = {}
-    for part in next(csv.reader([text]), []):
-        name, separator, value = part.partition("=")
-        if not separator or not value.strip():
-            raise InvalidToken(f"{part!r} is not of the form key=value")
-        fields[name.strip().lower()] = value.strip()
-    if fields.pop("protocol", "").lower() != "cfssl":
-        raise InvalidToken("protocol=cfssl is needed, no other protocol is known")
-    if not (url := fields.pop("url", "")):
-        raise InvalidToken("the url of the external CA is needed")
-    path, certificate = fields.pop("cacert", ""), b""
-    if path:
-        try:
-            certificate = Path(path).read_bytes()
-        except OSError as error:
-            raise InvalidToken(f"{path} cannot be read: {error.strerror}") from None
-    return ExternalCA(protocol=ExternalCA.CFSSL, url=url, options=fields, ca_cert=certificate)
 
 
 def _digest_bytes(text: str) -> bytes:

@@ -17,7 +17,6 @@ from google.protobuf.message import DecodeError
 
 from swarm_core.api.proto import ca_pb2, types_pb2
 from swarm_core.ca import tls, tokens
-from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.tokens import JoinToken
 from swarm_core.client import trust as trusting
 from swarm_core.client.calls import Calls
@@ -139,14 +138,6 @@ async def unlock_key(connection: Calls) -> UnlockKey:
             raise
         return UnlockKey(None, 0)
     return UnlockKey(answer.unlock_key or None, answer.version.index)
-
-
-def external_ca(text: str) -> types_pb2.ExternalCA:
-    """The external CA in `protocol=cfssl,url=…[,cacert=FILE]`. Raises ValueError."""
-    try:
-        return tokens.parse_external_ca(text)
-    except InvalidToken as error:
-        raise ValueError(str(error)) from None
 
 
 def root_digest(root: bytes) -> str:

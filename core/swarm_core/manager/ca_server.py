@@ -15,7 +15,6 @@ import logging
 import random
 from collections.abc import Callable
 
-from swarm_core.api.defaults import CLUSTER_NAME
 from swarm_core.api.ids import new_id
 from swarm_core.api.proto import ca_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration_s
@@ -28,6 +27,7 @@ from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Aborted, InvalidArgument, NotFound, ResourceExhausted
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
+from swarm_core.specs.defaults import CLUSTER_NAME
 from swarm_core.store.by import Name
 from swarm_core.store.errors import ObjectExists
 from swarm_core.store.events import Commit, Deleted

@@ -8,12 +8,12 @@ called once the cluster object holds it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from swarm_core.api import defaults
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration
 from swarm_core.ca import tokens
 from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.root_ca import RootCa
+from swarm_core.specs import defaults
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 

@@ -8,9 +8,9 @@ sessions.
 import random
 from collections.abc import Callable
 
-from swarm_core.api.defaults import CLUSTER_NAME
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.runtime.clock import Clock
+from swarm_core.specs.defaults import CLUSTER_NAME
 from swarm_core.store.by import Name
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction

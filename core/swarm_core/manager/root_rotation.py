@@ -8,13 +8,13 @@ new root takes the place of the old one, and both join tokens are made anew, for
 import logging
 import random
 
-from swarm_core.api.defaults import CLUSTER_NAME
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.ca import tokens
 from swarm_core.ca.certificates import Issuer
 from swarm_core.ca.chance import Chance
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.runtime.clock import Clock
+from swarm_core.specs.defaults import CLUSTER_NAME
 from swarm_core.store.by import Name
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction

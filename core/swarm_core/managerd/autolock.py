@@ -11,13 +11,13 @@ Rules:
 import logging
 from collections.abc import Callable
 
-from swarm_core.api.defaults import CLUSTER_NAME
 from swarm_core.api.proto import objects_pb2
 from swarm_core.ca.errors import CaError
 from swarm_core.ca.key_file import Kek, KeyFile
 from swarm_core.managerd.credentials import LiveCredentials
 from swarm_core.raft_node.log.disk import Disk
 from swarm_core.raft_node.log.keyring import Keyring
+from swarm_core.specs.defaults import CLUSTER_NAME
 from swarm_core.store.by import Name
 from swarm_core.store.memory import MemoryStore
 

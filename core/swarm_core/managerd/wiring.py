@@ -19,7 +19,6 @@ from swarm_core.ca import tls
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.key_file import KeyFile
 from swarm_core.ca.root_ca import RootCa
-from swarm_core.ca.tokens import parse_external_ca
 from swarm_core.manager import parts
 from swarm_core.manager.cluster_init import Founding, take_over
 from swarm_core.manager.health import CONTROL_API, RAFT
@@ -50,6 +49,7 @@ from swarm_core.rpc.server import LinkUse, serve_control, serve_remote
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
+from swarm_core.specs.cluster import external_ca
 from swarm_core.store.memory import MemoryStore
 
 _log = logging.getLogger(__name__)
@@ -196,7 +196,9 @@ class ManagerDaemon:
             election_tick=self._config.election_tick,
             availability=_AVAILABILITY[self._config.availability],
             unlock_key=self._credentials.kek,
-            external_cas=tuple(parse_external_ca(text) for text in self._config.external_cas),
+            external_cas=tuple(
+                external_ca(text, lambda path: Path(path).read_bytes()) for text in self._config.external_cas
+            ),
         )
 
     @property

@@ -1,7 +1,6 @@
 """Join tokens and unlock keys: form, parsing, digest (control-plane spec 2.12, 3.5)."""
 
 import hashlib
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -84,30 +83,3 @@ def test_refused_unlock_keys(text: str) -> None:
     """Wrong prefix, length or alphabet."""
     with pytest.raises(InvalidToken):
         tokens.parse_unlock_key(text)
-
-
-def test_external_cas_as_they_are_typed(tmp_path: Path) -> None:
-    """Protocol and url are needed, a certificate comes from a file, the rest are options."""
-    (tmp_path / "ca.crt").write_bytes(ROOT)
-    found = tokens.parse_external_ca(
-        f'Protocol=CFSSL,url=https://x/sign,"label=a,b",cacert={tmp_path}/ca.crt'
-    )
-    assert (found.url, found.ca_cert, dict(found.options)) == ("https://x/sign", ROOT, {"label": "a,b"})
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("", "protocol=cfssl is needed"),
-        ("url=https://x", "protocol=cfssl is needed"),
-        ("protocol=acme,url=https://x", "protocol=cfssl is needed"),
-        ("protocol=cfssl", "the url"),
-        ("protocol=cfssl,url=", "'url=' is not of the form"),
-        ("protocol=cfssl,https://x", "not of the form key=value"),
-        ("protocol=cfssl,url=https://x,cacert=/nowhere", "/nowhere cannot be read"),
-    ],
-)
-def test_refused_external_cas(text: str, reason: str) -> None:
-    """What is missing or wrong is named."""
-    with pytest.raises(InvalidToken, match=reason):
-        tokens.parse_external_ca(text)

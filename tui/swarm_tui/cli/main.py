@@ -117,7 +117,9 @@ def _failed(error: Exception) -> int:
     if os.environ.get(_DEBUG_VARIABLE):
         raise error
     _say(_sentence(error))
-    return USAGE if isinstance(error, UnicodeEncodeError) else getattr(error, "exit_code", FAILED)
+    if isinstance(error, UnicodeEncodeError):
+        return USAGE
+    return error.exit_code if isinstance(error, Failure) else FAILED
 
 
 def _sentence(error: BaseException) -> str:

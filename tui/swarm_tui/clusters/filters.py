@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from swarm_core.specs.notation import AGE_UNITS_S, BYTE_UNITS
+
 Value = str | float | Sequence[str] | None
 Field = Callable[[Any], Value]
 NAME = "name"
 
 _TERM = re.compile(r"(?P<key>[a-z_]+)(?P<operator>[:<>])(?P<value>.+)", re.IGNORECASE)
 _QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[a-z%]*)", re.IGNORECASE)
-_AGES = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
-_SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SIZES = {unit: BYTE_UNITS[unit] for unit in "kmgt"} | {"%": 0.01}
 AGE_FIELDS = frozenset({"age"})
 """Fields in seconds: their quantities are ages, and their answers change as time passes."""
 
@@ -139,7 +140,7 @@ def _compares(key: str, operator: str, value: str) -> Callable[[Callable[[str], 
 
 def _quantity(key: str, value: str) -> float:
     match = _QUANTITY.fullmatch(value)
-    units: Mapping[str, float] = _AGES if key in AGE_FIELDS else _SIZES | {"%": 0.01}
+    units: Mapping[str, float] = AGE_UNITS_S if key in AGE_FIELDS else _SIZES
     unit = match["unit"].lower().removesuffix("ib" if key not in AGE_FIELDS else "") if match else ""
     if match is None or (unit and unit not in units):
         shown = ", ".join(units)

@@ -5,22 +5,19 @@ without a bad field becomes a spec. Words of lists are split as a shell splits t
 """
 
 import re
-import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
-from swarm_core.api import validation
-from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
-from swarm_core.api.runtimes import CONTAINER, PROCESS, set_process
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.runtimes import CONTAINER, PROCESS
 from swarm_core.rules.placement import constraint
+from swarm_core.specs import checks, notation, placement, service, task
+from swarm_core.specs.draft import Draft
+from swarm_core.specs.errors import InvalidSpec, InvalidValue
 
 GLOBAL: Final = "global"
-REPLICAS_MAX: Final = 1_000_000
-_VARIABLE: Final = re.compile(r"[^\s=]+(?:=.*)?", re.DOTALL)
-_CPUS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*cpus?")
-_MEMORY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])i?b?", re.IGNORECASE)
-_UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_CPUS: Final = re.compile(r"([\d.]+)\s*cpus?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,39 +80,68 @@ def is_pristine(draft: ServiceDraft) -> bool:
     return all(getattr(draft, field.name) == field.default for field in fields(draft))
 
 
-def to_spec(draft: ServiceDraft) -> specs_pb2.ServiceSpec:
-    """The spec a sound draft means; the draft must have been judged ready."""
-    spec = specs_pb2.ServiceSpec(annotations=types_pb2.Annotations(name=draft.name.strip()))
-    env = shlex.split(draft.env)
-    if draft.runtime == PROCESS:
-        command = shlex.split(draft.command)
-        process = process_pb2.ProcessSpec(command=command[:1], args=command[1:], env=env)
-        set_process(spec.task, process)
+def to_spec(typed: ServiceDraft) -> specs_pb2.ServiceSpec:
+    """The spec that a sound draft means; it must have been judged ready."""
+    draft = Draft.new(typed.runtime)
+    _SETTERS["name"](draft, typed.name)
+    _put_program(draft, typed)
+    for field in ("replicas", "env", "constraints", "reserve"):
+        _SETTERS[field](draft, getattr(typed, field))
+    return draft.finish()
+
+
+def _put_program(draft: Draft, typed: ServiceDraft) -> None:
+    words = notation.words(typed.command)
+    task.set_program(draft, words if typed.runtime == PROCESS else [typed.image.strip(), *words])
+
+
+def _put_replicas(draft: Draft, text: str) -> None:
+    """A number, or `global`."""
+    if text.strip() == GLOBAL:
+        service.set_mode(draft, GLOBAL)
     else:
-        spec.task.container.image = draft.image.strip()
-        spec.task.container.args.extend(shlex.split(draft.command))
-        spec.task.container.env.extend(env)
-    spec.task.placement.constraints.extend(str(one) for one in constraint.parse(_split(draft.constraints)))
-    cpus, memory = _parse_reserve(draft.reserve)
-    if cpus or memory:
-        spec.task.resources.reservations.nano_cpus = cpus
-        spec.task.resources.reservations.memory_bytes = memory
-    if draft.replicas.strip() == GLOBAL:
-        getattr(spec, "global").SetInParent()
-    else:
-        spec.replicated.replicas = int(draft.replicas)
-    return spec
+        service.set_replicas(draft, text.strip())
+
+
+def _put_reserve(draft: Draft, text: str) -> None:
+    """`0.5 cpu 1 GiB`, in either order, or one of them alone."""
+    cpus = _CPUS.search(text)
+    if cpus is not None:
+        placement.reserve_cpus(draft, cpus[1])
+        text = text[: cpus.start()] + text[cpus.end() :]
+    memory = text.strip(" ,")
+    if memory:
+        if memory.isdecimal():
+            raise InvalidValue(f"{memory!r} has no unit (write 1 GiB)")
+        placement.reserve_memory(draft, memory)
+
+
+_SETTERS: Final[Mapping[str, Callable[[Draft, str], None]]] = {
+    "name": lambda draft, text: service.set_name(draft, text.strip()),
+    "replicas": _put_replicas,
+    "env": lambda draft, text: task.put_env(draft, notation.words(text)),
+    "constraints": lambda draft, text: placement.put_constraints(draft, _split(text)),
+    "reserve": _put_reserve,
+}
+"""Fields of the form to setters of specs; what they cannot use is an InvalidValue."""
+
+
+def _tried(field: str, text: str) -> specs_pb2.ServiceSpec:
+    """A spec of that field alone. Raises InvalidValue."""
+    draft = Draft.new(CONTAINER)
+    _SETTERS[field](draft, text)
+    return draft.finish()
 
 
 def _judge_name(name: str, taken: Collection[str]) -> Verdict:
     name = name.strip()
     if not name:
         return Verdict("✖ needed", "error")
-    if len(name) > validation.NAME_BYTES_MAX:
-        return Verdict(f"✖ {len(name)} of {validation.NAME_BYTES_MAX} letters", "error")
+    if len(name) > checks.NAME_BYTES_MAX:
+        return Verdict(f"✖ {len(name)} of {checks.NAME_BYTES_MAX} letters", "error")
     try:
-        validation.check_name(types_pb2.Annotations(name=name))
-    except validation.InvalidSpec:
+        checks.check_name(types_pb2.Annotations(name=name))
+    except InvalidSpec:
         return Verdict("✖ letters, digits, - and _", "error")
     if name in taken:
         return Verdict("✖ taken", "error")
@@ -127,8 +153,8 @@ def _judge_image(image: str) -> Verdict:
     if not image:
         return Verdict("✖ needed", "error")
     try:
-        validation.check_image(image)
-    except validation.InvalidSpec:
+        checks.check_image(image)
+    except InvalidSpec:
         return Verdict("✖ no image reference", "error")
     if "@" in image:
         return Verdict("✓ pinned by digest", "ok")
@@ -138,8 +164,9 @@ def _judge_image(image: str) -> Verdict:
 
 
 def _judge_command(draft: ServiceDraft) -> Verdict:
-    words = _words(draft.command)
-    if words is None:
+    try:
+        words = notation.words(draft.command)
+    except InvalidValue:
         return Verdict("✖ a quote is open", "error")
     if draft.runtime == CONTAINER:
         return Verdict("image default" if not words else _counted(len(words), "word"))
@@ -149,35 +176,37 @@ def _judge_command(draft: ServiceDraft) -> Verdict:
 
 
 def _judge_replicas(text: str) -> Verdict:
-    text = text.strip()
-    if text == GLOBAL:
-        return Verdict("✓ one per node", "ok")
-    if not text.isdecimal() or not text.isascii():
+    try:
+        count = service.count(_tried("replicas", text))
+    except InvalidValue:
+        if text.strip().isdecimal() and text.isascii():
+            return Verdict(f"✖ at most {checks.TASKS_MAX}", "error")
         return Verdict("✖ a number, or global", "error")
-    if int(text) > REPLICAS_MAX:
-        return Verdict(f"✖ at most {REPLICAS_MAX}", "error")
-    return Verdict("▲ none will run", "warning") if int(text) == 0 else Verdict("replicated")
+    if count is None:
+        return Verdict("✓ one per node", "ok")
+    return Verdict("replicated") if count else Verdict("▲ none will run", "warning")
 
 
 def _judge_env(text: str) -> Verdict:
-    words = _words(text)
-    if words is None:
+    try:
+        notation.words(text)
+    except InvalidValue:
         return Verdict("✖ a quote is open", "error")
-    wrong = next((word for word in words if not _VARIABLE.fullmatch(word) or word.startswith("=")), None)
-    if wrong is not None:
-        return Verdict(f"✖ {wrong!r} is no NAME=value", "error")
-    return Verdict(_counted(len(words), "variable") if words else "none")
+    try:
+        entries = _tried("env", text).task.container.env
+    except InvalidValue as error:
+        return Verdict(f"✖ {error}", "error")
+    return Verdict(_counted(len(entries), "variable") if entries else "none")
 
 
 def _judge_constraints(text: str, nodes: Collection[objects_pb2.Node]) -> Verdict:
-    parts = _split(text)
-    if not parts:
-        return Verdict("any node")
     try:
-        parsed = constraint.parse(parts)
-    except constraint.InvalidConstraint:
+        constraints = constraint.parse(_tried("constraints", text).task.placement.constraints)
+    except InvalidValue:
         return Verdict("✖ write key==value", "error")
-    matching = sum(constraint.match(parsed, node) for node in nodes)
+    if not constraints:
+        return Verdict("any node")
+    matching = sum(constraint.match(constraints, node) for node in nodes)
     text = f"{matching} of {_counted(len(nodes), 'node')}"
     if matching == len(nodes):
         return Verdict(f"✓ {text}", "ok")
@@ -186,34 +215,14 @@ def _judge_constraints(text: str, nodes: Collection[objects_pb2.Node]) -> Verdic
 
 def _judge_reserve(text: str) -> Verdict:
     try:
-        cpus, memory = _parse_reserve(text)
-    except ValueError:
+        wanted = _tried("reserve", text).task.resources.reservations
+    except InvalidValue:
         return Verdict("✖ like 0.5 cpu 1 GiB", "error")
-    if 0 < cpus < validation.CPU_NANOS_MIN:
-        return Verdict(f"✖ at least {validation.CPU_NANOS_MIN / 1e9:g} cpu", "error")
-    if 0 < memory < validation.MEMORY_BYTES_MIN:
-        return Verdict(f"✖ at least {validation.MEMORY_BYTES_MIN >> 20} MiB", "error")
-    return Verdict("✓ per task", "ok") if cpus or memory else Verdict("nothing reserved")
-
-
-def _parse_reserve(text: str) -> tuple[int, int]:
-    """Nanocpus and bytes. Raises ValueError for anything else than `0.5 cpu 1 GiB`, in either order."""
-    cpus = _CPUS.search(text)
-    rest = text if cpus is None else text[: cpus.start()] + text[cpus.end() :]
-    memory = _MEMORY.search(rest)
-    rest = rest if memory is None else rest[: memory.start()] + rest[memory.end() :]
-    if rest.strip(" ,"):
-        raise ValueError(text)
-    nano_cpus = round(float(cpus[1]) * 1e9) if cpus else 0
-    memory_bytes = round(float(memory[1]) * _UNITS[memory[2].lower()]) if memory else 0
-    return nano_cpus, memory_bytes
-
-
-def _words(text: str) -> list[str] | None:
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return None
+    if 0 < wanted.nano_cpus < checks.CPU_NANOS_MIN:
+        return Verdict(f"✖ at least {checks.CPU_NANOS_MIN / 1e9:g} cpu", "error")
+    if 0 < wanted.memory_bytes < checks.MEMORY_BYTES_MIN:
+        return Verdict(f"✖ at least {checks.MEMORY_BYTES_MIN >> 20} MiB", "error")
+    return Verdict("✓ per task", "ok") if wanted.ByteSize() else Verdict("nothing reserved")
 
 
 def _split(text: str) -> list[str]:

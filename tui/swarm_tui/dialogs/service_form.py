@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar, Final
 
-from swarm_core.api import validation
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.api.runtimes import CONTAINER, PROCESS
+from swarm_core.specs.checks import check_service
+from swarm_core.specs.errors import InvalidSpec
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -131,8 +132,8 @@ class ServiceForm(Widget):
             return None
         spec = to_spec(self._draft)
         try:
-            validation.check_service(spec)
-        except validation.InvalidSpec as error:
+            check_service(spec)
+        except InvalidSpec as error:
             self.notify(str(error), severity="error", markup=False)
             return None
         return spec

@@ -15,9 +15,9 @@ from typing import Any, assert_never
 from google.protobuf.message import Message
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.specs.errors import SpecError
 
 from swarm_tui.operations.sentences import refusal, sentence
-from swarm_tui.resources.format import plural
 
 
 class Refused(Exception):
@@ -32,6 +32,10 @@ class Done:
     detail: str = ""
 
 
+Edit = Callable[[Any], Done]
+"""Changes the spec it is given in place, and says what it made of it. Raises Refused or SpecError. Fit to run again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Create:
     """A new object of `kind`."""
@@ -42,11 +46,11 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`edit` changes the spec it is given in place. It may return what to say, and raise Refused."""
+    """`edit` changes the spec of the object with this id."""
 
     kind: type[Message]
     id: str
-    edit: Callable[[Any], Done | None]
+    edit: Edit
     more: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of the request."""
 
@@ -77,6 +81,9 @@ class Step:
     """Completes "Could not …": "scale api"."""
     action: Create | Change | Remove | Nothing
     done: Done
+    """What is said when it is done; of a change, as far as it could be foreseen."""
+    changes: tuple[str, ...] = ()
+    """What becomes different, in a few words each: "scaled 3 → 5"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,18 @@ class Outcome:
         return f"{self.text}, {self.detail}" if self.detail else self.text
 
 
+def joined(title: str, plans: Sequence[Plan]) -> Plan:
+    """Several plans as one: refused when one of them is, and applied in their order. None may need a word."""
+    assert not any(plan.word for plan in plans)
+    refusals = tuple(text for plan in plans for text in plan.refusals)
+    return Plan(
+        title,
+        () if refusals else tuple(step for plan in plans for step in plan.steps),
+        tuple(text for plan in plans for text in plan.warnings),
+        refusals,
+    )
+
+
 def outcome_of(plan: Plan) -> tuple[Outcome, ...]:
     """What a refused plan comes to, without a call."""
     return tuple(Outcome(text, is_error=True) for text in plan.refusals)
@@ -121,7 +140,7 @@ async def apply(plan: Plan, control: Control) -> AsyncIterator[Outcome]:
     for number, step in enumerate(steps, 1):
         try:
             outcome = await _carry_out(step, control)
-        except Refused as error:
+        except (Refused, SpecError) as error:
             outcome = _failed(step, refusal(str(error), step.doing))
         except CallFailed as error:
             outcome = _failed(step, sentence(error, step.doing))
@@ -134,7 +153,7 @@ async def apply(plan: Plan, control: Control) -> AsyncIterator[Outcome]:
 
 
 async def _carry_out(step: Step, control: Control) -> Outcome:
-    said: list[Done] = [step.done]
+    said = step.done
     match step.action:
         case Create(kind, spec):
             created: Any = await control.create(kind, spec)
@@ -142,7 +161,8 @@ async def _carry_out(step: Step, control: Control) -> Outcome:
         case Change(kind, id_, edit, more):
 
             def run(spec: Any) -> None:
-                said[:] = [edit(spec) or step.done]
+                nonlocal said
+                said = edit(spec)
 
             await control.change(kind, id_, run, **more)
         case Remove(kind, id_, more):
@@ -151,14 +171,9 @@ async def _carry_out(step: Step, control: Control) -> Outcome:
             pass
         case never:
             assert_never(never)
-    return Outcome(said[0].text, name=step.name, id=id_, detail=said[0].detail)
+    return Outcome(said.text, name=step.name, id=id_, detail=said.detail)
 
 
 def _failed(step: Step, text: str) -> Outcome:
     id_ = "" if isinstance(step.action, Create) else step.action.id
     return Outcome(text, is_error=True, name=step.name, id=id_)
-
-
-def subject(names: Sequence[str], noun: str) -> str:
-    """One by its name, several by their number: "api", "2 services"; none as "0 services"."""
-    return names[0] if len(names) == 1 else plural(len(names), noun)

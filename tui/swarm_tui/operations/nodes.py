@@ -1,23 +1,25 @@
 """Nodes: availability, role and labels, each alone or together in one change."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.specs import lists
+from swarm_core.specs import node as setters
 
-from swarm_tui.operations.model import Change, Done, Nothing, Plan, Step, subject
-from swarm_tui.resources import nodes
+from swarm_tui.operations import changes
+from swarm_tui.operations.model import Change, Done, Nothing, Plan, Step
+from swarm_tui.operations.model import Edit as SpecEdit
 from swarm_tui.resources.format import plural
 from swarm_tui.resources.model import ClusterView
+from swarm_tui.resources.nodes import KIND
 
-Node = objects_pb2.Node
 AVAILABILITIES: Final = (
     ("active", "takes tasks"),
     ("pause", "keeps its tasks, takes no new ones"),
     ("drain", "its tasks move to other nodes"),
 )
-_MANAGER, _WORKER = types_pb2.MANAGER, types_pb2.WORKER
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,78 +38,75 @@ class Edit:
         return ", ".join(part for part in parts if part)
 
     def carry_out(self, spec: specs_pb2.NodeSpec) -> None:
-        """Change a spec in place."""
+        """Change a spec in place. Raises InvalidValue."""
         if self.availability is not None:
-            spec.availability = specs_pb2.NodeSpec.Availability.Value(self.availability.upper())
+            setters.set_availability(spec, self.availability)
         if self.role is not None:
-            spec.desired_role = types_pb2.NodeRole.Value(self.role.upper())
-        for key in self.labels_removed:
-            spec.annotations.labels.pop(key, None)
+            setters.set_role(spec, self.role)
+        lists.drop_keys(spec.annotations.labels, self.labels_removed)
         spec.annotations.labels.update(self.labels_put)
 
 
 def plan(view: ClusterView, ids: Sequence[str], edit: Edit) -> Plan:
     """This edit of these nodes."""
-    found = _found(view, ids)
-    steps = tuple(
-        Step(
-            nodes.name(node),
-            f"set {nodes.name(node)} to {edit}",
-            Change(Node, node.id, _carry_out(edit)),
-            Done(f"{nodes.name(node)}: {edit}"),
-        )
-        for node in found
+    steps, refusals = changes.steps(
+        view, KIND, ids, verb="update", edit=lambda name: _run(edit, f"{name}: {edit}")
     )
-    return Plan(f"{subject_of(view, ids)}: {edit}", steps, _warnings(view, found, edit))
+    title = f"Update {changes.subject(view, KIND, ids)}: {edit}"
+    return Plan(title, steps, _warnings(view, ids, edit), refusals)
 
 
 def availability(view: ClusterView, ids: Sequence[str], word: str) -> Plan:
     """These nodes active, paused or drained."""
-    return plan(view, ids, Edit(availability=word))
+    edit = Edit(availability=word)
+    verb = {"active": "activate"}.get(word, word)
+    steps, refusals = changes.steps(
+        view, KIND, ids, verb=verb, edit=lambda name: _run(edit, f"{name}: {word}")
+    )
+    title = f"{verb.capitalize()} {changes.subject(view, KIND, ids)}"
+    return Plan(title, steps, _warnings(view, ids, edit), refusals)
 
 
 def role(view: ClusterView, ids: Sequence[str], word: str) -> Plan:
     """These nodes as managers or as workers; who is one already stays one."""
-    wanted = types_pb2.NodeRole.Value(word.upper())
-    is_manager = wanted == _MANAGER
-    verb = "promote" if is_manager else "demote"
-    steps = []
-    for node in _found(view, ids):
-        name = nodes.name(node)
-        if node.spec.desired_role == wanted:
-            steps.append(
-                Step(name, f"{verb} {name}", Nothing(node.id), Done(f"Node {name} is already a {word}."))
-            )
-            continue
-        done = (
-            f"Node {name} promoted to a manager in the swarm."
-            if is_manager
-            else f"Manager {name} demoted in the swarm."
-        )
-        steps.append(
-            Step(name, f"{verb} {name}", Change(Node, node.id, _carry_out(Edit(role=word))), Done(done))
-        )
-    return Plan(f"{verb.capitalize()} {subject_of(view, ids)}", tuple(steps))
+    edit = Edit(role=word)
+    verb = "promote" if word == "manager" else "demote"
+    done = (
+        "Node {} promoted to a manager in the swarm."
+        if word == "manager"
+        else "Manager {} demoted in the swarm."
+    )
+    planned, refusals = changes.steps(
+        view, KIND, ids, verb=verb, edit=lambda name: _run(edit, done.format(name))
+    )
+    steps = tuple(_unless_already(view, step, word) for step in planned)
+    return Plan(f"{verb.capitalize()} {changes.subject(view, KIND, ids)}", steps, refusals=refusals)
 
 
 def subject_of(view: ClusterView, ids: Sequence[str]) -> str:
     """What is changed, for a title."""
-    return subject([nodes.name(node) for node in _found(view, ids)], "node")
+    return changes.subject(view, KIND, ids)
 
 
-def _warnings(view: ClusterView, found: Sequence[Node], edit: Edit) -> tuple[str, ...]:
+def _unless_already(view: ClusterView, step: Step, word: str) -> Step:
+    """The step, or none where the node is meant to have that role."""
+    assert isinstance(step.action, Change)
+    node = view.get(objects_pb2.Node, step.action.id)
+    if node is None or node.spec.desired_role != setters.ROLES[word]:
+        return step
+    return Step(step.name, step.doing, Nothing(node.id), Done(f"Node {step.name} is already a {word}."))
+
+
+def _warnings(view: ClusterView, ids: Sequence[str], edit: Edit) -> tuple[str, ...]:
     if edit.availability != "drain":
         return ()
-    running = sum(view.node_sums(node.id).running for node in found)
+    running = sum(view.node_sums(node.id).running for node in changes.found(view, KIND, ids))
     return (f"{plural(running, 'running task')} will move to other nodes.",) if running else ()
 
 
-def _carry_out(edit: Edit) -> Callable[[specs_pb2.NodeSpec], Done | None]:
-    def run(spec: specs_pb2.NodeSpec) -> None:
+def _run(edit: Edit, done: str) -> SpecEdit:
+    def run(spec: specs_pb2.NodeSpec) -> Done:
         edit.carry_out(spec)
+        return Done(done)
 
     return run
-
-
-def _found(view: ClusterView, ids: Sequence[str]) -> list[Node]:
-    return [node for id_ in ids if (node := view.get(Node, id_)) is not None]

@@ -5,21 +5,22 @@ What an amount makes is computed of the number found when it is written, so two 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
-from swarm_core.api.validation import TASKS_MAX
+from swarm_core.specs import service
+from swarm_core.specs.checks import TASKS_MAX
 
-from swarm_tui.operations.model import Change, Done, Plan, Refused, Step, subject
-from swarm_tui.operations.sentences import refusal
-from swarm_tui.resources import services
+from swarm_tui.operations import changes
+from swarm_tui.operations.model import Done, Edit, Plan, Refused
 from swarm_tui.resources.format import plural
 from swarm_tui.resources.model import ClusterView
+from swarm_tui.resources.services import KIND, running
 
 Service = objects_pb2.Service
-_AMOUNT: Final = re.compile(r"\s*([=+\-x]?)\s*([0-9]{1,18})\s*")
+_AMOUNT: Final = re.compile(r"\s*([=+\-x]?)\s*([0-9]{1,20})\s*")
 HINT: Final = "write 5, =5, +3, -1 or x2"
 _SHOWN_MAX: Final = 5
 
@@ -48,6 +49,11 @@ class Amount:
             raise Refused(f"more than {TASKS_MAX} tasks")
         return new
 
+    @property
+    def is_beyond_all(self) -> bool:
+        """Whether no present number makes it a possible one."""
+        return self.sign in "=+" and self.number > TASKS_MAX
+
 
 def parse_amount(text: str) -> Amount | None:
     """`5`, `=5`, `+3`, `-1` or `x2`; None for anything else."""
@@ -57,43 +63,34 @@ def parse_amount(text: str) -> Amount | None:
 
 def count_of(spec: specs_pb2.ServiceSpec) -> int:
     """How many tasks the spec asks for. Raises Refused where it has no number."""
-    match spec.WhichOneof("mode"):
-        case "replicated":
-            return spec.replicated.replicas
-        case "replicated_job":
-            return spec.replicated_job.total_completions
-        case mode:
-            word = (mode or "of no known mode").replace("_", " ")
-            raise Refused(f"it is {word}, and only a replicated service has a number of tasks")
+    number = service.count(spec)
+    if number is None:
+        word = (spec.WhichOneof("mode") or "of no known mode").replace("_", " ")
+        raise Refused(f"it is {word}, and only a replicated service has a number of tasks")
+    return number
 
 
 def plan(view: ClusterView, ids: Sequence[str], amount: Amount) -> Plan:
     """These services by that amount."""
-    steps, refusals, fewer = [], [], 0
-    for service in _found(view, ids):
-        name = services.name(service)
-        doing = f"scale {name}"
-        try:
-            before = count_of(service.spec)
-            after = amount.of(before)
-        except Refused as error:
-            refusals.append(refusal(str(error), doing))
-            continue
-        fewer += max(services.running(service, view) - after, 0)
-        edit = _edit(name, amount)
-        steps.append(Step(name, doing, Change(Service, service.id, edit), Done(f"{name} scaled to {after}")))
+    steps, refused = changes.steps(view, KIND, ids, verb="scale", edit=lambda name: _edit(name, amount))
+    fewer = 0 if refused else sum(_stopped(view, one, amount) for one in _found(view, ids))
     warnings = (f"{plural(fewer, 'running task')} will be stopped.",) if fewer else ()
-    return Plan(f"Scale {subject_of(view, ids)}", () if refusals else tuple(steps), warnings, tuple(refusals))
+    return Plan(f"Scale {changes.subject(view, KIND, ids)}", steps, warnings, refused)
+
+
+def _stopped(view: ClusterView, found: Service, amount: Amount) -> int:
+    """How many running tasks there are beyond the new number."""
+    return max(running(found, view) - amount.of(count_of(found.spec)), 0)
+
+
+def subject_of(view: ClusterView, ids: Sequence[str]) -> str:
+    """What is scaled, for a title."""
+    return changes.subject(view, KIND, ids)
 
 
 def refusals(view: ClusterView, ids: Sequence[str]) -> tuple[str, ...]:
     """Why these services cannot be scaled, whatever the amount; nothing where they can."""
     return plan(view, ids, Amount("x", 1)).refusals
-
-
-def subject_of(view: ClusterView, ids: Sequence[str]) -> str:
-    """What is scaled, for a title."""
-    return subject([services.name(service) for service in _found(view, ids)], "service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ def judge(view: ClusterView, ids: Sequence[str], text: str) -> Verdict:
     if amount is None:
         return Verdict(f"✖ {HINT}", "error")
     try:
-        before = [count_of(service.spec) for service in _found(view, ids)]
+        before = [count_of(one.spec) for one in _found(view, ids)]
         after = [amount.of(count) for count in before]
     except Refused as error:
         return Verdict(f"✖ {error}", "error")
@@ -124,7 +121,7 @@ def judge(view: ClusterView, ids: Sequence[str], text: str) -> Verdict:
 
 def present(view: ClusterView, ids: Sequence[str]) -> str:
     """How many tasks there are meant to be now."""
-    return _counts([count_of(service.spec) for service in _found(view, ids)])
+    return _counts([count_of(one.spec) for one in _found(view, ids)])
 
 
 def _counts(counts: Sequence[int]) -> str:
@@ -133,19 +130,15 @@ def _counts(counts: Sequence[int]) -> str:
     return shown + " …" if len(counts) > _SHOWN_MAX else shown
 
 
-def _edit(name: str, amount: Amount) -> Callable[[specs_pb2.ServiceSpec], Done]:
+def _edit(name: str, amount: Amount) -> Edit:
     def edit(spec: specs_pb2.ServiceSpec) -> Done:
         before = count_of(spec)
         after = amount.of(before)
-        if spec.WhichOneof("mode") == "replicated_job":
-            spec.replicated_job.total_completions = after
-        else:
-            spec.replicated.replicas = after
+        service.set_count(spec, after)
         return Done(f"{name} scaled to {after}", f"from {before}")
 
     return edit
 
 
 def _found(view: ClusterView, ids: Sequence[str]) -> list[Service]:
-    """Those that are still there."""
-    return [service for id_ in ids if (service := view.get(Service, id_)) is not None]
+    return changes.found(view, KIND, ids)

@@ -266,7 +266,11 @@ def _moving_slots(service: Service, view: ClusterView) -> Cell:
 def consequences(found: Sequence[Service], view: ClusterView) -> list[str]:
     """What removing these services does."""
     count = sum(running(service, view) for service in found)
-    return [f"{fmt.plural(count, 'running task')} will be stopped; there is no undo."]
+    return [
+        f"{fmt.plural(count, 'running task')} will be stopped; there is no undo."
+        if count
+        else "There is no undo."
+    ]
 
 
 KIND: ResourceKind[Service] = ResourceKind(

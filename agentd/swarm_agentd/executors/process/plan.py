@@ -20,6 +20,8 @@ from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.proto.types_pb2 import Driver, PortConfig
 from swarm_core.api.runtimes import PROCESS, MalformedProcess, process_payload
 from swarm_core.api.timestamps import duration_s
+from swarm_core.specs.errors import InvalidValue
+from swarm_core.specs.notation import byte_count
 
 from swarm_agentd.exec.environment import claimed_resources
 from swarm_agentd.exec.errors import InvalidTask, Missing, UnsupportedRuntime
@@ -32,7 +34,6 @@ LOG_FILE_BYTES_MAX = 10 * 1024 * 1024
 LOG_FILES_MAX = 3
 LOG_FILE_BYTES_MIN = 64 * 1024
 LOG_DRIVERS = ("", "json-file", "local")
-_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +224,7 @@ def _log_limits(driver: Driver) -> LogLimits | None:
 
 
 def _size(text: str) -> int:
-    digits = text.rstrip("bkmgBKMG")
-    unit = text[len(digits) :].lower()
-    if not digits.isdecimal() or unit not in _UNITS:
-        raise InvalidTask(f"max-size must be a size such as 10m, not {text}")
-    return int(digits) * _UNITS[unit]
+    try:
+        return byte_count(text)
+    except InvalidValue:
+        raise InvalidTask(f"max-size must be a size such as 10m, not {text}") from None

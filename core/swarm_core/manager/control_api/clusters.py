@@ -6,7 +6,6 @@ still the same.
 
 import random
 
-from swarm_core.api.defaults import CLUSTER_NAME, NODE_CERT_EXPIRY_MIN_S
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration_s
 from swarm_core.ca import tokens
@@ -19,6 +18,7 @@ from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAM
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import InvalidArgument
 from swarm_core.runtime.clock import Clock
+from swarm_core.specs.defaults import CLUSTER_NAME, NODE_CERT_EXPIRY_MIN_S
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction

@@ -10,10 +10,11 @@ from typing import Any, Generic, TypeVar
 
 from swarm_core.api.ids import new_id
 from swarm_core.api.proto import objects_pb2
-from swarm_core.api.validation import InvalidSpec, check_item_name
 from swarm_core.manager.control_api.requests import check_update, copy, known
 from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAME, Selection
 from swarm_core.rpc.errors import AlreadyExists, InvalidArgument, Unimplemented
+from swarm_core.specs.checks import check_item_name
+from swarm_core.specs.errors import InvalidSpec
 from swarm_core.store.by import By, ReferencedConfig, ReferencedSecret
 from swarm_core.store.errors import NameConflict
 from swarm_core.store.memory import MemoryStore

@@ -1,10 +1,10 @@
 """What the command line says about values that cannot be used, and about usage that is wrong."""
 
 import pytest
+from swarm_core.specs.draft import Draft
+from swarm_core.specs.errors import InvalidValue
 from swarm_tui.cli import main
 from swarm_tui.cli.plumbing import flags
-from swarm_tui.cli.plumbing.draft import Draft
-from swarm_tui.cli.plumbing.values import BadValue
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from swarm_tui.cli.plumbing.values import BadValue
 )
 def test_a_number_that_the_wire_cannot_hold_is_named_with_its_flag(flag: str, value: str) -> None:
     """A number beyond the wire's range is refused as too large, by flag and value."""
-    with pytest.raises(BadValue, match=f"^--{flag.replace('_', '-')}: '{value}' is too large"):
+    with pytest.raises(InvalidValue, match=f"^--{flag.replace('_', '-')}: '{value}' is too large"):
         flags.apply(Draft.new("process"), flags.CREATE, {flag: value})
 
 
@@ -32,6 +32,16 @@ def test_a_number_that_the_wire_cannot_hold_is_named_with_its_flag(flag: str, va
         ["node", "ls", "extra"],
         ["node", "inspect"],
         ["service", "scale", "web=99999999999999999999"],
+        ["service", "scale", "web=1000001"],
+        ["service", "scale", "web=+many"],
+        ["service", "create", "--restart-delay", "soon", "nginx"],
+        ["service", "create", "--runtime", "magic", "nginx"],
+        ["service", "create", "--constraint", "disk", "nginx"],
+        ["node", "update", "w1", "--availability", "asleep"],
+        ["node", "update", "w1", "--label-add", "=x"],
+        ["secret", "create", "--label", "=x", "key"],
+        ["config", "create", "--driver", "vault", "key"],
+        ["cluster", "update", "--cert-expiry", "soon"],
         ["demo", "--nodes", "0"],
         ["status", "--format", "xml"],
     ],

@@ -230,7 +230,44 @@ def test_scale_of_a_global_service(tui: CommandLine) -> None:
     """Only a replicated service can be scaled."""
     tui("service", "create", "-d", "--mode", "global", "--name", "g", "nginx")
     result = tui("service", "scale", "g=3")
-    assert (result.code, result.err) == (1, "Error: g is global: only a replicated service can be scaled.\n")
+    said = "Could not scale g: it is global, and only a replicated service has a number of tasks."
+    assert (result.code, result.err) == (1, f"Error: {said}\n")
+
+
+def test_scale_from_the_present_number(tui: CommandLine) -> None:
+    """An amount with a sign counts from the number there is, as in the dashboard."""
+    tui("service", "scale", "-d", "web=3", "cache=4")
+    result = tui("service", "scale", "-d", "web=+2", "cache=x2")
+    assert result.lines == ["web scaled to 5", "cache scaled to 8"]
+    assert only(tui.fake, "web").spec.replicated.replicas == 5
+    refused = tui("service", "scale", "-d", "web=-9")
+    assert (refused.code, refused.err) == (1, "Error: Could not scale web: 5 − 9 is below zero.\n")
+
+
+def test_a_refused_scale_changes_nothing(tui: CommandLine) -> None:
+    """When one of several cannot be scaled, none is: the plan as a whole is refused before the first call."""
+    tui("service", "create", "-d", "--mode", "global", "--name", "g", "nginx")
+    before = only(tui.fake, "web").spec.replicated.replicas
+    result = tui("service", "scale", f"web={before + 1}", "g=3")
+    assert (result.code, result.out) == (1, "")
+    assert only(tui.fake, "web").spec.replicated.replicas == before
+    assert tui("service", "scale", f"web={before + 1}", "nope=3").code == 1
+    assert only(tui.fake, "web").spec.replicated.replicas == before
+
+
+def test_a_refused_change_is_one_sentence(tui: CommandLine) -> None:
+    """What the manager refuses is told with what was tried; a part that it lacks is told as such."""
+    tui.fake.fail_next("Control.CreateService", CallFailed("UNIMPLEMENTED", "jobs are not supported yet"))
+    result = tui("service", "create", "-d", "--name", "sum", "--mode", "replicated-job", "nginx")
+    said = "Could not create sum: this cluster cannot do that (jobs are not supported yet)."
+    assert (result.code, result.out, result.err) == (1, "", f"Error: {said}\n")
+    tui.fake.fail_next("Control.UpdateNode", CallFailed("FAILED_PRECONDITION", "it is the last manager"))
+    result = tui("node", "demote", "m1", "nobody", "w1")
+    assert result.lines == ["Node w1 is already a worker."]
+    assert result.err.splitlines() == [
+        "Error: There is no node named 'nobody', and no id begins with it.",
+        "Error: Could not demote m1: it is the last manager.",
+    ]
 
 
 def test_service_update(tui: CommandLine) -> None:

@@ -114,7 +114,7 @@ def test_a_drain_counts_the_tasks_that_move() -> None:
     view = Snapshot([worker("n"), make_task(service=service, slot=1, node_id="n", state="RUNNING")])
     assert nodes.availability(view, ["n"], "drain").warnings == ("1 running task will move to other nodes.",)
     assert nodes.availability(view, ["n"], "pause").warnings == ()
-    assert nodes.availability(view, ["n"], "pause").title == "host-n: pause"
+    assert nodes.availability(view, ["n"], "pause").title == "Pause host-n"
 
 
 async def test_roles() -> None:

@@ -1,10 +1,12 @@
 """`swarm-tui node …`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.cluster import Cluster
+from swarm_core.specs import node as setters
+from swarm_core.specs import notation
 
 from swarm_tui.cli.plumbing import completion, filters
 from swarm_tui.cli.plumbing.nouns import Noun
@@ -17,8 +19,11 @@ from swarm_tui.cli.plumbing.output import (
     print_listing,
     print_objects,
 )
-from swarm_tui.cli.plumbing.session import USAGE, Failure, for_each, run
+from swarm_tui.cli.plumbing.removal import remove_each
+from swarm_tui.cli.plumbing.session import carry_out, reading, resolved, run
 from swarm_tui.cli.plumbing.views import view_of
+from swarm_tui.clusters.snapshot import Snapshot
+from swarm_tui.operations import nodes as node_operations
 from swarm_tui.resources import nodes
 
 Node = objects_pb2.Node
@@ -100,26 +105,21 @@ def update(
     ] = None,
 ) -> None:
     """Change a node's availability, role or labels."""
-    from swarm_tui.cli.plumbing import values
-
-    availabilities, roles = specs_pb2.NodeSpec.Availability, types_pb2.NodeRole
-    _check(availability, "--availability", availabilities.keys())
-    _check(role, "--role", roles.keys())
-    added = values.pairs(label_add or [])
-
-    def edit(spec: Any) -> None:
-        if availability is not None:
-            spec.availability = availabilities.Value(availability.upper())
-        if role is not None:
-            spec.desired_role = roles.Value(role.upper())
-        for key in label_rm or []:
-            spec.annotations.labels.pop(key, None)
-        spec.annotations.labels.update(added)
+    scratch = specs_pb2.NodeSpec()
+    if availability is not None:
+        with reading("--availability"):
+            setters.set_availability(scratch, availability)
+    if role is not None:
+        with reading("--role"):
+            setters.set_role(scratch, role)
+    with reading("--label-add"):
+        labels = notation.pairs(label_add or [])
+    edit = node_operations.Edit(availability, role, labels, label_rm or ())
 
     async def work(cluster: Cluster) -> None:
         node = await cluster.control.resolve(Node, name)
-        await cluster.control.change(Node, node.id, edit)
-        typer.echo(name)
+        plan = node_operations.plan(Snapshot([node]), [node.id], edit)
+        await carry_out(cluster, plan, say=lambda outcome: name)
 
     run(ctx, work)
 
@@ -127,32 +127,20 @@ def update(
 @noun.command()
 def promote(ctx: typer.Context, names: NamesArgument) -> None:
     """Make nodes managers."""
-    _change_roles(ctx, names, types_pb2.MANAGER)
+    _change_roles(ctx, names, "manager")
 
 
 @noun.command()
 def demote(ctx: typer.Context, names: NamesArgument) -> None:
     """Make managers workers."""
-    _change_roles(ctx, names, types_pb2.WORKER)
+    _change_roles(ctx, names, "worker")
 
 
-def _change_roles(ctx: typer.Context, names: list[str], role: "types_pb2.NodeRole.ValueType") -> None:
-    is_manager = role == types_pb2.MANAGER
-    already = "a manager" if is_manager else "a worker"
-    done = "Node {} promoted to a manager in the swarm." if is_manager else "Manager {} demoted in the swarm."
-
-    def edit(spec: Any) -> None:
-        spec.desired_role = role
-
+def _change_roles(ctx: typer.Context, names: list[str], role: str) -> None:
     async def work(cluster: Cluster) -> None:
-        async def change(name: str) -> str:
-            node = await cluster.control.resolve(Node, name)
-            if node.spec.desired_role == role:
-                return f"Node {name} is already {already}."
-            await cluster.control.change(Node, node.id, edit)
-            return done.format(name)
-
-        await for_each(names, change)
+        found, failures = await resolved(cluster, Node, names)
+        plan = node_operations.role(Snapshot(found.values()), [node.id for node in found.values()], role)
+        await carry_out(cluster, plan, say=lambda outcome: outcome.text, failures=failures)
 
     run(ctx, work)
 
@@ -166,15 +154,6 @@ def rm(
     """Remove nodes from the cluster."""
 
     async def work(cluster: Cluster) -> None:
-        async def remove(name: str) -> None:
-            node = await cluster.control.resolve(Node, name)
-            await cluster.control.remove(Node, node.id, force=force)
-
-        await for_each(names, remove)
+        await remove_each(cluster, nodes.KIND, names, force=force)
 
     run(ctx, work)
-
-
-def _check(word: str | None, flag: str, known: Any) -> None:
-    if word is not None and word.upper() not in known:
-        raise Failure(f"{flag}: {word!r} is none of {', '.join(name.lower() for name in known)}.", USAGE)

@@ -3,8 +3,9 @@
 from typing import Annotated
 
 import typer
-from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
+from swarm_core.specs.checks import TASKS_MAX
 
 from swarm_tui.cli.plumbing import completion, filters
 from swarm_tui.cli.plumbing.nouns import Noun
@@ -17,8 +18,12 @@ from swarm_tui.cli.plumbing.output import (
     print_listing,
     print_objects,
 )
-from swarm_tui.cli.plumbing.session import USAGE, Failure, for_each, run
+from swarm_tui.cli.plumbing.removal import remove_each
+from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, run
 from swarm_tui.cli.plumbing.views import counted, view_of
+from swarm_tui.clusters.snapshot import Snapshot
+from swarm_tui.operations import scale as scaling
+from swarm_tui.operations.model import joined
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import services, tasks
 
@@ -27,7 +32,6 @@ noun = Noun("See and change services.")
 noun.elsewhere("create", "service_spec", "Create a service.")
 NamesArgument = Annotated[list[str], typer.Argument(metavar="SERVICE…", autocompletion=completion.services)]
 DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the tasks.")]
-_COUNT_MAX = 2**63 - 1
 
 
 @noun.command()
@@ -99,43 +103,32 @@ def scale(
     ],
     detach: DetachOption = False,
 ) -> None:
-    """Set the number of tasks of replicated services."""
+    """Set the number of tasks of replicated services: =5, or =+3, =-1, =x2 from the present one."""
     wanted = [_goal(text) for text in goals]
 
     async def work(cluster: Cluster) -> None:
-        changed = []
-        for name, replicas in wanted:
-            service = await cluster.control.resolve(Service, name)
-            mode = service.spec.WhichOneof("mode")
-            if mode not in ("replicated", "replicated_job"):
-                raise Failure(f"{name} is {services.mode(service)}: only a replicated service can be scaled.")
-
-            def edit(spec: specs_pb2.ServiceSpec, replicas: int = replicas) -> None:
-                if spec.WhichOneof("mode") == "replicated_job":
-                    spec.replicated_job.total_completions = replicas
-                else:
-                    spec.replicated.replicas = replicas
-
-            await cluster.control.change(Service, service.id, edit)
-            typer.echo(f"{name} scaled to {replicas}")
-            changed.append(service.id)
+        found = [(await cluster.control.resolve(Service, name), amount) for name, amount in wanted]
+        view = Snapshot([service for service, _ in found])
+        plan = joined("Scale services", [scaling.plan(view, [one.id], amount) for one, amount in found])
+        done = await carry_out(cluster, plan, say=lambda outcome: outcome.text)
         if detach:
             return
         from swarm_tui.cli.plumbing.progress import converge
 
-        for service_id in changed:
+        for service_id in dict.fromkeys(outcome.id for outcome in done):
             await converge(cluster, service_id)
 
     run(ctx, work)
 
 
-def _goal(text: str) -> tuple[str, int]:
-    name, separator, count = text.rpartition("=")
-    if not separator or not name or not count.isdecimal():
+def _goal(text: str) -> tuple[str, scaling.Amount]:
+    name, _, count = text.partition("=")
+    amount = scaling.parse_amount(count)
+    if not name or amount is None:
         raise Failure(f"{text!r} is not SERVICE=REPLICAS.", USAGE)
-    if int(count) > _COUNT_MAX:
-        raise Failure(f"{text!r} asks for more tasks than a cluster can count.", USAGE)
-    return name, int(count)
+    if amount.is_beyond_all:
+        raise Failure(f"{text!r} asks for more than {TASKS_MAX} tasks.", USAGE)
+    return name, amount
 
 
 noun.elsewhere("update", "service_spec", "Change a service.")
@@ -146,11 +139,7 @@ def rm(ctx: typer.Context, names: NamesArgument) -> None:
     """Remove services and their tasks."""
 
     async def work(cluster: Cluster) -> None:
-        async def remove(name: str) -> None:
-            service = await cluster.control.resolve(Service, name)
-            await cluster.control.remove(Service, service.id)
-
-        await for_each(names, remove)
+        await remove_each(cluster, services.KIND, names)
 
     run(ctx, work)
 

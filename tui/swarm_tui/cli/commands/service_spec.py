@@ -1,18 +1,24 @@
 """`swarm-tui service create` and `update`. Flags are the docker command line's; `--runtime process` runs a command instead of
 an image. They live apart from the other commands of the noun, which need not wait for so many options."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.api.runtimes import CONTAINER
 from swarm_core.client.cluster import Cluster
+from swarm_core.specs import service, task
+from swarm_core.specs.draft import Draft
+from swarm_core.specs.errors import InvalidValue
 
 from swarm_tui.cli.plumbing import completion, flags
-from swarm_tui.cli.plumbing.draft import Draft
-from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, run
 from swarm_tui.cli.plumbing.signature import with_flags
-from swarm_tui.cli.plumbing.values import BadValue
+from swarm_tui.clusters.snapshot import Snapshot
+from swarm_tui.operations import create as creation
+from swarm_tui.operations import references
+from swarm_tui.operations import update as updating
 
 Service = objects_pb2.Service
 NameArgument = Annotated[str, typer.Argument(metavar="SERVICE", autocompletion=completion.services)]
@@ -37,10 +43,9 @@ def create(
     draft = _new_draft(runtime, words or [], given)
 
     async def work(cluster: Cluster) -> None:
-        draft.spec.annotations.name = _invented_name(cluster, words or []) if name is None else name
-        spec = draft.finish(await draft.references(cluster.control))
-        created = await cluster.control.create(Service, spec)
-        typer.echo(created.id)
+        service.set_name(draft, _invented_name(cluster, words or []) if name is None else name)
+        spec = draft.finish(await references.look_up(draft, cluster.control))
+        (created,) = await carry_out(cluster, creation.plan(Service, spec), say=lambda outcome: outcome.id)
         if not detach:
             from swarm_tui.cli.plumbing.progress import converge
 
@@ -53,19 +58,18 @@ def _new_draft(runtime: str, words: list[str], given: dict[str, Any]) -> Draft:
     if not words:
         what = "an image" if runtime == CONTAINER else "a command, after --"
         raise Failure(f"service create needs {what}.", USAGE)
-    try:
+    with reading("--runtime"):
         draft = Draft.new(runtime)
-        if draft.process is None:
-            draft.container.image = words[0]
-        else:
-            draft.process.command.append(words[0])
-        draft.body.args.extend(words[1:])
-        flags.apply(draft, flags.CREATE, given)
-    except BadValue as error:
-        raise Failure(str(error), USAGE) from None
-    if given.get("replicas") is None and draft.spec.WhichOneof("mode") in (None, "replicated"):
-        draft.spec.replicated.replicas = 1
+    task.set_program(draft, words)
+    _apply(draft, flags.CREATE, given)
     return draft
+
+
+def _apply(draft: Draft, table: tuple[flags.Flag, ...], given: dict[str, Any]) -> None:
+    try:
+        flags.apply(draft, table, given)
+    except InvalidValue as error:
+        raise Failure(str(error), USAGE) from None
 
 
 def _invented_name(cluster: Cluster, words: list[str]) -> str:
@@ -90,38 +94,37 @@ def update(
         raise Failure("service update needs at least one option that changes something.", USAGE)
 
     async def work(cluster: Cluster) -> None:
-        service = await cluster.control.resolve(Service, name)
+        found = await cluster.control.resolve(Service, name)
+        view = Snapshot([found])
         if rollback:
-            from swarm_core.api.proto import control_pb2
-
-            await cluster.control.change(
-                Service, service.id, lambda spec: None, rollback=control_pb2.UpdateServiceRequest.PREVIOUS
-            )
+            plan = updating.rollback(view, [found.id])
         else:
-            await _change(cluster, service, given)
-        typer.echo(name)
+            plan = updating.plan(view, [found.id], await _edit(cluster, found, given))
+        await carry_out(cluster, plan, say=lambda outcome: name)
         if not detach:
             from swarm_tui.cli.plumbing.progress import converge
 
-            await converge(cluster, service.id, quiet=quiet)
+            await converge(cluster, found.id, quiet=quiet)
 
     run(ctx, work)
 
 
-async def _change(cluster: Cluster, service: Service, given: dict[str, Any]) -> None:
+async def _edit(
+    cluster: Cluster, found: Service, given: dict[str, Any]
+) -> Callable[[specs_pb2.ServiceSpec], object]:
+    """What the flags do, once tried on the spec as it is now. Raises Failure."""
     trial = specs_pb2.ServiceSpec()
-    trial.CopyFrom(service.spec)
-    references = await _edited(trial, given).references(cluster.control)
-    await cluster.control.change(Service, service.id, lambda spec: _edited(spec, given).finish(references))
+    trial.CopyFrom(found.spec)
+    draft = Draft.of(trial)
+    _apply(draft, flags.UPDATE, given)
+    looked_up = await references.look_up(draft, cluster.control)
 
-
-def _edited(spec: specs_pb2.ServiceSpec, given: dict[str, Any]) -> Draft:
-    draft = Draft.of(spec)
-    try:
+    def edit(spec: specs_pb2.ServiceSpec) -> None:
+        draft = Draft.of(spec)
         flags.apply(draft, flags.UPDATE, given)
-    except BadValue as error:
-        raise Failure(str(error), USAGE) from None
-    return draft
+        draft.finish(looked_up)
+
+    return edit
 
 
 COMMANDS = {"create": create, "update": update}

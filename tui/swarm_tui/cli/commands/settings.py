@@ -1,14 +1,18 @@
 """`swarm-tui cluster update`, and the settings that it shares with `init` and `ca`."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from swarm_core.api.timestamps import duration
+from swarm_core.api.proto import specs_pb2
 from swarm_core.client.cluster import Cluster
+from swarm_core.specs import cluster as setters
 
-from swarm_tui.cli.plumbing import values
-from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, run
+from swarm_tui.clusters.snapshot import Snapshot
+from swarm_tui.operations import cluster as operation
 
 AutolockOption = Annotated[
     bool | None,
@@ -33,7 +37,7 @@ IntervalOption = Annotated[
 HistoryOption = Annotated[
     int | None, typer.Option("--task-history-limit", help="Old tasks to keep of each slot.")
 ]
-Edit = Callable[[Any], None]
+Edit = Callable[[specs_pb2.ClusterSpec], None]
 
 _UNLOCK_TEXT = """To unlock a swarm manager after it restarts, run the `swarm-tui cluster unlock`
 command and provide the following key:
@@ -69,8 +73,7 @@ def update(
 
     async def work(cluster: Cluster) -> None:
         was_locked = (await cluster.control.cluster()).spec.encryption_config.auto_lock_managers
-        await apply(cluster, edits)
-        typer.echo("Swarm updated.")
+        await apply(cluster, edits, say=True)
         if autolock and not was_locked:
             await print_unlock_key(cluster)
 
@@ -87,56 +90,55 @@ def edits_of(
     snapshot_interval: int | None = None,
     task_history_limit: int | None = None,
 ) -> list[Edit]:
-    """What the given flags do to the cluster's spec. Raises BadValue, Failure."""
-    edits: list[Edit] = []
-    if autolock is not None:
-        edits.append(lambda spec: setattr(spec.encryption_config, "auto_lock_managers", autolock))
-    if cert_expiry is not None:
-        expiry = duration(values.seconds(cert_expiry))
-        edits.append(lambda spec: spec.ca_config.node_cert_expiry.CopyFrom(expiry))
-    if dispatcher_heartbeat is not None:
-        period = duration(values.seconds(dispatcher_heartbeat))
-        edits.append(lambda spec: spec.dispatcher.heartbeat_period.CopyFrom(period))
+    """What the given flags do to the cluster's spec. Raises Failure."""
+    authorities = None
     if external_ca:
-        found = [external_ca_of(text) for text in external_ca]
-
-        def set_external(spec: Any) -> None:
-            del spec.ca_config.external_cas[:]
-            spec.ca_config.external_cas.extend(found)
-
-        edits.append(set_external)
-    for section, field, number in (
-        ("raft", "keep_old_snapshots", max_snapshots),
-        ("raft", "snapshot_interval", snapshot_interval),
-        ("orchestration", "task_history_retention_limit", task_history_limit),
-    ):
-        if number is not None:
-            edits.append(_setting(section, field, number))
-    return edits
-
-
-def external_ca_of(text: str) -> Any:
-    """An external CA as it is typed. Raises Failure."""
-    from swarm_core.client import certificates
-
-    try:
-        return certificates.external_ca(text)
-    except ValueError as error:
-        raise Failure(f"--external-ca: {error}.", USAGE) from None
+        with reading("--external-ca"):
+            authorities = [setters.external_ca(text, _read) for text in external_ca]
+    settings: list[tuple[str, Callable[[specs_pb2.ClusterSpec, Any], None], Any]] = [
+        ("--autolock", setters.set_autolock, autolock),
+        ("--cert-expiry", setters.set_cert_expiry, cert_expiry),
+        ("--dispatcher-heartbeat", setters.set_heartbeat, dispatcher_heartbeat),
+        ("--external-ca", setters.set_external_cas, authorities),
+        ("--max-snapshots", setters.set_snapshots_kept, max_snapshots),
+        ("--snapshot-interval", setters.set_snapshot_interval, snapshot_interval),
+        ("--task-history-limit", setters.set_task_history, task_history_limit),
+    ]
+    given = [(flag, setter, value) for flag, setter, value in settings if value is not None]
+    scratch = specs_pb2.ClusterSpec()
+    for flag, setter, value in given:
+        with reading(flag):
+            setter(scratch, value)
+    return [partial(_put, setter, value) for _, setter, value in given]
 
 
-async def apply(cluster: Cluster, edits: Sequence[Edit], **rotation: bool) -> Any:
-    """Change the cluster's spec, or rotate what is named, whatever others do meanwhile; the cluster afterwards."""
-    from swarm_core.api.proto import control_pb2, objects_pb2
+def _put(
+    setter: Callable[[specs_pb2.ClusterSpec, Any], None], value: Any, spec: specs_pb2.ClusterSpec
+) -> None:
+    setter(spec, value)
 
-    def edit(spec: Any) -> None:
+
+def _read(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+async def apply(cluster: Cluster, edits: Sequence[Edit], *, say: bool = False) -> None:
+    """Change the cluster's settings, whatever others do meanwhile."""
+    found = await cluster.control.cluster()
+
+    def edit(spec: specs_pb2.ClusterSpec) -> None:
         for one in edits:
             one(spec)
 
+    plan = operation.plan(Snapshot([found]), found.id, edit)
+    await carry_out(cluster, plan, say=lambda outcome: outcome.text if say else "")
+
+
+async def rotate(cluster: Cluster, what: operation.Rotated, *, say: bool) -> None:
+    """Change a token or key for another."""
     found = await cluster.control.cluster()
-    return await cluster.control.change(
-        objects_pb2.Cluster, found.id, edit, rotation=control_pb2.KeyRotation(**rotation)
-    )
+    plan = operation.rotate(Snapshot([found]), found.id, what)
+    await carry_out(cluster, plan, say=lambda outcome: outcome.text if say else "")
 
 
 async def print_unlock_key(cluster: Cluster) -> None:
@@ -149,10 +151,6 @@ async def unlock_key(cluster: Cluster) -> str:
     from swarm_core.client import certificates
 
     return (await certificates.unlock_key(cluster.calls)).text
-
-
-def _setting(section: str, field: str, number: int) -> Edit:
-    return lambda spec: setattr(getattr(spec, section), field, number)
 
 
 COMMANDS = {"update": update}

@@ -2,15 +2,18 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.cluster import Cluster
+from swarm_core.specs.cluster import replace_root
 
 from swarm_tui.cli.commands import settings
 from swarm_tui.cli.commands.settings import CertExpiryOption, ExternalCaOption, apply, edits_of, unlock_key
+from swarm_tui.cli.commands.settings import rotate as rotate_secret
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+from swarm_tui.operations.cluster import Rotated
 
 _POLL_S = 0.2
 _QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print it alone.")]
@@ -19,6 +22,9 @@ _QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print it alon
 class Role(StrEnum):
     WORKER = "worker"
     MANAGER = "manager"
+
+
+_TOKENS: dict[Role, Rotated] = {Role.WORKER: "worker_join_token", Role.MANAGER: "manager_join_token"}
 
 
 def join_token(
@@ -31,9 +37,9 @@ def join_token(
 
     async def work(cluster: Cluster) -> None:
         if rotate:
-            await apply(cluster, [], **{f"{role}_join_token": True})
+            await rotate_secret(cluster, _TOKENS[role], say=not quiet)
             if not quiet:
-                typer.echo(f"Successfully rotated {role} join token.\n")
+                typer.echo()
         token = getattr((await cluster.control.cluster()).root_ca.join_tokens, role)
         if quiet:
             typer.echo(token)
@@ -65,9 +71,7 @@ def unlock_key_(
             found = await cluster.control.cluster()
             if not found.spec.encryption_config.auto_lock_managers:
                 raise Failure("Cannot rotate because autolock is not turned on.")
-            await apply(cluster, [], manager_unlock_key=True)
-            if not quiet:
-                typer.echo("Successfully rotated manager unlock key.")
+            await rotate_secret(cluster, "manager_unlock_key", say=not quiet)
         key = await unlock_key(cluster)
         if not key:
             raise Failure("No unlock key is set: autolock is not turned on.")
@@ -101,11 +105,8 @@ def ca(
     certificate, key = _read(ca_cert), _read(ca_key)
     edits = edits_of(cert_expiry=cert_expiry, external_ca=external_ca)
 
-    def replace(spec: Any) -> None:
-        spec.ca_config.signing_ca_cert, spec.ca_config.signing_ca_key = certificate, key
-        for entry in spec.ca_config.external_cas if certificate else ():
-            entry.ca_cert = entry.ca_cert or certificate
-        spec.ca_config.force_rotate += 1
+    def replace(spec: specs_pb2.ClusterSpec) -> None:
+        replace_root(spec, certificate, key)
 
     async def work(cluster: Cluster) -> None:
         if rotate:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import typer
 from swarm_core.client.logs import LogLine, LogQuery
+from swarm_core.specs import notation
+from swarm_core.specs.errors import InvalidValue
 
-from swarm_tui.cli.plumbing import values
 from swarm_tui.cli.plumbing.session import USAGE, Failure
 
 
@@ -37,8 +38,8 @@ def moment_ns(text: str, now_ns: int) -> int:
     if re.fullmatch(r"\d{9,}(\.\d+)?", text):
         return int(float(text) * 1e9)
     try:
-        return now_ns - int(values.seconds(text) * 1e9)
-    except values.BadValue:
+        return now_ns - notation.nanoseconds(text)
+    except InvalidValue:
         pass
     try:
         moment = datetime.fromisoformat(text)

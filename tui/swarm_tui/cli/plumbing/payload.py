@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.message import Message
 from swarm_core.client.cluster import Cluster
+from swarm_core.specs import payload
 
 from swarm_tui.cli.plumbing import filters
 from swarm_tui.cli.plumbing.nouns import Noun
@@ -20,15 +21,15 @@ from swarm_tui.cli.plumbing.output import (
     print_listing,
     print_objects,
 )
-from swarm_tui.cli.plumbing.session import USAGE, Failure, for_each, run
+from swarm_tui.cli.plumbing.removal import remove_each
+from swarm_tui.cli.plumbing.session import Failure, carry_out, reading, run
 from swarm_tui.cli.plumbing.views import view_of
+from swarm_tui.operations import create as creation
 from swarm_tui.resources import services
 from swarm_tui.resources.model import ResourceKind
 
 
-def commands(
-    kind: ResourceKind[Any], spec_type: Callable[[], Any], complete: Callable[..., list[str]]
-) -> Noun:
+def commands(kind: ResourceKind[Any], spec_type: type[Any], complete: Callable[..., list[str]]) -> Noun:
     """The noun's commands."""
     noun = Noun(f"See and change {kind.noun}s.")
     message: type[Message] = kind.message
@@ -47,23 +48,16 @@ def commands(
             str | None, typer.Option("--template-driver", help="Template engine.", metavar="NAME")
         ] = None,
     ) -> None:
-        from swarm_tui.cli.plumbing import values
-
-        spec = spec_type()
-        spec.annotations.name = name
-        spec.annotations.labels.update(values.pairs(label or []))
+        with reading("--label"):
+            spec: Any = payload.new(spec_type, name, label or (), template_driver or "")
         if driver:
-            if kind.noun != "secret":
-                raise Failure("--driver is for secrets.", USAGE)
-            spec.driver.name = driver
+            with reading("--driver"):
+                payload.set_driver(spec, driver)
         else:
             spec.data = _read(file)
-        if template_driver:
-            spec.templating.name = template_driver
 
         async def work(cluster: Cluster) -> None:
-            created: Any = await cluster.control.create(message, spec)
-            typer.echo(created.id)
+            await carry_out(cluster, creation.plan(message, spec), say=lambda outcome: outcome.id)
 
         run(ctx, work)
 
@@ -101,11 +95,7 @@ def commands(
     @noun.command(summary=f"Remove {kind.noun}s.")
     def rm(ctx: typer.Context, names: Names) -> None:
         async def work(cluster: Cluster) -> None:
-            async def remove(name: str) -> None:
-                item: Any = await cluster.control.resolve(message, name)
-                await cluster.control.remove(message, item.id)
-
-            await for_each(names, remove)
+            await remove_each(cluster, kind, names)
 
         run(ctx, work)
 

@@ -4,18 +4,23 @@ Exit codes: 0 done; 1 refused, not found or unreachable; 2 wrong usage; 130 inte
 """
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     # Loaded when a cluster is reached: help and usage errors must not wait for it.
+    from google.protobuf.message import Message
     from swarm_core.client import sockets
     from swarm_core.client.cluster import Cluster
 
+    from swarm_tui.operations.model import Outcome, Plan
+
 T = TypeVar("T")
+M = TypeVar("M", bound="Message")
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
@@ -74,18 +79,50 @@ async def _on(given: Globals, work: "Callable[[Cluster], Awaitable[T]]") -> T:
         await cluster.close()
 
 
-async def for_each(names: list[str], work: Callable[[str], Awaitable[Any]]) -> None:
-    """Do `work` for every name, print each that was done, or what `work` says of it; fail at the end with all that was not."""
+async def resolved(
+    cluster: "Cluster", kind: "type[M]", names: Iterable[str]
+) -> "tuple[dict[str, M], list[str]]":
+    """The objects by the names that were typed, and a sentence for each name that fits none."""
     from swarm_core.client.control import UnresolvedReference
-    from swarm_core.client.errors import CallFailed
 
-    failures = []
+    found, failures = {}, []
     for name in names:
         try:
-            said = await work(name)
-        except (CallFailed, UnresolvedReference) as error:
-            failures.append(f"{name}: {error}" if isinstance(error, CallFailed) else str(error))
+            found[name] = await cluster.control.resolve(kind, name)
+        except UnresolvedReference as error:
+            failures.append(str(error))
+    return found, failures
+
+
+async def carry_out(
+    cluster: "Cluster",
+    plan: "Plan",
+    *,
+    say: "Callable[[Outcome], str]",
+    failures: Iterable[str] = (),
+) -> "list[Outcome]":
+    """Apply a plan and print what `say` makes of each object that was done; fail at the end with all that was not."""
+    from swarm_tui.operations.model import apply
+
+    done, wrong = [], list(failures)
+    async for outcome in apply(plan, cluster.control):
+        if outcome.is_error:
+            wrong.append(outcome.text)
         else:
-            typer.echo(said if isinstance(said, str) else name)
-    if failures:
-        raise Failure("\nError: ".join(failures))
+            done.append(outcome)
+            if text := say(outcome):
+                typer.echo(text)
+    if wrong:
+        raise Failure("\nError: ".join(wrong))
+    return done
+
+
+@contextmanager
+def reading(flag: str) -> Iterator[None]:
+    """What is wrong with a value is told with the name of its flag."""
+    from swarm_core.specs.errors import InvalidValue
+
+    try:
+        yield
+    except InvalidValue as error:
+        raise Failure(f"{flag}: {error}.", USAGE) from None

@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 
-from swarm_core.api.defaults import with_defaults
 from swarm_core.api.ids import new_id
 from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
 from swarm_core.api.runtimes import runtime_of
@@ -12,6 +11,7 @@ from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAM
 from swarm_core.manager.control_api.services.checks import check_change, check_payloads_exist, check_spec
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AlreadyExists, Unimplemented
+from swarm_core.specs.defaults import with_defaults
 from swarm_core.store.by import ByService, Runtime
 from swarm_core.store.errors import NameConflict
 from swarm_core.store.memory import MemoryStore

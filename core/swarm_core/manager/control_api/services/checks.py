@@ -6,12 +6,12 @@ published ports, cluster volumes, and an update that would have to replace runni
 
 from collections.abc import Sequence
 
-from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.references import config_references, secret_references
-from swarm_core.api.runtimes import MalformedProcess, process_payload
-from swarm_core.api.validation import InvalidSpec, check_references, check_service, missing_references
 from swarm_core.rpc.errors import InvalidArgument, Unimplemented, Unknown
 from swarm_core.rules.placement.constraint import InvalidConstraint, parse
+from swarm_core.specs.checks import check_service, missing_references
+from swarm_core.specs.errors import InvalidSpec
 from swarm_core.store.by import ByService
 from swarm_core.store.transactions import Transaction
 
@@ -20,7 +20,6 @@ def check_spec(spec: specs_pb2.ServiceSpec) -> None:
     """Raises InvalidArgument, Unknown, Unimplemented."""
     try:
         check_service(spec)
-        _check_process(process_payload(spec.task))
     except InvalidSpec as error:
         raise InvalidArgument(str(error)) from None
     try:
@@ -28,17 +27,6 @@ def check_spec(spec: specs_pb2.ServiceSpec) -> None:
     except InvalidConstraint as error:
         raise Unknown(str(error)) from None
     _check_supported(spec)
-
-
-def _check_process(process: process_pb2.ProcessSpec | MalformedProcess | None) -> None:
-    if process is None:
-        return
-    if isinstance(process, MalformedProcess):
-        raise InvalidSpec(str(process))
-    if not process.command:
-        raise InvalidSpec("a process needs a command")
-    check_references(process.secrets, "secret", "secret_id", "secret_name")
-    check_references(process.configs, "config", "config_id", "config_name")
 
 
 def _check_supported(spec: specs_pb2.ServiceSpec) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 from swarm_core.api.proto.specs_pb2 import ServiceSpec
-from swarm_core.api.validation import TASKS_MAX, InvalidSpec, check_mode
+from swarm_core.specs.checks import TASKS_MAX, check_mode
+from swarm_core.specs.errors import InvalidSpec
 
 
 def asking_for(replicas: int) -> ServiceSpec:

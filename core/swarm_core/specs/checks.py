@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 
-from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
-from swarm_core.api.runtimes import RESERVED_KINDS
+from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
+from swarm_core.api.runtimes import RESERVED_KINDS, MalformedProcess, process_payload
 from swarm_core.api.timestamps import duration_s
+from swarm_core.specs.errors import InvalidSpec
 
 CPU_NANOS_MIN = 1_000_000
 MEMORY_BYTES_MIN = 4 * 1024 * 1024
@@ -31,10 +32,6 @@ _IMAGE = re.compile(
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 
 Reference: TypeAlias = types_pb2.SecretReference | types_pb2.ConfigReference
-
-
-class InvalidSpec(ValueError):
-    """The spec breaks a rule; the text is for the person who wrote it."""
 
 
 def check_name(annotations: types_pb2.Annotations) -> None:
@@ -86,6 +83,7 @@ def check_task(task: specs_pb2.TaskSpec) -> None:
         check_container(task.container)
     elif runtime == "generic":
         _check_generic(task.generic)
+        _check_process(process_payload(task))
     elif runtime is None:
         raise InvalidSpec("a task needs a runtime: a container or a process")
 
@@ -165,6 +163,17 @@ def _check_generic(generic: specs_pb2.GenericRuntimeSpec) -> None:
         raise InvalidSpec(f"{generic.kind!r} is a reserved kind and cannot name a generic runtime")
     if not generic.payload.type_url or not generic.payload.value:
         raise InvalidSpec("a generic runtime needs a payload with a type and a value")
+
+
+def _check_process(process: process_pb2.ProcessSpec | MalformedProcess | None) -> None:
+    if process is None:
+        return
+    if isinstance(process, MalformedProcess):
+        raise InvalidSpec(str(process))
+    if not process.command:
+        raise InvalidSpec("a process needs a command")
+    check_references(process.secrets, "secret", "secret_id", "secret_name")
+    check_references(process.configs, "config", "config_id", "config_name")
 
 
 def _check_resources(resources: types_pb2.Resources, what: str) -> None:

@@ -1,0 +1,102 @@
+"""Setters of what only a container has. Each raises InvalidValue for a service of another runtime."""
+
+from collections.abc import Callable, MutableMapping, MutableSequence, Sequence
+
+from swarm_core.api.proto import specs_pb2
+from swarm_core.specs import lists, notation, parts
+from swarm_core.specs.draft import Draft
+
+Texts = Callable[[specs_pb2.ContainerSpec], MutableSequence[str]]
+Pairs = Callable[[specs_pb2.ContainerSpec], MutableMapping[str, str]]
+
+
+def set_image(draft: Draft, reference: str) -> None:
+    draft.container.image = reference
+
+
+def set_entrypoint(draft: Draft, line: str) -> None:
+    draft.container.command[:] = notation.words(line)
+
+
+def set_hostname(draft: Draft, name: str) -> None:
+    draft.container.hostname = name
+
+
+def set_read_only(draft: Draft, wanted: bool) -> None:
+    draft.container.read_only = wanted
+
+
+def set_init(draft: Draft, wanted: bool) -> None:
+    draft.container.init.value = wanted
+
+
+def set_tty(draft: Draft, wanted: bool) -> None:
+    draft.container.tty = wanted
+
+
+def add_groups(draft: Draft, given: Sequence[str]) -> None:
+    draft.container.groups.extend(given)
+
+
+def add_mounts(draft: Draft, given: Sequence[str]) -> None:
+    draft.container.mounts.extend(parts.mount(text) for text in given)
+
+
+def drop_mounts(draft: Draft, targets: Sequence[str]) -> None:
+    lists.keep(draft.container.mounts, lambda mount: mount.target not in targets)
+
+
+def add_ulimits(draft: Draft, given: Sequence[str]) -> None:
+    draft.container.ulimits.extend(parts.ulimit(text) for text in given)
+
+
+def put(read: Texts) -> Callable[[Draft, Sequence[str]], None]:
+    """The setter that adds to one of the container's lists: `put(capabilities_added)`."""
+    return lambda draft, given: lists.put(read(draft.container), given)
+
+
+def drop(read: Texts) -> Callable[[Draft, Sequence[str]], None]:
+    """The setter that takes from one of the container's lists."""
+    return lambda draft, given: lists.drop(read(draft.container), given)
+
+
+def put_pairs(read: Pairs) -> Callable[[Draft, Sequence[str]], None]:
+    """The setter that adds to one of the container's maps."""
+    return lambda draft, given: lists.put_pairs(read(draft.container), given)
+
+
+def drop_keys(read: Pairs) -> Callable[[Draft, Sequence[str]], None]:
+    """The setter that takes from one of the container's maps."""
+    return lambda draft, given: lists.drop_keys(read(draft.container), given)
+
+
+def labels(container: specs_pb2.ContainerSpec) -> MutableMapping[str, str]:
+    return container.labels
+
+
+def sysctls(container: specs_pb2.ContainerSpec) -> MutableMapping[str, str]:
+    return container.sysctls
+
+
+def capabilities_added(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
+    return container.capability_add
+
+
+def capabilities_dropped(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
+    return container.capability_drop
+
+
+def name_servers(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
+    return container.dns_config.nameservers
+
+
+def search_domains(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
+    return container.dns_config.search
+
+
+def dns_options(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
+    return container.dns_config.options
+
+
+def hosts(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
+    return container.hosts

@@ -1,0 +1,27 @@
+"""The specs of secrets and configs: a name, labels and bytes, or where the bytes come from."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from swarm_core.api.proto import specs_pb2
+from swarm_core.specs import lists
+from swarm_core.specs.errors import InvalidValue
+
+S = TypeVar("S", specs_pb2.SecretSpec, specs_pb2.ConfigSpec)
+
+
+def new(spec_type: type[S], name: str, labels: Sequence[str] = (), template_driver: str = "") -> S:
+    """A spec without its bytes."""
+    spec = spec_type()
+    spec.annotations.name = name
+    lists.put_pairs(spec.annotations.labels, labels)
+    if template_driver:
+        spec.templating.name = template_driver
+    return spec
+
+
+def set_driver(spec: specs_pb2.SecretSpec | specs_pb2.ConfigSpec, name: str) -> None:
+    """The bytes come from a driver. Raises InvalidValue for a config, which has none."""
+    if not isinstance(spec, specs_pb2.SecretSpec):
+        raise InvalidValue("is for secrets")
+    spec.driver.name = name

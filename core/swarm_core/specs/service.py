@@ -1,0 +1,94 @@
+"""Setters of what belongs to a service as a whole: name, mode, number of tasks, labels, endpoint, networks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from swarm_core.api.proto import specs_pb2, types_pb2
+from swarm_core.specs import lists, notation, parts
+from swarm_core.specs.checks import TASKS_MAX
+from swarm_core.specs.draft import Draft
+from swarm_core.specs.errors import InvalidValue
+
+_MODES: Final = {"replicated": 0, "global": 1, "replicated-job": 2, "global-job": 3}
+_ENDPOINT_MODES: Final[Mapping[str, int]] = notation.words_of(specs_pb2.EndpointSpec.ResolutionMode)
+
+
+def set_name(draft: Draft, name: str) -> None:
+    draft.spec.annotations.name = name
+
+
+def put_labels(draft: Draft, given: Sequence[str]) -> None:
+    lists.put_pairs(draft.spec.annotations.labels, given)
+
+
+def drop_labels(draft: Draft, keys: Sequence[str]) -> None:
+    lists.drop_keys(draft.spec.annotations.labels, keys)
+
+
+def set_mode(draft: Draft, word: str) -> None:
+    """replicated (one task, until a number is given), global, replicated-job or global-job."""
+    spec = draft.spec
+    match notation.choice(word, _MODES):
+        case 0 if spec.WhichOneof("mode") != "replicated":
+            spec.replicated.replicas = 1
+        case 1:
+            getattr(spec, "global").SetInParent()
+        case 2:
+            spec.replicated_job.SetInParent()
+        case 3:
+            spec.global_job.SetInParent()
+
+
+def count(spec: specs_pb2.ServiceSpec) -> int | None:
+    """How many tasks a replicated service runs, or a replicated job completes; None for what has no such number."""
+    match spec.WhichOneof("mode"):
+        case "replicated":
+            return spec.replicated.replicas
+        case "replicated_job":
+            return spec.replicated_job.total_completions
+        case _:
+            return None
+
+
+def set_count(spec: specs_pb2.ServiceSpec, number: int) -> None:
+    """Set that number; a service without any mode becomes replicated."""
+    match spec.WhichOneof("mode"):
+        case "replicated" | None:
+            spec.replicated.replicas = number
+        case "replicated_job":
+            spec.replicated_job.total_completions = number
+        case _:
+            raise InvalidValue("only a replicated service has a number of replicas")
+
+
+def set_replicas(draft: Draft, text: str) -> None:
+    set_count(draft.spec, notation.whole(text, TASKS_MAX))
+
+
+def set_max_concurrent(draft: Draft, text: str) -> None:
+    if draft.spec.WhichOneof("mode") != "replicated_job":
+        raise InvalidValue("is for replicated jobs")
+    draft.spec.replicated_job.max_concurrent = notation.whole(text, TASKS_MAX)
+
+
+def force(draft: Draft, wanted: bool) -> None:
+    """Replace every task even if nothing changed."""
+    if wanted:
+        draft.spec.task.force_update += 1
+
+
+def add_ports(draft: Draft, given: Sequence[str]) -> None:
+    draft.spec.endpoint.ports.extend(parts.port(text) for text in given)
+
+
+def drop_ports(draft: Draft, targets: Sequence[str]) -> None:
+    gone = {parts.port_number(text.partition("/")[0]) for text in targets}
+    lists.keep(draft.spec.endpoint.ports, lambda port: port.target_port not in gone)
+
+
+def set_endpoint_mode(draft: Draft, word: str) -> None:
+    draft.spec.endpoint.mode = notation.choice(word, _ENDPOINT_MODES)  # type: ignore[assignment]
+
+
+def add_networks(draft: Draft, names: Sequence[str]) -> None:
+    draft.spec.task.networks.extend(types_pb2.NetworkAttachmentConfig(target=name) for name in names)

@@ -1,0 +1,169 @@
+"""A draft takes what flags and forms give it, and becomes a spec that stands the checks."""
+
+import pytest
+from swarm_core.api.proto import specs_pb2, types_pb2
+from swarm_core.api.runtimes import PROCESS, process_spec
+from swarm_core.specs import container, health, placement, policies, service, task
+from swarm_core.specs.checks import TASKS_MAX, check_service
+from swarm_core.specs.draft import Draft, References
+from swarm_core.specs.errors import InvalidSpec, InvalidValue
+
+
+def draft(runtime: str = "container") -> Draft:
+    made = Draft.new(runtime)
+    service.set_name(made, "web")
+    task.set_program(made, ["nginx", "-g"])
+    return made
+
+
+def test_a_new_draft_is_one_task() -> None:
+    """Without a mode a service is replicated, with one task."""
+    spec = draft().finish()
+    check_service(spec)
+    assert service.count(spec) == 1
+    assert (spec.task.container.image, list(spec.task.container.args)) == ("nginx", ["-g"])
+
+
+def test_a_process_is_packed_at_the_end() -> None:
+    """What is set of a process stands in its payload once the draft is finished."""
+    made = draft(PROCESS)
+    task.put_env(made, ["A=1"])
+    task.set_directory(made, "/tmp")
+    spec = made.finish()
+    check_service(spec)
+    process = process_spec(spec.task)
+    assert process is not None
+    assert (list(process.command), list(process.args), process.dir) == (["nginx"], ["-g"], "/tmp")
+
+
+def test_a_draft_of_a_spec_changes_it() -> None:
+    """Finishing a draft of an existing spec edits it in place; what was not touched stays."""
+    spec = draft(PROCESS).finish()
+    again = Draft.of(spec)
+    task.put_env(again, ["A=1"])
+    assert again.finish() is spec
+    process = process_spec(spec.task)
+    assert process is not None and (list(process.command), list(process.env)) == (["nginx"], ["A=1"])
+
+
+def test_another_runtime_keeps_what_only_it_knows() -> None:
+    """A service of a runtime that we do not know can be relabelled and scaled; what is a container's is refused."""
+    spec = specs_pb2.ServiceSpec()
+    spec.task.generic.kind = "plugin"
+    spec.task.generic.payload.value = b"theirs"
+    before = spec.task.SerializeToString()
+    made = Draft.of(spec)
+    service.put_labels(made, ["k=v"])
+    service.set_replicas(made, "3")
+    made.finish()
+    assert spec.task.SerializeToString() == before
+    with pytest.raises(InvalidValue, match="is for containers"):
+        task.set_user(made, "nobody")
+
+
+@pytest.mark.parametrize(
+    ("word", "count"), [("replicated", 1), ("global", None), ("Replicated-Job", 0), ("global-job", None)]
+)
+def test_modes(word: str, count: int | None) -> None:
+    """Each mode is chosen by its word; replicated and its job have a number."""
+    made = draft()
+    service.set_mode(made, word)
+    assert service.count(made.spec) == count
+    if count is None:
+        with pytest.raises(InvalidValue, match="only a replicated service"):
+            service.set_replicas(made, "3")
+
+
+def test_the_most_replicas() -> None:
+    """The limit is the same that the manager checks."""
+    made = draft()
+    service.set_replicas(made, str(TASKS_MAX))
+    check_service(made.spec)
+    with pytest.raises(InvalidValue, match="is too large"):
+        service.set_replicas(made, str(TASKS_MAX + 1))
+
+
+def test_constraints_are_kept_as_written_and_known_by_meaning() -> None:
+    """Spaces do not make another constraint, neither when adding nor when removing."""
+    made = draft()
+    placement.put_constraints(made, ["node.role==worker", "node.role == worker", "node.id!=x"])
+    held = made.spec.task.placement.constraints
+    assert list(held) == ["node.role==worker", "node.id!=x"]
+    placement.drop_constraints(made, ["node.role == worker"])
+    assert list(held) == ["node.id!=x"]
+    with pytest.raises(InvalidValue, match="neither '==' nor '!='"):
+        placement.put_constraints(made, ["disk"])
+
+
+def test_lists_grow_and_shrink() -> None:
+    """What is there is not added twice, and what is removed is gone; others stay."""
+    made = draft()
+    container.put(container.hosts)(made, ["a:1", "b:2", "a:1"])
+    container.drop(container.hosts)(made, ["a:1", "c:3"])
+    assert list(made.container.hosts) == ["b:2"]
+    container.put_pairs(container.sysctls)(made, ["k=1", "k=2", "l=3"])
+    container.drop_keys(container.sysctls)(made, ["l", "absent"])
+    assert dict(made.container.sysctls) == {"k": "2"}
+    container.add_mounts(made, ["target=/a,source=a", "target=/b,source=b"])
+    container.drop_mounts(made, ["/a"])
+    assert [mount.target for mount in made.container.mounts] == ["/b"]
+    service.add_ports(made, ["80:8080", "81"])
+    service.drop_ports(made, ["8080/tcp"])
+    assert [port.target_port for port in made.spec.endpoint.ports] == [81]
+    placement.put_preferences(made, ["spread=node.labels.zone", "spread=node.labels.rack"])
+    placement.drop_preferences(made, ["spread=node.labels.zone"])
+    (preference,) = made.spec.task.placement.preferences
+    assert preference.spread.spread_descriptor == "node.labels.rack"
+    task.put_env(made, ["A=1", "B=2"])
+    task.put_env(made, ["A=3"])
+    task.drop_env(made, ["B"])
+    assert list(made.container.env) == ["A=3"]
+
+
+def test_references_are_put_in_at_the_end() -> None:
+    """Secrets are asked for by name and stand in the spec once they were found."""
+    made = draft()
+    task.add_secrets(made, ["key"])
+    (wanted,) = made.secrets
+    found = types_pb2.SecretReference(secret_id="s1", secret_name="key", file=wanted.file())
+    spec = made.finish(References(secrets=(found,)))
+    check_service(spec)
+    again = Draft.of(spec)
+    task.drop_secrets(again, ["key"])
+    assert not spec.task.container.secrets
+    with pytest.raises(InvalidValue, match="the service has no secret key"):
+        task.drop_secrets(again, ["key"])
+
+
+def test_policies() -> None:
+    """A policy that is given in part keeps restarting always; updates and rollbacks are set apart."""
+    made = draft()
+    policies.set_restart_delay(made, "1s")
+    assert made.spec.task.restart.condition == types_pb2.RestartPolicy.ANY
+    policies.of("update", policies.set_order)(made, "start-first")
+    policies.of("rollback", policies.set_failure_action)(made, "continue")
+    assert made.spec.update.order == types_pb2.UpdateConfig.START_FIRST
+    assert made.spec.rollback.failure_action == types_pb2.UpdateConfig.CONTINUE
+    with pytest.raises(InvalidValue, match="'later' is none of none, on-failure, any"):
+        policies.set_restart_condition(made, "later")
+
+
+def test_no_health_check_stands_alone() -> None:
+    """Switching the check off contradicts every other setting of it."""
+    made = draft()
+    health.set_interval(made, "5s")
+    with pytest.raises(InvalidValue, match="together with the other health flags"):
+        health.set_none(made, True)
+
+
+def test_a_process_is_checked_as_a_whole() -> None:
+    """A process without a command, or with a payload that is none, breaks a rule."""
+    made = Draft.new(PROCESS)
+    service.set_name(made, "web")
+    task.set_directory(made, "/tmp")
+    with pytest.raises(InvalidSpec, match="a process needs a command"):
+        check_service(made.finish())
+    spec = draft(PROCESS).finish()
+    spec.task.generic.payload.type_url = "type.googleapis.com/other"
+    with pytest.raises(InvalidSpec, match=r"must be a swarmtui.v1.ProcessSpec"):
+        check_service(spec)
