@@ -62,6 +62,9 @@ def test_from_nothing_to_a_running_service(home: Path) -> None:
         terminal.press("Enter")
         terminal.until("1/1")
         terminal.press("q")
+        terminal.until("In motion")
+        terminal.press("q")
+        terminal.until("goes on without the dashboard")
         terminal.press("y")
         terminal.until("$" if os.geteuid() else "#")
         ticking = [

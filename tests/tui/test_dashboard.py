@@ -6,7 +6,7 @@ import pytest
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.dashboard import running
-from swarm_testkit.factories import make_cluster, make_node, make_service, make_task
+from swarm_testkit.factories import make_cluster, make_node, make_service, make_task, make_task_spec
 from swarm_tui.app import GARBAGE_THRESHOLDS
 from swarm_tui.widgets.table import ObjectTable
 from textual.widgets import Input
@@ -133,6 +133,19 @@ async def test_describe_and_yaml_keep_up_with_the_object(cluster):
         cluster.remove(objects_pb2.Service, "s-api")
         await run.shows("✖ removed")
         assert "registry/api:2.0" in run.text
+
+
+async def test_yaml_of_a_process_service(cluster):
+    """What a process service runs is packed into its spec; its YAML, and its task's, says it in words."""
+    service = make_service("s-proc", name="aaa", task=make_task_spec(command=["sleep", "9"]))
+    cluster.put(service)
+    cluster.put(make_task("t-proc", service=service, slot=1))
+    async with running(cluster) as run:
+        await run.press("3", "y")
+        await run.shows("- sleep")
+        await run.press("4", "y")
+        await run.shows("task aaa.1 · yaml")
+        assert "- sleep" in run.text
 
 
 async def test_search_in_a_text(cluster):

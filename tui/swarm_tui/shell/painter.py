@@ -89,9 +89,12 @@ class Painter:
         """Whether all that the mirror told is on screen."""
         return self._pending is None and not self._is_paced
 
+    def meet(self, view: View) -> None:
+        """Tell a new view what the others were told of the stream."""
+        view.set_stale(self._is_stale)
+
     @property
-    def is_stale(self) -> bool:
-        """Whether what is known is old."""
+    def _is_stale(self) -> bool:
         return self._session.mirror.stream.phase in STALE_PHASES
 
     # -- what the mirror tells ---------------------------------------------------------------------
@@ -133,7 +136,7 @@ class Painter:
             if changes.is_reset or changes.ids:
                 view.apply(changes)
             if changes.is_stream:
-                view.set_stale(self.is_stale)
+                view.set_stale(self._is_stale)
         for text in self._notices.of(changes):
             self._face.tell(text)
         self._show_header()

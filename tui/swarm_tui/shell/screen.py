@@ -53,7 +53,7 @@ class MainScreen(Screen[None]):
         self._filter_bar = FilterBar()
         self._key_bar = KeyBar()
         self._find_line = FindLine(self._filter_bar, self._show_keys)
-        stage = toolkit.Stage(self, self._place_changed)
+        stage = toolkit.Stage(self, lambda view: self.painter.meet(view), self._place_changed)
         self.navigator = Navigator(stage, view_registry.views(), self._make_view, session.mirror)
         self.selection = Selection(self.navigator)
         self.painter = Painter(

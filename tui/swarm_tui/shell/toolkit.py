@@ -31,12 +31,16 @@ class ResyncAsked(Message):
 class Stage:
     """Where views are shown: the switcher. Implements `navigator.Stage`."""
 
-    def __init__(self, screen: Screen[Any], place_changed: Callable[[], None]) -> None:
+    def __init__(
+        self, screen: Screen[Any], added: Callable[[View], None], place_changed: Callable[[], None]
+    ) -> None:
         self._screen = screen
+        self._added = added
         self.place_changed = place_changed
 
     async def add(self, view: View) -> None:
         await self._screen.query_one(ContentSwitcher).add_content(view)
+        self._added(view)
 
     def show(self, view: View) -> None:
         self._screen.query_one(ContentSwitcher).current = view.id

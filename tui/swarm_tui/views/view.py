@@ -151,3 +151,9 @@ class ViewKind(Generic[V]):
     context: Context
     view: type[V]
     make: Callable[[type[V], ClusterPorts], V]
+    key: str = ""
+    """The key that leads there from everywhere, for a view that is about nothing in particular."""
+    help: str = ""
+    """What the key leads to, in a few words; the palette and the help page show it."""
+    rank: int = 0
+    """The key's place in the key bar; 0 keeps it out."""

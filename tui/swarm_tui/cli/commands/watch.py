@@ -11,8 +11,8 @@ from swarm_core.client.cluster import Cluster
 from swarm_core.client.managers import with_statuses
 from swarm_core.client.watch import KINDS, Changed, Listed, Lost, Resumed, Update
 
-from swarm_tui.cli.plumbing.output import as_dict
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+from swarm_tui.resources.documents import as_dict
 from swarm_tui.resources.registry import by_word
 
 

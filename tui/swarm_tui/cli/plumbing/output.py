@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.message import Message
 
+from swarm_tui.resources.documents import as_dict, as_yaml
 from swarm_tui.resources.format import short_id
 from swarm_tui.resources.model import ClusterView, Listing, ResourceKind, Section
 
@@ -88,7 +89,7 @@ def _plain(text: str) -> str:
 def print_records(records: Sequence[dict[str, Any]], style: Format) -> None:
     """One JSON object a line, or one YAML list."""
     if style is Format.YAML:
-        typer.echo(_yaml(list(records)), nl=False)
+        typer.echo(as_yaml(list(records)), nl=False)
         return
     import json
 
@@ -106,7 +107,7 @@ def print_objects(
 
             typer.echo(json.dumps([as_dict(item) for item in items], indent=4, ensure_ascii=False))
         case Format.YAML:
-            typer.echo(_yaml([as_dict(item) for item in items]), nl=False)
+            typer.echo(as_yaml([as_dict(item) for item in items]), nl=False)
         case Format.TABLE:
             for index, item in enumerate(items):
                 if index:
@@ -121,41 +122,3 @@ def print_sections(sections: Iterable[Section]) -> None:
         width = max((len(label) for label, _ in section.lines), default=0) + 2
         for label, value in section.lines:
             typer.echo(f"  {(label + ':' if label else '').ljust(width)}{_plain(value.text)}".rstrip())
-
-
-def as_dict(message: Message) -> dict[str, Any]:
-    """A message as plain values, with the wire's field names; a process's payload is unpacked."""
-    from google.protobuf.json_format import MessageToDict
-
-    # The payload of a task is an Any; its type is known to the converter once the module is loaded.
-    from swarm_core.api.proto import process_pb2
-
-    assert process_pb2.DESCRIPTOR is not None
-    try:
-        return MessageToDict(message, preserving_proto_field_name=True)
-    except TypeError:
-        # A payload of a type we have not heard of: its bytes are shown as they are.
-        return _with_raw_payload(message)
-
-
-def _with_raw_payload(message: Message) -> dict[str, Any]:
-    import base64
-
-    from google.protobuf.json_format import MessageToDict
-
-    copy: Any = type(message)()
-    copy.CopyFrom(message)
-    spec = copy.spec.task if hasattr(copy.spec, "task") else copy.spec
-    raw = spec.generic.payload
-    payload = {"type_url": raw.type_url, "value": base64.b64encode(raw.value).decode()}
-    spec.generic.ClearField("payload")
-    found = MessageToDict(copy, preserving_proto_field_name=True)
-    holder = found["spec"].get("task", found["spec"])
-    holder["generic"]["payload"] = payload
-    return found
-
-
-def _yaml(value: Any) -> str:
-    import yaml
-
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)

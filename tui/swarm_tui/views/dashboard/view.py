@@ -208,4 +208,6 @@ def problem_note(problem: Problem) -> Note:
     )
 
 
-VIEW: Final = ViewKind(NAME, Context.LIST, DashboardView, lambda view, ports: view(ports))
+VIEW: Final = ViewKind(
+    NAME, Context.LIST, DashboardView, lambda view, ports: view(ports), key="1", help="the dashboard"
+)

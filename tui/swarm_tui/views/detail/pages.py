@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from swarm_tui.resources.documents import as_dict, as_yaml
 from swarm_tui.resources.model import ClusterView, ResourceKind, Section
 from swarm_tui.widgets.cells import bar
 from swarm_tui.widgets.paint import Span, Spans, printable
@@ -52,11 +52,7 @@ def _lines_of(spans: Sequence[Span]) -> list[list[Span]]:
 
 def yaml_lines(item: Message) -> list[Spans]:
     """The object as YAML, with its keys set off."""
-    import yaml  # needed by who asks for it, and slow to load
-
-    document = MessageToDict(item, preserving_proto_field_name=True)
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=False)
-    return [_yaml_line(line) for line in text.splitlines()]
+    return [_yaml_line(line) for line in as_yaml(as_dict(item)).splitlines()]
 
 
 def _yaml_line(line: str) -> Spans:

@@ -77,4 +77,11 @@ class ListView(View):
 
 def list_of(kind: ResourceKind[Any]) -> ViewKind[ListView]:
     """The view that lists objects of this kind."""
-    return ViewKind(kind.plural, Context.LIST, ListView, lambda view, ports: view(ports.session, kind))
+    return ViewKind(
+        kind.plural,
+        Context.LIST,
+        ListView,
+        lambda view, ports: view(ports.session, kind),
+        key=kind.list_key,
+        help=f"the list of {kind.plural}",
+    )

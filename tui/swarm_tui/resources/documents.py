@@ -1,0 +1,72 @@
+"""Whole objects as people read them: plain values with the wire's field names, and YAML.
+
+Rule: it never fails, whatever another implementation's leader replicated. What cannot be told in protobuf's own way (a
+payload of an unknown type, a time that is none) is told field by field as it is, bytes in base64.
+"""
+
+import base64
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
+
+# A process's payload is an Any, whose type the converter knows once the module is loaded.
+from swarm_core.api.proto import process_pb2
+
+assert process_pb2.DESCRIPTOR is not None
+
+_TEXT_NUMBERS = (
+    FieldDescriptor.CPPTYPE_INT64,
+    FieldDescriptor.CPPTYPE_UINT64,
+)
+"""Written as texts, as protobuf's JSON does: other readers of JSON would round them."""
+
+
+def as_dict(message: Message) -> dict[str, Any]:
+    """A message as plain values; a process's payload is unpacked."""
+    found = _value(message)
+    assert isinstance(found, dict)
+    return found
+
+
+def as_yaml(value: Any) -> str:
+    """Plain values as YAML, in their order."""
+    import yaml  # slow to load, and needed by who asks for it alone
+
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False)
+
+
+def _value(message: Message) -> Any:
+    from google.protobuf import json_format  # slow to load, like yaml
+
+    try:
+        return _plain(json_format.MessageToDict(message, preserving_proto_field_name=True))
+    except (TypeError, ValueError, DecodeError, json_format.Error):
+        return {field.name: _field(field, value) for field, value in message.ListFields()}
+
+
+def _plain(value: Any) -> Any:
+    """Without the ordered dictionaries that stand for unpacked payloads: YAML has no way to write them."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+def _field(field: FieldDescriptor, value: Any) -> Any:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        of = field.message_type.fields_by_name["value"]
+        return {str(key): _one(of, one) for key, one in value.items()}
+    if field.is_repeated:
+        return [_one(field, one) for one in value]
+    return _one(field, value)
+
+
+def _one(field: FieldDescriptor, value: Any) -> Any:
+    if field.message_type is not None:
+        return _value(value)
+    if field.enum_type is not None:
+        known = field.enum_type.values_by_number.get(value)
+        return known.name if known is not None else value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value) if field.cpp_type in _TEXT_NUMBERS else value
