@@ -98,7 +98,7 @@ async def test_enter_drills_into_a_service_and_escape_comes_back(cluster):
         assert "web.1" not in run.text
         assert "3 of 57" in run.text
         await run.press("escape")
-        assert focused_table(run).cursor_id == "s-billing"
+        assert focused_table(run).cursor_id.id == "s-billing"
 
 
 async def test_enter_drills_into_a_node(cluster):
@@ -219,12 +219,12 @@ async def test_sorting(cluster):
     """A column is chosen from a list or by its heading, and reversed."""
     async with running(cluster) as run:
         await run.press("3", "O")
-        assert focused_table(run).visible_ids()[0] == "s-worker"
+        assert focused_table(run).visible_ids()[0].id == "s-worker"
         await run.press("o")
         await run.shows("Sort by")
         await run.press("down", "enter")
         await run.shows("STACK↑")
-        assert focused_table(run).visible_ids()[0] == "s-mailer"
+        assert focused_table(run).visible_ids()[0].id == "s-mailer"
         await run.pilot.click(focused_table(run), offset=(5, 1))
         await run.shows("SERVICE↑")
 
@@ -239,7 +239,7 @@ async def test_the_order_is_held_while_the_cursor_moves(cluster):
         cluster.update(objects_pb2.Service, "s-worker", lambda s: setattr(s.spec.annotations, "name", "aaa"))
         await run.shows("aaa")
         assert table.visible_ids() == before
-        await run.until(lambda: table.visible_ids()[0] == "s-worker")
+        await run.until(lambda: table.visible_ids()[0].id == "s-worker")
 
 
 async def test_marks_are_counted_and_cleared(cluster):
@@ -337,7 +337,7 @@ async def test_the_mouse_works(cluster):
         await run.press("3")
         table = focused_table(run)
         await run.pilot.click(table, offset=(6, 4))
-        assert table.cursor_id == "s-cache"
+        assert table.cursor_id.id == "s-cache"
         bar = run.text.splitlines()[-1]
         await run.pilot.click("KeyBar", offset=(bar.index("describe"), 0))
         await run.shows("service cache · describe")

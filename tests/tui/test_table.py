@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from swarm_tui.resources.model import Align, Cell, Column, Role, Span
+from swarm_tui.resources.refs import ONLY_CLUSTER, ObjectRef
 from swarm_tui.widgets.table import ObjectTable
 from swarm_tui.widgets.theme import DARK, role_colors
 from textual.app import App
@@ -11,11 +12,15 @@ from textual.app import App
 COLUMNS = (Column("name", "NAME", 10, grow=1), Column("value", "VALUE", 6, align=Align.RIGHT))
 
 
+def row(name):
+    return ObjectRef(ONLY_CLUSTER, "row", name)
+
+
 class Rows:
     """Rows by id, and how often each one's cells were asked for."""
 
     def __init__(self, count):
-        self.order = [f"row-{n:05}" for n in range(count)]
+        self.order = [row(f"row-{n:05}") for n in range(count)]
         self.values = dict.fromkeys(self.order, "0")
         self.asked = []
         self.columns = COLUMNS
@@ -32,7 +37,7 @@ class Rows:
 
     def cells(self, row_id):
         self.asked.append(row_id)
-        return (Cell((Span(row_id, Role.TEXT),)), Cell((Span(self.values[row_id], Role.OK),)))
+        return (Cell((Span(row_id.id, Role.TEXT),)), Cell((Span(self.values[row_id], Role.OK),)))
 
     def remove(self, row_id):
         self.order.remove(row_id)
@@ -85,8 +90,8 @@ async def test_a_change_out_of_sight_costs_nothing():
     """Telling of a row that is not on screen computes no cells and paints nothing."""
     async with table_of(100) as (app, table, pilot):
         app.rows.asked.clear()
-        app.rows.values["row-00050"] = "9"
-        table.rows_changed(["row-00050"])
+        app.rows.values[row("row-00050")] = "9"
+        table.rows_changed([row("row-00050")])
         await pilot.pause()
         assert app.rows.asked == []
 
@@ -95,10 +100,10 @@ async def test_a_visible_change_is_painted_alone():
     """A changed row on screen is computed and painted, its neighbours are not computed again."""
     async with table_of(100) as (app, table, pilot):
         app.rows.asked.clear()
-        app.rows.values["row-00003"] = "77"
-        table.rows_changed(["row-00003"])
+        app.rows.values[row("row-00003")] = "77"
+        table.rows_changed([row("row-00003")])
         await pilot.pause()
-        assert set(app.rows.asked) == {"row-00003"}
+        assert set(app.rows.asked) == {row("row-00003")}
         assert lines(app)[4].split() == ["row-00003", "77"]
 
 
@@ -106,26 +111,26 @@ async def test_the_cursor_stays_on_its_object():
     """When rows move, the cursor goes along with the object it is on."""
     async with table_of(20) as (app, table, pilot):
         await pilot.press("down", "down", "down")
-        assert table.cursor_id == "row-00003"
+        assert table.cursor_id == row("row-00003")
         app.rows.order.reverse()
         table.order_changed()
         await pilot.pause()
-        assert table.cursor_id == "row-00003"
+        assert table.cursor_id == row("row-00003")
         await pilot.press("down")
-        assert table.cursor_id == "row-00002"
+        assert table.cursor_id == row("row-00002")
 
 
 async def test_the_cursor_takes_the_place_of_a_removed_row():
     """When its object is gone, the cursor stands on the row that took its place, at the end on the last."""
     async with table_of(3) as (app, table, pilot):
         await pilot.press("down")
-        app.rows.remove("row-00001")
+        app.rows.remove(row("row-00001"))
         table.order_changed()
-        assert table.cursor_id == "row-00002"
-        app.rows.remove("row-00002")
+        assert table.cursor_id == row("row-00002")
+        app.rows.remove(row("row-00002"))
         table.order_changed()
-        assert table.cursor_id == "row-00000"
-        app.rows.remove("row-00000")
+        assert table.cursor_id == row("row-00000")
+        app.rows.remove(row("row-00000"))
         table.order_changed()
         await pilot.pause()
         assert table.cursor_id is None
@@ -158,8 +163,8 @@ async def test_enter_and_double_click_open():
         await pilot.press("down", "enter")
         await pilot.double_click(ObjectTable, offset=(5, 4))
         await pilot.pause()
-        assert app.seen == [("opened", "row-00001"), ("opened", "row-00003")]
-        assert table.cursor_id == "row-00003"
+        assert app.seen == [("opened", row("row-00001")), ("opened", row("row-00003"))]
+        assert table.cursor_id == row("row-00003")
 
 
 async def test_a_click_on_a_heading_names_its_column():
@@ -172,25 +177,25 @@ async def test_a_click_on_a_heading_names_its_column():
 async def test_marks_follow_ids_and_are_what_verbs_work_on():
     """Marked rows, in their order, are the selection; without marks it is the row under the cursor."""
     async with table_of(20) as (app, table, pilot):
-        assert table.selected_ids == ["row-00000"]
-        table.toggle_mark("row-00005")
-        table.toggle_mark("row-00002")
+        assert table.selected_ids == [row("row-00000")]
+        table.toggle_mark(row("row-00005"))
+        table.toggle_mark(row("row-00002"))
         app.rows.order.reverse()
         table.order_changed()
         await pilot.pause()
-        assert table.selected_ids == ["row-00005", "row-00002"]
+        assert table.selected_ids == [row("row-00005"), row("row-00002")]
         assert table.clear_marks()
-        assert table.selected_ids == ["row-00000"]
+        assert table.selected_ids == [row("row-00000")]
 
 
 async def test_marks_of_removed_rows_are_dropped():
     """A verb never works on a marked row that is gone, wherever the cursor is."""
     async with table_of(20) as (app, table, _):
-        table.toggle_mark("row-00007")
-        table.toggle_mark("row-00008")
-        app.rows.remove("row-00007")
+        table.toggle_mark(row("row-00007"))
+        table.toggle_mark(row("row-00008"))
+        app.rows.remove(row("row-00007"))
         table.order_changed()
-        assert table.selected_ids == ["row-00008"]
+        assert table.selected_ids == [row("row-00008")]
 
 
 async def test_every_line_has_the_background_to_the_edge():
@@ -205,14 +210,14 @@ async def test_every_line_has_the_background_to_the_edge():
 async def test_the_awaited_row_gets_the_cursor_when_it_comes():
     """A new object gets the cursor when it is listed, unless the person moved it meanwhile."""
     async with table_of(5) as (app, table, pilot):
-        table.await_row("row-new")
-        app.rows.order.insert(2, "row-new")
-        app.rows.values["row-new"] = "1"
+        table.await_row(row("row-new"))
+        app.rows.order.insert(2, row("row-new"))
+        app.rows.values[row("row-new")] = "1"
         table.order_changed()
-        assert table.cursor_id == "row-new"
-        table.await_row("row-other")
+        assert table.cursor_id == row("row-new")
+        table.await_row(row("row-other"))
         await pilot.press("up")
-        app.rows.order.append("row-other")
-        app.rows.values["row-other"] = "1"
+        app.rows.order.append(row("row-other"))
+        app.rows.values[row("row-other")] = "1"
         table.order_changed()
-        assert table.cursor_id == "row-00001"
+        assert table.cursor_id == row("row-00001")

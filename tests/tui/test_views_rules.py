@@ -18,8 +18,12 @@ from swarm_tui.views.place import Place
 from swarm_tui.widgets.bars import Part, kept_parts
 
 
-def at(*link, cursor=""):
+def at(*link, cursor=None):
     return Place(ONLY_CLUSTER, Link(*link), cursor)
+
+
+def row(kind, id_):
+    return ObjectRef(ONLY_CLUSTER, kind, id_)
 
 
 HOME = at("dashboard")
@@ -45,10 +49,10 @@ def test_the_way_back_is_the_way_that_was_gone():
     """Back leads through the places in reverse, each with the row it was left on."""
     places = Places(HOME)
     places.go(at("services"))
-    places.go(TASKS, cursor="s-1")
-    places.go(at("text", "task", "t-1", "describe"), cursor="t-1")
-    assert places.back() == at("tasks", "service", "s-1", cursor="t-1")
-    assert places.back() == at("services", cursor="s-1")
+    places.go(TASKS, cursor=row("service", "s-1"))
+    places.go(at("text", "task", "t-1", "describe"), cursor=row("task", "t-1"))
+    assert places.back() == at("tasks", "service", "s-1", cursor=row("task", "t-1"))
+    assert places.back() == at("services", cursor=row("service", "s-1"))
     assert places.back() == HOME
     assert places.back() is None
 

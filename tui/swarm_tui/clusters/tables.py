@@ -2,7 +2,8 @@
 
 Rules:
 - The order is kept by bisection; a changed object costs its own sort key and at most one move.
-- Rows are known by id. A cursor belongs to an id; `index_of` says where it is now.
+- A row's id is the ObjectRef of its object. A cursor belongs to an id; `index_of` says where it is now. Inside, where
+  all objects are of one cluster and kind, their own ids serve.
 - Cells are computed by `row` alone, so objects out of sight cost no drawing.
 - `apply` says what a view must do: draw anew the rows in `touched`, or everything when `is_reordered`.
 """
@@ -17,6 +18,7 @@ from sortedcontainers import SortedList
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.filters import NAME, Filter, Value
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.resources.refs import ObjectRef
 
 Row = TypeVar("Row", covariant=True)
 
@@ -24,6 +26,8 @@ Row = TypeVar("Row", covariant=True)
 class RowKind(Protocol[Row]):
     """What a table needs to know of a kind; `swarm_tui.resources` has one per kind."""
 
+    @property
+    def noun(self) -> str: ...
     @property
     def message(self) -> type[Message]: ...
     @property
@@ -42,7 +46,7 @@ class RowKind(Protocol[Row]):
 
 @dataclass(frozen=True, slots=True)
 class TableChange:
-    touched: frozenset[str] = frozenset()
+    touched: frozenset[ObjectRef] = frozenset()
     """Rows that are shown and may look different."""
     is_reordered: bool = False
     """Rows came, went or moved."""
@@ -83,31 +87,34 @@ class Table(Generic[Row]):
         """Objects of the kind, shown or not."""
         return len(self._mirror.ids(self._kind.message))
 
-    def id_at(self, index: int) -> str:
-        """The id shown at `index`, counted from the top."""
+    def ref(self, id_: str) -> ObjectRef:
+        """The row of the object with this id, shown or not."""
+        return ObjectRef(self._mirror.cluster, self._kind.noun, id_)
+
+    def id_at(self, index: int) -> ObjectRef:
+        """The row shown at `index`, counted from the top."""
         assert 0 <= index < len(self._order)
         position = len(self._order) - 1 - index if self.is_reversed else index
-        id_: str = self._order[position][1]
-        return id_
+        return self.ref(self._order[position][1])
 
-    def ids(self, start: int, stop: int) -> list[str]:
-        """The ids shown from `start` to before `stop`."""
+    def ids(self, start: int, stop: int) -> list[ObjectRef]:
+        """The rows shown from `start` to before `stop`."""
         return [self.id_at(index) for index in range(max(start, 0), min(stop, len(self._order)))]
 
-    def index_of(self, id_: str) -> int | None:
-        """Where `id_` is shown; None when it is not."""
-        if id_ not in self._keys:
+    def index_of(self, ref: ObjectRef) -> int | None:
+        """Where a row is shown; None when it is not."""
+        if ref.id not in self._keys or ref != self.ref(ref.id):
             return None
-        position: int = self._order.index((self._keys[id_], id_))
+        position: int = self._order.index((self._keys[ref.id], ref.id))
         return len(self._order) - 1 - position if self.is_reversed else position
 
-    def item(self, id_: str) -> Any:
+    def item(self, ref: ObjectRef) -> Any:
         """The object behind a row; None when it is gone."""
-        return self._mirror.get(self._kind.message, id_)
+        return self._item(ref.id)
 
-    def row(self, id_: str, now_ns: int) -> Row | None:
+    def row(self, ref: ObjectRef, now_ns: int) -> Row | None:
         """The cells of a row as they look now; None when the object is gone."""
-        item = self.item(id_)
+        item = self.item(ref)
         return None if item is None else self._kind.row(item, self._mirror, now_ns)
 
     # -- changing what is shown -----------------------------------------------------------------
@@ -137,7 +144,7 @@ class Table(Generic[Row]):
         """List every row anew: after a reset, or as time passes under a timed filter."""
         self._keys = {}
         for id_ in self._mirror.ids(self._kind.message):
-            item = self.item(id_)
+            item = self._item(id_)
             if self._shows(item, now_ns):
                 self._keys[id_] = self._key(item, now_ns)
         self._order = SortedList((key, id_) for id_, key in self._keys.items())
@@ -150,7 +157,7 @@ class Table(Generic[Row]):
         touched = set()
         is_reordered = False
         for id_ in changes.of(self._kind.message):
-            item = self.item(id_)
+            item = self._item(id_)
             old = self._keys.get(id_)
             if item is None or not self._shows(item, now_ns):
                 if old is not None:
@@ -166,7 +173,10 @@ class Table(Generic[Row]):
                 self._keys[id_] = new
                 is_reordered = True
             touched.add(id_)
-        return TableChange(frozenset(touched), is_reordered)
+        return TableChange(frozenset(map(self.ref, touched)), is_reordered)
+
+    def _item(self, id_: str) -> Any:
+        return self._mirror.get(self._kind.message, id_)
 
     def _key(self, item: Any, now_ns: int) -> Any:
         return self._kind.sort_keys[self.sort](item, self._mirror, now_ns)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.place import Place
 
 HISTORY_MAX: Final = 50
@@ -25,12 +26,12 @@ class Places:
         """Whether there is no way back."""
         return len(self._trail) == 1
 
-    def go(self, place: Place, *, cursor: str = "") -> None:
+    def go(self, place: Place, *, cursor: ObjectRef | None = None) -> None:
         """Go on to `place`, remembering the row left."""
         if place.view == self._home.view:
             self._trail = [place]
             return
-        if place == replace(self.here, cursor=""):
+        if place == replace(self.here, cursor=None):
             return
         self._trail[-1] = replace(self.here, cursor=cursor)
         self._trail.append(place)

@@ -23,7 +23,7 @@ async def run(ports: Ports) -> None:
             await ports.navigator.go_back()
         pane = ports.part(ObjectPane)
         if pane is not None:
-            pane.table.await_row(outcome.id)
+            pane.await_object(outcome.id)
 
 
 VERB = Verb(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from swarm_tui.resources.model import Link
-from swarm_tui.resources.refs import ClusterId
+from swarm_tui.resources.refs import ClusterId, ObjectRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class Place:
 
     cluster: ClusterId
     link: Link
-    cursor: str = ""
+    cursor: ObjectRef | None = None
     """The row the cursor was on when the place was left."""
 
     @property

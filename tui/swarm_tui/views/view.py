@@ -123,9 +123,9 @@ class View(Widget):
         return ()
 
     @property
-    def cursor(self) -> str:
+    def cursor(self) -> ObjectRef | None:
         """The row to come back to: `arrive` gets it in the place."""
-        return ""
+        return None
 
     @property
     def can_clear(self) -> bool:

@@ -2,7 +2,7 @@
 
 Rules:
 
-- Rows come from a `RowSource` in its order; the table asks for the cells of a row when that row is on
+- A row's id is the ObjectRef of its object. Rows come from a `RowSource` in its order; the table asks for the cells of a row when that row is on
   screen, and keeps the strips it has drawn until the row, the width or the theme changes.
 - The cursor and the marks are bound to ids, never to row numbers: when rows move, they go along.
 - `rows_changed` and `order_changed` repaint what is visible of the change and nothing else.
@@ -22,6 +22,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from swarm_tui.resources.model import Align, Cell, Column
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.widgets.cells import cell_spans
 from swarm_tui.widgets.columns import MARGIN, Placed, place
 from swarm_tui.widgets.paint import Span, dimmed, fit, to_strip
@@ -47,13 +48,13 @@ class RowSource(Protocol):
     def __len__(self) -> int:
         """How many rows there are."""
 
-    def id_at(self, index: int) -> str:
+    def id_at(self, index: int) -> ObjectRef:
         """The id of the row at `index`. Raises IndexError."""
 
-    def index_of(self, row_id: str) -> int | None:
+    def index_of(self, row_id: ObjectRef) -> int | None:
         """Where the row is, or None when it is gone (or filtered out)."""
 
-    def cells(self, row_id: str) -> tuple[Cell, ...]:
+    def cells(self, row_id: ObjectRef) -> tuple[Cell, ...]:
         """The row's cells as of now, one per column; none when the row has just gone."""
 
 
@@ -83,12 +84,12 @@ class ObjectTable(Scrolled):
     ObjectTable { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
 
-    cursor_id: reactive[str | None] = reactive(None, repaint=False)
+    cursor_id: reactive[ObjectRef | None] = reactive(None, repaint=False)
 
     class Highlighted(Message):
         """The cursor is on another row, or on none."""
 
-        def __init__(self, table: "ObjectTable", row_id: str | None) -> None:
+        def __init__(self, table: "ObjectTable", row_id: ObjectRef | None) -> None:
             super().__init__()
             self.table = table
             self.row_id = row_id
@@ -100,7 +101,7 @@ class ObjectTable(Scrolled):
     class Opened(Message):
         """Enter or a double click on a row."""
 
-        def __init__(self, table: "ObjectTable", row_id: str) -> None:
+        def __init__(self, table: "ObjectTable", row_id: ObjectRef) -> None:
             super().__init__()
             self.table = table
             self.row_id = row_id
@@ -136,14 +137,14 @@ class ObjectTable(Scrolled):
         super().__init__(id=id)
         self._rows = rows
         self._empty = empty
-        self._marks: set[str] = set()
+        self._marks: set[ObjectRef] = set()
         self._cursor_index = 0
-        self._drawn: dict[str, _Drawn] = {}
+        self._drawn: dict[ObjectRef, _Drawn] = {}
         self._placed: tuple[Placed, ...] = ()
         self._placed_width = -1
         self._moved_at = float("-inf")
         self._is_dimmed = False
-        self._awaited: str | None = None
+        self._awaited: ObjectRef | None = None
 
     # -- what others ask and tell ------------------------------------------------------------------
 
@@ -153,12 +154,12 @@ class ObjectTable(Scrolled):
         return self._rows
 
     @property
-    def marks(self) -> frozenset[str]:
+    def marks(self) -> frozenset[ObjectRef]:
         """Ids that are marked, seen or not."""
         return frozenset(self._marks)
 
     @property
-    def selected_ids(self) -> list[str]:
+    def selected_ids(self) -> list[ObjectRef]:
         """What a verb works on: the marked rows, or else the one under the cursor."""
         if self._marks:
             return sorted(self._marks, key=lambda row_id: (self._rows.index_of(row_id) or 0, row_id))
@@ -194,7 +195,7 @@ class ObjectTable(Scrolled):
         self.cursor_id = rows.id_at(0) if len(rows) else None
         self.order_changed()
 
-    def rows_changed(self, ids: Iterable[str]) -> None:
+    def rows_changed(self, ids: Iterable[ObjectRef]) -> None:
         """The cells of these rows may be different; those that are visible and are get repainted."""
         for row_id in ids:
             drawn = self._drawn.get(row_id)
@@ -217,7 +218,7 @@ class ObjectTable(Scrolled):
             self.await_row(self._awaited)
         self.refresh()
 
-    def visible_ids(self) -> list[str]:
+    def visible_ids(self) -> list[ObjectRef]:
         """The rows on screen, from the top."""
         top = self.scroll_offset.y
         bottom = min(top + self._page_lines, len(self._rows))
@@ -232,7 +233,7 @@ class ObjectTable(Scrolled):
         self._placed_width = -1
         self.refresh(Region(0, 0, self.size.width, _HEADER_LINES))
 
-    def toggle_mark(self, row_id: str) -> None:
+    def toggle_mark(self, row_id: ObjectRef) -> None:
         """Mark or unmark one row."""
         self._marks.symmetric_difference_update({row_id})
         self._forget(row_id)
@@ -251,7 +252,7 @@ class ObjectTable(Scrolled):
         self.refresh()
         return had_marks
 
-    def move_to(self, row_id: str) -> bool:
+    def move_to(self, row_id: ObjectRef) -> bool:
         """Put the cursor on a row and scroll it into view; False when it is not among the rows."""
         index = self._rows.index_of(row_id)
         if index is None:
@@ -259,7 +260,7 @@ class ObjectTable(Scrolled):
         self._set_cursor(index)
         return True
 
-    def await_row(self, row_id: str) -> None:
+    def await_row(self, row_id: ObjectRef) -> None:
         """Put the cursor on a row as soon as it is there, unless the person moves it first."""
         self._awaited = None if self.move_to(row_id) else row_id
 
@@ -315,7 +316,7 @@ class ObjectTable(Scrolled):
             self.cursor_id = self._rows.id_at(0)
         self.order_changed()
 
-    def watch_cursor_id(self, old: str | None, new: str | None) -> None:
+    def watch_cursor_id(self, old: ObjectRef | None, new: ObjectRef | None) -> None:
         for row_id in (old, new):
             if row_id is not None:
                 self._forget(row_id)
@@ -348,7 +349,7 @@ class ObjectTable(Scrolled):
             x = placed.x + placed.width
         return to_strip(self.palette, spans, width).crop(0, width)
 
-    def _row_strip(self, row_id: str, width: int) -> Strip:
+    def _row_strip(self, row_id: ObjectRef, width: int) -> Strip:
         columns = self._columns()
         drawn = self._drawn.get(row_id)
         if drawn is None:
@@ -373,7 +374,7 @@ class ObjectTable(Scrolled):
             x = placed.x + placed.width
         return dimmed(spans) if self._is_dimmed else spans
 
-    def _ground(self, row_id: str) -> str:
+    def _ground(self, row_id: ObjectRef) -> str:
         if row_id != self.cursor_id:
             return "screen"
         return "selection" if self.has_focus else "raised"
@@ -437,7 +438,7 @@ class ObjectTable(Scrolled):
         if self.cursor_id is not None:
             self._refresh_index(self._cursor_index)
 
-    def _forget(self, row_id: str) -> None:
+    def _forget(self, row_id: ObjectRef) -> None:
         """Repaint one row if it is on screen."""
         index = self._rows.index_of(row_id)
         if index is not None:

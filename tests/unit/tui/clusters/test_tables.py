@@ -14,6 +14,7 @@ from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.tables import Table, TableChange
 from swarm_tui.resources import services, tasks
 from swarm_tui.resources.model import RowCells
+from swarm_tui.resources.refs import ClusterId
 
 Task = objects_pb2.Task
 
@@ -63,9 +64,9 @@ def test_changes_move_rows() -> None:
     assert table.apply(put(mirror, make_service("s9", name="cache")), START_NS).is_reordered
     assert names(table) == ["api", "cache", "db", "w2", "w10"]
     changed = table.apply(put(mirror, make_service("s1", name="api", replicas=5)), START_NS)
-    assert changed == TableChange(frozenset({"s1"}), False)
+    assert changed == TableChange(frozenset({table.ref("s1")}), False)
     gone = table.apply(put(mirror, make_service("s1"), action=Action.REMOVED), START_NS)
-    assert gone.is_reordered and table.index_of("s1") is None
+    assert gone.is_reordered and table.index_of(table.ref("s1")) is None
     assert not table.apply(put(mirror, make_node("n1")), START_NS)
 
 
@@ -73,9 +74,9 @@ def test_cursor_follows_its_object() -> None:
     """An object is found by its id wherever the sort has put it."""
     mirror = some_services()
     table = Table(mirror, services.KIND, START_NS)
-    before = table.index_of("s3")
+    before = table.index_of(table.ref("s3"))
     table.apply(put(mirror, make_service("s8", name="aaa")), START_NS)
-    assert (before, table.index_of("s3")) == (1, 2)
+    assert (before, table.index_of(table.ref("s3"))) == (1, 2)
 
 
 def test_filter_scope_and_problems() -> None:
@@ -91,13 +92,13 @@ def test_filter_scope_and_problems() -> None:
     table.set_filter(parse("state:failed", tasks.KIND.fields), START_NS)
     assert len(table) == 0
     table.apply(put(mirror, make_task("t2", service=web, slot=2, state="FAILED")), START_NS)
-    assert table.ids(0, 9) == ["t2"]
+    assert table.ids(0, 9) == [table.ref("t2")]
     table.apply(put(mirror, make_task("t2", service=web, slot=2, state="RUNNING")), START_NS)
     assert len(table) == 0
     table.set_filter(None, START_NS)
     table.set_scope(None, START_NS)
     table.set_problems_only(True, START_NS)
-    assert table.ids(0, 9) == ["x1"]
+    assert table.ids(0, 9) == [table.ref("x1")]
 
 
 def test_reset_lists_anew() -> None:
@@ -117,7 +118,7 @@ def test_row_of_a_gone_object() -> None:
     mirror = some_services()
     table = Table(mirror, services.KIND, START_NS)
     mirror.apply(Changed((Change(Action.REMOVED, make_service("s1")),), 2))
-    assert table.row("s1", START_NS) is None
+    assert table.row(table.ref("s1"), START_NS) is None
 
 
 def test_random_changes_keep_the_order() -> None:
@@ -168,4 +169,13 @@ def test_rows_are_made_for_what_is_asked() -> None:
     seen = table.ids(5_000, 5_050)
     for id_ in seen:
         table.row(id_, START_NS)
-    assert set(made) <= set(seen)
+    assert set(made) <= {ref.id for ref in seen}
+
+
+def test_a_row_is_of_its_own_cluster_and_kind() -> None:
+    """The same id in another cluster, or of another kind, is another row."""
+    table = Table(some_services(), services.KIND, START_NS)
+    here = table.ref("s1")
+    assert table.index_of(here) is not None
+    assert table.index_of(here._replace(cluster=ClusterId("elsewhere"))) is None
+    assert table.index_of(here._replace(kind="node")) is None

@@ -84,7 +84,8 @@ class DashboardView(View):
     # -- told by the shell -------------------------------------------------------------------------
 
     def arrive(self, place: Place) -> None:
-        panes = (pane for pane in self.object_panes if place.cursor and pane.table.cursor_id == place.cursor)
+        left = place.cursor
+        panes = (pane for pane in self.object_panes if left is not None and pane.table.cursor_id == left)
         next(panes, self.services).table.focus()
         self._show_side_panes()
 
@@ -134,9 +135,9 @@ class DashboardView(View):
         return pane.selected if pane is not None else (note,) if note is not None else ()
 
     @property
-    def cursor(self) -> str:
+    def cursor(self) -> ObjectRef | None:
         pane = self._focused_pane
-        return pane.table.cursor_id or "" if pane is not None else ""
+        return pane.table.cursor_id if pane is not None else None
 
     @property
     def can_clear(self) -> bool:

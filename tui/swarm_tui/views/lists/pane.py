@@ -77,8 +77,7 @@ class ObjectPane(Vertical, Findable):
     @property
     def selected(self) -> tuple[ObjectRef, ...]:
         """What a verb works on now."""
-        cluster, noun = self._session.id, self.kind.noun
-        return tuple(ObjectRef(cluster, noun, row_id) for row_id in self._table.selected_ids)
+        return tuple(self._table.selected_ids)
 
     @property
     def found_text(self) -> str:
@@ -174,6 +173,10 @@ class ObjectPane(Vertical, Findable):
         self._table.clear_marks()
         self._marks_changed()
 
+    def await_object(self, object_id: str) -> None:
+        """Put the cursor on a new object as soon as it is listed."""
+        self._table.await_row(self._rows.table.ref(object_id))
+
     # -- told by the view --------------------------------------------------------------------------
 
     def apply(self, changes: Changes) -> None:
@@ -204,7 +207,7 @@ class ObjectPane(Vertical, Findable):
     def _apply_ids(self, ids: frozenset[str]) -> None:
         if ids and self._table.is_cursor_moving:
             self._held |= ids
-            self._table.rows_changed(ids)
+            self._table.rows_changed(map(self._rows.table.ref, ids))
             if self._release is None:
                 self._release = self.set_timer(HOLD_S, self._let_go)
         elif ids or self._held:

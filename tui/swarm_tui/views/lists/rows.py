@@ -6,6 +6,7 @@ from typing import Any
 from swarm_tui.clusters.session import Session
 from swarm_tui.clusters.tables import Table
 from swarm_tui.resources.model import Cell, Column, ResourceKind, RowCells
+from swarm_tui.resources.refs import ObjectRef
 
 
 class TableRows:
@@ -33,11 +34,11 @@ class TableRows:
     def __len__(self) -> int:
         return len(self.table)
 
-    def id_at(self, index: int) -> str:
+    def id_at(self, index: int) -> ObjectRef:
         return self.table.id_at(index)
 
-    def index_of(self, row_id: str) -> int | None:
+    def index_of(self, row_id: ObjectRef) -> int | None:
         return self.table.index_of(row_id)
 
-    def cells(self, row_id: str) -> tuple[Cell, ...]:
+    def cells(self, row_id: ObjectRef) -> tuple[Cell, ...]:
         return self.table.row(row_id, self._session.now_ns) or ()

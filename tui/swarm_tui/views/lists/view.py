@@ -29,7 +29,8 @@ class ListView(View):
     def arrive(self, place: Place) -> None:
         self.pane.set_scope(self._scope(place))
         self.pane.catch_up()
-        self.pane.table.move_to(place.cursor)
+        if place.cursor is not None:
+            self.pane.table.move_to(place.cursor)
         self.pane.table.focus()
 
     def apply(self, changes: Changes) -> None:
@@ -54,8 +55,8 @@ class ListView(View):
         return self.pane.selected
 
     @property
-    def cursor(self) -> str:
-        return self.pane.table.cursor_id or ""
+    def cursor(self) -> ObjectRef | None:
+        return self.pane.table.cursor_id
 
     @property
     def can_clear(self) -> bool:
