@@ -4,7 +4,7 @@ import pytest
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, Unreachable
-from swarm_core.specs.checks import TASKS_MAX
+from swarm_core.specs.replicas import TASKS_MAX
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import make_service, make_task
 from swarm_tui.clusters.snapshot import Snapshot
