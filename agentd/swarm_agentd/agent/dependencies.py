@@ -13,9 +13,11 @@ from swarm_core.api.proto.objects_pb2 import Config, Secret, Task
 from swarm_core.api.proto.types_pb2 import ConfigReference, NodeDescription, SecretReference
 from swarm_core.api.references import config_references, secret_references
 from swarm_core.api.runtimes import process_spec
+from swarm_core.rules.templates.execute import expand
+from swarm_core.rules.templates.functions import BUILTINS
+from swarm_core.rules.templates.tasks import task_fields
+from swarm_core.rules.templates.values import TemplateError, Value
 
-from swarm_agentd.agent.task_templates import task_fields
-from swarm_agentd.agent.templates import BUILTINS, TemplateError, Value, expand
 from swarm_agentd.exec.errors import ExecError, InvalidTask, Missing, NotAuthorized, Temporary
 
 _Payload = TypeVar("_Payload", Secret, Config)
@@ -96,7 +98,10 @@ class TaskDependencies:
         fields = task_fields(self._task, self._description())
         copy = kind()
         copy.CopyFrom(item)
-        copy.spec.data = expand(_text(item.spec.data), fields, functions).encode()
+        try:
+            copy.spec.data = expand(_text(item.spec.data), fields, functions).encode()
+        except TemplateError as error:
+            raise InvalidTask(str(error)) from None
         return copy
 
     def _secret_text(self, target: str) -> Value:

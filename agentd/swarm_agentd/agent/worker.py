@@ -16,6 +16,8 @@ from swarm_core.api.proto.dispatcher_pb2 import AssignmentsMessage
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import RUNNING, NodeDescription, TaskStatus
 from swarm_core.api.timestamps import timestamp
+from swarm_core.rules.templates.tasks import expand_task
+from swarm_core.rules.templates.values import TemplateError
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group, cancel_and_wait
 from swarm_core.runtime.waiting import event_or_time
@@ -26,9 +28,8 @@ from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.agent.status_buffer import StatusBuffer
 from swarm_agentd.agent.storage import Change, Forget, PutStatus, PutTask, StorageUnusable, TaskStorage
 from swarm_agentd.agent.task_manager import TaskManager
-from swarm_agentd.agent.task_templates import expand_task
 from swarm_agentd.config import AgentConfig
-from swarm_agentd.exec.errors import Temporary
+from swarm_agentd.exec.errors import InvalidTask, Temporary
 from swarm_agentd.exec.executor import Executor
 from swarm_agentd.exec.step import failed, is_settled
 
@@ -145,9 +146,15 @@ class Worker:
             own.status.CopyFrom(known.task.status)
             self._start(own)
 
+    def _expand(self, task: Task) -> Task:
+        try:
+            return expand_task(task, self._description())
+        except TemplateError as error:
+            raise InvalidTask(str(error)) from None
+
     def _start(self, task: Task) -> None:
         try:
-            expanded = expand_task(task, self._description())
+            expanded = self._expand(task)
             dependencies = self._dependencies.restricted(expanded, self._description)
             controller = self._executor.controller(expanded, dependencies)
         except Exception as error:  # noqa: BLE001 - a task that cannot be built fails alone
@@ -159,7 +166,7 @@ class Worker:
             self._clock,
             retry_s=self._config.retry_step_s,
             changed=self._note,
-            expand=lambda newer: expand_task(newer, self._description()),
+            expand=self._expand,
         )
         work = self._run_after(self._removals.get(task.id), manager)
         runner = self._group.spawn(work, name=f"task {task.id}")

@@ -15,6 +15,7 @@ from swarm_core.ca.root_ca import RootCa
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.client import certificates as client
 from swarm_core.client.connection import Connection
+from swarm_core.client.dial import SystemDial
 from swarm_core.manager.ca_server import CaServer
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Aborted, InvalidArgument, NotFound
@@ -329,7 +330,7 @@ async def test_a_node_joins_over_the_network() -> None:
             root = await client.download_root(server.address, token=tokens.parse(WORKER_TOKEN), clock=clock)
 
             async def join() -> Connection:
-                return await client.connect_to_join(server.address, root)
+                return await client.connect_to_join(SystemDial(), server.address, root)
 
             key = keys.generate()
             issued = await client.request(join, csr.create(key), clock=clock, rng=rng, token=WORKER_TOKEN)

@@ -41,5 +41,9 @@ def rotate(view: ClusterView, id_: str, what: Rotated) -> Plan:
         return lambda spec: Done(f"Successfully rotated {words.removeprefix('the ')}.")
 
     steps, refusals = changes.steps(view, KIND, [id_], verb=f"rotate {words} of cluster", edit=of, more=more)
-    warning = f"The old {words.removeprefix('the ')} will be worthless."
-    return Plan(f"Rotate {words}", steps, (warning,), refusals)
+    return Plan(
+        f"Rotate {words}",
+        steps,
+        (f"Nothing can be done with {words.replace('the', 'the old', 1)} any more.",),
+        refusals,
+    )

@@ -1,13 +1,10 @@
-"""Templates in tasks and payloads, and what a task may see of the node's secrets and configs."""
+"""Templates in payloads, and what a task may see of the node's secrets and configs."""
 
 import pytest
 from swarm_agentd.agent.dependencies import DependencyStore
-from swarm_agentd.agent.task_templates import expand_task, task_fields
-from swarm_agentd.agent.templates import TemplateError, expand
 from swarm_agentd.exec.errors import InvalidTask, Missing, NotAuthorized, Temporary
 from swarm_core.api.proto.objects_pb2 import Secret, Task
-from swarm_core.api.proto.process_pb2 import ProcessSpec
-from swarm_core.api.proto.types_pb2 import ConfigReference, Mount, NodeDescription, SecretReference
+from swarm_core.api.proto.types_pb2 import ConfigReference, NodeDescription, SecretReference
 from swarm_testkit.factories import make_config, make_secret, make_service, make_task, make_task_spec
 
 SECRET = SecretReference(secret_id="x", secret_name="x-name")
@@ -26,101 +23,6 @@ def task(**spec: object) -> Task:
         task=make_task_spec(**spec),  # type: ignore[arg-type]
     )
     return make_task("t1", service=service, slot=3, node_id="n1")
-
-
-@pytest.mark.parametrize(
-    ("template", "expected"),
-    [
-        ("plain", "plain"),
-        ("{{.Service.Name}}-{{.Task.Slot}}", "web-3"),
-        (
-            "{{ .Node.ID }} {{.Node.Hostname}} {{.Node.Platform.OS}}/{{.Node.Platform.Architecture}}",
-            "n1 host-1 linux/x86_64",
-        ),
-        ("{{.Task.Name}} {{.Task.ID}} {{.Service.ID}}", "web.3.t1 t1 s1"),
-        ('{{index .Service.Labels "a.b"}}', "label"),
-        ("{{.Service.Labels}}", "map[a.b:label]"),
-        ('{{join "," .Task.ID "x" `y`}}', "t1,x,y"),
-        ('{{.Task.ID | print "id="}}', "id=t1"),
-        ('{{print (join "-" "a" "b") 7}}', "a-b7"),
-        ("a {{- .Task.ID -}} b", "at1b"),
-        ("a{{/* nothing }} to see */}}b", "ab"),
-        ('{{"}}"}}', "}}"),
-        (r'{{"\"q\"\n"}}', '"q"\n'),
-        ("{{true}}", "true"),
-        ("{ {.Task.ID} }", "{ {.Task.ID} }"),
-    ],
-)
-def test_expansion(template: str, expected: str) -> None:
-    """Actions are replaced as Go's text/template does."""
-    assert expand(template, task_fields(task(), NODE)) == expected
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        "{{",
-        "{{.Task.ID",
-        "{{.Task.Nope}}",
-        "{{.task.ID}}",
-        '{{index .Service.Labels "none"}}',
-        "{{if .Task.ID}}x{{end}}",
-        "{{nope 1}}",
-        "{{.Task.ID .Task.ID}}",
-        "{{}}",
-        '{{"open}}',
-        "{{(.Task.ID}}",
-        "{{.Task.ID)}}",
-        "{{join}}",
-        "{{$x := 1}}",
-    ],
-)
-def test_wrong_templates_are_errors(template: str) -> None:
-    """What is wrong, missing or not supported is an error, never left as it is."""
-    with pytest.raises(TemplateError):
-        expand(template, task_fields(task(), NODE))
-
-
-def test_global_task_has_its_node_as_slot() -> None:
-    """Slot is the node's id for tasks without a slot."""
-    one = task()
-    one.slot = 0
-    assert expand("{{.Task.Slot}}", task_fields(one, NODE)) == "n1"
-
-
-def test_container_fields_are_expanded() -> None:
-    """Environment values, hostname, mounts and their volume options are templates; nothing else is."""
-    mount = Mount(source="data-{{.Task.Slot}}", target="/{{.Service.Name}}")
-    mount.volume_options.labels["l"] = "{{.Task.ID}}"
-    mount.volume_options.driver_config.options["o"] = "{{.Node.ID}}"
-    one = task(mounts=[mount])
-    one.spec.container.env.extend(["A={{.Task.ID}}", "B={{.Node.Hostname}}=x", "{{C"])
-    one.spec.container.hostname = "{{.Service.Name}}-{{.Task.Slot}}"
-    one.spec.container.args.append("{{.Task.ID}}")
-    container = expand_task(one, NODE).spec.container
-    assert list(container.env) == ["A=t1", "B=host-1=x", "{{C"]
-    assert container.hostname == "web-3"
-    assert (container.mounts[0].source, container.mounts[0].target) == ("data-3", "/web")
-    assert container.mounts[0].volume_options.labels["l"] == "t1"
-    assert container.mounts[0].volume_options.driver_config.options["o"] == "n1"
-    assert container.args[0] == "{{.Task.ID}}"
-    assert one.spec.container.hostname == "{{.Service.Name}}-{{.Task.Slot}}"
-
-
-def test_task_without_templates_is_itself() -> None:
-    """Nothing to expand costs no copy."""
-    one = task()
-    assert expand_task(one, NODE) is one
-
-
-def test_process_environment_is_expanded() -> None:
-    """The environment of a process is a template like a container's."""
-    one = task(command=["sh"])
-    process = ProcessSpec(command=["sh"], env=["A={{.Task.Slot}}"])
-    one.spec.generic.payload.Pack(process)
-    expanded = ProcessSpec()
-    assert expand_task(one, NODE).spec.generic.payload.Unpack(expanded)
-    assert list(expanded.env) == ["A=3"]
 
 
 # secrets and configs

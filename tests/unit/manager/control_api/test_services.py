@@ -80,6 +80,8 @@ PORT = types_pb2.PortConfig(target_port=80, published_port=80)
         ("task.restart.delay", DURATION(seconds=-1), InvalidArgument),
         ("task.restart.window", DURATION(seconds=-1), InvalidArgument),
         ("task.placement.constraints", "node.role=manager", Unknown),
+        ("task.container.hostname", "{{.Node.Nope}}", InvalidArgument),
+        ("task.container.env", "A={{if .Task.ID}}", InvalidArgument),
         ("task.container.healthcheck.retries", -1, InvalidArgument),
         ("task.container.healthcheck.interval", DURATION(nanos=10), InvalidArgument),
         ("task.container.secrets", types_pb2.SecretReference(secret_id="s"), InvalidArgument),

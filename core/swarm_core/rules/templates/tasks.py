@@ -4,28 +4,25 @@ from collections.abc import Iterable
 
 from swarm_core.api.naming import slot_name, task_name
 from swarm_core.api.proto.objects_pb2 import Task
-from swarm_core.api.proto.specs_pb2 import ContainerSpec
+from swarm_core.api.proto.specs_pb2 import ContainerSpec, ServiceSpec
 from swarm_core.api.proto.types_pb2 import NodeDescription
 from swarm_core.api.runtimes import process_spec, set_process
+from swarm_core.rules.templates.execute import expand
+from swarm_core.rules.templates.values import Struct
 
-from swarm_agentd.agent.templates import Value, expand
 
-
-def task_fields(task: Task, description: NodeDescription) -> dict[str, Value]:
+def task_fields(task: Task, description: NodeDescription) -> Struct:
     """What `.Service`, `.Node` and `.Task` are for a task on the node described."""
-    platform: dict[str, Value] = {
-        "OS": description.platform.os,
-        "Architecture": description.platform.architecture,
-    }
-    return {
-        "Service": {
-            "ID": task.service_id,
-            "Name": task.service_annotations.name,
-            "Labels": dict(task.service_annotations.labels),
-        },
-        "Node": {"ID": task.node_id, "Hostname": description.hostname, "Platform": platform},
-        "Task": {"ID": task.id, "Name": task_name(task), "Slot": slot_name(task)},
-    }
+    platform = Struct(Architecture=description.platform.architecture, OS=description.platform.os)
+    return Struct(
+        Service=Struct(
+            ID=task.service_id,
+            Name=task.service_annotations.name,
+            Labels=dict(task.service_annotations.labels),
+        ),
+        Node=Struct(ID=task.node_id, Hostname=description.hostname, Platform=platform),
+        Task=Struct(ID=task.id, Name=task_name(task), Slot=slot_name(task)),
+    )
 
 
 def expand_task(task: Task, description: NodeDescription) -> Task:
@@ -43,7 +40,18 @@ def expand_task(task: Task, description: NodeDescription) -> Task:
     return expanded
 
 
-def _expand_env(env: Iterable[str], fields: dict[str, Value]) -> list[str]:
+def check_templates(spec: ServiceSpec) -> None:
+    """Expand a service's templates for a task that stands for all of them. Raises TemplateError with what no task could
+    carry out; so that a wrong template is refused at once, and not by every task on its node."""
+    task = Task(id="taskid", service_id="serviceid", node_id="nodeid", slot=1)
+    task.service_annotations.CopyFrom(spec.annotations)
+    task.spec.CopyFrom(spec.task)
+    description = NodeDescription(hostname="hostname")
+    description.platform.os, description.platform.architecture = "os", "architecture"
+    expand_task(task, description)
+
+
+def _expand_env(env: Iterable[str], fields: Struct) -> list[str]:
     out = []
     for entry in env:
         name, equals, value = entry.partition("=")
@@ -51,7 +59,7 @@ def _expand_env(env: Iterable[str], fields: dict[str, Value]) -> list[str]:
     return out
 
 
-def _expand_container(container: ContainerSpec, fields: dict[str, Value]) -> None:
+def _expand_container(container: ContainerSpec, fields: Struct) -> None:
     container.env[:] = _expand_env(container.env, fields)
     container.hostname = expand(container.hostname, fields)
     for mount in container.mounts:
