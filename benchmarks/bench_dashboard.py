@@ -30,7 +30,6 @@ from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
 from swarm_core.client.watch import Action, Change, Changed, Listed, Update
 from swarm_testkit.cluster_fake import START_NS, FakeCluster
-from swarm_testkit.dashboard import ClusterClock
 from swarm_testkit.factories import make_cluster, make_node, make_resources, make_service, make_task
 from swarm_tui.app import SwarmApp
 from swarm_tui.clusters.mirror import Mirror
@@ -249,7 +248,7 @@ async def run_dashboard(
     objects: list[Any], changes: list[Change], tasks: int, seconds: float, view: str
 ) -> Result:
     cluster = FakeCluster()
-    clock = ClusterClock(cluster)
+    clock = cluster.clock
     mirror = Mirror(clock)
     session = Session("bench", mirror, Control(cluster), LogReader(cluster, clock=clock), clock)
     feed = Feed(objects, changes)

@@ -1,20 +1,21 @@
 """A cluster in memory behind the client's connection: for tests of the client, the mirror, the command line and the dashboard.
 
-`FakeCluster` answers `call` and `stream` as `client.connection.Connection` does, from objects it holds:
+`FakeCluster` answers `call` and `stream` as `client.connection.Connection` does. The answers are the product's: a
+`SoleManager` holds the objects and serves Control, Watch, Logs, CA and RaftStatus. What is scripted stands around it:
 
-- Control's Get, List, Create, Update and Remove for every kind, with SwarmKit's codes (NOT_FOUND, ALREADY_EXISTS,
-  UNKNOWN "update out of sequence", …); a scaled or removed service gets or loses its tasks at once when `orchestrate`
-  is set;
-- Watch with marks, versions and resume; Logs from the lines given by `log_lines`;
-- a script of troubles: `fail_next`, `cut`, `unreachable`, `compacted`, `silent_versions` (as a Docker follower),
-  `missing_kinds` (as an old engine).
+- content: `put`, `update` and `remove`, each one commit of another manager's; what raft knows of managers is `members`;
+- tasks: with `orchestrate` a service gets its running tasks, or loses them, as soon as it was created, changed or removed;
+- logs: the lines given by `log_lines`;
+- troubles of the way to the manager: `fail_next`, `cut`, `unreachable`, and of the manager: `compact`, `silent_versions`
+  (a Docker follower), `missing_kinds` (an old engine), no `raft` (a Docker Engine).
 
-Nothing waits and nothing is random: tests change the content with `put`, `update` and `remove`, each call one commit.
-Time is `now_ns`, which tests move by hand.
+Nothing waits for time and nothing is random. Time is `now_ns`, which tests move by hand.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+import random
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -28,92 +29,123 @@ from swarm_core.api.proto import (
 )
 from swarm_core.api.timestamps import timestamp
 from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.store import actions
+from swarm_core.store.by import ByService, Name
+from swarm_core.store.tables import SCHEMA_OF
 
-from swarm_testkit.factories import make_cluster, make_id, make_node, make_resources, make_service, make_task
+from swarm_testkit.factories import make_cluster, make_node, make_resources, make_service, make_task
+from swarm_testkit.in_process import LOST, InProcessConnection, copied
+from swarm_testkit.node_logs import LogLines
+from swarm_testkit.sole_manager import CommitLog, ScriptedRaft, SoleManager
 
 T = TypeVar("T", bound=Message)
 
 START_NS = 1_760_000_000 * 1_000_000_000
-KINDS: dict[str, type[Message]] = {
-    "node": objects_pb2.Node,
-    "service": objects_pb2.Service,
-    "network": objects_pb2.Network,
-    "task": objects_pb2.Task,
-    "cluster": objects_pb2.Cluster,
-    "secret": objects_pb2.Secret,
-    "config": objects_pb2.Config,
-    "extension": objects_pb2.Extension,
-    "volume": objects_pb2.Volume,
-}
-_NAMES = {kind: name for name, kind in KINDS.items()}
-_STREAM_ITEMS_MAX = 10_000
-
-CREATE = watch_pb2.WATCH_ACTION_CREATE
-UPDATE = watch_pb2.WATCH_ACTION_UPDATE
-REMOVE = watch_pb2.WATCH_ACTION_REMOVE
+_FIRST_INDEX = 10
+_RAFT_STATUS = "RaftStatus.GetRaftStatus"
 
 
-def name_of(item: Any) -> str:
-    """The name of any object, as the store's name index knows it."""
-    if isinstance(item, objects_pb2.Node):
-        return item.description.hostname
-    if isinstance(item, objects_pb2.Task):
-        return f"{item.service_annotations.name}.{item.slot or item.node_id}.{item.id}"
-    return str(item.spec.annotations.name)
+class ClusterClock:
+    """A Clock whose time of day is the cluster's and whose waiting is real."""
+
+    def __init__(self, cluster: "FakeCluster") -> None:
+        self._cluster = cluster
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall_ns(self) -> int:
+        return self._cluster.now_ns
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(seconds, 0.0))
 
 
 class FakeCluster:
-    """See the module's text. `calls` records every (method, request) in order."""
+    """See the module's text. `calls` records every (method, request) in order; counted are the questions for raft's status,
+    the streams that are open, and the messages of all streams."""
 
     def __init__(self, objects: Iterable[Message] = (), *, orchestrate: bool = False) -> None:
         self.now_ns = START_NS
-        self.version = 10
+        self.clock = ClusterClock(self)
         self.orchestrate = orchestrate
         self.silent_versions = False
-        self.compacted = False
         self.unreachable: str | None = None
         self.missing_kinds: set[str] = set()
-        self.raft: raft_status_pb2.GetRaftStatusResponse | None = None
         self.raft_asked = 0
         self.calls: list[tuple[str, Message]] = []
         self.closed = False
-        self._objects: dict[type[Message], dict[str, Message]] = {kind: {} for kind in KINDS.values()}
-        self._log: list[tuple[int, watch_pb2.WatchMessage]] = []
-        self._watchers: list[_Watcher] = []
-        self._failures: dict[str, list[Exception]] = {}
-        self._log_lines: list[logbroker_pb2.LogMessage] = []
-        self._log_streams: list[_LogStream] = []
+        self.streams_open = self.messages_given = 0
+        self._failures: dict[str, list[BaseException]] = {}
+        self._log = CommitLog(_FIRST_INDEX)
+        self._rng = random.Random(1)
+        self._raft = ScriptedRaft()
+        self._lines = LogLines()
+        self._manager = SoleManager(self._log, self.clock, self._rng, self._raft, self._lines)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._connection: InProcessConnection | None = None
         if objects:
             self.put(*objects)
 
     # -- content, for the test ------------------------------------------------------------------
 
     def put(self, *objects: Message) -> None:
-        """Create or replace these objects in one commit; versions and times are stamped."""
-        self._commit([(None, item) for item in objects])
+        """Create or replace these objects in one commit; versions and times are stamped. The manager status of a node is
+        what raft knows of it, and is kept in `members`."""
+        records = []
+        for item in map(copied, objects):
+            self._check_name(item)
+            if isinstance(item, objects_pb2.Node):
+                self._note_member(item)
+            self._stamp(item)
+            action = actions.CREATE if self._held(item) is None else actions.UPDATE
+            records.append((type(item), action, item))
+        self._commit(records)
 
-    def update(self, kind: type[T], id_: str, change: Callable[[T], object]) -> T:
+    def update(self, kind: type[T], id_: str, change: Any) -> T:
         """Change a copy of one object with `change` and commit it."""
-        item = kind()
-        item.CopyFrom(self.get(kind, id_))
+        item = copied(self.get(kind, id_))
         change(item)
         self.put(item)
         return item
 
     def remove(self, kind: type[Message], *ids: str) -> None:
         """Delete these objects in one commit."""
-        self._commit([(REMOVE, self.get(kind, id_)) for id_ in ids])
+        self._commit([(kind, actions.REMOVE, self.get(kind, id_)) for id_ in ids])
+        for id_ in ids:
+            self.members.pop(id_, None)
 
     def get(self, kind: type[T], id_: str) -> T:
-        """The object; KeyError when there is none."""
-        item = self._objects[kind][id_]
-        assert isinstance(item, kind)
-        return item
+        """The object, to be read only; KeyError when there is none."""
+        item: Any = self._manager.store.get(kind, id_)
+        if item is None:
+            raise KeyError(id_)
+        shown: T = self._shown(item)
+        return shown
 
     def all(self, kind: type[T]) -> list[T]:
-        """Every object of a kind, in id order."""
-        held = self._objects[kind]
-        return [item for _, item in sorted(held.items()) if isinstance(item, kind)]
+        """Every object of a kind, in id order, to be read only."""
+        found: list[Any] = self._manager.store.find(kind)
+        return [self._shown(item) for item in found]
+
+    @property
+    def version(self) -> int:
+        """The index of the newest commit."""
+        return self._manager.store.version
+
+    @property
+    def members(self) -> dict[str, types_pb2.ManagerStatus]:
+        """What raft knows of the managers, by node id. A change here is in no event."""
+        return self._raft.managers
+
+    @property
+    def raft(self) -> raft_status_pb2.GetRaftStatusResponse | None:
+        """How raft stands; None when this manager does not tell, as a Docker Engine."""
+        return self._raft.told
+
+    @raft.setter
+    def raft(self, told: raft_status_pb2.GetRaftStatusResponse | None) -> None:
+        self._raft.told = told
 
     def advance(self, seconds: float) -> None:
         """Move the cluster's time on."""
@@ -123,77 +155,56 @@ class FakeCluster:
         """The cluster's time, as a clock's method."""
         return self.now_ns
 
+    def log_lines(self, *lines: logbroker_pb2.LogMessage) -> None:
+        """Let tasks write these lines: kept for later readers, sent to those that follow."""
+        for line in lines:
+            self._lines.write(line)
+
     # -- troubles, for the test -----------------------------------------------------------------
 
-    def fail_next(self, method: str, error: Exception, *, times: int = 1) -> None:
+    def fail_next(self, method: str, error: BaseException, *, times: int = 1) -> None:
         """The next calls or streams of "Service.Method" raise `error`."""
         self._failures.setdefault(method, []).extend([error] * times)
 
-    def cut(self, reason: str = "connection reset") -> None:
-        """End every open stream as a lost connection does."""
-        for outlet in [*self._watchers, *self._log_streams]:
-            outlet.end(Unreachable(reason))
+    def cut(self, reason: str = LOST) -> None:
+        """End everything under way as a lost connection does; whoever calls again has a new one."""
+        if self._connection is not None:
+            self._connection.cut(reason)
+            self._connection = None
 
-    @property
-    def streams_open(self) -> int:
-        """Watch and log streams that are being read."""
-        return len(self._watchers) + len(self._log_streams)
-
-    def log_lines(self, *lines: logbroker_pb2.LogMessage) -> None:
-        """Publish log lines: kept for later subscribers, sent to those that follow."""
-        self._log_lines.extend(lines)
-        for stream in self._log_streams:
-            chosen = [line for line in lines if stream.wants(line)]
-            if chosen:
-                stream.put(logbroker_pb2.SubscribeLogsMessage(messages=chosen))
+    def compact(self) -> None:
+        """Forget the history: no watch resumes from before now."""
+        self._log.compact()
 
     # -- the connection's face ------------------------------------------------------------------
 
     async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
-        """Answer one unary call."""
-        if method == "RaftStatus.GetRaftStatus":
-            return self._raft_status(method)
-        self.calls.append((method, request))
-        self._raise_trouble(method)
-        service, _, name = method.partition(".")
-        assert service == "Control", f"FakeCluster does not serve {method}"
-        if name == "ListServiceStatuses":
-            return self._statuses(request)
-        for verb in ("Get", "List", "Create", "Update", "Remove"):
-            if name.startswith(verb):
-                noun = name.removeprefix(verb).lower()
-                return self._control(verb, noun.removesuffix("s") if verb == "List" else noun, request)
-        raise AssertionError(f"unknown method {method}")
-
-    def _raft_status(self, method: str) -> raft_status_pb2.GetRaftStatusResponse:
-        self.raft_asked += 1
-        self._raise_trouble(method)
-        if self.raft is None:
-            raise CallFailed("UNIMPLEMENTED", f"unknown service for {method}")
-        return self.raft
-
-    async def stream(
-        self, method: str, request: Message, *, timeout: float | None = None
-    ) -> AsyncIterator[Any]:
-        """Answer one server stream."""
-        self.calls.append((method, request))
-        self._raise_trouble(method)
-        outlet: _Outlet
-        if isinstance(request, watch_pb2.WatchRequest):
-            outlet = self._watch(request)
-        elif isinstance(request, logbroker_pb2.SubscribeLogsRequest):
-            outlet = self._subscribe_logs(request)
-        else:
-            raise AssertionError(f"FakeCluster does not serve {method}")
-        registry: list[Any] = self._watchers if isinstance(outlet, _Watcher) else self._log_streams
-        if not outlet.is_ended:
-            registry.append(outlet)
+        """The answer of one unary call. Raises CallFailed or Unreachable."""
+        self._note(method, request)
+        connection = await self._enter(method)
         try:
-            async for message in outlet.messages():
-                yield message
+            answer = await connection.call(method, request, timeout=timeout)
         finally:
-            if outlet in registry:
-                registry.remove(outlet)
+            await self._manager.leave()
+        if self.orchestrate:
+            self._settle(request, answer)
+        return answer
+
+    async def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
+        """The messages of one server stream."""
+        self._note(method, request)
+        connection = await self._enter(method)
+        self.streams_open += 1
+        try:
+            async with aclosing(connection.stream(method, request)) as messages:  # type: ignore[type-var]
+                async for message in messages:
+                    if isinstance(message, watch_pb2.WatchMessage) and self.silent_versions:
+                        message.ClearField("version")
+                    self.messages_given += 1
+                    yield message
+        finally:
+            self.streams_open -= 1
+            await self._manager.leave()
 
     async def close(self) -> None:
         """End every stream; later calls fail."""
@@ -203,221 +214,90 @@ class FakeCluster:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _raise_trouble(self, method: str) -> None:
+    def _note(self, method: str, request: Message) -> None:
+        """Record what is asked, and raise the trouble that is due."""
+        if method == _RAFT_STATUS:
+            self.raft_asked += 1
+        else:
+            self.calls.append((method, request))
         if self.unreachable is not None:
             raise Unreachable(self.unreachable)
         if waiting := self._failures.get(method):
             raise waiting.pop(0)
+        noun = method.lower().removesuffix("s")
+        is_missing = method.startswith("Control.") and any(noun.endswith(kind) for kind in self.missing_kinds)
+        if is_missing or (method == _RAFT_STATUS and self.raft is None):
+            raise CallFailed("UNIMPLEMENTED", f"unknown method {method}")
 
-    def _commit(self, changes: list[tuple[int | None, Any]]) -> None:
-        based_on = self.version
-        self.version += 1
-        message = watch_pb2.WatchMessage()
-        message.version.index = self.version
-        for action, item in changes:
-            held = self._objects[type(item)]
-            old = held.get(item.id)
-            if action == REMOVE:
-                del held[item.id]
-                kept = item
-            else:
-                kept = type(item)()
-                kept.CopyFrom(item)
-                self._stamp(kept, based_on)
-                held[item.id] = kept
-                action = CREATE if old is None else UPDATE
-            event = message.events.add(action=action)
-            getattr(event.object, _NAMES[type(item)]).CopyFrom(kept)
-            if old is not None and action == UPDATE:
-                getattr(event.old_object, _NAMES[type(item)]).CopyFrom(old)
-        self._log.append((self.version, message))
-        for watcher in list(self._watchers):
-            watcher.offer(message, self.silent_versions)
+    async def _enter(self, method: str) -> InProcessConnection:
+        """A connection to the manager, whose loops run until it is left. In a new event loop the manager begins anew."""
+        loop = asyncio.get_running_loop()
+        if self._loop not in (None, loop):
+            former, self._connection = self._manager.store, None
+            self._manager = SoleManager(
+                self._log, self.clock, self._rng, self._raft, self._lines, former=former
+            )
+        self._loop = loop
+        if self._connection is None:
+            self._connection = self._manager.connection()
+        connection = self._connection
+        await self._manager.enter(method)
+        return connection
 
-    def _stamp(self, item: Any, based_on: int) -> None:
-        item.meta.version.index = based_on
+    def _commit(self, records: list[tuple[type[Any], int, Any]]) -> None:
+        request = b"".join(
+            actions.encode_action(kind, action, item.SerializeToString()) for kind, action, item in records
+        )
+        self._manager.store.apply(self._log.append(request), request)
+
+    def _held(self, item: Any) -> Any:
+        return self._manager.store.get(type(item), item.id)
+
+    def _check_name(self, item: Any) -> None:
+        """A leader would have refused a second object of this name."""
+        schema: Any = SCHEMA_OF[type(item)]
+        if schema.unique_name:
+            holders = self._manager.store.find(schema.kind, Name(schema.name_of(item)))
+            assert all(holder.id == item.id for holder in holders), f"two {schema.name}s are called alike"
+
+    def _stamp(self, item: Any) -> None:
+        item.meta.version.index = self._log.commit_index()
         if not item.meta.HasField("created_at"):
             item.meta.created_at.CopyFrom(timestamp(self.now_ns))
         item.meta.updated_at.CopyFrom(timestamp(self.now_ns))
 
-    def _watch(self, request: watch_pb2.WatchRequest) -> "_Watcher":
-        watcher = _Watcher(request)
-        watcher.put(watch_pb2.WatchMessage())
-        if request.HasField("resume_from"):
-            first = request.resume_from.index
-            if self.compacted:
-                raise CallFailed("UNKNOWN", "requested index is unavailable due to compaction")
-            for version, message in self._log:
-                if version > first:
-                    watcher.offer(message, False)
-        return watcher
-
-    def _subscribe_logs(self, request: logbroker_pb2.SubscribeLogsRequest) -> "_LogStream":
-        stream = _LogStream(request)
-        chosen = [line for line in self._log_lines if stream.wants(line)]
-        if request.options.tail < 0:
-            last = -request.options.tail - 1
-            chosen = chosen[len(chosen) - last :] if last else []
-        if chosen:
-            stream.put(logbroker_pb2.SubscribeLogsMessage(messages=chosen))
-        if not request.options.follow:
-            stream.end(None)
-        return stream
-
-    def _control(self, verb: str, noun: str, request: Any) -> Message:
-        if noun in self.missing_kinds or noun not in KINDS:
-            raise CallFailed("UNIMPLEMENTED", f"unknown method {verb}{noun.title()}")
-        kind = KINDS[noun]
-        plural = f"{noun.title()}s" if verb == "List" else noun.title()
-        response: Any = getattr(control_pb2, f"{verb}{plural}Response")()
-        if verb == "List":
-            getattr(response, f"{noun}s").extend(i for i in self.all(kind) if _matches(i, request.filters))
-        elif verb == "Create":
-            getattr(response, noun).CopyFrom(self._create(kind, request.spec))
+    def _note_member(self, node: objects_pb2.Node) -> None:
+        if node.HasField("manager_status"):
+            self.members[node.id] = copied(node.manager_status)
+            node.ClearField("manager_status")
         else:
-            item = self._objects[kind].get(getattr(request, f"{noun}_id"))
-            if item is None:
-                raise CallFailed("NOT_FOUND", f"{noun} {getattr(request, f'{noun}_id')} not found")
-            if verb == "Get":
-                getattr(response, noun).CopyFrom(item)
-            elif verb == "Update":
-                getattr(response, noun).CopyFrom(self._update(noun, item, request))
-            else:
-                self.remove(kind, getattr(request, f"{noun}_id"))
-                self._settle(item, removed=True)
-        answer: Message = response
-        return answer
+            self.members.pop(node.id, None)
 
-    def _create(self, kind: type[Message], spec: Any) -> Message:
-        if any(name_of(other) == spec.annotations.name for other in self._objects[kind].values()):
-            raise CallFailed("ALREADY_EXISTS", "name conflicts with an existing object")
-        item: Any = kind()
-        item.id = make_id(_NAMES[kind])
-        item.spec.CopyFrom(spec)
-        self.put(item)
-        self._settle(item)
-        return self.get(kind, str(item.id))
+    def _shown(self, item: Any) -> Any:
+        if isinstance(item, objects_pb2.Node) and item.id in self.members:
+            item = copied(item)
+            item.manager_status.CopyFrom(self.members[item.id])
+        return item
 
-    def _update(self, noun: str, item: Any, request: Any) -> Message:
-        if item.meta.version.index != getattr(request, f"{noun}_version").index:
-            raise CallFailed("UNKNOWN", "update out of sequence")
-        new = type(item)()
-        new.CopyFrom(item)
-        new.spec.CopyFrom(request.spec)
-        self.put(new)
-        self._settle(new)
-        kind: type[Message] = type(item)
-        return self.get(kind, item.id)
+    def _settle(self, request: Message, answer: Any) -> None:
+        """What the orchestrator, the scheduler and the agents would have done in the end."""
+        if isinstance(request, control_pb2.RemoveServiceRequest):
+            self._run_tasks(objects_pb2.Service(id=request.service_id))
+        elif isinstance(request, control_pb2.CreateServiceRequest | control_pb2.UpdateServiceRequest):
+            self._run_tasks(answer.service)
 
-    def _settle(self, item: Any, *, removed: bool = False) -> None:
-        """What an orchestrator would have done in the end: as many running tasks as replicas."""
-        if not self.orchestrate or not isinstance(item, objects_pb2.Service):
-            return
-        held = [task for task in self.all(objects_pb2.Task) if task.service_id == item.id]
-        wanted = 0 if removed else item.spec.replicated.replicas
+    def _run_tasks(self, service: objects_pb2.Service) -> None:
+        """As many running tasks as replicas are wanted."""
+        wanted = service.spec.replicated.replicas
+        held = self._manager.store.find(objects_pb2.Task, ByService(service.id))
+        nodes = self._manager.store.find(objects_pb2.Node)
         for slot in range(len(held) + 1, wanted + 1):
-            nodes = self.all(objects_pb2.Node)
             node_id = nodes[slot % len(nodes)].id if nodes else ""
             self.put(
-                make_task(service=item, slot=slot, node_id=node_id, state="RUNNING", status_ns=self.now_ns)
+                make_task(service=service, slot=slot, node_id=node_id, state="RUNNING", status_ns=self.now_ns)
             )
         for task in held[wanted:]:
             self.remove(objects_pb2.Task, task.id)
-
-    def _statuses(self, request: Any) -> Message:
-        response = control_pb2.ListServiceStatusesResponse()
-        for id_ in request.services:
-            tasks = [task for task in self.all(objects_pb2.Task) if task.service_id == id_]
-            service = self._objects[objects_pb2.Service].get(id_)
-            response.statuses.add(
-                service_id=id_,
-                desired_tasks=service.spec.replicated.replicas
-                if isinstance(service, objects_pb2.Service)
-                else 0,
-                running_tasks=sum(task.status.state == types_pb2.RUNNING for task in tasks),
-            )
-        return response
-
-
-class _Outlet:
-    """One stream's messages: bounded, ended by `end`."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[Message | Exception | None] = asyncio.Queue(_STREAM_ITEMS_MAX)
-        self.is_ended = False
-
-    def put(self, message: Message) -> None:
-        if not self.is_ended:
-            self._queue.put_nowait(message)
-
-    def end(self, error: Exception | None) -> None:
-        if not self.is_ended:
-            self._queue.put_nowait(error)
-            self.is_ended = True
-
-    async def messages(self) -> AsyncIterator[Message]:
-        while (item := await self._queue.get()) is not None:
-            if isinstance(item, Exception):
-                raise item
-            yield item
-
-
-class _Watcher(_Outlet):
-    def __init__(self, request: watch_pb2.WatchRequest) -> None:
-        super().__init__()
-        self._wanted = {entry.kind: entry.action for entry in request.entries}
-        self._with_old = request.include_old_object
-
-    def offer(self, message: watch_pb2.WatchMessage, silent_version: bool) -> None:
-        cut = watch_pb2.WatchMessage()
-        for event in message.events:
-            kind = event.object.WhichOneof("Object") or ""
-            if event.action & self._wanted.get(kind, watch_pb2.WATCH_ACTION_UNKNOWN):
-                cut.events.append(event)
-        if not self._with_old:
-            for event in cut.events:
-                event.ClearField("old_object")
-        if cut.events:
-            if not silent_version:
-                cut.version.CopyFrom(message.version)
-            self.put(cut)
-
-
-class _LogStream(_Outlet):
-    def __init__(self, request: logbroker_pb2.SubscribeLogsRequest) -> None:
-        super().__init__()
-        self._selector = request.selector
-        self._options = request.options
-
-    def wants(self, line: logbroker_pb2.LogMessage) -> bool:
-        context = line.context
-        selected = (
-            context.service_id in self._selector.service_ids
-            or context.task_id in self._selector.task_ids
-            or context.node_id in self._selector.node_ids
-        )
-        since = self._options.since
-        recent = (line.timestamp.seconds, line.timestamp.nanos) >= (since.seconds, since.nanos)
-        return selected and recent and (not self._options.streams or line.stream in self._options.streams)
-
-
-def _matches(item: Any, filters: Any) -> bool:
-    """SwarmKit's rule: AND between criteria, OR within one."""
-    criteria: list[tuple[str, Callable[[Any], bool]]] = [
-        ("names", lambda value: name_of(item) == value),
-        ("name_prefixes", lambda value: name_of(item).startswith(value)),
-        ("id_prefixes", lambda value: item.id.startswith(value)),
-        ("service_ids", lambda value: item.service_id == value),
-        ("node_ids", lambda value: item.node_id == value),
-        ("desired_states", lambda value: item.desired_state == value),
-        ("roles", lambda value: item.role == value),
-    ]
-    present = {field.name for field in filters.DESCRIPTOR.fields}
-    for field, is_match in criteria:
-        values = list(getattr(filters, field)) if field in present else []
-        if values and not any(is_match(value) for value in values):
-            return False
-    return True
 
 
 def log_line(

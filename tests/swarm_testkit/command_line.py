@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import pytest
 from swarm_core.client.cluster import Cluster
-from swarm_core.runtime.clock import SystemClock
 from swarm_tui.cli import main
 from swarm_tui.cli.plumbing.session import Globals
 
@@ -22,16 +21,6 @@ class Outcome:
         return self.out.splitlines()
 
 
-class FakeClock(SystemClock):
-    """Waits as the machine does; the time of day is the fake cluster's."""
-
-    def __init__(self, fake: FakeCluster) -> None:
-        self._fake = fake
-
-    def wall_ns(self) -> int:
-        return self._fake.wall_ns()
-
-
 class CommandLine:
     """Runs commands on `fake`, as often as wanted."""
 
@@ -41,7 +30,7 @@ class CommandLine:
 
     async def _connect(self) -> Cluster:
         self.fake.closed, self.fake.unreachable = False, None
-        return Cluster(self.fake, clock=FakeClock(self.fake), target="fake")
+        return Cluster(self.fake, clock=self.fake.clock, target="fake")
 
     def __call__(self, *arguments: str) -> Outcome:
         self._capture.readouterr()

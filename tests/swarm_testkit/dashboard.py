@@ -34,27 +34,11 @@ _POLL_S = 0.01
 _FLUSH_S = 0.01
 
 
-class ClusterClock:
-    """A Clock whose wall time is the fake cluster's and whose waiting is real."""
-
-    def __init__(self, cluster: FakeCluster) -> None:
-        self._cluster = cluster
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def wall_ns(self) -> int:
-        return self._cluster.now_ns
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(max(seconds, 0.0))
-
-
 def dashboard_of(
     cluster: FakeCluster, *, title: str = "prod-eu", theme: str = DARK.name, is_ascii: bool = False
 ) -> SwarmApp:
     """The program on `cluster`, not yet running."""
-    clock = ClusterClock(cluster)
+    clock = cluster.clock
     session = Session(
         title,
         Mirror(clock, cluster=ClusterId(title), flush_interval_s=_FLUSH_S),

@@ -5,15 +5,10 @@ executors, as an engine outlives daemons.
 """
 
 import asyncio
-import contextlib
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 from swarm_agentd.exec import errors
 from swarm_agentd.exec.executor import Dependencies
 from swarm_core.api.proto.logbroker_pb2 import (
@@ -32,11 +27,11 @@ from swarm_core.api.proto.types_pb2 import (
     WeightedPeer,
 )
 from swarm_core.api.timestamps import timestamp, timestamp_ns
-from swarm_core.client.connection import descriptor_of
 from swarm_core.client.dispatch import AgentConnection
-from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.client.errors import Unreachable
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import Code, RpcFailure
+
+from swarm_testkit.in_process import InProcessConnection, services_of
 
 # What a task's image may say.
 BEHAVIOURS = frozenset(("runs", "stubborn", "ends", "fails", "broken", "flaky", "unsupported"))
@@ -246,93 +241,11 @@ class FakeExecutor:
         self.keys = list(keys)
 
 
-class LocalConnection:
-    """A connection that calls handlers of this process, by service name, on behalf of `caller`.
-
-    Messages are copied on the way, as a wire would. `cut` ends it as a broken line does.
-    """
+class LocalConnection(InProcessConnection):
+    """A connection to handlers by service name, each with the methods that its test is about."""
 
     def __init__(self, handlers: Mapping[str, object], caller: Caller) -> None:
-        self._handlers = handlers
-        self._caller = caller
-        self._lost = asyncio.Event()
-        self.is_closed = False
-        self.requests: list[tuple[str, Message]] = []
-
-    def cut(self) -> None:
-        """Fail every call, those under way too."""
-        self._lost.set()
-
-    async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
-        self.requests.append((method, request))
-        handler, answer_class = self._find(method)
-        async with asyncio.timeout(timeout):
-            return await self._until_lost(_decoded(handler(_copy(request), self._caller), answer_class))
-
-    async def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
-        self.requests.append((method, request))
-        handler, answer_class = self._find(method)
-        async with contextlib.aclosing(handler(_copy(request), self._caller)) as messages:
-            while True:
-                try:
-                    message = await self._until_lost(anext(messages))
-                except StopAsyncIteration:
-                    return
-                yield answer_class.FromString(
-                    message if isinstance(message, bytes) else message.SerializeToString()
-                )
-
-    async def upload(self, method: str, requests: AsyncIterator[Message]) -> Any:
-        handler, answer_class = self._find(method)
-
-        async def copied() -> AsyncIterator[Message]:
-            async for request in requests:
-                yield _copy(request)
-
-        async with contextlib.aclosing(requests), contextlib.aclosing(copied()) as copies:  # type: ignore[type-var]
-            return await self._until_lost(_decoded(handler(copies, self._caller), answer_class))
-
-    async def close(self) -> None:
-        self.is_closed = True
-        self._lost.set()
-
-    def _find(self, method: str) -> tuple[Any, Any]:
-        service, _, name = method.partition(".")
-        if self._lost.is_set():
-            raise Unreachable("the connection was lost")
-        snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-        handler = getattr(self._handlers.get(service), snake, None)
-        if handler is None:
-            raise CallFailed("UNIMPLEMENTED", f"unknown service {service}")
-        return handler, GetMessageClass(descriptor_of(method).output_type)
-
-    async def _until_lost(self, work: Any) -> Any:
-        answer = asyncio.ensure_future(work)
-        lost = asyncio.ensure_future(self._lost.wait())
-        try:
-            await asyncio.wait((answer, lost), return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                raise Unreachable("the connection was lost")
-            return answer.result()
-        except RpcFailure as failure:
-            if failure.code is Code.UNAVAILABLE:
-                raise Unreachable(failure.message) from None
-            raise CallFailed(failure.code.name, failure.message) from None
-        finally:
-            for waiting in (answer, lost):
-                waiting.cancel()
-            await asyncio.wait((answer, lost))
-
-
-async def _decoded(work: Any, answer_class: Any) -> Any:
-    answer = await work
-    return answer_class.FromString(answer if isinstance(answer, bytes) else answer.SerializeToString())
-
-
-def _copy(message: Message) -> Message:
-    copy = type(message)()
-    copy.CopyFrom(message)
-    return copy
+        super().__init__(services_of(handlers), caller)
 
 
 class LocalManagers:

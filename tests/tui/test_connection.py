@@ -57,9 +57,14 @@ async def test_a_refused_resume_lists_anew_and_keeps_the_cursor(cluster):
         table = run.screen.focused
         assert isinstance(table, ObjectTable)
         cursor = table.cursor_id
-        cluster.compacted = True
-        cluster.put(cluster.get(objects_pb2.Service, "s-db"))
+        lists = len(run.called("Control.ListServices"))
+        cluster.unreachable = "connection refused"
         cluster.cut()
+        await run.shows("STALE")
+        cluster.put(cluster.get(objects_pb2.Service, "s-db"))
+        cluster.compact()
+        cluster.unreachable = None
+        await run.until(lambda: len(run.called("Control.ListServices")) > lists)
         await run.until(lambda: run.screen.session.mirror.stream.phase is Phase.LIVE)
         cluster.remove(objects_pb2.Service, "s-api")
         await run.shows("7 services")

@@ -114,10 +114,8 @@ async def test_managers_that_hang_or_lead_now_are_seen_without_an_event(cluster)
     async with running(cluster) as run:
         await run.press("2")
         await run.shows("leader m1 · term 7 · tolerates 1")
-        for node in cluster.all(objects_pb2.Node):
-            if node.description.hostname in ("m1", "m2"):
-                node.manager_status.leader = node.description.hostname == "m2"
-            if node.description.hostname == "m1":
-                node.manager_status.reachability = types_pb2.RaftMemberStatus.UNREACHABLE
+        first, second = cluster.members["n00-m1"], cluster.members["n01-m2"]
+        first.leader, second.leader = False, True
+        first.reachability = types_pb2.RaftMemberStatus.UNREACHABLE
         await run.shows("leader m2 · term 7 · tolerates 0")
         await run.shows("Unreachable")

@@ -15,23 +15,23 @@ from swarm_core.api.timestamps import duration_s
 from swarm_core.rules.templates.tasks import check_templates
 from swarm_core.rules.templates.values import TemplateError
 from swarm_core.specs.errors import InvalidSpec
+from swarm_core.specs.replicas import TASKS_MAX
 
 CPU_NANOS_MIN = 1_000_000
 MEMORY_BYTES_MIN = 4 * 1024 * 1024
 HEALTH_DURATION_MIN_S = 0.001
 NAME_BYTES_MAX = 63
-# A slip of the finger must not make a manager plan more than its memory holds, again after every restart.
-TASKS_MAX = 1_000_000
 
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
-_ITEM_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+# Compiled when first used, and kept by `re`: a command line that checks nothing need not wait.
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
+_ITEM_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?"
 _DOMAIN_PART = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
 _PATH_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_IMAGE = re.compile(
+_IMAGE = (
     rf"(?:(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?/)?{_PATH_PART}(?:/{_PATH_PART})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,})?"
 )
-_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+_IMAGE_ID = r"[0-9a-f]{64}"
 
 Reference: TypeAlias = types_pb2.SecretReference | types_pb2.ConfigReference
 
@@ -41,7 +41,7 @@ def check_name(annotations: types_pb2.Annotations) -> None:
     name = annotations.name
     if not name:
         raise InvalidSpec("a name is required")
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise InvalidSpec(
             f"the name {name!r} must start and end with a letter or digit and hold only letters, digits, '-' and '_'"
         )
@@ -51,7 +51,7 @@ def check_name(annotations: types_pb2.Annotations) -> None:
 
 def check_item_name(annotations: types_pb2.Annotations) -> None:
     """Names of secrets and configs."""
-    if not _ITEM_NAME.fullmatch(annotations.name):
+    if not re.fullmatch(_ITEM_NAME, annotations.name):
         raise InvalidSpec(
             "a name of 1 to 64 letters, digits, '-', '_' and '.' is required, with a letter or digit at both ends"
         )
@@ -61,7 +61,7 @@ def check_image(reference: str) -> None:
     """A repository with an optional tag or digest, as `docker pull` takes it."""
     if not reference:
         raise InvalidSpec("an image is required")
-    if not _IMAGE.fullmatch(reference) or _IMAGE_ID.fullmatch(reference):
+    if not re.fullmatch(_IMAGE, reference) or re.fullmatch(_IMAGE_ID, reference):
         raise InvalidSpec(f"{reference!r} is not a valid image reference")
 
 

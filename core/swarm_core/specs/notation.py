@@ -28,21 +28,21 @@ _NS: Final[Mapping[str, int]] = {
     "h": 3_600 * NANOS, "m": 60 * NANOS, "s": NANOS,
     "ms": 1_000_000, "us": 1_000, "µs": 1_000, "μs": 1_000, "ns": 1,
 }  # fmt: skip
-_NUMBER: Final = r"\d+(?:\.\d+)?"
-_BARE: Final = re.compile(_NUMBER, re.ASCII)
-_DURATION_PART: Final = re.compile(rf"({_NUMBER})(h|ms|us|µs|μs|ns|m|s)", re.ASCII)
-_DURATION: Final = re.compile(rf"(?:{_DURATION_PART.pattern})+", re.ASCII)
-_SIZE: Final = re.compile(rf"({_NUMBER})\s*(?:([kmgtp])(?:i?b)?|b)?", re.ASCII | re.IGNORECASE)
-_CPUS: Final = re.compile(r"\d*\.?\d{1,9}|\d+\.", re.ASCII)
-_OCTAL: Final = re.compile(r"0?[0-7]{3,4}")
+# Compiled when first used, and kept by `re`: a command line uses few of them.
+_NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
+_DURATION_PART: Final = rf"({_NUMBER})(h|ms|us|µs|μs|ns|m|s)"
+_DURATION: Final = rf"(?:{_DURATION_PART})+"
+_SIZE: Final = rf"({_NUMBER})\s*(?:([kmgtpKMGTP])(?:[iI]?[bB])?|[bB])?"
+_CPUS: Final = r"[0-9]*\.?[0-9]{1,9}|[0-9]+\."
+_OCTAL: Final = r"0?[0-7]{3,4}"
 
 
 def nanoseconds(text: str) -> int:
     """A duration such as 10s, 1m30s or 500ms; a bare number counts seconds."""
-    if _BARE.fullmatch(text):
+    if re.fullmatch(_NUMBER, text):
         total = _scaled(text, text, _NS["s"])
-    elif _DURATION.fullmatch(text):
-        total = sum(_scaled(text, number, _NS[unit]) for number, unit in _DURATION_PART.findall(text))
+    elif re.fullmatch(_DURATION, text):
+        total = sum(_scaled(text, number, _NS[unit]) for number, unit in re.findall(_DURATION_PART, text))
     else:
         raise InvalidValue(f"{text!r} is no duration (write 500ms, 10s, 1m30s, 2h)")
     return _within(text, total, DURATION_S_MAX * _NS["s"])
@@ -56,7 +56,7 @@ def duration(text: str) -> Duration:
 
 def byte_count(text: str) -> int:
     """A size such as 512m, 64MiB or 1.5g; units are binary, a bare number counts bytes."""
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip())
     if match is None:
         raise InvalidValue(f"{text!r} is no size (write 512m, 2g)")
     unit = BYTE_UNITS[(match[2] or "").lower()]
@@ -65,7 +65,7 @@ def byte_count(text: str) -> int:
 
 def nano_cpus(text: str) -> int:
     """A number of CPUs such as 0.5, to a billionth."""
-    if not _CPUS.fullmatch(text):
+    if not re.fullmatch(_CPUS, text):
         raise InvalidValue(f"{text!r} is no number of CPUs (write 0.5 or 2)")
     return _within(text, _scaled(text, text, NANOS), INT64_MAX)
 
@@ -79,14 +79,14 @@ def whole(text: str, most: int = UINT64_MAX) -> int:
 
 def ratio(text: str) -> float:
     """A share from 0 to 1."""
-    if not _BARE.fullmatch(text) or float(text) > 1:
+    if not re.fullmatch(_NUMBER, text) or float(text) > 1:
         raise InvalidValue(f"{text!r} is no number from 0 to 1")
     return float(text)
 
 
 def file_mode(text: str, example: str = "0440") -> int:
     """A file's mode in octal."""
-    if not _OCTAL.fullmatch(text):
+    if not re.fullmatch(_OCTAL, text):
         raise InvalidValue(f"mode {text!r} is no file mode (write {example})")
     return int(text, 8)
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from swarm_core.api.proto import specs_pb2, types_pb2
-from swarm_core.specs import lists, notation, parts
-from swarm_core.specs.checks import TASKS_MAX
+from swarm_core.specs import lists, notation, parts, replicas
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
+from swarm_core.specs.replicas import TASKS_MAX
 
 _MODES: Final = {"replicated": 0, "global": 1, "replicated-job": 2, "global-job": 3}
 _ENDPOINT_MODES: Final[Mapping[str, int]] = notation.words_of(specs_pb2.EndpointSpec.ResolutionMode)
@@ -39,30 +39,8 @@ def set_mode(draft: Draft, word: str) -> None:
             spec.global_job.SetInParent()
 
 
-def count(spec: specs_pb2.ServiceSpec) -> int | None:
-    """How many tasks a replicated service runs, or a replicated job completes; None for what has no such number."""
-    match spec.WhichOneof("mode"):
-        case "replicated":
-            return spec.replicated.replicas
-        case "replicated_job":
-            return spec.replicated_job.total_completions
-        case _:
-            return None
-
-
-def set_count(spec: specs_pb2.ServiceSpec, number: int) -> None:
-    """Set that number; a service without any mode becomes replicated."""
-    match spec.WhichOneof("mode"):
-        case "replicated" | None:
-            spec.replicated.replicas = number
-        case "replicated_job":
-            spec.replicated_job.total_completions = number
-        case _:
-            raise InvalidValue("only a replicated service has a number of replicas")
-
-
 def set_replicas(draft: Draft, text: str) -> None:
-    set_count(draft.spec, notation.whole(text, TASKS_MAX))
+    replicas.set_count(draft.spec, notation.whole(text, TASKS_MAX))
 
 
 def set_max_concurrent(draft: Draft, text: str) -> None:

@@ -11,15 +11,12 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
-from swarm_core.client.connection import descriptor_of
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable
-from swarm_core.raft_node.errors import RaftNodeError
-from swarm_core.rpc.adapter import Method
+from swarm_core.manager.parts import PLAIN_ERRORS
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Code, RpcFailure
-from swarm_core.store.errors import StoreError
 
+from swarm_testkit.in_process import client_error, copied, decoded, find
 from swarm_testkit.simulation.checkers import Findings
 from swarm_testkit.simulation.host import Host
 from swarm_testkit.simulation.life import Life
@@ -100,7 +97,6 @@ class SimulatedConnection:
         await self._network.carry(self._source.name, target.host)
         if life.group is None:
             raise Unreachable(f"{target.host.name} is down")
-        answer_class = GetMessageClass(descriptor_of(method).output_type)
         box: asyncio.Queue[Any] = asyncio.Queue()
         work = self._serve(life, method, request, box, is_stream)
         try:
@@ -115,10 +111,7 @@ class SimulatedConnection:
                 await self._source.running()
                 if isinstance(item, Exception):
                     raise item
-                answer = answer_class.FromString(
-                    item if isinstance(item, bytes) else item.SerializeToString()
-                )
-                yield answer
+                yield decoded(method, item)
         finally:
             self._hang_up(task)
 
@@ -142,10 +135,12 @@ class SimulatedConnection:
         except ClientError as error:
             failure = error
         except RpcFailure as error:
-            failure = _seen_from_outside(error)
-        except (StoreError, RaftNodeError) as error:
-            kind = NotDone if getattr(error, "not_done", False) else CallFailed
-            failure = kind("UNKNOWN", str(error))
+            failure = client_error(error, method)
+        except PLAIN_ERRORS as error:
+            is_not_done = getattr(error, "not_done", False)
+            failure = (
+                NotDone("UNKNOWN", str(error)) if is_not_done else client_error(error, method, PLAIN_ERRORS)
+            )
         except Exception as error:  # noqa: BLE001 - a bug of the handler, which must not end the simulation
             self._findings.add(f"{method} failed on {life.host.name}: {type(error).__name__}: {error}")
             failure = CallFailed("INTERNAL", str(error))
@@ -159,10 +154,11 @@ class SimulatedConnection:
     async def _answers(
         self, life: Life, method: str, request: Message, is_stream: bool
     ) -> AsyncGenerator[Any, None]:
-        found = _find(life, self._caller, method)
+        services = life.parts.local if self._caller.is_local else life.parts.remote
+        found = find(services, method)
         if life.raft.is_leader or not found.to_leader:
             self.served_by = life.host
-            work = found.call(_copy(request), self._caller)
+            work = found.call(copied(request), self._caller)
             if not is_stream:
                 yield await work
                 return
@@ -190,26 +186,3 @@ class SimulatedConnection:
         return SimulatedConnection(
             self._target.host, leader, self._network, caller, self._findings, hops=self._hops + 1
         )
-
-
-def _find(life: Life, caller: Caller, name: str) -> Method:
-    """The method as this manager serves it to such a caller."""
-    services = life.parts.local if caller.is_local else life.parts.remote
-    descriptor = descriptor_of(name)
-    path = f"/{descriptor.containing_service.full_name}/{descriptor.name}"
-    found = next((method for method in services.methods if method.path == path), None)
-    if found is None:
-        raise RpcFailure(Code.UNIMPLEMENTED, f"unknown method {name}")
-    return found
-
-
-def _seen_from_outside(failure: RpcFailure) -> ClientError:
-    if failure.code is Code.UNAVAILABLE:
-        return Unreachable(failure.message)
-    return CallFailed(failure.code.name, failure.message)
-
-
-def _copy(message: Message) -> Message:
-    copy = type(message)()
-    copy.CopyFrom(message)
-    return copy

@@ -9,11 +9,18 @@ from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.client.logs import IncompleteLogs, LogLine, LogQuery, LogReader, ReorderWindow, lines_of
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, log_line
-from swarm_testkit.factories import make_service, make_task
+from swarm_testkit.factories import make_node, make_service, make_task
 
 SERVICE = make_service("s1", name="web")
-ONE, TWO = make_task("t1", service=SERVICE, slot=1), make_task("t2", service=SERVICE, slot=2)
+ONE, TWO = (
+    make_task(f"t{slot}", service=SERVICE, slot=slot, node_id=f"n{slot}", state="RUNNING") for slot in (1, 2)
+)
 QUERY = LogQuery(service_ids=("s1",))
+
+
+def cluster() -> FakeCluster:
+    """Two tasks of one service, each on a node of its own."""
+    return FakeCluster([make_node("n1"), make_node("n2"), SERVICE, ONE, TWO])
 
 
 def line(at_ns: int, text: str = "") -> LogLine:
@@ -28,7 +35,7 @@ async def read(fake: FakeCluster, query: LogQuery = QUERY) -> list[LogLine]:
 
 async def test_lines_of_tasks_are_merged_by_time() -> None:
     """Lines come out in the order they were written, whoever sent them first."""
-    fake = FakeCluster()
+    fake = cluster()
     fake.log_lines(*(log_line(ONE, f"one {i}", at_ns=START_NS + 2 * i) for i in range(3)))
     fake.log_lines(*(log_line(TWO, f"two {i}", at_ns=START_NS + 2 * i + 1, is_stderr=True) for i in range(3)))
     lines = await read(fake)
@@ -38,7 +45,7 @@ async def test_lines_of_tasks_are_merged_by_time() -> None:
 
 async def test_tail_and_since() -> None:
     """tail counts from the end, since cuts the beginning."""
-    fake = FakeCluster()
+    fake = cluster()
     fake.log_lines(*(log_line(ONE, str(i), at_ns=START_NS + i) for i in range(10)))
     assert [i.text for i in await read(fake, LogQuery(service_ids=("s1",), tail=2))] == ["8", "9"]
     assert [i.text for i in await read(fake, LogQuery(service_ids=("s1",), since_ns=START_NS + 7))] == [
@@ -57,7 +64,7 @@ def test_tail_on_the_wire() -> None:
 
 async def test_follow_gives_new_lines() -> None:
     """A followed log gives each new line after the window, until its reader stops."""
-    fake = FakeCluster()
+    fake = cluster()
     got: asyncio.Queue[LogLine] = asyncio.Queue()
     reader = LogReader(fake, clock=SystemClock(), window_s=0.01)
     query = LogQuery(service_ids=("s1",), follow=True)
@@ -75,12 +82,12 @@ async def test_follow_gives_new_lines() -> None:
 
 async def test_cut_while_following() -> None:
     """What was on hold when the connection broke still comes out, then the loss is told."""
-    fake = FakeCluster()
+    fake = cluster()
     out: list[LogLine] = []
     reader = LogReader(fake, clock=SystemClock(), window_s=30)
     fake.log_lines(log_line(ONE, "kept"))
     running = asyncio.ensure_future(reader.run(LogQuery(service_ids=("s1",), follow=True), out.extend))
-    while not fake.streams_open:
+    while not fake.messages_given:
         await asyncio.sleep(0)
     fake.cut("gone")
     with pytest.raises(Unreachable, match="gone"):
@@ -100,7 +107,7 @@ async def test_cut_while_following() -> None:
 )
 async def test_failures_have_names(error: CallFailed, raised: type[Exception]) -> None:
     """A log with gaps is told apart from a refused one."""
-    fake = FakeCluster()
+    fake = cluster()
     fake.fail_next("Logs.SubscribeLogs", error)
     with pytest.raises(raised):
         await read(fake)

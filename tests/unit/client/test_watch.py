@@ -3,9 +3,11 @@
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 import pytest
-from swarm_core.api.proto import objects_pb2, types_pb2, watch_pb2
+from google.protobuf.message import Message
+from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.client.watch import Action, Changed, ClusterWatch, Listed, Lost, Resumed, Update
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
@@ -182,11 +184,7 @@ async def test_events_are_given_as_they_come() -> None:
     async with watching(fake) as updates:
         await anext(updates)
         calls = len(fake.calls)
-        event = watch_pb2.WatchMessage()
-        part = event.events.add(action=watch_pb2.WATCH_ACTION_UPDATE)
-        part.object.node.CopyFrom(fake.get(objects_pb2.Node, "n1"))
-        part.object.node.ClearField("manager_status")
-        fake._watchers[0].put(event)
+        fake.update(objects_pb2.Node, "n1", lambda node: node.status.ClearField("addr"))
         changed = await anext(updates)
         assert isinstance(changed, Changed)
         assert not changed.changes[0].object.HasField("manager_status")
@@ -196,13 +194,22 @@ async def test_events_are_given_as_they_come() -> None:
 async def test_one_task_does_not_hold_its_whole_message() -> None:
     """An object of a large message is its own: changing it leaves the message alone."""
     fake = small_cluster()
+    stream, messages = fake.stream, []
+
+    async def kept(method: str, request: Message) -> AsyncIterator[Any]:
+        async with aclosing(stream(method, request)) as given:
+            async for message in given:
+                messages.append(message)
+                yield message
+
+    fake.stream = kept
     async with watching(fake) as updates:
         await anext(updates)
         fake.put(*(make_task(f"t{i}", state="RUNNING") for i in range(3)))
         changed = await anext(updates)
         assert isinstance(changed, Changed)
         changed.changes[0].object.status.state = types_pb2.FAILED
-        assert fake._log[-1][1].events[0].object.task.status.state == types_pb2.RUNNING
+        assert messages[-1].events[0].object.task.status.state == types_pb2.RUNNING
 
 
 async def test_reader_that_leaves_ends_the_stream() -> None:
@@ -217,9 +224,16 @@ async def test_reader_that_leaves_ends_the_stream() -> None:
 async def test_stream_that_ends_politely_is_lost() -> None:
     """A manager that stops ends its streams without an error; that is a loss like any other."""
     fake = small_cluster()
+    stream = fake.stream
+
+    async def ended_after_its_mark(method: str, request: Message) -> AsyncIterator[Any]:
+        fake.stream = stream
+        async with aclosing(stream(method, request)) as given:
+            yield await anext(given)
+
+    fake.stream = ended_after_its_mark
     async with watching(fake) as updates:
         await anext(updates)
-        fake._watchers[0].end(None)
         lost = await anext(updates)
         assert isinstance(lost, Lost) and not lost.is_refusal
         assert isinstance(await anext(updates), Resumed)

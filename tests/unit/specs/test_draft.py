@@ -3,10 +3,11 @@
 import pytest
 from swarm_core.api.proto import specs_pb2, types_pb2
 from swarm_core.api.runtimes import PROCESS, process_spec
-from swarm_core.specs import container, health, placement, policies, service, task
-from swarm_core.specs.checks import TASKS_MAX, check_service
+from swarm_core.specs import container, health, placement, policies, replicas, service, task
+from swarm_core.specs.checks import check_service
 from swarm_core.specs.draft import Draft, References
 from swarm_core.specs.errors import InvalidSpec, InvalidValue
+from swarm_core.specs.replicas import TASKS_MAX
 
 
 def draft(runtime: str = "container") -> Draft:
@@ -20,7 +21,7 @@ def test_a_new_draft_is_one_task() -> None:
     """Without a mode a service is replicated, with one task."""
     spec = draft().finish()
     check_service(spec)
-    assert service.count(spec) == 1
+    assert replicas.count(spec) == 1
     assert (spec.task.container.image, list(spec.task.container.args)) == ("nginx", ["-g"])
 
 
@@ -68,7 +69,7 @@ def test_modes(word: str, count: int | None) -> None:
     """Each mode is chosen by its word; replicated and its job have a number."""
     made = draft()
     service.set_mode(made, word)
-    assert service.count(made.spec) == count
+    assert replicas.count(made.spec) == count
     if count is None:
         with pytest.raises(InvalidValue, match="only a replicated service"):
             service.set_replicas(made, "3")

@@ -2,8 +2,9 @@
 
 import pytest
 from swarm_core.api.proto.specs_pb2 import ServiceSpec
-from swarm_core.specs.checks import TASKS_MAX, check_mode
+from swarm_core.specs.checks import check_mode
 from swarm_core.specs.errors import InvalidSpec
+from swarm_core.specs.replicas import TASKS_MAX
 
 
 def asking_for(replicas: int) -> ServiceSpec:

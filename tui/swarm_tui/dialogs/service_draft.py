@@ -12,7 +12,7 @@ from typing import Final
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.runtimes import CONTAINER, PROCESS
 from swarm_core.rules.placement import constraint
-from swarm_core.specs import checks, notation, placement, service, task
+from swarm_core.specs import checks, notation, placement, replicas, service, task
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidSpec, InvalidValue
 
@@ -177,10 +177,10 @@ def _judge_command(draft: ServiceDraft) -> Verdict:
 
 def _judge_replicas(text: str) -> Verdict:
     try:
-        count = service.count(_tried("replicas", text))
+        count = replicas.count(_tried("replicas", text))
     except InvalidValue:
         if text.strip().isdecimal() and text.isascii():
-            return Verdict(f"✖ at most {checks.TASKS_MAX}", "error")
+            return Verdict(f"✖ at most {replicas.TASKS_MAX}", "error")
         return Verdict("✖ a number, or global", "error")
     if count is None:
         return Verdict("✓ one per node", "ok")

@@ -41,9 +41,5 @@ def rotate(view: ClusterView, id_: str, what: Rotated) -> Plan:
         return lambda spec: Done(f"Successfully rotated {words.removeprefix('the ')}.")
 
     steps, refusals = changes.steps(view, KIND, [id_], verb=f"rotate {words} of cluster", edit=of, more=more)
-    return Plan(
-        f"Rotate {words}",
-        steps,
-        (f"Nothing can be done with {words.replace('the', 'the old', 1)} any more.",),
-        refusals,
-    )
+    warning = f"The old {words.removeprefix('the ')} will be worthless."
+    return Plan(f"Rotate {words}", steps, (warning,), refusals)

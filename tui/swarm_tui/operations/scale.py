@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
-from swarm_core.specs import service
-from swarm_core.specs.checks import TASKS_MAX
+from swarm_core.specs import replicas
+from swarm_core.specs.replicas import TASKS_MAX
 
 from swarm_tui.operations import changes
 from swarm_tui.operations.model import Done, Edit, Plan, Refused
@@ -63,7 +63,7 @@ def parse_amount(text: str) -> Amount | None:
 
 def count_of(spec: specs_pb2.ServiceSpec) -> int:
     """How many tasks the spec asks for. Raises Refused where it has no number."""
-    number = service.count(spec)
+    number = replicas.count(spec)
     if number is None:
         word = (spec.WhichOneof("mode") or "of no known mode").replace("_", " ")
         raise Refused(f"it is {word}, and only a replicated service has a number of tasks")
@@ -134,7 +134,7 @@ def _edit(name: str, amount: Amount) -> Edit:
     def edit(spec: specs_pb2.ServiceSpec) -> Done:
         before = count_of(spec)
         after = amount.of(before)
-        service.set_count(spec, after)
+        replicas.set_count(spec, after)
         return Done(f"{name} scaled to {after}", f"from {before}")
 
     return edit

@@ -115,7 +115,7 @@ def label_list(mapping: Mapping[str, str]) -> list[str]:
 def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
     """A sort key that puts w2 before w10 and ignores case."""
     return tuple(
-        (True, int(part), "") if part.isdigit() else (False, 0, part.lower())
+        (True, int(part), "") if part.isdecimal() else (False, 0, part.lower())
         for part in _DIGITS.split(text)
         if part
     )

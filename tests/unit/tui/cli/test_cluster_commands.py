@@ -1,12 +1,17 @@
 """`cluster …` and `node promote|demote`: docker's words on a cluster in memory, and what they refuse by themselves."""
 
 import base64
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from swarm_core.api.proto import ca_pb2, control_pb2, objects_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.ca import tokens
+from swarm_core.client import certificates
+from swarm_core.manager.root_rotation import target_issuer
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
 from swarm_testkit.command_line import CommandLine
 from swarm_testkit.trust import make_authority
@@ -15,7 +20,6 @@ from swarm_tui.cli.commands import membership
 from swarm_tui.cli.plumbing import local_node
 
 Node, Cluster = objects_pb2.Node, objects_pb2.Cluster
-KEYS = {number: bytes([number]) * 32 for number in range(4)}
 
 
 def text_of(key: bytes) -> str:
@@ -23,41 +27,73 @@ def text_of(key: bytes) -> str:
 
 
 class TrustingCluster:
-    """A lively cluster with tokens, unlock keys and a root CA: what UpdateCluster does with rotations, in short."""
+    """A lively cluster with a root CA, join tokens, and managers that can be locked."""
 
     def __init__(self) -> None:
         self.fake = lively_cluster()
-        self.fake.update(Cluster, "cluster-1", self._begin)
-        self.key = 0
-        self._call = self.fake.call
-        self.fake.call = self.call  # type: ignore[method-assign]
+        self.fake.update(Cluster, "cluster-1", self._found)
 
     @staticmethod
-    def _begin(cluster: Cluster) -> None:
-        cluster.root_ca.ca_cert = make_authority().root.certificate
-        cluster.root_ca.join_tokens.worker, cluster.root_ca.join_tokens.manager = "W-0", "M-0"
+    def _found(cluster: Cluster) -> None:
+        root = make_authority().root
+        root_ca, generate = cluster.root_ca, random.Random(2).randbytes
+        root_ca.ca_cert, root_ca.ca_key = root.certificate, root.key or b""
+        root_ca.join_tokens.worker = tokens.generate(root.certificate, chance=generate)
+        root_ca.join_tokens.manager = tokens.generate(root.certificate, chance=generate)
 
     @property
     def cluster(self) -> Cluster:
         return self.fake.get(Cluster, "cluster-1")
 
-    async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
-        if method == "CA.GetUnlockKey":
-            locked = self.cluster.spec.encryption_config.auto_lock_managers
-            return ca_pb2.GetUnlockKeyResponse(unlock_key=KEYS[self.key] if locked else b"")
-        answer = await self._call(method, request, timeout=timeout)
-        if isinstance(request, control_pb2.UpdateClusterRequest):
-            self.key += request.rotation.manager_unlock_key
-            self.fake.update(Cluster, "cluster-1", lambda cluster: self._rotate(cluster, request))
-        return answer
+    @property
+    def tokens(self) -> types_pb2.JoinTokens:
+        return self.cluster.root_ca.join_tokens
 
-    @staticmethod
-    def _rotate(cluster: Cluster, request: control_pb2.UpdateClusterRequest) -> None:
-        tokens = cluster.root_ca.join_tokens
-        if request.rotation.worker_join_token:
-            tokens.worker += "+"
-        if request.rotation.manager_join_token:
-            tokens.manager += "+"
+    @property
+    def unlock_key(self) -> str:
+        (entry,) = self.cluster.unlock_keys
+        return text_of(entry.key)
+
+    def rotates_as_it_is_looked_at(self) -> None:
+        """Each time that the nodes were listed, the rotation under way is one step further."""
+        call, steps = self.fake.call, iter([self._issue, self._finish, self._trust])
+
+        async def stepping(method: str, request: Message, *, timeout: float | None = None) -> Any:
+            answer = await call(method, request, timeout=timeout)
+            if method == "Control.ListNodes" and (step := next(steps, None)) is not None:
+                step()
+            return answer
+
+        self.fake.call = stepping  # type: ignore[method-assign]
+
+    def _issue(self) -> None:
+        """Every node has a certificate of the new root."""
+        issuer = target_issuer(self.cluster.root_ca)
+
+        def renew(node: Node) -> None:
+            reported = node.description.tls_info
+            reported.cert_issuer_subject, reported.cert_issuer_public_key = issuer.subject, issuer.public_key
+
+        self._change_nodes(renew)
+
+    def _finish(self) -> None:
+        """The new root takes the old one's place."""
+
+        def finish(cluster: Cluster) -> None:
+            cluster.root_ca.ca_cert = cluster.root_ca.root_rotation.ca_cert
+            cluster.root_ca.ca_key = cluster.root_ca.root_rotation.ca_key
+            cluster.root_ca.ClearField("root_rotation")
+
+        self.fake.update(Cluster, "cluster-1", finish)
+
+    def _trust(self) -> None:
+        """Every node believes the new root."""
+        root = self.cluster.root_ca.ca_cert
+        self._change_nodes(lambda node: setattr(node.description.tls_info, "trust_root", root))
+
+    def _change_nodes(self, change: Callable[[Node], object]) -> None:
+        for node in self.fake.all(Node):
+            self.fake.update(Node, node.id, change)
 
 
 @pytest.fixture
@@ -70,21 +106,23 @@ def tui(swarm: TrustingCluster, capsys: pytest.CaptureFixture[str]) -> CommandLi
     return CommandLine(swarm.fake, capsys)
 
 
-def test_join_token(tui: CommandLine) -> None:
+def test_join_token(tui: CommandLine, swarm: TrustingCluster) -> None:
     """The whole command for the other machine, with the leader's address; alone with -q; rotated on demand, one role at a time."""
+    worker, manager = swarm.tokens.worker, swarm.tokens.manager
     shown = tui("cluster", "join-token", "worker")
     assert shown.lines == [
         "To add a worker to this swarm, run the following command:",
         "",
-        "    swarm-tui cluster join --token W-0 10.0.3.10:4242",
+        f"    swarm-tui cluster join --token {worker} 10.0.3.10:4242",
         "",
     ]
-    assert tui("cluster", "join-token", "-q", "manager").out == "M-0\n"
+    assert tui("cluster", "join-token", "-q", "manager").out == f"{manager}\n"
     rotated = tui("cluster", "join-token", "--rotate", "worker")
     assert rotated.lines[0] == "Successfully rotated worker join token."
-    assert "--token W-0+ " in rotated.out
-    assert tui("cluster", "join-token", "-q", "manager").out == "M-0\n"
-    assert tui("cluster", "join-token", "--rotate", "-q", "manager").out == "M-0+\n"
+    assert swarm.tokens.worker != worker and f"--token {swarm.tokens.worker} " in rotated.out
+    assert tui("cluster", "join-token", "-q", "manager").out == f"{manager}\n"
+    anew = tui("cluster", "join-token", "--rotate", "-q", "manager").out
+    assert anew == f"{swarm.tokens.manager}\n" != f"{manager}\n"
     assert tui("cluster", "join-token", "nobody").code == 2
 
 
@@ -110,18 +148,19 @@ def test_update(tui: CommandLine, swarm: TrustingCluster) -> None:
     assert wrong.code == 2 and "--external-ca: protocol=cfssl is needed" in wrong.err
 
 
-def test_autolock_and_the_unlock_key(tui: CommandLine) -> None:
+def test_autolock_and_the_unlock_key(tui: CommandLine, swarm: TrustingCluster) -> None:
     """Turning autolock on shows the key; it can be shown and rotated while it is on, and says so when it is not."""
     for arguments in (["unlock-key"], ["unlock-key", "--rotate"]):
         refused = tui("cluster", *arguments)
         assert refused.code == 1 and "autolock is not turned on" in refused.err
     locked = tui("cluster", "update", "--autolock")
-    assert locked.lines[0] == "Swarm updated." and f"    {text_of(KEYS[0])}" in locked.lines
+    first = swarm.unlock_key
+    assert locked.lines[0] == "Swarm updated." and f"    {first}" in locked.lines
     assert tui("cluster", "update", "--autolock").out == "Swarm updated.\n"
-    assert tui("cluster", "unlock-key", "-q").out == f"{text_of(KEYS[0])}\n"
+    assert tui("cluster", "unlock-key", "-q").out == f"{first}\n"
     rotated = tui("cluster", "unlock-key", "--rotate")
     assert rotated.lines[0] == "Successfully rotated manager unlock key."
-    assert f"    {text_of(KEYS[1])}" in rotated.lines
+    assert swarm.unlock_key != first and f"    {swarm.unlock_key}" in rotated.lines
     assert tui("cluster", "update", "--no-autolock").out == "Swarm updated.\n"
     assert tui("cluster", "unlock-key", "-q").code == 1
 
@@ -149,16 +188,27 @@ def test_ca(tui: CommandLine, swarm: TrustingCluster, tmp_path: Path) -> None:
 
 def test_a_rotation_is_waited_for(tui: CommandLine, swarm: TrustingCluster) -> None:
     """Progress goes to standard error, the root to standard output, once every node trusts it."""
-
-    def trust(node: Node) -> None:
-        node.description.tls_info.trust_root = swarm.cluster.root_ca.ca_cert
-
-    for node in swarm.fake.all(Node):
-        swarm.fake.update(Node, node.id, trust)
+    before = swarm.cluster.root_ca.ca_cert
+    swarm.rotates_as_it_is_looked_at()
     done = tui("cluster", "ca", "--rotate")
-    assert done.err == "  rotated CA certificates: 12/12 nodes\n"
-    assert done.out.encode() == swarm.cluster.root_ca.ca_cert
+    root = swarm.cluster.root_ca.ca_cert
+    assert done.err.splitlines() == [
+        f"desired root digest: {certificates.root_digest(root)}",
+        "  rotated TLS certificates: 0/12 nodes",
+        "  rotated TLS certificates: 12/12 nodes",
+        "  rotated CA certificates: 0/12 nodes",
+        "  rotated CA certificates: 12/12 nodes",
+    ]
+    assert done.out.encode() == root != before
+    swarm.rotates_as_it_is_looked_at()
     assert tui("cluster", "ca", "--rotate", "--quiet").err == ""
+
+
+def promoted(node: Node) -> None:
+    """What the role manager and raft do for a promoted node."""
+    node.role = types_pb2.MANAGER
+    node.manager_status.raft_id = 9
+    node.manager_status.reachability = types_pb2.RaftMemberStatus.REACHABLE
 
 
 def desired(fake: FakeCluster, name: str) -> int:
@@ -174,6 +224,9 @@ def test_promote_and_demote(tui: CommandLine, swarm: TrustingCluster) -> None:
         "Node w2 promoted to a manager in the swarm.",
     ]
     assert desired(swarm.fake, "w1") == desired(swarm.fake, "w2") == types_pb2.MANAGER
+    early = tui("node", "demote", "w1")
+    assert early.code == 1 and "wait until its promotion is done" in early.err
+    swarm.fake.update(Node, "n03-w1", promoted)
     assert tui("node", "demote", "w1", "w3").lines == [
         "Manager w1 demoted in the swarm.",
         "Node w3 is already a worker.",

@@ -273,7 +273,22 @@ def test_a_refused_change_is_one_sentence(tui: CommandLine) -> None:
 def test_service_update(tui: CommandLine) -> None:
     """update changes what is named and nothing else; lists grow and shrink."""
     tui.fake.put(make_secret("sec", name="key"))
-    tui("service", "create", "-d", "--name", "x", "-e", "A=1", "-e", "B=2", "-l", "k=v", "nginx:1")
+    tui(
+        "service",
+        "create",
+        "-d",
+        "--replicas",
+        "0",
+        "--name",
+        "x",
+        "-e",
+        "A=1",
+        "-e",
+        "B=2",
+        "-l",
+        "k=v",
+        "nginx:1",
+    )
     result = tui(
         "service", "update", "-d", "x", "--image", "nginx:2", "--env-add", "A=3", "--env-rm", "B", "--label-rm", "k",
         "--constraint-add", "node.labels.disk==ssd", "--secret-add", "key", "--limit-memory", "64m", "--force",
@@ -281,7 +296,7 @@ def test_service_update(tui: CommandLine) -> None:
     assert (result.code, result.out) == (0, "x\n")
     spec = only(tui.fake, "x").spec
     assert (spec.task.container.image, list(spec.task.container.env)) == ("nginx:2", ["A=3"])
-    assert not spec.annotations.labels and spec.replicated.replicas == 1
+    assert not spec.annotations.labels and spec.replicated.replicas == 0
     assert list(spec.task.placement.constraints) == ["node.labels.disk==ssd"]
     assert [ref.secret_id for ref in spec.task.container.secrets] == ["sec"]
     assert spec.task.resources.limits.memory_bytes == 64 << 20
@@ -293,7 +308,20 @@ def test_service_update(tui: CommandLine) -> None:
 
 def test_update_of_a_process(tui: CommandLine) -> None:
     """A process's payload is changed in place."""
-    tui("service", "create", "-d", "--runtime", "process", "--name", "p", "--", "sleep", "9")
+    tui(
+        "service",
+        "create",
+        "-d",
+        "--replicas",
+        "0",
+        "--runtime",
+        "process",
+        "--name",
+        "p",
+        "--",
+        "sleep",
+        "9",
+    )
     tui("service", "update", "-d", "p", "--env-add", "A=1", "--args", "10 'b c'")
     process = process_pb2.ProcessSpec()
     only(tui.fake, "p").spec.task.generic.payload.Unpack(process)
@@ -302,6 +330,13 @@ def test_update_of_a_process(tui: CommandLine) -> None:
         ["10", "b c"],
         ["A=1"],
     )
+
+
+def test_update_of_what_runs(tui: CommandLine) -> None:
+    """What tasks run cannot be changed under them yet; the refusal is the server's sentence."""
+    result = tui("service", "update", "-d", "web", "--image", "registry/web:8")
+    assert (result.code, result.out) == (1, "")
+    assert "rolling updates are not supported yet; scale the service to 0" in result.err
 
 
 def test_update_without_a_change(tui: CommandLine) -> None:

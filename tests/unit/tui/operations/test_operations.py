@@ -5,7 +5,7 @@ from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed
 from swarm_testkit.cluster_fake import FakeCluster
-from swarm_testkit.factories import make_config, make_node, make_secret, make_service, make_task
+from swarm_testkit.factories import make_cluster, make_config, make_node, make_secret, make_service, make_task
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.operations import create, nodes, remove
 from swarm_tui.operations.model import Nothing, Outcome, Plan, apply
@@ -23,6 +23,14 @@ async def applied(plan: Plan, fake: FakeCluster) -> list[Outcome]:
 
 def worker(id_: str, **fields: str) -> objects_pb2.Node:
     return make_node(id_, hostname=f"host-{id_}", **fields)  # type: ignore[arg-type]
+
+
+def manager(id_: str, raft_id: int) -> objects_pb2.Node:
+    """A member of the managers' consensus that can be reached."""
+    node = worker(id_, role="MANAGER")
+    node.manager_status.raft_id = raft_id
+    node.manager_status.reachability = types_pb2.RaftMemberStatus.REACHABLE
+    return node
 
 
 async def test_removing_one_needs_its_name() -> None:
@@ -70,7 +78,7 @@ async def test_nodes_that_are_up_are_named_before() -> None:
     assert remove.plan(view, NODE, ["b"]).warnings == ()
     plan = remove.plan(view, NODE, ["a"], force=True)
     assert plan.warnings == ()
-    fake = FakeCluster(found)
+    fake = FakeCluster([make_cluster(), *found])
     await applied(plan, fake)
     assert [node.id for node in fake.all(Node)] == ["b"]
 
@@ -119,7 +127,7 @@ def test_a_drain_counts_the_tasks_that_move() -> None:
 
 async def test_roles() -> None:
     """Who has the role already is left alone and told so."""
-    found = [worker("a"), worker("b", role="MANAGER")]
+    found = [worker("a"), manager("b", 1), manager("c", 2)]
     plan = nodes.role(Snapshot(found), ["a", "b"], "manager")
     assert plan.title == "Promote 2 nodes"
     assert isinstance(plan.steps[1].action, Nothing)

@@ -4,7 +4,7 @@ import pytest
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, Unreachable
-from swarm_core.specs.checks import TASKS_MAX
+from swarm_core.specs.replicas import TASKS_MAX
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import make_service, make_task
 from swarm_tui.clusters.snapshot import Snapshot
@@ -71,16 +71,17 @@ def test_several_services_are_judged_together() -> None:
 
 
 async def test_plan_and_result() -> None:
-    """Each service is scaled from its own number, and each result is said with where it came from."""
+    """Each service is scaled from its own number, and each result is said with where it came from. A job's number is its
+    completions; our managers take no jobs yet, and say so."""
     services = [make_service("a", name="api", replicas=3), job("sum", 4)]
     plan = planned("+2", *services)
     assert plan.title == "Scale 2 services" and plan.refusals == plan.warnings == ()
     fake = FakeCluster(services)
     assert await applied(plan, fake) == [
-        (False, "api scaled to 5, from 3"), (False, "sum scaled to 6, from 4"),
+        (False, "api scaled to 5, from 3"), (True, "Could not scale sum: this cluster cannot do that (jobs are not supported yet; use a replicated or a global service)."),
     ]  # fmt: skip
     assert fake.get(Service, "a").spec.replicated.replicas == 5
-    assert fake.get(Service, "sum").spec.replicated_job.total_completions == 6
+    assert fake.calls[-1][1].spec.replicated_job.total_completions == 6
 
 
 async def test_what_has_no_number_refuses_the_whole_plan() -> None:

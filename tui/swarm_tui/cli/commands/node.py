@@ -5,8 +5,6 @@ from typing import Annotated
 import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.cluster import Cluster
-from swarm_core.specs import node as setters
-from swarm_core.specs import notation
 
 from swarm_tui.cli.plumbing import completion, filters
 from swarm_tui.cli.plumbing.nouns import Noun
@@ -19,11 +17,8 @@ from swarm_tui.cli.plumbing.output import (
     print_listing,
     print_objects,
 )
-from swarm_tui.cli.plumbing.removal import remove_each
 from swarm_tui.cli.plumbing.session import carry_out, reading, resolved, run
 from swarm_tui.cli.plumbing.views import view_of
-from swarm_tui.clusters.snapshot import Snapshot
-from swarm_tui.operations import nodes as node_operations
 from swarm_tui.resources import nodes
 
 Node = objects_pb2.Node
@@ -105,6 +100,12 @@ def update(
     ] = None,
 ) -> None:
     """Change a node's availability, role or labels."""
+    from swarm_core.specs import node as setters
+    from swarm_core.specs import notation
+
+    from swarm_tui.clusters.snapshot import Snapshot
+    from swarm_tui.operations import nodes as operation
+
     scratch = specs_pb2.NodeSpec()
     if availability is not None:
         with reading("--availability"):
@@ -114,11 +115,11 @@ def update(
             setters.set_role(scratch, role)
     with reading("--label-add"):
         labels = notation.pairs(label_add or [])
-    edit = node_operations.Edit(availability, role, labels, label_rm or ())
+    edit = operation.Edit(availability, role, labels, label_rm or ())
 
     async def work(cluster: Cluster) -> None:
         node = await cluster.control.resolve(Node, name)
-        plan = node_operations.plan(Snapshot([node]), [node.id], edit)
+        plan = operation.plan(Snapshot([node]), [node.id], edit)
         await carry_out(cluster, plan, say=lambda outcome: name)
 
     run(ctx, work)
@@ -137,9 +138,12 @@ def demote(ctx: typer.Context, names: NamesArgument) -> None:
 
 
 def _change_roles(ctx: typer.Context, names: list[str], role: str) -> None:
+    from swarm_tui.clusters.snapshot import Snapshot
+    from swarm_tui.operations import nodes as operation
+
     async def work(cluster: Cluster) -> None:
         found, failures = await resolved(cluster, Node, names)
-        plan = node_operations.role(Snapshot(found.values()), [node.id for node in found.values()], role)
+        plan = operation.role(Snapshot(found.values()), [node.id for node in found.values()], role)
         await carry_out(cluster, plan, say=lambda outcome: outcome.text, failures=failures)
 
     run(ctx, work)
@@ -154,6 +158,8 @@ def rm(
     """Remove nodes from the cluster."""
 
     async def work(cluster: Cluster) -> None:
+        from swarm_tui.cli.plumbing.removal import remove_each
+
         await remove_each(cluster, nodes.KIND, names, force=force)
 
     run(ctx, work)

@@ -1,11 +1,10 @@
 """`swarm-tui service …`; columns are the docker command line's."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
-from swarm_core.specs.checks import TASKS_MAX
 
 from swarm_tui.cli.plumbing import completion, filters
 from swarm_tui.cli.plumbing.nouns import Noun
@@ -18,14 +17,14 @@ from swarm_tui.cli.plumbing.output import (
     print_listing,
     print_objects,
 )
-from swarm_tui.cli.plumbing.removal import remove_each
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, run
 from swarm_tui.cli.plumbing.views import counted, view_of
-from swarm_tui.clusters.snapshot import Snapshot
-from swarm_tui.operations import scale as scaling
-from swarm_tui.operations.model import joined
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import services, tasks
+
+if TYPE_CHECKING:
+    # Lists need not wait for what changes something.
+    from swarm_tui.operations.scale import Amount
 
 Service = objects_pb2.Service
 noun = Noun("See and change services.")
@@ -104,12 +103,16 @@ def scale(
     detach: DetachOption = False,
 ) -> None:
     """Set the number of tasks of replicated services: =5, or =+3, =-1, =x2 from the present one."""
+    from swarm_tui.clusters.snapshot import Snapshot
+    from swarm_tui.operations import scale as operation
+    from swarm_tui.operations.model import joined
+
     wanted = [_goal(text) for text in goals]
 
     async def work(cluster: Cluster) -> None:
         found = [(await cluster.control.resolve(Service, name), amount) for name, amount in wanted]
         view = Snapshot([service for service, _ in found])
-        plan = joined("Scale services", [scaling.plan(view, [one.id], amount) for one, amount in found])
+        plan = joined("Scale services", [operation.plan(view, [one.id], amount) for one, amount in found])
         done = await carry_out(cluster, plan, say=lambda outcome: outcome.text)
         if detach:
             return
@@ -121,9 +124,13 @@ def scale(
     run(ctx, work)
 
 
-def _goal(text: str) -> tuple[str, scaling.Amount]:
+def _goal(text: str) -> "tuple[str, Amount]":
+    from swarm_core.specs.replicas import TASKS_MAX
+
+    from swarm_tui.operations.scale import parse_amount
+
     name, _, count = text.partition("=")
-    amount = scaling.parse_amount(count)
+    amount = parse_amount(count)
     if not name or amount is None:
         raise Failure(f"{text!r} is not SERVICE=REPLICAS.", USAGE)
     if amount.is_beyond_all:
@@ -139,6 +146,8 @@ def rm(ctx: typer.Context, names: NamesArgument) -> None:
     """Remove services and their tasks."""
 
     async def work(cluster: Cluster) -> None:
+        from swarm_tui.cli.plumbing.removal import remove_each
+
         await remove_each(cluster, services.KIND, names)
 
     run(ctx, work)

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.message import Message
 from swarm_core.client.cluster import Cluster
-from swarm_core.specs import payload
 
 from swarm_tui.cli.plumbing import filters
 from swarm_tui.cli.plumbing.nouns import Noun
@@ -21,10 +20,8 @@ from swarm_tui.cli.plumbing.output import (
     print_listing,
     print_objects,
 )
-from swarm_tui.cli.plumbing.removal import remove_each
 from swarm_tui.cli.plumbing.session import Failure, carry_out, reading, run
 from swarm_tui.cli.plumbing.views import view_of
-from swarm_tui.operations import create as creation
 from swarm_tui.resources import services
 from swarm_tui.resources.model import ResourceKind
 
@@ -48,6 +45,10 @@ def commands(kind: ResourceKind[Any], spec_type: type[Any], complete: Callable[.
             str | None, typer.Option("--template-driver", help="Template engine.", metavar="NAME")
         ] = None,
     ) -> None:
+        from swarm_core.specs import payload
+
+        from swarm_tui.operations import create as creation
+
         with reading("--label"):
             spec: Any = payload.new(spec_type, name, label or (), template_driver or "")
         if driver:
@@ -95,6 +96,8 @@ def commands(kind: ResourceKind[Any], spec_type: type[Any], complete: Callable[.
     @noun.command(summary=f"Remove {kind.noun}s.")
     def rm(ctx: typer.Context, names: Names) -> None:
         async def work(cluster: Cluster) -> None:
+            from swarm_tui.cli.plumbing.removal import remove_each
+
             await remove_each(cluster, kind, names)
 
         run(ctx, work)

@@ -7,7 +7,6 @@ from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.errors import CallFailed
-from swarm_core.client.managers import raft_now
 
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.resources.model import ServiceSums
@@ -18,7 +17,11 @@ async def view_of(cluster: Cluster, *kinds: type[Message], objects: Iterable[Any
     listed: list[Any] = list(objects)
     for kind in kinds:
         listed += await cluster.control.find(kind)
-    return Snapshot(listed, raft=await raft_now(cluster.control) if objects_pb2.Node in kinds else None)
+    if objects_pb2.Node not in kinds:
+        return Snapshot(listed)
+    from swarm_core.client.managers import raft_now
+
+    return Snapshot(listed, raft=await raft_now(cluster.control))
 
 
 async def counted(cluster: Cluster, services: Sequence[objects_pb2.Service]) -> Snapshot:

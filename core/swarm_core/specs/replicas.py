@@ -1,0 +1,31 @@
+"""The number of tasks that a service asks for: where it stands, and how large it may be."""
+
+from typing import Final
+
+from swarm_core.api.proto import specs_pb2
+from swarm_core.specs.errors import InvalidValue
+
+TASKS_MAX: Final = 1_000_000
+"""A slip of the finger must not make a manager plan more than its memory holds, again after every restart."""
+
+
+def count(spec: specs_pb2.ServiceSpec) -> int | None:
+    """How many tasks a replicated service runs, or a replicated job completes; None for what has no such number."""
+    match spec.WhichOneof("mode"):
+        case "replicated":
+            return spec.replicated.replicas
+        case "replicated_job":
+            return spec.replicated_job.total_completions
+        case _:
+            return None
+
+
+def set_count(spec: specs_pb2.ServiceSpec, number: int) -> None:
+    """Set that number; a service without any mode becomes replicated."""
+    match spec.WhichOneof("mode"):
+        case "replicated" | None:
+            spec.replicated.replicas = number
+        case "replicated_job":
+            spec.replicated_job.total_completions = number
+        case _:
+            raise InvalidValue("only a replicated service has a number of replicas")
