@@ -24,6 +24,8 @@ IDS = ("", "a", "b", "A")
 _FUTURE_FIELD = 5000
 _DEPTH_MAX = 6
 _TEXTS = (
+    "²",
+    "7" * 5000,
     "",
     "a",
     "A",

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from swarm_core.api.timestamps import timestamp_ns
+from swarm_core.api.timestamps import calendar_time, timestamp_ns
 
 _SECOND_NS = 1_000_000_000
 _DIGITS = re.compile(r"(\d+)")
@@ -62,10 +61,9 @@ def ago(then_ns: int, now_ns: int) -> str:
 
 
 def moment(then_ns: int) -> str:
-    """A point in time, to the second, in UTC; a dash when it is unknown."""
-    if not then_ns:
-        return "–"
-    return datetime.fromtimestamp(then_ns // _SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """A point in time, to the second, in UTC; a dash when it is unknown or beyond the calendar."""
+    then = calendar_time(then_ns) if then_ns else None
+    return "–" if then is None else then.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def size(count: float) -> str:
@@ -114,11 +112,15 @@ def label_list(mapping: Mapping[str, str]) -> list[str]:
 
 def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
     """A sort key that puts w2 before w10 and ignores case."""
-    return tuple(
-        (True, int(part), "") if part.isdecimal() else (False, 0, part.lower())
-        for part in _DIGITS.split(text)
-        if part
-    )
+    return tuple(_natural_part(part) for part in _DIGITS.split(text) if part)
+
+
+def _natural_part(part: str) -> tuple[bool, int, str]:
+    if not part.isdecimal():
+        return False, 0, part.lower()
+    # Of two numbers the longer one is the larger; so they need not be read, however long they are.
+    digits = part.lstrip("0")
+    return True, len(digits), digits
 
 
 def plural(count: int, noun: str) -> str:

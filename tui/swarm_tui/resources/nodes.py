@@ -6,6 +6,7 @@ from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
 from swarm_core.api.proto.raft_status_pb2 import MemberProgress
 from swarm_core.api.timestamps import timestamp_ns
+from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import (
@@ -62,7 +63,7 @@ def state_of(node: Node) -> tuple[str, Health]:
 
 def availability(node: Node) -> str:
     """active, pause or drain."""
-    return _Spec.Availability.Name(node.spec.availability).lower()
+    return enum_word(_Spec.Availability, node.spec.availability)
 
 
 def manager_word(node: Node) -> str:

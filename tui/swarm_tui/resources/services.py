@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
 from swarm_core.api.timestamps import timestamp_ns
+from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import service_changes
@@ -221,10 +222,8 @@ def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section,
     ]
     overview += [("Problem", cell(p.cause, p.health.role)) for p in problems(service, view, now_ns)]
     if service.HasField("update_status"):
-        word = types_pb2.UpdateStatus.UpdateState.Name(service.update_status.state)
-        overview.append(
-            ("Update", cell(f"{word.lower().replace('_', ' ')}  {service.update_status.message}"))
-        )
+        state = enum_word(types_pb2.UpdateStatus.UpdateState, service.update_status.state)
+        overview.append(("Update", cell(f"{state}  {service.update_status.message}")))
     return (
         Section("Service", tuple(overview)),
         *task_spec_sections(spec.task),

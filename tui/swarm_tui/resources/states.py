@@ -1,6 +1,7 @@
 """Task states in words and glyphs, and what a task says about its own end."""
 
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.words import enum_word
 
 from swarm_tui.resources.model import Health
 
@@ -25,10 +26,7 @@ _HEALTH: dict[int, Health] = {
 
 def state_word(state: int) -> str:
     """The state in lower case; a newer peer's unknown state as its number."""
-    try:
-        return types_pb2.TaskState.Name(state).lower()  # type: ignore[arg-type]
-    except ValueError:
-        return f"state {state}"
+    return enum_word(types_pb2.TaskState, state, "state")
 
 
 def state_health(state: int) -> Health:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from swarm_core.api.proto import specs_pb2, types_pb2
 from swarm_core.api.runtimes import CONTAINER, process_spec, runtime_of
 from swarm_core.api.timestamps import duration_s
+from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import Role, Section, cell
@@ -58,12 +59,12 @@ def _amounts(value: types_pb2.Resources) -> str:
 
 
 def _restart(policy: types_pb2.RestartPolicy) -> str:
-    word = types_pb2.RestartPolicy.RestartCondition.Name(policy.condition).lower().replace("_", " ")
+    condition = enum_word(types_pb2.RestartPolicy.RestartCondition, policy.condition)
     if policy.condition == types_pb2.RestartPolicy.NONE:
-        return word
+        return condition
     delay = fmt.short_duration(duration_s(policy.delay)) if policy.HasField("delay") else "5s"
     limit = f", at most {policy.max_attempts} times" if policy.max_attempts else ""
-    return f"{word}, after {delay}{limit}"
+    return f"{condition}, after {delay}{limit}"
 
 
 def image_listed(spec: specs_pb2.TaskSpec) -> str:
@@ -75,7 +76,7 @@ def image_listed(spec: specs_pb2.TaskSpec) -> str:
 def ports_listed(ports: Iterable[types_pb2.PortConfig]) -> str:
     """Published ports, as the docker command line lists them."""
     return ", ".join(
-        f"*:{p.published_port}->{p.target_port}/{types_pb2.PortConfig.Protocol.Name(p.protocol).lower()}"
+        f"*:{p.published_port}->{p.target_port}/{enum_word(types_pb2.PortConfig.Protocol, p.protocol)}"
         for p in ports
         if p.published_port
     )

@@ -1,10 +1,10 @@
 """Points in time as the wall clock beside the screen shows them: local time of day."""
 
-from datetime import UTC, datetime
+from swarm_core.api.timestamps import calendar_time
 
 
 def time_of_day(time_ns: int, *, millis: bool = False) -> str:
     """Hours, minutes and seconds, with milliseconds where lines come fast."""
-    moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).astimezone()
-    text = moment.strftime("%H:%M:%S")
+    moment = calendar_time(time_ns)
+    text = "--:--:--" if moment is None else moment.astimezone().strftime("%H:%M:%S")
     return f"{text}.{time_ns // 1_000_000 % 1000:03}" if millis else text

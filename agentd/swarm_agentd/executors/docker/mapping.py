@@ -13,6 +13,7 @@ from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.specs_pb2 import ContainerSpec
 from swarm_core.api.proto.types_pb2 import HealthConfig, Mount, PortConfig, Privileges
 from swarm_core.api.timestamps import timestamp_ns
+from swarm_core.api.words import enum_word
 
 from swarm_agentd.exec.environment import claimed_resources
 from swarm_agentd.exec.errors import InvalidTask, UnsupportedRuntime
@@ -167,7 +168,7 @@ def _host_ports(task: Task) -> list[PortConfig]:
 
 
 def _port_key(port: PortConfig) -> str:
-    return f"{port.target_port}/{PortConfig.Protocol.Name(port.protocol).lower()}"
+    return f"{port.target_port}/{enum_word(PortConfig.Protocol, port.protocol)}"
 
 
 def _binding(port: PortConfig) -> dict[str, str]:
@@ -229,7 +230,7 @@ def _mount(mount: Mount) -> dict[str, Any]:
     if mount.HasField("bind_options"):
         bind = mount.bind_options
         found["BindOptions"] = {
-            "Propagation": Mount.BindOptions.Propagation.Name(bind.propagation).lower(),
+            "Propagation": enum_word(Mount.BindOptions.Propagation, bind.propagation),
             "NonRecursive": bind.nonrecursive,
             "CreateMountpoint": bind.createmountpoint,
             "ReadOnlyNonRecursive": bind.readonlynonrecursive,

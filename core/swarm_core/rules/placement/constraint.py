@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from swarm_core.api.proto.objects_pb2 import Node
 from swarm_core.api.proto.types_pb2 import NodeRole
+from swarm_core.api.words import enum_word
 
 _KEY = re.compile(r"[a-z_][a-z0-9\-_.]+", re.IGNORECASE | re.ASCII)
 _VALUE = re.compile(r"[a-z0-9:\-_\s.*()?+\[\]\\^$|/]+", re.IGNORECASE | re.ASCII)
@@ -64,7 +65,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 _VALUES: dict[str, Callable[[Node], str]] = {
     "node.id": lambda node: node.id,
     "node.hostname": lambda node: node.description.hostname,
-    "node.role": lambda node: NodeRole.Name(node.role),
+    "node.role": lambda node: enum_word(NodeRole, node.role),
     "node.platform.os": lambda node: node.description.platform.os,
     "node.platform.arch": lambda node: node.description.platform.architecture,
 }

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from swarm_core.api.proto.objects_pb2 import Task
-from swarm_core.api.proto.types_pb2 import Mount, Platform, PortConfig
+from swarm_core.api.proto.specs_pb2 import NodeSpec
+from swarm_core.api.proto.types_pb2 import Mount, NodeStatus, Platform, PortConfig
 from swarm_core.api.runtimes import ATTACHMENT, CONTAINER, PROCESS, RUNTIME_PLUGIN, runtime_of
+from swarm_core.api.words import enum_word
 from swarm_core.rules.placement import constraint
 from swarm_core.rules.placement.node_info import Demand, NodeInfo
 
@@ -46,9 +48,8 @@ def _ready(task: Task, demand: Demand) -> Check:
 
 
 def _why_not_ready(task: Task, demand: Demand, info: NodeInfo) -> str:
-    state = info.node.status.State.Name(info.node.status.state)
-    availability = info.node.spec.Availability.Name(info.node.spec.availability)
-    return f"status {state.lower()}, availability {availability.lower()}"
+    state = enum_word(NodeStatus.State, info.node.status.state)
+    return f"status {state}, availability {enum_word(NodeSpec.Availability, info.node.spec.availability)}"
 
 
 def _resources(task: Task, demand: Demand) -> Check | None:
@@ -185,7 +186,7 @@ def _host_ports(task: Task, demand: Demand) -> Check | None:
 
 def _taken_ports(task: Task, demand: Demand, info: NodeInfo) -> str:
     taken = sorted(port for port in demand.ports if port in info.ports)
-    return "taken: " + ", ".join(f"{number}/{_PROTOCOL.Name(protocol).lower()}" for protocol, number in taken)
+    return "taken: " + ", ".join(f"{number}/{enum_word(_PROTOCOL, protocol)}" for protocol, number in taken)
 
 
 def _max_replicas(task: Task, demand: Demand) -> Check | None:

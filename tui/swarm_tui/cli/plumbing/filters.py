@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from swarm_core.api.proto import specs_pb2
+from swarm_core.api.words import enum_word
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure
 from swarm_tui.resources import nodes, services, tasks
@@ -40,7 +41,7 @@ def _desired(task: Any, value: str, view: ClusterView) -> bool:
 
 
 def _membership(node: Any, value: str, view: ClusterView) -> bool:
-    return specs_pb2.NodeSpec.Membership.Name(node.spec.membership).lower() == value.lower()
+    return enum_word(specs_pb2.NodeSpec.Membership, node.spec.membership) == value.lower()
 
 
 PAYLOAD: Mapping[str, Test] = {"id": _id, "name": _spec_name, "label": _spec_label}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import typer
+from swarm_core.api.timestamps import NS_PER_S, calendar_time
 from swarm_core.client.logs import LogLine, LogQuery
 from swarm_core.specs import notation
 from swarm_core.specs.errors import InvalidValue
@@ -63,8 +64,9 @@ class LinePrinter:
         for line in lines:
             parts = []
             if self._show_times:
-                moment = datetime.fromtimestamp(line.at_ns // 1_000_000_000, UTC)
-                parts.append(f"{moment:%Y-%m-%dT%H:%M:%S}.{line.at_ns % 1_000_000_000:09}Z")
+                moment = calendar_time(line.at_ns)
+                second = "-" if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S}"
+                parts.append(f"{second}.{line.at_ns % NS_PER_S:09}Z")
             if self._show_names:
                 name = self._names.get(line.task_id, line.task_id[:12])
                 parts.append(f"{name.ljust(self._width)} |")
