@@ -1,11 +1,13 @@
-"""Setters of the cluster's spec: certificates, autolock, heartbeat, raft's snapshots, history of tasks."""
+"""The cluster's spec, its setters and what it must meet: certificates, autolock, heartbeat, snapshots, history of tasks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from swarm_core.api.proto import specs_pb2, types_pb2
+from swarm_core.api.timestamps import duration_s
 from swarm_core.specs import notation
-from swarm_core.specs.errors import InvalidValue
+from swarm_core.specs.defaults import CLUSTER_NAME, NODE_CERT_EXPIRY_MIN_S
+from swarm_core.specs.errors import InvalidSpec, InvalidValue
 
 Read = Callable[[str], bytes]
 """The content of the file of that name. Raises OSError."""
@@ -54,6 +56,20 @@ def replace_root(spec: specs_pb2.ClusterSpec, certificate: bytes = b"", key: byt
     for entry in spec.ca_config.external_cas if certificate else ():
         entry.ca_cert = entry.ca_cert or certificate
     spec.ca_config.force_rotate += 1
+
+
+def check(spec: specs_pb2.ClusterSpec) -> None:
+    """Everything about the settings that can be judged without the cluster. Raises InvalidSpec."""
+    expiry = spec.ca_config.node_cert_expiry
+    if spec.ca_config.HasField("node_cert_expiry") and duration_s(expiry) < NODE_CERT_EXPIRY_MIN_S:
+        raise InvalidSpec("the expiry of node certificates must be at least 1 hour")
+    for policy in spec.acceptance_policy.policies:
+        if policy.HasField("secret") and policy.secret.alg.lower() != "bcrypt":
+            raise InvalidSpec("the secret of an acceptance policy must be hashed with bcrypt")
+    if duration_s(spec.dispatcher.heartbeat_period) < 0:
+        raise InvalidSpec("the heartbeat period must not be negative")
+    if spec.annotations.name != CLUSTER_NAME:
+        raise InvalidSpec(f"the cluster's name must stay {CLUSTER_NAME!r}")
 
 
 def external_ca(text: str, read: Read) -> types_pb2.ExternalCA:

@@ -1,12 +1,15 @@
 """The specs of secrets and configs: a name, labels and bytes, or where the bytes come from."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from swarm_core.api.proto import specs_pb2
 from swarm_core.specs import lists
-from swarm_core.specs.errors import InvalidValue
+from swarm_core.specs.checks import check_item_name
+from swarm_core.specs.errors import InvalidSpec, InvalidValue
 
+SECRET_BYTES_END: Final = 500 * 1024
+CONFIG_BYTES_END: Final = 1000 * 1024
 S = TypeVar("S", specs_pb2.SecretSpec, specs_pb2.ConfigSpec)
 
 
@@ -25,3 +28,15 @@ def set_driver(spec: specs_pb2.SecretSpec | specs_pb2.ConfigSpec, name: str) -> 
     if not isinstance(spec, specs_pb2.SecretSpec):
         raise InvalidValue("is for secrets")
     spec.driver.name = name
+
+
+def check(spec: specs_pb2.SecretSpec | specs_pb2.ConfigSpec) -> None:
+    """A name, and as many bytes as may be, unless a driver brings them. Raises InvalidSpec."""
+    check_item_name(spec.annotations)
+    noun, end = "config", CONFIG_BYTES_END
+    if isinstance(spec, specs_pb2.SecretSpec):
+        if spec.HasField("driver"):
+            return
+        noun, end = "secret", SECRET_BYTES_END
+    if not 1 <= len(spec.data) < end:
+        raise InvalidSpec(f"the data of a {noun} must be larger than 0 and smaller than {end} bytes")

@@ -6,8 +6,7 @@ still the same.
 
 import random
 
-from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
-from swarm_core.api.timestamps import duration_s
+from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
 from swarm_core.ca import tokens
 from swarm_core.ca.chance import Chance
 from swarm_core.ca.external_ca import ExternalCas
@@ -18,7 +17,8 @@ from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAM
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import InvalidArgument
 from swarm_core.runtime.clock import Clock
-from swarm_core.specs.defaults import CLUSTER_NAME, NODE_CERT_EXPIRY_MIN_S
+from swarm_core.specs.cluster import check as check_cluster
+from swarm_core.specs.errors import InvalidSpec
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
@@ -71,7 +71,10 @@ class ClustersApi:
         self, request: control_pb2.UpdateClusterRequest, caller: Caller
     ) -> control_pb2.UpdateClusterResponse:
         check_update(request, "cluster")
-        _check_spec(request.spec)
+        try:
+            check_cluster(request.spec)
+        except InvalidSpec as error:
+            raise InvalidArgument(str(error)) from None
         seen = known(self._store, objects_pb2.Cluster, request.cluster_id)
         if seen.meta.version != request.cluster_version:
             raise OutOfSequence
@@ -115,16 +118,3 @@ def _set_unlock_keys(cluster: objects_pb2.Cluster, chance: Chance, *, is_new_ask
 def _replace(cluster: objects_pb2.Cluster, unlock_keys: list[types_pb2.EncryptionKey]) -> None:
     cluster.ClearField("unlock_keys")
     cluster.unlock_keys.extend(unlock_keys)
-
-
-def _check_spec(spec: specs_pb2.ClusterSpec) -> None:
-    expiry = spec.ca_config.node_cert_expiry
-    if spec.ca_config.HasField("node_cert_expiry") and duration_s(expiry) < NODE_CERT_EXPIRY_MIN_S:
-        raise InvalidArgument("the expiry of node certificates must be at least 1 hour")
-    for policy in spec.acceptance_policy.policies:
-        if policy.HasField("secret") and policy.secret.alg.lower() != "bcrypt":
-            raise InvalidArgument("the secret of an acceptance policy must be hashed with bcrypt")
-    if duration_s(spec.dispatcher.heartbeat_period) < 0:
-        raise InvalidArgument("the heartbeat period must not be negative")
-    if spec.annotations.name != CLUSTER_NAME:
-        raise InvalidArgument(f"the cluster's name must stay {CLUSTER_NAME!r}")

@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 
 from cryptography import x509
 
-from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
 from swarm_core.api.timestamps import NS_PER_S, timestamp, timestamp_ns
 from swarm_core.manager.control_api.requests import check_update, copy, known
 from swarm_core.manager.control_api.selection import Criterion, Selection, by_labels, by_name
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import FailedPrecondition, Internal, InvalidArgument, NotFound
 from swarm_core.runtime.clock import Clock
+from swarm_core.specs.errors import InvalidSpec
+from swarm_core.specs.node import check as check_node
 from swarm_core.store.by import ByNode, Membership, Name, Role
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
@@ -72,10 +74,10 @@ class NodesApi:
         self, request: control_pb2.UpdateNodeRequest, caller: Caller
     ) -> control_pb2.UpdateNodeResponse:
         check_update(request, "node")
-        if request.spec.availability not in specs_pb2.NodeSpec.Availability.values():
-            raise InvalidArgument("the availability must be active, pause or drain")
-        if request.spec.desired_role not in types_pb2.NodeRole.values():
-            raise InvalidArgument("the role must be worker or manager")
+        try:
+            check_node(request.spec)
+        except InvalidSpec as error:
+            raise InvalidArgument(str(error)) from None
 
         def update(tx: Transaction) -> objects_pb2.Node:
             stored = known(tx, objects_pb2.Node, request.node_id)

@@ -13,8 +13,8 @@ from swarm_core.api.proto import objects_pb2
 from swarm_core.manager.control_api.requests import check_update, copy, known
 from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAME, Selection
 from swarm_core.rpc.errors import AlreadyExists, InvalidArgument, Unimplemented
-from swarm_core.specs.checks import check_item_name
 from swarm_core.specs.errors import InvalidSpec
+from swarm_core.specs.payload import check
 from swarm_core.store.by import By, ReferencedConfig, ReferencedSecret
 from swarm_core.store.errors import NameConflict
 from swarm_core.store.memory import MemoryStore
@@ -22,20 +22,16 @@ from swarm_core.store.transactions import Transaction
 
 P = TypeVar("P", objects_pb2.Secret, objects_pb2.Config)
 
-SECRET_BYTES_END = 500 * 1024
-CONFIG_BYTES_END = 1000 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class PayloadKind(Generic[P]):
     kind: type[P]
     noun: str
-    bytes_end: int
     referenced_by: Callable[[str], By]
 
 
-SECRETS = PayloadKind(objects_pb2.Secret, "secret", SECRET_BYTES_END, ReferencedSecret)
-CONFIGS = PayloadKind(objects_pb2.Config, "config", CONFIG_BYTES_END, ReferencedConfig)
+SECRETS = PayloadKind(objects_pb2.Secret, "secret", ReferencedSecret)
+CONFIGS = PayloadKind(objects_pb2.Config, "config", ReferencedConfig)
 
 
 class Payloads(Generic[P]):
@@ -58,15 +54,11 @@ class Payloads(Generic[P]):
     async def create(self, spec: Any) -> P:
         noun = self._rules.noun
         try:
-            check_item_name(spec.annotations)
+            check(spec)
         except InvalidSpec as error:
             raise InvalidArgument(str(error)) from None
         if noun == "secret" and spec.HasField("driver"):
             raise Unimplemented("secrets from an external driver are not supported yet")
-        if not 1 <= len(spec.data) < self._rules.bytes_end:
-            raise InvalidArgument(
-                f"the data of a {noun} must be larger than 0 and smaller than {self._rules.bytes_end} bytes"
-            )
         item = self._rules.kind(id=new_id(self._rng), spec=spec)
         try:
             await self._store.update(lambda tx: tx.create(item))
