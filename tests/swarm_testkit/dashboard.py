@@ -23,6 +23,7 @@ from swarm_tui.clusters.session import Session
 from swarm_tui.resources.refs import ClusterId
 from swarm_tui.shell.screen import MainScreen
 from swarm_tui.views.dashboard.view import DashboardView
+from swarm_tui.views.lists.pane import ObjectPane
 from swarm_tui.widgets.theme import DARK
 from textual.pilot import Pilot
 
@@ -118,6 +119,11 @@ class Running:
         home = self.screen.navigator.views[0]
         assert isinstance(home, DashboardView)
         return home
+
+    @property
+    def pane(self) -> ObjectPane | None:
+        """The list that has the focus; in a list's own view that list."""
+        return self.screen.navigator.view.part(ObjectPane)
 
     @property
     def text(self) -> str:

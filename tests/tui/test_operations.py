@@ -160,9 +160,7 @@ async def test_create_a_container_service(cluster):
         assert request.spec.replicated.replicas == 2
         assert list(request.spec.task.container.env) == ["A=1"]
         created = next(s for s in cluster.all(objects_pb2.Service) if s.spec.annotations.name == "sessions")
-        await run.until(
-            lambda: (pane := run.screen.selection.pane) is not None and pane.table.cursor_id.id == created.id
-        )
+        await run.until(lambda: [ref.id for ref in run.pane.selected] == [created.id])
         await run.press("n")
         assert run.screen.query_one("#name", Input).value == ""
 

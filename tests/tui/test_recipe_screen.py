@@ -89,7 +89,7 @@ async def test_its_key_leads_there_and_escape_back(cluster):
         await run.shows("visits 1")
         await run.press("escape")
         assert isinstance(run.screen.focused, ObjectTable)
-        assert run.screen.focused.cursor_id == "s-billing"
+        assert run.screen.focused.cursor_id.id == "s-billing"
         await run.press("9")
         await run.shows("visits 2")
         await run.press("1")

@@ -1,4 +1,4 @@
-"""What views decide without a screen: places, pace, header, notes."""
+"""What views decide without a screen: places, frame budget, header, notes."""
 
 import pytest
 from swarm_core.api.proto import objects_pb2
@@ -79,18 +79,18 @@ def test_the_dashboard_is_always_the_beginning():
 
 def test_single_changes_and_bursts_are_not_held_back():
     """Frames that come now and then, or a few in a row, need no rest."""
-    pace = FrameBudget()
-    assert pace.spent(0.03, 0.0) == 0
-    assert pace.spent(0.03, 0.1) == 0
-    assert pace.spent(0.03, 0.2) == 0
-    assert pace.spent(0.03, 60.0) == 0
+    budget = FrameBudget()
+    assert budget.spent(0.03, 0.0) == 0
+    assert budget.spent(0.03, 0.1) == 0
+    assert budget.spent(0.03, 0.2) == 0
+    assert budget.spent(0.03, 60.0) == 0
 
 
 def test_a_storm_takes_its_share_and_no_more():
     """Frames without end use at most the share of the processor that they are given."""
-    pace, now, used = FrameBudget(share=0.05), 0.0, 0.0
+    budget, now, used = FrameBudget(share=0.05), 0.0, 0.0
     for _ in range(200):
-        rest = pace.spent(0.02, now)
+        rest = budget.spent(0.02, now)
         assert rest <= REST_S_MAX
         used += 0.02
         now += 0.02 + rest

@@ -28,7 +28,7 @@ TICK_S: Final = 1.0
 PAINTED_S: Final = 0.04
 REST_S_MIN: Final = 0.01
 STORM_OBJECTS: Final = 50
-"""Fewer objects in one frame are no storm: at the mirror's pace that is less than 500 changes a second."""
+"""Fewer objects in one frame are no storm: as often as the mirror tells that is less than 500 changes a second."""
 STALE_PHASES: Final = (Phase.STALE, Phase.RESYNCING)
 
 
@@ -65,7 +65,8 @@ class Painter:
         self._frame_budget = FrameBudget()
         self._unlisten: Callable[[], None] | None = None
         self._pending: Changes | None = None
-        self._is_paced = False
+        self._is_painting = False
+        """From the first change until a frame has been paid for and nothing waits for the next."""
         self._is_tick_due = False
         self._lag_ns = 0
 
@@ -87,7 +88,7 @@ class Painter:
     @property
     def is_settled(self) -> bool:
         """Whether all that the mirror told is on screen."""
-        return self._pending is None and not self._is_paced
+        return self._pending is None and not self._is_painting
 
     def meet(self, view: View) -> None:
         """Tell a new view what the others were told of the stream."""
@@ -102,14 +103,14 @@ class Painter:
     def _hear(self, changes: Changes) -> None:
         """Called by the mirror outside of any handler: the work is done in one of the screen's own."""
         self._pending = changes if self._pending is None else merged(self._pending, changes)
-        if not self._is_paced:
-            self._is_paced = True
+        if not self._is_painting:
+            self._is_painting = True
             self._face.soon(self._apply_pending)
 
     def _apply_pending(self) -> None:
         changes, self._pending = self._pending, None
         if changes is None:
-            self._is_paced = False
+            self._is_painting = False
             return
         started = thread_time()
         self.apply(changes)
@@ -145,7 +146,7 @@ class Painter:
 
     def _tick(self) -> None:
         """A second passed. While frames come anyway, the next one shows it too."""
-        if self._is_paced:
+        if self._is_painting:
             self._is_tick_due = True
         else:
             self.show_time()

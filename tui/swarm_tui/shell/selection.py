@@ -2,7 +2,6 @@
 
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.shell.navigator import Navigator
-from swarm_tui.views.lists.pane import ObjectPane
 
 
 class Selection:
@@ -20,8 +19,3 @@ class Selection:
     def refs(self) -> tuple[ObjectRef, ...]:
         """The objects: those that are marked, or else the one under the cursor."""
         return self._navigator.view.selected
-
-    @property
-    def pane(self) -> ObjectPane | None:
-        """The list that has the focus; in a list's own view that list."""
-        return self._navigator.view.part(ObjectPane)

@@ -1,5 +1,4 @@
-"""The screens and what can be done in them.
+"""What fills the screen: one room a view, each knowing nothing of keys, verbs or the others.
 
-Doors: `actions` (the verb registry behind keys, footer, palette and help), `main_screen` (the one screen
-whose views are switched), `palette` (the command palette's provider).
+`view` says what a view is, `registry` which there are; `lines_view` is the ground of those that are lines of text.
 """

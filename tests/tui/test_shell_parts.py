@@ -1,0 +1,229 @@
+"""The parts of the shell without a screen: the painter, the notices and the navigator."""
+
+import pytest
+from swarm_core.api.proto import objects_pb2
+from swarm_core.client.control import Control
+from swarm_core.client.logs import LogReader
+from swarm_core.client.watch import Action, Change, Changed, Listed
+from swarm_testkit.cluster_fake import lively_cluster
+from swarm_testkit.dashboard import ClusterClock
+from swarm_tui.clusters.changes import Changes
+from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.clusters.session import Session
+from swarm_tui.resources.model import Link
+from swarm_tui.resources.problems import ProblemBoard
+from swarm_tui.resources.refs import ONLY_CLUSTER, ObjectRef
+from swarm_tui.shell.navigator import Navigator
+from swarm_tui.shell.notices import Notices
+from swarm_tui.shell.painter import Painter
+from swarm_tui.views.view import Context, View, ViewKind
+
+ROW = ObjectRef(ONLY_CLUSTER, "service", "s-api")
+OBJECTS = (objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
+
+
+class Recorder(View):
+    """Writes down what it is told."""
+
+    def __init__(self, name="home"):
+        super().__init__(id=name)
+        self.told = []
+
+    def arrive(self, place):
+        self.told.append(("arrive", place.link.id))
+
+    def leave(self):
+        self.told.append("leave")
+
+    def apply(self, changes):
+        self.told.append(("apply", changes.is_reset, len(changes.of(objects_pb2.Task))))
+
+    def tick(self):
+        self.told.append("tick")
+
+    def set_stale(self, is_stale):
+        self.told.append(("stale", is_stale))
+
+    @property
+    def cursor(self):
+        return ROW
+
+
+class HandFace:
+    """A Face whose timers are run by the test."""
+
+    def __init__(self):
+        self.waiting = []
+        self.said = []
+        self.ticks = []
+
+    def show_header(self, left, right, summary):
+        pass
+
+    def tell(self, text):
+        self.said.append(text)
+
+    def soon(self, work):
+        self.waiting.append(work)
+
+    def later(self, seconds, work):
+        self.waiting.append(work)
+
+    def every(self, seconds, work):
+        self.ticks.append(work)
+
+    def run(self):
+        """Run what waits, once."""
+        waiting, self.waiting = self.waiting, []
+        for work in waiting:
+            work()
+
+
+@pytest.fixture
+def session() -> Session:
+    """A cluster that was listed once, and is not watched."""
+    cluster = lively_cluster()
+    clock = ClusterClock(cluster)
+    mirror = Mirror(clock)
+    mirror.apply(Listed(tuple(item for kind in OBJECTS for item in cluster.all(kind)), 1))
+    mirror.flush()
+    return Session("test", mirror, Control(cluster), LogReader(cluster, clock=clock), clock)
+
+
+def change(session, item):
+    """The mirror hears that `item` is as given now."""
+    session.mirror.apply(Changed((Change(Action.UPDATED, item),), session.mirror.version + 1))
+    session.mirror.flush()
+
+
+def task(session, number):
+    return list(session.mirror.objects(objects_pb2.Task))[number]
+
+
+def painter_of(session, view):
+    face = HandFace()
+    return Painter(session, ProblemBoard(session.mirror), lambda: [view], face), face
+
+
+# -- the painter -------------------------------------------------------------------------------------
+
+
+async def test_the_painter_begins_with_what_is_known(session):
+    """A view learns of everything and of the stream before anything changes."""
+    view = Recorder()
+    painter, _ = painter_of(session, view)
+    painter.start()
+    assert view.told == [("apply", True, 0), ("stale", False)]
+
+
+async def test_what_comes_while_a_frame_is_paid_for_is_one_frame(session):
+    """Changes that come meanwhile wait, are merged, and bring the second that passed along."""
+    view = Recorder()
+    painter, face = painter_of(session, view)
+    painter.start()
+    view.told.clear()
+    change(session, task(session, 0))
+    face.run()
+    change(session, task(session, 1))
+    change(session, task(session, 2))
+    face.ticks[0]()
+    assert view.told == [("apply", False, 1)]
+    assert not painter.is_settled
+    while face.waiting:
+        face.run()
+    assert view.told == [("apply", False, 1), ("apply", False, 2), "tick"]
+    assert painter.is_settled
+
+
+async def test_a_tick_without_changes_is_shown_at_once(session):
+    """While nothing changes a second that passed is shown when it has passed."""
+    view = Recorder()
+    painter, face = painter_of(session, view)
+    painter.start()
+    view.told.clear()
+    face.ticks[0]()
+    assert view.told == ["tick"]
+
+
+async def test_a_stopped_painter_hears_nothing(session):
+    """After the end the mirror may go on telling."""
+    view = Recorder()
+    painter, face = painter_of(session, view)
+    painter.start()
+    painter.stop()
+    change(session, task(session, 0))
+    assert not face.waiting
+
+
+# -- the notices -------------------------------------------------------------------------------------
+
+
+async def test_a_new_leader_is_told_once(session):
+    """Who leads at the start is no news; who leads after somebody else is, once."""
+    notices = Notices(session.mirror)
+    assert notices.of(Changes(is_reset=True)) == []
+    for id_, leads in (("n00-m1", False), ("n01-m2", True)):
+        node = objects_pb2.Node()
+        node.CopyFrom(session.mirror.get(objects_pb2.Node, id_))
+        node.manager_status.leader = leads
+        change(session, node)
+    of_nodes = Changes({objects_pb2.Node: frozenset({"n01-m2"})})
+    assert notices.of(of_nodes) == ["m2 leads now, after m1"]
+    assert notices.of(of_nodes) == []
+
+
+# -- the navigator -----------------------------------------------------------------------------------
+
+
+class HandStage:
+    """A Stage that writes down what it is to show."""
+
+    def __init__(self):
+        self.added = []
+        self.shown = []
+
+    async def add(self, view):
+        self.added.append(view.id)
+
+    def show(self, view):
+        self.shown.append(view.id)
+
+    def place_changed(self):
+        self.shown.append("told")
+
+
+def navigator_of(session, *names):
+    stage = HandStage()
+    kinds = [ViewKind(name, Context.LIST, Recorder, lambda view, ports: view()) for name in names]
+    return Navigator(stage, kinds, lambda kind: Recorder(kind.name), session.mirror), stage
+
+
+async def test_a_view_is_made_once_and_left_before_the_next_arrives(session):
+    """Each view is told that it is left, then the next is shown and told where it is."""
+    navigator, stage = navigator_of(session, "home", "text", "tasks")
+    (home,) = navigator.views
+    await navigator.go(Link("text", "task", "t-1"))
+    await navigator.go(Link("text", "task", "t-2"))
+    assert stage.added == ["text"]
+    assert home.told == ["leave"]
+    assert navigator.view.told == [("arrive", "t-1"), "leave", ("arrive", "t-2")]
+    assert stage.shown == ["text", "told", "text", "told"]
+
+
+async def test_back_to_the_row_that_was_left(session):
+    """The place gone back to has the cursor that the view had, and its cluster."""
+    navigator, _ = navigator_of(session, "home", "text")
+    await navigator.go(Link("text", "task", "t-1"))
+    assert navigator.here.cluster == session.id
+    assert await navigator.go_back()
+    assert (navigator.here.view, navigator.here.cursor) == ("home", ROW)
+    assert not await navigator.go_back()
+
+
+async def test_opening_leads_where_the_kind_says(session):
+    """A service leads to its tasks; of what is gone the description is shown, which says so."""
+    navigator, _ = navigator_of(session, "home", "text", "tasks")
+    await navigator.open(ObjectRef(session.id, "service", "s-api"))
+    assert navigator.here.link == Link("tasks", "service", "s-api")
+    await navigator.open(ObjectRef(session.id, "service", "s-gone"))
+    assert navigator.here.link == Link("text", "service", "s-gone", "describe")
