@@ -17,19 +17,21 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from swarm_core.api.proto import objects_pb2, types_pb2
+from google.protobuf.message import Message
+from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
 from swarm_core.api.timestamps import timestamp
 from swarm_core.client.control import Control
+from swarm_core.client.errors import CallFailed
 from swarm_core.client.logs import LogReader
 from swarm_core.client.watch import Action, Change, Changed, Listed, Update
-from swarm_testkit.cluster_fake import START_NS, FakeCluster
+from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.factories import make_cluster, make_node, make_resources, make_service, make_task
 from swarm_tui.app import SwarmApp
 from swarm_tui.clusters.mirror import Mirror
@@ -40,6 +42,7 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.widgets import DataTable
 
 SIZE = (160, 50)
+START_NS = 1_760_000_000 * 10**9
 NODES, SERVICES = 100, 50
 CHANGES_PER_S = 2_000
 BATCH_S = 0.01
@@ -133,6 +136,30 @@ def changes_for(tasks: Sequence[objects_pb2.Task], count: int) -> list[Change]:
         current[index] = task
         out.append(Change(Action.UPDATED, task))
     return out
+
+
+class FixedClock(SystemClock):
+    """Waits as the machine does; the time of day stands still, so that no age changes by itself."""
+
+    def wall_ns(self) -> int:
+        return START_NS
+
+
+class QuietManager:
+    """What is asked beside the feed: there are no managers to tell of, and no logs. A whole manager in this process would
+    be measured with the dashboard."""
+
+    async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
+        if method == "Control.ListNodes":
+            return control_pb2.ListNodesResponse()
+        raise CallFailed("UNIMPLEMENTED", f"unknown method {method}")
+
+    async def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
+        raise CallFailed("UNIMPLEMENTED", f"unknown method {method}")
+        yield
+
+    async def close(self) -> None:
+        pass
 
 
 class Feed:
@@ -247,10 +274,9 @@ async def measure(
 async def run_dashboard(
     objects: list[Any], changes: list[Change], tasks: int, seconds: float, view: str
 ) -> Result:
-    cluster = FakeCluster()
-    clock = cluster.clock
+    manager, clock = QuietManager(), FixedClock()
     mirror = Mirror(clock)
-    session = Session("bench", mirror, Control(cluster), LogReader(cluster, clock=clock), clock)
+    session = Session("bench", mirror, Control(manager), LogReader(manager, clock=clock), clock)
     feed = Feed(objects, changes)
     app = SwarmApp(session, feed.updates, driver_class=RecordingDriver)
 
