@@ -1,11 +1,9 @@
 """Lists and maps within a spec: put into them, taken from them, in place."""
 
 from collections.abc import Callable, Iterable, MutableMapping, MutableSequence
-from typing import Any, TypeVar
+from typing import Any
 
 from swarm_core.specs import notation
-
-T = TypeVar("T")
 
 
 def put(held: MutableSequence[str], given: Iterable[str]) -> None:

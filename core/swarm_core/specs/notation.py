@@ -5,7 +5,7 @@ a float, and one that the wire cannot hold is refused as too large.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
 from google.protobuf.duration_pb2 import Duration
@@ -91,12 +91,17 @@ def file_mode(text: str, example: str = "0440") -> int:
     return int(text, 8)
 
 
-def choice(text: str, known: Mapping[str, int]) -> int:
-    """What one of a few words stands for, written in any case, with - or _ between its parts."""
-    word = text.lower().replace("_", "-")
-    if word not in known:
+def word(text: str, known: Collection[str]) -> str:
+    """One of a few words, written in any case, with - or _ between its parts."""
+    found = text.lower().replace("_", "-")
+    if found not in known:
         raise InvalidValue(f"{text!r} is none of {', '.join(known)}")
-    return known[word]
+    return found
+
+
+def choice(text: str, known: Mapping[str, int]) -> int:
+    """What one of a few words stands for."""
+    return known[word(text, known)]
 
 
 class Enum(Protocol):

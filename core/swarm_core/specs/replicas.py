@@ -8,6 +8,8 @@ from swarm_core.specs.errors import InvalidValue
 TASKS_MAX: Final = 1_000_000
 """A slip of the finger must not make a manager plan more than its memory holds, again after every restart."""
 
+NO_NUMBER: Final = "only a replicated service has a number of tasks"
+
 
 def count(spec: specs_pb2.ServiceSpec) -> int | None:
     """How many tasks a replicated service runs, or a replicated job completes; None for what has no such number."""
@@ -28,4 +30,4 @@ def set_count(spec: specs_pb2.ServiceSpec, number: int) -> None:
         case "replicated_job":
             spec.replicated_job.total_completions = number
         case _:
-            raise InvalidValue("only a replicated service has a number of replicas")
+            raise InvalidValue(NO_NUMBER)

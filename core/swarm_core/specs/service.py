@@ -9,7 +9,7 @@ from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
 from swarm_core.specs.replicas import TASKS_MAX
 
-_MODES: Final = {"replicated": 0, "global": 1, "replicated-job": 2, "global-job": 3}
+_MODES: Final = ("replicated", "global", "replicated-job", "global-job")
 _ENDPOINT_MODES: Final[Mapping[str, int]] = notation.words_of(specs_pb2.EndpointSpec.ResolutionMode)
 
 
@@ -25,18 +25,14 @@ def drop_labels(draft: Draft, keys: Sequence[str]) -> None:
     lists.drop_keys(draft.spec.annotations.labels, keys)
 
 
-def set_mode(draft: Draft, word: str) -> None:
+def set_mode(draft: Draft, text: str) -> None:
     """replicated (one task, until a number is given), global, replicated-job or global-job."""
-    spec = draft.spec
-    match notation.choice(word, _MODES):
-        case 0 if spec.WhichOneof("mode") != "replicated":
-            spec.replicated.replicas = 1
-        case 1:
-            getattr(spec, "global").SetInParent()
-        case 2:
-            spec.replicated_job.SetInParent()
-        case 3:
-            spec.global_job.SetInParent()
+    mode = notation.word(text, _MODES).replace("-", "_")
+    if mode == draft.spec.WhichOneof("mode"):
+        return
+    getattr(draft.spec, mode).SetInParent()
+    if mode == "replicated":
+        draft.spec.replicated.replicas = 1
 
 
 def set_replicas(draft: Draft, text: str) -> None:

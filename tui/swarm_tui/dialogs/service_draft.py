@@ -111,7 +111,7 @@ def _put_reserve(draft: Draft, text: str) -> None:
         text = text[: cpus.start()] + text[cpus.end() :]
     memory = text.strip(" ,")
     if memory:
-        if memory.isdecimal():
+        if memory[-1].isdigit():
             raise InvalidValue(f"{memory!r} has no unit (write 1 GiB)")
         placement.reserve_memory(draft, memory)
 

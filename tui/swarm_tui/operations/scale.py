@@ -66,7 +66,7 @@ def count_of(spec: specs_pb2.ServiceSpec) -> int:
     number = replicas.count(spec)
     if number is None:
         word = (spec.WhichOneof("mode") or "of no known mode").replace("_", " ")
-        raise Refused(f"it is {word}, and only a replicated service has a number of tasks")
+        raise Refused(f"it is {word}, and {replicas.NO_NUMBER}")
     return number
 
 

@@ -10,6 +10,7 @@ from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import make_cluster, make_config, make_secret, make_service
+from swarm_testkit.trust import make_authority
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.operations import cluster, create, references, scale, update
 from swarm_tui.operations.model import Change, Plan, apply, joined
@@ -78,9 +79,16 @@ def test_a_rollback_asks_the_manager() -> None:
     assert (plan.title, step.done.text, step.changes) == ("Roll back web", "service web rolled back", ())
 
 
+def founded() -> objects_pb2.Cluster:
+    """A cluster object with a root CA, which every change of its settings looks at."""
+    found, root = make_cluster("c"), make_authority().root
+    found.root_ca.ca_cert, found.root_ca.ca_key = root.certificate, root.key or b""
+    return found
+
+
 async def test_settings_of_the_cluster() -> None:
     """An edit of the cluster's settings is a change like any other."""
-    fake = FakeCluster([make_cluster("c")])
+    fake = FakeCluster([founded()])
     view = Snapshot([fake.get(Cluster, "c")])
     plan = cluster.plan(view, "c", lambda spec: settings.set_cert_expiry(spec, "2160h"))
     assert await told(plan, fake) == [(False, "Swarm updated.")]
@@ -91,7 +99,7 @@ async def test_settings_of_the_cluster() -> None:
 
 async def test_rotation_names_what_becomes_worthless() -> None:
     """A rotation asks for exactly one new key, and says which old one is void."""
-    fake = FakeCluster([make_cluster("c")])
+    fake = FakeCluster([founded()])
     plan = cluster.rotate(Snapshot([fake.get(Cluster, "c")]), "c", "worker_join_token")
     assert plan.title == "Rotate the worker join token"
     assert plan.warnings == ("The old worker join token will be worthless.",)
