@@ -37,7 +37,23 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 
 
 class Commands(LazyGroup):
-    """The commands by name; each is imported when it is asked for."""
+    """The commands by name; each is imported when it is asked for. A kind of object without a module here is a noun too."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, cmd_name) or _noun_of_kind(cmd_name)
+
+
+def _noun_of_kind(word: str) -> Any:
+    from swarm_tui.resources.registry import by_word
+
+    kind = by_word(word)
+    if kind is None or kind.noun != word:
+        return None
+    from swarm_tui.cli.plumbing.kind_commands import noun_of
+
+    command = typer.main.get_command(noun_of(kind).app)
+    command.name = word
+    return command
 
 
 _ROOT = Noun("")

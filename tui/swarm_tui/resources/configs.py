@@ -75,6 +75,7 @@ KIND: ResourceKind[Config] = ResourceKind(
     ),
     verbs=("describe", "yaml", "copy", "remove"),
     drill_in=description_of("config"),
+    description_needs=(objects_pb2.Service,),
     changes=payloads.changes,
     consequences=payloads.consequences,
     aliases=("configs", "cfg"),

@@ -294,6 +294,11 @@ class ResourceKind(Generic[M]):
     depends_on: tuple[type[Message], ...] = ()
     """Kinds whose changes may change the problems of this one."""
 
+    listing_needs: tuple[type[Message], ...] = ()
+    """Other kinds that `listing` asks for: a command lists them first."""
+    description_needs: tuple[type[Message], ...] = ()
+    """The same of `describe`."""
+
     @property
     def plural(self) -> str:
         """Several of them; the name of their list's view."""

@@ -63,6 +63,7 @@ KIND: ResourceKind[Secret] = ResourceKind(
     ),
     verbs=("describe", "yaml", "copy", "remove"),
     drill_in=description_of("secret"),
+    description_needs=(objects_pb2.Service,),
     changes=payloads.changes,
     consequences=payloads.consequences,
     aliases=("secrets", "sec"),

@@ -12,8 +12,8 @@ from swarm_core.client.managers import with_statuses
 from swarm_core.client.watch import KINDS, Changed, Listed, Lost, Resumed, Update
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+from swarm_tui.resources import registry
 from swarm_tui.resources.documents import as_dict
-from swarm_tui.resources.registry import by_word
 
 
 def watch(
@@ -58,9 +58,10 @@ def _record(event: str, item: Message, version: int) -> dict[str, Any]:
 
 
 def _kind(word: str) -> type[Message]:
-    found = by_word(word)
+    found = registry.by_word(word)
     if found is None:
-        raise Failure(f"{word!r} is no kind of object (node, service, task, secret, config, cluster).", USAGE)
+        known = ", ".join(kind.noun for kind in registry.kinds())
+        raise Failure(f"{word!r} is no kind of object ({known}).", USAGE)
     return found.message
 
 

@@ -13,12 +13,14 @@ from swarm_tui.cli.plumbing.session import globals_of
 _PATIENCE_S = 1.0
 
 
-def names_of(read_kind: Callable[[], type[Message]]) -> Callable[[typer.Context, str], list[str]]:
-    """A completer of names of one kind; the kind's module is loaded when it is asked."""
+def names_of(noun: str) -> Callable[[typer.Context, str], list[str]]:
+    """A completer of names of one kind; the kinds are loaded when it is asked."""
 
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        from swarm_tui.resources.registry import by_noun
+
         with suppress(Exception):
-            return asyncio.run(_names(ctx, read_kind(), incomplete))
+            return asyncio.run(_names(ctx, by_noun(noun).message, incomplete))
         return []
 
     return complete
@@ -36,14 +38,4 @@ async def _names(ctx: Any, kind: type[Message], incomplete: str) -> list[str]:
     return sorted({name for item in items if (name := name_of(item)).startswith(incomplete)})
 
 
-def _objects() -> Any:
-    from swarm_core.api.proto import objects_pb2
-
-    return objects_pb2
-
-
-nodes = names_of(lambda: _objects().Node)
-services = names_of(lambda: _objects().Service)
-tasks = names_of(lambda: _objects().Task)
-secrets = names_of(lambda: _objects().Secret)
-configs = names_of(lambda: _objects().Config)
+nodes, services, tasks = names_of("node"), names_of("service"), names_of("task")

@@ -22,7 +22,7 @@ def has_label(labels: Mapping[str, str], wanted: str) -> bool:
     return key in labels and (not separator or labels[key] == value)
 
 
-def _id(item: Any, value: str, view: ClusterView) -> bool:
+def by_id(item: Any, value: str, view: ClusterView) -> bool:
     return bool(item.id.startswith(value))
 
 
@@ -44,9 +44,9 @@ def _membership(node: Any, value: str, view: ClusterView) -> bool:
     return enum_word(specs_pb2.NodeSpec.Membership, node.spec.membership) == value.lower()
 
 
-PAYLOAD: Mapping[str, Test] = {"id": _id, "name": _spec_name, "label": _spec_label}
+PAYLOAD: Mapping[str, Test] = {"id": by_id, "name": _spec_name, "label": _spec_label}
 NODE: Mapping[str, Test] = {
-    "id": _id,
+    "id": by_id,
     "name": lambda node, value, view: nodes.name(node).startswith(value),
     "role": lambda node, value, view: ("manager" if node.role else "worker") == value.lower(),
     "membership": _membership,
@@ -54,14 +54,14 @@ NODE: Mapping[str, Test] = {
     "node.label": _spec_label,
 }
 SERVICE: Mapping[str, Test] = {
-    "id": _id,
+    "id": by_id,
     "name": _spec_name,
     "label": _spec_label,
     "mode": lambda service, value, view: services.mode(service).replace(" ", "-") == value,
     "runtime": lambda service, value, view: runtime_text(service.spec.task)[0] == value,
 }
 TASK: Mapping[str, Test] = {
-    "id": _id,
+    "id": by_id,
     "name": lambda task, value, view: tasks.name(task, view).startswith(value),
     "service": lambda task, value, view: value in (tasks.service_name(task), task.service_id),
     "node": lambda task, value, view: value in (tasks.node_name(task, view), task.node_id),
