@@ -19,9 +19,9 @@ from swarm_agentd.node import identity as identities
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.identity import Join
 from swarm_agentd.node.state_dir import open_state
+from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
-from swarm_core.ca import certificates, csr, keys, tls, tokens
-from swarm_core.ca.certificates import MANAGER_ROLE, WORKER_ROLE
+from swarm_core.ca import certificates, csr, keys, tokens
 from swarm_core.ca.key_file import KeyFile
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.ca.tls import TlsIdentity
@@ -511,7 +511,7 @@ async def channel_of(
     channel = channels.secure(
         address,
         roots=roots,
-        server_name=tls.MANAGER_NAME,
+        server_name=MANAGER_ROLE,
         certificate=identity.certificate if identity else None,
         key=identity.key if identity else None,
     )

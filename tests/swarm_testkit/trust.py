@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from swarm_core.api.names import CA_ROLE, MANAGER_ROLE, WORKER_ROLE
 from swarm_core.api.proto import ca_pb2, control_pb2, logbroker_pb2, watch_pb2
 from swarm_core.ca import csr, keys, tls
-from swarm_core.ca.certificates import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.client.connection import Connection
@@ -66,7 +66,7 @@ class Authority:
 
     def trust(self, identity: TlsIdentity | None = None) -> Trust:
         """What a node of this cluster, or one that wants to be, believes."""
-        name = tls.MANAGER_NAME if identity else tls.CA_NAME
+        name = MANAGER_ROLE if identity else CA_ROLE
         return Trust(self.root.certificate, identity, name)
 
 

@@ -13,12 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
+from swarm_core.api.names import MANAGER_PORT
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import GenericResource
 from swarm_core.api.resources import InvalidGenericResource, parse_generic
 from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.tokens import parse_unlock_key
-from swarm_core.client.sockets import PATH_BYTES_MAX, SOCKET_NAME
+from swarm_core.client.sockets import SOCKET_NAME
 from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
 from swarm_core.specs.cluster import external_ca
@@ -31,7 +33,7 @@ from swarm_agentd.node.identity import Join
 STATE_DIR = Path("/var/lib/swarmd")
 CONTROL_SOCKET = Path("/var/run/swarmd.sock")
 ENGINE = "unix:///var/run/docker.sock"
-LISTEN = "0.0.0.0:4242"
+LISTEN = f"0.0.0.0:{MANAGER_PORT}"
 TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - the name, not a token
 """A daemon's arguments are for every user to see; its environment is not."""
 RUNTIMES = ("docker", "process", "simulated")
@@ -177,7 +179,7 @@ def _control_socket(given: argparse.Namespace) -> Path:
         CONTROL_SOCKET if given.state_dir == STATE_DIR else given.state_dir / SOCKET_NAME
     )
     path = path.absolute()
-    if len(str(path).encode()) > PATH_BYTES_MAX:
+    if len(str(path).encode()) > SOCKET_PATH_BYTES_MAX:
         raise ValueError(f"the path of the control socket {path} is longer than a socket's may be")
     return path
 

@@ -11,14 +11,14 @@ import random
 from dataclasses import dataclass
 
 from swarm_core.api.ids import new_id
+from swarm_core.api.names import CA_ROLE, MANAGER_ROLE
 from swarm_core.api.proto.types_pb2 import NodeTLSInfo
 from swarm_core.ca import certificates, csr, keys, tokens
-from swarm_core.ca.certificates import MANAGER_ROLE
 from swarm_core.ca.errors import CaError, InvalidToken, NoLocalIdentity, NoLocalRoot, WrongKek
 from swarm_core.ca.files import write_atomic
 from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
 from swarm_core.ca.root_ca import RootCa
-from swarm_core.ca.tls import CA_NAME, TlsIdentity
+from swarm_core.ca.tls import TlsIdentity
 from swarm_core.client import certificates as issuing
 from swarm_core.client.dial import Dial, ManagerConnection
 from swarm_core.client.errors import ClientError
@@ -139,7 +139,7 @@ async def join_cluster(
 
 
 async def _kek_for(identity: Identity, join: Join, dial: Dial) -> Kek:
-    trust = Trust(identity.tls.roots, identity.tls, CA_NAME)
+    trust = Trust(identity.tls.roots, identity.tls, CA_ROLE)
     try:
         async with await dial.open(join.address, trust) as connection:
             found = await issuing.unlock_key(connection)

@@ -13,12 +13,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.ca import pem
 from swarm_core.ca.errors import InvalidCertificate
 
-MANAGER_ROLE = "swarm-manager"
-WORKER_ROLE = "swarm-worker"
-CA_NAME = "swarm-ca"
 _RSA_BITS_MIN = 2048
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)

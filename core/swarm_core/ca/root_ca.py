@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from swarm_core.api.names import CA_ROLE, MANAGER_ROLE
 from swarm_core.ca import certificates, csr, keys
-from swarm_core.ca.certificates import CA_NAME, MANAGER_ROLE
 from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.errors import InvalidKey
 
@@ -39,7 +39,7 @@ class RootCa:
     def create(wall_ns: int, chance: Chance = SYSTEM) -> "RootCa":
         """A new self-signed root `swarm-ca` with its key."""
         key = keys.generate(chance)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, CA_NAME)])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, CA_ROLE)])
         begin = _minute(wall_ns) - datetime.timedelta(seconds=_ROOT_BACKDATE_S)
         certificate = (
             x509.CertificateBuilder()
@@ -150,7 +150,7 @@ class RootCa:
 
 def host_names(node_id: str, role: str) -> list[str]:
     """The names that a node's certificate is for."""
-    return [role, node_id, CA_NAME] if role == MANAGER_ROLE else [role, node_id]
+    return [role, node_id, CA_ROLE] if role == MANAGER_ROLE else [role, node_id]
 
 
 def _node_name(node_id: str, role: str, organization: str) -> x509.Name:

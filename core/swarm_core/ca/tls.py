@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-MANAGER_NAME = "swarm-manager"
-CA_NAME = "swarm-ca"
 _ALPN = ["h2"]
 _SUITES_TLS12 = ":".join(
     f"ECDHE-{kind}-{cipher}"

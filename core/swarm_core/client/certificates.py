@@ -15,8 +15,9 @@ from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
+from swarm_core.api.names import CA_ROLE
 from swarm_core.api.proto import ca_pb2, types_pb2
-from swarm_core.ca import tls, tokens
+from swarm_core.ca import tokens
 from swarm_core.ca.tokens import JoinToken
 from swarm_core.client import trust as trusting
 from swarm_core.client.calls import Calls
@@ -97,7 +98,7 @@ async def download_root(
 
 async def connect_to_join(dial: Dial, address: str, roots: bytes) -> ManagerConnection:
     """A connection of a node without a certificate. Raises Unreachable, UntrustedManager."""
-    return await dial.open(address, Trust(roots, None, tls.CA_NAME), timeout=CALL_S)
+    return await dial.open(address, Trust(roots, None, CA_ROLE), timeout=CALL_S)
 
 
 async def request(

@@ -21,6 +21,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.ca import tls
 from swarm_core.client import trust as trusting
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable, UntrustedManager
@@ -29,7 +30,6 @@ from swarm_core.rpc import channel as channels
 from swarm_core.rpc.grpcio import grpc
 
 OPEN_S = 5.0
-SOCKET_PATH_BYTES_MAX = 107
 _ENDINGS = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError)
 _SIGNS_OF_LOSS = (
     "socket closed",

@@ -21,12 +21,12 @@ from pathlib import Path
 
 import platformdirs
 
+from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
+
 ENVIRONMENT_VARIABLE = "SWARM_TUI_SOCKET"
 SOCKET_NAME = "control.sock"
 MACHINE_SOCKETS = (Path("/var/lib/swarm-tui") / SOCKET_NAME, Path("/var/run/swarmd.sock"))
 DOCKER_SOCKET = Path("/var/run/docker/swarm/control.sock")
-# The kernel's sun_path holds 108 bytes, the last one zero.
-PATH_BYTES_MAX = 107
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,8 @@ def choose(found: Sequence[Candidate]) -> Candidate:
 
 def problem_of(path: Path) -> str | None:
     """Why `path` cannot be talked to, as the rest of a sentence; None when somebody listens there."""
-    if len(os.fsencode(path)) > PATH_BYTES_MAX:
-        return f"is too long for a socket (at most {PATH_BYTES_MAX} bytes)"
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
+        return f"is too long for a socket (at most {SOCKET_PATH_BYTES_MAX} bytes)"
     try:
         if not stat.S_ISSOCK(path.stat().st_mode):
             return "is not a socket"

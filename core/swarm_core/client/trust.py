@@ -8,6 +8,7 @@ believed without a digest (`certificates.download_root`).
 from dataclasses import dataclass
 from pathlib import Path
 
+from swarm_core.api.names import CA_ROLE, MANAGER_ROLE
 from swarm_core.api.proto import ca_pb2
 from swarm_core.ca import tls
 from swarm_core.client.errors import Unreachable
@@ -26,7 +27,7 @@ class Trust:
 
     roots: bytes
     identity: tls.TlsIdentity | None = None
-    server_name: str = tls.MANAGER_NAME
+    server_name: str = MANAGER_ROLE
 
     @staticmethod
     def from_file(path: Path) -> "Trust":
@@ -53,7 +54,7 @@ def beside(socket_path: Path) -> Trust | None:
 async def fetch_root(target: str, *, timeout: float) -> bytes:
     """The root bundle that whoever answers at `target` claims. Raises OSError, grpc.aio.AioRpcError."""
     context = tls.unverified_context()
-    async with dialler.unverified(target, context, server_name=tls.CA_NAME) as channel:
+    async with dialler.unverified(target, context, server_name=CA_ROLE) as channel:
         data: bytes = await channel.unary_unary(_GET_ROOT, None, None)(b"", timeout=timeout)
     return ca_pb2.GetRootCACertificateResponse.FromString(data).certificate
 

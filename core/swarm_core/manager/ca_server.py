@@ -15,11 +15,12 @@ import logging
 import random
 from collections.abc import Callable
 
+from swarm_core.api.autolock import unlock_key
 from swarm_core.api.ids import new_id
+from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.api.proto import ca_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration_s
 from swarm_core.ca import external_ca, tokens
-from swarm_core.ca.certificates import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.ca.errors import CaError, ExternalCaUnavailable, InvalidKey
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.root_ca import NODE_EXPIRY_S, RootCa
@@ -39,7 +40,6 @@ RETRY_S = 10.0
 WAITERS_MAX = 65_536
 SIGNED_PER_ROUND_MAX = 64
 _ID_TRIES = 3
-_AUTOLOCK_SUBSYSTEM = "swarm-manager"
 _LOGGER = logging.getLogger(__name__)
 _State = types_pb2.IssuanceStatus
 _FINAL = frozenset({_State.ISSUED, _State.FAILED, _State.ROTATE})
@@ -203,9 +203,7 @@ class CaServer:
             raise Aborted(_NOT_RUNNING)
         answer = ca_pb2.GetUnlockKeyResponse(version=cluster.meta.version)
         if cluster.spec.encryption_config.auto_lock_managers:
-            for entry in cluster.unlock_keys:
-                if entry.subsystem == _AUTOLOCK_SUBSYSTEM:
-                    answer.unlock_key = entry.key
+            answer.unlock_key = unlock_key(cluster) or b""
         return answer
 
     async def issue_node_certificate(

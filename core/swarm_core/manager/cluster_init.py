@@ -8,6 +8,7 @@ called once the cluster object holds it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from swarm_core.api.autolock import set_unlock_key
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration
 from swarm_core.ca import tokens
@@ -16,8 +17,6 @@ from swarm_core.ca.root_ca import RootCa
 from swarm_core.specs import defaults
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
-
-AUTOLOCK_SUBSYSTEM = "swarm-manager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def new_cluster(founding: Founding) -> objects_pb2.Cluster:
     spec.ca_config.external_cas.extend(founding.external_cas)
     if founding.unlock_key is not None:
         spec.encryption_config.auto_lock_managers = True
-        cluster.unlock_keys.add(subsystem=AUTOLOCK_SUBSYSTEM, key=founding.unlock_key)
+        set_unlock_key(cluster, founding.unlock_key)
     certificate = founding.root.certificate
     cluster.root_ca.ca_cert = certificate
     cluster.root_ca.ca_cert_hash = f"sha256:{tokens.root_digest(certificate).hex()}"

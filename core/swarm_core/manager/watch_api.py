@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from swarm_core.api.limits import ENTRY_BYTES_MAX, REQUEST_BYTES_MAX
 from swarm_core.api.naming import task_name
 from swarm_core.api.proto import watch_pb2
 from swarm_core.api.wire import delimited, varint
@@ -24,6 +25,9 @@ from swarm_core.watch.queue import Overflow
 
 MESSAGE_BYTES_MAX = 1024 * 1024
 EVENTS_MAX = 200_000
+
+# Clients of other makers take no more in a message than their servers do; one object can be as large as an entry.
+assert MESSAGE_BYTES_MAX + ENTRY_BYTES_MAX <= REQUEST_BYTES_MAX
 
 _KINDS: dict[str, type[StoreObject]] = {s.name: s.kind for s in SCHEMAS if s.kind is not Resource}
 _MASK_OF = {

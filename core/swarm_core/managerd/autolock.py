@@ -11,6 +11,7 @@ Rules:
 import logging
 from collections.abc import Callable
 
+from swarm_core.api.autolock import unlock_key
 from swarm_core.api.proto import objects_pb2
 from swarm_core.ca.errors import CaError
 from swarm_core.ca.key_file import Kek, KeyFile
@@ -21,7 +22,6 @@ from swarm_core.specs.defaults import CLUSTER_NAME
 from swarm_core.store.by import Name
 from swarm_core.store.memory import MemoryStore
 
-SUBSYSTEM = "swarm-manager"
 _log = logging.getLogger(__name__)
 Cluster = objects_pb2.Cluster
 
@@ -74,7 +74,4 @@ class Autolock:
 
 def kek_of(cluster: Cluster) -> Kek:
     """The unlock key that managers of this cluster are under."""
-    for entry in cluster.unlock_keys:
-        if entry.subsystem == SUBSYSTEM:
-            return Kek(entry.key, cluster.meta.version.index)
-    return Kek(None, cluster.meta.version.index)
+    return Kek(unlock_key(cluster), cluster.meta.version.index)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.api.proto.raft_pb2 import JoinResponse
 from swarm_core.ca import tls
@@ -40,7 +41,7 @@ from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc import link, tls_listener
-from swarm_core.rpc.authorization import MANAGER, Authorizer
+from swarm_core.rpc.authorization import Authorizer
 from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.grpcio import grpc
@@ -158,7 +159,7 @@ class ManagerDaemon:
         return channels.secure(
             address,
             roots=own.roots,
-            server_name=tls.MANAGER_NAME,
+            server_name=MANAGER_ROLE,
             certificate=own.certificate,
             key=own.key,
         )
@@ -166,7 +167,7 @@ class ManagerDaemon:
     async def _dial_link(self, address: str) -> LinkClient:
         """A link to another manager of ours, as this node of now."""
         return await link.dial(
-            address, tls.client_context(self._credentials.tls.roots, self._credentials.tls), tls.MANAGER_NAME
+            address, tls.client_context(self._credentials.tls.roots, self._credentials.tls), MANAGER_ROLE
         )
 
     def _cluster(self) -> objects_pb2.Cluster | None:
@@ -332,7 +333,7 @@ class ManagerDaemon:
     async def _serve_control(self, stack: AsyncExitStack) -> None:
         credentials, identity = self._credentials.tls, self._identity
         caller = Caller(
-            identity.node_id, frozenset({MANAGER}), identity.organization, remote_addr="", is_local=True
+            identity.node_id, frozenset({MANAGER_ROLE}), identity.organization, remote_addr="", is_local=True
         )
         control = await stack.enter_async_context(
             serve_control(

@@ -7,8 +7,6 @@ from pathlib import Path
 from swarm_core.raft.config import Config
 from swarm_core.raft.storage import Storage
 
-# Other members refuse larger entries.
-REQUEST_BYTES_MAX = 1_572_864
 # A store proposes one entry at a time; more than this many waiting callers is a fault of ours.
 PROPOSALS_MAX = 4096
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from swarm_core.api.limits import ENTRY_BYTES_MAX
 from swarm_core.api.wire import varint
 from swarm_core.raft.errors import Compacted, ProposalDropped, StepRefused
 from swarm_core.raft.raw_node import RawNode
@@ -37,7 +38,6 @@ from swarm_core.raft.types import (
 )
 from swarm_core.raft_node.applier import Applier
 from swarm_core.raft_node.config import (
-    REQUEST_BYTES_MAX,
     LogLimits,
     RaftNodeConfig,
     default_limits,
@@ -228,8 +228,8 @@ class RaftNode:
 
     async def propose(self, actions: bytes, on_commit: OnCommit) -> None:
         """Replicate the body of an InternalRaftRequest. Raises ProposalRefused; `on_commit` has not run then."""
-        if len(actions) > REQUEST_BYTES_MAX:
-            raise RequestTooLarge(len(actions), REQUEST_BYTES_MAX)
+        if len(actions) > ENTRY_BYTES_MAX:
+            raise RequestTooLarge(len(actions), ENTRY_BYTES_MAX)
         self._check_may_propose()
         request_id = self._request_ids.next()
         self._offer(partial(self._raw.propose, b"\x08" + varint(request_id) + actions))

@@ -8,13 +8,12 @@ open to anybody still learn who calls when the caller can prove it. Every refusa
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
+from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.rpc.caller import Caller, Peer, PeerCertificate
 from swarm_core.rpc.errors import PermissionDenied
 
-MANAGER = "swarm-manager"
-WORKER = "swarm-worker"
-_MANAGERS = frozenset({MANAGER})
-_NODES = frozenset({WORKER, MANAGER})
+_MANAGERS = frozenset({MANAGER_ROLE})
+_NODES = frozenset({WORKER_ROLE, MANAGER_ROLE})
 ANYBODY: frozenset[str] = frozenset()
 PACKAGE = "docker.swarmkit.v1"
 

@@ -5,11 +5,11 @@ pings: the original's servers end connections that ping more often than every fi
 here has a heartbeat of its own.
 """
 
+from swarm_core.api.limits import ANSWER_BYTES_MAX
 from swarm_core.rpc.grpcio import grpc
 
-RECEIVE_BYTES_MAX = 256 << 20
 _OPTIONS: tuple[tuple[str, int], ...] = (
-    ("grpc.max_receive_message_length", RECEIVE_BYTES_MAX),
+    ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),

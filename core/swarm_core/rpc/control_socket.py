@@ -14,10 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.rpc.errors import AddressUnusable
-
-# What the kernel takes, less the closing zero.
-PATH_BYTES_MAX = 107
 
 
 @dataclass(slots=True)
@@ -51,7 +49,7 @@ def claim(path: Path) -> Place:
         if path.exists():
             _refuse_living(path)
         place = Place(path, Path(tempfile.mkdtemp(prefix=".", dir=path.parent)) / "s")
-    if max(len(os.fsencode(path)), len(os.fsencode(place.making))) > PATH_BYTES_MAX:
+    if max(len(os.fsencode(path)), len(os.fsencode(place.making))) > SOCKET_PATH_BYTES_MAX:
         place.withdraw()
         raise AddressUnusable(f"the path of the control socket {path} is longer than a socket's may be")
     return place

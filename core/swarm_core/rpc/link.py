@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterable
 from typing import cast
 
+from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.rpc.errors import Code, RpcFailure
 
 PROTOCOL = "swarmtui-link"
@@ -21,6 +22,10 @@ FRAME_BYTES_MAX = 16 << 20
 # What may wait to be written to a peer that reads slowly.
 WRITE_BYTES_MAX = 32 << 20
 HANDSHAKE_S = 5.0
+
+# Whatever a server takes in one message fits into one frame, with its head.
+assert REQUEST_BYTES_MAX + 4096 <= FRAME_BYTES_MAX <= WRITE_BYTES_MAX
+
 _HEAD = struct.Struct(">IBQ")
 _SHORT = struct.Struct(">H")
 _LONG = struct.Struct(">I")

@@ -10,16 +10,17 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.rpc import adapter
 from swarm_core.rpc.adapter import Method
-from swarm_core.rpc.authorization import MANAGER, Authorizer
+from swarm_core.rpc.authorization import Authorizer
 from swarm_core.rpc.caller import Peer
 from swarm_core.rpc.errors import Code, PermissionDenied, RpcFailure, Unimplemented
 from swarm_core.rpc.link import Kind, Link, LinkLost, LinkRefusal, pack_refusal, unpack_call
 from swarm_core.runtime.tasks import Group
 
 _log = logging.getLogger(__name__)
-_ONLY_MANAGERS = frozenset({MANAGER})
+_ONLY_MANAGERS = frozenset({MANAGER_ROLE})
 _WAITING_MAX = 8192
 
 

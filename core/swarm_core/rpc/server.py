@@ -20,6 +20,7 @@ from pathlib import Path
 
 from google.protobuf.descriptor import ServiceDescriptor
 
+from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.rpc import control_socket, forwarding, tls_listener
 from swarm_core.rpc.adapter import Binding, Context, Handler, Method, bound, method_of, rpc_handler
 from swarm_core.rpc.authorization import Authorizer, roles_for
@@ -32,11 +33,10 @@ from swarm_core.rpc.link_server import LinkService
 from swarm_core.rpc.tls_listener import TlsListener
 from swarm_core.runtime.clock import Clock
 
-MESSAGE_BYTES_MAX = 4 << 20
 CALLS_MAX = 65_536
 GRACE_S = 1.0
 _OPTIONS = (
-    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", REQUEST_BYTES_MAX),
     ("grpc.max_send_message_length", -1),
     ("grpc.so_reuseport", 0),
     ("grpc.server_handshake_timeout_ms", int(tls_listener.HANDSHAKE_S * 1000)),

@@ -18,13 +18,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
+from swarm_core.api.limits import ENTRY_BYTES_MAX
 from swarm_core.api.timestamps import timestamp
 from swarm_core.runtime.clock import Clock
 from swarm_core.store import actions
 from swarm_core.store.by import By
 from swarm_core.store.errors import StoreError, TransactionTooLarge, VersionUnavailable
 from swarm_core.store.events import Commit, Created, Deleted, Event, Replayed, ReplayedCommit, Updated
-from swarm_core.store.proposer import ENTRY_BYTES_MAX, Proposer
+from swarm_core.store.proposer import Proposer
 from swarm_core.store.tables import SCHEMAS, StoreObject, T, Table
 from swarm_core.store.transactions import Change, NextEntry, Overlay, Step, Tables, Transaction
 from swarm_core.watch.queue import Publisher, Subscription

@@ -6,9 +6,6 @@ Proposing is the only thing the store waits for. The order of `on_commit` calls 
 from collections.abc import Callable
 from typing import Protocol
 
-# Other members refuse larger entries (control-plane spec 1.5).
-ENTRY_BYTES_MAX = 1_572_864
-
 
 class Proposer(Protocol):
     def commit_index(self) -> int | None:
@@ -17,7 +14,7 @@ class Proposer(Protocol):
     async def propose(self, actions: bytes, on_commit: Callable[[int], None]) -> None:
         """Replicate one entry and return when it is applied.
 
-        `actions` is an encoded InternalRaftRequest without its id, at most ENTRY_BYTES_MAX. `on_commit(index)`
+        `actions` is an encoded InternalRaftRequest without its id, at most `api.limits.ENTRY_BYTES_MAX`. `on_commit(index)`
         runs synchronously when the entry is applied, before any later entry. When this raises (leadership
         lost, stopped, too large) `on_commit` has not run and never will.
         """

@@ -1,8 +1,8 @@
 """Chains: who may be trusted, and when."""
 
 import pytest
+from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.ca import certificates, csr, keys
-from swarm_core.ca.certificates import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.ca.errors import InvalidCertificate
 from swarm_core.ca.root_ca import NODE_EXPIRY_S, RootCa
 from swarm_testkit.trust import make_authority, now_ns

@@ -11,7 +11,7 @@ from swarm_core.ca import keys
 from swarm_core.ca.errors import WrongKek
 from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
 from swarm_core.ca.tls import TlsIdentity
-from swarm_core.managerd.autolock import SUBSYSTEM, Autolock
+from swarm_core.managerd.autolock import Autolock
 from swarm_core.managerd.credentials import POLL_S, LiveCredentials
 from swarm_core.raft_node.log.disk import SystemDisk
 from swarm_core.raft_node.log.keyring import ROTATION_HEADER, Keyring
@@ -127,7 +127,7 @@ class Manager:
         cluster.ClearField("unlock_keys")
         cluster.unlock_keys.add(subsystem="other", key=b"not ours")
         if key is not None:
-            cluster.unlock_keys.add(subsystem=SUBSYSTEM, key=key)
+            cluster.unlock_keys.add(subsystem="swarm-manager", key=key)
         await self.store.update(lambda tx: tx.update(cluster))
         await until(lambda: self.key_file.is_under(key) and self.credentials.kek == key)
 

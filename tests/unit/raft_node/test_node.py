@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from swarm_core.api.limits import ENTRY_BYTES_MAX
 from swarm_core.raft.types import (
     ConfChange,
     ConfChangeType,
@@ -18,7 +19,7 @@ from swarm_core.raft.types import (
     MessageType,
 )
 from swarm_core.raft_node.codec import encode_conf_change
-from swarm_core.raft_node.config import REQUEST_BYTES_MAX, LogLimits, RaftNodeConfig
+from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
 from swarm_core.raft_node.errors import (
     AccessDenied,
     CannotDecrypt,
@@ -210,10 +211,10 @@ async def test_too_large_and_just_fitting() -> None:
     bench = Bench()
     async with bench.running() as node:
         with pytest.raises(RequestTooLarge, match="1572865 bytes is too large"):
-            await bench.propose(node, bytes(REQUEST_BYTES_MAX + 1))
-        await bench.propose(node, bytes(REQUEST_BYTES_MAX))
+            await bench.propose(node, bytes(ENTRY_BYTES_MAX + 1))
+        await bench.propose(node, bytes(ENTRY_BYTES_MAX))
     async with bench.running():
-        assert payloads(bench.machine) == [bytes(REQUEST_BYTES_MAX)]
+        assert payloads(bench.machine) == [bytes(ENTRY_BYTES_MAX)]
 
 
 async def test_proposals_outside_of_leadership() -> None:

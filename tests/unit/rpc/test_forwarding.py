@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.proto import ca_pb2, control_pb2, logbroker_pb2, watch_pb2
-from swarm_core.ca import tls
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc import forwarding
@@ -36,7 +36,7 @@ class To:
         self.channel = channels.secure(
             address,
             roots=follower.roots,
-            server_name=tls.MANAGER_NAME,
+            server_name=MANAGER_ROLE,
             certificate=follower.certificate,
             key=follower.key,
         )

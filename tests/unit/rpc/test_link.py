@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.proto import control_pb2
 from swarm_core.ca import tls
 from swarm_core.rpc import link
@@ -65,7 +66,7 @@ async def serving(manager: Manager) -> AsyncIterator[str]:
 @asynccontextmanager
 async def linked(address: str, identity: tls.TlsIdentity | None = None) -> AsyncIterator[LinkClient]:
     own = identity or AUTHORITY.manager("m1")
-    client = await link.dial(address, tls.client_context(own.roots, own), tls.MANAGER_NAME)
+    client = await link.dial(address, tls.client_context(own.roots, own), MANAGER_ROLE)
     try:
         yield client
     finally:

@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.api.proto import ca_pb2, control_pb2, logbroker_pb2, watch_pb2
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc.adapter import snake_case
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AddressUnusable
-from swarm_core.rpc.server import MESSAGE_BYTES_MAX, ControlServer, Services
+from swarm_core.rpc.server import ControlServer, Services
 from swarm_testkit.refusing import Refusing
 from swarm_testkit.trust import (
     LOCAL,
@@ -139,7 +140,7 @@ async def test_unreadable_and_oversized_requests(
         raw = channel.unary_unary("/docker.swarmkit.v1.Control/GetNode", None, None)
         for data, name in (
             (b"\xff\xff\xff", "INTERNAL"),
-            (bytes(MESSAGE_BYTES_MAX + 1), "RESOURCE_EXHAUSTED"),
+            (bytes(REQUEST_BYTES_MAX + 1), "RESOURCE_EXHAUSTED"),
         ):
             call = raw(data)
             assert (await call.code()).name == name

@@ -6,9 +6,9 @@ import socket
 import ssl
 
 import pytest
+from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.proto import control_pb2, watch_pb2
 from swarm_core.ca import tls
-from swarm_core.ca.certificates import MANAGER_ROLE
 from swarm_core.client.connection import Connection
 from swarm_core.client.errors import CallFailed, UntrustedManager
 from swarm_core.rpc import tls_listener
@@ -190,7 +190,7 @@ async def test_a_slow_reader_slows_its_stream_down() -> None:
     services.add(watch_pb2.DESCRIPTOR.services_by_name["Watch"], flood)
     identity = AUTHORITY.manager()
     # grpcio grows a reader's window as long as it takes its estimate of the line for a reason to; how far depends on the machine.
-    options = (("grpc.ssl_target_name_override", tls.MANAGER_NAME), ("grpc.http2.bdp_probe", 0))
+    options = (("grpc.ssl_target_name_override", MANAGER_ROLE), ("grpc.http2.bdp_probe", 0))
     credentials = grpc.ssl_channel_credentials(identity.roots, identity.key, identity.certificate)
     async with (
         remote_server(AUTHORITY, services) as server,

@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from swarm_core.api.limits import ENTRY_BYTES_MAX
 from swarm_core.api.proto import objects_pb2
 from swarm_core.runtime.clock import SystemClock
 from swarm_core.store import by, errors
 from swarm_core.store.events import Created, Deleted, Updated
 from swarm_core.store.memory import MemoryStore
-from swarm_core.store.proposer import ENTRY_BYTES_MAX
 from swarm_core.store.transactions import Transaction
 from swarm_core.watch.queue import Overflow
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from swarm_core.api.names import STACK_LABEL
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
 from swarm_core.api.timestamps import timestamp_ns
@@ -35,7 +36,6 @@ from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_t
 
 Service = objects_pb2.Service
 Task = objects_pb2.Task
-STACK_LABEL = "com.docker.stack.namespace"
 _CRASH_WINDOW_S = 300
 _SLOTS_NAMED = 2
 _SCANNED_TASKS_MAX = 200

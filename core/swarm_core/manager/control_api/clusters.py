@@ -6,7 +6,8 @@ still the same.
 
 import random
 
-from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
+from swarm_core.api.autolock import set_unlock_key, unlock_key
+from swarm_core.api.proto import control_pb2, objects_pb2
 from swarm_core.ca import tokens
 from swarm_core.ca.chance import Chance
 from swarm_core.ca.external_ca import ExternalCas
@@ -26,7 +27,6 @@ from swarm_core.store.transactions import Transaction
 DEFAULT_ADDRESS_POOL = "10.0.0.0/8"
 DEFAULT_SUBNET_SIZE = 24
 DEFAULT_VXLAN_PORT = 4789
-AUTOLOCK_SUBSYSTEM = "swarm-manager"
 _SELECTION = Selection(objects_pb2.Cluster, BY_SPEC_NAME, (BY_SPEC_LABELS,))
 
 
@@ -107,14 +107,7 @@ def _rotate_tokens(cluster: objects_pb2.Cluster, asked: control_pb2.KeyRotation,
 
 def _set_unlock_keys(cluster: objects_pb2.Cluster, chance: Chance, *, is_new_asked: bool) -> None:
     """One key for managers while autolock is on, none while it is off."""
-    others = [entry for entry in cluster.unlock_keys if entry.subsystem != AUTOLOCK_SUBSYSTEM]
     if not cluster.spec.encryption_config.auto_lock_managers:
-        _replace(cluster, others)
-    elif is_new_asked or len(others) == len(cluster.unlock_keys):
-        key = types_pb2.EncryptionKey(subsystem=AUTOLOCK_SUBSYSTEM, key=tokens.generate_unlock_key(chance))
-        _replace(cluster, [*others, key])
-
-
-def _replace(cluster: objects_pb2.Cluster, unlock_keys: list[types_pb2.EncryptionKey]) -> None:
-    cluster.ClearField("unlock_keys")
-    cluster.unlock_keys.extend(unlock_keys)
+        set_unlock_key(cluster, None)
+    elif is_new_asked or unlock_key(cluster) is None:
+        set_unlock_key(cluster, tokens.generate_unlock_key(chance))

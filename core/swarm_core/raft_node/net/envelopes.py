@@ -8,16 +8,17 @@ raft could have sent the result itself.
 from collections.abc import Iterator
 from dataclasses import replace
 
+from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.api.proto import raftpb_pb2
 from swarm_core.api.wire import delimited
 from swarm_core.raft.types import Message, MessageType
 from swarm_core.raft_node.codec import message_to_raftpb
 
-# What the original's servers receive at most.
-REQUEST_BYTES_MAX = 4 << 20
 # Lengths are written in front of what they measure: a few bytes that the sum of the parts does not know.
 _LENGTHS = 64
 _MERGED_BYTES_MAX = 1 << 20
+
+assert _MERGED_BYTES_MAX + _LENGTHS <= REQUEST_BYTES_MAX
 
 
 def requests(message: Message) -> Iterator[bytes]:

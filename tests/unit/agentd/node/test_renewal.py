@@ -12,10 +12,10 @@ from swarm_agentd.node.live import LiveIdentity
 from swarm_agentd.node.renewal import FORCED_WAIT_S, Renewer
 from swarm_agentd.node.role import RoleWatch
 from swarm_agentd.node.unlock import UnlockKeys
+from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.api.proto import ca_pb2, types_pb2
 from swarm_core.api.proto.dispatcher_pb2 import SessionMessage
 from swarm_core.ca import certificates, csr, keys
-from swarm_core.ca.certificates import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.ca.errors import WrongKek
 from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
 from swarm_core.ca.root_ca import RootCa

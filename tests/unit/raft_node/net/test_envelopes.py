@@ -3,10 +3,11 @@
 import random
 from dataclasses import replace
 
+from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.api.proto import raft_pb2
 from swarm_core.raft.types import ConfState, Entry, Message, MessageType, Snapshot
 from swarm_core.raft_node.codec import message_from_raftpb
-from swarm_core.raft_node.net.envelopes import REQUEST_BYTES_MAX, is_same_snapshot, merged, requests
+from swarm_core.raft_node.net.envelopes import is_same_snapshot, merged, requests
 
 
 def append(index: int, *terms: int, commit: int = 0, log_term: int = 1, term: int = 3) -> Message:

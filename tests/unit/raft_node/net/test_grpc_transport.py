@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
+from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.proto import health_pb2, raft_pb2, raftpb_pb2
 from swarm_core.ca import tls
 from swarm_core.manager.health import RAFT, Health
@@ -36,7 +37,7 @@ def dial(address: str) -> grpc.aio.Channel:
     return channels.secure(
         address,
         roots=IDENTITY.roots,
-        server_name=tls.MANAGER_NAME,
+        server_name=MANAGER_ROLE,
         certificate=IDENTITY.certificate,
         key=IDENTITY.key,
     )
@@ -49,7 +50,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def dial_link(address: str) -> link.LinkClient:
-    return await link.dial(address, tls.client_context(IDENTITY.roots, IDENTITY), tls.MANAGER_NAME)
+    return await link.dial(address, tls.client_context(IDENTITY.roots, IDENTITY), MANAGER_ROLE)
 
 
 @dataclass

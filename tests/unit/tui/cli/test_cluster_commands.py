@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from swarm_core.api.names import MANAGER_PORT
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.ca import tokens
 from swarm_core.client import certificates
@@ -17,7 +18,6 @@ from swarm_testkit.command_line import CommandLine
 from swarm_testkit.trust import make_authority
 from swarm_tui.cli import main
 from swarm_tui.cli.commands import membership
-from swarm_tui.cli.plumbing import local_node
 
 Node, Cluster = objects_pb2.Node, objects_pb2.Cluster
 
@@ -291,4 +291,4 @@ def test_membership_of_a_manager(manager_state: Path, capsys: pytest.CaptureFixt
 )
 def test_addresses(text: str, expected: str) -> None:
     """Hosts, interfaces and IPv6 addresses, with or without a port."""
-    assert membership._with_port(text, local_node.DEFAULT_PORT) == expected
+    assert membership._with_port(text, MANAGER_PORT) == expected

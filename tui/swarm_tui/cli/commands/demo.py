@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from swarm_core.api.names import STACK_LABEL
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
@@ -113,7 +114,7 @@ async def _joined(cluster: Cluster, nodes: int) -> None:
 async def _fill(cluster: Cluster, nodes: int) -> None:
     for name, stack, image, per_ten, env, constraints in _SERVICES:
         spec = specs_pb2.ServiceSpec(annotations=types_pb2.Annotations(name=name))
-        spec.annotations.labels["com.docker.stack.namespace"] = stack
+        spec.annotations.labels[STACK_LABEL] = stack
         spec.task.container.image = image
         spec.task.container.env.extend(env)
         spec.task.placement.constraints.extend(constraints)

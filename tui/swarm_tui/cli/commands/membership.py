@@ -11,6 +11,7 @@ from typing import Annotated
 
 import psutil
 import typer
+from swarm_core.api.names import MANAGER_PORT, WORKER_ROLE
 from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
 
@@ -121,7 +122,7 @@ def join(
     directory = _directory(state_dir)
     if local_node.certificate_name(directory) is not None:
         raise Failure(_ALREADY)
-    manager = _with_port(address, local_node.DEFAULT_PORT)
+    manager = _with_port(address, MANAGER_PORT)
     how = _launch(
         listen_addr, advertise_addr, executor, [f"--availability={availability}"], join=manager, token=token
     )
@@ -141,7 +142,7 @@ def leave(
     name = local_node.certificate_name(directory)
     if name is None:
         raise Failure("This node is not part of a swarm.")
-    if name[1] != "swarm-worker" and not force:
+    if name[1] != WORKER_ROLE and not force:
         raise Failure(_MANAGER_LEAVES)
     with local_node.exclusive(directory):
         record = local_node.read_record(directory)
@@ -207,7 +208,7 @@ def _launch(
     join: str | None = None,
     token: str | None = None,
 ) -> local_node.Launch:
-    address = _with_port(listen, local_node.DEFAULT_PORT) if listen else local_node.free_address("0.0.0.0")  # noqa: S104 - a cluster is of several machines
+    address = _with_port(listen, MANAGER_PORT) if listen else local_node.free_address("0.0.0.0")  # noqa: S104 - a cluster is of several machines
     port = int(address.rpartition(":")[2])
     return local_node.Launch(
         listen_remote_api=address,

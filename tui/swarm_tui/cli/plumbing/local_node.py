@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
+from swarm_core.api.names import MANAGER_PORT, WORKER_ROLE
 from swarm_core.client import sockets
 
 from swarm_tui.cli.plumbing.session import Failure
@@ -23,7 +24,6 @@ from swarm_tui.cli.plumbing.session import Failure
 RECORD = "up.json"
 LOG = "agentd.log"
 TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - read by the daemons; arguments would show the token to every user
-DEFAULT_PORT = 4242
 _START_S = 30.0
 _STOP_S = 30.0
 _POLL_S = 0.05
@@ -165,7 +165,7 @@ def _wait_ready(
 def is_worker(state_dir: Path) -> bool:
     """Whether the node's certificate makes it a worker, which has no control socket."""
     name = certificate_name(state_dir)
-    return name is not None and name[1] == "swarm-worker"
+    return name is not None and name[1] == WORKER_ROLE
 
 
 def certificate_name(state_dir: Path) -> tuple[str, str] | None:
@@ -216,7 +216,7 @@ def end(process: psutil.Process) -> None:
 
 def free_address(host: str = "127.0.0.1") -> str:
     """The usual port of this host, or another one when it is taken."""
-    for port in (DEFAULT_PORT, 0):
+    for port in (MANAGER_PORT, 0):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))

@@ -6,6 +6,8 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
+from swarm_core.api.names import WORKER_ROLE
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
@@ -23,7 +25,7 @@ _AS_BEFORE = local_node.Launch()
 def start(state_dir: Path, how: local_node.Launch = _AS_BEFORE) -> Path:
     """Start the node unless it runs; its control socket."""
     control_socket = sockets.own_socket(state_dir)
-    if len(str(control_socket).encode()) > sockets.PATH_BYTES_MAX:
+    if len(str(control_socket).encode()) > SOCKET_PATH_BYTES_MAX:
         raise Failure(f"{control_socket} is too long for a socket; choose a shorter --state-dir.")
     with local_node.exclusive(state_dir):
         record = local_node.read_record(state_dir)
@@ -53,7 +55,7 @@ async def _on_own(state_dir: Path, work: Callable[[Cluster, str], Awaitable[None
     name = local_node.certificate_name(state_dir)
     if name is None:
         raise Failure(f"The node of {state_dir} has no certificate.")
-    if name[1] == "swarm-worker":
+    if name[1] == WORKER_ROLE:
         raise Failure(
             "This node is a worker: drain it from a manager with 'swarm-tui node update --availability drain'."
         )
