@@ -89,7 +89,7 @@ async def test_a_verb_that_fails_does_not_end_the_program(cluster, caplog, faili
         async with running(cluster) as run:
             with caplog.at_level(logging.ERROR):
                 await run.press("F")
-                await run.shows("Could not do “fail”: RuntimeError: boom")
+                await run.shows("“fail” failed: RuntimeError: boom")
             assert [record.exc_info[0] for record in caplog.records] == [RuntimeError]
             await run.press("3")
             await run.shows("SERVICE↑")

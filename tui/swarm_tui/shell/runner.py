@@ -31,6 +31,7 @@ class Runner:
 
     def __init__(self, verbs: Verbs, ports: Ports, navigator: Navigator, workers: Workers) -> None:
         self.verbs = verbs
+        self._ranked = sorted((verb for verb in verbs if verb.rank), key=lambda verb: verb.rank)
         self.ports = ports
         self._navigator = navigator
         self._workers = workers
@@ -41,9 +42,7 @@ class Runner:
 
     def offered(self) -> list[Key]:
         """The entries of the key bar: what works now, by rank."""
-        shown = sorted(
-            (verb for verb in self.verbs if verb.rank and self.applies(verb)), key=lambda verb: verb.rank
-        )
+        shown = filter(self.applies, self._ranked)
         return [Key(verb.key, verb.called(self.ports), verb.id) for verb in shown]
 
     def run(self, verb_id: str) -> None:
@@ -56,7 +55,7 @@ class Runner:
         """Do `work`; what it leaves to wait for is carried out in a worker. `label` names it where it fails."""
         try:
             rest = work()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - told, and the program goes on
             self._failed(label, error)
             return
         if rest is not None:
@@ -65,9 +64,9 @@ class Runner:
     async def _guarded(self, work: Coroutine[Any, Any, None], label: str) -> None:
         try:
             await work
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - told, and the program goes on
             self._failed(label, error)
 
     def _failed(self, label: str, error: Exception) -> None:
         _log.error("the verb %r failed", label, exc_info=error)
-        self._workers.tell_failure(f"Could not do “{label}”: {type(error).__name__}: {error}".rstrip(": "))
+        self._workers.tell_failure(f"“{label}” failed: {type(error).__name__}: {error}".rstrip(": "))

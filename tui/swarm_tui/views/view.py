@@ -110,7 +110,10 @@ class View(Widget):
 
     def part(self, port: type[P]) -> P | None:
         """The part of this view that is a `port`, if it has one now."""
-        return next((one for one in self.parts if isinstance(one, port)), None)
+        for one in self.parts:
+            if isinstance(one, port):
+                return one
+        return None
 
     @property
     def selected_kind(self) -> str:
