@@ -2,12 +2,15 @@
 
 Rules
 1. A certificate is renewed at a random minute between half and four fifths of its life, and half a second after
-   somebody asks for it: a role that changed, a root CA that is rotated, an unlock key that came.
+   somebody asks for it: a role that changed, a root CA that is rotated, an unlock key that came. The calendar decides, not
+   the time that was waited: a machine that slept, or whose clock was set, renews at once. So does one whose certificate
+   is not valid yet: it was issued by a wrong clock, and nobody believes it.
 2. When a role is expected, a certificate of the other role is no success: it is not kept, and asked for again.
 3. After a failure the next try comes after a random wait that grows to an hour, and goes to a manager elsewhere.
 4. The new certificate is on disk, under the unlock key in force, before anybody uses it. A worker's key is in the clear and
    keeps nothing of raft.
-5. A worker whose new certificate has an unknown signer asks for the root anew, and believes one that vouches for its old
+5. A root bundle that managers offer is tried again until it is taken: a clock or a disk may have been in the way.
+6. A worker whose new certificate has an unknown signer asks for the root anew, and believes one that vouches for its old
    certificate too; a manager does not.
 """
 
@@ -18,6 +21,7 @@ from typing import Protocol
 
 from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.ca import certificates, csr, keys
+from swarm_core.ca.certificates import NodeIdentity
 from swarm_core.ca.errors import CaError, InvalidCertificate, WrongKek
 from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
 from swarm_core.ca.tls import TlsIdentity
@@ -34,6 +38,7 @@ from swarm_agentd.node.live import LiveIdentity
 from swarm_agentd.node.unlock import UnlockKeys
 
 FORCED_WAIT_S = 0.5
+CALENDAR_S = 10.0
 BACKOFF_S, BACKOFF_MAX_S = 5.0, 3600.0
 RAFT_HEADERS = "raft-"
 _EARLIEST, _LATEST = 0.5, 0.8
@@ -78,6 +83,8 @@ class Renewer:
         self._expected: bool | None = None
         self._is_rotation_asked = False
         self._failures = 0
+        self._offered = b""
+        self._drawn: tuple[NodeIdentity, int] | None = None
 
     def force(self, *, is_manager: bool | None = None) -> None:
         """Renew soon; until a certificate of that role is there, if one is named."""
@@ -90,23 +97,29 @@ class Renewer:
         self._is_asked.set()
 
     def trust(self, roots: bytes) -> None:
-        """Believe another root bundle from now on, if it vouches for this node's own certificate."""
-        tls = self._live.now.tls
+        """Believe another root bundle from now on, if it vouches for this node's own certificate; else as soon as it does."""
+        self._offered = roots
+        if why_not := self._take_offered():
+            _log.warning("the cluster's new root certificate is not taken over: %s", why_not)
+
+    def _take_offered(self) -> str:
+        """Believe the roots that were offered last; why not, if that must wait."""
+        roots, tls = self._offered, self._live.now.tls
         if not roots or roots == tls.roots:
-            return
+            return ""
         try:
             certificates.verify_chain(tls.certificate, roots, self._clock.wall_ns())
             self._key_file.write_root(roots)
         except (CaError, OSError) as error:
-            _log.warning("the cluster's new root certificate is not taken over: %s", error)
-            return
+            return str(error)
         _log.info("the cluster's root certificate has changed")
         self._live.adopt(identities.from_credentials(NodeCredentials(tls.certificate, tls.key), roots))
+        return ""
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            if await event_or_time(self._clock, self._is_asked, self._wait_s()):
+            if await self._is_asked_or_due():
                 await self._clock.sleep(FORCED_WAIT_S)
             # Requests up to here are answered by what follows.
             self._is_asked.clear()
@@ -121,16 +134,29 @@ class Renewer:
                 if not self._is_rotation_asked:
                     self._is_asked.clear()  # the role that was asked for meanwhile is there
 
-    def _wait_s(self) -> float:
-        """Until the next renewal, or the next try."""
+    async def _is_asked_or_due(self) -> bool:
+        """Return when somebody asks, or it is time for the next renewal or the next try; whether somebody asks."""
         if self._failures:
             bound = min(BACKOFF_MAX_S, BACKOFF_S + BACKOFF_S * 2.0 ** (self._failures - 1))
-            return self._rng.random() * bound
+            return await event_or_time(self._clock, self._is_asked, self._rng.random() * bound)
+        while (left_s := self._left_s()) > 0:
+            self._take_offered()
+            if await event_or_time(self._clock, self._is_asked, min(left_s, CALENDAR_S)):
+                return True
+        return self._is_asked.is_set()
+
+    def _left_s(self) -> float:
+        """How long the certificate is left as it is."""
         found = certificates.identity(self._live.now.tls.certificate)
-        life = found.not_after_ns - found.not_before_ns
-        first, last = int(life * _EARLIEST) // _MINUTE_NS, int(life * _LATEST) // _MINUTE_NS
-        minute = self._rng.randrange(first, max(last, first + 1))
-        return max(0.0, (found.not_before_ns + minute * _MINUTE_NS - self._clock.wall_ns()) / _S_NS)
+        now_ns = self._clock.wall_ns()
+        if now_ns < found.not_before_ns:
+            return 0.0
+        if self._drawn is None or self._drawn[0] != found:
+            life = found.not_after_ns - found.not_before_ns
+            first, last = int(life * _EARLIEST) // _MINUTE_NS, int(life * _LATEST) // _MINUTE_NS
+            minute = self._rng.randrange(first, max(last, first + 1))
+            self._drawn = found, found.not_before_ns + minute * _MINUTE_NS
+        return (self._drawn[1] - now_ns) / _S_NS
 
     async def _renew(self) -> None:
         old = self._live.now

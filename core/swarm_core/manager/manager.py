@@ -13,7 +13,7 @@ from typing import Protocol
 
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
-from swarm_core.runtime.tasks import Group
+from swarm_core.runtime.tasks import Group, end_if_cancelled
 from swarm_core.watch.queue import Overflow
 
 _log = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ class Manager:
                 await self._prepare()
                 break
             except Exception:  # noqa: BLE001 - the supervision border of a component
+                end_if_cancelled()
                 _log.exception("taking over as leader failed; trying again")
                 await self._clock.sleep(backoff.failed())
         async with Group() as group:
@@ -96,8 +97,10 @@ class Manager:
             try:
                 await component.run()
             except Overflow:
+                end_if_cancelled()
                 _log.warning("%s fell behind and lists anew", component.name)
             except Exception:  # noqa: BLE001 - the supervision border of a component
+                end_if_cancelled()
                 _log.exception("%s failed and is started again", component.name)
             else:
                 _log.error("%s ended by itself and is started again", component.name)

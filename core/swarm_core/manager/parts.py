@@ -20,8 +20,10 @@ from swarm_core.api.proto import (
     dispatcher_pb2,
     health_pb2,
     logbroker_pb2,
+    objects_pb2,
     raft_pb2,
     raft_status_pb2,
+    types_pb2,
     watch_pb2,
 )
 from swarm_core.ca.external_ca import ExternalCas
@@ -150,10 +152,14 @@ class _Handlers:
         services.add(_service(logbroker_pb2, "LogBroker"), self._log_broker, to_leader=True)
         services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=True)
         if not is_local:
-            membership = RaftMembershipApi(raft, self._ports.check_joiner)
+            membership = RaftMembershipApi(raft, self._ports.check_joiner, self._is_to_be_manager)
             services.add(_service(raft_pb2, "Raft"), self._ports.raft_api)
             services.add(_service(raft_pb2, "RaftMembership"), membership, to_leader=True)
         return services
+
+    def _is_to_be_manager(self, node_id: str) -> bool:
+        node = self._ports.store.get(objects_pb2.Node, node_id)
+        return node is not None and node.spec.desired_role == types_pb2.MANAGER
 
 
 def _service(module: object, name: str) -> ServiceDescriptor:

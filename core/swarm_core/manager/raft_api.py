@@ -74,11 +74,17 @@ class RaftApi:
 
 class RaftMembershipApi:
     """Handler of docker.swarmkit.v1.RaftMembership. `check` asks whether a manager can be reached at an address; it
-    raises JoinFailed."""
+    raises JoinFailed. `is_wanted` says whether a node is to be a manager: its certificate may be older than that wish."""
 
-    def __init__(self, node: RaftNode, check: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        node: RaftNode,
+        check: Callable[[str], Awaitable[None]],
+        is_wanted: Callable[[str], bool],
+    ) -> None:
         self._node = node
         self._check = check
+        self._is_wanted = is_wanted
 
     async def join(self, request: raft_pb2.JoinRequest, caller: Caller) -> raft_pb2.JoinResponse:
         """Make the caller a member, or note its new address."""
@@ -87,6 +93,8 @@ class RaftMembershipApi:
             raise FailedPrecondition(str(NotMember()))
         if not node.is_leader:
             raise FailedPrecondition(str(NotLeader()))
+        if not self._is_wanted(caller.node_id):
+            raise FailedPrecondition(f"node {caller.node_id} is not to be a manager")
         try:
             address = reachable_address(request.addr, caller.remote_addr)
         except ValueError as error:

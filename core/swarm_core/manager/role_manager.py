@@ -5,7 +5,8 @@ Rules:
 - A demoted node first leaves raft, then loses the role: nobody counts as a manager who could still vote.
 - Nobody is taken out of raft while that could cost the quorum; it is tried again every five seconds.
 - A leader that is to go hands leadership over; the next leader finishes the job.
-- A raft member without a node object is evicted.
+- A raft member without a node object is evicted; so is one whose node is a worker: it may have asked to join, by the
+  certificate that it still had, while it was demoted.
 """
 
 import asyncio
@@ -102,10 +103,10 @@ class RoleManager:
         node = self._store.get(Node, node_id)
         if node is None:
             return await self._leave_raft(node_id)
-        if node.role == node.spec.desired_role:
-            return True
         if node.spec.desired_role == types_pb2.WORKER and not await self._leave_raft(node_id):
             return False
+        if node.role == node.spec.desired_role:
+            return True
         await self._store.update(lambda tx: _grant(tx, node))
         return True
 

@@ -31,6 +31,14 @@ class Group(asyncio.TaskGroup):
             task.cancel()
 
 
+def end_if_cancelled() -> None:
+    """Raise CancelledError when this task was asked to end. To be called where a failure is taken as a reason to try again:
+    a group that failed at the moment in which its task was cancelled raises the failure and keeps the cancellation to itself."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def cancel_and_wait(task: asyncio.Task[Any]) -> None:
     """Cancel `task` and return when it has ended; its failure is raised, its cancellation is not."""
     task.cancel()

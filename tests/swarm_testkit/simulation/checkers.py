@@ -113,6 +113,7 @@ class Ledger:
     newest: dict[Key, Change] = field(default_factory=dict)
     contents: dict[tuple[Key, int], int] = field(default_factory=dict)
     removed: set[Key] = field(default_factory=set)
+    watchers: list[Callable[[Event], None]] = field(default_factory=list)
     index: int = 0
 
     # raft
@@ -155,6 +156,8 @@ class Ledger:
         for commit in commits:
             for event in commit.events:
                 self._record(index, event)
+                for watcher in self.watchers:
+                    watcher(event)
 
     def restored(self, name: str, index: int, total: int) -> None:
         """A member took the state at `index` from a snapshot: entries without changes have no state of their own."""

@@ -4,41 +4,45 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 
+from swarm_core.api.proto.objects_pb2 import Node
+from swarm_core.api.proto.specs_pb2 import NodeSpec
+from swarm_core.api.proto.types_pb2 import IssuanceStatus
 from swarm_core.raft_node.errors import RaftNodeError
 from swarm_core.runtime.tasks import Group
 
 from swarm_testkit.disk import PowerCut
-from swarm_testkit.simulation.machines import AgentMachine, ManagerMachine
 from swarm_testkit.simulation.network import GOOD, Network, Quality
+from swarm_testkit.simulation.nodes import NodeMachine
+from swarm_testkit.simulation.people import People
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.trace import Trace
 
 _DRAIN_STATES = ("ACTIVE", "PAUSE", "DRAIN")
 _MEMBERS_MIN = 2
+_ISSUANCE_LOOKS, _ISSUANCE_TICKS = 200, 0.1
+RENEW = IssuanceStatus.RENEW
 
 
 class Faults:
-    """`set_availability` asks some manager to change a node; it may fail."""
+    """`people` ask for changes through the product's API. The machines that began as managers come first."""
 
     def __init__(
         self,
         plan: Plan,
-        managers: Sequence[ManagerMachine],
-        agents: Sequence[AgentMachine],
+        machines: Sequence[NodeMachine],
         network: Network,
         rng: random.Random,
         trace: Trace,
-        leaders: Callable[[], list[ManagerMachine]],
-        set_availability: Callable[[str, str], Awaitable[bool]],
+        leaders: Callable[[], list[NodeMachine]],
+        people: People,
     ) -> None:
         self._plan = plan
-        self._managers = managers
-        self._agents = agents
+        self._machines = machines
         self._network = network
         self._rng = rng
         self._trace = trace
         self._leaders = leaders
-        self._set_availability = set_availability
+        self._people = people
         self.count = 0
 
     async def run(self) -> None:
@@ -57,18 +61,15 @@ class Faults:
         self._trace.note("all faults end")
         self._network.quality = GOOD
         self._network.heal()
-        for manager in self._managers:
-            manager.host.resume()
-            manager.host.set_clock(rate=1.0, wall_offset_s=manager.host.clock.wall_offset_s)
-            manager.down_s = 0.0
-            manager.disk.capacity = 1 << 40
-            manager.disk.failing_syncs = False
-            manager.disk.latency = (0.0002, 0.005)
-            manager.disk.spare_power()
-            manager.release()
-        for agent in self._agents:
-            agent.host.resume()
-            agent.down_s = 0.0
+        for machine in self._machines:
+            machine.host.resume()
+            machine.host.set_clock(rate=1.0, wall_offset_s=0.0)
+            machine.down_s = machine.daemon_down_s = 0.0
+            machine.disk.capacity = 1 << 40
+            machine.disk.failing_syncs = False
+            machine.disk.latency = (0.0002, 0.005)
+            machine.disk.spare_power()
+            machine.release()
 
     # processes and machines
 
@@ -82,12 +83,12 @@ class Faults:
 
     async def _stop(self) -> None:
         manager = self._any()
-        manager.down_s = self._down_s()
+        manager.daemon_down_s = self._down_s()
         manager.stop()
 
     async def _all_at_once(self) -> None:
-        count = self._rng.randint(2, len(self._managers))
-        for manager in self._rng.sample(self._managers, count):
+        managers = self._managers()
+        for manager in self._rng.sample(managers, self._rng.randint(min(2, len(managers)), len(managers))):
             manager.down_s = self._down_s()
             if self._rng.random() < 0.7:
                 manager.power_cut()
@@ -112,7 +113,7 @@ class Faults:
     async def _pause(self) -> None:
         await self._pause_one(self._any_machine())
 
-    async def _pause_one(self, machine: ManagerMachine | AgentMachine) -> None:
+    async def _pause_one(self, machine: NodeMachine) -> None:
         machine.host.pause()
         await self._ticks(self._rng.uniform(1, 30))
         machine.host.resume()
@@ -123,12 +124,12 @@ class Faults:
         host.set_clock(rate=self._rng.choice((0.7, 0.9, 1.0, 1.1, 1.4)), wall_offset_s=offset_s)
 
     async def _agent(self) -> None:
-        agent = self._rng.choice(self._agents)
+        machine = self._any_machine()
         if self._rng.random() < 0.5:
-            agent.down_s = self._rng.uniform(0, 40)
-            agent.kill()
+            machine.daemon_down_s = self._rng.uniform(0, 40)
+            machine.kill_daemon()
         else:
-            await self._for_a_while(lambda: self._isolate(agent.host.name))
+            await self._for_a_while(lambda: self._isolate(machine.host.name))
 
     # the network
 
@@ -146,7 +147,7 @@ class Faults:
 
     async def _bridge(self) -> None:
         """Two sides, and one manager that sees both."""
-        names = [manager.host.name for manager in self._managers]
+        names = [manager.host.name for manager in self._managers()]
         self._rng.shuffle(names)
         middle = len(names) // 2
         await self._for_a_while(lambda: self._network.divide(names[:middle], names[middle + 1 :]))
@@ -222,21 +223,74 @@ class Faults:
             self._trace.note(f"refused: {type(error).__name__}: {error}")
 
     async def _drain(self) -> None:
-        await self._set_availability(
-            self._rng.choice(self._agents).host.name, self._rng.choice(_DRAIN_STATES)
-        )
+        found = self._any_machine().identity
+        availability = NodeSpec.Availability.Value(self._rng.choice(_DRAIN_STATES))
+
+        def change(spec: NodeSpec) -> None:
+            spec.availability = availability
+
+        if found is not None:
+            await self._people.change_node(found.node_id, change)
+
+    async def _role(self) -> None:
+        await self._people.change_role()
+
+    async def _remove_node(self) -> None:
+        await self._people.remove_a_worker()
+
+    async def _root(self) -> None:
+        await self._people.rotate_root()
+
+    async def _tokens(self) -> None:
+        await self._people.rotate_tokens()
+
+    async def _old_token(self) -> None:
+        await self._people.try_an_old_token()
+
+    async def _autolock(self) -> None:
+        await self._people.change_autolock()
+
+    async def _issuance(self) -> None:
+        """The authority changes while certificates are asked for."""
+        if not await self._people.rotate_root():
+            return
+        for _ in range(_ISSUANCE_LOOKS):
+            for leader in self._leaders():
+                assert leader.life is not None
+                if any(node.certificate.status.state == RENEW for node in leader.life.store.find(Node)):
+                    if self._rng.random() < 0.5:
+                        leader.kill()
+                    else:
+                        await self._attempt(leader.life.raft.transfer_leadership())
+                    return
+            await self._ticks(_ISSUANCE_TICKS)
+
+    async def _days(self) -> None:
+        """The calendar goes ahead: certificates come to be renewed, and none expires for good."""
+        left_s = [
+            (found.not_after_ns - machine.host.clock.wall_ns()) / 1e9 + machine.host.clock.wall_offset_s
+            for machine in self._machines
+            if (found := machine.identity) is not None
+        ]
+        days = max(min(left_s, default=0.0), 0.0) * self._rng.uniform(0.1, 0.6) / 86_400
+        self._trace.note(f"{days:.1f} days go by")
+        self._people.skip(days * 86_400)
 
     # parts
 
-    def _any(self) -> ManagerMachine:
-        return self._rng.choice(self._managers)
+    def _managers(self) -> list[NodeMachine]:
+        """Those that are managers now."""
+        found = [one for one in self._machines if one.identity is not None and one.identity.is_manager]
+        return found or list(self._machines)
 
-    def _any_machine(self) -> ManagerMachine | AgentMachine:
-        machines: list[ManagerMachine | AgentMachine] = [*self._managers, *self._agents]
-        return self._rng.choice(machines)
+    def _any(self) -> NodeMachine:
+        return self._rng.choice(self._managers())
+
+    def _any_machine(self) -> NodeMachine:
+        return self._rng.choice(self._machines)
 
     def _names(self) -> list[str]:
-        return [one.host.name for one in self._managers] + [one.host.name for one in self._agents]
+        return [one.host.name for one in self._machines]
 
     def _down_s(self) -> float:
         return self._rng.choice((0.0, 2.0, 15.0, 40.0)) * self._plan.tick_s
@@ -244,7 +298,7 @@ class Faults:
     def _isolate(self, name: str) -> None:
         self._network.divide([name], [other for other in self._names() if other != name])
 
-    async def _cut(self, manager: ManagerMachine, down_s: float) -> None:
+    async def _cut(self, manager: NodeMachine, down_s: float) -> None:
         """Cut the power, often within a change of the disk."""
         manager.down_s = down_s
         disk = manager.disk

@@ -13,7 +13,7 @@ from swarm_core.raft.types import ConfChange, ConfChangeType, Entry, EntryType, 
 from swarm_core.raft_node.codec import encode_conf_change
 from swarm_core.raft_node.config import RaftNodeConfig
 from swarm_core.raft_node.log.encryption import KEY_BYTES, Cipher
-from swarm_core.raft_node.log.keyring import Keyring, KeyStore, RaftKeys
+from swarm_core.raft_node.log.keyring import DEK_HEADER, Keyring, KeyStore, RaftKeys
 from swarm_core.raft_node.log.storage import SNAP_DIRECTORY, WAL_DIRECTORY
 from swarm_core.raft_node.log.wal import WriteAheadLog
 from swarm_core.raft_node.membership import Member, encode_member
@@ -21,6 +21,7 @@ from swarm_core.raft_node.membership import Member, encode_member
 from swarm_testkit.disk import MemoryDisk
 
 DIRECTORY = Path("/raft")
+CLUSTER_ID = "cluster"
 
 
 class SeededCipher(Cipher):
@@ -43,12 +44,12 @@ class SeededCipher(Cipher):
 class SeededKeyring(Keyring):
     """A Keyring whose keys follow from the seed."""
 
-    def __init__(self, store: KeyStore, rng: random.Random) -> None:
-        super().__init__(store)
+    def __init__(self, store: KeyStore, rng: random.Random, *, kek: bytes | None = None) -> None:
+        super().__init__(store, kek=kek)
         self._rng = rng
 
     def load(self) -> None:
-        if not self._store.headers():
+        if DEK_HEADER not in self._store.headers():
             self._save(RaftKeys(self._rng.randbytes(KEY_BYTES)))
         super().load()
 

@@ -14,7 +14,7 @@ _WALL_START_NS = 1_760_000_000 * 10**9
 
 
 class HostClock:
-    """A Clock with a rate of its own and a wall clock that may be wrong."""
+    """A Clock with a rate of its own and a wall clock that may be wrong. The days that are skipped count for all wall clocks."""
 
     def __init__(self, host: "Host") -> None:
         self._host = host
@@ -26,7 +26,9 @@ class HostClock:
         return self._local + (self._host.loop.now - self._at) * self.rate
 
     def wall_ns(self) -> int:
-        return _WALL_START_NS + round((self.monotonic() + self.wall_offset_s) * 1e9)
+        return _WALL_START_NS + round(
+            (self.monotonic() + self.wall_offset_s + self._host.loop.skipped_s) * 1e9
+        )
 
     async def sleep(self, seconds: float) -> None:
         # A real clock goes on by itself; here a wait shorter than its grain would never end.

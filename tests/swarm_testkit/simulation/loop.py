@@ -64,11 +64,12 @@ class _Jump:
 
 
 class SimulationLoop(asyncio.BaseEventLoop):
-    """`now` is the time in seconds."""
+    """`now` is the time in seconds, `skipped_s` what the calendar went ahead by while nothing happened."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = START_S
+        self.skipped_s = 0.0
         self._selector = _Jump(self)
         self._clock_resolution = 1e-9
         self._numbers = itertools.count(1)

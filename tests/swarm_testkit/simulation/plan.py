@@ -26,6 +26,14 @@ FAULTS = (
     "drain",
     "member",
     "transfer",
+    "role",
+    "remove node",
+    "root",
+    "issuance",
+    "tokens",
+    "old token",
+    "autolock",
+    "days",
 )
 
 

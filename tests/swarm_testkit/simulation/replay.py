@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from swarm_testkit.simulation.checkers import Findings
+from swarm_testkit.simulation.log_watch import LogWatch
 from swarm_testkit.simulation.loop import SimulationLoop, Stuck
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.trace import Trace
-from swarm_testkit.simulation.world import LogWatch, World
+from swarm_testkit.simulation.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,13 @@ from typing import Any
 from google.protobuf.message import Message
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2
 from swarm_core.client.errors import CallFailed, ClientError
-from swarm_core.rpc.caller import Caller
 
 from swarm_testkit.simulation.calls import NotDone, SimulatedConnection
 from swarm_testkit.simulation.checkers import Findings, Ledger
 from swarm_testkit.simulation.history import Operation, State, Tag
 from swarm_testkit.simulation.host import Host
-from swarm_testkit.simulation.machines import CLUSTER_ID, ManagerMachine
-from swarm_testkit.simulation.network import Network
+from swarm_testkit.simulation.nodes import NodeMachine
+from swarm_testkit.simulation.ways import SimulatedDial
 
 _CROWD_CHANCE = 0.4
 _CALL_S = 8.0
@@ -28,7 +27,6 @@ _NAMES = 4
 _UNKNOWN_MAX = 6
 _REPLICAS_MAX = 5
 _SERVICES_MAX = 4
-_CALLER = Caller("client", frozenset({"swarm-manager"}), CLUSTER_ID, "", is_local=True)
 # Answers from the leader's copy: nothing was changed, and the copy was as the answer says.
 _REFUSALS = frozenset(("NOT_FOUND", "ALREADY_EXISTS"))
 _OUT_OF_SEQUENCE = "update out of sequence"
@@ -76,13 +74,13 @@ class Histories:
 
 
 class Client:
-    """One writer. `pause_s` is the mean time between its operations."""
+    """One writer. `managers` are those that people would ask now. `pause_s` is the mean time between its operations."""
 
     def __init__(
         self,
         host: Host,
-        managers: Sequence[ManagerMachine],
-        network: Network,
+        managers: Callable[[], Sequence[NodeMachine]],
+        dial: SimulatedDial,
         rng: random.Random,
         histories: Histories,
         findings: Findings,
@@ -91,7 +89,7 @@ class Client:
     ) -> None:
         self._host = host
         self._managers = managers
-        self._network = network
+        self._dial = dial
         self._rng = rng
         self._histories = histories
         self._findings = findings
@@ -239,9 +237,9 @@ class Client:
 
     async def _ask(self, method: str, request: Message) -> tuple[Any, Host | None, bool | None]:
         """The answer, who gave it, and whether it was done: None when nobody knows."""
-        target = self._rng.choice(self._managers)
-        connection = SimulatedConnection(self._host, target, self._network, _CALLER, self._findings)
+        connection: SimulatedConnection | None = None
         try:
+            connection = self._dial.open_control(self._rng.choice(self._managers()))
             answer = await connection.call(method, request, timeout=_CALL_S)
         except NotDone:
             # Left out of the history: if it was done after all, somebody will see what nobody wrote.
@@ -250,6 +248,7 @@ class Client:
         except CallFailed as failure:
             self._host.trace.note(f"{self._host.name} {method}: {failure.code} {failure}")
             refused = failure.code in _REFUSALS or str(failure) == _OUT_OF_SEQUENCE
+            assert connection is not None
             return None, connection.served_by, False if refused else None
         except (ClientError, TimeoutError) as failure:
             self._host.trace.note(f"{self._host.name} {method}: {type(failure).__name__} {failure}")

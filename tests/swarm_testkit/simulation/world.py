@@ -1,45 +1,50 @@
 """The whole cluster of one run, its two phases, and what must hold at the end.
 
 First everything may fail, and safety is watched. Then nothing fails any more, and within a bound of time the cluster must be
-well: one leader, equal members, every service with exactly the tasks it asks for, every acknowledged write there.
+well: one leader, equal members, every service with exactly the tasks it asks for, every acknowledged write there, every
+certificate fresh and of the role that is wished for.
 """
 
 import asyncio
-import logging
 import random
-from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
-from swarm_core.api.proto import control_pb2, specs_pb2
-from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
-from swarm_core.api.proto.raft_pb2 import JoinRequest, JoinResponse
-from swarm_core.api.proto.types_pb2 import RUNNING, WORKER, NodeStatus
-from swarm_core.client.errors import CallFailed, ClientError
+from swarm_agentd.node.launcher import Launch
+from swarm_core.api.names import MANAGER_ROLE
+from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from swarm_core.api.proto.objects_pb2 import Cluster
+from swarm_core.ca import csr, keys
+from swarm_core.ca.key_file import NodeCredentials
+from swarm_core.ca.root_ca import RootCa
+from swarm_core.client.errors import ClientError
+from swarm_core.client.trust import Trust
+from swarm_core.manager.cluster_init import Founding, new_cluster, own_node, take_over
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
-from swarm_core.raft_node.errors import JoinFailed, JoinRefused, ProposalRefused
+from swarm_core.raft_node.errors import JoinFailed
 from swarm_core.raft_node.membership import Member
-from swarm_core.raft_node.net.joining import CHECK_S, FINAL_CODES, ask_until_admitted
-from swarm_core.rpc.caller import Caller
-from swarm_core.runtime.backoff import Backoff
+from swarm_core.raft_node.net.joining import CHECK_S
 from swarm_core.runtime.tasks import Group
-from swarm_core.store.by import ByService, Role
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
-from swarm_testkit.factories import make_cluster, make_node
-from swarm_testkit.raft_shell import MemoryKeyStore
-from swarm_testkit.simulation.calls import SimulatedConnection
+from swarm_testkit.simulation.calls import Server
 from swarm_testkit.simulation.checkers import Findings, Ledger
 from swarm_testkit.simulation.faults import Faults
-from swarm_testkit.simulation.founding import DIRECTORY, SeededKeyring, found
+from swarm_testkit.simulation.founding import CLUSTER_ID, DIRECTORY, SeededKeyring, found
 from swarm_testkit.simulation.history import explain
 from swarm_testkit.simulation.host import Host
-from swarm_testkit.simulation.life import Life
+from swarm_testkit.simulation.life import Birth, Life
 from swarm_testkit.simulation.loop import SimulationLoop
-from swarm_testkit.simulation.machines import CLUSTER_ID, AgentMachine, ManagerMachine
 from swarm_testkit.simulation.network import Network
+from swarm_testkit.simulation.nodes import NodeMachine
+from swarm_testkit.simulation.people import People
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.raft_transport import SimulatedTransport
+from swarm_testkit.simulation.recovery import Recovery
 from swarm_testkit.simulation.trace import Trace
+from swarm_testkit.simulation.trust_checkers import TrustLedger
+from swarm_testkit.simulation.ways import SimulatedDial, Verifier
 from swarm_testkit.simulation.workload import Client, Histories
 
 _ELECTION_TICKS = 10
@@ -47,9 +52,8 @@ _ELECTION_TICKS = 10
 _LEASE_TICKS = 2 * _ELECTION_TICKS + 1 + 15
 _JOIN_S = 5.0
 _LIVELY_TICKS, _LIVELY_S = 80, 90.0
-_LOOK_S = 0.5
 _COMPARE_TICKS = 10
-_AVAILABILITY = specs_pb2.NodeSpec.Availability
+_HISTORY_LIMIT = 2
 
 
 class World:
@@ -59,37 +63,40 @@ class World:
         self.plan = plan
         self.trace = trace
         self.findings = Findings(trace)
-        self.ledger = Ledger(self.findings)
+        self.trust = TrustLedger(self.findings)
+        self.ledger = Ledger(self.findings, watchers=[self.trust.take])
         self.recovery_s = 0.0
         self._loop = loop
+        self._lives = 0
+        self._verifier = Verifier()
         self.network = Network(loop, self._rng("network"), trace)
-        members = [Member(at, f"m{at}", f"m{at}:4242") for at in range(1, plan.managers + 1)]
-        self._by_address: dict[str, ManagerMachine] = {}
-        self.managers = [self._make_manager(member, members) for member in members]
-        self.agents = [self._make_agent(f"a{at}") for at in range(1, plan.agents + 1)]
+        self.machines: list[NodeMachine] = []
+        self._by_address: dict[str, NodeMachine] = {}
+        self._by_socket: dict[Path, NodeMachine] = {}
+        self.people = People(
+            self.machines,
+            self._dial("people"),
+            self.trust,
+            self._rng("people"),
+            self.findings,
+            self._make_life,
+        )
+        self._root = RootCa.create(self._wall_ns(), self._rng("root").randbytes)
+        self._make_machines()
         self.histories = Histories(
             lambda host, at: host.before(at, _LEASE_TICKS * plan.tick_s), self.ledger, self.findings
         )
         self.clients = [self._make_client(f"c{at}") for at in range(1, plan.clients + 1)]
         self.faults = Faults(
-            plan,
-            self.managers,
-            self.agents,
-            self.network,
-            self._rng("faults"),
-            trace,
-            self.leaders,
-            self.set_availability,
+            plan, self.machines, self.network, self._rng("faults"), trace, self.leaders, self.people
         )
 
     async def run(self) -> None:
         """Both phases, then the last look."""
         plan = self.plan
         async with Group() as group:
-            for manager in self.managers:
-                group.spawn(manager.run(), name=manager.host.name)
-            for agent in self.agents:
-                group.spawn(agent.run(), name=agent.host.name)
+            for machine in self.machines:
+                group.spawn(machine.run(), name=machine.host.name)
             looking = group.spawn(self._look_now_and_then(), name="look")
             async with Group() as first:
                 for client in self.clients:
@@ -102,7 +109,15 @@ class World:
                 # Before they are waited for: some wait for a paused host.
                 self.faults.end()
             if not self.findings.texts:
-                await self._recover()
+                recovery = Recovery(
+                    self.machines,
+                    self.people,
+                    self.ledger,
+                    self.findings,
+                    self._verifier,
+                    lambda: self._loop.now,
+                )
+                self.recovery_s = await recovery.run(_LIVELY_TICKS * plan.tick_s + _LIVELY_S)
             looking.cancel()
             self._look()
             group.cancel_all()
@@ -113,124 +128,159 @@ class World:
     def _rng(self, what: str) -> random.Random:
         return random.Random(f"{self.plan.seed} {what}")
 
-    def _make_manager(self, member: Member, members: list[Member]) -> ManagerMachine:
-        host = Host(member.node_id, self._loop, self.trace)
-        rng = self._rng(f"machine {host.name}")
-        keys = MemoryKeyStore()
-        machine = ManagerMachine(
-            host,
-            member.address,
-            keys,
-            rng,
+    def _wall_ns(self) -> int:
+        return Host("founder", self._loop, self.trace).clock.wall_ns()
+
+    def _dial(self, name: str) -> SimulatedDial:
+        return self._dial_of(Host(name, self._loop, self.trace))
+
+    def _dial_of(self, host: Host) -> SimulatedDial:
+        return SimulatedDial(host, self.network, self._find, self._verifier, self.findings)
+
+    def _find(self, target: str | Path) -> Server | None:
+        return self._by_address.get(target) if isinstance(target, str) else self._by_socket.get(target)
+
+    def _make_machines(self) -> None:
+        """Managers whose cluster was just founded, and machines that know a join token alone."""
+        plan = self.plan
+        members = [Member(at, f"m{at}", f"m{at}:4242") for at in range(1, plan.managers + 1)]
+        founders = [
+            self._make_machine(member.node_id, is_ours=member.raft_id <= plan.managers - plan.others_makes)
+            for member in members
+        ]
+        for machine in founders:
+            rng = self._rng(f"founding {machine.host.name}")
+            machine.found(self._credentials(machine.host.name, rng), self._root.certificate, founders)
+            keyring = SeededKeyring(machine.state.key_file, rng)
+            keyring.load()
+            found(machine.disk, self._raft_config(machine, machine.host.name), members, keyring.cipher())
+        for at in range(1, plan.agents + 1):
+            self._make_machine(f"a{at}", is_ours=True)
+
+    def _make_machine(self, name: str, *, is_ours: bool) -> NodeMachine:
+        machine = NodeMachine(
+            Host(name, self._loop, self.trace),
+            self._rng(f"machine {name}"),
             self.findings,
-            self._make_life,
+            self.people,
+            lambda one: self._dial_of(one.host),
             self._by_address.__getitem__,
-            self._ask_to_join,
-            is_ours=member.raft_id <= self.plan.managers - self.plan.others_makes,
+            is_ours=is_ours,
+            join_s=_JOIN_S + 2 * _ELECTION_TICKS * self.plan.tick_s,
         )
-        keyring = SeededKeyring(keys, rng)
-        keyring.load()
-        found(machine.disk, self._raft_config(machine), members, keyring.cipher())
-        self._by_address[machine.address] = machine
+        self.machines.append(machine)
+        self._by_address[machine.address] = self._by_socket[machine.socket] = machine
         return machine
 
-    async def _ask_to_join(self, machine: ManagerMachine, former: frozenset[int]) -> JoinResponse:
-        """What raft_node.net.joining does over gRPC: ask other managers, which forward it to their leader."""
-        host, rng = machine.host, self._rng(f"joiner {machine.host.name} {self._loop.now}")
-        caller = Caller(host.name, frozenset({"swarm-manager"}), CLUSTER_ID, machine.address)
-
-        async def ask(seconds: float) -> JoinResponse:
-            target = rng.choice([one for one in self.managers if one is not machine])
-            connection = SimulatedConnection(host, target, self.network, caller, self.findings)
-            try:
-                answer: JoinResponse = await connection.call(
-                    "RaftMembership.Join", JoinRequest(addr=machine.address), timeout=seconds
-                )
-            except (ClientError, TimeoutError) as error:
-                self.trace.note(f"{host.name} cannot join through {target.host.name}: {error}")
-                code = error.code if isinstance(error, CallFailed) else ""
-                raise JoinRefused(str(error), is_final=code in FINAL_CODES) from None
-            self.trace.note(f"{host.name} may join as {answer.raft_id:x}")
-            return answer
-
-        timeout_s = _JOIN_S + 2 * _ELECTION_TICKS * self.plan.tick_s
-        return await ask_until_admitted(
-            ask, host.clock, Backoff(rng), manager="any address", timeout_s=timeout_s, former=former
+    def _credentials(self, node_id: str, rng: random.Random) -> NodeCredentials:
+        key = keys.generate(rng.randbytes)
+        chain = self._root.sign(
+            csr.create(key),
+            node_id=node_id,
+            role=MANAGER_ROLE,
+            organization=CLUSTER_ID,
+            wall_ns=self._wall_ns(),
+            chance=rng.randbytes,
         )
+        return NodeCredentials(chain, keys.pkcs8(key))
 
-    async def _check_joiner(self, machine: ManagerMachine, address: str) -> None:
-        """What raft_node.net.joining.check_joiner does over gRPC."""
-        joiner = self._by_address[address]
-        try:
-            async with asyncio.timeout(CHECK_S):
-                await self.network.carry(machine.host.name, joiner.host)
-                if not joiner.is_serving:
-                    raise JoinFailed(f"the new manager cannot be reached at {address}")
-                await self.network.carry(joiner.host.name, machine.host)
-        except (ClientError, TimeoutError) as error:
-            raise JoinFailed(f"the new manager cannot be reached at {address}: {error}") from None
-
-    def leaders(self) -> list[ManagerMachine]:
+    def leaders(self) -> list[NodeMachine]:
         """Those who hold themselves to be it."""
         return [
-            one for one in self.managers if one.life is not None and one.is_up and one.life.raft.is_leader
+            one for one in self.machines if one.life is not None and one.is_up and one.life.raft.is_leader
         ]
 
-    def _raft_config(self, machine: ManagerMachine) -> RaftNodeConfig:
+    def managers(self) -> list[NodeMachine]:
+        """Those that have a manager's certificate."""
+        return [one for one in self.machines if one.identity is not None and one.identity.is_manager]
+
+    def _raft_config(self, machine: NodeMachine, node_id: str) -> RaftNodeConfig:
         return RaftNodeConfig(
             directory=DIRECTORY,
-            node_id=machine.host.name,
+            node_id=node_id,
             address=machine.address,
+            may_found=False,
             tick_s=self.plan.tick_s,
             short_tick_s=self.plan.short_tick_s if machine.is_ours else None,
             election_tick=_ELECTION_TICKS,
             segment_bytes=self.plan.segment_bytes,
         )
 
-    def _make_life(self, machine: ManagerMachine, number: int) -> Life:
-        plan, host = self.plan, machine.host
+    def _make_life(self, machine: NodeMachine, how: Launch, tell: Callable[[bytes, bool], None]) -> Life:
+        plan, host, own = self.plan, machine.host, machine.identity
+        assert own is not None
+        self._lives += 1
+        rng = self._rng(f"life {self._lives}")
+        birth = Birth(
+            self._raft_config(machine, own.node_id),
+            LogLimits(plan.snapshot_interval, 0, plan.entries_kept),
+            machine.state.key_file,
+            how.unlock_key,
+            tell,
+            prepare=self._preparation(own.node_id, rng),
+            check_joiner=lambda address: self._check_joiner(machine, address),
+        )
         transport = SimulatedTransport(
             machine, self.network, self._by_address.__getitem__, self.ledger, self.trace
         )
         return Life(
             host,
-            self._raft_config(machine),
+            birth,
             machine.disk,
             transport,
-            machine.keys,
-            limits=LogLimits(plan.snapshot_interval, 0, plan.entries_kept),
-            prepare=self._prepare,
-            check_joiner=lambda address: self._check_joiner(machine, address),
-            rng=self._rng(f"life {number} of {host.name}"),
+            rng=rng,
             ledger=self.ledger,
             findings=self.findings,
             trace=self.trace,
         )
 
-    def _make_agent(self, name: str) -> AgentMachine:
-        host = Host(name, self._loop, self.trace)
-        return AgentMachine(host, self.managers, self.network, self._rng(name), self.findings)
-
     def _make_client(self, name: str) -> Client:
         host = Host(name, self._loop, self.trace)
         pause_s = self.plan.operation_every_ticks * self.plan.tick_s * self.plan.clients
         return Client(
-            host, self.managers, self.network, self._rng(name), self.histories, self.findings, pause_s=pause_s
+            host,
+            self.managers,
+            self._dial_of(host),
+            self._rng(name),
+            self.histories,
+            self.findings,
+            pause_s=pause_s,
         )
 
-    async def _prepare(self, store: MemoryStore) -> None:
-        """What a new leader makes sure of."""
+    def _preparation(self, node_id: str, rng: random.Random) -> Callable[[MemoryStore], Awaitable[None]]:
+        """What a new leader makes sure of. The first one finds what a cluster of this age would have: all its nodes."""
+        root = self._root
+        key = root.key or b""
+        founding = Founding(CLUSTER_ID, node_id, root, key, chance=rng.randbytes)
 
         def create(tx: Transaction) -> None:
-            if tx.get(Cluster, CLUSTER_ID) is None:
-                tx.create(make_cluster(CLUSTER_ID, history_limit=2))
-                for manager in self.managers:
-                    tx.create(make_node(manager.host.name, role="MANAGER", state="UNKNOWN"))
-            for agent in self.agents:
-                if tx.get(Node, agent.host.name) is None:
-                    tx.create(make_node(agent.host.name, state="UNKNOWN"))
+            if tx.get(Cluster, CLUSTER_ID) is not None:
+                return
+            cluster = new_cluster(founding)
+            cluster.spec.orchestration.task_history_retention_limit = _HISTORY_LIMIT
+            tx.create(cluster)
+            for at in range(1, self.plan.managers + 1):
+                tx.create(own_node(Founding(CLUSTER_ID, f"m{at}", root, key)))
 
-        await store.update(create)
+        async def prepare(store: MemoryStore) -> None:
+            await store.update(create)
+            await take_over(store, founding, lambda: None)
+
+        return prepare
+
+    async def _check_joiner(self, machine: NodeMachine, address: str) -> None:
+        """What raft_node.net.joining.check_joiner does over gRPC."""
+        life = machine.life
+        assert life is not None
+        own = life.credentials.tls
+        request = HealthCheckRequest(service="Raft")
+        try:
+            async with await machine.dial.open(address, Trust(own.roots, own), timeout=CHECK_S) as connection:
+                answer: HealthCheckResponse = await connection.call("Health.Check", request, timeout=CHECK_S)
+        except ClientError as error:
+            raise JoinFailed(f"the new manager cannot be reached at {address}: {error}") from None
+        if answer.status != HealthCheckResponse.SERVING:
+            raise JoinFailed(f"the new manager at {address} is not ready for the consensus")
 
     # while it runs
 
@@ -246,8 +296,8 @@ class World:
 
     def _look(self) -> None:
         """Compare what members hold with what they said."""
-        for manager in self.managers:
-            life = manager.life
+        for machine in self.machines:
+            life = machine.life
             if life is None or not life.has_begun:
                 continue
             life.machine.sum.take()
@@ -257,120 +307,8 @@ class World:
             if first <= last:
                 self.ledger.logged(memory.term(first - 1), memory.entries(first, last + 1, 1 << 62))
 
-    async def set_availability(self, node_id: str, availability: str) -> bool:
-        """Ask a manager to change a node; whether it was done."""
-        host = Host("operator", self._loop, self.trace)
-        target = self._rng(f"operator {self._loop.now}").choice(self.managers)
-        caller = Caller("operator", frozenset({"swarm-manager"}), CLUSTER_ID, "", is_local=True)
-        connection = SimulatedConnection(host, target, self.network, caller, self.findings)
-        try:
-            answer = await connection.call(
-                "Control.GetNode", control_pb2.GetNodeRequest(node_id=node_id), timeout=5
-            )
-            request = control_pb2.UpdateNodeRequest(
-                node_id=node_id, node_version=answer.node.meta.version, spec=answer.node.spec
-            )
-            request.spec.availability = _AVAILABILITY.Value(availability)
-            await connection.call("Control.UpdateNode", request, timeout=5)
-        except (ClientError, TimeoutError):
-            return False
-        return True
-
-    # the second phase
-
-    async def _recover(self) -> None:
-        start = self._loop.now
-        limit_s = _LIVELY_TICKS * self.plan.tick_s + _LIVELY_S
-        pending = [agent.host.name for agent in self.agents]
-        while (missing := self._missing(pending)) and not self.findings.texts:
-            if self._loop.now - start > limit_s:
-                self.findings.add(f"not well {limit_s:.0f} s after the last fault: {missing}")
-                return
-            await asyncio.sleep(_LOOK_S)
-            if pending and await self.set_availability(pending[0], "ACTIVE"):
-                pending.pop(0)
-        self.recovery_s = self._loop.now - start
-        self._judge_state()
-
-    def _missing(self, pending: list[str]) -> str:
-        """What is not well yet, in a few words."""
-        lives = [manager.life for manager in self.managers]
-        alive = [life for life in lives if life is not None and life.has_begun]
-        if len(alive) < len(lives):
-            return "a manager is down"
-        leaders = [life for life in alive if life.raft.is_leader]
-        if len(leaders) != 1 or len({life.raft.leader_id for life in alive}) != 1:
-            return f"{len(leaders)} leaders, taken for it: {[life.raft.leader_id for life in alive]}"
-        ids = sorted(life.raft.raft_id for life in alive)
-        if any([member.raft_id for member in life.raft.members()] != ids for life in alive):
-            return "not every manager is a member everywhere"
-        if pending:
-            return f"nodes {pending} cannot be set active"
-        positions = [(life.raft.status().applied, life.machine.sum.total) for life in alive]
-        if len(set(positions)) != 1:
-            return f"members are not equal: applied {[applied for applied, _ in positions]}"
-        return self._missing_tasks(leaders[0].store)
-
-    def _missing_tasks(self, store: MemoryStore) -> str:
-        for node in store.find(Node, Role(WORKER)):
-            if node.status.state != NodeStatus.READY:
-                return f"node {node.id} is {NodeStatus.State.Name(node.status.state)}"
-        expected: set[str] = set()
-        for service in store.find(Service):
-            running = [
-                task for task in store.find(Task, ByService(service.id)) if task.desired_state <= RUNNING
-            ]
-            if any(task.status.state != RUNNING for task in running):
-                return f"service {service.spec.annotations.name} has tasks that do not run"
-            wrong = self._wrong_places(service, running)
-            if wrong:
-                return f"service {service.spec.annotations.name} {wrong}"
-            expected |= {task.id for task in running}
-        held = {
-            task_id
-            for agent in self.agents
-            for task_id, work in agent.machine.works.items()
-            if work.started_s is not None and work.result(agent.host.clock.monotonic()) is None
-        }
-        if held != expected:
-            return f"machines run {sorted(held - expected)} too many, {sorted(expected - held)} too few"
-        return ""
-
-    def _wrong_places(self, service: Service, running: list[Task]) -> str:
-        if service.spec.WhichOneof("mode") == "global":
-            places = Counter(task.node_id for task in running)
-            wanted = Counter(agent.host.name for agent in self.agents)
-            return "" if places == wanted else f"runs on {dict(places)}"
-        slots = {task.slot for task in running}
-        replicas = service.spec.replicated.replicas
-        if len(running) == len(slots) == replicas:
-            return ""
-        return f"runs {len(running)} tasks in {len(slots)} slots instead of {replicas}"
-
-    # the last look
-
-    def _judge_state(self) -> None:
-        life = self.managers[0].life
-        assert life is not None
-        for key, change in self.ledger.newest.items():
-            if (change.digest is not None) != (key in life.machine.sum):
-                self.findings.add(f"{key} of index {change.index} is not what the members hold")
-
     def _judge_histories(self) -> None:
         for name, operations in self.histories.by_name.items():
             if not explain(operations):
                 lines = "; ".join(str(one) for one in operations)
                 self.findings.add(f"no order explains what clients saw of {name}: {lines}")
-
-
-class LogWatch(logging.Handler):
-    """A failure that a component only logs is a finding, unless it is a refused proposal."""
-
-    def __init__(self, findings: Findings) -> None:
-        super().__init__(logging.ERROR)
-        self._findings = findings
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None and not isinstance(error, ProposalRefused):
-            self._findings.add(f"{record.name}: {record.getMessage()}: {type(error).__name__}: {error}")

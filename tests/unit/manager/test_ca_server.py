@@ -15,7 +15,7 @@ from swarm_core.ca.root_ca import RootCa
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.client import certificates as client
 from swarm_core.client.connection import Connection
-from swarm_core.client.dial import SystemDial
+from swarm_core.client.dial import ManagerConnection, SystemDial
 from swarm_core.manager.ca_server import CaServer
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Aborted, InvalidArgument, NotFound
@@ -329,7 +329,7 @@ async def test_a_node_joins_over_the_network() -> None:
         async with remote_server(AUTHORITY, services) as server:
             root = await client.download_root(server.address, token=tokens.parse(WORKER_TOKEN), clock=clock)
 
-            async def join() -> Connection:
+            async def join() -> ManagerConnection:
                 return await client.connect_to_join(SystemDial(), server.address, root)
 
             key = keys.generate()

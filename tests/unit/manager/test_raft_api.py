@@ -40,6 +40,7 @@ class Bench:
     node: Node = field(default_factory=Node)
     checked: list[str] = field(default_factory=list)
     is_there: bool = True
+    wanted: set[str] = field(default_factory=lambda: {"n2"})
 
     def api(self) -> RaftMembershipApi:
         async def check(address: str) -> None:
@@ -47,7 +48,7 @@ class Bench:
             if not self.is_there:
                 raise JoinFailed("the new manager cannot be reached")
 
-        return RaftMembershipApi(cast(RaftNode, self.node), check)
+        return RaftMembershipApi(cast(RaftNode, self.node), check, self.wanted.__contains__)
 
     async def join(self, address: str, caller: Caller = CALLER) -> raft_pb2.JoinResponse:
         return await self.api().join(raft_pb2.JoinRequest(addr=address), caller)
@@ -170,3 +171,12 @@ async def test_addresses_of_members() -> None:
         await raft_api(Receiving(), Node(is_member=False)).resolve_address(
             raft_pb2.ResolveAddressRequest(raft_id=1), CALLER
         )
+
+
+async def test_a_node_that_is_no_manager_any_more_is_not_admitted() -> None:
+    """Its certificate may still be a manager's: what is wished for the node decides, and nobody asks whether it can be reached."""
+    bench = Bench(wanted=set())
+    with pytest.raises(FailedPrecondition, match="node n2 is not to be a manager"):
+        await bench.join("10.0.0.7:2377")
+    assert bench.checked == []
+    assert [member.node_id for member in bench.node.members()] == ["n1"]

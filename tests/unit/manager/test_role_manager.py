@@ -155,6 +155,19 @@ async def test_members_without_node_are_evicted() -> None:
         assert raft.removed == [2, 3]
 
 
+async def test_members_whose_node_is_a_worker_are_evicted() -> None:
+    """A node that was admitted while it lost its role leaves again when something is heard of it."""
+    leader, raft = Leader(), Raft()
+    await put_managers(leader)
+    await leader.put(make_node("late"))
+    async with managing(leader, raft):
+        await settle()
+        raft.there.append(Member(9, "late"))
+        await leader.put(make_node("late", hostname="late"))
+        await settle()
+        assert raft.removed == [9]
+
+
 async def test_a_changed_mind_counts() -> None:
     """A wish that is withdrawn before it could be met changes nothing."""
     leader, raft = Leader(), Raft(stuck={2})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from swarm_agentd.node import identity as identities
 from swarm_agentd.node.live import LiveIdentity
-from swarm_agentd.node.renewal import FORCED_WAIT_S, Renewer
+from swarm_agentd.node.renewal import CALENDAR_S, FORCED_WAIT_S, Renewer
 from swarm_agentd.node.role import RoleWatch
 from swarm_agentd.node.unlock import UnlockKeys
 from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
@@ -116,10 +116,12 @@ async def test_the_time_of_renewal(tmp_path: Path) -> None:
             node.live, node.key_file, node.unlock, node.managers, node.clock, random.Random(seed)
         )
         async with node.running():
-            await node.clock.advance(LIFE_S * 0.5 - 3600 - 120)
+            node.clock.skip(LIFE_S * 0.5 - 3600 - 120)
+            await node.clock.advance(CALENDAR_S)
             assert node.managers.issued == 0
             while not node.managers.issued:
-                await node.clock.advance(DAY_S / 4)
+                node.clock.skip(DAY_S / 4)
+                await node.clock.advance(CALENDAR_S)
             found = certificates.identity(node.first.tls.certificate)
             age = (node.clock.wall_ns() - found.not_before_ns) / (found.not_after_ns - found.not_before_ns)
             assert 0.5 <= age <= 0.81
@@ -127,6 +129,38 @@ async def test_the_time_of_renewal(tmp_path: Path) -> None:
             assert node.managers.issued == 1
             assert node.stored() == node.live.now.tls.certificate != node.first.tls.certificate
     assert len(ages) > 1
+
+
+async def test_an_offered_root_is_tried_again(tmp_path: Path) -> None:
+    """A root that a wrong clock keeps from being believed is taken over once the clock is right."""
+    node = Node(tmp_path)
+    new = RootCa.create(node.clock.wall_ns() - YEAR_NS)
+    bundle = ROOT.certificate + new.certificate
+    node.clock.skip(LIFE_S)
+    node.renewer.trust(bundle)
+    assert node.live.now.tls.roots == ROOT.certificate
+    node.clock.skip(-LIFE_S)
+    async with node.running():
+        await node.clock.advance(CALENDAR_S)
+    assert node.live.now.tls.roots == node.key_file.read_root() == bundle
+
+
+async def test_a_machine_that_slept_renews_at_once(tmp_path: Path) -> None:
+    """The calendar went on while nothing else did: the certificate is renewed at the next look, not after the old wait."""
+    node = Node(tmp_path)
+    async with node.running():
+        node.clock.skip(LIFE_S * 0.9)
+        await node.clock.advance(CALENDAR_S)
+        assert node.managers.issued == 1
+
+
+async def test_a_certificate_of_the_future_is_renewed(tmp_path: Path) -> None:
+    """A certificate that is not valid yet was issued by a wrong clock: nobody believes it, so it is replaced."""
+    node = Node(tmp_path)
+    node.clock.skip(-YEAR_NS / 2e9)
+    async with node.running():
+        await node.clock.advance(1)
+        assert node.managers.issued >= 1
 
 
 async def test_an_old_certificate_is_renewed_at_once(tmp_path: Path) -> None:
@@ -298,6 +332,7 @@ W, M = types_pb2.WORKER, types_pb2.MANAGER
         ([message(W, W), message(W, W)], []),
         ([message(M, W), message(M, W)], [True]),
         ([message(W, W), message(M, W), message(M, M)], [True, True]),
+        ([message(W, W), message(M, W), message(M, M), message(M, M)], [True, True]),
         ([message(W, W), message(M, W), message(W, W)], [True, False]),
         ([message(W, M)], []),
         ([message(W, W, types_pb2.IssuanceStatus.ROTATE)], [None]),
@@ -308,6 +343,7 @@ W, M = types_pb2.WORKER, types_pb2.MANAGER
         "nothing",
         "wish at first",
         "wish, then role",
+        "the role once more",
         "changed mind",
         "lagging",
         "rotate",
@@ -318,7 +354,7 @@ W, M = types_pb2.WORKER, types_pb2.MANAGER
 def test_what_session_messages_ask_for(
     tmp_path: Path, messages: list[SessionMessage], forced: list[bool | None]
 ) -> None:
-    """A wish for another role counts once, a role that was granted counts until the certificate says so."""
+    """A wish for another role counts once, a role that was granted counts once more; what is repeated asks for nothing."""
     renewals = Renewals()
     watch = RoleWatch(Node(tmp_path).live, renewals)
     for one in messages:

@@ -1,0 +1,55 @@
+"""Components run while this member leads, and end with its leadership."""
+
+import asyncio
+import random
+from typing import NoReturn
+
+from swarm_core.manager.manager import Manager
+from swarm_core.runtime.backoff import Backoff
+from swarm_core.runtime.clock import SystemClock
+from swarm_core.runtime.tasks import Group
+
+
+class Doomed:
+    """A component with a task in a group of its own, which fails as soon as leadership is lost."""
+
+    name = "doomed"
+
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+        self.runs = 0
+
+    async def run(self) -> None:
+        self.runs += 1
+        async with Group() as group:
+            group.spawn(self._fail(), name="fails")
+
+    async def _fail(self) -> NoReturn:
+        await self.lost.wait()
+        raise ValueError("the proposal was refused")
+
+
+async def prepare() -> None:
+    """There is nothing to take over."""
+
+
+async def test_a_failure_does_not_hide_the_end_of_leadership() -> None:
+    """A component that fails in the moment in which leadership is lost ends, and the manager can be cancelled."""
+    clock, component = SystemClock(), Doomed()
+    manager = Manager(
+        (component,), prepare=prepare, clock=clock, backoff=lambda: Backoff(random.Random(1), base_s=0.0)
+    )
+    async with asyncio.timeout(20):
+        async with Group() as group:
+            group.spawn(manager.run(), name="manager")
+            manager.set_leadership(True)
+            await manager.until_leading()
+            while not component.runs:
+                await asyncio.sleep(0)
+            component.lost.set()
+            # Its group has heard of the failure, and is about to end with it.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            manager.set_leadership(False)
+            group.cancel_all()
+    assert component.runs == 1
