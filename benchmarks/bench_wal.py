@@ -97,7 +97,7 @@ def node_on(directory: Path, disk: SystemDisk, keys: Headers, machine: Counter) 
 async def lead(node: RaftNode) -> asyncio.Task[None]:
     await node.start()
     led = asyncio.Event()
-    node.on_leadership = lambda is_leader: led.set()
+    node.leadership.announce_to = lambda is_leader: led.set()
     task = asyncio.create_task(node.run())
     await led.wait()
     return task
@@ -114,7 +114,7 @@ async def writers(node: RaftNode, count: int, seconds: float) -> tuple[float, li
 
     async def one() -> None:
         while (start := time.perf_counter()) < stop:
-            await node.propose(PAYLOAD, lambda index: None)
+            await node.proposer.propose(PAYLOAD, lambda index: None)
             taken.append((time.perf_counter() - start) * 1e6)
 
     begun = time.perf_counter()
@@ -149,7 +149,7 @@ async def restart(directory: Path) -> None:
     disk, keys = SystemDisk(), Headers()
     task = await lead(node := node_on(directory, disk, keys, Counter()))
     for _ in range(100):
-        await asyncio.gather(*(node.propose(ENTRY, lambda index: None) for _ in range(100)))
+        await asyncio.gather(*(node.proposer.propose(ENTRY, lambda index: None) for _ in range(100)))
     await end(task)
     machine = Counter()
     begun = time.perf_counter()

@@ -53,9 +53,9 @@ class LoopTransport:
         assert self._reports is not None
         host = self._network.hosts.get(message.to)
         is_cut = {message.to, message.from_} & self._network.cut
-        arrives = host is not None and host.node.is_member and not is_cut
+        arrives = host is not None and host.node.members.is_member and not is_cut
         if arrives and host is not None:
-            host.node.step(message)
+            host.node.incoming.step(message)
         else:
             self._reports.report_unreachable(message.to)
         if message.type is MessageType.SNAP:
@@ -75,7 +75,11 @@ class LoopTransport:
 
     def active_since(self, raft_id: int) -> float | None:
         host = self._network.hosts.get(raft_id)
-        return 1.0 if host is not None and host.node.is_member and raft_id not in self._network.cut else None
+        return (
+            1.0
+            if host is not None and host.node.members.is_member and raft_id not in self._network.cut
+            else None
+        )
 
 
 class Host:
@@ -113,7 +117,7 @@ class Host:
 
     async def start(self, joined_as: int = 0) -> None:
         await self.node.start(joined_as=joined_as)
-        self.network.hosts[self.node.raft_id] = self
+        self.network.hosts[self.node.members.raft_id] = self
         self.task = asyncio.get_running_loop().create_task(self.node.run())
 
     async def end(self) -> None:
@@ -127,7 +131,7 @@ class Host:
         return [data for _, data in self.machine.applied]
 
     async def propose(self, data: bytes) -> None:
-        await self.node.propose(data, self.machine.commit(data))
+        await self.node.proposer.propose(data, self.machine.commit(data))
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -143,7 +147,7 @@ async def hosts(count: int, limits: LogLimits | None = None) -> AsyncIterator[li
     made = [Host(network, number, limits or LogLimits()) for number in range(1, count + 1)]
     try:
         await made[0].start()
-        await until(lambda: made[0].node.is_leader)
+        await until(lambda: made[0].node.leadership.is_leader)
         for host in made[1:]:
             await join(made[0], host)
         yield made
@@ -153,9 +157,9 @@ async def hosts(count: int, limits: LogLimits | None = None) -> AsyncIterator[li
 
 
 async def join(leader: Host, host: Host) -> Member:
-    member = await leader.node.admit(f"node-{host.number}", f"10.0.0.{host.number}:1")
+    member = await leader.node.members.admit(f"node-{host.number}", f"10.0.0.{host.number}:1")
     await host.start(joined_as=member.raft_id)
-    for one in leader.node.members():
+    for one in leader.node.members.all():
         host.transport.add_peer(one.raft_id, one.address)
-    await until(lambda: host.node.members() == leader.node.members())
+    await until(lambda: host.node.members.all() == leader.node.members.all())
     return member

@@ -90,7 +90,7 @@ def build(ports: Ports) -> Parts:
     dispatcher = Dispatcher(store, clock, rng, node_id=ports.node_id, managers=ports.statuses.peers)
     log_broker = LogBroker(store, clock, rng)
     ca_server = CaServer(store, clock, rng, ports.external)
-    ports.raft.on_members = dispatcher.managers_changed
+    ports.raft.members.on_change = dispatcher.managers_changed
     handlers = _Handlers(ports, dispatcher, log_broker, ca_server)
     local_health, remote_health = Health(), Health()
     return Parts(
@@ -111,7 +111,7 @@ def _loops(ports: Ports) -> tuple[LeaderComponent, ...]:
     """The components that nobody calls."""
     store, clock, rng = ports.store, ports.clock, ports.rng
     return (
-        RoleManager(store, clock, rng, ports.raft),
+        RoleManager(store, clock, rng, ports.raft.members, ports.raft.handover.transfer),
         KeyManager(store, clock, rng),
         RootRotation(store, clock, rng),
         Scheduler(store=store, clock=clock, rng=rng),
@@ -135,7 +135,7 @@ class _Handlers:
             ports.clock,
             ports.rng,
             members=ports.statuses.by_node,
-            can_remove=ports.raft.can_remove,
+            can_remove=ports.raft.members.can_remove,
             external=ports.external,
         )
 
@@ -152,7 +152,9 @@ class _Handlers:
         services.add(_service(logbroker_pb2, "LogBroker"), self._log_broker, to_leader=True)
         services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=True)
         if not is_local:
-            membership = RaftMembershipApi(raft, self._ports.check_joiner, self._is_to_be_manager)
+            membership = RaftMembershipApi(
+                raft.members, raft.leadership, self._ports.check_joiner, self._is_to_be_manager
+            )
             services.add(_service(raft_pb2, "Raft"), self._ports.raft_api)
             services.add(_service(raft_pb2, "RaftMembership"), membership, to_leader=True)
         return services

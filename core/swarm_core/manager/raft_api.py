@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
 
 from swarm_core.api.proto import raft_pb2, raft_status_pb2, raftpb_pb2
 from swarm_core.raft_node.errors import JoinFailed, MemberRemoved, NotLeader, NotMember
@@ -15,11 +16,39 @@ from swarm_core.rpc.errors import FailedPrecondition, InvalidArgument, NotFound,
 _log = logging.getLogger(__name__)
 
 
+class Members(Protocol):
+    """Port: the members of raft as this one knows them."""
+
+    @property
+    def is_member(self) -> bool:
+        """Whether this node takes part."""
+
+    def all(self) -> list[Member]:
+        """All of them, this one too."""
+
+
+class ChangingMembers(Members, Protocol):
+    """Port: changes the members, on the leader."""
+
+    async def admit(self, node_id: str, address: str) -> Member:
+        """Make a node a member, or note its new address. Raises ProposalRefused."""
+
+    async def remove(self, raft_id: int) -> None:
+        """Take a member out. Raises ProposalRefused."""
+
+
+class Leadership(Protocol):
+    """Port: whether this member leads."""
+
+    @property
+    def is_leader(self) -> bool: ...
+
+
 class RaftApi:
     """Handler of docker.swarmkit.v1.Raft."""
 
-    def __init__(self, node: RaftNode, receiver: Receiver) -> None:
-        self._node = node
+    def __init__(self, members: Members, receiver: Receiver) -> None:
+        self._members = members
         self._receiver = receiver
 
     async def process_raft_message(
@@ -64,9 +93,9 @@ class RaftApi:
         self, request: raft_pb2.ResolveAddressRequest, caller: Caller
     ) -> raft_pb2.ResolveAddressResponse:
         """Where a member is reached."""
-        if not self._node.is_member:
+        if not self._members.is_member:
             raise NotMember
-        for member in self._node.members():
+        for member in self._members.all():
             if member.raft_id == request.raft_id:
                 return raft_pb2.ResolveAddressResponse(addr=member.address)
         raise NotFound(f"raft member {request.raft_id:x} is not known")
@@ -78,20 +107,21 @@ class RaftMembershipApi:
 
     def __init__(
         self,
-        node: RaftNode,
+        members: ChangingMembers,
+        leadership: Leadership,
         check: Callable[[str], Awaitable[None]],
         is_wanted: Callable[[str], bool],
     ) -> None:
-        self._node = node
+        self._members = members
+        self._leadership = leadership
         self._check = check
         self._is_wanted = is_wanted
 
     async def join(self, request: raft_pb2.JoinRequest, caller: Caller) -> raft_pb2.JoinResponse:
         """Make the caller a member, or note its new address."""
-        node = self._node
-        if not node.is_member:
+        if not self._members.is_member:
             raise FailedPrecondition(str(NotMember()))
-        if not node.is_leader:
+        if not self._leadership.is_leader:
             raise FailedPrecondition(str(NotLeader()))
         if not self._is_wanted(caller.node_id):
             raise FailedPrecondition(f"node {caller.node_id} is not to be a manager")
@@ -103,15 +133,15 @@ class RaftMembershipApi:
             await self._check(address)
         except JoinFailed as failure:
             raise Unknown(str(failure)) from None
-        member = await node.admit(caller.node_id, address)
+        member = await self._members.admit(caller.node_id, address)
         _log.info("manager %s at %s is raft member %x", member.node_id, member.address, member.raft_id)
-        return raft_pb2.JoinResponse(raft_id=member.raft_id, members=map(_message, node.members()))
+        return raft_pb2.JoinResponse(raft_id=member.raft_id, members=map(_message, self._members.all()))
 
     async def leave(self, request: raft_pb2.LeaveRequest, caller: Caller) -> raft_pb2.LeaveResponse:
         """Take a member out."""
         if not request.HasField("node"):
             raise InvalidArgument("the request names no member")
-        await self._node.remove(request.node.raft_id)
+        await self._members.remove(request.node.raft_id)
         _log.info("raft member %x was removed, as %s wished", request.node.raft_id, caller.node_id)
         return raft_pb2.LeaveResponse()
 
@@ -127,7 +157,7 @@ class RaftStatusApi:
     ) -> raft_status_pb2.GetRaftStatusResponse:
         """Term and log positions, of all members as their leader knows them. Raises NotLeader."""
         node = self._node
-        if not node.is_leader:
+        if not node.leadership.is_leader:
             raise NotLeader
         status = node.status()
         return raft_status_pb2.GetRaftStatusResponse(
@@ -145,7 +175,7 @@ class RaftStatusApi:
                     is_recently_active=progress.is_recently_active,
                     is_learner=progress.is_learner,
                 )
-                for member in node.members()
+                for member in node.members.all()
                 if (progress := status.progress.get(member.raft_id)) is not None
             ],
         )

@@ -12,7 +12,7 @@ Rules:
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from swarm_core.api.proto import objects_pb2, types_pb2
@@ -48,7 +48,7 @@ class RaftMembers(Protocol):
     def raft_id(self) -> int:
         """Of this manager."""
 
-    def members(self) -> Sequence[RaftMember]:
+    def all(self) -> Sequence[RaftMember]:
         """All of them, this manager too."""
 
     def can_remove(self, raft_id: int) -> bool:
@@ -57,19 +57,24 @@ class RaftMembers(Protocol):
     async def remove(self, raft_id: int) -> None:
         """Take a member out. Raises RaftNodeError."""
 
-    async def transfer_leadership(self) -> None:
-        """Hand leadership to another member; returns once another leads. Raises RaftNodeError."""
-
 
 class RoleManager:
-    """The component."""
+    """The component. `hand_over` gives leadership to another member and returns once that leads; it raises RaftNodeError."""
 
     name = "role manager"
 
-    def __init__(self, store: MemoryStore, clock: Clock, rng: random.Random, raft: RaftMembers) -> None:
+    def __init__(
+        self,
+        store: MemoryStore,
+        clock: Clock,
+        rng: random.Random,
+        members: RaftMembers,
+        hand_over: Callable[[], Awaitable[None]],
+    ) -> None:
         self._store = store
         self._clock = clock
-        self._raft = raft
+        self._members = members
+        self._hand_over = hand_over
         self._due: set[str] = set()
         self._wake = asyncio.Event()
 
@@ -77,7 +82,7 @@ class RoleManager:
         """Reconcile all nodes, then those that change, from gaining leadership until cancelled."""
         with self._store.subscribe(Node) as events:
             nodes = {node.id for node in self._store.find(Node)}
-            self._due = nodes | {member.node_id for member in self._raft.members()}
+            self._due = nodes | {member.node_id for member in self._members.all()}
             async with Group() as group:
                 group.spawn(self._follow(events), name="role events")
                 group.spawn(self._reconcile_all(), name="roles")
@@ -112,26 +117,26 @@ class RoleManager:
 
     async def _leave_raft(self, node_id: str) -> bool:
         """Whether the node is no raft member, or not any more."""
-        member = next((one for one in self._raft.members() if one.node_id == node_id), None)
+        member = next((one for one in self._members.all() if one.node_id == node_id), None)
         if member is None:
             return True
         try:
             async with asyncio.timeout(REMOVAL_S):
-                if member.raft_id == self._raft.raft_id and await self._hand_over():
+                if member.raft_id == self._members.raft_id and await self._has_handed_over():
                     return False  # the next leader finishes this
-                if not self._raft.can_remove(member.raft_id):
+                if not self._members.can_remove(member.raft_id):
                     _log.warning("manager %s is not removed: that may result in loss of quorum", node_id)
                     return False
-                await self._raft.remove(member.raft_id)
+                await self._members.remove(member.raft_id)
         except (RaftNodeError, TimeoutError) as error:
             _log.warning("manager %s was not removed: %s", node_id, error or "no answer in time")
             return False
         _log.info("manager %s left the consensus", node_id)
         return True
 
-    async def _hand_over(self) -> bool:
+    async def _has_handed_over(self) -> bool:
         try:
-            await self._raft.transfer_leadership()
+            await self._hand_over()
         except RaftNodeError as error:
             _log.warning("leadership was not handed over: %s", error)
             return False

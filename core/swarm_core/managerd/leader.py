@@ -9,10 +9,11 @@ for so long that the quorum must be lost.
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from swarm_core.raft_node.membership import Member
 from swarm_core.raft_node.net.peer import Dial, DialLink
-from swarm_core.raft_node.node import RaftNode
 from swarm_core.rpc.errors import Unavailable, Unknown
 from swarm_core.rpc.forwarding import Route
 from swarm_core.rpc.grpcio import grpc
@@ -29,19 +30,72 @@ _CHECK_S = 1.0
 _HEALTH = "/docker.swarmkit.v1.Health/Check"
 
 
+class Leadership(Protocol):
+    """Port: who leads."""
+
+    @property
+    def leader_id(self) -> int:
+        """Raft id of the leader, 0 while none is known."""
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this member leads."""
+
+    is_handing_over: bool
+    """Whether leadership is on its way to another member."""
+
+    @property
+    def leaderless_s(self) -> float:
+        """For how long no leader is known."""
+
+    @property
+    def changed(self) -> asyncio.Event:
+        """Set at the next change; the one after that has its own event."""
+
+
+class Members(Protocol):
+    """Port: the members of raft."""
+
+    @property
+    def raft_id(self) -> int:
+        """Of this member."""
+
+    @property
+    def is_member(self) -> bool:
+        """Whether this node takes part."""
+
+    def all(self) -> list[Member]:
+        """All of them, this one too."""
+
+
+class TickLength(Protocol):
+    """Port: how soon a lost leader is missed."""
+
+    said_s: float
+    """The length of a tick now."""
+
+    @property
+    def election_s(self) -> float:
+        """The shortest time without a leader before an election."""
+
+
 class RaftLeaderLocator:
     """The locator of a manager: `run` must be running. `is_ready`: whether the leader's components run here."""
 
     def __init__(
         self,
-        raft: RaftNode,
+        leadership: Leadership,
+        members: Members,
+        ticks: TickLength,
         dial: Dial,
         clock: Clock,
         *,
         is_ready: Callable[[], bool],
         dial_link: DialLink | None = None,
     ) -> None:
-        self._raft = raft
+        self._leadership = leadership
+        self._members = members
+        self._ticks = ticks
         self._dial = dial
         self._clock = clock
         self._is_ready = is_ready
@@ -54,15 +108,14 @@ class RaftLeaderLocator:
     @property
     def leads(self) -> bool:
         """Whether this manager answers for the cluster now."""
-        return self._raft.is_leader and not self._raft.is_handing_over and self._is_ready()
+        return self._leads_raft() and self._is_ready()
 
     async def leader(self, *, other_than: Route | None = None) -> Route | None:
         """See rpc.forwarding.LeaderLocator."""
-        raft = self._raft
         deadline = self._clock.monotonic() + self._patience_s()
         while True:
-            changed, pause = raft.leader_changed, _POLL_S
-            if raft.is_leader and not raft.is_handing_over:
+            changed, pause = self._leadership.changed, _POLL_S
+            if self._leads_raft():
                 if self._is_ready():
                     return None
             elif (route := self._find_route()) is None:
@@ -92,7 +145,7 @@ class RaftLeaderLocator:
         async with Group() as group:
             try:
                 while True:
-                    changed = self._raft.leader_changed
+                    changed = self._leadership.changed
                     self._work.clear()
                     if self._address and self._address != self._leader_address():
                         self._give_up()
@@ -111,11 +164,14 @@ class RaftLeaderLocator:
                     if route is not None:
                         await _close(route)
 
+    def _leads_raft(self) -> bool:
+        return self._leadership.is_leader and not self._leadership.is_handing_over
+
     def _leader_address(self) -> str:
-        leader = self._raft.leader_id
-        if leader == 0 or leader == self._raft.raft_id:
+        leader = self._leadership.leader_id
+        if leader in (0, self._members.raft_id):
             return ""
-        return next((one.address for one in self._raft.members() if one.raft_id == leader), "")
+        return next((one.address for one in self._members.all() if one.raft_id == leader), "")
 
     async def _add_link(self, route: Route) -> None:
         if self._dial_link is None:
@@ -132,7 +188,7 @@ class RaftLeaderLocator:
             link.abort()
 
     def _find_route(self) -> Route | None:
-        address = self._leader_address() if self._raft.is_member else ""
+        address = self._leader_address() if self._members.is_member else ""
         if address != self._address:
             self._give_up()
         if address and self._route is None:
@@ -156,15 +212,15 @@ class RaftLeaderLocator:
         self._address, self._route = "", None
 
     def _leaderless_max_s(self) -> float:
-        return max(_LEADERLESS_TICKS * self._raft.said_tick_s, _LEADERLESS_MIN_S)
+        return max(_LEADERLESS_TICKS * self._ticks.said_s, _LEADERLESS_MIN_S)
 
     def _patience_s(self) -> float:
         # A follower notices that its leader is gone within two election timeouts.
-        return 2 * self._raft.election_s + self._leaderless_max_s()
+        return 2 * self._ticks.election_s + self._leaderless_max_s()
 
     def _check_leaderless(self) -> float:
         """How long to wait for a leader before asking again. Raises Unknown when it was long enough."""
-        left = self._leaderless_max_s() - self._raft.leaderless_s
+        left = self._leaderless_max_s() - self._leadership.leaderless_s
         if left <= 0:
             raise Unknown(
                 "the cluster has no leader: too few managers are online to agree on anything; bring managers back, or "

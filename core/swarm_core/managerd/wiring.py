@@ -28,7 +28,7 @@ from swarm_core.managerd.autolock import Autolock
 from swarm_core.managerd.config import ROOT_KEY_FILE, Config
 from swarm_core.managerd.credentials import LiveCredentials
 from swarm_core.managerd.leader import RaftLeaderLocator
-from swarm_core.managerd.membership import AddressKeeper, advertised_address
+from swarm_core.managerd.membership import AddressKeeper, ThisManager, advertised_address
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
 from swarm_core.raft_node.errors import RaftNodeError
 from swarm_core.raft_node.life import MemberLife
@@ -104,21 +104,27 @@ class ManagerDaemon:
         )
         self._raft = self._make_raft()
         self._life = MemberLife(self._raft, self._transport)
-        self._store.use_proposer(self._raft)
+        self._store.use_proposer(self._raft.proposer)
         self._autolock = Autolock(
             self._store, self._key_file, self._keyring, self._credentials, self._disk, tell
         )
         self._parts = self._build()
         self._manager = self._parts.manager
         self._locator = RaftLeaderLocator(
-            self._raft,
+            self._raft.leadership,
+            self._raft.members,
+            self._raft.ticks,
             self._dial,
             clock,
             is_ready=lambda: self._manager.is_leading,
             dial_link=self._dial_link,
         )
         self._addresses = AddressKeeper(
-            self._raft, self._identity.node_id, self._advertised(), self._dial, clock, rng
+            self._raft.leadership,
+            self._raft.members,
+            ThisManager(self._identity.node_id, self._advertised(), self._dial),
+            clock,
+            rng,
         )
 
     def _make_raft(self) -> RaftNode:
@@ -216,9 +222,11 @@ class ManagerDaemon:
         await take_over(self._store, self._founding(), self._root_key_committed)
 
     def _build(self) -> parts.Parts:
-        self._raft_api = RaftApi(
-            self._raft, Receiver(self._raft, answers=self._transport.answers, heard=self._transport.heard)
+        members, transport = self._raft.members, self._transport
+        receiver = Receiver(
+            members, self._raft.incoming.step, answers=transport.answers, heard=transport.heard
         )
+        self._raft_api = RaftApi(members, receiver)
         return parts.build(
             parts.Ports(
                 node_id=self._identity.node_id,
@@ -228,7 +236,7 @@ class ManagerDaemon:
                 rng=self._rng,
                 external=ExternalCas(lambda: self._credentials.tls),
                 raft_api=self._raft_api,
-                statuses=MemberStatuses(self._raft, self._transport),
+                statuses=MemberStatuses(self._raft.members, self._raft.leadership, self._transport),
                 check_joiner=lambda address: check_joiner(self._dial, address),
                 prepare=self._prepare,
             )
@@ -239,7 +247,7 @@ class ManagerDaemon:
         cluster; what it kept of it is gone then."""
         self._parts.remote_health.set(RAFT, False)
         self._parts.local_health.set(CONTROL_API, False)
-        self._raft.on_leadership = self._manager.set_leadership
+        self._raft.leadership.announce_to = self._manager.set_leadership
         self._credentials.listen(lambda _: self._redial())
         async with self._life.forgotten_if_removed(), Group() as group:
             group.spawn(self._transport.run(), name="raft transport")
@@ -247,10 +255,10 @@ class ManagerDaemon:
 
     async def step_down(self) -> None:
         """Hand leadership on, if this manager has it and there is somebody; for a polite end."""
-        if not self._raft.is_leader or len(self._raft.members()) < 2:
+        if not self._raft.leadership.is_leader or len(self._raft.members.all()) < 2:
             return
         try:
-            await self._raft.transfer_leadership()
+            await self._raft.handover.transfer()
         except RaftNodeError as error:
             _log.warning("leadership was not handed over: %s", error)
 
@@ -297,7 +305,7 @@ class ManagerDaemon:
 
     async def _until_alone_or_others(self) -> None:
         """A sole member answers nobody before it leads: only then it knows what is committed."""
-        if len(self._raft.members()) > 1:
+        if len(self._raft.members.all()) > 1:
             return
         try:
             async with asyncio.timeout(_LEAD_WAIT_S):
@@ -309,7 +317,7 @@ class ManagerDaemon:
         """There is a leader, and the cluster object is here: with it everything that this member will answer from."""
         try:
             async with asyncio.timeout(_LEAD_WAIT_S):
-                while self._raft.leader_id == 0 or self._cluster() is None:
+                while self._raft.leadership.leader_id == 0 or self._cluster() is None:
                     await self._clock.sleep(_LEAD_POLL_S)
         except TimeoutError:
             _log.warning("no leader after %g s; answering without one", _LEAD_WAIT_S)

@@ -1,5 +1,5 @@
 """The shell of raft: disk, network and waiting around the pure core.
 
-Doors: `node.RaftNode` (the component), `config.RaftNodeConfig`, `machine.StateMachine`, `disk.Disk` and
-`disk.SystemDisk`, `encryption.KeyStore`, `transport.Transport`, and `errors`.
+Others begin with `node.RaftNode`, whose parts they use, `life.MemberLife` and `receiver.Receiver`. What they hand in:
+`config.RaftNodeConfig`, `machine.StateMachine`, `log.disk.Disk`, `log.keyring.Keyring` and `net.transport.Transport`.
 """

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable
 
 from swarm_core.api.wire import read_varint
 from swarm_core.raft.errors import ConfChangeRefused
-from swarm_core.raft.raw_node import RawNode
 from swarm_core.raft.types import ConfChange, ConfChangeType, ConfState, Entry, EntryType, Snapshot
 from swarm_core.raft_node.codec import decode_conf_change
+from swarm_core.raft_node.core import Core
 from swarm_core.raft_node.errors import LostLeadership, MembershipRefused
+from swarm_core.raft_node.leading.proposals import Proposals, Taken
 from swarm_core.raft_node.log.cluster_snapshot import decode_cluster_snapshot
 from swarm_core.raft_node.machine import StateMachine
 from swarm_core.raft_node.membership import Membership
 from swarm_core.raft_node.net.transport import Transport
-from swarm_core.raft_node.proposals import Proposals, Taken
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ class Applier:
 
     def __init__(
         self,
-        own_id: int,
-        raw: RawNode,
+        core: Core,
+        membership: Membership,
         machine: StateMachine,
         proposals: Proposals,
         transport: Transport,
@@ -38,18 +38,16 @@ class Applier:
         leader_id: Callable[[], int],
         members_changed: Callable[[], None],
     ) -> None:
-        self._own_id = own_id
-        self._raw = raw
+        self._core = core
         self._machine = machine
         self._proposals = proposals
         self._transport = transport
         self._leader_id = leader_id
         self._members_changed = members_changed
-        self.membership = Membership()
+        self.membership = membership
         self.index = 0
         self.term = 0
         self.conf_state = ConfState()
-        self.is_removed = False
 
     def restore(self, snapshot: Snapshot) -> None:
         """Start from a snapshot. Raises ValueError when its data is malformed."""
@@ -58,7 +56,7 @@ class Applier:
         self.membership.restore(membership)
         self._machine.restore(snapshot.index, store)
         self.index, self.term, self.conf_state = snapshot.index, snapshot.term, snapshot.conf_state
-        for raft_id in before.keys() - self.membership.members.keys() - {self._own_id}:
+        for raft_id in before.keys() - self.membership.members.keys() - {self._core.raft_id}:
             self._transport.remove_peer(raft_id)
         for member in self.membership.members.values():
             self._reach(member.raft_id)
@@ -88,7 +86,7 @@ class Applier:
             refusal = self._change_members(change)
         # Raft takes every change, also one that the members refuse: so does every other member.
         try:
-            self.conf_state = self._raw.apply_conf_change(change)
+            self.conf_state = self._core.raw.apply_conf_change(change)
         except ConfChangeRefused as error:
             log.warning("raft refused the membership change of entry %d: %s", entry.index, error)
         if isinstance(change, ConfChange):
@@ -106,17 +104,17 @@ class Applier:
         self.membership.apply(change)
         if change.type is not ConfChangeType.REMOVE_NODE:
             self._reach(change.node_id)
-        elif change.node_id == self._own_id:
-            self.is_removed = True
+        elif change.node_id == self._core.raft_id:
+            self._core.standing.is_removed = True
         else:
             self._transport.remove_peer(change.node_id)
             if change.node_id == self._leader_id():
-                self._raw.campaign()
+                self._core.raw.campaign()
         self._members_changed()
         return None
 
     def _reach(self, raft_id: int) -> None:
-        if raft_id != self._own_id:
+        if raft_id != self._core.raft_id:
             self._transport.add_peer(raft_id, self.membership.members[raft_id].address)
 
 

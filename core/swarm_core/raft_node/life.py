@@ -48,13 +48,13 @@ class MemberLife:
         has_state = await self._raft.has_state()
         if has_state:
             await self._raft.start()
-        if ask is None or self._raft.members():
+        if ask is None or self._raft.members.all():
             if not has_state:
                 await self._raft.start()
             return False
         try:
             answer = await ask(await self._raft.former_raft_ids())
-            if has_state and self._raft.raft_id != answer.raft_id:
+            if has_state and self._raft.members.raft_id != answer.raft_id:
                 raise NotMember
         except BaseException:
             if has_state:

@@ -20,24 +20,28 @@ from swarm_core.raft_node.net.envelopes import is_same_snapshot
 _log = logging.getLogger(__name__)
 
 
-class Recipient(Protocol):
-    """Port: the member that messages are for."""
+class KnownMembers(Protocol):
+    """Port: the member that messages are for, and the others as it knows them."""
 
     @property
-    def raft_id(self) -> int: ...
+    def raft_id(self) -> int:
+        """Of this member."""
 
     @property
     def is_member(self) -> bool:
         """Whether it takes part."""
 
-    def members(self) -> list[Member]:
+    def all(self) -> list[Member]:
         """All members, this one too."""
 
-    def removed_members(self) -> frozenset[int]:
+    def removed(self) -> frozenset[int]:
         """Raft ids that never come back."""
 
-    def step(self, message: Message, *, tick_s: float = 0.0) -> None:
-        """Hand a message to raft."""
+
+class Step(Protocol):
+    """Port: hands a message to raft."""
+
+    def __call__(self, message: Message, *, tick_s: float = 0.0) -> None: ...
 
 
 class Receiver:
@@ -48,12 +52,14 @@ class Receiver:
 
     def __init__(
         self,
-        node: Recipient,
+        members: KnownMembers,
+        step: Step,
         *,
         answers: Callable[[int], Awaitable[bool]],
         heard: Callable[[int], None],
     ) -> None:
-        self._node = node
+        self._members = members
+        self._step = step
         self._answers = answers
         self._heard = heard
 
@@ -91,24 +97,23 @@ class Receiver:
     def take(self, message: Message, *, tick_s: float = 0.0) -> bool:
         """Take or drop one decoded message at once. False when it asks for a vote: that is for `take_vote`, which may
         wait. Raises MemberRemoved."""
-        node = self._node
-        sender = message.from_
-        if sender in node.removed_members():
+        members, sender = self._members, message.from_
+        if sender in members.removed():
             raise MemberRemoved
-        if not node.is_member:
+        if not members.is_member:
             return True
-        if message.to != node.raft_id:
+        if message.to != members.raft_id:
             _log.warning("a raft message for member %x of %x came here", message.to, sender)
             return True
         self._heard(sender)
         if message.type is MessageType.VOTE:
             return False
         if message.type is not MessageType.PROP:
-            node.step(message, tick_s=tick_s)
+            self._step(message, tick_s=tick_s)
         return True
 
     async def take_vote(self, message: Message, *, tick_s: float = 0.0) -> None:
         """Take a candidate's request once it answers: one that cannot be reached could not lead."""
         sender = message.from_
-        if any(member.raft_id == sender for member in self._node.members()) and await self._answers(sender):
-            self._node.step(message, tick_s=tick_s)
+        if any(member.raft_id == sender for member in self._members.all()) and await self._answers(sender):
+            self._step(message, tick_s=tick_s)

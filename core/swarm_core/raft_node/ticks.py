@@ -27,12 +27,18 @@ class TickLength:
         self._long_s = long_s
         self._short_s = short_s
         self._clock = clock
+        self._election_tick = election_tick
         self._told_s: float | None = None
         self._short_until = 0.0
         self._leaderless_ticks = 0
         self._leaderless_ticks_max = _ELECTIONS_MAX * 2 * election_tick
         self.said_s = long_s
         """What this member says of its ticks if it leads: a new leader, those that it followed."""
+
+    @property
+    def election_s(self) -> float:
+        """The shortest time without a leader before an election now."""
+        return self._election_tick * self.said_s
 
     def hear(self, tick_s: float) -> None:
         """The leader's ticks, 0 when it does not say them."""

@@ -287,8 +287,8 @@ class SimulatedConnection:
 async def _leads(life: Life) -> bool:
     """Whether this manager answers for the cluster; waits a moment while it is taking over, as the product does."""
     deadline = life.host.loop.now + _READY_S
-    while life.raft.is_leader and not life.parts.manager.is_leading:
+    while life.raft.leadership.is_leader and not life.parts.manager.is_leading:
         if life.host.loop.now >= deadline:
             raise Unavailable("the leader of the cluster cannot be reached")
         await life.host.clock.sleep(_POLL_S)
-    return life.raft.is_leader
+    return life.raft.leadership.is_leader

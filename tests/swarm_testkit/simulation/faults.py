@@ -201,18 +201,18 @@ class Faults:
         for leader in self._leaders():
             assert leader.life is not None
             raft = leader.life.raft
-            if len(raft.members()) <= _MEMBERS_MIN:
+            if len(raft.members.all()) <= _MEMBERS_MIN:
                 continue
-            others = [one.raft_id for one in raft.members() if one.raft_id != raft.raft_id]
+            others = [one.raft_id for one in raft.members.all() if one.raft_id != raft.members.raft_id]
             if others and self._rng.random() < 0.8:
-                await self._attempt(raft.remove(self._rng.choice(others)))
+                await self._attempt(raft.members.remove(self._rng.choice(others)))
             else:
-                await self._attempt(raft.remove(raft.raft_id))
+                await self._attempt(raft.members.remove(raft.members.raft_id))
 
     async def _transfer(self) -> None:
         for leader in self._leaders():
             assert leader.life is not None
-            await self._attempt(leader.life.raft.transfer_leadership())
+            await self._attempt(leader.life.raft.handover.transfer())
 
     async def _attempt(self, work: Awaitable[None]) -> None:
         """What a person asks for may come to nothing."""
@@ -261,7 +261,7 @@ class Faults:
                     if self._rng.random() < 0.5:
                         leader.kill()
                     else:
-                        await self._attempt(leader.life.raft.transfer_leadership())
+                        await self._attempt(leader.life.raft.handover.transfer())
                     return
             await self._ticks(_ISSUANCE_TICKS)
 

@@ -87,8 +87,10 @@ class Life:
             keyring=keyring,
             limits=lambda: birth.limits,
         )
-        self.store.use_proposer(WatchedProposer(self.raft, self.machine))
-        self.receiver = Receiver(self.raft, answers=transport.answers, heard=transport.heard)
+        self.store.use_proposer(WatchedProposer(self.raft.proposer, self.machine))
+        self.receiver = Receiver(
+            self.raft.members, self.raft.incoming.step, answers=transport.answers, heard=transport.heard
+        )
         self._life = MemberLife(self.raft, transport)
         self._autolock = Autolock(self.store, birth.key_file, keyring, self.credentials, disk, birth.tell)
         self.parts = self._build(birth, rng)
@@ -114,8 +116,8 @@ class Life:
                 clock=self.host.clock,
                 rng=rng,
                 external=ExternalCas(lambda: self.credentials.tls),
-                raft_api=RaftApi(self.raft, self.receiver),
-                statuses=MemberStatuses(self.raft, self.transport),
+                raft_api=RaftApi(self.raft.members, self.receiver),
+                statuses=MemberStatuses(self.raft.members, self.raft.leadership, self.transport),
                 check_joiner=birth.check_joiner,
                 prepare=lambda: birth.prepare(self.store),
             )
@@ -123,7 +125,7 @@ class Life:
 
     async def run(self, ask: Ask | None) -> None:
         """Until cancelled. Raises what ends the process."""
-        self.raft.on_leadership = self._led
+        self.raft.leadership.announce_to = self._led
         try:
             async with self._life.forgotten_if_removed(), Group() as group:
                 await self._begin(group, ask)
@@ -148,14 +150,16 @@ class Life:
         await self._life.begin(serve_and_ask if ask is not None else None)
         self._serve_remote(group)
         self.has_begun = True
-        self._trace.note(f"{self.host.name} starts as {self.raft.raft_id:x} at {self.raft.commit_index()}")
+        self._trace.note(
+            f"{self.host.name} starts as {self.raft.members.raft_id:x} at {self.raft.proposer.commit_index()}"
+        )
 
     def _serve_remote(self, group: Group) -> None:
         self.group = group
         self.parts.remote_health.set(RAFT, True)
 
     async def _serve_control(self) -> None:
-        while self.raft.leader_id == 0 or self._cluster() is None:
+        while self.raft.leadership.leader_id == 0 or self._cluster() is None:
             await self.host.clock.sleep(_LEAD_POLL_S)
         self.serves_control = True
         self.parts.local_health.set(CONTROL_API, True)
@@ -174,5 +178,5 @@ class Life:
         term = self.raft.status().hard_state.term
         self._trace.note(f"{self.host.name} {'leads' if leads else 'no longer leads'} term {term}")
         if leads and not self.transport.is_closed:
-            self._ledger.leads(f"{self.host.name} ({self.raft.raft_id:x})", term)
+            self._ledger.leads(f"{self.host.name} ({self.raft.members.raft_id:x})", term)
         self._manager.set_leadership(leads)

@@ -217,11 +217,11 @@ class NodeMachine:
 
     def leader(self) -> "NodeMachine | None":
         """Whom its manager takes for the leader."""
-        return None if self.life is None else self._member(self.life.raft.leader_id)
+        return None if self.life is None else self._member(self.life.raft.leadership.leader_id)
 
     def _member(self, raft_id: int) -> "NodeMachine | None":
         assert self.life is not None
-        addresses = [one.address for one in self.life.raft.members() if one.raft_id == raft_id]
+        addresses = [one.address for one in self.life.raft.members.all() if one.raft_id == raft_id]
         return self._find(addresses[0]) if addresses else None
 
     # the daemon

@@ -87,11 +87,13 @@ class Recovery:
         alive = [life for life in lives if life is not None and life.has_begun]
         if len(alive) < len(lives):
             return "a manager is down"
-        leaders = [life for life in alive if life.raft.is_leader]
-        if len(leaders) != 1 or len({life.raft.leader_id for life in alive}) != 1:
-            return f"{len(leaders)} leaders, taken for it: {[life.raft.leader_id for life in alive]}"
-        ids = sorted(life.raft.raft_id for life in alive)
-        if any([member.raft_id for member in life.raft.members()] != ids for life in alive):
+        leaders = [life for life in alive if life.raft.leadership.is_leader]
+        if len(leaders) != 1 or len({life.raft.leadership.leader_id for life in alive}) != 1:
+            return (
+                f"{len(leaders)} leaders, taken for it: {[life.raft.leadership.leader_id for life in alive]}"
+            )
+        ids = sorted(life.raft.members.raft_id for life in alive)
+        if any([member.raft_id for member in life.raft.members.all()] != ids for life in alive):
             return "not every manager is a member everywhere"
         positions = [(life.raft.status().applied, life.machine.sum.total) for life in alive]
         if len(set(positions)) != 1:

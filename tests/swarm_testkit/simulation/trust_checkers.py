@@ -92,6 +92,6 @@ def missing_members(store: MemoryStore, machines: Sequence[NodeMachine]) -> str:
     managers = sorted(node.id for node in store.find(Node) if node.role == MANAGER)
     for machine in machines:
         life = machine.life
-        if life is not None and sorted(one.node_id for one in life.raft.members()) != managers:
+        if life is not None and sorted(one.node_id for one in life.raft.members.all()) != managers:
             return f"the members that {machine.host.name} knows are not the managers"
     return ""

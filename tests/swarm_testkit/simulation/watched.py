@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from swarm_core.raft_node.node import RaftNode
 from swarm_core.store.memory import MemoryStore
+from swarm_core.store.proposer import Proposer
 
 from swarm_testkit.simulation.checkers import Findings, Ledger, StateSum
 from swarm_testkit.simulation.trace import Trace
@@ -50,19 +50,19 @@ class WatchedMachine:
 class WatchedProposer:
     """The proposer that the store uses."""
 
-    def __init__(self, raft: RaftNode, machine: WatchedMachine) -> None:
-        self._raft = raft
+    def __init__(self, proposer: Proposer, machine: WatchedMachine) -> None:
+        self._proposer = proposer
         self._machine = machine
 
     def commit_index(self) -> int | None:
-        return self._raft.commit_index()
+        return self._proposer.commit_index()
 
     async def propose(self, actions: bytes, on_commit: Callable[[int], None]) -> None:
         def committed(index: int) -> None:
             on_commit(index)
             self._machine.applied(index)
 
-        await self._raft.propose(actions, committed)
+        await self._proposer.propose(actions, committed)
 
     def changes_between(self, low: int, high: int) -> list[tuple[int, bytes]]:
-        return self._raft.changes_between(low, high)
+        return self._proposer.changes_between(low, high)

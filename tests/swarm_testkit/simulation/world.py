@@ -187,7 +187,9 @@ class World:
     def leaders(self) -> list[NodeMachine]:
         """Those who hold themselves to be it."""
         return [
-            one for one in self.machines if one.life is not None and one.is_up and one.life.raft.is_leader
+            one
+            for one in self.machines
+            if one.life is not None and one.is_up and one.life.raft.leadership.is_leader
         ]
 
     def managers(self) -> list[NodeMachine]:
@@ -302,7 +304,7 @@ class World:
                 continue
             life.machine.sum.take()
             life.machine.sum.compare()
-            memory = life.raft._storage.memory
+            memory = life.raft._core.storage.memory
             first, last = memory.first_index(), memory.last_index()
             if first <= last:
                 self.ledger.logged(memory.term(first - 1), memory.entries(first, last + 1, 1 << 62))

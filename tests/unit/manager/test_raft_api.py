@@ -9,7 +9,6 @@ from swarm_core.api.proto import raft_pb2, raftpb_pb2
 from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi
 from swarm_core.raft_node.errors import JoinFailed, MemberRemoved, NotMember
 from swarm_core.raft_node.membership import Member
-from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import FailedPrecondition, InvalidArgument, NotFound, Unknown
@@ -24,7 +23,7 @@ class Node:
     admitted: list[Member] = field(default_factory=lambda: [Member(1, "n1", "10.0.0.1:1")])
     removed: list[int] = field(default_factory=list)
 
-    def members(self) -> list[Member]:
+    def all(self) -> list[Member]:
         return self.admitted
 
     async def admit(self, node_id: str, address: str) -> Member:
@@ -48,7 +47,7 @@ class Bench:
             if not self.is_there:
                 raise JoinFailed("the new manager cannot be reached")
 
-        return RaftMembershipApi(cast(RaftNode, self.node), check, self.wanted.__contains__)
+        return RaftMembershipApi(self.node, self.node, check, self.wanted.__contains__)
 
     async def join(self, address: str, caller: Caller = CALLER) -> raft_pb2.JoinResponse:
         return await self.api().join(raft_pb2.JoinRequest(addr=address), caller)
@@ -128,8 +127,8 @@ class Receiving:
             await self.receive(message)
 
 
-def raft_api(receiving: Receiving, node: Any = None) -> RaftApi:
-    return RaftApi(cast(RaftNode, node or Node()), cast(Receiver, receiving))
+def raft_api(receiving: Receiving, node: Node | None = None) -> RaftApi:
+    return RaftApi(node or Node(), cast(Receiver, receiving))
 
 
 async def stream(*requests: raft_pb2.StreamRaftMessageRequest) -> AsyncIterator[Any]:

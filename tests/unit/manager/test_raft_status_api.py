@@ -26,8 +26,16 @@ LATE = replace(FLOWING, match=3, state=ProgressState.SNAPSHOT, is_recently_activ
 class Node:
     is_leader: bool = True
 
-    def members(self) -> list[Member]:
+    def all(self) -> list[Member]:
         return [Member(1, "n1", "10.0.0.1:1"), Member(2, "n2", "10.0.0.2:1")]
+
+    @property
+    def leadership(self) -> "Node":
+        return self
+
+    @property
+    def members(self) -> "Node":
+        return self
 
     def status(self) -> Status:
         return Status(

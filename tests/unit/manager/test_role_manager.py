@@ -40,7 +40,7 @@ class Raft:
     def raft_id(self) -> int:
         return OWN
 
-    def members(self) -> list[Member]:
+    def all(self) -> list[Member]:
         return list(self.there)
 
     def can_remove(self, raft_id: int) -> bool:
@@ -61,7 +61,7 @@ class Raft:
 @asynccontextmanager
 async def managing(leader: Leader, raft: Raft) -> AsyncIterator[None]:
     def component(*, store, clock, rng: random.Random) -> RoleManager:  # type: ignore[no-untyped-def]
-        return RoleManager(store, clock, rng, raft)
+        return RoleManager(store, clock, rng, raft, raft.transfer_leadership)
 
     async with leader.running(component):
         yield

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import cast
 
 import pytest
 from swarm_core.api.proto import health_pb2
@@ -12,7 +11,6 @@ from swarm_core.manager.health import RAFT, Health
 from swarm_core.managerd.leader import RaftLeaderLocator
 from swarm_core.managerd.membership import advertised_address
 from swarm_core.raft_node.membership import Member
-from swarm_core.raft_node.node import RaftNode
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc.errors import Unavailable, Unknown
 from swarm_core.rpc.grpcio import grpc
@@ -35,17 +33,17 @@ class Raft:
     is_handing_over: bool = False
     is_member: bool = True
     leaderless_s: float = 0.0
-    said_tick_s: float = 0.01
+    said_s: float = 0.01
     election_s: float = 0.1
     addresses: dict[int, str] = field(default_factory=dict)
-    leader_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def members(self) -> list[Member]:
+    def all(self) -> list[Member]:
         return [Member(raft_id, str(raft_id), address) for raft_id, address in self.addresses.items()]
 
     def led_by(self, raft_id: int) -> None:
         self.leader_id, self.is_leader = raft_id, raft_id == self.raft_id
-        changed, self.leader_changed = self.leader_changed, asyncio.Event()
+        changed, self.changed = self.changed, asyncio.Event()
         changed.set()
 
 
@@ -61,7 +59,7 @@ def dial(address: str) -> grpc.aio.Channel:
 
 @asynccontextmanager
 async def locating(raft: Raft, *, is_ready: bool = True) -> AsyncIterator[RaftLeaderLocator]:
-    locator = RaftLeaderLocator(cast(RaftNode, raft), dial, SystemClock(), is_ready=lambda: is_ready)
+    locator = RaftLeaderLocator(raft, raft, raft, dial, SystemClock(), is_ready=lambda: is_ready)
     task = asyncio.get_running_loop().create_task(locator.run())
     try:
         yield locator

@@ -39,13 +39,13 @@ async def test_who_knows_no_other_manager_founds_a_cluster() -> None:
     """And goes on with it the next time, whoever could be asked then."""
     host = Host(Network(), 1, LogLimits())
     assert not await life_of(host).begin(None)
-    raft_id = host.node.raft_id
-    assert [member.raft_id for member in host.node.members()] == [raft_id]
+    raft_id = host.node.members.raft_id
+    assert [member.raft_id for member in host.node.members.all()] == [raft_id]
     await host.node.close()
     host = again(host)
     leader = Leader()
     assert not await life_of(host).begin(leader)
-    assert host.node.raft_id == raft_id
+    assert host.node.members.raft_id == raft_id
     assert leader.former == []
     await host.node.close()
 
@@ -54,8 +54,8 @@ async def test_a_joiner_begins_as_whom_it_was_admitted() -> None:
     """With nothing in its log, and knowing where the others are, itself left out."""
     host = Host(Network(), 1, LogLimits())
     assert await life_of(host).begin(Leader(7))
-    assert host.node.raft_id == 7
-    assert host.node.members() == []
+    assert host.node.members.raft_id == 7
+    assert host.node.members.all() == []
     assert host.transport.peers == {5: "10.0.0.5:1"}
     await host.node.close()
 
@@ -67,7 +67,7 @@ async def test_a_joiner_that_heard_from_nobody_asks_again() -> None:
     await host.node.close()
     host = again(host)
     assert await life_of(host).begin(Leader(7))
-    assert host.node.raft_id == 7
+    assert host.node.members.raft_id == 7
     await host.node.close()
     host = again(host)
     with pytest.raises(ExceptionGroup) as ended:
@@ -108,13 +108,13 @@ async def test_a_removed_member_sends_what_is_left_and_forgets() -> None:
     async with hosts(2) as (first, second):
         await second.end()
         host = again(second)
-        host.network.hosts[second.node.raft_id] = host
+        host.network.hosts[second.node.members.raft_id] = host
         life = life_of(host)
         with pytest.raises(ExceptionGroup) as ended:
             async with life.forgotten_if_removed(), Group() as group:
                 await life.begin(Leader())
                 group.spawn(life.run(), name="raft")
-                await first.node.remove(host.node.raft_id)
+                await first.node.members.remove(host.node.members.raft_id)
         assert ended.group_contains(NotMember)
         assert host.transport.drained == 1
         assert not await host.node.has_state()

@@ -23,11 +23,11 @@ async def test_a_member_joins_empty_and_gets_the_log() -> None:
         await first.propose(b"before")
         second = Host(first.network, 2, LogLimits())
         member = await join(first, second)
-        assert second.node.raft_id == member.raft_id
+        assert second.node.members.raft_id == member.raft_id
         await first.propose(b"after")
         await until(lambda: second.payloads == [b"before", b"after"])
         assert second.machine.restored == []
-        assert second.transport.peers[first.node.raft_id] == "10.0.0.1:1"
+        assert second.transport.peers[first.node.members.raft_id] == "10.0.0.1:1"
         await second.end()
 
 
@@ -37,7 +37,9 @@ async def test_a_joiner_gets_a_snapshot_of_what_the_log_lacks() -> None:
         wanted = [str(number).encode() for number in range(30)]
         for data in wanted:
             await first.propose(data)
-        await until(lambda: first.node.status().applied > 30 and not first.node._snapshotter.is_running)
+        await until(
+            lambda: first.node.status().applied > 30 and not first.node._loop.upkeep._snapshotter.is_running
+        )
         third = Host(first.network, 3, LogLimits())
         member = await join(first, third)
         await until(lambda: third.payloads == wanted)
@@ -53,51 +55,51 @@ async def test_a_joiner_gets_a_snapshot_of_what_the_log_lacks() -> None:
 async def test_joining_twice_is_joining_once() -> None:
     """The same node at the same address gets its id again; at another address everybody learns that."""
     async with hosts(2) as (first, second):
-        member = await first.node.admit("node-2", "10.0.0.2:1")
-        assert member.raft_id == second.node.raft_id
-        moved = await first.node.admit("node-2", "10.9.9.9:1")
+        member = await first.node.members.admit("node-2", "10.0.0.2:1")
+        assert member.raft_id == second.node.members.raft_id
+        moved = await first.node.members.admit("node-2", "10.9.9.9:1")
         assert moved == Member(member.raft_id, "node-2", "10.9.9.9:1")
         assert first.transport.peers[member.raft_id] == "10.9.9.9:1"
-        await until(lambda: moved in second.node.members())
+        await until(lambda: moved in second.node.members.all())
 
 
 async def test_only_the_leader_admits() -> None:
     """A follower refuses, and says that nothing happened."""
     async with hosts(2) as (_, second):
         with pytest.raises(NotLeader) as refused:
-            await second.node.admit("node-9", "10.0.0.9:1")
+            await second.node.members.admit("node-9", "10.0.0.9:1")
         assert refused.value.not_done
 
 
 async def test_nobody_is_removed_at_the_quorum_s_expense() -> None:
     """Of three with one cut off only that one can go; unknown members cannot."""
     async with hosts(3) as (first, second, third):
-        first.network.cut.add(third.node.raft_id)
-        assert not first.node.can_remove(second.node.raft_id)
+        first.network.cut.add(third.node.members.raft_id)
+        assert not first.node.members.can_remove(second.node.members.raft_id)
         with pytest.raises(QuorumAtRisk):
-            await first.node.remove(second.node.raft_id)
+            await first.node.members.remove(second.node.members.raft_id)
         with pytest.raises(MembershipRefused, match="is not in the cluster"):
-            await first.node.remove(4)
-        assert first.node.can_remove(third.node.raft_id)
-        await first.node.remove(third.node.raft_id)
-        await until(lambda: len(second.node.members()) == 2)
-        assert third.node.raft_id in first.node.removed_members()
+            await first.node.members.remove(4)
+        assert first.node.members.can_remove(third.node.members.raft_id)
+        await first.node.members.remove(third.node.members.raft_id)
+        await until(lambda: len(second.node.members.all()) == 2)
+        assert third.node.members.raft_id in first.node.members.removed()
 
 
 async def test_a_removed_member_ends_and_can_be_erased() -> None:
     """It learns it from the log; erasing leaves neither log nor keys, only the id that it must never have again."""
     async with hosts(3) as (first, second, third):
-        await first.node.remove(third.node.raft_id)
+        await first.node.members.remove(third.node.members.raft_id)
         assert third.task is not None
         with pytest.raises(NotMember):
             await third.task
-        assert third.node.raft_id not in second.transport.peers
+        assert third.node.members.raft_id not in second.transport.peers
         await third.node.erase()
         assert not await third.node.has_state()
         assert third.keys.values == {}
-        assert noted_raft_ids(third.disk, ROOT.with_name("raft-ids")) == {third.node.raft_id}
+        assert noted_raft_ids(third.disk, ROOT.with_name("raft-ids")) == {third.node.members.raft_id}
         again = Host(third.network, 3, LogLimits(), disk=third.disk)
-        assert await again.node.former_raft_ids() == {third.node.raft_id}
+        assert await again.node.former_raft_ids() == {third.node.members.raft_id}
         # What a member is now it may of course be again.
         assert await second.node.former_raft_ids() == frozenset()
         await first.propose(b"on")
@@ -107,7 +109,7 @@ async def test_a_removed_member_ends_and_can_be_erased() -> None:
 async def test_a_member_that_is_told_of_its_removal_ends() -> None:
     """What it missed in the log a peer says."""
     async with hosts(2) as (_, second):
-        second.node.report_removed()
+        second.node.incoming.report_removed()
         assert second.task is not None
         with pytest.raises(NotMember):
             await second.task
@@ -117,10 +119,10 @@ async def test_leadership_is_handed_over() -> None:
     """Afterwards another one leads and this one refuses proposals without having made them."""
     async with hosts(3) as members:
         first = members[0]
-        await first.node.transfer_leadership()
-        assert not first.node.is_leader
-        await until(lambda: any(host.node.is_leader for host in members[1:]))
-        leader = next(host for host in members[1:] if host.node.is_leader)
+        await first.node.handover.transfer()
+        assert not first.node.leadership.is_leader
+        await until(lambda: any(host.node.leadership.is_leader for host in members[1:]))
+        leader = next(host for host in members[1:] if host.node.leadership.is_leader)
         await leader.propose(b"new")
         await until(lambda: first.payloads == [b"new"])
         with pytest.raises(NotLeader):
@@ -131,20 +133,20 @@ async def test_leadership_stays_where_nobody_can_take_it() -> None:
     """With nobody in reach the transfer fails at once, and the leader goes on."""
     async with hosts(1) as (first,):
         with pytest.raises(TransferFailed):
-            await first.node.transfer_leadership()
+            await first.node.handover.transfer()
         await first.propose(b"on")
-        assert not first.node.is_handing_over
+        assert not first.node.leadership.is_handing_over
 
 
 async def test_a_change_whose_caller_has_gone_does_not_block_the_next() -> None:
     """Raft takes one change at a time: the next waits for the first, also when nobody else does."""
     async with hosts(1) as (first,):
-        task = asyncio.get_running_loop().create_task(first.node.admit("node-2", "10.0.0.2:1"))
+        task = asyncio.get_running_loop().create_task(first.node.members.admit("node-2", "10.0.0.2:1"))
         await asyncio.sleep(0)
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
         second = Host(first.network, 2, LogLimits())
         await join(first, second)
-        assert len({member.node_id for member in first.node.members()}) == 2
+        assert len({member.node_id for member in first.node.members.all()}) == 2
         await second.end()

@@ -92,7 +92,7 @@ class Bench:
             if is_leader:
                 self.led.set()
 
-        node.on_leadership = heard
+        node.leadership.announce_to = heard
         return node
 
     @asynccontextmanager
@@ -111,7 +111,7 @@ class Bench:
                 await task
 
     async def propose(self, node: RaftNode, data: bytes) -> None:
-        await node.propose(data, self.machine.commit(data))
+        await node.proposer.propose(data, self.machine.commit(data))
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -129,23 +129,23 @@ async def test_a_new_cluster_of_one() -> None:
     bench = Bench()
     async with bench.running() as node:
         assert bench.leadership == [True]
-        assert node.is_leader
-        assert node.leader_id == node.raft_id
-        assert node.members() == [Member(node.raft_id, "node-1", "10.0.0.1:2377")]
+        assert node.leadership.is_leader
+        assert node.leadership.leader_id == node.members.raft_id
+        assert node.members.all() == [Member(node.members.raft_id, "node-1", "10.0.0.1:2377")]
         await bench.propose(node, b"one")
         await bench.propose(node, b"two")
         assert bench.machine.applied == [(3, b"one"), (4, b"two")]
-        assert node.commit_index() == 4
+        assert node.proposer.commit_index() == 4
         assert node.status().applied == 4
     assert bench.leadership == [True, False]
-    assert not node.is_leader
+    assert not node.leadership.is_leader
 
 
 async def test_restart_replays_before_anything_is_announced() -> None:
     """After `start` the machine has all that was committed, and leadership comes with `run` only."""
     bench = Bench()
     async with bench.running() as node:
-        raft_id = node.raft_id
+        raft_id = node.members.raft_id
         for at in range(20):
             await bench.propose(node, b"%d" % at)
     expected = list(bench.machine.applied)
@@ -153,10 +153,10 @@ async def test_restart_replays_before_anything_is_announced() -> None:
     await node.start()
     assert bench.machine.applied == expected
     assert bench.leadership == []
-    assert node.commit_index() == expected[-1][0]
+    assert node.proposer.commit_index() == expected[-1][0]
     await node.close()
     async with bench.running() as node:
-        assert node.raft_id == raft_id
+        assert node.members.raft_id == raft_id
         await bench.propose(node, b"more")
         assert payloads(bench.machine)[-1] == b"more"
 
@@ -169,7 +169,7 @@ async def test_commit_callbacks_run_in_order_before_the_next_entry() -> None:
     async with bench.running() as node:
 
         async def one(number: int) -> None:
-            await node.propose(b"%d" % number, lambda index: order.append((index, number)))
+            await node.proposer.propose(b"%d" % number, lambda index: order.append((index, number)))
             assert (order[0][0] + number, number) in order
 
         await asyncio.gather(*(one(number) for number in range(50)))
@@ -197,7 +197,7 @@ async def test_a_cancelled_proposal_still_reaches_the_machine() -> None:
     bench = Bench(disk=PausedDisk())
     async with bench.running() as node:
         called: list[int] = []
-        gone = asyncio.ensure_future(node.propose(b"gone", called.append))
+        gone = asyncio.ensure_future(node.proposer.propose(b"gone", called.append))
         stays = asyncio.ensure_future(bench.propose(node, b"stays"))
         await asyncio.sleep(0)
         gone.cancel()
@@ -223,7 +223,7 @@ async def test_proposals_outside_of_leadership() -> None:
     node = bench.build()
     with pytest.raises(NotMember):
         await bench.propose(node, b"x")
-    assert node.commit_index() is None
+    assert node.proposer.commit_index() is None
     await node.start()
     with pytest.raises(LostLeadership):
         await bench.propose(node, b"x")
@@ -239,7 +239,7 @@ async def test_stopping_fails_those_that_wait() -> None:
     bench = Bench(disk=PausedDisk())
     called: list[int] = []
     async with bench.running() as node:
-        waiting = asyncio.ensure_future(node.propose(b"x", called.append))
+        waiting = asyncio.ensure_future(node.proposer.propose(b"x", called.append))
         await asyncio.sleep(0)
     with pytest.raises(Stopped):
         await waiting
@@ -252,20 +252,20 @@ async def test_losing_leadership() -> None:
     bench = Bench(disk=PausedDisk())
     heard: list[str] = []
     async with bench.running() as node:
-        node.on_leadership = lambda is_leader: heard.append(f"leader {is_leader}")
+        node.leadership.announce_to = lambda is_leader: heard.append(f"leader {is_leader}")
 
         async def propose() -> None:
             try:
-                await node.propose(b"x", lambda index: heard.append("committed"))
+                await node.proposer.propose(b"x", lambda index: heard.append("committed"))
             except LostLeadership:
                 heard.append("lost")
 
         task = asyncio.ensure_future(propose())
         await asyncio.sleep(0)
-        node.step(Message(MessageType.APP, to=node.raft_id, from_=99, term=50))
+        node.incoming.step(Message(MessageType.APP, to=node.members.raft_id, from_=99, term=50))
         await task
         assert heard == ["leader False", "lost"]
-        assert node.leader_id == 99
+        assert node.leadership.leader_id == 99
         with pytest.raises(LostLeadership):
             await bench.propose(node, b"y")
 
@@ -284,7 +284,7 @@ async def test_a_follower_applies_nothing_before_it_is_durable() -> None:
         entry = Entry(50, index + 1, EntryType.NORMAL, b"\x08\x07" + data)
         return Message(
             MessageType.APP,
-            to=node.raft_id,
+            to=node.members.raft_id,
             from_=99,
             term=50,
             index=index,
@@ -293,10 +293,10 @@ async def test_a_follower_applies_nothing_before_it_is_durable() -> None:
             commit=index + 1,
         )
 
-    node.step(append(last, term, b"durable"))
+    node.incoming.step(append(last, term, b"durable"))
     await until(lambda: payloads(bench.machine) == [b"durable"])
     disk.failing_syncs = True
-    node.step(append(last + 1, 50, b"undurable"))
+    node.incoming.step(append(last + 1, 50, b"undurable"))
     with pytest.raises(DiskFailed):
         await run
     assert payloads(bench.machine) == [b"durable"]
@@ -323,7 +323,7 @@ async def test_leadership_comes_after_the_uncommitted_tail() -> None:
         seen.append(payloads(bench.machine))
         bench.led.set()
 
-    node.on_leadership = heard
+    node.leadership.announce_to = heard
     run = asyncio.ensure_future(node.run())
     await bench.led.wait()
     assert seen == [[b"1", b"2", b"3"]]
@@ -341,21 +341,21 @@ async def test_snapshot_compaction_and_restart() -> None:
             await bench.propose(node, b"%04d" % at + bytes(500))
         await until(lambda: len(disk.names(ROOT / "snap-v3-encrypted")) == 1)
         with pytest.raises(CompactedLog) as compacted:
-            node.changes_between(2, 10)
+            node.proposer.changes_between(2, 10)
         assert isinstance(compacted.value, LookupError)
-        last = node.commit_index()
+        last = node.proposer.commit_index()
         assert last is not None
-        changes = node.changes_between(last - 3, last)
+        changes = node.proposer.changes_between(last - 3, last)
         assert [index for index, _ in changes] == [last - 2, last - 1, last]
         assert all(request.endswith(bytes(500)) for _, request in changes)
-        assert node.changes_between(last, last + 5) == []
+        assert node.proposer.changes_between(last, last + 5) == []
     assert bench.machine.encodings >= 9
     expected = list(bench.machine.applied)
     assert len(disk.names(ROOT / "wal-v3-encrypted")) <= 3
     async with bench.running() as node:
         assert bench.machine.restored
         assert bench.machine.applied == expected
-        assert len(node.members()) == 1
+        assert len(node.members.all()) == 1
         await bench.propose(node, b"after")
 
 
@@ -424,7 +424,7 @@ async def _many(
 ) -> None:
     async def one(name: bytes) -> None:
         data = name + rng.randbytes(rng.randrange(900))
-        await node.propose(data, bench.machine.commit(data))
+        await node.proposer.propose(data, bench.machine.commit(data))
         acknowledged.append(data)
 
     for batch in range(40):
@@ -489,12 +489,12 @@ async def test_a_failed_sync_is_final() -> None:
     disk.failing_syncs = True
     called: list[int] = []
     with pytest.raises(Stopped):
-        await node.propose(b"x", called.append)
+        await node.proposer.propose(b"x", called.append)
     assert called == []
     with pytest.raises(DiskFailed):
         await run
     with pytest.raises(Stopped):
-        await node.propose(b"y", called.append)
+        await node.proposer.propose(b"y", called.append)
 
 
 async def test_state_of_another_node() -> None:
@@ -593,15 +593,15 @@ async def test_membership_changes() -> None:
     """A committed change is seen in the members; one that contradicts them is refused at once."""
     bench = Bench()
     async with bench.running() as node:
-        me = node.members()[0]
-        await node.change_membership(ConfChangeType.UPDATE_NODE, Member(me.raft_id, me.node_id, "10.9.9.9:1"))
-        assert node.members()[0].address == "10.9.9.9:1"
+        me = node.members.all()[0]
+        await node.members.change(ConfChangeType.UPDATE_NODE, Member(me.raft_id, me.node_id, "10.9.9.9:1"))
+        assert node.members.all()[0].address == "10.9.9.9:1"
         with pytest.raises(MembershipRefused, match="already in the cluster"):
-            await node.change_membership(ConfChangeType.ADD_NODE, me)
+            await node.members.change(ConfChangeType.ADD_NODE, me)
         with pytest.raises(MembershipRefused, match="is not in the cluster"):
-            await node.change_membership(ConfChangeType.REMOVE_NODE, Member(5, "x", "y"))
+            await node.members.change(ConfChangeType.REMOVE_NODE, Member(5, "x", "y"))
     async with bench.running() as node:
-        assert node.members()[0].address == "10.9.9.9:1"
+        assert node.members.all()[0].address == "10.9.9.9:1"
 
 
 async def test_force_new_cluster() -> None:
@@ -610,7 +610,7 @@ async def test_force_new_cluster() -> None:
     bench = Bench(disk=disk, keys=keys)
     async with bench.running() as node:
         await bench.propose(node, b"kept")
-        me = node.raft_id
+        me = node.members.raft_id
     keyring = Keyring(keys)
     keyring.load()
     storage = open_storage(disk, bench.config, keyring.cipher(), 1)
@@ -627,15 +627,15 @@ async def test_force_new_cluster() -> None:
 
     node = bench.build()
     await node.start()
-    assert [member.raft_id for member in node.members()] == sorted([me, 7, 8])
+    assert [member.raft_id for member in node.members.all()] == sorted([me, 7, 8])
     await node.close()
 
     bench.config = RaftNodeConfig(
         ROOT, "node-1", "10.0.0.1:2377", force_new_cluster=True, segment_bytes=SEGMENT
     )
     async with bench.running() as node:
-        assert [member.raft_id for member in node.members()] == [me]
-        assert node.removed_members() == {7, 8}
+        assert [member.raft_id for member in node.members.all()] == [me]
+        assert node.members.removed() == {7, 8}
         await bench.propose(node, b"alone")
         assert payloads(bench.machine) == [b"kept", b"alone"]
     bench.config = RaftNodeConfig(ROOT, "node-1", "10.0.0.1:2377", segment_bytes=SEGMENT)

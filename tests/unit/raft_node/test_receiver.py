@@ -16,13 +16,13 @@ from swarm_core.raft_node.receiver import Receiver
 class Node:
     raft_id: int = 1
     is_member: bool = True
-    removed: frozenset[int] = frozenset({9})
+    gone: frozenset[int] = frozenset({9})
     stepped: list[Message] = field(default_factory=list)
 
-    def removed_members(self) -> frozenset[int]:
-        return self.removed
+    def removed(self) -> frozenset[int]:
+        return self.gone
 
-    def members(self) -> list[Member]:
+    def all(self) -> list[Member]:
         return [Member(1, "a", ""), Member(2, "b", "")]
 
     def step(self, message: Message, *, tick_s: float = 0.0) -> None:
@@ -41,7 +41,7 @@ class Bench:
             self.asked.append(raft_id)
             return self.is_healthy
 
-        return Receiver(self.node, answers=answers, heard=self.heard.append)
+        return Receiver(self.node, self.node.step, answers=answers, heard=self.heard.append)
 
     async def receive(self, **given: Any) -> int:
         """How many messages the node saw."""

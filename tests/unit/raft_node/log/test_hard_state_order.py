@@ -75,16 +75,16 @@ async def test_an_older_commit_index_is_not_written_after_a_newer_one() -> None:
                 await asyncio.sleep(0)
 
     synced = disk.syncs
-    node.step(append(2, entry(3), commit=2))
+    node.incoming.step(append(2, entry(3), commit=2))
     await until(lambda: disk.syncs > synced)
-    node.step(append(3, commit=3))
-    await until(lambda: node.commit_index() == 3)
+    node.incoming.step(append(3, commit=3))
+    await until(lambda: node.proposer.commit_index() == 3)
     disk.ends = running.cancel
-    node.step(append(3, entry(4), commit=4))
+    node.incoming.step(append(3, entry(4), commit=4))
     await asyncio.wait([running])
     assert running.cancelled()
 
     again = build()
     await again.start()
-    assert again.commit_index() == 4
+    assert again.proposer.commit_index() == 4
     await again.close()

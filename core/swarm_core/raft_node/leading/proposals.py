@@ -50,6 +50,7 @@ class Proposals:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._ids = RequestIds(clock)
         self._waiting: dict[int, _Waiting] = {}
 
     @property
@@ -59,6 +60,10 @@ class Proposals:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def next_id(self) -> int:
+        """The id of the next request."""
+        return self._ids.next()
 
     def check_room(self) -> None:
         """Raises Overloaded."""

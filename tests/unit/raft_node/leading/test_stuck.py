@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 import pytest
-from swarm_core.raft_node.stuck import PAUSE_S, STUCK_S, StuckCheck, log_tasks
+from swarm_core.raft_node.leading.stuck import PAUSE_S, STUCK_S, StuckCheck, log_tasks
 
 
 def test_only_what_waits_long_is_stuck() -> None:

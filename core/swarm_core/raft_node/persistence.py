@@ -1,0 +1,56 @@
+"""What one Ready asks to be kept, durable before anything goes on.
+
+The disk works in another thread meanwhile. A failing disk ends the node: what was not synced was never acknowledged.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from swarm_core.raft.types import Ready, Snapshot
+from swarm_core.raft_node.applier import Applier
+from swarm_core.raft_node.config import LogLimits
+from swarm_core.raft_node.core import Core
+from swarm_core.raft_node.ticks import TickLength
+
+_log = logging.getLogger(__name__)
+
+
+class Persistence:
+    def __init__(
+        self, core: Core, applier: Applier, ticks: TickLength, limits: Callable[[], LogLimits]
+    ) -> None:
+        self._core = core
+        self._applier = applier
+        self._ticks = ticks
+        self._limits = limits
+
+    async def keep(self, ready: Ready) -> None:
+        """Make snapshot, entries and hard state durable. Raises DiskFailed."""
+        clock = self._core.clock
+        start = clock.monotonic()
+        if ready.snapshot is not None:
+            await self._keep_snapshot(ready.snapshot)
+        await self._keep_log(ready)
+        if (took := clock.monotonic() - start) > self._ticks.election_s / 2:
+            _log.warning("the disk took %.1f s for a write; elections wait for it too", took)
+
+    async def _keep_snapshot(self, snapshot: Snapshot) -> None:
+        storage, disk = self._core.storage, self._core.disk
+        deferred = storage.take_deferred()
+        await disk.run(partial(storage.write_snapshot_mark, snapshot, deferred))
+        await disk.run(partial(storage.write_snapshot_file, snapshot))
+        storage.memory.apply_snapshot(snapshot)
+        self._applier.restore(snapshot)
+        await disk.run(partial(storage.write_release, self._limits().keep_old_snapshots))
+
+    async def _keep_log(self, ready: Ready) -> None:
+        storage = self._core.storage
+        if ready.must_sync:
+            # What was deferred is older: it must not be written after this.
+            deferred = storage.take_deferred()
+            hard_state = deferred if ready.hard_state is None else ready.hard_state
+            await self._core.disk.run(partial(storage.write, hard_state, ready.entries))
+            storage.remember(ready.hard_state, ready.entries)
+        elif ready.hard_state is not None:
+            storage.defer(ready.hard_state)

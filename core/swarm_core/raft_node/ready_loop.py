@@ -1,0 +1,86 @@
+"""The loop around the core: takes one Ready after the other, and carries it out.
+
+Rules
+1. Nothing that depends on a write leaves before the write is durable. What a leader sends does not depend on it, and leaves
+   while its own disk works. One write and one sync serve all that became ready while the last sync ran.
+2. Committed entries that are durable here are applied before the next write begins: a proposal waits for one sync.
+"""
+
+from dataclasses import dataclass
+
+from swarm_core.raft.types import MessageType, Ready, StateRole
+from swarm_core.raft_node.applier import Applier
+from swarm_core.raft_node.core import Core
+from swarm_core.raft_node.errors import NotMember
+from swarm_core.raft_node.leading.handover import Handover
+from swarm_core.raft_node.leading.leadership import Leadership
+from swarm_core.raft_node.outgoing import Outgoing
+from swarm_core.raft_node.persistence import Persistence
+from swarm_core.raft_node.upkeep import Upkeep
+from swarm_core.runtime.tasks import Group
+
+# What a leader sends holds whether or not its own disk has it yet: its acknowledgement of itself comes later.
+_EARLY = frozenset((MessageType.APP, MessageType.HEARTBEAT, MessageType.SNAP, MessageType.TIMEOUT_NOW))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyLoop:
+    """Made after the start."""
+
+    core: Core
+    applier: Applier
+    leadership: Leadership
+    outgoing: Outgoing
+    persistence: Persistence
+    handover: Handover
+    upkeep: Upkeep
+
+    def replay(self) -> None:
+        """Apply what the log knows to be committed."""
+        raw, applier = self.core.raw, self.applier
+        while (ready := raw.ready()) is not None:
+            assert not ready.entries
+            assert not ready.messages
+            applier.apply(ready.committed_entries)
+            raw.advance(ready)
+        assert applier.index == self.core.commit_index
+
+    async def run(self, group: Group) -> None:
+        """Until cancelled; `group` has a task of its own for snapshots. Raises what made the node fail, NotMember once it was
+        removed."""
+        core = self.core
+        if list(self.applier.membership.members) == [core.raft_id]:
+            core.raw.campaign()
+        while True:
+            core.wake.clear()
+            ready = core.raw.ready()
+            if ready is not None:
+                await self._carry_out(ready)
+            if core.standing.is_removed:
+                raise NotMember
+            if core.standing.failure is not None:
+                raise core.standing.failure
+            self.handover.give_way_if_stuck()
+            await self.upkeep.advance(group)
+            if ready is None:
+                await core.wake.wait()
+
+    async def _carry_out(self, ready: Ready) -> None:
+        core, applier, leadership = self.core, self.applier, self.leadership
+        if ready.soft_state is not None:
+            leadership.follow(ready.soft_state)
+        if ready.hard_state is not None:
+            core.commit_index = ready.hard_state.commit
+        durable = core.storage.memory.last_index() if ready.snapshot is None else 0
+        split = sum(entry.index <= durable for entry in ready.committed_entries)
+        applier.apply(ready.committed_entries[:split])
+        messages = ready.messages
+        if leadership.role is StateRole.LEADER:
+            self.outgoing.send([one for one in messages if one.type in _EARLY])
+            messages = tuple(one for one in messages if one.type not in _EARLY)
+        await self.persistence.keep(ready)
+        self.outgoing.send(messages)
+        self.outgoing.remember_vote_requests(messages)
+        applier.apply(ready.committed_entries[split:])
+        core.raw.advance(ready)
+        leadership.announce_if_due(applier.index, applier.term)

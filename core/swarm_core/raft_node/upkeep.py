@@ -1,0 +1,50 @@
+"""Work on the log beside the loop's own: snapshots when they are due, and the steps of a key rotation."""
+
+from collections.abc import Callable
+
+from swarm_core.raft.types import Snapshot
+from swarm_core.raft_node.applier import Applier
+from swarm_core.raft_node.config import LogLimits
+from swarm_core.raft_node.core import Core
+from swarm_core.raft_node.log.key_rotation import KeyRotation
+from swarm_core.raft_node.log.keyring import Keyring
+from swarm_core.raft_node.log.snapshotter import Snapshotter
+from swarm_core.raft_node.machine import StateMachine
+from swarm_core.runtime.tasks import Group
+
+
+class Upkeep:
+    """Made after the start."""
+
+    def __init__(
+        self,
+        core: Core,
+        applier: Applier,
+        machine: StateMachine,
+        keyring: Keyring,
+        limits: Callable[[], LogLimits],
+    ) -> None:
+        self._core = core
+        self._applier = applier
+        self._machine = machine
+        self._snapshotter = Snapshotter(core.disk, core.storage, limits)
+        self._rotation = KeyRotation(core.disk, keyring, core.storage)
+
+    async def advance(self, group: Group) -> None:
+        """Take the steps that are due; a snapshot is taken by a task of `group`. Raises DiskFailed."""
+        await self._rotation.advance(snapshot_is_running=self._snapshotter.is_running)
+        applied = self._applier.index
+        if self._snapshotter.is_running or applied <= self._snapshotter.index:
+            return
+        if self._snapshotter.is_due(applied) or self._rotation.wants_snapshot(applied):
+            self._snapshotter.is_running = True
+            group.spawn(self._take_snapshot(), name=f"raft-snapshot-{applied}")
+
+    async def _take_snapshot(self) -> None:
+        applier = self._applier
+        at = Snapshot(applier.index, applier.term, applier.conf_state)
+        try:
+            await self._snapshotter.take(at, applier.membership.to_snapshot(), self._machine.snapshot())
+        except Exception as error:  # noqa: BLE001 - the loop raises it
+            self._core.standing.fail(error)
+        self._core.wake.set()
