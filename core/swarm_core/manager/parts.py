@@ -3,8 +3,9 @@
 `build` makes them all from ports; `managerd` and the simulated cluster both use it, so there is one list of each.
 
 Rules:
-- A member that does not lead passes everything on to the leader, except watching and health, which it answers from its own
-  copy. That holds for both ways in: who passed a call on may be wrong about the leader, and an old copy is no answer.
+- The control socket passes everything on to the leader but what a member answers from its own copy (watching, health).
+- The remote API answers Control, Logs and RaftStatus itself, as the other implementations do; what nodes ask of any manager goes
+  to the leader.
 - Components start in the order of the tuple: the dispatcher first, so that nodes find it while the rest takes over.
 """
 
@@ -142,15 +143,15 @@ class _Handlers:
     def services(self, health: Health, *, is_local: bool) -> Services:
         """What one of the two ways in serves."""
         raft, services = self._ports.raft, Services(plain=PLAIN_ERRORS)
-        services.add(_service(control_pb2, "Control"), *self._control, to_leader=True)
+        services.add(_service(control_pb2, "Control"), *self._control, to_leader=is_local)
         services.add(_service(watch_pb2, "Watch"), WatchApi(self._ports.store))
         services.add(_service(health_pb2, "Health"), health)
         services.add(_service(dispatcher_pb2, "Dispatcher"), self._dispatcher, to_leader=True)
         services.add(_service(ca_pb2, "CA"), self._ca_server, to_leader=True)
         services.add(_service(ca_pb2, "NodeCA"), self._ca_server, to_leader=True)
-        services.add(_service(logbroker_pb2, "Logs"), self._log_broker, to_leader=True)
+        services.add(_service(logbroker_pb2, "Logs"), self._log_broker, to_leader=is_local)
         services.add(_service(logbroker_pb2, "LogBroker"), self._log_broker, to_leader=True)
-        services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=True)
+        services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=is_local)
         if not is_local:
             membership = RaftMembershipApi(
                 raft.members, raft.leadership, self._ports.check_joiner, self._is_to_be_manager

@@ -123,6 +123,7 @@ def _unary(method: Method, binding: Binding) -> Callable[[bytes, Context], Await
 
     async def serve(data: bytes, context: Context) -> Message | bytes:
         try:
+            forwarding.check_passed_on(context.invocation_metadata() or (), binding.locator)
             answer: Message | bytes = await call(decode(data), admit(context, roles))
         except Exception as error:  # noqa: BLE001 - every failure becomes a status; refuse tells bugs apart
             await refuse(error, context, method.path, binding.plain)
@@ -149,7 +150,7 @@ def _unary(method: Method, binding: Binding) -> Callable[[bytes, Context], Await
 def _collecting(method: Method, binding: Binding) -> Callable[[Any, Context], Awaitable[Message | bytes]]:
     async def serve(requests: AsyncIterator[bytes], context: Context) -> Message | bytes:
         try:
-            route = await binding.locator.leader() if method.to_leader else None
+            route = await _route(method, binding, context)
             if route is None:
                 caller = binding.door.admit(context, method.roles)
                 collected: Message | bytes = await method.call(_decoded(requests, method.request), caller)
@@ -167,7 +168,7 @@ def _collecting(method: Method, binding: Binding) -> Callable[[Any, Context], Aw
 def _streaming(method: Method, binding: Binding) -> Callable[[Any, Context], Awaitable[None]]:
     async def serve(given: Any, context: Context) -> None:
         try:
-            route = await binding.locator.leader() if method.to_leader else None
+            route = await _route(method, binding, context)
             if route is None:
                 caller = binding.door.admit(context, method.roles)
                 stream = method.client_streaming
@@ -183,6 +184,14 @@ def _streaming(method: Method, binding: Binding) -> Callable[[Any, Context], Awa
             await refuse(error, context, method.path, binding.plain)
 
     return serve
+
+
+async def _route(method: Method, binding: Binding, context: Context) -> Route | None:
+    """The way to the leader for a call that goes there; None for one that is answered here. Raises RpcFailure."""
+    if method.to_leader:
+        return await binding.locator.leader()
+    forwarding.check_passed_on(context.invocation_metadata() or (), binding.locator)
+    return None
 
 
 def _by_leader(

@@ -51,6 +51,10 @@ class Route:
 
 
 class LeaderLocator(Protocol):
+    @property
+    def leads(self) -> bool:
+        """Whether this member answers for the cluster now."""
+
     async def leader(self, *, other_than: Route | None = None) -> Route | None:
         """The way to the leader; None when this member leads. Waits while a leader is being elected; after a failure
         on the route `other_than`, until another one leads or the same can be reached again. Raises RpcFailure when
@@ -59,6 +63,8 @@ class LeaderLocator(Protocol):
 
 class AlwaysLocal:
     """The locator of a manager that answers everything itself."""
+
+    leads = True
 
     async def leader(self, *, other_than: Route | None = None) -> None:
         return None
@@ -89,6 +95,13 @@ class SecondHop(ResourceExhausted):
 
     def __init__(self) -> None:
         super().__init__("more than one redirect to leader from: this manager is not the leader")
+
+
+def check_passed_on(incoming: Metadata, locator: LeaderLocator) -> None:
+    """A call that was passed on is the leader's to answer, also where a direct one would be answered from this member's copy:
+    who passed it on may not know of a new leader yet. Raises SecondHop."""
+    if not locator.leads and any(key == REDIRECT for key, _ in incoming):
+        raise SecondHop
 
 
 def may_retry(error: Exception, path: str) -> bool:

@@ -199,7 +199,10 @@ class SimulatedConnection:
         self, life: Life, method: str, request: Message, is_stream: bool
     ) -> AsyncGenerator[Any, None]:
         found = find(life.parts.local if self._door.peer is None else life.parts.remote, method)
-        if not found.to_leader or await _leads(life):
+        leads = await _leads(life)
+        if not leads and any(key == forwarding.REDIRECT for key, _ in self._door.passed_on):
+            raise forwarding.SecondHop
+        if leads or not found.to_leader:
             self.served_by = life.host
             work = found.call(copied(request), self._admit(life, found))
             if not is_stream:

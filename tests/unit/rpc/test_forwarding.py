@@ -31,6 +31,8 @@ PEER = Peer("10.0.0.1:1", PeerCertificate("w1", frozenset({"swarm-worker"}), "or
 class To:
     """The leader is elsewhere."""
 
+    leads = False
+
     def __init__(self, address: str) -> None:
         follower = AUTHORITY.manager("follower")
         self.channel = channels.secure(
@@ -95,6 +97,29 @@ async def test_control_socket_calls_reach_the_leader_as_this_manager(tmp_path: P
         await locator.channel.close(None)
 
 
+async def test_what_was_passed_on_is_not_answered_by_a_follower(tmp_path: Path) -> None:
+    """A member that does not lead refuses a call that was passed on to it, also of a service that it answers itself when it
+    is asked directly: who passed it on may be wrong about the leader."""
+    deposed, path = EchoServices(), tmp_path / "c.sock"
+    elsewhere = To("127.0.0.1:1")
+    async with remote_server(AUTHORITY, echo_services(deposed), locator=elsewhere) as server:
+        locator = To(server.address)
+        async with (
+            control_server(AUTHORITY, echo_services(EchoServices(), to_leader=True), path, locator=locator),
+            connected(path, AUTHORITY) as connection,
+        ):
+            with pytest.raises(CallFailed) as failed:
+                await connection.call("Control.GetNode", control_pb2.GetNodeRequest())
+            assert failed.value.code == "RESOURCE_EXHAUSTED"
+            with pytest.raises(CallFailed):
+                _ = [item async for item in connection.stream("Watch.Watch", watch_pb2.WatchRequest())]
+        assert deposed.callers == []
+        async with connected(server.address, AUTHORITY, AUTHORITY.manager("m9")) as connection:
+            assert (await connection.call("Control.GetNode", control_pb2.GetNodeRequest())).node.id == "m9"
+        await locator.channel.close(None)
+        await elsewhere.channel.close(None)
+
+
 async def test_the_leader_refuses_nothing_it_can_answer() -> None:
     """A member that leads serves calls marked for the leader itself."""
     echo = EchoServices()
@@ -139,6 +164,8 @@ def test_a_second_hop_and_an_unknown_peer_are_refused() -> None:
 
 class Leaders:
     """A locator that knows one leader after another; None is this member."""
+
+    leads = False
 
     def __init__(self, *addresses: str | None) -> None:
         self._addresses = list(addresses)
