@@ -14,8 +14,8 @@ Nothing waits for time and nothing is random. Time is `now_ns`, which tests move
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -102,7 +102,7 @@ class FakeCluster:
             records.append((type(item), action, item))
         self._commit(records)
 
-    def update(self, kind: type[T], id_: str, change: Any) -> T:
+    def update(self, kind: type[T], id_: str, change: Callable[[T], object]) -> T:
         """Change a copy of one object with `change` and commit it."""
         item = copied(self.get(kind, id_))
         change(item)
@@ -181,11 +181,8 @@ class FakeCluster:
     async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
         """The answer of one unary call. Raises CallFailed or Unreachable."""
         self._note(method, request)
-        connection = await self._enter(method)
-        try:
+        async with self._reached(method) as connection:
             answer = await connection.call(method, request, timeout=timeout)
-        finally:
-            await self._manager.leave()
         if self.orchestrate:
             self._settle(request, answer)
         return answer
@@ -193,18 +190,19 @@ class FakeCluster:
     async def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
         """The messages of one server stream."""
         self._note(method, request)
-        connection = await self._enter(method)
-        self.streams_open += 1
-        try:
-            async with aclosing(connection.stream(method, request)) as messages:  # type: ignore[type-var]
+        async with (
+            self._reached(method) as connection,
+            aclosing(connection.stream(method, request)) as messages,  # type: ignore[type-var]
+        ):
+            self.streams_open += 1
+            try:
                 async for message in messages:
                     if isinstance(message, watch_pb2.WatchMessage) and self.silent_versions:
                         message.ClearField("version")
                     self.messages_given += 1
                     yield message
-        finally:
-            self.streams_open -= 1
-            await self._manager.leave()
+            finally:
+                self.streams_open -= 1
 
     async def close(self) -> None:
         """End every stream; later calls fail."""
@@ -229,8 +227,10 @@ class FakeCluster:
         if is_missing or (method == _RAFT_STATUS and self.raft is None):
             raise CallFailed("UNIMPLEMENTED", f"unknown method {method}")
 
-    async def _enter(self, method: str) -> InProcessConnection:
-        """A connection to the manager, whose loops run until it is left. In a new event loop the manager begins anew."""
+    @asynccontextmanager
+    async def _reached(self, method: str) -> AsyncIterator[InProcessConnection]:
+        """A connection to the manager, whose loops run until the block is left. In a new event loop the manager begins
+        anew."""
         loop = asyncio.get_running_loop()
         if self._loop not in (None, loop):
             former, self._connection = self._manager.store, None
@@ -241,8 +241,8 @@ class FakeCluster:
         if self._connection is None:
             self._connection = self._manager.connection()
         connection = self._connection
-        await self._manager.enter(method)
-        return connection
+        async with self._manager.reached(method):
+            yield connection
 
     def _commit(self, records: list[tuple[type[Any], int, Any]]) -> None:
         request = b"".join(

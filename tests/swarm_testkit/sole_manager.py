@@ -11,7 +11,7 @@ can be resumed.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import cast
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -126,7 +126,7 @@ def _progress(member: MemberProgress) -> ProgressStatus:
 class SoleManager:
     """One life of the manager, in one event loop. Its content is that of `former`, its life before, if it had one.
 
-    Its loops run from the first `enter` to the last `leave`, so that no task outlives its use.
+    Its loops run while it is `reached` for something, so that no task outlives its use.
     """
 
     def __init__(
@@ -166,6 +166,7 @@ class SoleManager:
             self._services.add(_service(module, name), *handlers)
         self._users = 0
         self._running: asyncio.Task[None] | None = None
+        self._started = asyncio.Event()
         self._group: Group | None = None
         self._has_authority = False
         self._nodes: dict[str, NodeLogs] = {}
@@ -174,34 +175,35 @@ class SoleManager:
         """A new connection to this manager."""
         return InProcessConnection(self._services, caller)
 
-    async def enter(self, method: str) -> None:
-        """Have the loops run that "Service.Method" needs, until `leave` was called as often."""
+    @asynccontextmanager
+    async def reached(self, method: str) -> AsyncIterator[None]:
+        """Have the loops run that "Service.Method" needs, until the block is left."""
         self._users += 1
-        if self._running is None:
-            started = asyncio.Event()
-            self._running = asyncio.ensure_future(self._run(started))
-            await started.wait()
-        service = method.partition(".")[0]
-        if service == "Logs":
-            await self._until_nodes_listen()
-        elif service == "CA":
-            await self._until_authority_runs()
+        try:
+            if self._running is None:
+                self._started.clear()
+                self._running = asyncio.ensure_future(self._run())
+            await self._started.wait()
+            service = method.partition(".")[0]
+            if service == "Logs":
+                await self._until_nodes_listen()
+            elif service == "CA":
+                await self._until_authority_runs()
+            yield
+        finally:
+            self._users -= 1
+            if not self._users and self._running is not None:
+                running, self._running = self._running, None
+                await cancel_and_wait(running)
 
-    async def leave(self) -> None:
-        """See `enter`."""
-        self._users -= 1
-        if not self._users and self._running is not None:
-            running, self._running = self._running, None
-            await cancel_and_wait(running)
-
-    async def _run(self, started: asyncio.Event) -> None:
+    async def _run(self) -> None:
         try:
             async with Group() as group:
                 group.spawn(self.store.run(), name="store")
                 group.spawn(self._broker.broker.run(), name="log broker")
                 await asyncio.sleep(0)
                 self._group = group
-                started.set()
+                self._started.set()
         finally:
             self._group = None
             self._has_authority = False
