@@ -119,3 +119,23 @@ async def test_managers_that_hang_or_lead_now_are_seen_without_an_event(cluster)
         first.reachability = types_pb2.RaftMemberStatus.UNREACHABLE
         await run.shows("leader m2 · term 7 · tolerates 0")
         await run.shows("Unreachable")
+
+
+async def test_nobody_is_asked_while_the_terminal_is_out_of_focus(cluster):
+    """Out of focus not even news of a manager lead to a question; back in focus the first one comes at once."""
+    cluster.raft = status_of(cluster)
+    async with running(cluster) as run:
+        await run.shows("term 7")
+        run.app.app_focus = False
+        await run.pilot.pause()
+        asked = cluster.raft_asked
+        cluster.update(
+            objects_pb2.Node, "n00-m1", lambda node: node.spec.annotations.labels.update(new="label")
+        )
+        await run.until(
+            lambda: run.screen.session.mirror.get(objects_pb2.Node, "n00-m1").spec.annotations.labels
+        )
+        assert cluster.raft_asked == asked
+        cluster.raft = status_of(cluster, term=8)
+        run.app.app_focus = True
+        await run.shows("term 8")

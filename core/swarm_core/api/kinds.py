@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
-from swarm_core.api.proto import watch_pb2
+from swarm_core.api.proto import objects_pb2, watch_pb2
 
 
 def _nouns() -> dict[type[Message], str]:
     found: dict[type[Message], str] = {}
     for field in watch_pb2.Object.DESCRIPTOR.oneofs_by_name["Object"].fields:
         assert field.message_type is not None, field.name
-        found[GetMessageClass(field.message_type)] = field.name
+        found[getattr(objects_pb2, field.message_type.name)] = field.name
     return found
 
 
