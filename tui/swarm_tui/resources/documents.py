@@ -5,6 +5,7 @@ payload of an unknown type, a time that is none) is told field by field as it is
 """
 
 import base64
+import math
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -69,4 +70,6 @@ def _one(field: FieldDescriptor, value: Any) -> Any:
         return known.name if known is not None else value
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return str(value) if field.cpp_type in _TEXT_NUMBERS else value

@@ -1,5 +1,5 @@
 """Drawn parts that know nothing of the swarm's rules.
 
-Doors: `theme` (our themes, colours by role), `paint` (spans to strips), `table` (ObjectTable), `lines`
-(scrolling text with search), `log_lines`, `notes`, `header`, `key_bar`, `filter_bar`.
+`theme` holds our themes and colours by role, `paint` makes strips of spans. `table` (ObjectTable), `lines` (scrolling text with
+search), `log_lines` and `notes` fill a pane; `bars` and `filter_bar` are one line each.
 """

@@ -2,8 +2,8 @@
 
 Rules:
 
-- A row's id is the ObjectRef of its object. Rows come from a `RowSource` in its order; the table asks for the cells of a row when that row is on
-  screen, and keeps the strips it has drawn until the row, the width or the theme changes.
+- A row's id is the ObjectRef of its object. Rows come from a `RowSource` in its order; the table asks for the cells of a
+  row when that row is on screen, and keeps the strips it has drawn until the row, the width or the theme changes.
 - The cursor and the marks are bound to ids, never to row numbers: when rows move, they go along.
 - `rows_changed` and `order_changed` repaint what is visible of the change and nothing else.
 - Text never wraps; a cell is cut with an ellipsis, and columns give way by their rank when room is short.
@@ -89,49 +89,22 @@ class ObjectTable(Scrolled):
     class Highlighted(Message):
         """The cursor is on another row, or on none."""
 
-        def __init__(self, table: "ObjectTable", row_id: ObjectRef | None) -> None:
-            super().__init__()
-            self.table = table
-            self.row_id = row_id
-
-        @property
-        def control(self) -> "ObjectTable":
-            return self.table
-
     class Opened(Message):
         """Enter or a double click on a row."""
 
-        def __init__(self, table: "ObjectTable", row_id: ObjectRef) -> None:
+        def __init__(self, row_id: ObjectRef) -> None:
             super().__init__()
-            self.table = table
             self.row_id = row_id
-
-        @property
-        def control(self) -> "ObjectTable":
-            return self.table
 
     class Shown(Message):
         """The table came on screen."""
 
-        def __init__(self, table: "ObjectTable") -> None:
-            super().__init__()
-            self.table = table
-
-        @property
-        def control(self) -> "ObjectTable":
-            return self.table
-
     class HeadingClicked(Message):
-        """A click on a column's heading."""
+        """A click on the heading of the column with this key."""
 
-        def __init__(self, table: "ObjectTable", key: str) -> None:
+        def __init__(self, key: str) -> None:
             super().__init__()
-            self.table = table
             self.key = key
-
-        @property
-        def control(self) -> "ObjectTable":
-            return self.table
 
     def __init__(self, rows: RowSource, *, empty: str = "nothing here", id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -281,7 +254,7 @@ class ObjectTable(Scrolled):
 
     def action_open(self) -> None:
         if self.cursor_id is not None:
-            self.post_message(self.Opened(self, self.cursor_id))
+            self.post_message(self.Opened(self.cursor_id))
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
@@ -290,7 +263,7 @@ class ObjectTable(Scrolled):
         if offset.y < _HEADER_LINES:
             key = next((p.column.id for p in self._columns() if p.x <= offset.x <= p.x + p.width), None)
             if key is not None:
-                self.post_message(self.HeadingClicked(self, key))
+                self.post_message(self.HeadingClicked(key))
             return
         index = self.scroll_offset.y + offset.y - _HEADER_LINES
         if index < len(self._rows):
@@ -299,7 +272,7 @@ class ObjectTable(Scrolled):
                 self.action_open()
 
     def on_show(self) -> None:
-        self.post_message(self.Shown(self))
+        self.post_message(self.Shown())
 
     def on_focus(self) -> None:
         self._refresh_cursor()
@@ -320,7 +293,7 @@ class ObjectTable(Scrolled):
         for row_id in (old, new):
             if row_id is not None:
                 self._forget(row_id)
-        self.post_message(self.Highlighted(self, new))
+        self.post_message(self.Highlighted())
 
     # -- drawing -----------------------------------------------------------------------------------
 

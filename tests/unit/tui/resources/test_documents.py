@@ -5,8 +5,13 @@ import base64
 import pytest
 import yaml
 from google.protobuf.any_pb2 import Any as AnyPayload
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.tolerant import decode_tolerantly
 from swarm_testkit.factories import make_service, make_task, make_task_spec
+from swarm_testkit.foreign_objects import encoded_objects
+from swarm_tui.resources import registry
 from swarm_tui.resources.documents import as_dict, as_yaml
 
 
@@ -72,3 +77,13 @@ def test_a_time_that_is_none():
     task = objects_pb2.Task(id="t-1")
     task.status.timestamp.seconds = 2**62
     assert reread(task)["status"]["timestamp"] == {"seconds": str(2**62)}
+
+
+@pytest.mark.parametrize("kind", registry.kinds(), ids=lambda kind: kind.noun)
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_any_object_is_written(kind, data):
+    """Whatever bytes another implementation's leader replicates as an object, it is written, and YAML reads it back."""
+    item, _ = decode_tolerantly(kind.message, data.draw(encoded_objects(kind.message)))
+    found = as_dict(item)
+    assert yaml.safe_load(as_yaml(found)) == found
