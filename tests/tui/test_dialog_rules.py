@@ -43,6 +43,8 @@ AROUND = Surroundings(names={"api"}, nodes=NODES)
         ("replicas", "many", "✖ a number, or global"),
         ("replicas", "-1", "✖ a number, or global"),
         ("replicas", "10000000", "✖ at most 1000000"),
+        ("replicas", "9" * 25, "✖ at most 1000000"),
+        ("replicas", "٣", "✖ a number, or global"),
         ("env", "A=1 =2", "✖ '=2' is no NAME=value"),
         ("env", "A='1", "✖ a quote is open"),
         ("constraints", "disk", "✖ write key==value"),

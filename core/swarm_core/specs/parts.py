@@ -83,7 +83,9 @@ def mount(text: str) -> types_pb2.Mount:
 
 def _bind_options(found: types_pb2.Mount, given: "_Options") -> None:
     if word := given.take("bind-propagation"):
-        found.bind_options.propagation = notation.choice(word, _PROPAGATIONS)  # type: ignore[assignment]
+        if word.lower() not in _PROPAGATIONS:
+            raise InvalidValue(f"bind propagation {word!r} is none of {', '.join(_PROPAGATIONS)}")
+        found.bind_options.propagation = _PROPAGATIONS[word.lower()]  # type: ignore[assignment]
     if given.flag("bind-nonrecursive"):
         found.bind_options.nonrecursive = True
 

@@ -8,6 +8,7 @@ from swarm_core.specs.errors import InvalidValue
 TASKS_MAX: Final = 1_000_000
 """A slip of the finger must not make a manager plan more than its memory holds, again after every restart."""
 
+TOO_MANY: Final = f"a service may ask for at most {TASKS_MAX} tasks"
 NO_NUMBER: Final = "only a replicated service has a number of tasks"
 
 

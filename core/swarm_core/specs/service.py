@@ -7,7 +7,6 @@ from swarm_core.api.proto import specs_pb2, types_pb2
 from swarm_core.specs import lists, notation, parts, replicas
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
-from swarm_core.specs.replicas import TASKS_MAX
 
 _MODES: Final = ("replicated", "global", "replicated-job", "global-job")
 _ENDPOINT_MODES: Final[Mapping[str, int]] = notation.words_of(specs_pb2.EndpointSpec.ResolutionMode)
@@ -36,13 +35,13 @@ def set_mode(draft: Draft, text: str) -> None:
 
 
 def set_replicas(draft: Draft, text: str) -> None:
-    replicas.set_count(draft.spec, notation.whole(text, TASKS_MAX))
+    replicas.set_count(draft.spec, notation.whole(text))
 
 
 def set_max_concurrent(draft: Draft, text: str) -> None:
     if draft.spec.WhichOneof("mode") != "replicated_job":
         raise InvalidValue("is for replicated jobs")
-    draft.spec.replicated_job.max_concurrent = notation.whole(text, TASKS_MAX)
+    draft.spec.replicated_job.max_concurrent = notation.whole(text)
 
 
 def force(draft: Draft, wanted: bool) -> None:

@@ -177,11 +177,13 @@ def _judge_command(draft: ServiceDraft) -> Verdict:
 
 def _judge_replicas(text: str) -> Verdict:
     try:
-        count = replicas.count(_tried("replicas", text))
-    except InvalidValue:
-        if text.strip().isdecimal() and text.isascii():
-            return Verdict(f"✖ at most {replicas.TASKS_MAX}", "error")
-        return Verdict("✖ a number, or global", "error")
+        spec = _tried("replicas", text)
+        checks.check_mode(spec)
+    except (InvalidValue, InvalidSpec):
+        # What has only digits is a number: too large for a service, or even for the wire.
+        is_number = text.strip().isdecimal() and text.isascii()
+        return Verdict(f"✖ at most {replicas.TASKS_MAX}" if is_number else "✖ a number, or global", "error")
+    count = replicas.count(spec)
     if count is None:
         return Verdict("✓ one per node", "ok")
     return Verdict("replicated") if count else Verdict("▲ none will run", "warning")
@@ -202,7 +204,7 @@ def _judge_env(text: str) -> Verdict:
 def _judge_constraints(text: str, nodes: Collection[objects_pb2.Node]) -> Verdict:
     try:
         constraints = constraint.parse(_tried("constraints", text).task.placement.constraints)
-    except InvalidValue:
+    except constraint.InvalidConstraint:
         return Verdict("✖ write key==value", "error")
     if not constraints:
         return Verdict("any node")

@@ -46,13 +46,8 @@ class Amount:
         if new < 0:
             raise Refused(f"{count} − {self.number} is below zero")
         if new > TASKS_MAX:
-            raise Refused(f"more than {TASKS_MAX} tasks")
+            raise Refused(replicas.TOO_MANY)
         return new
-
-    @property
-    def is_beyond_all(self) -> bool:
-        """Whether no present number makes it a possible one."""
-        return self.sign in "=+" and self.number > TASKS_MAX
 
 
 def parse_amount(text: str) -> Amount | None:

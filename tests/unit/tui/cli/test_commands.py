@@ -237,11 +237,14 @@ def test_scale_of_a_global_service(tui: CommandLine) -> None:
 def test_scale_from_the_present_number(tui: CommandLine) -> None:
     """An amount with a sign counts from the number there is, as in the dashboard."""
     tui("service", "scale", "-d", "web=3", "cache=4")
-    result = tui("service", "scale", "-d", "web=+2", "cache=x2")
+    result = tui("service", "scale", "-d", "web+=2", "cache*=2")
     assert result.lines == ["web scaled to 5", "cache scaled to 8"]
     assert only(tui.fake, "web").spec.replicated.replicas == 5
-    refused = tui("service", "scale", "-d", "web=-9")
+    refused = tui("service", "scale", "-d", "web-=9")
     assert (refused.code, refused.err) == (1, "Error: Could not scale web: 5 − 9 is below zero.\n")
+    refused = tui("service", "scale", "-d", "web=1000001")
+    said = "Could not scale web: a service may ask for at most 1000000 tasks."
+    assert (refused.code, refused.err) == (1, f"Error: {said}\n")
 
 
 def test_a_refused_scale_changes_nothing(tui: CommandLine) -> None:

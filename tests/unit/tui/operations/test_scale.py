@@ -53,8 +53,8 @@ def test_amounts(text: str, said: str) -> None:
     ("text", "said"),
     [
         ("", ""), ("five", "✖ write"), ("+", "✖ write"), ("-10", "✖ 9 − 10 is below zero"), ("3.5", "✖ write"),
-        ("--1", "✖ write"), ("x", "✖ write"), ("9999999", f"✖ more than {TASKS_MAX} tasks"), ("1e3", "✖ write"),
-        ("٣", "✖ write"), ("x999999", f"✖ more than {TASKS_MAX} tasks"),
+        ("--1", "✖ write"), ("x", "✖ write"), ("9999999", f"✖ a service may ask for at most {TASKS_MAX} tasks"), ("1e3", "✖ write"),
+        ("٣", "✖ write"), ("x999999", f"✖ a service may ask for at most {TASKS_MAX} tasks"),
     ],
 )  # fmt: skip
 def test_amounts_that_are_none(text: str, said: str) -> None:

@@ -1,5 +1,6 @@
 """`swarm-tui service …`; columns are the docker command line's."""
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from swarm_tui.operations.scale import Amount
 
 Service = objects_pb2.Service
+_SIGNS = {"": "=", "*": "x"}
 noun = Noun("See and change services.")
 noun.elsewhere("create", "service_spec", "Create a service.")
 NamesArgument = Annotated[list[str], typer.Argument(metavar="SERVICE…", autocompletion=completion.services)]
@@ -102,7 +104,7 @@ def scale(
     ],
     detach: DetachOption = False,
 ) -> None:
-    """Set the number of tasks of replicated services: =5, or =+3, =-1, =x2 from the present one."""
+    """Set the number of tasks of services: web=5, or from the present one web+=3, web-=1, web*=2."""
     from swarm_tui.clusters.snapshot import Snapshot
     from swarm_tui.operations import scale as operation
     from swarm_tui.operations.model import joined
@@ -125,17 +127,20 @@ def scale(
 
 
 def _goal(text: str) -> "tuple[str, Amount]":
-    from swarm_core.specs.replicas import TASKS_MAX
+    """WEB=3, or WEB+=2, WEB-=1, WEB*=2: a name ends with a letter or digit, so a sign before the = is none of it."""
+    from swarm_core.specs.errors import InvalidValue
+    from swarm_core.specs.notation import whole
 
-    from swarm_tui.operations.scale import parse_amount
+    from swarm_tui.operations.scale import Amount
 
-    name, _, count = text.partition("=")
-    amount = parse_amount(count)
-    if not name or amount is None:
+    match = re.fullmatch(r"(.*[^-+*])([-+*]?)=([0-9]+)", text)
+    if match is None:
         raise Failure(f"{text!r} is not SERVICE=REPLICAS.", USAGE)
-    if amount.is_beyond_all:
-        raise Failure(f"{text!r} asks for more than {TASKS_MAX} tasks.", USAGE)
-    return name, amount
+    name, sign, digits = match.groups()
+    try:
+        return name, Amount(_SIGNS.get(sign, sign), whole(digits))
+    except InvalidValue:
+        raise Failure(f"{text!r} asks for more tasks than a cluster can count.", USAGE) from None
 
 
 noun.elsewhere("update", "service_spec", "Change a service.")

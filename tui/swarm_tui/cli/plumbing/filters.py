@@ -34,9 +34,10 @@ def _spec_name(item: Any, value: str, view: ClusterView) -> bool:
     return bool(item.spec.annotations.name.startswith(value))
 
 
+_DESIRED = ("running", "shutdown", "accepted", "ready", "complete", "remove")
+
+
 def _desired(task: Any, value: str, view: ClusterView) -> bool:
-    if value not in ("running", "shutdown", "accepted", "ready", "complete", "remove"):
-        raise Failure(f"desired-state={value} is none of running, shutdown, accepted.", USAGE)
     return is_wanted(task) if value == "running" else state_word(task.desired_state) == value
 
 
@@ -80,6 +81,8 @@ def chosen(
         key, separator, value = text.partition("=")
         if not separator or key not in tests:
             raise Failure(f"filter {text!r} is not key=value with one of {', '.join(tests)}.", USAGE)
+        if key == "desired-state" and value not in _DESIRED:
+            raise Failure(f"desired-state={value} is none of running, shutdown, accepted.", USAGE)
         wanted.setdefault(key, []).append(value)
     return [
         item
