@@ -5,6 +5,7 @@ middle of a character reaches every manager. Protobuf's rules want UTF-8 and ref
 string gets the replacement character in place of what is no text, and all else stays as it was.
 """
 
+from collections.abc import Callable
 from typing import TypeVar, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -25,6 +26,22 @@ def decode_tolerantly(kind: type[M], encoded: bytes) -> tuple[M, bytes]:
         return kind.FromString(mended), mended
     except DecodeError as error:
         raise ValueError(f"bytes that are no {kind.DESCRIPTOR.name}") from error
+
+
+def reader(kind: type[M]) -> Callable[[bytes], M]:
+    """What reads messages of `kind` from their bytes. It raises DecodeError, as protobuf's own does."""
+    parse = kind.FromString
+
+    def read(encoded: bytes) -> M:
+        try:
+            return parse(encoded)
+        except DecodeError as error:
+            try:
+                return decode_tolerantly(kind, encoded)[0]
+            except ValueError:
+                raise error from None
+
+    return read
 
 
 def _with_text(descriptor: Descriptor, encoded: bytes) -> bytes:

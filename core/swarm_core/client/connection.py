@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
+from swarm_core.api.tolerant import reader
 from swarm_core.ca import tls
 from swarm_core.client import trust as trusting
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable, UntrustedManager
@@ -176,7 +177,7 @@ class Connection:
             make = self._channel.stream_stream if method.client_streaming else self._channel.unary_stream
         else:
             make = self._channel.stream_unary if method.client_streaming else self._channel.unary_unary
-        return make(path, _encoded, GetMessageClass(method.output_type).FromString)
+        return make(path, _encoded, reader(GetMessageClass(method.output_type)))
 
     def _failure(self, error: BaseException, name: str, timeout: float | None) -> BaseException:
         if isinstance(error, asyncio.CancelledError):

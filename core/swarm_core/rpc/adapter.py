@@ -15,6 +15,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from swarm_core.api.tolerant import reader
 from swarm_core.rpc import forwarding
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Code, Internal, RpcFailure, ServiceMisbound
@@ -119,7 +120,7 @@ def encoded(answer: Message | bytes) -> bytes:
 
 
 def _unary(method: Method, binding: Binding) -> Callable[[bytes, Context], Awaitable[Message | bytes]]:
-    admit, call, decode, roles = binding.door.admit, method.call, method.request.FromString, method.roles
+    admit, call, decode, roles = binding.door.admit, method.call, reader(method.request), method.roles
 
     async def serve(data: bytes, context: Context) -> Message | bytes:
         try:
@@ -172,7 +173,7 @@ def _streaming(method: Method, binding: Binding) -> Callable[[Any, Context], Awa
             if route is None:
                 caller = binding.door.admit(context, method.roles)
                 stream = method.client_streaming
-                request = _decoded(given, method.request) if stream else method.request.FromString(given)
+                request = _decoded(given, method.request) if stream else reader(method.request)(given)
                 source = method.call(request, caller)
             else:
                 requests = given if method.client_streaming else _once(given)
@@ -237,8 +238,9 @@ def _shortened(text: str) -> str:
 
 
 async def _decoded(requests: AsyncIterator[bytes], kind: type[Message]) -> AsyncIterator[Message]:
+    read = reader(kind)
     async for data in requests:
-        yield kind.FromString(data)
+        yield read(data)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from swarm_core.api.names import MANAGER_ROLE
+from swarm_core.api.tolerant import reader
 from swarm_core.rpc import adapter
 from swarm_core.rpc.adapter import Method
 from swarm_core.rpc.authorization import Authorizer
@@ -53,7 +54,7 @@ class LinkService:
         if method is None or method.client_streaming or method.server_streaming:
             raise Unimplemented(f"{path} is not served here")
         caller = self.authorizer.authorize(method.roles, peer, metadata)
-        return adapter.encoded(await method.call(method.request.FromString(request), caller))
+        return adapter.encoded(await method.call(reader(method.request)(request), caller))
 
     def refusal(self, error: Exception) -> bytes:
         """What the other end is told of a failure."""

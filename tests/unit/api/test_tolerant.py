@@ -3,7 +3,7 @@
 import pytest
 from google.protobuf.message import DecodeError
 from swarm_core.api.proto.objects_pb2 import Service, Task
-from swarm_core.api.tolerant import decode_tolerantly
+from swarm_core.api.tolerant import decode_tolerantly, reader
 from swarm_core.api.wire import delimited
 
 # A character cut in two, as a limit on an error text leaves it.
@@ -40,3 +40,12 @@ def test_what_is_no_message(encoded: bytes) -> None:
     """Bytes that are no message at all are a ValueError."""
     with pytest.raises(ValueError, match=r".+"):
         decode_tolerantly(Service, encoded)
+
+
+def test_reader() -> None:
+    """Reads as protobuf does, less its demand for UTF-8; what is no message is protobuf's own error."""
+    read = reader(Task)
+    assert read(Task(id="ö").SerializeToString()) == Task(id="ö")
+    assert read(delimited(1, CUT)) == Task(id="gr\ufffd")
+    with pytest.raises(DecodeError):
+        read(b"\xff")

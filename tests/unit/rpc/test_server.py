@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.api.proto import ca_pb2, control_pb2, logbroker_pb2, watch_pb2
+from swarm_core.api.wire import delimited
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc.adapter import snake_case
@@ -146,6 +147,28 @@ async def test_unreadable_and_oversized_requests(
             assert (await call.code()).name == name
         await channel.close(None)
         assert (await connection.call("Control.GetNode", GetNode())).node.id == "m1"
+
+
+class Cut:
+    """Answers with the text it was asked for, less its last byte, as SwarmKit lets it through."""
+
+    async def get_node(self, request: GetNode, caller: Caller) -> bytes:
+        return delimited(1, delimited(1, request.node_id.encode() + "ß".encode()[:1]))
+
+
+async def test_text_that_is_none(authority: Authority, tmp_path: Path) -> None:
+    """A call whose text is no UTF-8 is served, and such an answer is read, with replacement characters."""
+    path, services, cut = tmp_path / "c.sock", Services(), Cut()
+    services.add(CONTROL, cut, Refusing(CONTROL, cut))
+    async with control_server(authority, services, path), connected(path, authority) as connection:
+        channel = channels.secure(
+            f"unix:{path}", roots=authority.root.certificate, server_name="swarm-manager"
+        )
+        raw = channel.unary_unary("/docker.swarmkit.v1.Control/GetNode", None, None)
+        answer = await raw(delimited(1, b"a" + "ß".encode()[:1]))
+        assert answer == delimited(1, delimited(1, "a\ufffd".encode() + "ß".encode()[:1]))
+        await channel.close(None)
+        assert (await connection.call("Control.GetNode", GetNode(node_id="b"))).node.id == "b\ufffd"
 
 
 class Gate:
