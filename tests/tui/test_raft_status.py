@@ -6,7 +6,7 @@ from swarm_core.client.errors import CallFailed
 from swarm_testkit.dashboard import running
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.resources import cluster as cluster_rows
-from swarm_tui.resources import nodes
+from swarm_tui.resources import managers, nodes
 
 
 def status_of(cluster, term=7, **more):
@@ -82,19 +82,19 @@ async def test_positions_of_a_lost_leader_are_taken_away(cluster):
 
 def test_rows_tell_who_is_behind_and_why(cluster):
     """A silent member and one that is sent a snapshot are told apart in words; workers have no position."""
-    managers = [node for node in cluster.all(objects_pb2.Node) if node.HasField("manager_status")]
-    last = max(managers, key=lambda node: node.id)
+    members = [node for node in cluster.all(objects_pb2.Node) if node.HasField("manager_status")]
+    last = max(members, key=lambda node: node.id)
     worker = next(node for node in cluster.all(objects_pb2.Node) if not node.HasField("manager_status"))
 
     def shown(**more):
         view = Snapshot(cluster.all(objects_pb2.Node), raft=status_of(cluster, **more))
-        return text_of(nodes.log_position(last, view)), text_of(nodes.log_position(worker, view))
+        return text_of(managers.log_position(last, view)), text_of(managers.log_position(worker, view))
 
     assert shown() == ("1201 −3", "")
     assert shown(match_index=1204) == ("1204", "")
     assert shown(is_recently_active=False) == ("1201 −3 silent", "")
     assert shown(state=MemberProgress.SNAPSHOT) == ("1201 ⟳ snapshot", "")
-    assert text_of(nodes.log_position(last, Snapshot([]))) == "–"
+    assert text_of(managers.log_position(last, Snapshot([]))) == "–"
     column = next(at for at, one in enumerate(nodes.COLUMNS) if one.id == "role")
     assert [text_of(nodes.row(node, view_of(cluster), 0)[column]) for node in (last, worker)] == [
         "Reachable",

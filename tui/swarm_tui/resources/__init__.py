@@ -1,5 +1,5 @@
 """What people see of each kind of object, without Textual: a kind is data.
 
-Doors: `registry` (all kinds), `model` (columns, cells, health, problems, sections), `problems.ProblemBoard` (what is
-wrong in the whole cluster), `format` (ages, sizes, ids, images).
+Where to begin: `model` (what a kind is made of), `registry` (all kinds), `refs` (how an object is named across clusters),
+`problems.ProblemBoard` (what is wrong in the whole cluster), `format` (ages, sizes, ids, images). A module per kind.
 """

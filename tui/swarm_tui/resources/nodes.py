@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
-from swarm_core.api.proto.raft_status_pb2 import MemberProgress
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
+from swarm_tui.resources import managers
 from swarm_tui.resources.model import (
     DASH,
-    EMPTY,
     LEADER,
     Align,
     Cell,
@@ -36,7 +35,6 @@ from swarm_tui.resources.refs import ObjectRef
 Node = objects_pb2.Node
 _State = types_pb2.NodeStatus
 _Spec = specs_pb2.NodeSpec
-_Raft = types_pb2.RaftMemberStatus
 _STATES: dict[int, tuple[str, Health]] = {
     _State.UNKNOWN: ("unknown", Health.IDLE),
     _State.DOWN: ("down", Health.FAILED),
@@ -44,8 +42,6 @@ _STATES: dict[int, tuple[str, Health]] = {
     _State.DISCONNECTED: ("disconnected", Health.STALE),
 }
 BAR_WARNING = 0.85
-# What a member lacks in a moment of many writes is soon made up for.
-BEHIND_WARNING = 500
 BAR_ERROR = 0.95
 
 
@@ -66,23 +62,12 @@ def availability(node: Node) -> str:
     return enum_word(_Spec.Availability, node.spec.availability)
 
 
-def manager_word(node: Node) -> str:
-    """The node's part in the managers' group; empty for a worker."""
-    if not node.HasField("manager_status"):
-        return "Unknown" if node.spec.desired_role == types_pb2.MANAGER else ""
-    if node.manager_status.leader:
-        return "Leader"
-    return {_Raft.REACHABLE: "Reachable", _Raft.UNREACHABLE: "Unreachable"}.get(
-        node.manager_status.reachability, "Unknown"
-    )
-
-
 def health(node: Node, view: ClusterView, now_ns: int) -> Health:
     """The state's health; a ready node with tasks left to drain is partly so."""
     own = state_of(node)[1]
     if own is not Health.OK:
         return own
-    if manager_word(node) == "Unreachable":
+    if managers.word(node) == "Unreachable":
         return Health.FAILED
     if node.spec.availability == _Spec.DRAIN and view.node_sums(node.id).running:
         return Health.PARTLY
@@ -96,35 +81,6 @@ def reserved(node: Node, view: ClusterView) -> tuple[float | None, float | None]
         sums.nano_cpus / have.nano_cpus if have.nano_cpus else None,
         sums.memory_bytes / have.memory_bytes if have.memory_bytes else None,
     )
-
-
-def progress(node: Node, view: ClusterView) -> MemberProgress | None:
-    """How far the node has come with raft's log; None for workers, and where it is not told."""
-    if view.raft is None:
-        return None
-    return next((member for member in view.raft.members if member.node_id == node.id), None)
-
-
-def log_position(node: Node, view: ClusterView) -> Cell:
-    """The newest entry that the manager has, and how many it lacks: "1204 −3"."""
-    member = progress(node, view)
-    if member is None or view.raft is None:
-        return DASH if node.HasField("manager_status") else EMPTY
-    behind = view.raft.last_index - member.match_index
-    if not member.is_recently_active and member.raft_id != view.raft.leader_raft_id:
-        return spans(
-            (f"{member.match_index}", Role.MUTED),
-            (f" −{behind} silent" if behind else " silent", Role.WARNING),
-        )
-    if member.state == MemberProgress.SNAPSHOT:
-        return spans((f"{member.match_index}", Role.MUTED), (" ⟳ snapshot", Role.MOTION))
-    late = Role.WARNING if behind > BEHIND_WARNING else Role.MUTED
-    return spans((f"{member.match_index}", Role.MUTED), (f" −{behind}" if behind else "", late))
-
-
-def _manager_cell(node: Node) -> Cell:
-    word = manager_word(node)
-    return cell(word, Role.ERROR if word == "Unreachable" else Role.MUTED)
 
 
 def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
@@ -142,8 +98,8 @@ def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
         _bar(memory),
         _share(memory),
         cell(str(view.node_sums(node.id).running)),
-        _manager_cell(node),
-        log_position(node, view),
+        managers.word_cell(node),
+        managers.log_position(node, view),
         cell(node.status.addr, Role.MUTED),
         cell(node.description.engine.engine_version, Role.MUTED),
         cell(fmt.labels(node.spec.annotations.labels), Role.SPECIAL),
@@ -215,7 +171,6 @@ def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
     cpu, memory = reserved(node, view)
     platform = f"{description.platform.os}/{description.platform.architecture}".strip("/")
     plugins = sorted({f"{plugin.type}/{plugin.name}" for plugin in description.engine.plugins})
-    manager = manager_word(node)
     sections = [
         Section(
             "Node",
@@ -246,36 +201,9 @@ def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
             ),
         ),
     ]
-    if manager:
-        status = node.manager_status
-        sections.append(
-            Section(
-                "Manager",
-                (
-                    ("Status", cell(manager)),
-                    ("Raft ID", cell(f"{status.raft_id:x}" if status.raft_id else "–")),
-                    ("Address", cell(status.addr or "–")),
-                    ("Term", cell(str(view.raft.term) if view.raft is not None else "–")),
-                    ("Log position", _log_words(node, view)),
-                ),
-            )
-        )
+    if section := managers.section(node, view):
+        sections.append(section)
     return tuple(sections)
-
-
-def _log_words(node: Node, view: ClusterView) -> Cell:
-    member = progress(node, view)
-    if member is None or view.raft is None:
-        return DASH
-    behind = view.raft.last_index - member.match_index
-    words = f"{member.match_index} of {view.raft.last_index}, {view.raft.commit_index} committed"
-    if member.raft_id != view.raft.leader_raft_id:
-        words += f" · {behind} behind" if behind else " · up to date"
-        if not member.is_recently_active:
-            words += " · not heard from"
-        elif member.state == MemberProgress.SNAPSHOT:
-            words += " · is sent a snapshot"
-    return cell(words, Role.TEXT if member.is_recently_active else Role.WARNING)
 
 
 def _tail(message: str) -> str:
@@ -366,7 +294,7 @@ KIND: ResourceKind[Node] = ResourceKind(
         Listing("HOSTNAME", "Hostname", lambda node, view, now: node.description.hostname),
         Listing("STATUS", "Status", lambda node, view, now: state_of(node)[0].title()),
         Listing("AVAILABILITY", "Availability", lambda node, view, now: availability(node).title()),
-        Listing("MANAGER STATUS", "ManagerStatus", lambda node, view, now: manager_word(node)),
+        Listing("MANAGER STATUS", "ManagerStatus", lambda node, view, now: managers.word(node)),
         Listing(
             "ENGINE VERSION", "EngineVersion", lambda node, view, now: node.description.engine.engine_version
         ),
