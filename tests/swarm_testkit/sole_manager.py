@@ -74,25 +74,38 @@ class CommitLog:
         return [(index, actions) for index, actions in self._entries if low < index <= high]
 
 
+class Leading:
+    """The leadership of a manager that has it for good."""
+
+    is_leader = True
+
+
+class ScriptedMembers:
+    """The members that a test tells of."""
+
+    def __init__(self, raft: "ScriptedRaft") -> None:
+        self._raft = raft
+
+    def all(self) -> list[Member]:
+        assert self._raft.told is not None
+        return [Member(member.raft_id, member.node_id, "") for member in self._raft.told.members]
+
+
 class ScriptedRaft:
     """What a manager asks of raft, as a test says it. `managers` are the members by node id; `told` is how raft stands
     (None: this manager is a Docker Engine, which does not tell)."""
 
-    is_leader = True
-
     def __init__(self) -> None:
         self.managers: dict[str, ManagerStatus] = {}
         self.told: GetRaftStatusResponse | None = None
+        self.leadership = Leading()
+        self.members = ScriptedMembers(self)
 
     def can_remove(self, raft_id: int) -> bool:
         """Whether those that can be reached are still a majority without this member."""
         left = [member for member in self.managers.values() if member.raft_id != raft_id]
         reachable = [member for member in left if member.reachability == RaftMemberStatus.REACHABLE]
         return len(reachable) > len(left) // 2
-
-    def members(self) -> list[Member]:
-        assert self.told is not None
-        return [Member(member.raft_id, member.node_id, "") for member in self.told.members]
 
     def status(self) -> Status:
         told = self.told
