@@ -178,4 +178,4 @@ async def test_a_node_that_is_no_manager_any_more_is_not_admitted() -> None:
     with pytest.raises(FailedPrecondition, match="node n2 is not to be a manager"):
         await bench.join("10.0.0.7:2377")
     assert bench.checked == []
-    assert [member.node_id for member in bench.node.members()] == ["n1"]
+    assert [member.node_id for member in bench.node.all()] == ["n1"]
