@@ -6,7 +6,6 @@ from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
 from swarm_core.client.watch import Action, Change, Changed, Listed
 from swarm_testkit.cluster_fake import lively_cluster
-from swarm_testkit.dashboard import ClusterClock
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
@@ -83,7 +82,7 @@ class HandFace:
 def session() -> Session:
     """A cluster that was listed once, and is not watched."""
     cluster = lively_cluster()
-    clock = ClusterClock(cluster)
+    clock = cluster.clock
     mirror = Mirror(clock)
     mirror.apply(Listed(tuple(item for kind in OBJECTS for item in cluster.all(kind)), 1))
     mirror.flush()
