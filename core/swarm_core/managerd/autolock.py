@@ -52,7 +52,7 @@ class Autolock:
         for cluster in self._store.find(Cluster, Name(CLUSTER_NAME)):
             wanted = kek_of(cluster)
             try:
-                # The lane in which raft, too, writes its keys: one writer at a time.
+                # The thread in which raft, too, writes its keys: one writer at a time.
                 await self._disk.run_aside(lambda wanted=wanted: self._put_under(wanted))  # type: ignore[misc]
             except (CaError, OSError) as error:
                 _log.error("the node's key file was not put under the cluster's unlock key: %s", error)

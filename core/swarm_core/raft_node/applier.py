@@ -1,7 +1,7 @@
 """Committed entries, one after the other: to the waiting proposal, the machine, or the members.
 
-The callback of a local proposal runs before the next entry. An entry of somebody else while proposals
-of ours wait means that leadership was lost: they fail before it is applied.
+The callback of a local proposal runs before the next entry. When an entry that somebody else proposed comes while proposals of
+ours wait, leadership was lost. They fail before that entry is applied.
 """
 
 import logging
@@ -84,7 +84,7 @@ class Applier:
         refusal: MembershipRefused | None = None
         if isinstance(change, ConfChange):
             refusal = self._change_members(change)
-        # Raft takes every change, also one that the members refuse: so does every other member.
+        # Raft takes every change, also one that `membership` refuses: raft does the same on every other member.
         try:
             self.conf_state = self._core.raw.apply_conf_change(change)
         except ConfChangeRefused as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from swarm_core.raft.config import Config
 from swarm_core.raft.storage import Storage
 
-# A store proposes one entry at a time; more than this many waiting callers is a fault of ours.
+# A store proposes one entry at a time, so that many waiting callers are a fault of ours.
 PROPOSALS_MAX = 4096
 
 
@@ -15,7 +15,7 @@ PROPOSALS_MAX = 4096
 class RaftNodeConfig:
     """`directory` is `<state>/raft`; `address` is where other managers reach this one.
 
-    `short_tick_s`: the ticks of a cluster whose managers are all ours (see `pace`); None: as everywhere.
+    `short_tick_s`: the ticks of a cluster whose managers are all ours (see `ticks`). None: `tick_s` there too.
     `may_found`: whether a directory without a log is a new cluster's; else its log was lost.
     """
 
@@ -32,9 +32,9 @@ class RaftNodeConfig:
 
     @property
     def raft_ids(self) -> Path:
-        """The file of the ids under which this node ever began. Beside the directory, for it outlives log and snapshots: who
-        begins again under an id that it had, without the log and the votes of then, could vote twice in a term. A leader
-        that was replaced without knowing it may offer such an id."""
+        """The file of the ids under which this node ever began. It lies beside the directory, because it outlives log and
+        snapshots. A node that begins again under a former id, without the log and the votes of then, could vote twice in a
+        term. A leader that was replaced without knowing it may offer such an id."""
         return self.directory.with_name("raft-ids")
 
     def __post_init__(self) -> None:

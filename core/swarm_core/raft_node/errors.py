@@ -88,7 +88,7 @@ class QuorumAtRisk(MembershipRefused):
         super().__init__("this member cannot be removed: that may result in loss of quorum")
 
 
-# Other managers compare this text: whoever receives it stops being one.
+# Other managers compare this text. A manager that receives it takes itself for removed, and stops.
 REMOVED_TEXT = "raft: member was removed from the cluster"
 
 

@@ -5,7 +5,7 @@ Rules
 2. A node without a log founds a cluster when it was told of no other manager. Otherwise it asks to be admitted.
 3. A joiner that ended before it heard from the leader has a log, but knows no members. It asks again. When it is offered
    another raft id, the member that it was has been removed, and its log is of no use.
-4. A node that was removed first sends what the others need to know. Then it forgets its log and its keys.
+4. A node that was removed first sends what the others need to commit its removal. Then it forgets its log and its keys.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,7 +16,7 @@ from swarm_core.api.proto.raft_pb2 import JoinResponse
 from swarm_core.raft_node.errors import NotMember
 from swarm_core.raft_node.node import RaftNode
 
-# How long a member that was removed goes on telling the others what they need to know for it.
+# How long a member that was removed goes on sending what the others need to commit its removal.
 DRAIN_S = 2.0
 
 Ask = Callable[[frozenset[int]], Awaitable[JoinResponse]]

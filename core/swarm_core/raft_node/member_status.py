@@ -4,7 +4,7 @@ from swarm_core.api.proto.types_pb2 import ManagerStatus, Peer, RaftMemberStatus
 from swarm_core.raft_node.leading.leadership import Leadership
 from swarm_core.raft_node.leading.members import Activity, Members
 
-# Every manager is as good as the others.
+# All managers have the same weight.
 _WEIGHT = 10
 
 

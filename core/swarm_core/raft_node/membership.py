@@ -1,7 +1,7 @@
 """Who belongs to the raft cluster, as the log says.
 
-A removed raft id never comes back. Changes that contradict the members are refused to the proposer and
-leave the members as they are, even when they are in the log.
+A removed raft id never comes back. A change that contradicts the members is refused: its proposer is told, and the members stay
+as they are, even though the change is in the log.
 """
 
 from dataclasses import dataclass

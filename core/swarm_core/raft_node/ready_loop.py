@@ -19,7 +19,7 @@ from swarm_core.raft_node.persistence import Persistence
 from swarm_core.raft_node.upkeep import Upkeep
 from swarm_core.runtime.tasks import Group
 
-# What a leader sends holds whether or not its own disk has it yet: its acknowledgement of itself comes later.
+# A leader may send these before its own disk has what they carry: it counts itself among those who have it only afterwards.
 _EARLY = frozenset((MessageType.APP, MessageType.HEARTBEAT, MessageType.SNAP, MessageType.TIMEOUT_NOW))
 
 

@@ -1,7 +1,7 @@
 """Raft messages that come in: which of them the node may see (control-plane spec 2.5).
 
-What is dropped is answered like what is taken: raft copes with loss, and the sender can do nothing better. Only a
-removed member is told, so that it stops.
+A message that is dropped is answered like one that is taken: raft copes with loss, and its sender could do nothing about it.
+Only a removed member is told, so that it stops.
 """
 
 import logging

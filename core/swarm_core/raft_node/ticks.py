@@ -1,16 +1,17 @@
 """How long a tick is: short where every manager is ours, SwarmKit's second where one is not.
 
 Raft counts in ticks. Their length decides how soon a lost leader is missed, never whether an election is safe. A Docker
-Engine ticks once a second and cannot be told otherwise; who expects a heartbeat more often than its leader sends one would
-disturb it. So the leader decides, and says with each message how long its ticks are.
+Engine ticks once a second and cannot be told otherwise. A follower that expects heartbeats more often than its leader sends
+them would begin elections without need. So the leader decides how long ticks are, and says it with each message.
 
 Rules
-1. A leader's ticks are short unless a member is known to be of another make. One alone has nobody to miss.
-2. Who follows a leader takes over its ticks; a leader that does not say them has long ones.
-3. Without a leader they are short where it was fast, or where enough members for a quorum are known to be ours; but not
-   where one is known not to be, nor for ever. A fast candidate that cannot win, since its log is behind, would begin election
-   after election before the slower members that could win begin one. So each stays fast for a few elections, and then all are slow.
-4. A leader whose ticks become long keeps the short ones until its followers must have heard of it.
+1. A leader's ticks are short unless a member is known to be of another make. A sole member has long ones: it misses nobody.
+2. A follower takes over its leader's ticks. A leader that does not say them has long ones.
+3. Without a leader, ticks are short when those of the last leader were, or when enough members for a quorum are known to be
+   ours. They are long when a member is known to be of another make.
+4. Without a leader, ticks stay short for a few elections only. A candidate whose log is behind cannot win; with short ticks it
+   would begin one election after the other, before members with long ticks, which could win, begin one.
+5. A leader whose ticks become long keeps the short ones until its followers must have heard of it.
 """
 
 from swarm_core.runtime.clock import Clock

@@ -1,7 +1,7 @@
 """Who waits for which request.
 
-A request id lives from its proposal until its entry is applied or everybody is told that it will not be.
-A caller that goes away leaves its id behind, so that the entry is still known as ours.
+A request id is kept from its proposal until its entry is applied, or until all callers are told that they wait in vain.
+When a caller goes away its id stays, so that the entry is still known as ours.
 """
 
 import asyncio

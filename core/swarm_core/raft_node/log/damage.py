@@ -1,11 +1,13 @@
 """Was a damaged record torn by a crash, or did the disk corrupt it?
 
-A torn record was never acknowledged: what follows was not either, and may be cut off. Corruption must
-be refused, because cutting there would throw away acknowledged entries. The rules:
-1. A sector that never reached the disk reads as zeros, and so does everything behind a write cut short.
-   Without such zeros, or the end of the file inside the record, nothing was torn.
-2. A damaged length may make a record seem to swallow its successors. If sound records begin inside
-   the bytes it claims, its length is wrong: corruption.
+A torn record was never acknowledged, and nothing behind it was: both may be cut off. A corrupt record must be refused, because
+cutting there would throw away acknowledged entries.
+
+Rules
+1. A sector that never reached the disk reads as zeros, and so does everything behind a write that was cut short. A record
+   without such zeros, in a file that does not end inside the record, was not torn.
+2. A damaged length may make a record seem to contain its successors. When sound records begin inside the bytes that a record
+   claims, its length is wrong, and it is corrupt.
 """
 
 from swarm_core.raft_node.log.frames import WORD_BYTES, DamagedRecord, decode_record, decode_word, is_word_of

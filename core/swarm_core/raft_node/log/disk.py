@@ -1,8 +1,8 @@
 """The disk as a port, and the machine's own.
 
-The log and the snapshots are all that this room keeps, so the port holds only what they need. Calls
-block; `Disk.run` and `Disk.run_aside` take them off the event loop. A name (created, renamed, removed)
-is durable when its call returns; bytes are durable after `sync`. Every refusal is a typed error.
+The port holds only what the log and the snapshots need. Calls block; `Disk.run` and `Disk.run_aside` do them in threads, away
+from the event loop. A change of names (created, renamed, removed) is durable when its call returns. Bytes are durable after
+`sync`. Every refusal is a typed error.
 """
 
 import errno

@@ -1,7 +1,7 @@
 """Changing the data key while running (control-plane spec 2.12).
 
-A pending key is stored, writers switch to it, and `needed_index` is the snapshot index from which on
-nothing on disk needs the old key. Once such a snapshot is stored, the old key and what it encrypted go.
+A pending key is stored, and everything is written under it from then on. A snapshot of `needed_index` or later makes the old
+key needless. Once such a snapshot is stored, the old key goes, and with it what it encrypted.
 """
 
 from swarm_core.raft_node.log.disk import Disk

@@ -1,8 +1,8 @@
 """The data keys of this manager, as headers of the node's key file.
 
 The data key (DEK) is 32 random bytes, made on the first start and wrapped with the unlock key (KEK) while
-there is one. A rotation goes in steps that each survive a crash: a pending key is stored; writers use it;
-once nothing on disk needs the old key, the pending one becomes current. `ca.key_file.KeyFile` is the
+there is one. A rotation survives a crash after each of its steps: a pending key is stored; what is written from then on is
+under it; once nothing on disk needs the old key, the pending one becomes current. `ca.key_file.KeyFile` is the
 `KeyStore` of real nodes.
 """
 

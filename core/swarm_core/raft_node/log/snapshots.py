@@ -1,7 +1,7 @@
 """Snapshot files: the state machine as of one index, in etcd's file format.
 
-One file a snapshot, named by term and index; its content is a CRC-32C and the marshalled raftpb.Snapshot.
-The newest readable one counts; a damaged one is renamed `.broken` and never read again. Calls block.
+Each snapshot is a file, named by term and index; it holds a CRC-32C and the marshalled raftpb.Snapshot. The newest readable one
+counts. A damaged one is renamed `.broken` and never read again. Calls block.
 """
 
 import re

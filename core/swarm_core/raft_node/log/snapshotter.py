@@ -1,7 +1,7 @@
 """Snapshots of our own: when one is due, and the steps to have it stored.
 
-The state is taken in the apply order, encoded and stored beside the log's work, and only then raft forgets
-the entries that it replaces. One at a time.
+The state is taken between two entries, then encoded and stored while the log goes on. Only when it is stored does raft forget the
+entries that it replaces. One snapshot is taken at a time.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """What this member keeps: log and snapshots on disk, and the same in memory for raft to read.
 
-Starting means one of four shapes: nothing on disk (a new cluster of one, or an empty log for a member that the
-leader will fill), a log (restart), or a log whose other members are given up (force new cluster). Methods
+A node starts in one of four ways: it founds a cluster; it begins an empty log, which the leader will fill; it goes on with its
+log; or it goes on with its log alone, without the other members (force new cluster). Methods
 named `write…` block and run in the disk's log thread; the others touch memory alone and run on the event loop.
 Data is encrypted on its way to the disk.
 """
@@ -217,7 +217,7 @@ def _take_up(disk: Disk, config: RaftNodeConfig, cipher: Cipher) -> RaftStorage:
 
 
 def _covering(snapshot: Snapshot, state: HardState) -> HardState:
-    """A crash between a snapshot and the hard state behind it leaves the latter too old."""
+    """The hard state that fits the snapshot. After a crash between the writing of both, the stored one is too old."""
     vote = state.vote if state.term >= snapshot.term else 0
     return HardState(max(state.term, snapshot.term), vote, max(state.commit, snapshot.index))
 

@@ -1,10 +1,9 @@
 """The write-ahead log: what this member must not forget, in etcd's file format.
 
-Files are named by sequence and first index. Each begins with the CRC so far and the metadata; later ones
-repeat the hard state. Appending buffers nothing: `save` hands bytes to the file, `sync` makes
-them durable. After a failed write or sync nothing is known about the end of the file, so nothing more is
-written. A file that has reached SEGMENT_BYTES is cut to its size and followed by a new one, which
-appears under its final name only when it is complete. Calls block; one thread at a time.
+Files are named by sequence and first index. Each begins with the CRC so far and the metadata; all but the first repeat the hard
+state. Nothing is buffered: `save` hands bytes to the file, `sync` makes them durable. After a failed write or sync nothing is
+known about the end of the file, so nothing more is written. A file that has reached SEGMENT_BYTES is cut to its content, and a
+new one follows, which appears under its final name only when it is complete. Calls block, and come from one thread at a time.
 """
 
 import re

@@ -1,9 +1,11 @@
 """Opening a write-ahead log: read it, check it, mend a torn end, and make it ready to append.
 
-Reading starts in the segment that holds the snapshot's index and must meet that snapshot's mark. A record
-torn by a crash at the very end of the last segment is cut off once, after a copy of the file was put
-beside it as `.broken` (a disk without room for that, which may be what tore it, gets none). Everything else that does not fit is refused with WalCorrupt. The CRC covers a
-record's data but not its type, so the order of terms and indexes is checked as well.
+Rules
+1. Reading starts in the segment that holds the snapshot's index, and must meet that snapshot's mark.
+2. A record that a crash tore, at the very end of the last segment, is cut off once. Before that a copy of the file is put beside
+   it as `.broken`. A full disk may be what tore the record: where the copy finds no room there is none.
+3. Everything else that does not fit is refused with WalCorrupt.
+4. The CRC covers a record's data but not its type, so the order of terms and indexes is checked as well.
 """
 
 import logging

@@ -1,8 +1,7 @@
 """Raft messages as the bytes of the Raft service's requests.
 
-A request is one field, the message. A snapshot that is too large for one request goes in several: each repeats
-the message with another piece of the snapshot's data. Messages that wait for the same member may be put together when
-raft could have sent the result itself.
+A request has one field, the message. A snapshot that is too large for one request goes in several: each repeats the message with
+another piece of the snapshot's data. Two messages to the same member may be merged when raft itself could have sent the result.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,9 @@
 """The transport of real clusters: a peer for each other member, over the managers' remote APIs.
 
-Rules: peers are served while `run` runs; those added before wait for it. A message for a member that nobody added goes
-once the member that answers longest has told its address; one such message at a time, others are lost.
+Rules
+1. Peers are served while `run` runs. Those that were added before wait for it.
+2. For a message to a member that nobody added, the member that answers longest is asked for the address. That is done for one
+   message at a time; others are lost meanwhile.
 """
 
 import asyncio
@@ -54,7 +56,7 @@ class GrpcTransport:
             if peer is not None:
                 peer.post(message)
             else:
-                self._send_to_stranger(message)
+                self._send_to_unknown(message)
 
     def add_peer(self, raft_id: int, address: str) -> None:
         peer = self._peers.get(raft_id)
@@ -142,7 +144,7 @@ class GrpcTransport:
 
     # Members that nobody added
 
-    def _send_to_stranger(self, message: Message) -> None:
+    def _send_to_unknown(self, message: Message) -> None:
         assert self._reports is not None
         if self._is_resolving or self._group is None:
             if message.type is MessageType.SNAP:

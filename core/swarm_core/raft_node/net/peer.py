@@ -1,13 +1,14 @@
 """The way to one other member: a queue, a connection, and what became of the messages.
 
 Rules (control-plane spec 2.5)
-1. Messages leave in order. To a manager of ours they go over a link, all that wait at once. To others each goes as a plain
-   call, which costs half of a stream and which every member knows; some that wait may become one. A snapshot goes as a
-   stream, beside the queue, so that heartbeats do not wait for it.
-2. The queue is bounded: what does not fit is lost, and the member reported unreachable.
-3. A member is active while the last call to it succeeded. When nothing is to be sent its health is asked now and then.
-4. After a failure the connection is given up, for one that hangs after a partition would hang on; the next one
-   waits a little, unless the member is heard from.
+1. Messages leave in order. To a manager of ours all that wait go together, over a link.
+2. To any other manager each message goes as a plain call, which costs half as much as a stream and which every manager knows.
+   Messages that wait may be merged into one.
+3. A snapshot goes as a stream, beside the queue, so that heartbeats do not wait for it.
+4. The queue is bounded. What does not fit is lost, and the member is reported unreachable.
+5. A member is active while the last call to it succeeded. When there is nothing to send, its health is asked now and then.
+6. After a failure the connection is given up, because one that hangs after a partition would go on hanging. The next connection
+   waits a little, unless a message of the member comes in.
 """
 
 import asyncio
@@ -46,7 +47,7 @@ _ENDINGS = (
     OSError,
     TimeoutError,
 )
-# What goes over a link before it is said to have arrived.
+# At most so many messages go over a link before the other side confirms them.
 _BATCH_MAX = 256
 
 Dial = Callable[[str], grpc.aio.Channel]
