@@ -5,6 +5,7 @@ Rules (control-plane spec 6.3)
 2. With neither identity nor join address a new cluster begins: a root CA, and this node's own manager certificate. The CA's
    key waits in `swarm-root-ca.key` until the manager has committed it. Each step can be interrupted and is gone on with.
 3. A joining node believes a root certificate by the token's digest alone, and writes nothing before it has a certificate.
+   With its identity it keeps the address that it joined through: until managers tell of others it knows no way but that.
 """
 
 import random
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from swarm_core.api.ids import new_id
 from swarm_core.api.names import CA_ROLE, MANAGER_ROLE
-from swarm_core.api.proto.types_pb2 import NodeTLSInfo
+from swarm_core.api.proto.types_pb2 import NodeTLSInfo, Peer
 from swarm_core.ca import certificates, csr, keys, tokens
 from swarm_core.ca.errors import CaError, InvalidToken, NoLocalIdentity, NoLocalRoot, WrongKek
 from swarm_core.ca.files import write_atomic
@@ -132,9 +133,10 @@ async def join_cluster(
     key_file = state.key_file
     try:
         key_file.write_root(identity.tls.roots)
+        state.write_remotes([Peer(addr=join.address)])
         key_file.write(NodeCredentials(identity.tls.certificate, identity.tls.key), kek)
     except OSError as error:
-        raise NodeError(f"cannot write to {state.certificates}: {error.strerror}") from None
+        raise NodeError(f"cannot write to {state.path}: {error.strerror}") from None
     return identity, kek.key
 
 

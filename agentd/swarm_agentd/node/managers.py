@@ -85,7 +85,7 @@ class KnownManagers:
 
     async def _reach(self, peer: Peer, identity: TlsIdentity) -> ManagerConnection:
         try:
-            return await self._dial.open(peer.addr, Trust(identity.roots, identity))
+            return await self._dial.open(peer.addr, Trust(identity.anchors, identity))
         except Unreachable:
             self._remotes.observe(peer, -WEIGHT)
             raise

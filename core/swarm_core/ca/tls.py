@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from swarm_core.ca import pem
+
 _ALPN = ["h2"]
 _SUITES_TLS12 = ":".join(
     f"ECDHE-{kind}-{cipher}"
@@ -27,6 +29,12 @@ class TlsIdentity:
     roots: bytes
     certificate: bytes
     key: bytes
+
+    @property
+    def anchors(self) -> bytes:
+        """Whom to believe at the other end: the roots, and those that the own chain says they vouch for. While a root CA is
+        rotated these are the next root; who was away when it took over still believes everybody else by it."""
+        return self.roots + pem.encode(*pem.decode(self.certificate)[1:])
 
 
 def server_context(identity: TlsIdentity) -> ssl.SSLContext:
@@ -66,7 +74,7 @@ def _harden(context: ssl.SSLContext) -> None:
 
 
 def _load(context: ssl.SSLContext, identity: TlsIdentity) -> None:
-    context.load_verify_locations(cadata=identity.roots.decode("ascii", "ignore"))
+    context.load_verify_locations(cadata=identity.anchors.decode("ascii", "ignore"))
     with _as_file(identity.certificate + identity.key) as path:
         context.load_cert_chain(path)
 

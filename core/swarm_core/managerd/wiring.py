@@ -164,7 +164,7 @@ class ManagerDaemon:
         own = self._credentials.tls
         return channels.secure(
             address,
-            roots=own.roots,
+            roots=own.anchors,
             server_name=MANAGER_ROLE,
             certificate=own.certificate,
             key=own.key,
@@ -173,7 +173,7 @@ class ManagerDaemon:
     async def _dial_link(self, address: str) -> LinkClient:
         """A link to another manager of ours, as this node of now."""
         return await link.dial(
-            address, tls.client_context(self._credentials.tls.roots, self._credentials.tls), MANAGER_ROLE
+            address, tls.client_context(self._credentials.tls.anchors, self._credentials.tls), MANAGER_ROLE
         )
 
     def _cluster(self) -> objects_pb2.Cluster | None:

@@ -274,8 +274,8 @@ class SimulatedConnection:
         if shown is None or not leader.is_serving:
             raise Unreachable(f"{leader.host.name} is down")
         for chain, roots, host in (
-            (own.certificate, shown.roots, leader.host),
-            (shown.certificate, own.roots, life.host),
+            (own.certificate, shown.anchors, leader.host),
+            (shown.certificate, own.anchors, life.host),
         ):
             if why := self._chains.why_not(chain, roots, host.clock.wall_ns()):
                 raise Unreachable(f"{life.host.name} and {leader.host.name} do not trust each other: {why}")

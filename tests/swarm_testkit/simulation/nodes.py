@@ -299,7 +299,7 @@ class NodeMachine:
             own = life.credentials.tls
             try:
                 async with await self.dial.open(
-                    address, Trust(own.roots, own), timeout=seconds
+                    address, Trust(own.anchors, own), timeout=seconds
                 ) as connection:
                     answer: JoinResponse = await connection.call(
                         "RaftMembership.Join", JoinRequest(addr=self.address), timeout=seconds

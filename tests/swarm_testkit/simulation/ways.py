@@ -132,7 +132,7 @@ class SimulatedDial:
             )
 
     def _admitted(self, server: Server, shown: TlsIdentity, own: TlsIdentity) -> PeerCertificate:
-        why = self._verifier.why_not(own.certificate, shown.roots, server.host.clock.wall_ns())
+        why = self._verifier.why_not(own.certificate, shown.anchors, server.host.clock.wall_ns())
         if why:
             raise Unreachable(f"{server.host.name} does not believe {self.host.name}: {why}")
         found = self._verifier.identity(own.certificate)

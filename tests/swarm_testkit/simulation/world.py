@@ -277,7 +277,9 @@ class World:
         own = life.credentials.tls
         request = HealthCheckRequest(service="Raft")
         try:
-            async with await machine.dial.open(address, Trust(own.roots, own), timeout=CHECK_S) as connection:
+            async with await machine.dial.open(
+                address, Trust(own.anchors, own), timeout=CHECK_S
+            ) as connection:
                 answer: HealthCheckResponse = await connection.call("Health.Check", request, timeout=CHECK_S)
         except ClientError as error:
             raise JoinFailed(f"the new manager cannot be reached at {address}: {error}") from None

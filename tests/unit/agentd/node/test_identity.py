@@ -2,17 +2,21 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from swarm_agentd.node import identity as identities
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.identity import Join
 from swarm_agentd.node.state_dir import StateDirectory, open_state
-from swarm_core.api.proto.types_pb2 import Peer
+from swarm_core.api.names import WORKER_ROLE
+from swarm_core.api.proto import ca_pb2
+from swarm_core.api.proto.types_pb2 import Certificate, IssuanceStatus, Peer
 from swarm_core.ca import certificates, tokens
 from swarm_core.ca.key_file import Kek, KeyFile
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.client.dial import SystemDial
+from swarm_core.client.trust import Trust
 from swarm_core.runtime.clock import SystemClock
 
 CLOCK = SystemClock()
@@ -135,6 +139,48 @@ def test_an_expired_certificate(state: StateDirectory) -> None:
     identities.found_cluster(state, CLOCK, RNG)
     with pytest.raises(NodeError, match="expired"):
         identities.load(state, LateClock())
+
+
+class Authority:
+    """A cluster's managers at any address: they admit whoever shows the token. A connection is itself."""
+
+    def __init__(self) -> None:
+        self.root = RootCa.create(CLOCK.wall_ns())
+        self.token = tokens.generate(self.root.certificate)
+        self._answer = Certificate()
+
+    async def open(self, target: str | Path, trust: Trust, *, timeout: float = 5.0) -> Any:
+        return self
+
+    async def fetch_root(self, address: str, *, timeout: float) -> bytes:
+        return self.root.certificate
+
+    async def __aenter__(self) -> "Authority":
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def call(self, method: str, request: Any, *, timeout: float) -> Any:
+        if method == "NodeCA.IssueNodeCertificate":
+            assert request.token == self.token
+            chain = self.root.sign(
+                request.csr, node_id="n1", role=WORKER_ROLE, organization="o", wall_ns=CLOCK.wall_ns()
+            )
+            self._answer = Certificate(csr=request.csr, certificate=chain)
+            return ca_pb2.IssueNodeCertificateResponse(node_id="n1")
+        status = IssuanceStatus(state=IssuanceStatus.ISSUED)
+        return ca_pb2.NodeCertificateStatusResponse(status=status, certificate=self._answer)
+
+
+async def test_a_joiner_remembers_whom_it_joined_through(state: StateDirectory) -> None:
+    """A node that ends before any manager told it of the others can still find its cluster."""
+    authority = Authority()
+    joined, kek = await identities.join_cluster(
+        state, Join("192.0.2.1:4242", authority.token), CLOCK, RNG, authority
+    )
+    assert (joined.node_id, kek) == ("n1", None)
+    assert identities.load(state, CLOCK) == joined
+    assert state.read_remotes() == [Peer(addr="192.0.2.1:4242")]
 
 
 async def test_joining_nobody(state: StateDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
