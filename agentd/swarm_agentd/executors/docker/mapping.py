@@ -5,7 +5,7 @@ the scheduler's business and do not appear here.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarm_core.api.naming import task_name
@@ -106,7 +106,7 @@ def _host_config(task: Task, binds: Sequence[tuple[str, str]]) -> dict[str, Any]
         "CapAdd": list(spec.capability_add),
         "CapDrop": list(spec.capability_drop),
         "OomScoreAdj": spec.oom_score_adj,
-        "Isolation": _ISOLATION[spec.isolation],
+        "Isolation": _known(_ISOLATION, spec.isolation, "isolation"),
         "ExtraHosts": _extra_hosts(spec.hosts),
         "ReadonlyRootfs": spec.read_only,
         "Sysctls": dict(spec.sysctls),
@@ -219,13 +219,20 @@ def _check_mount(mount: Mount) -> None:
             raise InvalidTask("cluster volumes are not available on this node")
 
 
+def _known(words: Mapping[Any, str], number: int, what: str) -> str:
+    """The engine's word; a newer manager may ask for what has none here."""
+    if number not in words:
+        raise InvalidTask(f"this node does not know {what} {number}; it may be older than the manager")
+    return words[number]
+
+
 def _mount(mount: Mount) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "Type": _MOUNT_TYPES[mount.type],
+        "Type": _known(_MOUNT_TYPES, mount.type, "mount type"),
         "Source": mount.source,
         "Target": mount.target,
         "ReadOnly": mount.readonly,
-        "Consistency": _CONSISTENCY[mount.consistency],
+        "Consistency": _known(_CONSISTENCY, mount.consistency, "mount consistency"),
     }
     if mount.HasField("bind_options"):
         bind = mount.bind_options

@@ -223,3 +223,19 @@ def test_output_is_taken_apart() -> None:
     assert at_ns % 1_000_000_000 == 7
     assert parse_time("1970-01-01T00:00:01.5Z") == 1_500_000_000
     assert [record.data for record in LineSplitter()(b"1970-01-01T00:00:01Z hi\r\n1970")] == [b"hi\r\n"]
+
+
+def test_what_only_a_newer_manager_knows_is_refused_with_a_sentence() -> None:
+    """An isolation, a mount type or a consistency without a word here fails its task with what is unknown."""
+    for change, what in (
+        (lambda spec: setattr(spec, "isolation", 9), "isolation 9"),
+        (lambda spec: setattr(spec.mounts.add(target="/x"), "type", 77), "mount type 77"),
+        (
+            lambda spec: setattr(spec.mounts.add(source="/x", target="/x"), "consistency", 8),
+            "mount consistency 8",
+        ),
+    ):
+        made = task()
+        change(made.spec.container)
+        with pytest.raises(InvalidTask, match=what):
+            body(made)
