@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """How the agent waits, tries again and groups (orchestration spec 6.1)."""
+    """How the agent waits, tries again and groups (docs/design/agent.md 6.1)."""
 
     backoff_base_s: float = 0.1
     backoff_ceiling_s: float = 8.0

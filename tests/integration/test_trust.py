@@ -623,7 +623,7 @@ async def trespasses(channel: grpc.aio.Channel, role: str) -> list[tuple[str, st
 
 
 def may(service: str, method: str, role: str) -> bool:
-    """Whether a role has business with a method (control-plane spec 3.10)."""
+    """Whether a role has business with a method (docs/design/certificates.md 3.10)."""
     if role in ("foreign", "expired"):
         return False
     return f"{service}.{method}" in OPEN or role == "manager" or (role == "worker" and service in FOR_NODES)

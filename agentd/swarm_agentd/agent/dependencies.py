@@ -1,4 +1,4 @@
-"""The secrets and configs on this node, and what one task may see of them (orchestration spec 6.11).
+"""The secrets and configs on this node, and what one task may see of them (docs/design/agent.md 6.11).
 
 Rules
 1. A task sees only what its container or process spec lists.

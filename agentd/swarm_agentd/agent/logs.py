@@ -1,4 +1,4 @@
-"""Logs of this node's tasks, published to whoever asked the manager for them (orchestration spec 6.12, 8.2).
+"""Logs of this node's tasks, published to whoever asked the manager for them (docs/design/agent.md 6.12; docs/design/logs.md 8.2).
 
 One reader per task feeds a bounded queue; what is in the queue travels as one message. A reader waits while the queue is
 full, and while the subscription is over its rate. A failing reader or publication ends itself and nothing else.

@@ -1,7 +1,7 @@
 """Statuses to the manager: the newest of each task, many per call, one call at a time.
 
 While no session is there, or a call is under way, newer statuses replace older ones. What a failed call carried is kept
-unless something newer came (orchestration spec 6.6).
+unless something newer came (docs/design/agent.md 6.6).
 """
 
 import asyncio

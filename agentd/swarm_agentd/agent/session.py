@@ -1,6 +1,6 @@
 """The agent's tie to a manager: one session after the other, each with all its streams.
 
-Rules (orchestration spec 6.2)
+Rules (docs/design/agent.md 6.2)
 1. A session is the Session stream, heartbeats, assignments, status reports and log subscriptions on one connection. The end
    of any of them ends the session; the next one begins after a random wait that grows with each failure in a row.
 2. The last session id is offered again; the manager decides whether it still stands.

@@ -1,6 +1,6 @@
 """One task on this node: steps it from state to state, one operation at a time.
 
-Rules (orchestration spec 6.8)
+Rules (docs/design/agent.md 6.8)
 1. Updates go to a mailbox of one place: the newest wins. An update interrupts the operation under way, reaches the
    controller, and the task is stepped again at once.
 2. The desired state never goes down. The task's own status is the truth here; the manager's copy is ignored.

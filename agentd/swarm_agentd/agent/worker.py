@@ -1,6 +1,6 @@
 """From assignments to running tasks.
 
-Rules (orchestration spec 6.7)
+Rules (docs/design/agent.md 6.7)
 1. The store on disk comes first: a task is stored before it is started, a status before it is reported, and a task that is
    taken away is forgotten before its work is removed.
 2. The status that this node reached is the truth; an assignment's copy of it counts only for a task never seen here.

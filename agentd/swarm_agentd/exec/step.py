@@ -1,6 +1,6 @@
 """The task state machine: from observed and desired state to the next call, and from its result to the next status.
 
-`next_call` and the two status functions are pure; `step` carries out one call (orchestration spec 6.9).
+`next_call` and the two status functions are pure; `step` carries out one call (docs/design/agent.md 6.9).
 """
 
 import enum

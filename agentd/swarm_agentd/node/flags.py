@@ -1,4 +1,4 @@
-"""The flags of swarm-agentd: swarmd's (control-plane spec 6.7) and a few of our own.
+"""The flags of swarm-agentd: swarmd's (docs/design/node.md 6.7) and a few of our own.
 
 Rules: what swarmd takes is taken; what this version cannot do is refused by name, never ignored.
 """

@@ -1,6 +1,6 @@
 """Who this node is: read from disk, made with a new cluster, or issued by the managers of one it joins.
 
-Rules (control-plane spec 6.3)
+Rules (docs/design/node.md 6.3)
 1. An identity on disk is the identity; a join token is then only checked to be of the same cluster.
 2. With neither identity nor join address a new cluster begins: a root CA, and this node's own manager certificate. The CA's
    key waits in `swarm-root-ca.key` until the manager has committed it. Each step can be interrupted and is gone on with.

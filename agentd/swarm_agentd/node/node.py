@@ -1,6 +1,6 @@
 """One node: its identity, its agent, and its manager while it is one.
 
-Rules (control-plane spec 6.3)
+Rules (docs/design/node.md 6.3)
 1. The order: state directory, identity, then renewal, manager and agent side by side; each ending ends the node.
 2. Cancelling `run` ends the node politely: the manager stops, tasks keep running and are found again by the next run.
    A node that `leave`s stops its tasks first.

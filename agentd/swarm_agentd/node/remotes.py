@@ -1,4 +1,4 @@
-"""The managers this node knows, each with a weight that experience moves (control-plane spec 6.5).
+"""The managers this node knows, each with a weight that experience moves (docs/design/node.md 6.5).
 
 Rules: an observation is clipped to ±256 and averaged with the old weight, rounded up; a choice is random in proportion
 to the weight, and even the worst manager keeps a small chance.

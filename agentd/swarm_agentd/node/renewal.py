@@ -1,4 +1,4 @@
-"""Keeps the node's certificate fresh (control-plane spec 3.7, 3.8).
+"""Keeps the node's certificate fresh (docs/design/certificates.md 3.7, 3.8).
 
 Rules
 1. A certificate is renewed at a random minute between half and four fifths of its life, and half a second after

@@ -1,4 +1,4 @@
-"""What session messages ask of the node itself (control-plane spec 3.8, 3.11, 3.13).
+"""What session messages ask of the node itself (docs/design/certificates.md 3.8, 3.11, 3.13).
 
 Rules: a desired role that changed since the last message, and an observed role that was not the certificate's when it was
 first heard of, make the node get a certificate of that role; so does a request to rotate, whatever the role. Nothing is asked

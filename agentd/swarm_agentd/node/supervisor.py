@@ -1,4 +1,4 @@
-"""Keeps the manager of this node running while the node is one (control-plane spec 6.4).
+"""Keeps the manager of this node running while the node is one (docs/design/node.md 6.4).
 
 Rules: a manager that ends is started again after a pause that grows while it keeps failing; one that gives up with an
 exit code before it has ever served here ends the node, for no later start would go better. It counts as there once

@@ -1,4 +1,4 @@
-"""The key that opens the managers' key files, as the cluster object holds it (control-plane spec 2.12)."""
+"""The key that opens the managers' key files, as the cluster object holds it (docs/design/raft-node.md 2.12)."""
 
 from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.proto.objects_pb2 import Cluster

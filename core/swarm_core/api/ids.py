@@ -1,4 +1,4 @@
-"""Identifiers of objects: 25 lower-case base-36 characters (control-plane spec 3.1)."""
+"""Identifiers of objects: 25 lower-case base-36 characters (docs/design/certificates.md 3.1)."""
 
 import random
 

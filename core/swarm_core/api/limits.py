@@ -4,7 +4,7 @@ A limit that one room alone knows stands in that room. Those here depend on each
 loaded.
 """
 
-# An encoded InternalRaftRequest: every member refuses larger ones (control-plane spec 1.5).
+# An encoded InternalRaftRequest: every member refuses larger ones (docs/design/store.md 1.5).
 ENTRY_BYTES_MAX = 1_572_864
 
 # What a server takes in one message, ours and SwarmKit's: the default of gRPC's servers.

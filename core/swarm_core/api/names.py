@@ -1,7 +1,7 @@
 """Words and numbers that several rooms, and the other implementations, must know alike."""
 
-# Roles as certificates name them, in their organizational unit; servers' certificates are for these names too (control-plane
-# spec 3.1, 3.2).
+# Roles as certificates name them, in their organizational unit; servers' certificates are for these names too (docs/design/certificates.md
+# 3.1, 3.2).
 MANAGER_ROLE = "swarm-manager"
 WORKER_ROLE = "swarm-worker"
 CA_ROLE = "swarm-ca"

@@ -1,4 +1,4 @@
-"""Names of tasks as people and containers see them (control-plane spec 1, orchestration spec 7.2)."""
+"""Names of tasks as people and containers see them (docs/design/store.md 1.2, docs/design/docker-executor.md 7.2)."""
 
 from swarm_core.api.proto.objects_pb2 import Task
 

@@ -1,4 +1,4 @@
-"""Generic resources: what a node offers, what tasks hold of it, what is left (orchestration spec 3.11).
+"""Generic resources: what a node offers, what tasks hold of it, what is left (docs/design/scheduling.md 3.11).
 
 A kind is either discrete (a count) or named (several entries that share the kind). `GenericPool`
 derives what is free from the node's description and from what is held, so giving back can neither

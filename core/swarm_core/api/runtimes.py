@@ -5,7 +5,7 @@ for one that another implementation wrote.
 
 Rules
 1. The runtime of a container or an attachment is that word. The runtime of a generic spec is its kind.
-2. A kind means the same in any case: kinds are compared and indexed in lower case (control-plane spec 1.1, 4.3).
+2. A kind means the same in any case: kinds are compared and indexed in lower case (docs/design/store.md 1.1; docs/design/control-api.md 4.3).
 3. A process task carries a `swarmtui.v1.ProcessSpec`. A payload that is none is a value, `MalformedProcess`, so that a
    caller who must refuse it can, and a caller who must live with it does.
 """

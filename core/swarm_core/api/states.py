@@ -1,7 +1,7 @@
 """States of tasks: predicates on them, and the table of moves that are allowed.
 
 The numbers of TaskState are an order and act as a logical clock: of two reports the larger wins.
-`TRANSITIONS` names for each actor the moves of an observed state it may make (orchestration spec 1.3).
+`TRANSITIONS` names for each actor the moves of an observed state it may make (docs/design/tasks.md 1.3).
 Predicates take the plain numbers of `types_pb2.TaskState`.
 """
 
@@ -93,12 +93,12 @@ def will_never_run(task: Task) -> bool:
 
 
 def is_reapable(task: Task) -> bool:
-    """No agent runs the task, so deleting it leaves nothing behind (spec 9.2, removal safety)."""
+    """No agent runs the task, so deleting it leaves nothing behind (docs/design/tasks.md 9.2, removal safety)."""
     return is_terminal(task.status.state) or task.status.state < ASSIGNED
 
 
 def is_node_invalid(node: Node | None) -> bool:
-    """Tasks there must be replaced: the node is gone, down or drained (spec 2.1)."""
+    """Tasks there must be replaced: the node is gone, down or drained (docs/design/orchestration.md 2.1)."""
     return (
         node is None
         or node.status.state == NodeStatus.DOWN

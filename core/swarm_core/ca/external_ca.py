@@ -1,4 +1,4 @@
-"""Certificate authorities outside the cluster, spoken to in CFSSL's protocol (control-plane spec 3.12).
+"""Certificate authorities outside the cluster, spoken to in CFSSL's protocol (docs/design/certificates.md 3.12).
 
 Rules:
 - A request is one POST of JSON over TLS with the manager's own certificate; the answer is at most 256 KiB, and each

@@ -1,4 +1,4 @@
-"""How a node gets its certificate (control-plane spec 3.7): root download, request, and waiting for the answer.
+"""How a node gets its certificate (docs/design/certificates.md 3.7): root download, request, and waiting for the answer.
 
 Rules: a whole exchange is tried five times, two seconds apart for a node that has none yet; each call may take five
 seconds. While the answer is pending the same manager is asked again after a random pause that grows; a manager that

@@ -1,4 +1,4 @@
-"""The certificate authority on the leader: services CA and NodeCA, and the loop that signs (control-plane spec 3.6, 3.7).
+"""The certificate authority on the leader: services CA and NodeCA, and the loop that signs (docs/design/certificates.md 3.6, 3.7).
 
 Rules:
 - A request becomes the node object's certificate in state PENDING or RENEW; the loop signs what is there, whoever asked.

@@ -1,5 +1,5 @@
 """What a new leader makes sure of before anything else runs: the cluster object and its own node object
-(control-plane spec 5.3, 5.5).
+(docs/design/manager.md 5.3, 5.5).
 
 Both normally exist; then this changes nothing. The root CA's key reaches the cluster only here: `committed` is
 called once the cluster object holds it.

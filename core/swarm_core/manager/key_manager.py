@@ -1,4 +1,4 @@
-"""Keys of the nodes' overlay networks (control-plane spec 5.6); runs on the leader.
+"""Keys of the nodes' overlay networks (docs/design/manager.md 5.6); runs on the leader.
 
 Rules: each subsystem has a ring of three AES-128 keys, told apart by a Lamport clock. Every twelve hours, counted from
 the beginning of leadership, the oldest key of a full ring goes and a new one comes. Nodes get the rings with their

@@ -1,4 +1,4 @@
-"""The services between managers: raft's messages, and who is a member (control-plane spec 2.5, 2.6); and how raft stands."""
+"""The services between managers: raft's messages, and who is a member (docs/design/raft-node.md 2.5, 2.6); and how raft stands."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable

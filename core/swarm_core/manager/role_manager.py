@@ -1,4 +1,4 @@
-"""Carries out what users wish of nodes' roles (control-plane spec 3.11); runs on the leader.
+"""Carries out what users wish of nodes' roles (docs/design/certificates.md 3.11); runs on the leader.
 
 Rules:
 - `spec.desired_role` is the wish, `node.role` what certificates are issued for. A promotion is granted at once.

@@ -1,4 +1,4 @@
-"""What an update of the cluster does to its root CA: the decision table of control-plane spec 3.13.
+"""What an update of the cluster does to its root CA: the decision table of docs/design/certificates.md 3.13.
 
 `decide` takes the cluster as stored and the CA settings that are wished for, and gives the RootCA to store, without
 touching the store. The order of the rules is the specification's. A rotation begins with the new root signed by the old

@@ -1,4 +1,4 @@
-"""Brings a root CA rotation to its end (control-plane spec 3.13); runs on the leader.
+"""Brings a root CA rotation to its end (docs/design/certificates.md 3.13); runs on the leader.
 
 Rules: every three seconds, nodes whose certificate is not yet of the new root are told to renew it, thirty at most.
 A node counts as done when it reports the new root's name and key as the issuer of its certificate. When all do, the

@@ -1,4 +1,4 @@
-"""The Watch service: a stream of changes from this manager's own store (control-plane spec 1.9).
+"""The Watch service: a stream of changes from this manager's own store (docs/design/store.md 1.9).
 
 The first message is empty and says that the watch stands. From then on each log entry with matching events gives
 one message that carries the entry's index, so that a client can resume after it; an entry larger than one

@@ -1,4 +1,4 @@
-"""Keeps this manager's key file under the cluster's unlock key (control-plane spec 2.12).
+"""Keeps this manager's key file under the cluster's unlock key (docs/design/raft-node.md 2.12).
 
 Rules:
 - The cluster object decides: the key of the managers' subsystem, or none; its version is the object's.

@@ -1,7 +1,7 @@
 """What the manager process is told: flags, checked, as one frozen value.
 
 The node daemon starts this program and passes the flags that people give to it; they are swarmd's
-(control-plane spec 6.7). The node's identity is already in `<state>/certificates` when it starts.
+(docs/design/node.md 6.7). The node's identity is already in `<state>/certificates` when it starts.
 """
 
 from collections.abc import Sequence

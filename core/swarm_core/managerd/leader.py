@@ -1,4 +1,4 @@
-"""Where calls that only the leader can answer go (control-plane spec 2.8).
+"""Where calls that only the leader can answer go (docs/design/raft-node.md 2.8).
 
 Rules: while this member leads, and what only a leader runs is running, they stay here. Otherwise they go over one
 connection to the leader, apart from raft's own, and over a link beside it when the leader is a manager of ours. A leader that lost its place has a moment to end what it was

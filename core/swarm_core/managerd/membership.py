@@ -1,4 +1,4 @@
-"""Where other managers reach this one, and telling them when that has changed (control-plane spec 2.6, 5.1)."""
+"""Where other managers reach this one, and telling them when that has changed (docs/design/raft-node.md 2.6; docs/design/manager.md 5.1)."""
 
 import asyncio
 import logging

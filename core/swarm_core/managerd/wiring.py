@@ -1,6 +1,6 @@
 """Builds the parts of a manager and runs them until told to stop.
 
-Order of life (control-plane spec 5.2): load the node's identity, load raft and replay its log into the store, know a
+Order of life (docs/design/manager.md 5.2): load the node's identity, load raft and replay its log into the store, know a
 leader, only then answer people. So the first answer of a restarted manager is already complete. Other managers are answered
 before that: a new one must be reachable when it asks to join, and every one to be voted for.
 """

@@ -1,4 +1,4 @@
-"""The settings of the shell, with SwarmKit's values (control-plane spec 2.1)."""
+"""The settings of the shell, with SwarmKit's values (docs/design/raft-node.md 2.1)."""
 
 import random
 from dataclasses import dataclass

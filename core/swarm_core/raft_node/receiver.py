@@ -1,4 +1,4 @@
-"""Raft messages that come in: which of them the node may see (control-plane spec 2.5).
+"""Raft messages that come in: which of them the node may see (docs/design/raft-node.md 2.5).
 
 A message that is dropped is answered like one that is taken: raft copes with loss, and its sender could do nothing about it.
 Only a removed member is told, so that it stops.

@@ -1,4 +1,4 @@
-"""Who may call what over the remote API: certificate roles by method (control-plane spec 3.10).
+"""Who may call what over the remote API: certificate roles by method (docs/design/certificates.md 3.10).
 
 Rules: a direct caller needs a verified certificate with an allowed role, of this organization, not blacklisted. A
 forwarded call is believed only from a manager, and then judged by the certificate that the manager names. Methods

@@ -1,6 +1,6 @@
 """Calls that only the leader can answer: where it is, and what a call says when it is passed on.
 
-Rules (control-plane spec 3.9): a call is passed on once; one that carries `redirect` already is refused. A call
+Rules (docs/design/certificates.md 3.9): a call is passed on once; one that carries `redirect` already is refused. A call
 from the control socket is made as this manager itself; a remote one names its caller in the forwarding keys, and
 keys of that name that came in with it are dropped, so that no caller can speak for another.
 

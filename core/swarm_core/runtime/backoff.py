@@ -1,4 +1,4 @@
-"""Exponential backoff with full jitter, as the agent's session uses it (orchestration spec 6.1)."""
+"""Exponential backoff with full jitter, as the agent's session uses it (docs/design/agent.md 6.1)."""
 
 import random
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Rules that a spec must meet before it enters the store (control-plane spec 4.0, 4.3).
+"""Rules that a spec must meet before it enters the store (docs/design/control-api.md 4.0, 4.3).
 
 Every check raises InvalidSpec with one sentence that names the field and says what it takes.
 """

@@ -1,4 +1,4 @@
-"""Defaults of a cluster and of a service as clients are shown it (control-plane spec 4.3, 5.5)."""
+"""Defaults of a cluster and of a service as clients are shown it (docs/design/control-api.md 4.3; docs/design/manager.md 5.5)."""
 
 from swarm_core.api.proto import specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration

@@ -1,7 +1,7 @@
 """Query terms of `find`: each names an index and the key looked up in it.
 
 Which kind accepts which term stands in `tables`. Names are compared in lower case, ids byte by byte
-(control-plane spec 1.1).
+(docs/design/store.md 1.1).
 """
 
 from abc import ABC, abstractmethod

@@ -12,7 +12,7 @@
     ├── TransactionTooLarge the change list exceeds what one log entry may hold
     └── VersionUnavailable  watch_from: the version is in the future, or the log no longer reaches back to it
 
-The texts of OutOfSequence and NameConflict cross the wire and are compared there (control-plane spec, appendix A).
+The texts of OutOfSequence and NameConflict cross the wire and are compared there (docs/design/store.md 1.3, 1.4).
 """
 
 

@@ -1,4 +1,4 @@
-"""The ten kinds of objects, where each travels on the wire, and which indexes it has (control-plane spec 1.1).
+"""The ten kinds of objects, where each travels on the wire, and which indexes it has (docs/design/store.md 1.1).
 
 An index is built by the first query that needs it and kept up to date from then on, so a kind pays only for
 the indexes somebody uses. The lower-cased name of the kinds with unique names is always kept.

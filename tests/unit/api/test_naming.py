@@ -1,4 +1,4 @@
-"""Names of tasks (control-plane spec 1, orchestration spec 7.2)."""
+"""Names of tasks (docs/design/store.md 1.2, docs/design/docker-executor.md 7.2)."""
 
 from swarm_core.api.naming import slot_name, slot_title, task_name
 from swarm_testkit.factories import make_service, make_task

@@ -1,4 +1,4 @@
-"""Generic resources (orchestration spec 3.11)."""
+"""Generic resources (docs/design/scheduling.md 3.11)."""
 
 import pytest
 from swarm_core.api.resources import (

@@ -1,4 +1,4 @@
-"""Task states: order, predicates, table of moves (orchestration spec 1.1, 1.3)."""
+"""Task states: order, predicates, table of moves (docs/design/tasks.md 1.1, 1.3)."""
 
 import pytest
 from swarm_core.api.proto.types_pb2 import TaskState

@@ -1,4 +1,4 @@
-"""The protocol of external CAs, against a small one over real TLS (control-plane spec 3.12)."""
+"""The protocol of external CAs, against a small one over real TLS (docs/design/certificates.md 3.12)."""
 
 import json
 from collections.abc import Iterator

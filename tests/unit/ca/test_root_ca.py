@@ -1,4 +1,4 @@
-"""The root CA and what it issues, field by field (control-plane spec 3.2)."""
+"""The root CA and what it issues, field by field (docs/design/certificates.md 3.2)."""
 
 import datetime
 

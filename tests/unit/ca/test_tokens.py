@@ -1,4 +1,4 @@
-"""Join tokens and unlock keys: form, parsing, digest (control-plane spec 2.12, 3.5)."""
+"""Join tokens and unlock keys: form, parsing, digest (docs/design/raft-node.md 2.12; docs/design/certificates.md 3.5)."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""The certificate authority on the leader (control-plane spec 3.6, 3.7), on a real store."""
+"""The certificate authority on the leader (docs/design/certificates.md 3.6, 3.7), on a real store."""
 
 import asyncio
 import random

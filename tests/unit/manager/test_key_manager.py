@@ -1,4 +1,4 @@
-"""Network keys and their rotation (control-plane spec 5.6)."""
+"""Network keys and their rotation (docs/design/manager.md 5.6)."""
 
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.manager.key_manager import ROTATION_S, SUBSYSTEMS, KeyManager

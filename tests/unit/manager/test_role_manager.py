@@ -1,4 +1,4 @@
-"""Promotion, demotion and eviction (control-plane spec 3.11)."""
+"""Promotion, demotion and eviction (docs/design/certificates.md 3.11)."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""The decision table of root CA changes, and how a rotation converges (control-plane spec 3.13)."""
+"""The decision table of root CA changes, and how a rotation converges (docs/design/certificates.md 3.13)."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The Watch service: mark, filters, resume, bounds (control-plane spec 1.9)."""
+"""The Watch service: mark, filters, resume, bounds (docs/design/store.md 1.9)."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Roles by method, and who is believed (control-plane spec 3.10)."""
+"""Roles by method, and who is believed (docs/design/certificates.md 3.10)."""
 
 import pytest
 from google.protobuf.descriptor import MethodDescriptor

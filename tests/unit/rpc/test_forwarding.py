@@ -1,4 +1,4 @@
-"""Calls passed on to the leader (control-plane spec 3.9), between two real servers."""
+"""Calls passed on to the leader (docs/design/certificates.md 3.9), between two real servers."""
 
 import asyncio
 from collections.abc import AsyncIterator

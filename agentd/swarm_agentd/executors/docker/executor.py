@@ -88,7 +88,7 @@ class DockerExecutor:
 
 
 def describe(info: dict[str, Any], managed: Sequence[dict[str, Any]]) -> NodeDescription:
-    """The node as the engine tells it (orchestration spec 7.1)."""
+    """The node as the engine tells it (docs/design/docker-executor.md 7.1)."""
     description = NodeDescription(hostname=info["Name"])
     description.platform.architecture, description.platform.os = info["Architecture"], info["OSType"]
     description.resources.nano_cpus = info["NCPU"] * 1_000_000_000

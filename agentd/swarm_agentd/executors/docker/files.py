@@ -1,6 +1,6 @@
 """Secrets and configs of a container: private files of this machine, mounted read-only where the task wants them.
 
-Rules (orchestration spec 7.6): relative names are below /run/secrets for secrets and below / for configs; the mode is the
+Rules (docs/design/docker-executor.md 7.6): relative names are below /run/secrets for secrets and below / for configs; the mode is the
 one asked for, 0444 when none is; references that are no files are not mounted.
 """
 

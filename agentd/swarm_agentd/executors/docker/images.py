@@ -1,6 +1,6 @@
 """Images on this engine: pulled for tasks, once for all that want the same at the same moment.
 
-Rules (orchestration spec 7.5): a pull is tried always, except for image ids, digests that are here, and where the
+Rules (docs/design/docker-executor.md 7.5): a pull is tried always, except for image ids, digests that are here, and where the
 operator prefers offline images; when it fails, an image that is here serves, and without one the task fails. A pull
 goes on when the task that began it stops waiting.
 """

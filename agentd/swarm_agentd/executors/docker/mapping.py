@@ -1,4 +1,4 @@
-"""From a task to the body of the engine's create request (orchestration spec 7.2 to 7.4). Pure.
+"""From a task to the body of the engine's create request (docs/design/docker-executor.md 7.2 to 7.4). Pure.
 
 Rules: nothing the spec asks for is dropped; what this executor cannot give is refused with InvalidTask. Reservations are
 the scheduler's business and do not appear here.

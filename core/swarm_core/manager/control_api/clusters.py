@@ -1,4 +1,4 @@
-"""The cluster object: read (without its keys) and change (control-plane spec 4.5).
+"""The cluster object: read (without its keys) and change (docs/design/control-api.md 4.5).
 
 An update is decided on the object as it was read, which may ask external CAs, and then written in one step if it is
 still the same.

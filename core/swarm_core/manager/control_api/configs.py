@@ -1,4 +1,4 @@
-"""Configs (control-plane spec 4.6)."""
+"""Configs (docs/design/control-api.md 4.6)."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Nodes: read, change, remove (control-plane spec 4.1)."""
+"""Nodes: read, change, remove (docs/design/control-api.md 4.1)."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""The rules that secrets and configs share: small immutable payloads that tasks refer to (control-plane spec 4.6).
+"""The rules that secrets and configs share: small immutable payloads that tasks refer to (docs/design/control-api.md 4.6).
 
 `PayloadKind` holds where the two kinds differ.
 """

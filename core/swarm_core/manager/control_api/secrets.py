@@ -1,4 +1,4 @@
-"""Secrets (control-plane spec 4.6). Their data never leave through this API."""
+"""Secrets (docs/design/control-api.md 4.6). Their data never leave through this API."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Which objects a list call asks for (control-plane spec 4.0). Each kind says it as data: a `Selection`.
+"""Which objects a list call asks for (docs/design/control-api.md 4.0). Each kind says it as data: a `Selection`.
 
 Rules
 1. A criterion is one field of the call's filters. Without a value it asks for nothing.

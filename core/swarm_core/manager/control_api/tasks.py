@@ -1,4 +1,4 @@
-"""Tasks: read, list, remove (control-plane spec 4.2)."""
+"""Tasks: read, list, remove (docs/design/control-api.md 4.2)."""
 
 from swarm_core.api.naming import task_name
 from swarm_core.api.proto import control_pb2, objects_pb2

@@ -1,4 +1,4 @@
-"""One node's assignments as a value: store changes go in, encoded changes for its agent come out (orchestration spec 5.7).
+"""One node's assignments as a value: store changes go in, encoded changes for its agent come out (docs/design/dispatcher.md 5.7).
 
 Rules
 1. A task is assigned from ASSIGNED until its object is deleted, also after it ended.

@@ -1,4 +1,4 @@
-"""Settings of the dispatcher, with the values that agents of other makes expect (orchestration spec 5.2)."""
+"""Settings of the dispatcher, with the values that agents of other makes expect (docs/design/dispatcher.md 5.2)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The Dispatcher service on the leader: sessions, heartbeats, reports and assignments (orchestration spec 5).
+"""The Dispatcher service on the leader: sessions, heartbeats, reports and assignments (docs/design/dispatcher.md 5).
 
 Rules
 1. Outside `run` every call is answered Aborted, and open streams end.

@@ -1,4 +1,4 @@
-"""Which nodes live: heartbeats with grace, nodes that are down, and the end of their tasks (orchestration spec 5.5, 5.9).
+"""Which nodes live: heartbeats with grace, nodes that are down, and the end of their tasks (docs/design/dispatcher.md 5.5, 5.9).
 
 One timer serves all nodes. Deadlines are in this leader's memory: a new leader grants them anew.
 """

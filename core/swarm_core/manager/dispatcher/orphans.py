@@ -1,4 +1,4 @@
-"""What becomes of the tasks of a node that is gone too long (orchestration spec 5.9)."""
+"""What becomes of the tasks of a node that is gone too long (docs/design/dispatcher.md 5.9)."""
 
 from collections.abc import Iterator
 

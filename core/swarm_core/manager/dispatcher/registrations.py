@@ -1,4 +1,4 @@
-"""Who is registered: one session id per node, and how often a node may ask for a new one (orchestration spec 5.3, 5.4)."""
+"""Who is registered: one session id per node, and how often a node may ask for a new one (docs/design/dispatcher.md 5.3, 5.4)."""
 
 import random
 from dataclasses import dataclass

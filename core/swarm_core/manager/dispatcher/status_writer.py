@@ -1,7 +1,7 @@
 """What agents report, written in groups that size themselves: at once while idle, and while a commit is in flight the next
 group gathers.
 
-Rules (orchestration spec 5.6)
+Rules (docs/design/dispatcher.md 5.6)
 1. The newest report of a task wins in the queue. The store's state is never lowered; an equal state is written when
    anything of the status differs.
 2. What is not written stays queued until it is; the queue is bounded by the number of tasks, nodes and volumes.

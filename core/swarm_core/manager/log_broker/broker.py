@@ -1,4 +1,4 @@
-"""The services Logs and LogBroker on the leader (control-plane spec 5.8, orchestration spec 8).
+"""The services Logs and LogBroker on the leader (docs/design/logs.md 8.3, docs/design/logs.md 8).
 
 Rules
 1. A subscription is announced to every node it concerns that listens; a node that does not, or no longer does, is done with

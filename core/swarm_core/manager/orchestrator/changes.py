@@ -28,7 +28,7 @@ async def write(store: MemoryStore, steps: Iterable[Step], *, who: str) -> list[
 
 
 def desire(task_id: str, desired: "TaskState.ValueType") -> Step:
-    """Raise the desired state of a task; it is never lowered (spec 1.2)."""
+    """Raise the desired state of a task; it is never lowered (docs/design/tasks.md 1.2)."""
 
     def step(transaction: Transaction) -> None:
         old = transaction.get(Task, task_id)
@@ -53,7 +53,7 @@ def delete(task_id: str) -> Step:
 
 
 def reap(task_id: str) -> Step:
-    """Delete a task unless an agent may be running it (spec 9.2, removal safety)."""
+    """Delete a task unless an agent may be running it (docs/design/tasks.md 9.2, removal safety)."""
 
     def step(transaction: Transaction) -> None:
         task = transaction.get(Task, task_id)

@@ -1,4 +1,4 @@
-"""The constraint enforcer: rejects tasks that no longer belong on their node (orchestration spec 2.8).
+"""The constraint enforcer: rejects tasks that no longer belong on their node (docs/design/orchestration.md 2.8).
 
 It looks at a node when something about it changed that can matter, and at all nodes at the start. A task has to
 go when its service's constraints no longer match, or when what it reserved is more than the node now has. On a

@@ -1,4 +1,4 @@
-"""Replacements that wait: for their delay, and for the task they replace to stop (orchestration spec 2.5).
+"""Replacements that wait: for their delay, and for the task they replace to stop (docs/design/orchestration.md 2.5).
 
 Pure: fed with what happened and with the time, it says which tasks may start. A start waits for its delay, and
 if it has an old task also until that stopped, its node is lost, or OLD_TASK_WAIT_S have passed since the beginning.

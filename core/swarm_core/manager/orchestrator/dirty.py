@@ -1,4 +1,4 @@
-"""Does a task still say what its service says? (orchestration spec 1.6)
+"""Does a task still say what its service says? (docs/design/tasks.md 1.6)
 
 A task is clean when its spec version is the service's, or when what changed cannot concern it. Placement alone
 does not: a task that already sits on a node that satisfies the new constraints stays.

@@ -1,4 +1,4 @@
-"""The orchestrator of global services: one task on every node that fits (orchestration spec 2.2).
+"""The orchestrator of global services: one task on every node that fits (docs/design/orchestration.md 2.2).
 
 The node is the slot. Nodes that are down or drained are not in the map: their tasks are shut down. A paused
 node keeps what it has. Tasks whose node no longer meets the constraints are rejected by the constraint

@@ -123,7 +123,7 @@ class ServiceOrchestrator(ABC):
         return await changes.write(self._store, steps, who=self.name) if steps else []
 
     def _remove_all_of(self, service: Service) -> None:
-        """The service is gone: its tasks follow (spec 1.8)."""
+        """The service is gone: its tasks follow (docs/design/tasks.md 1.8)."""
         self._supervisor.forget(service.id)
         self._desire(self._store.find(Task, ByService(service.id)), REMOVE)
 

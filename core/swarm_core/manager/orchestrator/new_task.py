@@ -1,4 +1,4 @@
-"""Making tasks of a service (orchestration spec 1.4).
+"""Making tasks of a service (docs/design/tasks.md 1.4).
 
 A task that needs nothing from an allocator (no networks, no published ports) is made PENDING directly: one
 write less, and the scheduler sees it in the commit that creates it.

@@ -1,4 +1,4 @@
-"""The orchestrator of replicated services (orchestration spec 2.1).
+"""The orchestrator of replicated services (docs/design/orchestration.md 2.1).
 
 It keeps each service at its count of slots, replaces tasks that ended or whose node is lost, and clears what a
 removed service or slot leaves behind. What it knows about slots it reads from the store when a service has to be

@@ -1,4 +1,4 @@
-"""The restart supervisor: stops a task that has to go and makes its replacement (orchestration spec 2.5).
+"""The restart supervisor: stops a task that has to go and makes its replacement (docs/design/orchestration.md 2.5).
 
 One per orchestrator. `Restart` is the step that goes into a batch; once that is committed `settle` counts the
 replacement and begins its wait. A replacement with nothing to wait for is made to run at once, one write less.

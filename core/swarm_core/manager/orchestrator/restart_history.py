@@ -1,4 +1,4 @@
-"""May a task that ended be replaced? Its policy, and how often its slot was restarted (orchestration spec 2.5).
+"""May a task that ended be replaced? Its policy, and how often its slot was restarted (docs/design/orchestration.md 2.5).
 
 The condition, delay, attempts and window are those of the task's own spec. The history lives in the leader's
 memory; `task_init` rebuilds it from the tasks that are there.
@@ -16,7 +16,7 @@ _JOBS = ("replicated_job", "global_job")
 
 
 def slot_tuple(service: Service, task: Task) -> SlotTuple:
-    """What makes a task the successor of another one of its service (spec 1.5)."""
+    """What makes a task the successor of another one of its service (docs/design/tasks.md 1.5)."""
     if service.spec.WhichOneof("mode") in ("global", "global_job"):
         return (0, task.node_id)
     return (task.slot, "")

@@ -1,4 +1,4 @@
-"""The tasks of a service by slot, and which slots to keep, fill and give up (orchestration spec 1.5, 2.1).
+"""The tasks of a service by slot, and which slots to keep, fill and give up (docs/design/tasks.md 1.5; docs/design/orchestration.md 2.1).
 
 Pure: from tasks to lists. A slot is live when the restart rules leave it a task that may be updated, dead when
 they do not. Tasks that are desired REMOVE belong to the reaper and make no slot: neither live nor dead.

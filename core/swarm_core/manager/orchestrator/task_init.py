@@ -1,4 +1,4 @@
-"""What an orchestrator puts right when it starts (orchestration spec 2.7).
+"""What an orchestrator puts right when it starts (docs/design/orchestration.md 2.7).
 
 Between two leaders tasks may have ended, nodes and services may have gone, and waits were forgotten.
 """

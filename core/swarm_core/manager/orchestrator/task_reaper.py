@@ -1,4 +1,4 @@
-"""The task reaper: deletes tasks that are finished with, and history beyond its limit (orchestration spec 1.7).
+"""The task reaper: deletes tasks that are finished with, and history beyond its limit (docs/design/tasks.md 1.7).
 
 Rules
 1. A task is finished with when it is desired REMOVE, or has no service and is ORPHANED, and no agent may be

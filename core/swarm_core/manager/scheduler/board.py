@@ -1,4 +1,4 @@
-"""What the scheduler knows, and what it decides (orchestration spec 3.2 to 3.8). No input, no output.
+"""What the scheduler knows, and what it decides (docs/design/scheduling.md 3.2 to 3.8). No input, no output.
 
 Rules
 1. The board is fed objects as they are in the store (`node_changed`, `task_changed`, …) and keeps sums.

@@ -1,4 +1,4 @@
-"""One decision about one task, and how it is written (orchestration spec 3.8, 3.9).
+"""One decision about one task, and how it is written (docs/design/scheduling.md 3.8, 3.9).
 
 A decision rests on the task object it was made from and on the version of the node it chose. When either is
 not the stored one any more the write refuses, and the scheduler decides anew with what has changed.

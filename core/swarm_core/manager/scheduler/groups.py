@@ -1,4 +1,4 @@
-"""Tasks that wait for a node, in groups that are decided together (orchestration spec 3.4).
+"""Tasks that wait for a node, in groups that are decided together (docs/design/scheduling.md 3.4).
 
 Tasks of one version of a service are equal for placement. A task without a spec version is grouped with those
 that ask for exactly the same. A group that found no node for all its tasks remembers which filter refuses each

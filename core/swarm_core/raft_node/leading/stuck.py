@@ -1,4 +1,4 @@
-"""A leader that gets nothing done gives way (control-plane spec 2.9).
+"""A leader that gets nothing done gives way (docs/design/raft-node.md 2.9).
 
 When the oldest proposal waits longer than half a minute although this member leads, something here is stuck. What all
 tasks are doing is logged, and leadership goes to another member; at most once a minute.

@@ -1,4 +1,4 @@
-"""Changing the data key while running (control-plane spec 2.12).
+"""Changing the data key while running (docs/design/raft-node.md 2.12).
 
 A pending key is stored, and everything is written under it from then on. A snapshot of `needed_index` or later makes the old
 key needless. Once such a snapshot is stored, the old key goes, and with it what it encrypted.

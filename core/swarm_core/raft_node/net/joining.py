@@ -1,4 +1,4 @@
-"""Becoming a member: asking for it, and how the leader finds out who asks (control-plane spec 2.6)."""
+"""Becoming a member: asking for it, and how the leader finds out who asks (docs/design/raft-node.md 2.6)."""
 
 import ipaddress
 import logging

@@ -1,6 +1,6 @@
 """The way to one other member: a queue, a connection, and what became of the messages.
 
-Rules (control-plane spec 2.5)
+Rules (docs/design/raft-node.md 2.5)
 1. Messages leave in order. To a manager of ours all that wait go together, over a link.
 2. To any other manager each message goes as a plain call, which costs half as much as a stream and which every manager knows.
    Messages that wait may be merged into one.

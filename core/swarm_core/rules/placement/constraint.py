@@ -1,4 +1,4 @@
-"""Placement constraints: `key op value` read once, then matched against nodes (orchestration spec 2.8).
+"""Placement constraints: `key op value` read once, then matched against nodes (docs/design/orchestration.md 2.8).
 
 `==` and `!=` compare whole values without regard to case; there is no globbing. A key that names nothing,
 and an address that is none, are satisfied by no node, whichever the operator.
@@ -97,7 +97,7 @@ def parse(texts: Iterable[str]) -> tuple[Constraint, ...]:
 
 
 def parse_or_none(texts: Iterable[str]) -> tuple[Constraint, ...]:
-    """As `parse`, but a text that is no constraint makes all of them void (spec 1.6, 3.5)."""
+    """As `parse`, but a text that is no constraint makes all of them void (docs/design/orchestration.md 2.8)."""
     try:
         return parse(texts)
     except InvalidConstraint:

@@ -1,4 +1,4 @@
-"""Why a task has no node, in one sentence with counts (orchestration spec 3.5, 3.8).
+"""Why a task has no node, in one sentence with counts (docs/design/scheduling.md 3.5, 3.8).
 
 `Refusals` keeps the first refusing filter of every node and follows single nodes as they change, so that the
 sentence never needs a scan. `why` is the long form for one task on one node.

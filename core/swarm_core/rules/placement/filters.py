@@ -1,4 +1,4 @@
-"""What a node must have for a task: the filters of placement, in their order (orchestration spec 3.5).
+"""What a node must have for a task: the filters of placement, in their order (docs/design/scheduling.md 3.5).
 
 A filter looks at a task once and gives a check on nodes, or nothing when the task does not need it.
 `Pipeline` holds the checks of one task. `first_failure` stops at the first filter that refuses, as the

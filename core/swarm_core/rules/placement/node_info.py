@@ -2,7 +2,7 @@
 
 Rules
 1. A task counts from ASSIGNED until its observed state passes RUNNING; its resources and ports stay taken
-   that long, whatever is desired of it (orchestration spec 3.3).
+   that long, whatever is desired of it (docs/design/scheduling.md 3.3).
 2. A task is active while its desired state is at most COMPLETE; only active tasks weigh in the spread (3.2).
 3. Sums change by one task at a time; nothing here scans the tasks of a node.
 """

@@ -1,4 +1,4 @@
-"""Placing many equal tasks: a tree of preferences over a heap of nodes (orchestration spec 3.6, 3.7).
+"""Placing many equal tasks: a tree of preferences over a heap of nodes (docs/design/scheduling.md 3.6, 3.7).
 
 Each preference is a level of the tree, each label value a branch, and the lowest level holds nodes. A task goes
 down the branch with the fewest active tasks of its service, then to the best node there; one task at a time,

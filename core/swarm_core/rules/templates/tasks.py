@@ -1,4 +1,4 @@
-"""Where templates stand in a task, and what they may name (orchestration spec 6.11)."""
+"""Where templates stand in a task, and what they may name (docs/design/agent.md 6.11)."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""When and how a node renews its certificate (control-plane spec 3.7, 3.8)."""
+"""When and how a node renews its certificate (docs/design/certificates.md 3.7, 3.8)."""
 
 import random
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The cluster object: what is shown of it, and what an update does (control-plane spec 4.5)."""
+"""The cluster object: what is shown of it, and what an update does (docs/design/control-api.md 4.5)."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Nodes: changes, promotion and demotion, removal (control-plane spec 4.1)."""
+"""Nodes: changes, promotion and demotion, removal (docs/design/control-api.md 4.1)."""
 
 import pytest
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2

@@ -1,4 +1,4 @@
-"""Secrets and configs: limits, and what may change (control-plane spec 4.6)."""
+"""Secrets and configs: limits, and what may change (docs/design/control-api.md 4.6)."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Services: validation, error codes, effects (control-plane spec 4.3)."""
+"""Services: validation, error codes, effects (docs/design/control-api.md 4.3)."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Tasks: which ones a list call means (control-plane spec 4.2)."""
+"""Tasks: which ones a list call means (docs/design/control-api.md 4.2)."""
 
 import pytest
 from swarm_core.api.proto import control_pb2

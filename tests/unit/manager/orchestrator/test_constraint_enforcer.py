@@ -1,4 +1,4 @@
-"""The constraint enforcer (orchestration spec 2.8)."""
+"""The constraint enforcer (docs/design/orchestration.md 2.8)."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Whether a task still says what its service says (orchestration spec 1.6)."""
+"""Whether a task still says what its service says (docs/design/tasks.md 1.6)."""
 
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.specs_pb2 import TaskSpec

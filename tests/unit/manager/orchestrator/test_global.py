@@ -1,4 +1,4 @@
-"""The global orchestrator on a store in memory (orchestration spec 2.2, 2.5, 2.7; scenarios of 9.3)."""
+"""The global orchestrator on a store in memory (docs/design/orchestration.md 2.2, 2.5, 2.7)."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Invariants of the whole orchestration side over random histories (orchestration spec 9.2).
+"""Invariants of the whole orchestration side over random histories (docs/design/tasks.md 9.2).
 
 All loops run on one store whose commits take time. A random sequence of what users, agents and nodes do is played
 against them while a watcher checks every commit; then everything calms down and the cluster must arrive.

@@ -1,4 +1,4 @@
-"""The replicated orchestrator on a store in memory (orchestration spec 2.1, 2.5, 2.7; scenarios of 9.3)."""
+"""The replicated orchestrator on a store in memory (docs/design/orchestration.md 2.1, 2.5, 2.7)."""
 
 import asyncio
 from collections.abc import AsyncIterator

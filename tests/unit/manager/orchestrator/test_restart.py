@@ -1,4 +1,4 @@
-"""Restart policy, history and delayed starts as pure rules (orchestration spec 2.5)."""
+"""Restart policy, history and delayed starts as pure rules (docs/design/orchestration.md 2.5)."""
 
 import random
 

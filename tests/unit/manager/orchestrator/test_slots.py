@@ -1,4 +1,4 @@
-"""Which slots of a replicated service to fill, keep and give up (orchestration spec 1.5, 2.1)."""
+"""Which slots of a replicated service to fill, keep and give up (docs/design/tasks.md 1.5; docs/design/orchestration.md 2.1)."""
 
 import pytest
 from hypothesis import given

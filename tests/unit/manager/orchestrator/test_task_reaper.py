@@ -1,4 +1,4 @@
-"""The task reaper on a store in memory (orchestration spec 1.7; scenarios of 9.3)."""
+"""The task reaper on a store in memory (docs/design/tasks.md 1.7)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""The leader's scheduler on a store in memory (orchestration spec 3.2 to 3.9; scenarios of 9.3)."""
+"""The leader's scheduler on a store in memory (docs/design/scheduling.md 3.2 to 3.9)."""
 
 import asyncio
 from collections import Counter

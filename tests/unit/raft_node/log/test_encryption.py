@@ -1,4 +1,4 @@
-"""Encryption at rest and the keys in the key file's headers (control-plane spec 2.12)."""
+"""Encryption at rest and the keys in the key file's headers (docs/design/raft-node.md 2.12)."""
 
 import base64
 

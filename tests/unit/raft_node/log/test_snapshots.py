@@ -1,4 +1,4 @@
-"""Snapshot files (control-plane spec 2.11)."""
+"""Snapshot files (docs/design/raft-node.md 2.11)."""
 
 from pathlib import Path
 

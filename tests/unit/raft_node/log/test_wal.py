@@ -1,4 +1,4 @@
-"""The write-ahead log: etcd's format, what survives, and what is refused (control-plane spec 2.11)."""
+"""The write-ahead log: etcd's format, what survives, and what is refused (docs/design/raft-node.md 2.11)."""
 
 import random
 import struct

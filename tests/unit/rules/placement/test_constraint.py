@@ -1,4 +1,4 @@
-"""Placement constraints (orchestration spec 2.8)."""
+"""Placement constraints (docs/design/orchestration.md 2.8)."""
 
 import pytest
 from swarm_core.rules.placement import constraint

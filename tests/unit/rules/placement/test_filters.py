@@ -1,4 +1,4 @@
-"""Filters and explanations (orchestration spec 3.5, 3.11)."""
+"""Filters and explanations (docs/design/scheduling.md 3.5, 3.11)."""
 
 import pytest
 from swarm_core.api.proto.objects_pb2 import Node, Task

@@ -1,4 +1,4 @@
-"""Running sums of a node (orchestration spec 3.2, 3.3, 3.6)."""
+"""Running sums of a node (docs/design/scheduling.md 3.2, 3.3, 3.6)."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Node order, preference tree and placement (orchestration spec 3.6, 3.7; scenarios of 9.3)."""
+"""Node order, preference tree and placement (docs/design/scheduling.md 3.6, 3.7)."""
 
 from collections import Counter
 from collections.abc import Sequence

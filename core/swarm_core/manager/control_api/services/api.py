@@ -1,4 +1,4 @@
-"""Services: create, read, update, remove, count (control-plane spec 4.3)."""
+"""Services: create, read, update, remove, count (docs/design/control-api.md 4.3)."""
 
 import random
 from collections import Counter

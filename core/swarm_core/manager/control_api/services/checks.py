@@ -1,4 +1,4 @@
-"""Which specs of services this manager takes, and which changes of them (control-plane spec 4.3).
+"""Which specs of services this manager takes, and which changes of them (docs/design/control-api.md 4.3).
 
 What it cannot do yet is refused with UNIMPLEMENTED and one sentence, never accepted and ignored: jobs, networks,
 published ports, cluster volumes, and an update that would have to replace running tasks.

@@ -1,4 +1,4 @@
-"""What the engine is asked for, field by field (orchestration spec 7.2 to 7.4)."""
+"""What the engine is asked for, field by field (docs/design/docker-executor.md 7.2 to 7.4)."""
 
 from typing import Any
 
