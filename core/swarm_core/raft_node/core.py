@@ -43,7 +43,7 @@ class Standing:
         """Raises Stopped, NotMember unless this node takes part."""
         if self.has_ended:
             raise self.stopped()
-        if not self.is_member:
+        if self.is_removed or not self.has_started:
             raise NotMember
 
 

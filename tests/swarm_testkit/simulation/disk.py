@@ -15,8 +15,8 @@ from swarm_testkit.simulation.host import Host
 T = TypeVar("T")
 
 
-class _Lane:
-    """Like raft_node.lane.WorkerThread: in order, and what was given to it is waited for."""
+class _Thread:
+    """Like raft_node.log.worker_thread.WorkerThread: in order, and what was given to it is waited for."""
 
     def __init__(self, disk: "SimulatedDisk") -> None:
         self._disk = disk
@@ -68,7 +68,7 @@ class SimulatedDisk(MemoryDisk):
         self.power_failed = power_failed
         self.latency = (0.0002, 0.005)
         self._rng = rng
-        self._lanes = (_Lane(self), _Lane(self))
+        self._threads = (_Thread(self), _Thread(self))
 
     def latency_s(self) -> float:
         return self._rng.uniform(*self.latency)
@@ -76,8 +76,8 @@ class SimulatedDisk(MemoryDisk):
     def power_off(self) -> None:
         """Every call from now on raises PowerCut, also those that wait."""
         self._changes_left = -1
-        for lane in self._lanes:
-            lane.fail()
+        for thread in self._threads:
+            thread.fail()
 
     def fill(self, spare: int) -> None:
         """Leave room for `spare` bytes only."""
@@ -100,10 +100,10 @@ class SimulatedDisk(MemoryDisk):
         return out
 
     async def run(self, work: Callable[[], T]) -> T:
-        return await self._lanes[0].run(work)
+        return await self._threads[0].run(work)
 
     async def run_aside(self, work: Callable[[], T]) -> T:
-        return await self._lanes[1].run(work)
+        return await self._threads[1].run(work)
 
     def spare_power(self) -> None:
         """The power will not go after all, unless it is gone."""

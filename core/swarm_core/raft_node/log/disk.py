@@ -190,8 +190,8 @@ class SystemDisk:
     """The machine's disk, with one thread for the log and one for long work."""
 
     def __init__(self) -> None:
-        self._log_lane = WorkerThread("raft-log")
-        self._aside_lane = WorkerThread("raft-aside")
+        self._log_thread = WorkerThread("raft-log")
+        self._aside_thread = WorkerThread("raft-aside")
 
     def make_directory(self, path: Path) -> None:
         with typed_errors(path):
@@ -248,14 +248,14 @@ class SystemDisk:
         return SystemLogFile(path)
 
     async def run(self, work: Callable[[], T]) -> T:
-        return await self._log_lane.run(work)
+        return await self._log_thread.run(work)
 
     async def run_aside(self, work: Callable[[], T]) -> T:
-        return await self._aside_lane.run(work)
+        return await self._aside_thread.run(work)
 
     def close(self) -> None:
-        self._log_lane.close()
-        self._aside_lane.close()
+        self._log_thread.close()
+        self._aside_thread.close()
 
     @staticmethod
     def _write_through(path: Path, content: bytes) -> None:
