@@ -21,6 +21,7 @@ from swarm_core.api.proto.types_pb2 import (
     TaskState,
     TaskStatus,
 )
+from swarm_core.api.states import Actor, may_move
 from swarm_core.api.timestamps import timestamp
 from swarm_core.runtime.clock import Clock
 
@@ -102,7 +103,7 @@ def failed(status: TaskStatus, error: Exception) -> tuple[TaskStatus, Verdict]:
     new.err = str(error) or type(error).__name__
     if isinstance(error, Temporary):
         return new, Verdict.RETRY
-    new.state = REJECTED if status.state < STARTING else FAILED
+    new.state = REJECTED if may_move(status.state, REJECTED, Actor.AGENT) else FAILED
     return new, Verdict.AGAIN
 
 

@@ -1,11 +1,13 @@
 """States of tasks: predicates on them, and the table of moves that are allowed.
 
 The numbers of TaskState are an order and act as a logical clock: of two reports the larger wins.
-`TRANSITIONS` names for each actor the moves of an observed state it may make (docs/design/tasks.md 1.3).
+`TRANSITIONS` names for each actor the moves of an observed state it may make (docs/design/tasks.md 1.3). Who writes an observed
+state asks `may_move` first: a state that only a newer member knows is in no row, so nobody here moves it.
 Predicates take the plain numbers of `types_pb2.TaskState`.
 """
 
 from collections.abc import Mapping
+from enum import Enum
 from itertools import pairwise
 
 from swarm_core.api.proto.objects_pb2 import Node, Task
@@ -62,14 +64,45 @@ def _agent_moves() -> dict[int, frozenset[int]]:
     }
 
 
-TRANSITIONS: Mapping[str, Mapping[int, frozenset[int]]] = {
-    "allocator": {NEW: frozenset({PENDING})},
-    "scheduler": {PENDING: frozenset({ASSIGNED, SHUTDOWN})},
-    "agent": _agent_moves(),
-    "dispatcher": {state: frozenset({ORPHANED}) for state in _AGENT_OWNED},
-    "enforcer": {state: frozenset({REJECTED}) for state in (NEW, PENDING, *_AGENT_OWNED)},
+class Actor(Enum):
+    """Who moves observed states."""
+
+    ALLOCATOR = "allocator"
+    SCHEDULER = "scheduler"
+    AGENT = "agent"
+    DISPATCHER = "dispatcher"
+    ENFORCER = "enforcer"
+    REMOVAL = "removal of a node"
+
+
+TRANSITIONS: Mapping[Actor, Mapping[int, frozenset[int]]] = {
+    Actor.ALLOCATOR: {NEW: frozenset({PENDING})},
+    Actor.SCHEDULER: {PENDING: frozenset({ASSIGNED, SHUTDOWN})},
+    Actor.AGENT: _agent_moves(),
+    Actor.DISPATCHER: {state: frozenset({ORPHANED}) for state in _AGENT_OWNED},
+    Actor.ENFORCER: {state: frozenset({REJECTED}) for state in (NEW, PENDING, *_AGENT_OWNED)},
+    Actor.REMOVAL: {state: frozenset({ORPHANED}) for state in (NEW, PENDING, *_AGENT_OWNED)},
 }
-"""Actor → observed state → states it may move to. An agent may skip states of its chain in one report."""
+"""Actor → observed state → states it may move to in one step."""
+
+
+def _reachable(actor: Actor) -> frozenset[tuple[int, int]]:
+    """All moves of an actor as (from, to). An agent may skip states of its chain in one report."""
+    moves = {(before, after) for before, targets in TRANSITIONS[actor].items() for after in targets}
+    while actor is Actor.AGENT:
+        longer = {(before, last) for before, after in moves for middle, last in moves if after == middle}
+        if longer <= moves:
+            break
+        moves |= longer
+    return frozenset(moves)
+
+
+_MOVES = {actor: _reachable(actor) for actor in Actor}
+
+
+def may_move(state: int, to: int, actor: Actor) -> bool:
+    """Whether `actor` may take an observed state from `state` to `to`."""
+    return (state, to) in _MOVES[actor]
 
 
 def is_terminal(state: int) -> bool:
@@ -104,14 +137,3 @@ def is_node_invalid(node: Node | None) -> bool:
         or node.status.state == NodeStatus.DOWN
         or node.spec.availability == NodeSpec.Availability.DRAIN
     )
-
-
-def may_move(state: int, to: int, actor: str) -> bool:
-    """Whether `actor` may take an observed state from `state` to `to`."""
-    moves = TRANSITIONS[actor]
-    reached, frontier = set[int](), {state}
-    while frontier:
-        following = {after for before in frontier for after in moves.get(before, ())} - reached
-        reached |= following
-        frontier = following if actor == "agent" else set()
-    return to in reached

@@ -6,6 +6,7 @@ from swarm_core.api.states import (
     DESIRED,
     OBSERVED,
     TRANSITIONS,
+    Actor,
     is_active,
     is_agent_owned,
     is_node_invalid,
@@ -31,8 +32,8 @@ def test_numbers_are_the_contract() -> None:
     assert [int(state) for state in OBSERVED] == numbers
 
 
-@pytest.mark.parametrize("actor", sorted(TRANSITIONS))
-def test_moves_only_go_up(actor: str) -> None:
+@pytest.mark.parametrize("actor", Actor)
+def test_moves_only_go_up(actor: Actor) -> None:
     """1.1: no actor may lower an observed state, and none leaves a terminal one."""
     for before, targets in TRANSITIONS[actor].items():
         assert all(after > before and after in OBSERVED for after in targets)
@@ -42,20 +43,21 @@ def test_moves_only_go_up(actor: str) -> None:
 def test_the_table() -> None:
     """1.3: who may move a task from where to where, state by state."""
 
-    def moves(actor: str) -> dict[str, set[str]]:
+    def moves(actor: Actor) -> dict[str, set[str]]:
         return {
             NAME(before): {NAME(after) for after in OBSERVED if may_move(before, after, actor)}
             for before in OBSERVED
             if any(may_move(before, after, actor) for after in OBSERVED)
         }
 
-    assert moves("allocator") == {"NEW": {"PENDING"}}
-    assert moves("scheduler") == {"PENDING": {"ASSIGNED", "SHUTDOWN"}}
+    assert moves(Actor.ALLOCATOR) == {"NEW": {"PENDING"}}
+    assert moves(Actor.SCHEDULER) == {"PENDING": {"ASSIGNED", "SHUTDOWN"}}
     owned = ["ASSIGNED", "ACCEPTED", "PREPARING", "READY", "STARTING", "RUNNING"]
-    assert moves("dispatcher") == {state: {"ORPHANED"} for state in owned}
-    assert moves("enforcer") == {state: {"REJECTED"} for state in ["NEW", "PENDING", *owned]}
+    assert moves(Actor.DISPATCHER) == {state: {"ORPHANED"} for state in owned}
+    assert moves(Actor.ENFORCER) == {state: {"REJECTED"} for state in ["NEW", "PENDING", *owned]}
+    assert moves(Actor.REMOVAL) == {state: {"ORPHANED"} for state in ["NEW", "PENDING", *owned]}
     ends = {"COMPLETE", "SHUTDOWN", "FAILED"}
-    assert moves("agent") == {
+    assert moves(Actor.AGENT) == {
         state: {*owned[place + 1 :], *ends, *({"REJECTED"} if place < 4 else ())}
         for place, state in enumerate(owned)
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from cryptography import x509
 
 from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
+from swarm_core.api.states import Actor, may_move
 from swarm_core.api.timestamps import NS_PER_S, timestamp, timestamp_ns
 from swarm_core.manager.control_api.requests import check_update, copy, known
 from swarm_core.manager.control_api.selection import Criterion, Selection, by_labels, by_name
@@ -144,7 +145,7 @@ class NodesApi:
     def _orphan_tasks(self, tx: Transaction, node: objects_pb2.Node) -> None:
         now = timestamp(self._clock.wall_ns())
         for stored in tx.find(objects_pb2.Task, ByNode(node.id)):
-            if stored.status.state >= types_pb2.COMPLETE:
+            if not may_move(stored.status.state, types_pb2.ORPHANED, Actor.REMOVAL):
                 continue
             task = copy(stored)
             task.status.state = types_pb2.ORPHANED

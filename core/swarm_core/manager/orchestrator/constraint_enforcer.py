@@ -13,6 +13,7 @@ from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import ASSIGNED, COMPLETE, REJECTED
 from swarm_core.api.resources import GenericPool
+from swarm_core.api.states import Actor, may_move
 from swarm_core.api.timestamps import timestamp, timestamp_ns
 from swarm_core.manager.orchestrator import changes
 from swarm_core.rules.placement import constraint
@@ -97,7 +98,9 @@ def _may_matter(event: Event) -> bool:
 
 
 def _is_subject(task: Task) -> bool:
-    return ASSIGNED <= task.desired_state <= COMPLETE and task.status.state < COMPLETE
+    return ASSIGNED <= task.desired_state <= COMPLETE and may_move(
+        task.status.state, REJECTED, Actor.ENFORCER
+    )
 
 
 def offenders(

@@ -24,6 +24,7 @@ from swarm_core.api.proto.types_pb2 import (
     TaskState,
     TaskStatus,
 )
+from swarm_core.api.states import Actor, may_move
 from swarm_core.api.timestamps import timestamp
 from swarm_core.manager.scheduler.decisions import Assign, Close, Decision, Explain
 from swarm_core.manager.scheduler.groups import Group, GroupKey, group_key
@@ -74,7 +75,7 @@ class Board:
                 self._stop_waiting(task)
             if info is not None:
                 info.add(task)
-        elif state >= PENDING:
+        elif may_move(state, ASSIGNED, Actor.SCHEDULER):
             self._task_pending(task)
 
     def task_removed(self, task: Task) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from swarm_core.api.proto.objects_pb2 import Node, Task
 from swarm_core.api.proto.types_pb2 import GenericResource, TaskStatus
+from swarm_core.api.states import Actor, may_move
 from swarm_core.rules.placement.node_info import NodeInfo
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.transactions import Transaction
@@ -33,7 +34,7 @@ class Assign:
             raise OutOfSequence
         task = _copy(transaction, self.task)
         task.node_id = self.node.id
-        task.status.CopyFrom(self.status)
+        _move(task, self.status)
         if self.items:
             task.assigned_generic_resources.extend(self.items)
         transaction.update(task)
@@ -64,7 +65,7 @@ class Close:
     def write(self, transaction: Transaction) -> None:
         """Write it. Raises OutOfSequence when the task is no longer what it was."""
         task = _copy(transaction, self.task)
-        task.status.CopyFrom(self.status)
+        _move(task, self.status)
         transaction.update(task)
 
 
@@ -77,3 +78,10 @@ def _copy(transaction: Transaction, task: Task) -> Task:
     new = Task()
     new.CopyFrom(task)
     return new
+
+
+def _move(task: Task, status: TaskStatus) -> None:
+    assert may_move(task.status.state, status.state, Actor.SCHEDULER), (
+        "only PENDING tasks are on the board's queue"
+    )
+    task.status.CopyFrom(status)

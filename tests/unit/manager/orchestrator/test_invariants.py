@@ -19,7 +19,7 @@ from swarm_core.api.proto.types_pb2 import (
     SHUTDOWN,
     TaskState,
 )
-from swarm_core.api.states import TRANSITIONS, is_agent_owned, is_reapable, is_terminal
+from swarm_core.api.states import TRANSITIONS, Actor, is_agent_owned, is_reapable, is_terminal
 from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforcer
 from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
 from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
@@ -35,7 +35,7 @@ HISTORY = 2
 DESIRED = (READY, RUNNING, SHUTDOWN, REMOVE)
 MANAGER_MOVES = {
     (before, after)
-    for actor in ("scheduler", "enforcer")
+    for actor in (Actor.SCHEDULER, Actor.ENFORCER)
     for before, targets in TRANSITIONS[actor].items()
     for after in targets
 }
