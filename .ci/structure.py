@@ -3,7 +3,8 @@
     python .ci/structure.py          both, as Markdown
     python .ci/structure.py --write  put them into docs/architecture.md, between the two marks
 
-A room is a folder of modules; sizes are modules and lines, generated ones left out. A test compares the page with this.
+A room is a folder of modules; generated ones are left out. A test compares the page with this. Lines are not counted: the page
+would change with every edit.
 """
 
 import ast
@@ -33,19 +34,15 @@ def modules() -> dict[str, Path]:
 
 
 def tree(files: dict[str, Path]) -> list[str]:
-    """A line a room: its modules and its lines."""
-    rooms: dict[Path, list[tuple[str, int]]] = defaultdict(list)
+    """A line a room: how many modules, and their names."""
+    rooms: dict[Path, list[str]] = defaultdict(list)
     for path in files.values():
-        lines = len(path.read_text().splitlines())
-        rooms[path.parent].append((path.stem, lines))
+        rooms[path.parent].append(path.stem)
     out = []
     for folder in sorted(rooms):
-        held = [(stem, lines) for stem, lines in rooms[folder] if stem != "__init__"]
-        depth = len(folder.relative_to(ROOT).parts) - 2
-        label = "  " * depth + folder.name + "/"
-        total = sum(lines for _, lines in rooms[folder])
-        names = " ".join(stem for stem, _ in held)
-        out.append(f"{label:<28}{len(held):>3} {total:>6}  {names}".rstrip())
+        held = [stem for stem in rooms[folder] if stem != "__init__"]
+        label = "  " * (len(folder.relative_to(ROOT).parts) - 2) + folder.name + "/"
+        out.append(f"{label:<22}{len(held):>3}  {' '.join(held)}".rstrip())
     return out
 
 

@@ -1,1 +1,1 @@
-"""The manager process. Door: `main` (the command `swarm-managerd`); `wiring` builds the parts and runs them."""
+"""The manager process. Entry point: `main` (the command `swarm-managerd`); `wiring` builds the parts and runs them."""

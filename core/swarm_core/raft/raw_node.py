@@ -1,4 +1,4 @@
-"""The only door to raft: inputs in, one batch of effects out.
+"""The only way into raft: inputs in, one batch of effects out.
 
 The shell feeds ticks, messages and proposals at any time. It takes a `Ready`, carries it out in the order that
 `Ready` states, and calls `advance`; between the two further inputs may come, but no second `ready()`.

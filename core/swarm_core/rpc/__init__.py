@@ -1,6 +1,6 @@
 """Calls between processes: grpcio behind plain objects.
 
-Doors: `server` (Services, serve_control, serve_remote), `caller.Caller`, `errors` (RpcFailure and one class per
+Entry points: `server` (Services, serve_control, serve_remote), `caller.Caller`, `errors` (RpcFailure and one class per
 status code), `authorization` (who may call what), `forwarding` (calls that only the leader can answer), `channel`
 (calls going out), `dialler` (the one call made before there is trust).
 """

@@ -30,7 +30,7 @@ _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LOGGER = logging.getLogger(__name__)
 
 
-class Door(Protocol):
+class Admission(Protocol):
     """The way in: what a server knows about the other end of a call."""
 
     def admit(self, context: Context, roles: frozenset[str]) -> Caller:
@@ -57,7 +57,7 @@ class Method:
 class Binding:
     """What all methods of a server share. `plain`: exceptions whose text is for the caller."""
 
-    door: Door
+    admission: Admission
     locator: LeaderLocator
     plain: tuple[type[Exception], ...]
 
@@ -120,7 +120,7 @@ def encoded(answer: Message | bytes) -> bytes:
 
 
 def _unary(method: Method, binding: Binding) -> Callable[[bytes, Context], Awaitable[Message | bytes]]:
-    admit, call, decode, roles = binding.door.admit, method.call, reader(method.request), method.roles
+    admit, call, decode, roles = binding.admission.admit, method.call, reader(method.request), method.roles
 
     async def serve(data: bytes, context: Context) -> Message | bytes:
         try:
@@ -138,7 +138,7 @@ def _unary(method: Method, binding: Binding) -> Callable[[bytes, Context], Await
                 if route is None:
                     answer: Message | bytes = await call(decode(data), admit(context, roles))
                     return answer
-                pairs = binding.door.onward(context)
+                pairs = binding.admission.onward(context)
                 return await forwarding.unary(route, method.path, data, pairs, context.time_remaining())
             except Exception as error:  # noqa: BLE001 - every failure becomes a status; refuse tells bugs apart
                 if not tries_left or not forwarding.may_retry(error, method.path):
@@ -153,7 +153,7 @@ def _collecting(method: Method, binding: Binding) -> Callable[[Any, Context], Aw
         try:
             route = await _route(method, binding, context)
             if route is None:
-                caller = binding.door.admit(context, method.roles)
+                caller = binding.admission.admit(context, method.roles)
                 collected: Message | bytes = await method.call(_decoded(requests, method.request), caller)
                 return collected
             async with aclosing(_by_leader(route, method, requests, binding, context)) as answers:
@@ -171,7 +171,7 @@ def _streaming(method: Method, binding: Binding) -> Callable[[Any, Context], Awa
         try:
             route = await _route(method, binding, context)
             if route is None:
-                caller = binding.door.admit(context, method.roles)
+                caller = binding.admission.admit(context, method.roles)
                 stream = method.client_streaming
                 request = _decoded(given, method.request) if stream else reader(method.request)(given)
                 source = method.call(request, caller)
@@ -202,7 +202,7 @@ def _by_leader(
     binding: Binding,
     context: Context,
 ) -> Any:
-    pairs = binding.door.onward(context)
+    pairs = binding.admission.onward(context)
     return forwarding.stream(route, method.path, requests, pairs, context.time_remaining())
 
 

@@ -97,7 +97,7 @@ class Authorizer:
             raise PermissionDenied("Permission denied: remote certificate not authorized for this call")
         if certificate.organization != self.organization:
             raise PermissionDenied("Permission denied: remote certificate is of another cluster")
-        # Also behind a manager: a node that was removed must not come in through another door.
+        # Also behind a manager: a node that was removed must not come in through another manager.
         if certificate.common_name in self.blacklist():
             raise PermissionDenied(
                 f"Permission denied: certificate from node {certificate.common_name} is revoked"

@@ -78,7 +78,7 @@ class _Table(grpc.GenericRpcHandler):  # type: ignore[type-arg]
         return self._handlers.get(details.method)
 
 
-class _LocalDoor:
+class _LocalAdmission:
     """Every caller is this node itself."""
 
     def __init__(self, local: Caller) -> None:
@@ -91,7 +91,7 @@ class _LocalDoor:
         return forwarding.local_metadata(context.invocation_metadata() or ())
 
 
-class _RemoteDoor:
+class _RemoteAdmission:
     """Callers are who their connection's certificate says."""
 
     def __init__(self, listener: TlsListener, authorizer: Authorizer) -> None:
@@ -154,8 +154,8 @@ async def serve_remote(
             methods = {method.path: method for method in services.methods}
             served = LinkService(links.message, links.leads, methods, authorizer, services.plain)
         async with tls_listener.listen(context, listening, backend, clock, links=served) as listener:
-            door = _RemoteDoor(listener, authorizer)
-            server = _server(services, Binding(door, locator or AlwaysLocal(), services.plain))
+            admission = _RemoteAdmission(listener, authorizer)
+            server = _server(services, Binding(admission, locator or AlwaysLocal(), services.plain))
             server.add_insecure_port(f"unix:{backend}")
             await server.start()
             try:
@@ -212,7 +212,7 @@ async def serve_control(
 ) -> AsyncIterator[ControlServer]:
     """Serve `services` on a unix socket for the owner of its directory. Raises AddressUnusable."""
     control = ControlServer(path, certificate, key)
-    server = _server(services, Binding(_LocalDoor(local), locator or AlwaysLocal(), services.plain))
+    server = _server(services, Binding(_LocalAdmission(local), locator or AlwaysLocal(), services.plain))
     place = control_socket.claim(path)
     try:
         _open_port(server, place, control)

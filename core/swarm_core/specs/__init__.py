@@ -1,6 +1,6 @@
 """Specs put together from what people write: flags, a form's fields, and later compose files and the Engine's JSON.
 
-Doors: `notation` (sizes, durations, CPUs, pairs …), `parts` (mounts, ports, references …), `draft` (a service's spec while
+Entry points: `notation` (sizes, durations, CPUs, pairs …), `parts` (mounts, ports, references …), `draft` (a service's spec while
 it is put together) with setters by topic (`service`, `task`, `container`, `health`, `placement`, `policies`), `replicas` (the
 number of tasks and its limit), `node`, `cluster` and `payload` for the other kinds, `defaults`, `checks` (what a service's
 spec must meet; the other kinds have their own `check`), `errors`.

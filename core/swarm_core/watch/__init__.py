@@ -1,1 +1,1 @@
-"""In-process publishing. Door: `queue` (Publisher, Subscription, Overflow)."""
+"""In-process publishing. Entry point: `queue` (Publisher, Subscription, Overflow)."""

@@ -1,1 +1,1 @@
-"""A cluster in one thread, from one seed. Doors: `replay.simulate`, `plan.Plan`, `world.World`, `history.explain`."""
+"""A cluster in one thread, from one seed. Entry points: `replay.simulate`, `plan.Plan`, `world.World`, `history.explain`."""

@@ -1,4 +1,4 @@
-"""The door: what comes in is checked, what goes out is one batch in an order that is safe to carry out."""
+"""The way in: what comes in is checked, what goes out is one batch in an order that is safe to carry out."""
 
 import random
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The one door to grpcio keeps its core from writing over the terminal."""
+"""The one way to grpcio keeps its core from writing over the terminal."""
 
 import os
 import re
@@ -7,19 +7,19 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-DOOR = Path("core/swarm_core/rpc/grpcio.py")
+MODULE = Path("core/swarm_core/rpc/grpcio.py")
 IMPORT = re.compile(r"^\s*(import grpc|from grpc)\b", re.MULTILINE)
 
 
 def test_nobody_else_loads_grpcio() -> None:
-    """An import past the door would make it too late for the setting."""
+    """An import past it would make it too late for the setting."""
     found = [
         path.relative_to(ROOT)
         for room in ("core", "agentd", "tui")
         for path in (ROOT / room).rglob("*.py")
         if IMPORT.search(path.read_text())
     ]
-    assert found == [DOOR]
+    assert found == [MODULE]
 
 
 def test_a_failed_handshake_writes_nothing() -> None:

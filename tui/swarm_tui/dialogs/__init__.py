@@ -1,5 +1,5 @@
 """Questions to the person; each dialog returns a typed answer.
 
-Doors: `confirm`, `scale`, `choose`, `help`, and the service form (`service_draft` what is entered and
+Entry points: `confirm`, `scale`, `choose`, `help`, and the service form (`service_draft` what is entered and
 what it means, without a widget; `service_form` the page).
 """

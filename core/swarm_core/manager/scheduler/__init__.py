@@ -1,4 +1,4 @@
 """The leader's scheduler: the loop around the rules of `swarm_core.rules.placement`.
 
-Door: `scheduler.Scheduler`. Inside: `board` (state and decisions), `groups` (who waits), `decisions` (writes).
+Entry point: `scheduler.Scheduler`. Inside: `board` (state and decisions), `groups` (who waits), `decisions` (writes).
 """
