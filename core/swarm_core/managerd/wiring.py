@@ -11,22 +11,20 @@ import random
 import socket
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from swarm_core.api.names import MANAGER_ROLE
-from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.raft_pb2 import JoinResponse
 from swarm_core.ca import tls
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.key_file import KeyFile
-from swarm_core.ca.root_ca import RootCa
 from swarm_core.manager import parts
-from swarm_core.manager.cluster_init import Founding, take_over
 from swarm_core.manager.health import CONTROL_API, RAFT
 from swarm_core.manager.raft_api import RaftApi
 from swarm_core.managerd.autolock import Autolock
-from swarm_core.managerd.config import ROOT_KEY_FILE, Config
+from swarm_core.managerd.config import Config
 from swarm_core.managerd.credentials import LiveCredentials
+from swarm_core.managerd.founder import Founder
 from swarm_core.managerd.leader import RaftLeaderLocator
 from swarm_core.managerd.membership import AddressKeeper, ThisManager, advertised_address
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
@@ -50,15 +48,9 @@ from swarm_core.rpc.server import LinkUse, serve_control, serve_remote
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
-from swarm_core.specs.cluster import external_ca
 from swarm_core.store.memory import MemoryStore
 
 _log = logging.getLogger(__name__)
-_AVAILABILITY = {
-    "active": specs_pb2.NodeSpec.ACTIVE,
-    "pause": specs_pb2.NodeSpec.PAUSE,
-    "drain": specs_pb2.NodeSpec.DRAIN,
-}
 # A sole member leads within two syncs of its disk; longer means that something else is wrong.
 _LEAD_WAIT_S = 5.0
 _JOIN_S = 5.0
@@ -92,6 +84,7 @@ class ManagerDaemon:
         self._identity = self._credentials.identity
         self._keyring = Keyring(self._key_file, kek=kek)
         self._store = MemoryStore(clock=clock)
+        self._founder = Founder(config, self._credentials, self._store)
         self._listening: list[socket.socket] = (
             tls_listener.bind(config.remote_address) if config.remote_address else []
         )
@@ -133,8 +126,7 @@ class ManagerDaemon:
             directory=config.raft_dir,
             node_id=self._identity.node_id,
             address=self._advertised(),
-            # The founder's file of the CA key goes once the log holds it.
-            may_found=self._root_key_path.exists(),
+            may_found=self._founder.has_root_key,
             force_new_cluster=config.force_new_cluster,
             tick_s=config.tick_s,
             short_tick_s=config.short_tick_s,
@@ -190,37 +182,6 @@ class ManagerDaemon:
         cluster = self._cluster()
         return () if cluster is None else cluster.blacklisted_certificates
 
-    # taking over
-
-    def _founding(self) -> Founding:
-        root_key = self._root_key_path.read_bytes() if self._root_key_path.exists() else b""
-        return Founding(
-            cluster_id=self._identity.organization,
-            node_id=self._identity.node_id,
-            root=RootCa.load(self._credentials.tls.roots, root_key or None),
-            root_key=root_key,
-            heartbeat_tick=self._config.heartbeat_tick,
-            election_tick=self._config.election_tick,
-            availability=_AVAILABILITY[self._config.availability],
-            unlock_key=self._credentials.kek,
-            external_cas=tuple(
-                external_ca(text, lambda path: Path(path).read_bytes()) for text in self._config.external_cas
-            ),
-        )
-
-    @property
-    def _root_key_path(self) -> Path:
-        return self._config.certificates / ROOT_KEY_FILE
-
-    def _root_key_committed(self) -> None:
-        """The cluster object holds the CA key now; the founder's file has done its work."""
-        cluster = self._cluster()
-        if cluster is not None and cluster.root_ca.ca_key:
-            self._root_key_path.unlink(missing_ok=True)
-
-    async def _prepare(self) -> None:
-        await take_over(self._store, self._founding(), self._root_key_committed)
-
     def _build(self) -> parts.Parts:
         members, transport = self._raft.members, self._transport
         receiver = Receiver(
@@ -238,7 +199,7 @@ class ManagerDaemon:
                 raft_api=self._raft_api,
                 statuses=MemberStatuses(self._raft.members, self._raft.leadership, self._transport),
                 check_joiner=lambda address: check_joiner(self._dial, address),
-                prepare=self._prepare,
+                prepare=self._founder.prepare,
             )
         )
 
