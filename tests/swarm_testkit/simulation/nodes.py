@@ -27,6 +27,7 @@ from swarm_core.ca.key_file import Kek, NodeCredentials
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.client.errors import CallFailed, ClientError
 from swarm_core.client.trust import Trust
+from swarm_core.raft.types import Message
 from swarm_core.raft_node.codec import message_from_raftpb
 from swarm_core.raft_node.errors import JoinRefused, MemberRemoved
 from swarm_core.raft_node.net.joining import FINAL_CODES, ask_until_admitted
@@ -203,7 +204,7 @@ class NodeMachine:
         message = message_from_raftpb(raftpb_pb2.Message.FromString(data))
         try:
             if not life.receiver.take(message, tick_s=tick_s):
-                life.group.spawn(life.receiver.take_vote(message, tick_s=tick_s), name="a request for a vote")
+                _spawn_vote(life, message, tick_s)
         except MemberRemoved:
             return Receipt.REMOVED
         return Receipt.TAKEN
@@ -331,3 +332,13 @@ class NodeMachine:
 
     def _has_log(self) -> bool:
         return any(DIRECTORY in path.parents for path in self.disk.files())
+
+
+def _spawn_vote(life: Life, message: Message, tick_s: float) -> None:
+    """Judge a candidate, unless the process is ending."""
+    assert life.group is not None
+    work = life.receiver.take_vote(message, tick_s=tick_s)
+    try:
+        life.group.spawn(work, name="a request for a vote")
+    except RuntimeError:
+        work.close()
