@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
+from swarm_core.client.connection import Connection
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.engines import ADDRESS, IMAGE, Engine, private_engine
 from swarm_testkit.managers import eventually, manager_token, managers_seen, paused, through, write
@@ -227,3 +228,87 @@ async def test_our_node_is_a_worker_of_a_docker_swarm(engine: Engine, ours: list
     assert len(containers(engine)) == 2
     engine.docker("service", "rm", "sleepers")
     wait_until(lambda: not containers(engine), what="the containers to go")
+
+
+def roots_of_nodes(engine: Engine) -> set[str]:
+    """The issuers that nodes report, as `docker node inspect` shows them."""
+    ids = engine.docker("node", "ls", "-q").split()
+    return set(
+        engine.docker(
+            "node", "inspect", *ids, "--format", "{{.Description.TLSInfo.CertIssuerPublicKey}}"
+        ).splitlines()
+    )
+
+
+def all_ready(engine: Engine, count: int) -> bool:
+    lines = engine.docker("node", "ls", "--format", "{{.Status}}").splitlines()
+    return lines == ["Ready"] * count
+
+
+async def test_a_root_rotation_led_by_docker_ends_with_nodes_of_ours(
+    engine: Engine, ours: list[Daemon]
+) -> None:
+    """`docker swarm ca --rotate` ends with a manager and a worker of ours. Afterwards the engine answers no ALPN: it is still
+    our peer, its control socket still takes our client, and a worker of ours that begins anew is ready again."""
+    manager, worker = ours
+    engine.init_swarm()
+    for node, role in ((manager, "manager"), (worker, "worker")):
+        token = engine.docker("swarm", "join-token", "-q", role)
+        node.flags = ("--join-addr", DOCKER_ADDRESS, "--join-token", token)
+        node.start()
+    wait_until(lambda: all_ready(engine, 3), what="three nodes to be ready")
+    before = roots_of_nodes(engine)
+    assert len(before) == 1
+    for _ in range(2):
+        engine.docker("swarm", "ca", "--rotate", "--quiet")
+        after = roots_of_nodes(engine)
+        assert len(after) == 1 and after.isdisjoint(before)
+        before = after
+    await eventually(lambda: write(manager, "after"), what="a write through our manager")
+    wait_until(
+        lambda: engine.docker("config", "ls", "--format", "{{.Name}}") == "after", what="the write at Docker"
+    )
+    async with await Connection.open(engine.control_socket, ca_file=engine.root_certificate) as client:
+        answer = await client.call("Control.ListNodes", control_pb2.ListNodesRequest(), timeout=10)
+        assert len(answer.nodes) == 3
+    worker.stop()
+    wait_until(lambda: not all_ready(engine, 3), what="our worker to be missed", seconds=60)
+    worker.start()
+    wait_until(lambda: all_ready(engine, 3), what="our worker to be ready again", seconds=60)
+    docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
+    engine.docker("node", "demote", docker_id)
+    await eventually(lambda: write(manager, "alone"), what="a write with our manager alone", seconds=90)
+
+
+async def test_a_root_rotation_led_by_ours_ends_with_a_docker_manager(
+    engine: Engine, ours: list[Daemon]
+) -> None:
+    """Every node reports the new root, nobody is lost, and the engine stays our peer: it leads when ours is away."""
+    first, second = ours
+    first.start()
+    await eventually(lambda: managers_seen(first), what="our manager")
+    token = await manager_token(first)
+    docker_join(engine, token, first.address)
+    second.flags = ("--join-addr", first.address, "--join-token", token)
+    second.start()
+    wait_until(
+        lambda: sorted(docker_nodes(engine).values()) == ["Leader", "Reachable", "Reachable"],
+        what="docker node ls to show three managers",
+    )
+    wait_until(lambda: len(roots_of_nodes(engine)) == 1, what="every node to report its root")
+    before = roots_of_nodes(engine)
+    engine.docker("swarm", "ca", "--rotate", "--quiet")
+    after = roots_of_nodes(engine)
+    assert len(after) == 1 and after.isdisjoint(before)
+    wait_until(lambda: all_ready(engine, 3), what="three ready nodes")
+
+    async def all_reachable() -> bool:
+        return [one.reachability for one in (await managers_seen(second)).values()] == [2, 2, 2]
+
+    await eventually(all_reachable, what="three reachable managers", seconds=60)
+    first.stop()
+    await eventually(
+        lambda: write(second, "without-the-leader"), what="a write without our leader", seconds=90
+    )
+    first.start()
+    await eventually(all_reachable, what="three reachable managers again", seconds=90)

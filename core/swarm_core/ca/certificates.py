@@ -5,13 +5,14 @@ A node's identity is its certificate's subject: CN the node id, OU the role, O t
 
 import datetime
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.ca import pem
@@ -94,7 +95,39 @@ def issuer(data: bytes, roots: bytes) -> Issuer:
 def verify_chain(data: bytes, roots: bytes, wall_ns: int, *, allow_expired: bool = False) -> None:
     """Raise InvalidCertificate unless each certificate is signed by its successor, one of them by a root, and all up
     to there are valid now (or, if expired ones are allowed, were all valid at one moment)."""
-    chain = parse(data)
+    _verify(parse(data), roots, wall_ns, allow_expired)
+
+
+def verify_server(chain: Sequence[bytes], roots: bytes, wall_ns: int, name: str) -> None:
+    """Raise InvalidCertificate unless `roots` vouch for a shown chain (DER, leaf first) as `verify_chain` says, and its leaf is
+    a server's that bears `name`."""
+    try:
+        found = [x509.load_der_x509_certificate(one) for one in chain]
+    except ValueError as error:
+        raise InvalidCertificate(f"unreadable certificate: {error}") from None
+    if not found:
+        raise InvalidCertificate("no certificate was shown")
+    _verify(found, roots, wall_ns, allow_expired=False)
+    _check_server(found[0], name)
+
+
+def _check_server(leaf: x509.Certificate, name: str) -> None:
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        known = names.get_values_for_type(x509.DNSName)
+    except (x509.ExtensionNotFound, ValueError):
+        known = []
+    if name not in known:
+        raise InvalidCertificate(f"certificate is not valid for '{name}'")
+    try:
+        uses = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if ExtendedKeyUsageOID.SERVER_AUTH not in uses and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in uses:
+        raise InvalidCertificate("certificate is not for servers")
+
+
+def _verify(chain: list[x509.Certificate], roots: bytes, wall_ns: int, allow_expired: bool) -> None:
     for certificate, successor in itertools.pairwise(chain):
         if not _signed_by(certificate, successor):
             raise InvalidCertificate("certificate chain is out of order")

@@ -1,18 +1,26 @@
-"""TLS settings: identities and contexts of the standard library. Knows nothing of certificates' content.
+"""TLS settings: identities, contexts of the standard library, and how a client judges a manager.
 
 Servers ask for a client certificate, verify one that is given, and serve those who have none. Nothing older than
 TLS 1.2; sessions are not resumed, so that every connection proves its identity against the trust of its day.
+
+OpenSSL takes the cross-signed root of a Docker manager for a self-signed certificate that nobody knows: it has equal subject and
+issuer, and names no authority's key. So a client judges the shown chain itself (`ClientTls`), as SwarmKit does: any
+certificate on the way that a trusted one signed is enough. A server cannot (its library verifies, or asks for
+nothing); it is told the cross-signed root instead, once that was judged.
 """
 
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from swarm_core.api.names import CA_ROLE, MANAGER_ROLE
 from swarm_core.ca import pem
+from swarm_core.ca.errors import InvalidCertificate
+from swarm_core.runtime.clock import SystemClock
 
 _ALPN = ["h2"]
 _SUITES_TLS12 = ":".join(
@@ -37,15 +45,76 @@ class TlsIdentity:
         return self.roots + pem.encode(*pem.decode(self.certificate)[1:])
 
 
-def server_context(identity: TlsIdentity) -> ssl.SSLContext:
-    """A server that verifies a client's certificate if it shows one. Raises ssl.SSLError for unusable parts."""
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """How a client reaches a manager, implements `rpc.dialler.ClientTls`: `roots` are trusted (PEM), `identity` is what it
+    shows, `server_name` who the manager must be."""
+
+    roots: bytes
+    server_name: str = MANAGER_ROLE
+    identity: TlsIdentity | None = None
+    wall_ns: Callable[[], int] = SystemClock().wall_ns
+
+    def context(self) -> ssl.SSLContext:
+        """For one connection. It does not verify: `judge` does. Raises ssl.SSLError for an unusable identity."""
+        context = unverified_context()
+        if self.identity is not None:
+            with _as_file(self.identity.certificate + self.identity.key) as path:
+                context.load_cert_chain(path)
+        return context
+
+    def judge(self, chain: Sequence[bytes]) -> None:
+        """Raise ssl.SSLCertVerificationError unless `roots` vouch for this chain (DER, leaf first) and its leaf is a server
+        called `server_name`."""
+        from swarm_core.ca import certificates  # slow to load, and short commands do without
+
+        try:
+            certificates.verify_server(chain, self.roots, self.wall_ns(), self.server_name)
+        except InvalidCertificate as error:
+            failure = ssl.SSLCertVerificationError(str(error))
+            failure.verify_message = str(error)
+            raise failure from None
+
+
+class Anybody:
+    """Implements `rpc.dialler.ClientTls` without believing in anything: only to fetch a root certificate that is checked by
+    other means."""
+
+    server_name = CA_ROLE
+
+    def context(self) -> ssl.SSLContext:
+        return unverified_context()
+
+    def judge(self, chain: Sequence[bytes]) -> None:
+        """Whoever it is."""
+
+
+def server_context(identity: TlsIdentity, cross_signed: bytes = b"") -> ssl.SSLContext:
+    """A server that verifies a client's certificate if it shows one. Raises ssl.SSLError for unusable parts.
+
+    `cross_signed`: roots (PEM) that chains of clients may lead through. They count while the identity's own roots
+    vouch for them.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _harden(context)
     context.verify_mode = ssl.CERT_OPTIONAL
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET
     _load(context, identity)
+    if cross_signed and _are_vouched_for(cross_signed, identity.roots):
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.load_verify_locations(cadata=cross_signed.decode("ascii", "ignore"))
     return context
+
+
+def _are_vouched_for(chain: bytes, roots: bytes) -> bool:
+    from swarm_core.ca import certificates
+
+    try:
+        certificates.verify_chain(chain, roots, SystemClock().wall_ns())
+    except InvalidCertificate:
+        return False
+    return True
 
 
 def client_context(roots: bytes, identity: TlsIdentity | None = None) -> ssl.SSLContext:

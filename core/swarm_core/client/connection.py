@@ -28,9 +28,11 @@ from swarm_core.client import trust as trusting
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable, UntrustedManager
 from swarm_core.client.trust import Trust
 from swarm_core.rpc import channel as channels
+from swarm_core.rpc import dialler
 from swarm_core.rpc.grpcio import grpc
 
 OPEN_S = 5.0
+_SPEAKS_S = 2.0
 _ENDINGS = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError)
 _SIGNS_OF_LOSS = (
     "socket closed",
@@ -85,7 +87,7 @@ class Connection:
             async with asyncio.timeout(timeout):
                 if trust is None:
                     trust = await _find_trust(address, ca_file, timeout)
-                await _probe(address, trust)
+                channel = await _channel(address, shown, trust)
         except TimeoutError:
             raise Unreachable(f"the manager at {shown} did not answer within {timeout:g} s") from None
         except grpc.aio.AioRpcError as error:
@@ -93,13 +95,6 @@ class Connection:
             raise Unreachable(f"{shown} gave no root certificate, is it a swarm manager? ({text})") from None
         except OSError as error:
             raise _no_way(shown, error) from None
-        channel = channels.secure(
-            address,
-            roots=trust.roots,
-            server_name=trust.server_name,
-            certificate=trust.identity.certificate if trust.identity else None,
-            key=trust.identity.key if trust.identity else None,
-        )
         return cls(channel, shown)
 
     async def call(
@@ -245,24 +240,58 @@ async def _find_trust(address: str, ca_file: Path | None, timeout: float) -> Tru
         raise Unreachable(f"{path} is not a swarm manager's control socket") from None
 
 
-async def _probe(address: str, trust: Trust) -> None:
-    """One TLS handshake: what goes wrong here has a name, which it would lose inside grpcio."""
+async def _channel(address: str, shown: str, trust: Trust) -> grpc.aio.Channel:
+    """A channel, after one TLS handshake by hand: what goes wrong here has a name, which it would lose inside grpcio.
+
+    grpcio does its own TLS where it can. It cannot where the chain leads through a cross-signed root, nor where the manager answers no
+    ALPN; there it gets the bytes from us.
+    """
     try:
         context = tls.client_context(trust.roots, trust.identity)
     except ssl.SSLError as error:
         raise UntrustedManager(f"the CA certificate cannot be used: {error.reason or error}") from None
-    if address.startswith("unix:"):
-        path = address.removeprefix("unix:")
-        _, writer = await asyncio.open_unix_connection(path, ssl=context, server_hostname=trust.server_name)
-    else:
-        host, _, port = address.rpartition(":")
-        _, writer = await asyncio.open_connection(
-            host.strip("[]"), int(port), ssl=context, server_hostname=trust.server_name
+    if await _suits_grpcio(address, context, trust):
+        return channels.secure(
+            address,
+            roots=trust.roots,
+            server_name=trust.server_name,
+            certificate=trust.identity.certificate if trust.identity else None,
+            key=trust.identity.key if trust.identity else None,
         )
+    dialled = dialler.DialledChannel(address, trust.tls)
+    try:
+        # No ALPN said what is spoken there; HTTP/2's first frame does.
+        async with asyncio.timeout(_SPEAKS_S):
+            await dialled.channel_ready()
+    except BaseException as error:
+        await dialled.close()
+        if isinstance(error, TimeoutError):
+            raise Unreachable(f"{shown} is not a swarm manager: it does not speak gRPC") from None
+        raise
+    return dialled
+
+
+async def _suits_grpcio(address: str, context: ssl.SSLContext, trust: Trust) -> bool:
+    """Whether OpenSSL believes the manager, as grpcio's kin would, and ALPN is answered. Raises OSError where nobody answers, or
+    where the certificate is not to be believed by our own judgement either."""
+    try:
+        if address.startswith("unix:"):
+            path = address.removeprefix("unix:")
+            _, writer = await asyncio.open_unix_connection(
+                path, ssl=context, server_hostname=trust.server_name
+            )
+        else:
+            host, _, port = address.rpartition(":")
+            _, writer = await asyncio.open_connection(
+                host.strip("[]"), int(port), ssl=context, server_hostname=trust.server_name
+            )
+    except ssl.SSLCertVerificationError:
+        transport, _ = await dialler.connect(address, trust.tls, asyncio.Protocol)
+        transport.abort()
+        return False
     protocol = writer.get_extra_info("ssl_object").selected_alpn_protocol()
     writer.transport.abort()
-    if protocol != "h2":
-        raise Unreachable(f"{address.removeprefix('unix:')} is not a swarm manager: it does not speak gRPC")
+    return bool(protocol == "h2")
 
 
 def _no_way(shown: str, error: OSError) -> ClientError:

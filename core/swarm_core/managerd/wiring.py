@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 import socket
+import ssl
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 
@@ -24,6 +25,7 @@ from swarm_core.manager.raft_api import RaftApi
 from swarm_core.managerd.autolock import Autolock
 from swarm_core.managerd.config import Config
 from swarm_core.managerd.credentials import LiveCredentials
+from swarm_core.managerd.cross_signed import CrossSignedRoot
 from swarm_core.managerd.founder import Founder
 from swarm_core.managerd.leader import RaftLeaderLocator
 from swarm_core.managerd.membership import AddressKeeper, ThisManager, advertised_address
@@ -37,8 +39,7 @@ from swarm_core.raft_node.net.grpc_transport import SEND_TIMEOUT_S, GrpcTranspor
 from swarm_core.raft_node.net.joining import ask_to_join, check_joiner
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
-from swarm_core.rpc import channel as channels
-from swarm_core.rpc import link, tls_listener
+from swarm_core.rpc import dialler, link, tls_listener
 from swarm_core.rpc.authorization import Authorizer
 from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.errors import AddressUnusable
@@ -85,6 +86,7 @@ class ManagerDaemon:
         self._keyring = Keyring(self._key_file, kek=kek)
         self._store = MemoryStore(clock=clock)
         self._founder = Founder(config, self._credentials, self._store)
+        self._cross_signed = CrossSignedRoot(self._store, self._identity.organization)
         self._listening: list[socket.socket] = (
             tls_listener.bind(config.remote_address) if config.remote_address else []
         )
@@ -153,20 +155,18 @@ class ManagerDaemon:
 
     def _dial(self, address: str) -> grpc.aio.Channel:
         """A channel to another manager, as this node of now."""
-        own = self._credentials.tls
-        return channels.secure(
-            address,
-            roots=own.anchors,
-            server_name=MANAGER_ROLE,
-            certificate=own.certificate,
-            key=own.key,
-        )
+        return dialler.DialledChannel(address, self._client_tls())
 
     async def _dial_link(self, address: str) -> LinkClient:
         """A link to another manager of ours, as this node of now."""
-        return await link.dial(
-            address, tls.client_context(self._credentials.tls.anchors, self._credentials.tls), MANAGER_ROLE
-        )
+        return await link.dial(address, self._client_tls())
+
+    def _client_tls(self) -> tls.ClientTls:
+        own = self._credentials.tls
+        return tls.ClientTls(own.anchors, identity=own)
+
+    def _server_context(self) -> ssl.SSLContext:
+        return tls.server_context(self._credentials.tls, self._cross_signed.pem)
 
     def _cluster(self) -> objects_pb2.Cluster | None:
         return self._store.get(objects_pb2.Cluster, self._identity.organization)
@@ -247,6 +247,7 @@ class ManagerDaemon:
         group.spawn(self._locator.run(), name="leader's connection")
         group.spawn(self._addresses.run(), name="own address")
         group.spawn(self._credentials.run(), name="credentials")
+        group.spawn(self._cross_signed.run(), name="cross-signed root")
         group.spawn(self._autolock.run(), name="autolock")
 
     async def _ask(self, stack: AsyncExitStack, former: frozenset[int]) -> JoinResponse:
@@ -287,7 +288,7 @@ class ManagerDaemon:
         if not self._listening:
             return
         authorizer = Authorizer(self._identity.organization, self._blacklist)
-        context = tls.server_context(self._credentials.tls)
+        context = self._server_context()
         server = await stack.enter_async_context(
             serve_remote(
                 self._parts.remote, self._config.remote_address, context, authorizer, self._clock,
@@ -295,7 +296,8 @@ class ManagerDaemon:
                 links=LinkUse(self._raft_api.message, lambda: self._locator.leads),
             )
         )  # fmt: skip
-        self._credentials.listen(lambda now: server.reload(tls.server_context(now)))
+        self._credentials.listen(lambda _: server.reload(self._server_context()))
+        self._cross_signed.listen(lambda: server.reload(self._server_context()))
         _log.info("remote API on %s", server.address)
         self._parts.remote_health.set(RAFT, True)
 

@@ -1,80 +1,194 @@
-"""The mirror image of the listener: reach a manager over TLS without verifying it.
+"""TLS of our own for calls going out: we shake hands, judge the other end, and hand grpcio the bytes.
 
-grpcio always verifies. Before a node trusts anybody it must fetch the root certificate from somebody; what it gets
-is then checked against the join token's digest, or vouched for by the permissions of the socket it came through.
-Nothing else may be asked this way.
+grpcio's client judges a chain as OpenSSL's kin do, and insists on ALPN. Two kinds of swarm managers fail at that and are
+right: one whose chain leads through a cross-signed root during a root rotation, and a Docker Engine up to 2024 that has
+reloaded its TLS settings and answers no ALPN since.
+
+How: grpcio connects to a socket of this process that has a name and no file. Each connection that it opens there is joined
+with one that we dial. Rules
+1. Nothing is sent to the other end before its chain was judged.
+2. The socket serves this process alone: the kernel says whose each connection is.
+3. What was dialled ends with the channel; `close` waits for it.
 """
 
+import _ssl
 import asyncio
+import logging
+import os
+import secrets
+import socket
 import ssl
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Protocol
 
 from swarm_core.rpc import channel
 from swarm_core.rpc.bridge import End
 from swarm_core.rpc.grpcio import grpc
 
 HANDSHAKE_S = 10.0
+_BACKLOG = 16
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+_log = logging.getLogger(__name__)
 
 
-@asynccontextmanager
-async def unverified(
-    target: str, context: ssl.SSLContext, *, server_name: str
-) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to `target` (host:port or unix:path), with whoever answers there; `context` must not verify. One
-    connection is made at once: raises OSError when there is nobody or no TLS."""
-    outer = End()
-    await _dial(target, context, outer, server_name)
-    try:
-        with tempfile.TemporaryDirectory(prefix="swarm-dial-") as directory:
-            path = Path(directory) / "s"
-            inner_server = await asyncio.get_running_loop().create_unix_server(
-                lambda: _Joining(outer), path=str(path)
-            )
-            async with inner_server:
-                opened = channel.plain(f"unix:{path}", server_name=server_name)
-                try:
-                    yield opened
-                finally:
-                    await opened.close(None)
-    finally:
-        outer.abort()
+class ClientTls(Protocol):
+    """How to shake hands with a manager, and whether to believe it."""
+
+    @property
+    def server_name(self) -> str:
+        """Who the other end must be; also said to it."""
+
+    def context(self) -> ssl.SSLContext:
+        """A context for one connection. It does not verify."""
+
+    def judge(self, chain: Sequence[bytes]) -> None:
+        """Raise ssl.SSLCertVerificationError unless the shown chain (DER, leaf first) is to be believed."""
 
 
-class _Joining(End):
-    """The one connection that grpcio makes to us."""
+async def connect(
+    target: str, tls: ClientTls, protocol: Any, *, context: ssl.SSLContext | None = None
+) -> Any:
+    """A connection to `target` (host:port or unix:path) whose other end was judged; `protocol` is an asyncio factory.
 
-    def __init__(self, outer: End) -> None:
-        super().__init__()
-        self._outer = outer
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        if self._outer._other is None:
-            End.join(self, self._outer, lambda: None)
-        else:
-            transport.close()
-
-
-async def _dial(target: str, context: ssl.SSLContext, outer: End, server_name: str) -> None:
+    Gives the transport and the protocol. Raises OSError, ssl.SSLCertVerificationError among them.
+    """
     loop = asyncio.get_running_loop()
+    how: dict[str, Any] = {
+        "ssl": context or tls.context(),
+        "server_hostname": tls.server_name,
+        "ssl_handshake_timeout": HANDSHAKE_S,
+    }
     if target.startswith("unix:"):
-        await loop.create_unix_connection(
-            lambda: outer,
-            target.removeprefix("unix:"),
-            ssl=context,
-            server_hostname=server_name,
-            ssl_handshake_timeout=HANDSHAKE_S,
-        )
-        return
-    host, _, port = target.rpartition(":")
-    await loop.create_connection(
-        lambda: outer,
-        host.strip("[]"),
-        int(port),
-        ssl=context,
-        server_hostname=server_name,
-        ssl_handshake_timeout=HANDSHAKE_S,
-    )
+        transport, made = await loop.create_unix_connection(protocol, target.removeprefix("unix:"), **how)
+    else:
+        host, _, port = target.rpartition(":")
+        transport, made = await loop.create_connection(protocol, host.strip("[]"), int(port), **how)
+    try:
+        tls.judge(shown_chain(transport.get_extra_info("ssl_object")))
+    except BaseException:
+        transport.abort()
+        raise
+    return transport, made
+
+
+def shown_chain(connection: ssl.SSLObject | ssl.SSLSocket) -> list[bytes]:
+    """What the other end showed, DER, leaf first; nothing of it is verified."""
+    public = getattr(connection, "get_unverified_chain", None)
+    if public is not None:  # Python 3.13
+        return list(public() or ())
+    inner = connection._sslobj  # type: ignore[union-attr]
+    return [one.public_bytes(_ssl.ENCODING_DER) for one in inner.get_unverified_chain() or ()]
+
+
+class DialledChannel(grpc.aio.Channel):
+    """A channel of grpcio over connections of our own. `close` must be called."""
+
+    def __init__(self, target: str, tls: ClientTls) -> None:
+        self._target = target
+        self._tls = tls
+        self._loop = asyncio.get_running_loop()
+        self._dialling: set[asyncio.Task[None]] = set()
+        self._ends: set[End] = set()
+        self._end_lost = asyncio.Event()
+        self._is_closed = False
+        name = f"swarm-dial-{secrets.token_hex(16)}"
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listening.setblocking(False)
+        self._listening.bind(f"\0{name}")
+        self._listening.listen(_BACKLOG)
+        self._loop.add_reader(self._listening.fileno(), self._accept)
+        self._inner = channel.plain(f"unix-abstract:{name}", server_name=tls.server_name)
+
+    # calls, as grpcio makes them
+
+    def unary_unary(self, *arguments: Any, **options: Any) -> Any:
+        return self._inner.unary_unary(*arguments, **options)
+
+    def unary_stream(self, *arguments: Any, **options: Any) -> Any:
+        return self._inner.unary_stream(*arguments, **options)
+
+    def stream_unary(self, *arguments: Any, **options: Any) -> Any:
+        return self._inner.stream_unary(*arguments, **options)
+
+    def stream_stream(self, *arguments: Any, **options: Any) -> Any:
+        return self._inner.stream_stream(*arguments, **options)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        return self._inner.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        await self._inner.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self._inner.channel_ready()
+
+    async def __aenter__(self) -> "DialledChannel":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self, grace: float | None = None) -> None:
+        """End the calls, after `grace` seconds at most, and then every connection."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            await self._inner.close(grace)
+        finally:
+            self._loop.remove_reader(self._listening.fileno())
+            self._listening.close()
+            for task in self._dialling:
+                task.cancel()
+            for end in list(self._ends):
+                end.abort()
+            if self._dialling:
+                await asyncio.wait(self._dialling)
+            while self._ends:
+                self._end_lost.clear()
+                await self._end_lost.wait()
+
+    # connections
+
+    def _accept(self) -> None:
+        with suppress(BlockingIOError, ConnectionAbortedError):
+            connection, _ = self._listening.accept()
+            if not _is_own(connection):
+                _log.warning("somebody else tried to use a connection of this process")
+                connection.close()
+                return
+            connection.setblocking(False)
+            # Its owner is this channel: `close` cancels it and waits for it.
+            task = self._loop.create_task(self._serve(connection), name=f"dial {self._target}")
+            self._dialling.add(task)
+            task.add_done_callback(self._dialling.discard)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        """Dial, and join both ends. When there is no way the connection is closed: grpcio tries again by itself."""
+        outer, inner = End(), End()
+        try:
+            await connect(self._target, self._tls, lambda: outer)
+            await self._loop.connect_accepted_socket(lambda: inner, connection)
+        except (OSError, ValueError) as error:
+            _log.debug("no connection to %s: %s", self._target, error)
+            outer.abort()
+            connection.close()
+            return
+        except BaseException:
+            outer.abort()
+            connection.close()
+            raise
+        self._ends.add(outer)
+        End.join(outer, inner, lambda: self._forget(outer))
+
+    def _forget(self, end: End) -> None:
+        self._ends.discard(end)
+        self._end_lost.set()
+
+
+def _is_own(connection: socket.socket) -> bool:
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, _, _ = _CREDENTIALS.unpack(raw)
+    return bool(pid == os.getpid())

@@ -9,12 +9,12 @@ other one answers. A pong says that everything sent before its ping was taken. A
 
 import asyncio
 import enum
-import ssl
 import struct
 from collections.abc import Iterable
 from typing import cast
 
 from swarm_core.api.limits import REQUEST_BYTES_MAX
+from swarm_core.rpc import dialler
 from swarm_core.rpc.errors import Code, RpcFailure
 
 PROTOCOL = "swarmtui-link"
@@ -161,22 +161,16 @@ class LinkClient(Link):
                 future.set_exception(LinkLost("the connection to the manager was lost"))
 
 
-async def dial(address: str, context: ssl.SSLContext, server_name: str) -> LinkClient:
-    """A link to the manager at host:port. `context` is made for it alone. Raises OSError, NotSpoken among them."""
+async def dial(address: str, tls: dialler.ClientTls) -> LinkClient:
+    """A link to the manager at host:port. Raises OSError, NotSpoken among them."""
+    context = tls.context()
     context.set_alpn_protocols([PROTOCOL, "h2"])
-    host, _, port = address.rpartition(":")
-    transport, client = await asyncio.get_running_loop().create_connection(
-        LinkClient,
-        host.strip("[]"),
-        int(port),
-        ssl=context,
-        server_hostname=server_name,
-        ssl_handshake_timeout=HANDSHAKE_S,
-    )
+    async with asyncio.timeout(HANDSHAKE_S):
+        transport, client = await dialler.connect(address, tls, LinkClient, context=context)
     if transport.get_extra_info("ssl_object").selected_alpn_protocol() != PROTOCOL:
         transport.abort()
         raise NotSpoken(f"{address} speaks gRPC alone")
-    return client
+    return cast(LinkClient, client)
 
 
 def take_over(transport: asyncio.Transport, link: Link, early: Iterable[bytes]) -> None:

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.proto import control_pb2
 from swarm_core.ca import tls
 from swarm_core.rpc import link
@@ -66,7 +65,7 @@ async def serving(manager: Manager) -> AsyncIterator[str]:
 @asynccontextmanager
 async def linked(address: str, identity: tls.TlsIdentity | None = None) -> AsyncIterator[LinkClient]:
     own = identity or AUTHORITY.manager("m1")
-    client = await link.dial(address, tls.client_context(own.roots, own), MANAGER_ROLE)
+    client = await link.dial(address, tls.ClientTls(own.roots, identity=own))
     try:
         yield client
     finally:

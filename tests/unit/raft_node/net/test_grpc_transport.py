@@ -50,7 +50,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def dial_link(address: str) -> link.LinkClient:
-    return await link.dial(address, tls.client_context(IDENTITY.roots, IDENTITY), MANAGER_ROLE)
+    return await link.dial(address, tls.ClientTls(IDENTITY.roots, identity=IDENTITY))
 
 
 @dataclass
