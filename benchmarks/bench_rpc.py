@@ -22,8 +22,9 @@ from pathlib import Path
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.proto import control_pb2
-from swarm_core.ca.tls import MANAGER_NAME, TlsIdentity
+from swarm_core.ca.tls import TlsIdentity
 from swarm_core.rpc.grpcio import grpc
 from swarm_testkit.trust import (
     EchoServices,
@@ -109,7 +110,7 @@ def main() -> None:
         server.start()
         targets, roots, key, certificate = near.recv()
         credentials = grpc.ssl_channel_credentials(roots, key, certificate)
-        options = (("grpc.ssl_target_name_override", MANAGER_NAME),)
+        options = (("grpc.ssl_target_name_override", MANAGER_ROLE),)
         rates: dict[str, list[float]] = {name: [] for name in targets}
         costs: dict[str, list[float]] = {name: [] for name in targets}
         process = psutil.Process(server.pid)
