@@ -124,7 +124,7 @@ def _unary(method: Method, binding: Binding) -> Callable[[bytes, Context], Await
 
     async def serve(data: bytes, context: Context) -> Message | bytes:
         try:
-            forwarding.check_passed_on(context.invocation_metadata() or (), binding.locator)
+            forwarding.check_passed_on(context.invocation_metadata, binding.locator)
             answer: Message | bytes = await call(decode(data), admit(context, roles))
         except Exception as error:  # noqa: BLE001 - every failure becomes a status; refuse tells bugs apart
             await refuse(error, context, method.path, binding.plain)
@@ -191,7 +191,7 @@ async def _route(method: Method, binding: Binding, context: Context) -> Route | 
     """The way to the leader for a call that goes there; None for one that is answered here. Raises RpcFailure."""
     if method.to_leader:
         return await binding.locator.leader()
-    forwarding.check_passed_on(context.invocation_metadata() or (), binding.locator)
+    forwarding.check_passed_on(context.invocation_metadata, binding.locator)
     return None
 
 

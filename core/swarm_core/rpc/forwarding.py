@@ -10,7 +10,7 @@ the outcome is not known. Streams are not tried again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -97,10 +97,11 @@ class SecondHop(ResourceExhausted):
         super().__init__("more than one redirect to leader from: this manager is not the leader")
 
 
-def check_passed_on(incoming: Metadata, locator: LeaderLocator) -> None:
+def check_passed_on(incoming: Callable[[], Metadata | None], locator: LeaderLocator) -> None:
     """A call that was passed on is the leader's to answer, also where a direct one would be answered from this member's copy:
-    who passed it on may not know of a new leader yet. Raises SecondHop."""
-    if not locator.leads and any(key == REDIRECT for key, _ in incoming):
+    who passed it on may not know of a new leader yet. Raises SecondHop. The leader does not look at the metadata, which
+    grpcio makes anew each time it is asked."""
+    if not locator.leads and any(key == REDIRECT for key, _ in incoming() or ()):
         raise SecondHop
 
 
