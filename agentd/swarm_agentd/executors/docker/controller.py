@@ -37,6 +37,9 @@ from swarm_agentd.executors.docker.images import Images
 _log = logging.getLogger(__name__)
 STOP_GRACE_S = 10.0
 _ENDED = ("exited", "dead")
+_KILLED = 137
+# How long the engine may take to tell why, after it has told that a container with a limit of memory was killed.
+_CAUSE_S = 0.5
 Container = dict[str, Any]
 """What the engine tells of one container (inspect)."""
 
@@ -103,7 +106,22 @@ class DockerController:
         if not _has_ended(ended):
             await self._fail_unhealthy()
         self._host.private.delete(self._task.id)
-        _judge(ended)
+        _judge(ended, is_out_of_memory=await self._was_out_of_memory(ended))
+
+    async def _was_out_of_memory(self, ended: Container) -> bool:
+        """Whether the kernel ended it for want of memory; the engine may hear of that a moment after the end."""
+        engine, state = self._host.engine, ended["State"]
+        if state["ExitCode"] != _KILLED or not self._task.spec.resources.limits.memory_bytes:
+            return bool(state.get("OOMKilled"))
+        deadline = self._host.clock.monotonic() + _CAUSE_S
+        with engine.watching(self._name) as changed:
+            while not (state.get("OOMKilled") or engine.was_out_of_memory(self._name)):
+                left = deadline - self._host.clock.monotonic()
+                if left <= 0 or not await event_or_time(self._host.clock, changed, left):
+                    return False
+                changed.clear()
+                state = ((await self._inspect()) or ended)["State"]
+        return True
 
     async def shutdown(self) -> None:
         self._check_open()
@@ -306,11 +324,11 @@ def _health(container: Container) -> str:
     return "" if status == "none" else str(status)
 
 
-def _judge(container: Container) -> None:
+def _judge(container: Container, *, is_out_of_memory: bool = False) -> None:
     state = container["State"]
     if state["ExitCode"] == 0:
         return
     cause = str(state.get("Error", ""))
-    if state.get("OOMKilled"):
+    if is_out_of_memory or state.get("OOMKilled"):
         cause = "killed for using more memory than its limit"
     raise ExitFailure(state["ExitCode"], cause)

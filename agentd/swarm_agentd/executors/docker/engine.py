@@ -56,6 +56,7 @@ class Engine:
         self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="docker")
         self._client: Client = None
         self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._out_of_memory: set[str] = set()
 
     async def run(self) -> None:
         """Follow the engine's events until cancelled, through its restarts."""
@@ -152,8 +153,9 @@ class Engine:
 
         def read() -> None:
             for line in response.iter_lines():
-                name = json.loads(line).get("Actor", {}).get("Attributes", {}).get("name", "")
-                loop.call_soon_threadsafe(self._wake, name)
+                event = json.loads(line)
+                name = event.get("Actor", {}).get("Attributes", {}).get("name", "")
+                loop.call_soon_threadsafe(self._take, name, event.get("Action", ""))
 
         # A thread of its own: the pool is for calls that end.
         reader = ThreadPoolExecutor(1, thread_name_prefix="docker-events")
@@ -169,6 +171,18 @@ class Engine:
         finally:
             close(response)
             reader.shutdown(wait=False)
+
+    def was_out_of_memory(self, name: str) -> bool:
+        """Whether an event said so of this container. Its state may say nothing: the engine learns of the end and of the cause
+        on two ways."""
+        return name in self._out_of_memory
+
+    def _take(self, name: str, action: str) -> None:
+        if action == "oom":
+            self._out_of_memory.add(name)
+        elif action in ("start", "destroy"):
+            self._out_of_memory.discard(name)
+        self._wake(name)
 
     def _wake(self, name: str) -> None:
         for changed in self._watchers.get(name, ()):
