@@ -275,22 +275,13 @@ async def _suits_grpcio(address: str, context: ssl.SSLContext, trust: Trust) -> 
     """Whether OpenSSL believes the manager, as grpcio's kin would, and ALPN is answered. Raises OSError where nobody answers, or
     where the certificate is not to be believed by our own judgement either."""
     try:
-        if address.startswith("unix:"):
-            path = address.removeprefix("unix:")
-            _, writer = await asyncio.open_unix_connection(
-                path, ssl=context, server_hostname=trust.server_name
-            )
-        else:
-            host, _, port = address.rpartition(":")
-            _, writer = await asyncio.open_connection(
-                host.strip("[]"), int(port), ssl=context, server_hostname=trust.server_name
-            )
+        transport, _ = await dialler.open_tls(address, context, trust.server_name, asyncio.Protocol)
     except ssl.SSLCertVerificationError:
         transport, _ = await dialler.connect(address, trust.tls, asyncio.Protocol)
         transport.abort()
         return False
-    protocol = writer.get_extra_info("ssl_object").selected_alpn_protocol()
-    writer.transport.abort()
+    protocol = transport.get_extra_info("ssl_object").selected_alpn_protocol()
+    transport.abort()
     return bool(protocol == "h2")
 
 

@@ -54,23 +54,27 @@ async def connect(
 
     Gives the transport and the protocol. Raises OSError, ssl.SSLCertVerificationError among them.
     """
-    loop = asyncio.get_running_loop()
-    how: dict[str, Any] = {
-        "ssl": context or tls.context(),
-        "server_hostname": tls.server_name,
-        "ssl_handshake_timeout": HANDSHAKE_S,
-    }
-    if target.startswith("unix:"):
-        transport, made = await loop.create_unix_connection(protocol, target.removeprefix("unix:"), **how)
-    else:
-        host, _, port = target.rpartition(":")
-        transport, made = await loop.create_connection(protocol, host.strip("[]"), int(port), **how)
+    transport, made = await open_tls(target, context or tls.context(), tls.server_name, protocol)
     try:
         tls.judge(shown_chain(transport.get_extra_info("ssl_object")))
     except BaseException:
         transport.abort()
         raise
     return transport, made
+
+
+async def open_tls(target: str, context: ssl.SSLContext, server_name: str, protocol: Any) -> Any:
+    """A connection to `target` as `context` has it, judged by nobody else. Gives the transport and the protocol. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    how: dict[str, Any] = {
+        "ssl": context,
+        "server_hostname": server_name,
+        "ssl_handshake_timeout": HANDSHAKE_S,
+    }
+    if target.startswith("unix:"):
+        return await loop.create_unix_connection(protocol, target.removeprefix("unix:"), **how)
+    host, _, port = target.rpartition(":")
+    return await loop.create_connection(protocol, host.strip("[]"), int(port), **how)
 
 
 def shown_chain(connection: ssl.SSLObject | ssl.SSLSocket) -> list[bytes]:

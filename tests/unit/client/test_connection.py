@@ -15,6 +15,7 @@ from swarm_core.client import connection as connections
 from swarm_core.client import trust as trusting
 from swarm_core.client.connection import Connection
 from swarm_core.client.errors import CallFailed, Unreachable, UntrustedManager
+from swarm_core.rpc import dialler
 from swarm_core.rpc.server import Services
 from swarm_testkit.refusing import Refusing
 from swarm_testkit.trust import (
@@ -163,7 +164,7 @@ async def test_permission_denied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     async def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(asyncio, "open_unix_connection", refuse)
+    monkeypatch.setattr(dialler, "open_tls", refuse)
     put_root(tmp_path, AUTHORITY)
     with pytest.raises(Unreachable, match=r"you may not open the control socket .*: permission denied"):
         await Connection.open(tmp_path / "c.sock")
