@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 RUNS   ?= 2000
+# What pip does with a wheel and not with an editable install: otherwise a first start compiles every module.
+COMPILE := $(BIN)/python -m compileall -q core agentd tui
 
 .PHONY: run test check bench sim shots proto lock clean
 
@@ -22,6 +24,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed-dev
+	$(COMPILE)
 	$(BIN)/python benchmarks/run.py
 
 # Whole clusters from many seeds, with faults: RUNS of them.
@@ -51,6 +54,7 @@ $(BIN)/python:
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --editable .
+	$(COMPILE)
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed

@@ -21,9 +21,7 @@ from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.agent.storage import FileStorage, StorageUnusable
 from swarm_agentd.exec.executor import Executor
-from swarm_agentd.executors.process.executor import ProcessExecutor
 from swarm_agentd.executors.runtimes import Runtimes
-from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.node import flags
 from swarm_agentd.node.errors import ManagerGaveUp, NodeError
 from swarm_agentd.node.launcher import CommandLauncher
@@ -80,18 +78,21 @@ async def _leave(node: Node, leaving: asyncio.Event) -> None:
 
 
 def make_executor(options: flags.Options, directory: Path, clock: Clock, rng: random.Random) -> Executor:
-    """The runtimes that the flags name, in one."""
+    """The runtimes that the flags name, in one. Only these are loaded."""
     executors: dict[str, Executor] = {}
     for name in options.executors:
         match name:
             case "docker":
-                # The engine's client is large; a node without containers does not load it.
                 from swarm_agentd.executors.docker.executor import DockerExecutor
 
                 executors[CONTAINER] = DockerExecutor(options.engine, directory / "docker", clock)
             case "process":
+                from swarm_agentd.executors.process.executor import ProcessExecutor
+
                 executors[PROCESS] = ProcessExecutor(directory / "process", clock)
             case _:
+                from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
+
                 machine = Machine(Behaviour(), clock, rng)
                 executors[CONTAINER] = executors[PROCESS] = SimulatedExecutor(machine)
     return Runtimes(executors, options.generic)

@@ -66,3 +66,70 @@ def test_broken_pipe_is_silent() -> None:
         ["bash", "-c", f"{command} | true"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stderr == ""
+
+
+# What the two daemons never use, or use late: each is loaded by the first who needs it, because a start waits for every module
+# and a process keeps its memory.
+_NEVER_IN_A_DAEMON = {"textual", "rich", "typer", "click", "swarm_tui", "platformdirs", "yaml"}
+_LATE_IN_A_DAEMON = {
+    "docker",
+    "requests",
+    "urllib3",
+    "http.client",
+    "importlib.metadata",
+    "swarm_core.rules.templates.parse",
+}
+_DAEMONS = {
+    "swarm_agentd.main": {
+        "swarm_core.managerd",
+        "swarm_core.manager",
+        "swarm_core.raft",
+        "swarm_core.store",
+        "swarm_core.api.proto.control_pb2",
+        "swarm_agentd.executors.docker",
+        "swarm_agentd.executors.process",
+        "swarm_agentd.executors.simulated",
+    },
+    "swarm_core.managerd.main": {"swarm_core.client", "swarm_agentd", "sqlite3", "psutil"},
+}
+
+
+def modules_after(code: str) -> set[str]:
+    """What is loaded once a fresh interpreter has run `code`."""
+    probe = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("daemon", sorted(_DAEMONS))
+def test_daemons_load_what_every_start_needs(daemon: str) -> None:
+    """Neither daemon loads, before it serves, what a start does not need: other programs, engines, templates."""
+    modules = modules_after(f"import {daemon}")
+    assert not (_NEVER_IN_A_DAEMON | _LATE_IN_A_DAEMON | _DAEMONS[daemon]) & modules
+
+
+def test_a_node_without_an_engine_loads_no_client_of_it() -> None:
+    """The docker runtime loads the engine's client when an engine listens, not before."""
+    modules = modules_after("""
+import asyncio, pathlib, tempfile
+from swarm_core.runtime.clock import SystemClock
+from swarm_agentd.exec.errors import Temporary
+from swarm_agentd.executors.docker.executor import DockerExecutor
+
+async def describe():
+    with tempfile.TemporaryDirectory() as name:
+        path = pathlib.Path(name)
+        executor = DockerExecutor(f"unix://{path}/none.sock", path, SystemClock(), memory=path)
+        try:
+            await executor.describe()
+        except Temporary as error:
+            assert "does not answer" in str(error)
+        else:
+            raise AssertionError("there is no engine")
+
+asyncio.run(describe())
+""")
+    assert "swarm_agentd.executors.docker.engine" in modules
+    assert not {"docker", "requests", "urllib3"} & modules

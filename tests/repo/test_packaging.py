@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from swarm_core.api.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,3 +55,9 @@ def test_locks_name_no_index() -> None:
         text = (ROOT / name).read_text()
         assert "--hash=sha256:" in text
         assert "http" not in text and "index" not in text
+
+
+def test_one_place_says_the_version(wheel: zipfile.ZipFile) -> None:
+    """The version that the program tells is the one that is installed."""
+    metadata = next(name for name in wheel.namelist() if name.endswith("METADATA"))
+    assert f"\nVersion: {VERSION}\n" in wheel.read(metadata).decode()

@@ -13,8 +13,6 @@ from swarm_core.api.proto.objects_pb2 import Config, Secret, Task
 from swarm_core.api.proto.types_pb2 import ConfigReference, NodeDescription, SecretReference
 from swarm_core.api.references import config_references, secret_references
 from swarm_core.api.runtimes import process_spec
-from swarm_core.rules.templates.execute import expand
-from swarm_core.rules.templates.functions import BUILTINS
 from swarm_core.rules.templates.tasks import task_fields
 from swarm_core.rules.templates.values import TemplateError, Value
 
@@ -94,6 +92,10 @@ class TaskDependencies:
             return item
         if driver != _TEMPLATE_DRIVER:
             raise InvalidTask(f"{item.spec.annotations.name}: there is no template driver {driver!r}")
+        # Loaded by the first payload that is a template.
+        from swarm_core.rules.templates.execute import expand
+        from swarm_core.rules.templates.functions import BUILTINS
+
         functions = {**BUILTINS, "secret": self._secret_text, "config": self._config_text, "env": self._env}
         fields = task_fields(self._task, self._description())
         copy = kind()

@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from swarm_core.api.names import MANAGER_PORT
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import GenericResource
 from swarm_core.api.resources import InvalidGenericResource, parse_generic
+from swarm_core.api.version import VERSION
 from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.tokens import parse_unlock_key
 from swarm_core.client.sockets import SOCKET_NAME
@@ -68,7 +68,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 def _parser() -> Parser:
     parser = Parser(prog="swarm-agentd", description="The node daemon: agent, executors and manager.")
     add: Any = parser.add_argument
-    add("-v", "--version", action="version", version=f"%(prog)s swarm-tui {version('swarm-tui')}")
+    add("-v", "--version", action="version", version=f"%(prog)s swarm-tui {VERSION}")
     add("-l", "--log-level", choices=sorted(LEVELS), default="info", help="least level to log")
     add("-d", "--state-dir", type=Path, default=STATE_DIR, help="state directory (%(default)s)")
     add("--join-addr", default="", metavar="HOST:PORT", help="a manager of the cluster to join")

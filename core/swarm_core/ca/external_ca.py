@@ -8,12 +8,11 @@ Rules:
 """
 
 import asyncio
-import http.client
 import json
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -24,10 +23,13 @@ from swarm_core.ca import certificates, keys, tls
 from swarm_core.ca.errors import CaError, ExternalCaRefused, ExternalCaUnavailable, InvalidCertificate
 from swarm_core.ca.root_ca import host_names
 
+if TYPE_CHECKING:
+    import http.client
+
 TRY_S = 5.0
 ANSWER_BYTES_MAX = 256 * 1024
 CROSS_SIGNING_PROFILE = "CA"
-_HTTPS_PORT = 443
+_HTTPS_PORT, _OK = 443, 200
 Request = dict[str, Any]
 
 
@@ -88,6 +90,8 @@ class ExternalCas:
     async def sign(self, urls: Sequence[str], request: Request, *, roots: bytes) -> bytes:
         """The certificate (PEM) from the first authority that answers. Raises ExternalCaUnavailable,
         ExternalCaRefused; `roots` must vouch for the authorities."""
+        import http.client  # few clusters have such authorities
+
         failure = ExternalCaUnavailable("no external CA signs for this root")
         body = json.dumps(request).encode()
         for url in urls:
@@ -121,7 +125,9 @@ class ExternalCas:
             return await asyncio.to_thread(work)
 
 
-def _connection(url: str, context: ssl.SSLContext) -> http.client.HTTPSConnection:
+def _connection(url: str, context: ssl.SSLContext) -> "http.client.HTTPSConnection":
+    import http.client
+
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
         raise ValueError("its address must begin with https://")
@@ -151,7 +157,7 @@ def _shake_hands(url: str, context: ssl.SSLContext) -> None:
 
 
 def _certificate_in(url: str, status: int, answer: bytes) -> bytes:
-    if status != http.client.OK:
+    if status != _OK:
         raise ExternalCaUnavailable(f"the external CA {url} answered with status {status}")
     if len(answer) > ANSWER_BYTES_MAX:
         raise ExternalCaUnavailable(f"the answer of the external CA {url} is too long")

@@ -19,8 +19,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 
 ENVIRONMENT_VARIABLE = "SWARM_TUI_SOCKET"
@@ -46,11 +44,15 @@ class NoSocket(Exception):
 
 def state_directory() -> Path:
     """Where this user's node keeps its state."""
+    import platformdirs
+
     return Path(platformdirs.user_state_dir("swarm-tui", appauthor=False))
 
 
 def contexts_file() -> Path:
     """Where contexts are named."""
+    import platformdirs
+
     return Path(platformdirs.user_config_dir("swarm-tui", appauthor=False)) / "contexts.toml"
 
 

@@ -5,6 +5,7 @@ Rules
 2. Events only say that something about a container may have changed; what it is, one reads from the engine. So an event
    too many does no harm, and after a gap everybody looks again.
 3. The connection is made when first needed and again after the engine was away.
+4. The engine's client is large. It is loaded when an engine listens, so that a node without one does not pay for it.
 """
 
 from __future__ import annotations
@@ -16,17 +17,14 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import docker
-import docker.constants
-import docker.errors
-import requests.exceptions
-import urllib3.exceptions
-from docker.types import CancellableStream
 from swarm_core.runtime.clock import Clock
 
 from swarm_agentd.exec.errors import Fatal, InvalidTask, Missing, Temporary
+
+if TYPE_CHECKING:
+    import docker.errors
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -125,6 +123,14 @@ class Engine:
     def _guarded(self, work: Callable[[Client], T]) -> T:
         try:
             _probe(self.url)
+        except OSError as error:
+            self._drop_client()
+            raise self._silent(error) from None
+        import docker.errors
+        import requests.exceptions
+        import urllib3.exceptions
+
+        try:
             if self._client is None:
                 self._client = _connect(self.url)
             return work(self._client)
@@ -137,7 +143,10 @@ class Engine:
             OSError,
         ) as error:
             self._drop_client()
-            raise Temporary(f"the container engine at {self.url} does not answer: {_reason(error)}") from None
+            raise self._silent(error) from None
+
+    def _silent(self, error: BaseException) -> Temporary:
+        return Temporary(f"the container engine at {self.url} does not answer: {_reason(error)}")
 
     def _drop_client(self) -> None:
         client, self._client = self._client, None
@@ -161,12 +170,7 @@ class Engine:
         reader = ThreadPoolExecutor(1, thread_name_prefix="docker-events")
         try:
             await loop.run_in_executor(reader, read)
-        except (
-            ValueError,
-            OSError,
-            requests.exceptions.RequestException,
-            urllib3.exceptions.HTTPError,
-        ) as error:
+        except stream_failures() as error:
             raise Temporary(f"the engine's events ended: {_reason(error)}") from None
         finally:
             close(response)
@@ -193,8 +197,18 @@ class Engine:
             self._wake(name)
 
 
+def stream_failures() -> tuple[type[Exception], ...]:
+    """What reading a streamed response raises when it breaks."""
+    import requests.exceptions
+    import urllib3.exceptions
+
+    return (ValueError, OSError, requests.exceptions.RequestException, urllib3.exceptions.HTTPError)
+
+
 def close(response: Any) -> None:
     """End a streamed response whose reader may be waiting in another thread."""
+    from docker.types import CancellableStream
+
     try:
         CancellableStream(iter(()), response).close()
     except (OSError, AttributeError):
@@ -212,6 +226,9 @@ def _probe(url: str) -> None:
 
 def _connect(url: str) -> Client:
     """A client that speaks the newest version both sides know."""
+    import docker
+    import docker.constants
+
     newest = docker.constants.DEFAULT_DOCKER_API_VERSION
     client = docker.APIClient(url, version=docker.constants.MINIMUM_DOCKER_API_VERSION, timeout=CALL_S)
     try:

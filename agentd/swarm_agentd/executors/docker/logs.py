@@ -14,12 +14,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-import requests.exceptions
-import urllib3.exceptions
 from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
 from swarm_core.api.timestamps import timestamp, timestamp_ns
 
-from swarm_agentd.executors.docker.engine import Engine, NotFound, close
+from swarm_agentd.executors.docker.engine import Engine, NotFound, close, stream_failures
 
 STDOUT, STDERR = 1, 2
 BATCH_RECORDS = 256
@@ -114,7 +112,7 @@ def _pump(
             batch = list(split(chunk))
             for start in range(0, len(batch), BATCH_RECORDS):
                 put(batch[start : start + BATCH_RECORDS])
-    except (OSError, ValueError, requests.exceptions.RequestException, urllib3.exceptions.HTTPError):
+    except stream_failures():
         pass  # the container or the engine has gone, or nobody listens any more
     put(None)
 

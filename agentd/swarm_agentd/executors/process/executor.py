@@ -5,12 +5,12 @@ import os
 import platform
 import socket
 from collections.abc import Collection, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from swarm_core.api.proto.objects_pb2 import Node, Task
 from swarm_core.api.proto.types_pb2 import EncryptionKey, NodeDescription
 from swarm_core.api.runtimes import PROCESS, RUNTIME_PLUGIN
+from swarm_core.api.version import VERSION
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
@@ -50,7 +50,7 @@ class ProcessExecutor:
         machine.platform.os = platform.system().lower()
         machine.resources.nano_cpus = (os.cpu_count() or 1) * 1_000_000_000
         machine.resources.memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        machine.engine.engine_version = version("swarm-tui")
+        machine.engine.engine_version = VERSION
         machine.engine.plugins.add(type=RUNTIME_PLUGIN, name=PROCESS)
         return machine
 

@@ -7,8 +7,9 @@ from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.specs_pb2 import ContainerSpec, ServiceSpec
 from swarm_core.api.proto.types_pb2 import NodeDescription
 from swarm_core.api.runtimes import process_spec, set_process
-from swarm_core.rules.templates.execute import expand
 from swarm_core.rules.templates.values import Struct
+
+# What parses and executes templates is loaded by the first one.
 
 
 def task_fields(task: Task, description: NodeDescription) -> Struct:
@@ -52,6 +53,8 @@ def check_templates(spec: ServiceSpec) -> None:
 
 
 def _expand_env(env: Iterable[str], fields: Struct) -> list[str]:
+    from swarm_core.rules.templates.execute import expand
+
     out = []
     for entry in env:
         name, equals, value = entry.partition("=")
@@ -60,6 +63,8 @@ def _expand_env(env: Iterable[str], fields: Struct) -> list[str]:
 
 
 def _expand_container(container: ContainerSpec, fields: Struct) -> None:
+    from swarm_core.rules.templates.execute import expand
+
     container.env[:] = _expand_env(container.env, fields)
     container.hostname = expand(container.hostname, fields)
     for mount in container.mounts:
