@@ -28,6 +28,7 @@ from swarm_core.api.proto import (
     watch_pb2,
 )
 from swarm_core.ca.external_ca import ExternalCas
+from swarm_core.manager.allocator.allocator import Allocator
 from swarm_core.manager.ca_server import CaServer
 from swarm_core.manager.control_api.parts import control_handlers
 from swarm_core.manager.dispatcher.dispatcher import Dispatcher
@@ -115,6 +116,7 @@ def _loops(ports: Ports) -> tuple[LeaderComponent, ...]:
         RoleManager(store, clock, rng, ports.raft.members, ports.raft.handover.transfer),
         KeyManager(store, clock, rng),
         RootRotation(store, clock, rng),
+        Allocator(store=store, clock=clock, rng=rng),
         Scheduler(store=store, clock=clock, rng=rng),
         ConstraintEnforcer(store=store, clock=clock, rng=rng),
         TaskReaper(store=store, clock=clock, rng=rng),

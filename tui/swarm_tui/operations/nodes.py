@@ -12,6 +12,7 @@ from swarm_tui.operations import changes
 from swarm_tui.operations.model import Change, Done, Nothing, Plan, Step
 from swarm_tui.operations.model import Edit as SpecEdit
 from swarm_tui.resources.format import plural
+from swarm_tui.resources.mixed import is_ours, stands_still
 from swarm_tui.resources.model import ClusterView
 from swarm_tui.resources.nodes import KIND
 
@@ -80,7 +81,8 @@ def role(view: ClusterView, ids: Sequence[str], word: str) -> Plan:
         view, KIND, ids, verb=verb, edit=lambda name: _run(edit, done.format(name))
     )
     steps = tuple(_unless_already(view, step, word) for step in planned)
-    return Plan(f"{verb.capitalize()} {changes.subject(view, KIND, ids)}", steps, refusals=refusals)
+    title = f"{verb.capitalize()} {changes.subject(view, KIND, ids)}"
+    return Plan(title, steps, _warnings(view, ids, edit), refusals)
 
 
 def subject_of(view: ClusterView, ids: Sequence[str]) -> str:
@@ -98,10 +100,13 @@ def _unless_already(view: ClusterView, step: Step, word: str) -> Step:
 
 
 def _warnings(view: ClusterView, ids: Sequence[str], edit: Edit) -> tuple[str, ...]:
-    if edit.availability != "drain":
-        return ()
-    running = sum(view.node_sums(node.id).running for node in changes.found(view, KIND, ids))
-    return (f"{plural(running, 'running task')} will move to other nodes.",) if running else ()
+    texts = []
+    if edit.role == "manager" and any(map(is_ours, changes.found(view, KIND, ids))):
+        texts.append(stands_still(view.objects(objects_pb2.Service)))
+    if edit.availability == "drain":
+        running = sum(view.node_sums(node.id).running for node in changes.found(view, KIND, ids))
+        texts.append(f"{plural(running, 'running task')} will move to other nodes." if running else "")
+    return tuple(text for text in texts if text)
 
 
 def _run(edit: Edit, done: str) -> SpecEdit:

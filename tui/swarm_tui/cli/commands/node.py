@@ -1,6 +1,7 @@
 """`swarm-tui node …`."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
@@ -21,7 +22,11 @@ from swarm_tui.cli.plumbing.session import carry_out, reading, resolved, run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.resources import nodes
 
+if TYPE_CHECKING:
+    from swarm_tui.operations.model import Plan
+
 Node = objects_pb2.Node
+Service = objects_pb2.Service
 noun = Noun("See and change nodes.")
 NameArgument = Annotated[str, typer.Argument(metavar="NODE", autocompletion=completion.nodes)]
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NODE…", autocompletion=completion.nodes)]
@@ -119,7 +124,8 @@ def update(
 
     async def work(cluster: Cluster) -> None:
         node = await cluster.control.resolve(Node, name)
-        plan = operation.plan(Snapshot([node]), [node.id], edit)
+        plan = operation.plan(Snapshot([node, *await _led_services(cluster, role)]), [node.id], edit)
+        _warn(plan)
         await carry_out(cluster, plan, say=lambda outcome: name)
 
     run(ctx, work)
@@ -143,10 +149,22 @@ def _change_roles(ctx: typer.Context, names: list[str], role: str) -> None:
 
     async def work(cluster: Cluster) -> None:
         found, failures = await resolved(cluster, Node, names)
-        plan = operation.role(Snapshot(found.values()), [node.id for node in found.values()], role)
+        seen = Snapshot([*found.values(), *await _led_services(cluster, role)])
+        plan = operation.role(seen, [node.id for node in found.values()], role)
+        _warn(plan)
         await carry_out(cluster, plan, say=lambda outcome: outcome.text, failures=failures)
 
     run(ctx, work)
+
+
+async def _led_services(cluster: Cluster, role: str | None) -> Sequence[Service]:
+    """The services that a new manager may come to lead."""
+    return await cluster.control.find(Service) if role == "manager" else ()
+
+
+def _warn(plan: "Plan") -> None:
+    for text in plan.warnings:
+        typer.echo(f"WARNING: {text}", err=True)
 
 
 @noun.command()

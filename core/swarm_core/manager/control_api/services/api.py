@@ -6,9 +6,15 @@ from collections import Counter
 from swarm_core.api.ids import new_id
 from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
 from swarm_core.api.runtimes import runtime_of
+from swarm_core.manager.allocator.attachments import is_ingress, keep_in_spec
 from swarm_core.manager.control_api.requests import check_has_spec, check_update, copy, known
 from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAME, Criterion, Selection
-from swarm_core.manager.control_api.services.checks import check_change, check_payloads_exist, check_spec
+from swarm_core.manager.control_api.services.checks import (
+    check_attached,
+    check_change,
+    check_payloads_exist,
+    check_spec,
+)
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AlreadyExists, Unimplemented
 from swarm_core.specs.defaults import with_defaults
@@ -84,6 +90,7 @@ class ServicesApi:
         check_has_spec(request, "service")
         spec = request.spec
         check_spec(spec)
+        check_attached(spec)
         service = objects_pb2.Service(id=new_id(self._rng), spec=spec)
         service.spec_version.index = 0
         service.spec_version.SetInParent()
@@ -119,6 +126,7 @@ class ServicesApi:
             service.spec.CopyFrom(spec)
             service.spec_version.CopyFrom(request.service_version)
             service.ClearField("update_status")
+            keep_in_spec(service, next(filter(is_ingress, tx.find(objects_pb2.Network)), None))
             tx.update(service)
             return service
 

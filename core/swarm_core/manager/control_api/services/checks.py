@@ -1,7 +1,8 @@
 """Which specs of services this manager takes, and which changes of them (docs/design/control-api.md 4.3).
 
-What it cannot do yet is refused with UNIMPLEMENTED and one sentence, never accepted and ignored: jobs, networks,
-published ports, cluster volumes, and an update that would have to replace running tasks.
+What it cannot do yet is refused with UNIMPLEMENTED and one sentence, never accepted and ignored: jobs, new networks and
+published ports, cluster volumes, and an update that would have to replace running tasks. Networks and ports that another manager's
+allocator has given a service stay.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from swarm_core.store.transactions import Transaction
 
 
 def check_spec(spec: specs_pb2.ServiceSpec) -> None:
-    """Raises InvalidArgument, Unknown, Unimplemented."""
+    """What can be said of a spec alone. Raises InvalidArgument, Unknown, Unimplemented."""
     try:
         check_service(spec)
     except InvalidSpec as error:
@@ -36,12 +37,20 @@ def _check_supported(spec: specs_pb2.ServiceSpec) -> None:
     mode = spec.WhichOneof("mode")
     if mode not in ("replicated", "global"):
         raise Unimplemented("jobs are not supported yet; use a replicated or a global service")
-    if spec.task.networks or spec.networks:
-        raise Unimplemented("networks are not supported yet; remove them from the service's spec")
-    if spec.endpoint.ports:
-        raise Unimplemented("published ports are not supported yet; remove them from the service's spec")
     if any(mount.type == types_pb2.Mount.CLUSTER for mount in spec.task.container.mounts):
         raise Unimplemented("cluster volumes are not supported yet; use a bind, volume or tmpfs mount")
+
+
+def check_attached(spec: specs_pb2.ServiceSpec, before: specs_pb2.ServiceSpec | None = None) -> None:
+    """A service may keep the networks and ports that it has, and give them up; it gets no others. Raises Unimplemented."""
+    before = before or specs_pb2.ServiceSpec()
+    had = list(before.task.networks or before.networks)
+    if any(network not in had for network in (spec.task.networks or spec.networks)):
+        raise Unimplemented("networks are not supported yet; remove them from the service's spec")
+    if any(port not in before.endpoint.ports for port in spec.endpoint.ports):
+        raise Unimplemented("published ports are not supported yet; remove them from the service's spec")
+    if had and spec.endpoint.mode != before.endpoint.mode:
+        raise Unimplemented("changing the endpoint mode of a service with networks is not supported yet")
 
 
 def check_change(tx: Transaction, stored: objects_pb2.Service, spec: specs_pb2.ServiceSpec) -> None:
@@ -50,6 +59,7 @@ def check_change(tx: Transaction, stored: objects_pb2.Service, spec: specs_pb2.S
         raise Unimplemented("renaming a service is not supported")
     if stored.spec.WhichOneof("mode") != spec.WhichOneof("mode"):
         raise Unimplemented("changing a service's mode is not supported")
+    check_attached(spec, stored.spec)
     replaces = stored.spec.task != spec.task or stored.spec.endpoint != spec.endpoint
     if replaces and tx.find(objects_pb2.Task, ByService(stored.id)):
         raise Unimplemented(
