@@ -8,6 +8,8 @@ Past a rate the connection fails with ENHANCE_YOUR_CALM.
 from dataclasses import dataclass
 from math import inf
 
+from swarm_core.rpc.h2.frames import DEFAULT_WINDOW, LARGEST_FRAME_LIMIT, LARGEST_WINDOW, SMALLEST_FRAME_LIMIT
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -62,6 +64,12 @@ class Bounds:
     # After so many silent seconds a PING asks whether the peer is there; it has so many to answer.
     keepalive_seconds: float = 60.0
     keepalive_answer_seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        # HTTP/2 cannot make the connection's window smaller than it begins, nor a frame's limit.
+        assert DEFAULT_WINDOW <= self.connection_window <= LARGEST_WINDOW
+        assert 0 < self.stream_window <= self.connection_window
+        assert SMALLEST_FRAME_LIMIT <= self.frame_bytes <= min(self.block_bytes, LARGEST_FRAME_LIMIT)
 
 
 MEMBERS = Bounds()

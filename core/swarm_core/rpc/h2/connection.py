@@ -2,93 +2,162 @@
 
 The shell hands in what it read (`receive`) and writes what `take_output` gives. Requests are told to a `Receiver`,
 answers are given with `respond`, `send` and `answer`. The shell calls `take_output` after each turn in which it
-called anything else, and again whenever its transport can take more.
+called anything else, and again whenever its transport can take more. Calls about a stream that is over do nothing.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from swarm_core.rpc.h2.bounds import Bounds
-
-
-class Fields:
-    """The header fields of one request. The same block on the same table gives the same object again."""
-
-    __slots__ = ("pairs", "parsed")
-
-    def __init__(self, pairs: tuple[tuple[bytes, bytes], ...]) -> None:
-        self.pairs = pairs
-        # A place for the shell's own reading of these fields.
-        self.parsed: Any = None
-
-
-class Receiver(Protocol):
-    """What a connection tells. Once the shell has ended or given up a stream it hears no more of it."""
-
-    def request(self, stream: int, fields: Fields, ended: bool) -> None:
-        """A new stream. Told inside `receive`."""
-
-    def data(self, stream: int, data: bytes, ended: bool) -> None:
-        """DATA of the request; trailers of the client end it with b"" and True. Told inside `receive`."""
-
-    def reset(self, stream: int, code: int) -> None:
-        """The other end gave the stream up, broke a rule, or does not read. Told inside `receive`, `take_output`, `tick`."""
-
-    def writable(self, stream: int) -> None:
-        """All that was queued of this stream has gone into the output. Told inside `take_output`, after a False of `send`."""
+from swarm_core.rpc.h2.frames import (
+    DEFAULT_TABLE,
+    DEFAULT_WINDOW,
+    HEADER_TABLE_SIZE,
+    INITIAL_WINDOW_SIZE,
+    LARGEST_STREAM,
+    MAX_CONCURRENT_STREAMS,
+    MAX_FRAME_SIZE,
+    MAX_HEADER_LIST_SIZE,
+    PING,
+    SMALLEST_FRAME_LIMIT,
+    Code,
+    frame,
+    goaway,
+    settings,
+    window_update,
+)
+from swarm_core.rpc.h2.receiving import FINAL_PING, Broken, Receiver, Receiving
+from swarm_core.rpc.h2.sending import Sender
+from swarm_core.rpc.h2.streams import Intake, Output, Streams
+from swarm_core.rpc.h2.upkeep import Upkeep
 
 
 class Connection:
     """Preface, settings, streams, both directions of flow control, bounds, and the end of a connection."""
 
     def __init__(self, receiver: Receiver, bounds: Bounds, now: Callable[[], float]) -> None:
-        self.queued = 0
         self.has_failed = False
+        # Why, for the log.
         self.failure = ""
-        raise NotImplementedError
+        self._now = now
+        self._output = Output(bounds.output_bytes)
+        self._intake = Intake(self._output, bounds)
+        self._streams = Streams(self._output, self._intake, now())
+        self._sender = Sender(self._output, self._streams, receiver, bounds.queued_bytes)
+        self._receiving = Receiving(receiver, bounds, self._streams, self._sender, self._output, self._intake)
+        self._upkeep = Upkeep(bounds, self._streams, self._receiving, self._output)
+        self._receiver = receiver
+        self._output.put(_greeting(bounds))
+
+    @property
+    def queued(self) -> int:
+        """Bytes of all answers that wait for windows or for their turn."""
+        return self._streams.queued
 
     @property
     def is_idle(self) -> bool:
         """No stream is open."""
-        raise NotImplementedError
+        return not self._streams.open
 
     @property
     def is_over(self) -> bool:
         """Nothing will come any more: the shell writes the output and closes."""
-        raise NotImplementedError
+        return self.has_failed or (self._receiving.is_closing and not self._streams.open)
 
     def receive(self, data: bytes) -> None:
         """Take in what was read. Never raises on input: a broken connection sets `has_failed`, and all streams are gone."""
-        raise NotImplementedError
+        if self.has_failed:
+            return
+        self._streams.time = self._upkeep.heard_at = self._now()
+        try:
+            self._receiving.receive(data)
+        except Broken as broken:
+            self._fail(broken.code, broken.reason)
+        if self._receiving.is_final_due and self._upkeep.leaving_since is not None:
+            self._close()
 
     def take_output(self) -> bytes:
         """What to write now, as one object; b"" when there is nothing. Not to be called while the transport is full."""
-        raise NotImplementedError
+        self._sender.pump()
+        self._upkeep.stuck_since = None
+        return self._output.take()
 
     def respond(self, stream: int, block: bytes, ended: bool = False) -> None:
         """Send an encoded header block: the response's head, or with `ended` its only or last one."""
-        raise NotImplementedError
+        self._sender.respond(stream, block, ended)
 
     def send(self, stream: int, data: bytes, block_after: bytes | None = None) -> bool:
         """Send DATA, then the header block that ends the stream. False: wait for `writable` before the next one."""
-        raise NotImplementedError
+        return self._sender.send(stream, data, block_after)
 
     def answer(self, stream: int, head: bytes, data: bytes, trailers: bytes) -> None:
         """A whole response in one go; the stream is over for the shell."""
-        raise NotImplementedError
+        self._sender.answer(stream, head, data, trailers)
 
     def give_up(self, stream: int, code: int) -> None:
         """Send RST_STREAM; the stream is over."""
-        raise NotImplementedError
+        found = self._streams.open.get(stream)
+        if found is not None:
+            self._sender.give_up(found, code)
 
     def consumed(self, stream: int, size: int) -> None:
         """So much of the request's data is used up: the peer may send more. A stream that is over needs no word."""
-        raise NotImplementedError
+        found = self._streams.open.get(stream)
+        if found is not None:
+            self._intake.consumed(found, size)
 
     def shut_down(self, code: int = 0) -> None:
         """Take no new streams, in two steps so that none under way is lost; those that are open go on to their end."""
-        raise NotImplementedError
+        if self.has_failed or self._upkeep.leaving_since is not None:
+            return
+        self._upkeep.leaving_since = self._now()
+        self._receiving.is_final_due = False
+        self._upkeep.leaving_code = code
+        self._output.put(goaway(LARGEST_STREAM, code) + frame(PING, 0, 0, FINAL_PING))
 
     def tick(self) -> None:
-        """Called about once a second: time limits, keepalive, and the rates' growth."""
-        raise NotImplementedError
+        """Called about once a second: time limits, keepalive, and the second step of an end in order."""
+        if self.has_failed:
+            return
+        self._streams.time = self._now()
+        try:
+            self._upkeep.tick()
+        except Broken as broken:
+            self._fail(broken.code, broken.reason)
+            return
+        for stream in self._upkeep.overdue():
+            self._sender.give_up(stream, Code.CANCEL)
+            if not stream.is_ended:
+                self._receiver.reset(stream.id, Code.CANCEL)
+        if self._upkeep.is_idle_too_long():
+            self.shut_down()
+        if self._upkeep.is_final_due():
+            self._close()
+
+    def _close(self) -> None:
+        """The second GOAWAY names the last stream that was taken."""
+        if self._receiving.is_closing or self.has_failed:
+            return
+        self._receiving.is_closing = True
+        self._output.put(goaway(self._streams.last, self._upkeep.leaving_code))
+
+    def _fail(self, code: int, reason: str) -> None:
+        self.has_failed = True
+        self.failure = reason
+        self._sender.close()
+        self._streams.close()
+        self._output.put(goaway(self._streams.last, code, reason))
+
+
+def _greeting(bounds: Bounds) -> bytes:
+    """Our SETTINGS, as far as they differ from the RFC's, and the window of the connection."""
+    values = {
+        MAX_CONCURRENT_STREAMS: bounds.streams,
+        INITIAL_WINDOW_SIZE: bounds.stream_window,
+        MAX_HEADER_LIST_SIZE: bounds.list_bytes,
+    }
+    if bounds.frame_bytes != SMALLEST_FRAME_LIMIT:
+        values[MAX_FRAME_SIZE] = bounds.frame_bytes
+    if bounds.table_bytes != DEFAULT_TABLE:
+        values[HEADER_TABLE_SIZE] = bounds.table_bytes
+    wider = bounds.connection_window - DEFAULT_WINDOW
+    return settings(values) + (window_update(0, wider) if wider else b"")

@@ -64,8 +64,8 @@ class Code(IntEnum):
     HTTP_1_1_REQUIRED = 0xD
 
 
-_LONG: Final = Struct(">L")
-_SETTING: Final = Struct(">HL")
+LONG: Final = Struct(">L")
+SETTING: Final = Struct(">HL")
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -74,19 +74,19 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
 
 
 def settings(values: dict[int, int]) -> bytes:
-    return frame(SETTINGS, 0, 0, b"".join(_SETTING.pack(name, value) for name, value in values.items()))
+    return frame(SETTINGS, 0, 0, b"".join(SETTING.pack(name, value) for name, value in values.items()))
 
 
 def reset(stream: int, code: int) -> bytes:
-    return frame(RST_STREAM, 0, stream, _LONG.pack(code))
+    return frame(RST_STREAM, 0, stream, LONG.pack(code))
 
 
 def window_update(stream: int, size: int) -> bytes:
-    return frame(WINDOW_UPDATE, 0, stream, _LONG.pack(size))
+    return frame(WINDOW_UPDATE, 0, stream, LONG.pack(size))
 
 
 def goaway(last_stream: int, code: int, reason: str = "") -> bytes:
-    return frame(GOAWAY, 0, 0, _LONG.pack(last_stream) + _LONG.pack(code) + reason.encode())
+    return frame(GOAWAY, 0, 0, LONG.pack(last_stream) + LONG.pack(code) + reason.encode())
 
 
 def header_frames(stream: int, block: bytes, ended: bool, size_max: int) -> bytes:
