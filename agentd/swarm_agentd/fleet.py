@@ -30,9 +30,10 @@ from swarm_agentd.agent.agent import Agent
 from swarm_agentd.agent.storage import MemoryStorage
 from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.node import identity as identities
+from swarm_agentd.node.config import Join
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.flags import TOKEN_VARIABLE
-from swarm_agentd.node.identity import Identity, Join
+from swarm_agentd.node.identity import Identity
 from swarm_agentd.node.managers import KnownManagers
 from swarm_agentd.node.remotes import Remotes
 

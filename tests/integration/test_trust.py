@@ -16,8 +16,8 @@ import pytest
 from cryptography import x509
 from google.protobuf.descriptor import MethodDescriptor
 from swarm_agentd.node import identity as identities
+from swarm_agentd.node.config import Join
 from swarm_agentd.node.errors import NodeError
-from swarm_agentd.node.identity import Join
 from swarm_agentd.node.state_dir import open_state
 from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2

@@ -80,7 +80,7 @@ _LATE_IN_A_DAEMON = {
     "swarm_core.rules.templates.parse",
 }
 _DAEMONS = {
-    "swarm_agentd.main": {
+    "swarm_agentd.daemon": {
         "swarm_core.managerd",
         "swarm_core.manager",
         "swarm_core.raft",
@@ -108,6 +108,14 @@ def test_daemons_load_what_every_start_needs(daemon: str) -> None:
     """Neither daemon loads, before it serves, what a start does not need: other programs, engines, templates."""
     modules = modules_after(f"import {daemon}")
     assert not (_NEVER_IN_A_DAEMON | _LATE_IN_A_DAEMON | _DAEMONS[daemon]) & modules
+
+
+def test_the_daemon_reads_its_flags_first() -> None:
+    """Before the daemon loads an event loop, messages or cryptography it knows its flags, and can start its manager."""
+    modules = modules_after(
+        "from swarm_agentd import main\nfrom swarm_agentd.node import flags\nflags.parse(['-d', '/nowhere'])"
+    )
+    assert not {"asyncio", "google.protobuf", "cryptography", "grpc", "swarm_agentd.daemon"} & modules
 
 
 def test_a_node_without_an_engine_loads_no_client_of_it() -> None:

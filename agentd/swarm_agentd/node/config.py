@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarm_agentd.node.identity import Join
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Which cluster to join; `availability` is the node's when it is new."""
+
+    address: str
+    token: str
+    availability: int = 0
 
 
 @dataclass(frozen=True, slots=True)

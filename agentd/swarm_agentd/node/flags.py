@@ -1,6 +1,7 @@
 """The flags of swarm-agentd: swarmd's (docs/design/node.md 6.7) and a few of our own.
 
-Rules: what swarmd takes is taken; what this version cannot do is refused by name, never ignored.
+Rules: what swarmd takes is taken; what this version cannot do is refused by name, never ignored. The flags are read before
+anything else is loaded (see standby): what few nodes are told is understood by modules that are loaded then.
 """
 
 import argparse
@@ -10,25 +11,23 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.api.names import MANAGER_PORT
-from swarm_core.api.proto.specs_pb2 import NodeSpec
-from swarm_core.api.proto.types_pb2 import GenericResource
-from swarm_core.api.resources import InvalidGenericResource, parse_generic
 from swarm_core.api.version import VERSION
 from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.tokens import parse_unlock_key
 from swarm_core.client.sockets import SOCKET_NAME
 from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
-from swarm_core.specs.cluster import external_ca
 from swarm_core.specs.errors import InvalidValue
 
-from swarm_agentd.node.config import NodeConfig
+from swarm_agentd.node.config import Join, NodeConfig
 from swarm_agentd.node.errors import NodeError
-from swarm_agentd.node.identity import Join
+
+if TYPE_CHECKING:
+    from swarm_core.api.proto.types_pb2 import GenericResource
 
 STATE_DIR = Path("/var/lib/swarmd")
 CONTROL_SOCKET = Path("/var/run/swarmd.sock")
@@ -49,7 +48,7 @@ class Options:
     node: NodeConfig
     executors: tuple[str, ...]
     engine: str
-    generic: tuple[GenericResource, ...]
+    generic: tuple["GenericResource", ...]
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -151,13 +150,12 @@ def _options(given: argparse.Namespace) -> Options:
         given.join_token = os.environ.get(TOKEN_VARIABLE, "")
     if bool(given.join_token) != bool(given.join_addr):
         raise ValueError("--join-addr and --join-token belong together")
-    availability = NodeSpec.Availability.Value(given.availability.upper())
     node = NodeConfig(
         state_dir=given.state_dir.absolute(),
         control_socket=_control_socket(given),
         listen_remote_api=given.listen_remote_api,
         advertise_remote_api=given.advertise_remote_api,
-        join=Join(given.join_addr, given.join_token, availability) if given.join_addr else None,
+        join=_join(given) if given.join_addr else None,
         hostname=given.hostname,
         unlock_key=_unlock_key(given.unlock_key),
         autolock=given.autolock,
@@ -172,6 +170,13 @@ def _options(given: argparse.Namespace) -> Options:
     return Options(
         node, _executors(given.executor), given.engine_addr, _generic(given.generic_node_resources)
     )
+
+
+def _join(given: argparse.Namespace) -> Join:
+    from swarm_core.api.proto.specs_pb2 import NodeSpec
+
+    availability = NodeSpec.Availability.Value(given.availability.upper())
+    return Join(given.join_addr, given.join_token, availability)
 
 
 def _control_socket(given: argparse.Namespace) -> Path:
@@ -192,6 +197,8 @@ def _check_address(flag: str, text: str) -> None:
 
 def _external_ca(text: str) -> str:
     """Checked here, for people; the manager reads it."""
+    from swarm_core.specs.cluster import external_ca
+
     try:
         external_ca(text, lambda path: Path(path).read_bytes())
     except InvalidValue as error:
@@ -217,7 +224,11 @@ def _executors(text: str) -> tuple[str, ...]:
     return names
 
 
-def _generic(text: str) -> tuple[GenericResource, ...]:
+def _generic(text: str) -> tuple["GenericResource", ...]:
+    if not text:
+        return ()
+    from swarm_core.api.resources import InvalidGenericResource, parse_generic
+
     try:
         return tuple(parse_generic(text))
     except InvalidGenericResource as error:

@@ -26,6 +26,7 @@ from swarm_core.client.errors import ClientError
 from swarm_core.client.trust import Trust
 from swarm_core.runtime.clock import Clock
 
+from swarm_agentd.node.config import Join
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.ports import NodeState
 from swarm_agentd.node.state_dir import ROOT_KEY_NAME
@@ -48,15 +49,6 @@ class Identity:
             cert_issuer_subject=issuer.subject,
             cert_issuer_public_key=issuer.public_key,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """Which cluster to join; `availability` is the node's when it is new."""
-
-    address: str
-    token: str
-    availability: int = 0
 
 
 def load(state: NodeState, clock: Clock, *, kek: bytes | None = None) -> Identity | None:

@@ -3,15 +3,15 @@
 Rules: the manager never outlives its daemon (it ends when its standard input closes); a manager that a killed daemon
 left behind is waited for, and killed if it stays, before the next one starts. Unlock keys go through pipes alone: the
 one that opens the key file in by standard input, those that come later out by standard output, each before it is used.
+By standard output a manager says, too, that it serves.
 """
 
 import asyncio
 import json
 import logging
 import os
-import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,11 +22,16 @@ from swarm_core.ca.files import write_atomic
 from swarm_core.ca.tokens import format_unlock_key, parse_unlock_key
 from swarm_core.runtime.clock import Clock
 
+from swarm_agentd.exec.pidfd import until_ended
+from swarm_agentd.node import standby
+from swarm_agentd.node.standby import Standby
+
 _log = logging.getLogger(__name__)
 _STOP_S = 10.0
 _LEFT_OVER_S = 5.0
 _POLL_S = 0.02
 _READ_BYTES = 4096
+_SERVING = "serving"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,10 @@ class ManagerProcess(Protocol):
         """Its exit code, negative for a signal."""
 
     async def next_unlock_key(self) -> ToldKey | None:
-        """The next unlock key that it puts its key file under; None once it has ended."""
+        """The next unlock key that it puts its key file under; None once it has ended. Whoever runs a manager must ask on."""
+
+    async def until_serving(self) -> None:
+        """Return when it has said that its control socket serves; never if it does not."""
 
     async def stop(self) -> None:
         """End it politely, or by force when it does not; returns when it has ended."""
@@ -67,21 +75,36 @@ class Launcher(Protocol):
     async def launch(self, how: Launch) -> ManagerProcess:
         """Start one. Raises OSError."""
 
+    def dismiss(self) -> None:
+        """No manager is needed for now: one that stands by may go."""
+
 
 class ChildProcess:
-    """A manager that is a child of this process. `lifeline` is the other end of its standard input, `said` of its standard
-    output; both are plain pipes of ours, which no event loop closes before their time."""
+    """A manager that is a child of this process and has its orders."""
 
-    def __init__(self, process: asyncio.subprocess.Process, lifeline: int, said: int) -> None:
-        self._process, self._lifeline = process, lifeline
-        self._said = _PipeReader(said)
+    def __init__(self, started: Standby) -> None:
+        self._process, self._lifeline = started.process, started.lifeline
+        self._said = _PipeReader(started.said)
+        self._serving = asyncio.Event()
 
     async def wait(self) -> int:
-        return await self._process.wait()
+        while (code := self._process.poll()) is None:
+            descriptor = os.pidfd_open(self._process.pid)
+            try:
+                await until_ended(descriptor)
+            finally:
+                os.close(descriptor)
+        return code
+
+    async def until_serving(self) -> None:
+        await self._serving.wait()
 
     async def next_unlock_key(self) -> ToldKey | None:
         while line := await self._said.line():
             key, _, more = line.decode(errors="replace").strip().partition(" ")
+            if key == _SERVING:
+                self._serving.set()
+                continue
             try:
                 return ToldKey(parse_unlock_key(key), locks=more == "locks")
             except InvalidToken:
@@ -89,15 +112,13 @@ class ChildProcess:
         return None
 
     async def stop(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.terminate()
+        self._process.terminate()
         try:
-            await asyncio.wait_for(self._process.wait(), _STOP_S)
+            await asyncio.wait_for(self.wait(), _STOP_S)
         except TimeoutError:
             _log.warning("the manager did not end within %g s; it is killed", _STOP_S)
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
+            self._process.kill()
+            await self.wait()
         finally:
             self._said.close()
             if self._lifeline >= 0:
@@ -139,34 +160,36 @@ class _PipeReader:
 
 
 class CommandLauncher:
-    """Starts the command `swarm-managerd` with flags."""
+    """Starts the command `swarm-managerd` with flags. `early` was started with the same ones, for the first launch."""
 
-    def __init__(self, flags: Sequence[str], pid_file: Path, clock: Clock) -> None:
+    def __init__(
+        self, flags: Sequence[str], pid_file: Path, clock: Clock, *, early: Standby | None = None
+    ) -> None:
         self._flags, self._pid_file, self._clock = tuple(flags), pid_file, clock
+        self._early = early
+
+    def dismiss(self) -> None:
+        early, self._early = self._early, None
+        if early is not None:
+            early.dismiss()
 
     async def launch(self, how: Launch) -> ChildProcess:
         await self._end_left_over()
-        flags = [*self._flags, "--until-stdin-closes"]
-        if how.join:
-            flags += ["--join-addr", how.join]
-        if how.force_new_cluster:
-            flags.append("--force-new-cluster")
-        if how.unlock_key is not None:
-            flags.append("--unlock-key-on-stdin")
-        with ExitStack() as ends:
-            stdin, lifeline = _pipe(ends)
-            said, stdout = _pipe(ends)
-            if how.unlock_key is not None:
-                os.write(lifeline, f"{format_unlock_key(how.unlock_key)}\n".encode())
-            process = await asyncio.create_subprocess_exec(
-                *manager_command(), *flags, stdin=stdin, stdout=stdout, start_new_session=True
-            )
-            self._record(process.pid)
-            # The child has its own copies of its ends.
-            ends.pop_all()
-            os.close(stdin)
-            os.close(stdout)
-        return ChildProcess(process, lifeline, said)
+        started = self._take()
+        try:
+            os.write(started.lifeline, _orders(how))
+        except BrokenPipeError:
+            pass  # it has ended already, and whoever waits for it hears of it
+        self._record(started.process.pid)
+        return ChildProcess(started)
+
+    def _take(self) -> Standby:
+        early, self._early = self._early, None
+        if early is not None:
+            if early.is_alive:
+                return early
+            early.dismiss()
+        return standby.start(self._flags)
 
     def _record(self, pid: int) -> None:
         """Write down who runs, for a daemon that finds it left behind."""
@@ -197,20 +220,11 @@ class CommandLauncher:
             return None
 
 
-def _pipe(ends: ExitStack) -> tuple[int, int]:
-    """The ends for reading and writing, closed with `ends`."""
-    reading, writing = os.pipe()
-    ends.callback(os.close, reading)
-    ends.callback(os.close, writing)
-    return reading, writing
-
-
-def manager_command() -> list[str]:
-    """How to run the manager: the command installed beside this program, else the module of the same name."""
-    beside = Path(sys.executable).parent / "swarm-managerd"
-    if os.access(beside, os.X_OK):
-        return [str(beside)]
-    return [sys.executable, "-m", "swarm_core.managerd.main"]
+def _orders(how: Launch) -> bytes:
+    """What a manager is told when it may begin (swarm_core.managerd.orders)."""
+    key = "" if how.unlock_key is None else format_unlock_key(how.unlock_key)
+    orders = {"unlock_key": key, "join_addr": how.join, "force_new_cluster": how.force_new_cluster}
+    return json.dumps(orders).encode() + b"\n"
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -61,6 +61,8 @@ class Node:
             identity.organization,
             "manager" if identity.is_manager else "worker",
         )
+        if not identity.is_manager:
+            self._around.launcher.dismiss()
         live = LiveIdentity(identity)
         async with Group() as group:
             serving = asyncio.Event()

@@ -1,8 +1,8 @@
 """Keeps the manager of this node running while the node is one (docs/design/node.md 6.4).
 
 Rules: a manager that ends is started again after a pause that grows while it keeps failing; one that gives up with an
-exit code before it has ever served here ends the node, for no later start would go better. It counts as there once
-its health service says that the control API serves. When the node becomes a worker the manager is ended and what it
+exit code before it has ever served here ends the node, for no later start would go better. It counts as there once it has
+said so and its health service says that the control API serves. When the node becomes a worker the manager is ended and what it
 kept is cleared; a manager that was taken out of the consensus has its data cleared too, and becomes one anew unless the
 node turns into a worker soon.
 """
@@ -113,7 +113,7 @@ class ManagerSupervisor:
         async with Group() as group:
             ending = group.spawn(process.wait(), name="manager process")
             demoted = group.spawn(self._live.until_role(is_manager=False), name="manager role")
-            group.spawn(self._watch_health(), name="manager health")
+            group.spawn(self._watch_health(process), name="manager health")
             keys = group.spawn(self._learn_keys(process), name="unlock keys")
             await asyncio.wait((ending, demoted), return_when=asyncio.FIRST_COMPLETED)
             if ending.done():
@@ -141,7 +141,8 @@ class ManagerSupervisor:
             self._renew()
             await self._live.until_worker_or(self._clock, ROLE_WAIT_S)
 
-    async def _watch_health(self) -> None:
+    async def _watch_health(self, process: ManagerProcess) -> None:
+        await process.until_serving()
         while not await self._serves():
             await self._clock.sleep(_POLL_S)
         self._has_served = True

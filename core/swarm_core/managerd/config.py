@@ -32,7 +32,7 @@ class Config:
     availability: str
     log_level: str
     until_stdin_closes: bool
-    unlock_key_on_stdin: bool = False
+    orders_on_stdin: bool = False
     external_cas: tuple[str, ...] = ()
 
     @property
@@ -77,12 +77,13 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     parser.add_argument(
         "--until-stdin-closes",
         action="store_true",
-        help="end when standard input does, with the parent process; it is told new unlock keys on standard output",
+        help="end when standard input does, with the parent process; it is told on standard output of new unlock keys, and when "
+        "the control socket serves",
     )
     parser.add_argument(
-        "--unlock-key-on-stdin",
+        "--orders-on-stdin",
         action="store_true",
-        help="the first line of standard input is the unlock key of the node's key file",
+        help="wait for the first line of standard input: the unlock key, and the manager to join",
     )
     parser.add_argument(
         "--external-ca", action="append", default=[], help="protocol=cfssl,url=… for a new cluster"
@@ -106,6 +107,6 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         availability=given.availability,
         log_level=given.log_level,
         until_stdin_closes=given.until_stdin_closes,
-        unlock_key_on_stdin=given.unlock_key_on_stdin,
+        orders_on_stdin=given.orders_on_stdin,
         external_cas=tuple(given.external_ca),
     )

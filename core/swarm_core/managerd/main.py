@@ -14,7 +14,8 @@ import sys
 from collections.abc import Sequence
 
 from swarm_core.ca.errors import CaError
-from swarm_core.ca.tokens import format_unlock_key, parse_unlock_key
+from swarm_core.ca.tokens import format_unlock_key
+from swarm_core.managerd import orders
 from swarm_core.managerd.config import Config, parse
 from swarm_core.managerd.wiring import UNUSABLE, ManagerDaemon
 from swarm_core.raft_node.errors import NotMember
@@ -35,8 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(config: Config) -> int:
     try:
-        kek = parse_unlock_key(_first_line(sys.stdin.fileno())) if config.unlock_key_on_stdin else None
-        event_loop.run(_serve(config, kek))
+        ordered: orders.Orders | None = orders.Orders(None, config.join_address, config.force_new_cluster)
+        if config.orders_on_stdin:
+            ordered = orders.read(sys.stdin.fileno())
+        if ordered is not None:
+            event_loop.run(_serve(ordered.applied_to(config), ordered.kek))
     except BaseExceptionGroup as group:
         unusable, other = group.split((CaError, *UNUSABLE))
         if other is not None or unusable is None:
@@ -59,12 +63,9 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-def _first_line(descriptor: int) -> str:
-    """One line, and not a byte of what follows it."""
-    line = b""
-    while (byte := os.read(descriptor, 1)) and byte != b"\n":
-        line += byte
-    return line.decode(errors="replace").strip()
+def _say_serving() -> None:
+    """Tell the daemon that started us that people are answered now."""
+    os.write(sys.stdout.fileno(), b"serving\n")
 
 
 def _tell(key: bytes, is_locking: bool) -> None:
@@ -86,6 +87,8 @@ async def _serve(config: Config, kek: bytes | None) -> None:
         _watch_stdin(loop, ending)
     tell = _tell if config.until_stdin_closes else _tell_nobody
     daemon = ManagerDaemon(config, SystemClock(), random.SystemRandom(), kek=kek, tell=tell)
+    if config.until_stdin_closes:
+        daemon.on_serving = _say_serving
     async with Group() as group:
         group.spawn(daemon.run(), name="manager daemon")
         await ending.wait()

@@ -75,7 +75,9 @@ class ManagerDaemon:
         kek: bytes | None,
         tell: Callable[[bytes, bool], None],
     ) -> None:
-        """`kek` opens the node's key file, None when it is in the clear; `tell` is called with each one that follows."""
+        """`kek` opens the node's key file, None when it is in the clear; `tell` is called with each one that follows. `on_serving`
+        is called when the control socket serves."""
+        self.on_serving: Callable[[], None] = lambda: None
         self._config = config
         self._clock = clock
         self._rng = rng
@@ -318,6 +320,7 @@ class ManagerDaemon:
         )
         self._credentials.listen(lambda now: control.reload(now.certificate, now.key))
         self._parts.local_health.set(CONTROL_API, True)
+        self.on_serving()
         _log.info("control socket at %s", self._config.control_socket)
 
 

@@ -123,7 +123,7 @@ class Life:
             )
         )
 
-    async def run(self, ask: Ask | None) -> None:
+    async def run(self, ask: Ask | None, on_serving: Callable[[], None]) -> None:
         """Until cancelled. Raises what ends the process."""
         self.raft.leadership.announce_to = self._led
         try:
@@ -134,7 +134,7 @@ class Life:
                 group.spawn(self._manager.run(), name="manager")
                 group.spawn(self.credentials.run(), name="credentials")
                 group.spawn(self._autolock.run(), name="autolock")
-                group.spawn(self._serve_control(), name="control socket")
+                group.spawn(self._serve_control(on_serving), name="control socket")
         finally:
             self.group, self.serves_control = None, False
 
@@ -158,11 +158,12 @@ class Life:
         self.group = group
         self.parts.remote_health.set(RAFT, True)
 
-    async def _serve_control(self) -> None:
+    async def _serve_control(self, on_serving: Callable[[], None]) -> None:
         while self.raft.leadership.leader_id == 0 or self._cluster() is None:
             await self.host.clock.sleep(_LEAD_POLL_S)
         self.serves_control = True
         self.parts.local_health.set(CONTROL_API, True)
+        on_serving()
         await asyncio.Event().wait()
 
     def end(self) -> None:

@@ -13,9 +13,8 @@ from typing import Protocol
 
 from swarm_agentd.agent.storage import MemoryStorage
 from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
-from swarm_agentd.node.config import NodeConfig
+from swarm_agentd.node.config import Join, NodeConfig
 from swarm_agentd.node.errors import NodeError
-from swarm_agentd.node.identity import Join
 from swarm_agentd.node.launcher import Launch
 from swarm_agentd.node.node import Node
 from swarm_agentd.node.ports import Surroundings

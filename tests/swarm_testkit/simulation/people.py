@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
-from swarm_agentd.node.identity import Join
+from swarm_agentd.node.config import Join
 from swarm_agentd.node.launcher import Launch
 from swarm_core.api.names import CA_ROLE
 from swarm_core.api.proto import ca_pb2, control_pb2

@@ -63,6 +63,7 @@ class SimulatedProcess:
         self._body, self._how = body, how
         self._told: asyncio.Queue[ToldKey | None] = asyncio.Queue()
         self._code: int | None = None
+        self._serving = asyncio.Event()
         self.life: Life | None = None
         self._work = group.spawn(self._run(), name=f"manager of {body.host.name}")
 
@@ -72,6 +73,9 @@ class SimulatedProcess:
 
     async def next_unlock_key(self) -> ToldKey | None:
         return await self._told.get()
+
+    async def until_serving(self) -> None:
+        await self._serving.wait()
 
     async def stop(self) -> None:
         self._work.cancel()
@@ -88,7 +92,8 @@ class SimulatedProcess:
         host, how = self._body.host, self._how
         try:
             self.life = life = self._body.make_life(how, self._tell)
-            await life.run((lambda former: self._body.ask(how.join, former)) if how.join else None)
+            ask = (lambda former: self._body.ask(how.join, former)) if how.join else None
+            await life.run(ask, self._serving.set)
         except asyncio.CancelledError:
             self._end(0)
         except BaseException as error:  # noqa: BLE001 - judged here
@@ -130,3 +135,6 @@ class SimulatedLauncher:
         await self._body.until_startable()
         self.current = SimulatedProcess(self._body, self._group, how)
         return self.current
+
+    def dismiss(self) -> None:
+        """Nobody stands by here."""

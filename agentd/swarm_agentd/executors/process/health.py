@@ -19,7 +19,7 @@ from swarm_core.api.timestamps import duration_s
 from swarm_core.runtime.clock import Clock
 
 from swarm_agentd.exec.errors import InvalidTask
-from swarm_agentd.executors.process.pidfd import until_ended
+from swarm_agentd.exec.pidfd import until_ended
 
 INTERVAL_S, TIMEOUT_S, START_INTERVAL_S, RETRIES = 30.0, 30.0, 5.0, 3
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from swarm_core.runtime.clock import Clock
 
+from swarm_agentd.exec.pidfd import until_ended
 from swarm_agentd.executors.process import shim
 from swarm_agentd.executors.process.directory import Exit, Identity, Started, TaskDirectory
-from swarm_agentd.executors.process.pidfd import until_ended
 
 LOST = Exit(code=137, signal=signal.SIGKILL, error="its shim was killed, and the process with it")
 REBOOTED = Exit(code=137, signal=signal.SIGKILL, error="the machine was restarted while it ran")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from swarm_agentd.node import identity as identities
+from swarm_agentd.node.config import Join
 from swarm_agentd.node.errors import NodeError
-from swarm_agentd.node.identity import Join
 from swarm_agentd.node.state_dir import StateDirectory, open_state
 from swarm_core.api.names import WORKER_ROLE
 from swarm_core.api.proto import ca_pb2

@@ -4,8 +4,9 @@ import asyncio
 import json
 import os
 import random
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.identity import Identity
 from swarm_agentd.node.launcher import ChildProcess, CommandLauncher, Launch, ToldKey
 from swarm_agentd.node.live import LiveIdentity
+from swarm_agentd.node.standby import Standby
 from swarm_agentd.node.supervisor import ROLE_WAIT_S, ManagerSupervisor
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.ca.tokens import format_unlock_key
@@ -31,6 +33,7 @@ class Script:
         self.codes = list(codes)
         self.stopped = 0
         self.launched = asyncio.Event()
+        self.served = asyncio.Event()
         self.keys: list[ToldKey] = []
         self.how: Launch | None = None
 
@@ -42,6 +45,9 @@ class Script:
 
     async def next_unlock_key(self) -> ToldKey | None:
         return self.keys.pop(0) if self.keys else None
+
+    async def until_serving(self) -> None:
+        await self.served.wait()
 
     async def wait(self) -> int:
         if self.codes:
@@ -73,21 +79,21 @@ NOBODY = TlsIdentity(b"", b"", b"")
 MANAGER, WORKER = Identity("n1", "org", True, NOBODY), Identity("n1", "org", False, NOBODY)
 
 
-async def never() -> bool:
-    return False
-
-
 def supervisor(
     script: Script,
     *,
+    serves: Callable[[], Awaitable[bool]] | None = None,
     live: LiveIdentity | None = None,
     data: Data | None = None,
     renew: Callable[[], None] = lambda: None,
     clock: Clock = CLOCK,
 ) -> ManagerSupervisor:
+    async def never() -> bool:
+        return False
+
     live, data = live or LiveIdentity(MANAGER), data or Data()
     return ManagerSupervisor(
-        script, never, live, data, renew, clock, random.Random(1), serving=asyncio.Event()
+        script, serves or never, live, data, renew, clock, random.Random(1), serving=asyncio.Event()
     )
 
 
@@ -125,6 +131,27 @@ async def test_a_removed_manager_waits_for_its_demotion() -> None:
         await clock.advance(ROLE_WAIT_S)
         assert script.launched.is_set()
         group.cancel_all()
+
+
+async def test_a_manager_is_asked_when_it_has_said_that_it_serves() -> None:
+    """Its health service is not asked again and again while it starts."""
+    script, asked, serving = Script(), [], asyncio.Event()
+
+    async def serves() -> bool:
+        asked.append(script.served.is_set())
+        return True
+
+    kept = supervisor(script, serves=serves)
+    kept.serving = serving
+    async with asyncio.timeout(20), Group() as group:
+        group.spawn(kept.run(), name="supervisor")
+        await script.launched.wait()
+        await asyncio.sleep(0.2)
+        assert asked == [] and not serving.is_set()
+        script.served.set()
+        await serving.wait()
+        group.cancel_all()
+    assert asked == [True]
 
 
 async def test_last_words_are_heard() -> None:
@@ -190,7 +217,7 @@ time.sleep(60)
 def sleeper(monkeypatch: pytest.MonkeyPatch) -> None:
     """The manager's command is a program that says when it is there, and may ignore the polite stop."""
     command = [sys.executable, "-c", _MANAGER]
-    monkeypatch.setattr("swarm_agentd.node.launcher.manager_command", lambda: command)
+    monkeypatch.setattr("swarm_agentd.node.standby.manager_command", lambda: command)
 
 
 @pytest.mark.usefixtures("sleeper")
@@ -226,10 +253,10 @@ async def test_a_left_over_manager_is_ended_first(tmp_path: Path, monkeypatch: p
 async def test_stopping_what_has_ended() -> None:
     """stop after the end is fine."""
     (stdin, lifeline), (said, stdout) = os.pipe(), os.pipe()
-    process = await asyncio.create_subprocess_exec("true", stdin=stdin, stdout=stdout)
+    process = subprocess.Popen(["true"], stdin=stdin, stdout=stdout)
     os.close(stdin)
     os.close(stdout)
-    child = ChildProcess(process, lifeline, said)
+    child = ChildProcess(Standby(process, lifeline, said))
     assert await child.wait() == 0
     assert await child.next_unlock_key() is None
     await child.stop()
@@ -237,20 +264,26 @@ async def test_stopping_what_has_ended() -> None:
 
 
 _TALKER = """
-import sys
-key = sys.stdin.readline()
-sys.stdout.write("noise\\n" + key.strip() + " locks\\n" + key)
+import json, sys
+orders = json.loads(sys.stdin.readline())
+assert orders["join_addr"] == "192.0.2.1:1" and not orders["force_new_cluster"]
+assert {"--flag", "--orders-on-stdin"} <= set(sys.argv)
+key = orders["unlock_key"]
+sys.stdout.write(f"noise\\n{key} locks\\nserving\\n{key}\\n")
 sys.stdout.flush()
 """
 
 
-async def test_unlock_keys_go_through_pipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key that opens the file comes in by standard input, new ones come out; anything else is passed over."""
-    monkeypatch.setattr("swarm_agentd.node.launcher.manager_command", lambda: [sys.executable, "-c", _TALKER])
+async def test_orders_and_keys_go_through_pipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders go in by standard input, the unlock key among them; new keys and the word that it serves come out by standard
+    output. Anything else is passed over."""
+    monkeypatch.setattr("swarm_agentd.node.standby.manager_command", lambda: [sys.executable, "-c", _TALKER])
     key = bytes(range(32))
     process = await CommandLauncher(["--flag"], tmp_path / "pid", CLOCK).launch(Launch(key, "192.0.2.1:1"))
     assert await process.next_unlock_key() == ToldKey(key, locks=True)
     assert await process.next_unlock_key() == ToldKey(key, locks=False)
+    async with asyncio.timeout(20):
+        await process.until_serving()
     assert await process.next_unlock_key() is None
     assert await process.wait() == 0
     await process.stop()

@@ -1,0 +1,105 @@
+"""The node daemon at work: builds the node's parts and serves until told to end."""
+
+import asyncio
+import random
+import signal
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from swarm_core.api.runtimes import CONTAINER, PROCESS
+from swarm_core.client.dial import SystemDial
+from swarm_core.runtime import loop as event_loop
+from swarm_core.runtime.clock import Clock, SystemClock
+from swarm_core.runtime.tasks import Group
+
+from swarm_agentd.agent.storage import FileStorage, StorageUnusable
+from swarm_agentd.exec.executor import Executor
+from swarm_agentd.executors.runtimes import Runtimes
+from swarm_agentd.node import flags
+from swarm_agentd.node.errors import ManagerGaveUp, NodeError
+from swarm_agentd.node.launcher import CommandLauncher
+from swarm_agentd.node.node import Node
+from swarm_agentd.node.ports import Surroundings
+from swarm_agentd.node.standby import Standby
+from swarm_agentd.node.state_dir import open_state
+
+# What a person can mend; anything else is a fault of the program and keeps its traceback.
+_UNUSABLE = (NodeError, StorageUnusable)
+
+
+def run(options: flags.Options, early: Standby | None) -> int:
+    """Run the node until it is told to end; the exit code. `early` is a manager that stands by."""
+    try:
+        event_loop.run(_serve(options, early))
+    except BaseExceptionGroup as group:
+        unusable, other = group.split(_UNUSABLE)
+        if other is not None or unusable is None:
+            raise
+        return give_up(_first(unusable))
+    except _UNUSABLE as error:
+        return give_up(error)
+    return 0
+
+
+async def _serve(options: flags.Options, early: Standby | None) -> None:
+    """Serve until told to end."""
+    loop, ending, leaving = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    loop.add_signal_handler(signal.SIGUSR1, leaving.set)
+    clock, rng = SystemClock(), random.SystemRandom()
+    state = open_state(options.node.state_dir)
+    with state.locked(), closing(FileStorage(state.worker / "tasks.db")) as storage:
+        launcher = CommandLauncher(options.node.manager_flags(), state.manager_pid_file, clock, early=early)
+        around = Surroundings(state, storage, launcher, SystemDial())
+        node = Node(options.node, around, make_executor(options, state.worker, clock, rng), clock, rng)
+        async with Group() as group:
+            group.spawn(node.run(), name="node")
+            has_left = group.spawn(_leave(node, leaving), name="leaving")
+            ended = group.spawn(ending.wait(), name="ending")
+            await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
+            group.cancel_all()
+        if has_left.done() and not has_left.cancelled():
+            state.forget()
+
+
+async def _leave(node: Node, leaving: asyncio.Event) -> None:
+    """Return when the node was told to leave and has stopped its tasks."""
+    await leaving.wait()
+    await node.leave()
+
+
+def make_executor(options: flags.Options, directory: Path, clock: Clock, rng: random.Random) -> Executor:
+    """The runtimes that the flags name, in one. Only these are loaded."""
+    executors: dict[str, Executor] = {}
+    for name in options.executors:
+        match name:
+            case "docker":
+                from swarm_agentd.executors.docker.executor import DockerExecutor
+
+                executors[CONTAINER] = DockerExecutor(options.engine, directory / "docker", clock)
+            case "process":
+                from swarm_agentd.executors.process.executor import ProcessExecutor
+
+                executors[PROCESS] = ProcessExecutor(directory / "process", clock)
+            case _:
+                from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
+
+                machine = Machine(Behaviour(), clock, rng)
+                executors[CONTAINER] = executors[PROCESS] = SimulatedExecutor(machine)
+    return Runtimes(executors, options.generic)
+
+
+def give_up(reason: BaseException) -> int:
+    """Say why the node cannot go on; the exit code."""
+    if not isinstance(reason, ManagerGaveUp):
+        sys.stderr.write(f"swarm-agentd: {reason}\n")
+    return 1
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
