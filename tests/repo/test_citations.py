@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "design"
-_CITED = re.compile(r"docs/design/([a-z-]+)\.md((?:(?:,| and| to)? R?\d+(?:\.\d+)?)*)")
+_CITED = re.compile(r"docs/design/([a-z0-9-]+)\.md((?:(?:,| and| to)? [RH]?\d+(?:\.\d+)?)*)")
 _NUMBER = re.compile(r"\d+\.\d+")
 _OUTSIDE = re.compile(
     r"\b(?:control-plane|orchestration|agent|engine-api|stacks) spec\b|\bspec \d|shared/spec"

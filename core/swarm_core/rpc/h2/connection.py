@@ -13,19 +13,16 @@ from swarm_core.rpc.h2.frames import (
     DEFAULT_WINDOW,
     HEADER_TABLE_SIZE,
     INITIAL_WINDOW_SIZE,
-    LARGEST_STREAM,
     MAX_CONCURRENT_STREAMS,
     MAX_FRAME_SIZE,
     MAX_HEADER_LIST_SIZE,
-    PING,
     SMALLEST_FRAME_LIMIT,
     Code,
-    frame,
     goaway,
     settings,
     window_update,
 )
-from swarm_core.rpc.h2.receiving import FINAL_PING, Broken, Receiver, Receiving
+from swarm_core.rpc.h2.receiving import Broken, Receiver, Receiving
 from swarm_core.rpc.h2.sending import Sender
 from swarm_core.rpc.h2.streams import Intake, Output, Streams
 from swarm_core.rpc.h2.upkeep import Upkeep
@@ -72,8 +69,6 @@ class Connection:
             self._receiving.receive(data)
         except Broken as broken:
             self._fail(broken.code, broken.reason)
-        if self._receiving.is_final_due and self._upkeep.leaving_since is not None:
-            self._close()
 
     def take_output(self) -> bytes:
         """What to write now, as one object; b"" when there is nothing. Not to be called while the transport is full."""
@@ -107,12 +102,8 @@ class Connection:
 
     def shut_down(self, code: int = 0) -> None:
         """Take no new streams, in two steps so that none under way is lost; those that are open go on to their end."""
-        if self.has_failed or self._upkeep.leaving_since is not None:
-            return
-        self._upkeep.leaving_since = self._now()
-        self._receiving.is_final_due = False
-        self._upkeep.leaving_code = code
-        self._output.put(goaway(LARGEST_STREAM, code) + frame(PING, 0, 0, FINAL_PING))
+        if not self.has_failed and self._receiving.leave(code):
+            self._upkeep.leaving_since = self._now()
 
     def tick(self) -> None:
         """Called about once a second: time limits, keepalive, and the second step of an end in order."""
@@ -131,14 +122,7 @@ class Connection:
         if self._upkeep.is_idle_too_long():
             self.shut_down()
         if self._upkeep.is_final_due():
-            self._close()
-
-    def _close(self) -> None:
-        """The second GOAWAY names the last stream that was taken."""
-        if self._receiving.is_closing or self.has_failed:
-            return
-        self._receiving.is_closing = True
-        self._output.put(goaway(self._streams.last, self._upkeep.leaving_code))
+            self._receiving.close()
 
     def _fail(self, code: int, reason: str) -> None:
         self.has_failed = True

@@ -119,6 +119,10 @@ class Decoder:
         # Once a malformed field is in the table, indexed fields are looked at as well.
         self._is_tainted = False
 
+    @property
+    def remembered(self) -> int:
+        return len(self._cache)
+
     def settle(self) -> None:
         """Our settings are acknowledged: a larger table is not allowed any more."""
         self._limit = self._table_bytes

@@ -25,6 +25,7 @@ from swarm_core.rpc.h2.frames import (
     SETTINGS,
     Code,
     frame,
+    goaway,
     reset,
 )
 from swarm_core.rpc.h2.hpack import BlockError, Decoder
@@ -35,7 +36,7 @@ from swarm_core.rpc.h2.streams import Intake, Output, Stream, Streams
 # Any kind of frame may come next.
 _ANY: Final = -1
 # The PING behind the first GOAWAY: once it is answered, the client has read that GOAWAY.
-FINAL_PING: Final = b"last one"
+_FINAL_PING: Final = b"last one"
 _SETTINGS_ACK: Final = frame(SETTINGS, ACK, 0)
 
 
@@ -94,9 +95,9 @@ class Receiving:
         self._block_ends = False
         self._block: list[bytes] = []
         self.block_since: float | None = None
-        # New streams are refused (the last GOAWAY is out), and that GOAWAY is due (the client has answered our PING).
+        # The first GOAWAY is out with this code; the second one is, and new streams are refused.
+        self._leaving_code: int | None = None
         self.is_closing = False
-        self.is_final_due = False
         now = streams.time
         self._resets = Allowance(bounds.resets, now)
         self._refusals = Allowance(bounds.refusals, now)
@@ -112,6 +113,9 @@ class Receiving:
         at, end = 0, len(data)
         if not self.has_preface:
             at = self._read_preface(data)
+            if not at:
+                self._rest = data
+                return
         begun = at
         frame_bytes, unpack, kinds = self._bounds.frame_bytes, HEADER.unpack_from, _KINDS
         while end - at >= 9:
@@ -369,8 +373,9 @@ class Receiving:
             raise Broken(Code.FRAME_SIZE_ERROR, "PING of a wrong size")
         payload = data[start:stop]
         if flags & ACK:
-            self.is_final_due = self.is_final_due or payload == FINAL_PING
             self._ignore()
+            if payload == _FINAL_PING:
+                self.close()
             return
         if not self._pings.spend(self._streams.time, self._sender.frames_sent + self._streams.opened):
             raise Broken(Code.ENHANCE_YOUR_CALM, "too many PINGs")
@@ -383,6 +388,22 @@ class Receiving:
         if stop - start < 8:
             raise Broken(Code.FRAME_SIZE_ERROR, "GOAWAY of a wrong size")
         self._ignore()
+
+    # The end in order
+
+    def leave(self, code: int) -> bool:
+        """Tell the client that no stream will be taken soon; False when it was told before."""
+        if self._leaving_code is not None:
+            return False
+        self._leaving_code = code
+        self._output.put(goaway(LARGEST_STREAM, code) + frame(PING, 0, 0, _FINAL_PING))
+        return True
+
+    def close(self) -> None:
+        """Take no stream any more: the second GOAWAY names the last one that was taken."""
+        if self._leaving_code is not None and not self.is_closing:
+            self.is_closing = True
+            self._output.put(goaway(self._streams.last, self._leaving_code))
 
     # Faults
 

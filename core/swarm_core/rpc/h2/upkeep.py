@@ -24,9 +24,8 @@ class Upkeep:
         # Since when no stream is open, and how many had been opened then.
         self._idle_since = streams.time
         self._idle_opened = 0
-        # When the first GOAWAY went out, and its code.
+        # When the first GOAWAY went out.
         self.leaving_since: float | None = None
-        self.leaving_code = 0
 
     def tick(self) -> None:
         """Raises `Broken` once the client has been too slow for the connection to go on."""
