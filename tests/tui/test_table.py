@@ -107,6 +107,47 @@ async def test_a_visible_change_is_painted_alone():
         assert lines(app)[4].split() == ["row-00003", "77"]
 
 
+@pytest.fixture
+def painted(monkeypatch):
+    """The lines that a table was asked to paint, counted from its top."""
+    out = []
+    paint = ObjectTable.render_line
+
+    def render_line(table, y):
+        out.append(y)
+        return paint(table, y)
+
+    monkeypatch.setattr(ObjectTable, "render_line", render_line)
+    return out
+
+
+async def test_only_lines_with_another_row_are_painted(painted):
+    """When rows change places, the lines between them stay as they are."""
+    async with table_of(20) as (app, table, pilot):
+        painted.clear()
+        order = app.rows.order
+        order[2], order[5] = order[5], order[2]
+        table.order_changed()
+        await pilot.pause()
+        assert set(painted) == {3, 6}
+        assert [line.split()[0] for line in lines(app)[1:8]] == [row_id.id for row_id in order[:7]]
+
+
+async def test_the_same_label_paints_nothing(painted):
+    """What stands on the border already costs nothing when it is told again; another label is shown."""
+    async with table_of(20) as (app, table, pilot):
+        table.styles.border = ("round", "white")
+        table.label("Rows", "20")
+        await pilot.pause()
+        painted.clear()
+        table.label("Rows", "20")
+        await pilot.pause()
+        assert painted == []
+        table.label("Rows", "19")
+        await pilot.pause()
+        assert "Rows" in lines(app)[0] and "19" in lines(app)[-1]
+
+
 async def test_the_cursor_stays_on_its_object():
     """When rows move, the cursor goes along with the object it is on."""
     async with table_of(20) as (app, table, pilot):

@@ -29,11 +29,11 @@ class History:
         """The service runs `running` tasks from now on."""
         minute = now_ns // _MINUTE_NS
         kept = self._services[service_id]
-        if kept and kept[-1].minute >= minute:
+        if kept and (newest := kept[-1]).minute >= minute:
             # The minute a service appears in is a climb from nothing, which is no trouble to show.
-            is_first = len(kept) == 1
-            kept[-1].lowest = running if is_first else min(kept[-1].lowest, running)
-            kept[-1].last = running
+            if running < newest.lowest or len(kept) == 1:
+                newest.lowest = running
+            newest.last = running
         else:
             before = kept[-1].last if kept else running
             kept.append(_Minute(minute, min(before, running), running))

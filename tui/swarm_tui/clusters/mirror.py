@@ -33,6 +33,7 @@ T = TypeVar("T", bound=Message)
 FLUSH_INTERVAL_S = 0.1
 
 _Node, _Service, _Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
+_REMOVED = Action.REMOVED
 
 
 class WallClock(Protocol):
@@ -80,8 +81,8 @@ class Mirror:
         self._resumed_ns: int | None = None
         self.stream = Stream(Phase.CONNECTING, clock.wall_ns())
         self.version = 0
-        self.lag_ns = 0
-        """How old the newest change was when it came in, by the two machines' clocks."""
+        self._newest: tuple[Any, int] | None = None
+        """The newest change and when it came in."""
         self.raft: GetRaftStatusResponse | None = None
         """How the managers stand with raft's log; None while it is not told."""
         self._clear()
@@ -109,6 +110,15 @@ class Mirror:
     def ids(self, kind: type[Message]) -> Collection[str]:
         """Every id of a kind."""
         return self._objects[kind].keys()
+
+    @property
+    def lag_ns(self) -> int:
+        """How old the newest change was when it came in, by the two machines' clocks; 0 while there is none."""
+        if self._newest is None:
+            return 0
+        item, came_ns = self._newest
+        updated_ns = timestamp_ns(item.meta.updated_at)
+        return max(came_ns - updated_ns, 0) if updated_ns else 0
 
     def tasks_of_service(self, service_id: str) -> Collection[objects_pb2.Task]:
         """All tasks of a service, ended ones included."""
@@ -198,7 +208,7 @@ class Mirror:
         for item in listed.objects:
             self._objects[type(item)][item.id] = item
             if isinstance(item, _Task):
-                _, facts = self._sums.put(item)
+                _, facts = self._sums.put(item.id, item)
                 self._index(item.id, facts)
         self._managers = statuses_of(listed.objects)
         for service_id, sums in self._sums.services.items():
@@ -213,39 +223,40 @@ class Mirror:
         for change in changed.changes:
             item = change.object
             kind = type(item)
-            if kind is _Node and item.id in self._managers and not item.HasField("manager_status"):
+            id_ = item.id
+            if kind is _Node and id_ in self._managers and not item.HasField("manager_status"):
                 item = with_status(item, self._managers)
             held = self._objects.get(kind)
             if held is None:
                 continue
-            old = held.get(item.id)
-            if change.action is Action.REMOVED:
-                if held.pop(item.id, None) is None:
+            old = held.get(id_)
+            is_removed = change.action is _REMOVED
+            if is_removed:
+                if held.pop(id_, None) is None:
                     continue
             elif old is not None and old.meta.version.index > item.meta.version.index:
                 continue
             else:
-                held[item.id] = item
-                newest = item
-            self._dirty[kind].add(item.id)
+                held[id_] = newest = item
+            self._dirty[kind].add(id_)
             if kind is _Task:
-                self._task_changed(item, change.action is Action.REMOVED)
+                self._task_changed(id_, item, is_removed)
             elif kind is _Node:
-                self._node_changed(item, old, change.action is Action.REMOVED)
-            elif kind is _Service and change.action is Action.REMOVED:
-                self._history.forget(item.id)
-        self.version = max(self.version, changed.version)
+                self._node_changed(item, old, is_removed)
+            elif kind is _Service and is_removed:
+                self._history.forget(id_)
+        if changed.version > self.version:
+            self.version = changed.version
         if newest is not None:
-            self._measure_lag(newest, len(changed.changes))
+            self._newest = newest, self._clock.wall_ns()
+            if self._resumed_ns is not None:
+                self._count_missed(newest, self._resumed_ns, len(changed.changes))
 
-    def _measure_lag(self, item: Any, count: int) -> None:
-        updated_ns = timestamp_ns(item.meta.updated_at)
-        if not updated_ns:
-            return
-        if self._resumed_ns is not None and updated_ns < self._resumed_ns:
+    def _count_missed(self, newest: Any, resumed_ns: int, count: int) -> None:
+        """Changes from before the stream was there again were missed until now."""
+        if 0 < timestamp_ns(newest.meta.updated_at) < resumed_ns:
             missed = self.stream.missed + count
             self._set_stream(Stream(self.stream.phase, self.stream.since_ns, self.stream.reason, missed))
-        self.lag_ns = max(self._clock.wall_ns() - updated_ns, 0)
 
     def _index(self, task_id: str, facts: TaskFacts) -> None:
         if facts.service_id:
@@ -253,25 +264,36 @@ class Mirror:
         if facts.node_id:
             self._by_node[facts.node_id][task_id] = None
 
-    def _task_changed(self, task: objects_pb2.Task, is_removed: bool) -> None:
+    def _task_changed(self, id_: str, task: objects_pb2.Task, is_removed: bool) -> None:
         old = new = None
         if is_removed:
-            old = self._sums.remove(task.id)
+            old = self._sums.remove(id_)
         else:
-            old, new = self._sums.put(task)
-            if old is None or (old.service_id, old.node_id) != (new.service_id, new.node_id):
-                self._index(task.id, new)
-            self._touch(_Service, new.service_id)
-            self._touch(_Node, new.node_id)
+            old, new = self._sums.put(id_, task)
+            service_id, node_id = new[:2]
+            if service_id in self._objects[_Service]:
+                self._dirty[_Service].add(service_id)
+            if node_id in self._objects[_Node]:
+                self._dirty[_Node].add(node_id)
+            if old is new:
+                return
+        if old is None or new is None or old[:2] != new[:2]:
+            self._place_changed(id_, old, new)
+        if old is None or new is None or old.is_running != new.is_running:
+            service_id = new.service_id if new is not None else task.service_id
+            running = self.service_sums(service_id).running
+            self._history.record(service_id, running, self._clock.wall_ns())
+
+    def _place_changed(self, task_id: str, old: TaskFacts | None, new: TaskFacts | None) -> None:
+        """The task came or went, or is on another node."""
+        if new is not None:
+            self._index(task_id, new)
         if old is not None and (new is None or old.node_id != new.node_id):
-            _drop(self._by_node, old.node_id, task.id)
+            _drop(self._by_node, old.node_id, task_id)
             self._touch(_Node, old.node_id)
         if old is not None and (new is None or old.service_id != new.service_id):
-            _drop(self._by_service, old.service_id, task.id)
+            _drop(self._by_service, old.service_id, task_id)
             self._touch(_Service, old.service_id)
-        if old is None or new is None or old.is_running != new.is_running:
-            sums = self.service_sums(task.service_id)
-            self._history.record(task.service_id, sums.running, self._clock.wall_ns())
 
     def _node_changed(self, node: objects_pb2.Node, old: objects_pb2.Node | None, is_removed: bool) -> None:
         if (

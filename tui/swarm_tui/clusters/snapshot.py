@@ -68,5 +68,5 @@ class Snapshot:
     def _sums(self) -> TaskSums:
         sums = TaskSums()
         for task in self.objects(objects_pb2.Task):
-            sums.put(task)
+            sums.put(task.id, task)
         return sums

@@ -8,8 +8,9 @@ Rules:
 - `apply` says what a view must do: draw anew the rows in `touched`, or everything when `is_reordered`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -46,8 +47,8 @@ class RowKind(Protocol[Row]):
 
 @dataclass(frozen=True, slots=True)
 class TableChange:
-    touched: frozenset[ObjectRef] = frozenset()
-    """Rows that are shown and may look different."""
+    touched: Set[str] = frozenset()
+    """Ids of objects whose rows are shown and may look different."""
     is_reordered: bool = False
     """Rows came, went or moved."""
 
@@ -156,30 +157,36 @@ class Table(Generic[Row]):
             return TableChange(is_reordered=True)
         touched = set()
         is_reordered = False
+        item_of, keys = partial(self._mirror.get, self._kind.message), self._keys
+        key_of, shows = self._kind.sort_keys[self.sort], self._shows if self._is_narrowed else None
         for id_ in changes.of(self._kind.message):
-            item = self._item(id_)
-            old = self._keys.get(id_)
-            if item is None or not self._shows(item, now_ns):
+            item = item_of(id_)
+            old = keys.get(id_)
+            if item is None or not (shows is None or shows(item, now_ns)):
                 if old is not None:
                     self._order.remove((old, id_))
-                    del self._keys[id_]
+                    del keys[id_]
                     is_reordered = True
                 continue
-            new = self._key(item, now_ns)
+            new = key_of(item, self._mirror, now_ns)
             if old != new:
                 if old is not None:
                     self._order.remove((old, id_))
                 self._order.add((new, id_))
-                self._keys[id_] = new
+                keys[id_] = new
                 is_reordered = True
             touched.add(id_)
-        return TableChange(frozenset(map(self.ref, touched)), is_reordered)
+        return TableChange(touched, is_reordered)
 
     def _item(self, id_: str) -> Any:
         return self._mirror.get(self._kind.message, id_)
 
     def _key(self, item: Any, now_ns: int) -> Any:
         return self._kind.sort_keys[self.sort](item, self._mirror, now_ns)
+
+    @property
+    def _is_narrowed(self) -> bool:
+        return self._scope is not None or self.is_problems_only or self.filter is not None
 
     def _shows(self, item: Any, now_ns: int) -> bool:
         if self._scope is not None and not self._scope(item):

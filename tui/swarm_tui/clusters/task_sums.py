@@ -11,8 +11,8 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 
 from swarm_tui.resources.model import NodeSums, ServiceSums
 
-_ASSIGNED, _RUNNING = types_pb2.ASSIGNED, types_pb2.RUNNING
-_COMPLETE = types_pb2.COMPLETE
+_PENDING, _ASSIGNED = types_pb2.PENDING, types_pb2.ASSIGNED
+_RUNNING, _COMPLETE = types_pb2.RUNNING, types_pb2.COMPLETE
 _ENDED_BADLY = (types_pb2.FAILED, types_pb2.REJECTED, types_pb2.ORPHANED)
 
 
@@ -23,6 +23,8 @@ class TaskFacts(NamedTuple):
     node_id: str
     is_running: bool
     is_wanted: bool
+    is_rising: bool
+    """On its way to RUNNING."""
     nano_cpus: int
     memory_bytes: int
     is_troubled: bool
@@ -30,22 +32,22 @@ class TaskFacts(NamedTuple):
 
 def facts_of(task: objects_pb2.Task) -> TaskFacts:
     """The facts of one task; reservations count while the task holds its place."""
-    status = task.status
-    state, desired = status.state, task.desired_state
+    status, desired = task.status, task.desired_state
+    state = status.state
     is_wanted = desired <= _RUNNING or (desired == _COMPLETE and state < _COMPLETE)
-    is_running = state == _RUNNING and desired <= _COMPLETE
-    is_troubled = state in _ENDED_BADLY or (state == types_pb2.PENDING and is_wanted and bool(status.err))
-    if not _ASSIGNED <= state <= _RUNNING or not task.spec.HasField("resources"):
-        return TaskFacts(task.service_id, task.node_id, is_running, is_wanted, 0, 0, is_troubled)
-    reserved = task.spec.resources.reservations
+    nano_cpus = memory_bytes = 0
+    if _ASSIGNED <= state <= _RUNNING and (spec := task.spec).HasField("resources"):
+        reserved = spec.resources.reservations
+        nano_cpus, memory_bytes = reserved.nano_cpus, reserved.memory_bytes
     return TaskFacts(
         task.service_id,
         task.node_id,
-        is_running,
+        state == _RUNNING and desired <= _COMPLETE,
         is_wanted,
-        reserved.nano_cpus,
-        reserved.memory_bytes,
-        is_troubled,
+        is_wanted and state < _RUNNING,
+        nano_cpus,
+        memory_bytes,
+        state in _ENDED_BADLY or (state == _PENDING and is_wanted and bool(status.err)),
     )
 
 
@@ -57,15 +59,16 @@ class TaskSums:
         self.services: defaultdict[str, ServiceSums] = defaultdict(ServiceSums)
         self.nodes: defaultdict[str, NodeSums] = defaultdict(NodeSums)
 
-    def put(self, task: objects_pb2.Task) -> tuple[TaskFacts | None, TaskFacts]:
-        """Count `task` as it is now; its facts before and after."""
+    def put(self, id_: str, task: objects_pb2.Task) -> tuple[TaskFacts | None, TaskFacts]:
+        """Count the task with this id as it is now; its facts before and after, the same object when they are the same."""
         new = facts_of(task)
-        old = self._facts.get(task.id)
-        if old != new:
-            if old is not None:
-                self._add(old, -1, task.id)
-            self._add(new, 1, task.id)
-            self._facts[task.id] = new
+        old = self._facts.get(id_)
+        if old == new:
+            return old, old
+        if old is not None:
+            self._add(old, -1, id_)
+        self._add(new, 1, id_)
+        self._facts[id_] = new
         return old, new
 
     def remove(self, task_id: str) -> TaskFacts | None:
@@ -76,20 +79,28 @@ class TaskSums:
         return old
 
     def _add(self, facts: TaskFacts, sign: int, task_id: str) -> None:
-        service = self.services[facts.service_id]
-        service.wanted += sign * facts.is_wanted
-        if facts.is_troubled:
+        service_id, node_id, is_running, is_wanted, is_rising, nano_cpus, memory_bytes, is_troubled = facts
+        service = self.services[service_id]
+        if is_wanted:
+            service.wanted += sign
+        if is_rising:
+            (service.rising.add if sign > 0 else service.rising.discard)(task_id)
+        if is_troubled:
             (service.troubled.add if sign > 0 else service.troubled.discard)(task_id)
-        if facts.is_running:
+        if is_running:
             service.running += sign
-            count = service.running_on.get(facts.node_id, 0) + sign
+            count = service.running_on.get(node_id, 0) + sign
             if count:
-                service.running_on[facts.node_id] = count
+                service.running_on[node_id] = count
             else:
-                service.running_on.pop(facts.node_id, None)
-        if facts.node_id:
-            node = self.nodes[facts.node_id]
-            node.running += sign * facts.is_running
-            node.nano_cpus += sign * facts.nano_cpus
-            node.memory_bytes += sign * facts.memory_bytes
-            node.tasks += sign * (facts.is_wanted or facts.is_running)
+                service.running_on.pop(node_id, None)
+        if node_id:
+            node = self.nodes[node_id]
+            if is_running:
+                node.running += sign
+            if nano_cpus:
+                node.nano_cpus += sign * nano_cpus
+            if memory_bytes:
+                node.memory_bytes += sign * memory_bytes
+            if is_wanted or is_running:
+                node.tasks += sign

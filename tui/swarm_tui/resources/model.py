@@ -171,6 +171,8 @@ class ServiceSums:
     """Tasks that are meant to run or to complete; a global service's goal."""
     running_on: dict[str, int] = field(default_factory=dict)
     """Running tasks by node."""
+    rising: set[str] = field(default_factory=set)
+    """Tasks on their way to RUNNING."""
     troubled: set[str] = field(default_factory=set)
     """Tasks that say why the goal is not met: nobody can place them, or they ended badly."""
 

@@ -11,7 +11,6 @@ from swarm_core.api.words import enum_word
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import service_changes
 from swarm_tui.resources.model import (
-    EMPTY,
     PROBLEMS,
     Align,
     Cell,
@@ -38,7 +37,6 @@ Service = objects_pb2.Service
 Task = objects_pb2.Task
 _CRASH_WINDOW_S = 300
 _SLOTS_NAMED = 2
-_SCANNED_TASKS_MAX = 200
 """Beyond this many tasks no slot of a service is named: two of thousands tell nothing."""
 _UPDATE_MOTION = frozenset({types_pb2.UpdateStatus.UPDATING, types_pb2.UpdateStatus.ROLLBACK_STARTED})
 _UPDATE_PAUSED = frozenset({types_pb2.UpdateStatus.PAUSED, types_pb2.UpdateStatus.ROLLBACK_PAUSED})
@@ -248,11 +246,8 @@ def _motion_note(service: Service, view: ClusterView) -> MotionNote:
 
 
 def _moving_slots(service: Service, view: ClusterView) -> Cell:
-    tasks = view.tasks_of_service(service.id)
-    if len(tasks) > _SCANNED_TASKS_MAX:
-        return EMPTY
-    moving = [task for task in tasks if task.status.state < types_pb2.RUNNING and is_wanted(task)]
-    moving.sort(key=lambda task: task.slot)
+    found = (view.get(Task, task_id) for task_id in view.service_sums(service.id).rising)
+    moving = sorted((task for task in found if task is not None), key=lambda task: (task.slot, task.id))
     parts: list[tuple[str, Role]] = []
     for task in moving[:_SLOTS_NAMED]:
         parts.append((f"slot {task.slot} " if task.slot else "", Role.MUTED))

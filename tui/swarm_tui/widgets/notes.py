@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
@@ -77,7 +78,11 @@ class Notes(Scrolled):
         self._notes = tuple(notes)
         same = (index for index, note in enumerate(self._notes) if target and note.target == target)
         self._cursor = next(same, min(self._cursor, max(len(self._notes) - 1, 0)))
-        self._lay_out()
+        before = self._lines
+        if self._lay_out():
+            self._repaint_changed(before)
+        else:
+            self.refresh()
 
     def action_move(self, notes: int) -> None:
         self._set_cursor(self._cursor + notes)
@@ -96,6 +101,7 @@ class Notes(Scrolled):
 
     def on_resize(self) -> None:
         self._lay_out()
+        self.refresh()
 
     def on_focus(self) -> None:
         self.refresh()
@@ -114,7 +120,20 @@ class Notes(Scrolled):
         ground = "selection" if self.has_focus and note == self._cursor else "screen"
         return to_strip(self.palette, dimmed(spans) if self._is_dimmed else spans, width, ground)
 
-    def _lay_out(self) -> None:
+    def _repaint_changed(self, before: list[tuple[int, list[Span]]]) -> None:
+        """Repaint the lines on screen that read differently; all of them under the cursor, which may have moved."""
+        if self.has_focus or not before or not self._lines:
+            self.refresh()
+            return
+        size, top = self.scrollable_content_region.size, self.scroll_offset.y
+        for y in range(size.height):
+            index = top + y
+            old, new = (lines[index][1] if index < len(lines) else None for lines in (before, self._lines))
+            if old != new:
+                self.refresh(Region(0, y, size.width, 1))
+
+    def _lay_out(self) -> bool:
+        """Whether what is on screen stands where it stood."""
         width = self.scrollable_content_region.width
         self._lines = []
         for number, note in enumerate(self._notes):
@@ -122,8 +141,9 @@ class Notes(Scrolled):
             for sentence in note.sentences:
                 indented = [(" " * (_INDENT + 1), "text"), *sentence]
                 self._lines.extend((number, line) for line in wrap(indented, width, indent=_INDENT + 1))
+        top = self.scroll_offset.y
         self.set_extent(width, len(self._lines))
-        self.refresh()
+        return self.scroll_offset.y == top
 
     def _set_cursor(self, index: int) -> None:
         if not self._notes:

@@ -7,11 +7,24 @@ that happens only when a scrollbar appears or goes, or when the widget is as hig
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 
-from swarm_tui.widgets.paint import Painted
+from swarm_tui.widgets.paint import Painted, title
 
 
 class Scrolled(Painted, ScrollView, can_focus=True):
     """See the module's text."""
+
+    _labels: tuple[str, str] = ("", "")
+
+    def label(self, above: str, below: str = "") -> None:
+        """Write on the border, above and below. The toolkit repaints the whole widget for each label that it is given, so
+        it is given only another one."""
+        if (above, below) == self._labels:
+            return
+        before, self._labels = self._labels, (above, below)
+        if above != before[0]:
+            self.border_title = title(above)
+        if below != before[1]:
+            self.border_subtitle = title(below)
 
     def set_extent(self, width: int, lines: int) -> None:
         """The content is `width` cells wide and `lines` lines high."""

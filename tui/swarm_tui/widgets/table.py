@@ -10,7 +10,7 @@ Rules:
 """
 
 from asyncio import get_running_loop
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
@@ -113,6 +113,8 @@ class ObjectTable(Scrolled):
         self._marks: set[ObjectRef] = set()
         self._cursor_index = 0
         self._drawn: dict[ObjectRef, _Drawn] = {}
+        self._painted: dict[int, ObjectRef | None] = {}
+        """The row that each line below the headings was last painted with."""
         self._placed: tuple[Placed, ...] = ()
         self._placed_width = -1
         self._moved_at = float("-inf")
@@ -167,19 +169,25 @@ class ObjectTable(Scrolled):
         self.scroll_lines_to(0)
         self.cursor_id = rows.id_at(0) if len(rows) else None
         self.order_changed()
+        self.refresh()
 
     def rows_changed(self, ids: Iterable[ObjectRef]) -> None:
         """The cells of these rows may be different; those that are visible and are get repainted."""
+        top, lines, width = self.scroll_offset.y, self._page_lines, self.size.width
         for row_id in ids:
             drawn = self._drawn.get(row_id)
             if drawn is None:
                 continue
             index = self._rows.index_of(row_id)
-            if index is None or not self._is_visible(index):
+            if index is None or not 0 <= index - top < lines:
                 del self._drawn[row_id]
             elif (cells := self._rows.cells(row_id)) != drawn.cells:
                 self._drawn[row_id] = _Drawn(cells)
-                self._refresh_index(index)
+                self.refresh(Region(0, index - top + _HEADER_LINES, width, 1))
+
+    def objects_changed(self, ids: Set[str]) -> None:
+        """The cells of these objects' rows may be different. Few rows are drawn, and many objects may change."""
+        self.rows_changed([row_id for row_id in self._drawn if row_id.id in ids])
 
     def order_changed(self) -> None:
         """Rows came, went or moved: bring cursor, marks and scroll range in line, and repaint."""
@@ -189,7 +197,7 @@ class ObjectTable(Scrolled):
         self._follow_cursor(count)
         if self._awaited is not None:
             self.await_row(self._awaited)
-        self.refresh()
+        self._repaint_moved(count)
 
     def visible_ids(self) -> list[ObjectRef]:
         """The rows on screen, from the top."""
@@ -281,7 +289,9 @@ class ObjectTable(Scrolled):
         self._refresh_cursor()
 
     def on_resize(self) -> None:
+        self._painted.clear()
         self.order_changed()
+        self.refresh()
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -302,11 +312,13 @@ class ObjectTable(Scrolled):
         if y < _HEADER_LINES:
             return self._heading(width)
         index = self.scroll_offset.y + y - _HEADER_LINES
-        if index >= len(self._rows):
+        row_id = self._rows.id_at(index) if index < len(self._rows) else None
+        self._painted[y - _HEADER_LINES] = row_id
+        if row_id is None:
             if index == 0:
                 return to_strip(self.palette, fit([("  " + self._empty, "muted")], width), width)
             return Strip.blank(width, self.palette.style("text"))
-        return self._row_strip(self._rows.id_at(index), width)
+        return self._row_strip(row_id, width)
 
     def _heading(self, width: int) -> Strip:
         sorted_key, descends = self._rows.sorted_by
@@ -406,6 +418,14 @@ class ObjectTable(Scrolled):
             self.scroll_lines_to(self._cursor_index)
         elif self._cursor_index >= top + lines:
             self.scroll_lines_to(self._cursor_index - lines + 1)
+
+    def _repaint_moved(self, count: int) -> None:
+        """Repaint the lines that were painted with another row than they hold now."""
+        top, width = self.scroll_offset.y, self.size.width
+        for line, painted in self._painted.items():
+            index = top + line
+            if painted != (self._rows.id_at(index) if index < count else None):
+                self.refresh(Region(0, line + _HEADER_LINES, width, 1))
 
     def _refresh_cursor(self) -> None:
         if self.cursor_id is not None:

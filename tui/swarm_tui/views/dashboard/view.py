@@ -29,7 +29,8 @@ class SidePane(Vertical):
         super().__init__(id=id, classes="holder")
         self.notes = Notes(empty=empty)
         self.notes.add_class("pane")
-        self.notes.border_title = title
+        self._title = title
+        self.notes.label(title)
 
     def compose(self) -> ComposeResult:
         yield self.notes
@@ -38,7 +39,7 @@ class SidePane(Vertical):
         """Show these notes, the first of `total`."""
         self.notes.show(notes)
         count = max(total, len(notes))
-        self.notes.border_subtitle = str(count) if count else ""
+        self.notes.label(self._title, str(count) if count else "")
 
 
 class DashboardView(View):

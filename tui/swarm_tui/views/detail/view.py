@@ -14,7 +14,7 @@ from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import Context, ViewKind
 from swarm_tui.widgets.lines import TextLines
-from swarm_tui.widgets.paint import Spans, title
+from swarm_tui.widgets.paint import Spans
 
 YAML: Final = "yaml"
 
@@ -88,9 +88,9 @@ class TextView(LinesPage):
         if item is not None and self._kind is not None:
             name = self._kind.name(item, self._session.mirror)
         noun = self._kind.noun if self._kind is not None else ""
-        self._text.border_title = title(f"{noun} {name} · {self._mode}")
-        self._text.border_subtitle = title(
-            " · ".join(filter(None, ["" if item is not None else "✖ removed", self.search_text]))
+        self._text.label(
+            f"{noun} {name} · {self._mode}",
+            " · ".join(filter(None, ["" if item is not None else "✖ removed", self.search_text])),
         )
 
 

@@ -20,7 +20,6 @@ from swarm_tui.resources.model import ResourceKind
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.lists.rows import TableRows
 from swarm_tui.views.view import Findable, Verdict, View
-from swarm_tui.widgets.paint import title
 from swarm_tui.widgets.table import ObjectTable
 
 HOLD_S: Final = 0.5
@@ -207,7 +206,7 @@ class ObjectPane(Vertical, Findable):
     def _apply_ids(self, ids: frozenset[str]) -> None:
         if ids and self._table.is_cursor_moving:
             self._held |= ids
-            self._table.rows_changed(map(self._rows.table.ref, ids))
+            self._table.objects_changed(ids)
             if self._release is None:
                 self._release = self.set_timer(HOLD_S, self._let_go)
         elif ids or self._held:
@@ -243,10 +242,10 @@ class ObjectPane(Vertical, Findable):
         if change.is_reordered:
             self._table.order_changed()
         if change.touched:
-            self._table.rows_changed(change.touched)
+            self._table.objects_changed(change.touched)
         if change:
             self._describe_border()
-            if change.is_reordered or not change.touched.isdisjoint(self._table.selected_ids):
+            if change.is_reordered or any(ref.id in change.touched for ref in self._table.selected_ids):
                 self.post_message(View.KeysChanged())
 
     def _let_go(self) -> None:
@@ -282,8 +281,9 @@ class ObjectPane(Vertical, Findable):
         return " · ".join(filter(None, [f"no {self.kind.title.lower()} yet", self.kind.empty_hint]))
 
     def _describe_border(self) -> None:
-        self._table.border_title = title(self.kind.title + (f" · {self._scope.label}" if self._scope else ""))
+        heading = self.kind.title + (f" · {self._scope.label}" if self._scope else "")
         if not self._is_listed:
+            self._table.label(heading)
             return
         parts = [f"{len(self._rows)} of {self._rows.table.total}" if self._is_cut else str(len(self._rows))]
         if self.is_problems_only:
@@ -292,7 +292,7 @@ class ObjectPane(Vertical, Findable):
             parts.append(f"/{self.found_text}")
         if marks := len(self._table.marks):
             parts.append(f"{marks} marked")
-        self._table.border_subtitle = title(" · ".join(parts))
+        self._table.label(heading, " · ".join(parts))
 
     @property
     def _is_cut(self) -> bool:

@@ -22,7 +22,7 @@ from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import Context, ViewKind
 from swarm_tui.widgets.log_lines import LogLine, LogLines
-from swarm_tui.widgets.paint import printable, title
+from swarm_tui.widgets.paint import printable
 
 NAME: Final = "logs"
 TAIL: Final = 500
@@ -149,7 +149,6 @@ class LogsView(LinesPage):
         return label
 
     def describe_border(self) -> None:
-        self._lines.border_title = title(f"Logs · {self._title}")
         count = len(self._lines.buffer)
         parts = [
             self._status,
@@ -158,7 +157,7 @@ class LogsView(LinesPage):
             f"{count} lines" if count else "no line yet",
             "● following" if self._lines.is_following else "○ not following",
         ]
-        self._lines.border_subtitle = title(" · ".join(filter(None, parts)))
+        self._lines.label(f"Logs · {self._title}", " · ".join(filter(None, parts)))
 
     def on_log_lines_follow_changed(self, event: LogLines.FollowChanged) -> None:
         self.describe_border()
