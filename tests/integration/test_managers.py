@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import signal
 import time
 
 import pytest
@@ -291,6 +292,20 @@ async def test_a_manager_promoted_again_is_another_member() -> None:
             ids = {f"{was:x}", f"{now:x}"}
             file = node.state / "raft-ids"
             wait_until(lambda: set(file.read_text().split()) == ids, what="both ids to be noted")
+
+
+async def test_a_hung_manager_is_ended_and_started_again() -> None:
+    """A manager process that answers no more, and does not end, is noticed by its daemon; the node is whole again."""
+    async with cluster(1) as found:
+        node = await found.leader()
+        await write(node, "before")
+        hung = node.manager_pid()
+        assert hung is not None
+        os.kill(hung, signal.SIGSTOP)
+        wait_until(
+            lambda: node.manager_pid() not in (None, hung), what="another manager process", seconds=120
+        )
+        await eventually(lambda: write(node, "after"), what="a write through the new manager")
 
 
 async def test_five_managers_outlive_two_and_not_three() -> None:

@@ -1,7 +1,7 @@
 """Who the node is at this moment: certificates are renewed, roles change, trust moves to another root.
 
 Rules: there is one writer, and a new identity is on disk before it is adopted here; whoever needs the identity later
-reads it here anew.
+reads it here anew. Beside who the node is stands what managers last said that it is to be.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ class LiveIdentity:
     def __init__(self, identity: Identity) -> None:
         self.now = identity
         self._changed = asyncio.Event()
+        self._wanted = asyncio.Event()
         self._listeners: list[Callable[[Identity], None]] = []
 
     def listen(self, listener: Callable[[Identity], None]) -> None:
@@ -39,13 +40,19 @@ class LiveIdentity:
         while self.now.is_manager != is_manager:
             await self._changed.wait()
 
-    async def until_worker_or(self, clock: Clock, seconds: float) -> bool:
-        """Return when the node is a worker, or after `seconds`; whether it is one."""
+    def hear_manager_wanted(self) -> None:
+        """A manager says that the node is to be a manager, and that its role is."""
+        self._wanted.set()
+        self._wanted = asyncio.Event()
+
+    async def until_settled(self, clock: Clock, seconds: float) -> bool:
+        """Return when the node is a worker, when a manager says from now on that it is to be a manager, or after `seconds`; whether
+        it was one of the first two."""
         async with Group() as group:
-            waits = (
-                group.spawn(self.until_role(is_manager=False), name="role"),
-                group.spawn(clock.sleep(seconds), name="timer"),
-            )
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            role = group.spawn(self.until_role(is_manager=False), name="role")
+            word = group.spawn(self._wanted.wait(), name="word")
+            timer = group.spawn(clock.sleep(seconds), name="timer")
+            await asyncio.wait((role, word, timer), return_when=asyncio.FIRST_COMPLETED)
+            is_settled = role.done() or word.done()
             group.cancel_all()
-        return not self.now.is_manager
+        return is_settled

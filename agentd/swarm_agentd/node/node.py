@@ -5,6 +5,8 @@ Rules (docs/design/node.md 6.3)
 2. Cancelling `run` ends the node politely: the manager stops, tasks keep running and are found again by the next run.
    A node that `leave`s stops its tasks first.
 3. A new certificate is used by every connection made from then on, and the agent registers again to show it.
+4. It is ready when its agent has registered and, while it is a manager, its control socket answers. `life` lets others await that, and
+   the end.
 """
 
 import asyncio
@@ -22,6 +24,7 @@ from swarm_agentd.node import identity as identities
 from swarm_agentd.node.config import NodeConfig
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.identity import Identity
+from swarm_agentd.node.lifetime import Lifetime
 from swarm_agentd.node.live import LiveIdentity
 from swarm_agentd.node.manager_data import NodeManagerData
 from swarm_agentd.node.managers import KnownManagers, LocalManager
@@ -36,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class Node:
-    """`executor` runs the node's tasks; the state directory in `around` is opened and locked."""
+    """`executor` runs the node's tasks; the state directory in `around` is opened and locked. `life` is that of its one run."""
 
     def __init__(
         self, config: NodeConfig, around: Surroundings, executor: Executor, clock: Clock, rng: random.Random
@@ -46,6 +49,7 @@ class Node:
         self._clock, self._rng = clock, rng
         self._unlock = UnlockKeys(config.unlock_key)
         self._agent: Agent | None = None
+        self.life = Lifetime()
 
     async def leave(self) -> None:
         """Give up the node's tasks; returns when their work is removed. The node is of no use afterwards."""
@@ -54,6 +58,10 @@ class Node:
 
     async def run(self) -> None:
         """Until cancelled. Raises NodeError or StorageUnusable, perhaps in an ExceptionGroup."""
+        with self.life.lived():
+            await self._live()
+
+    async def _live(self) -> None:
         identity = await self._identify()
         _log.info(
             "node %s of cluster %s (%s)",
@@ -72,7 +80,7 @@ class Node:
             self._agent = agent = self._make_agent(live, managers, renewer)
             group.spawn(supervisor.run(), name="manager supervision")
             group.spawn(renewer.run(), name="certificate renewal")
-            group.spawn(self._tell_ready(agent), name="readiness")
+            group.spawn(self._tell_ready(agent, live, serving), name="readiness")
             group.spawn(agent.run(), name="agent")
 
     async def _identify(self) -> Identity:
@@ -118,7 +126,7 @@ class Node:
         )
         return ManagerSupervisor(
             self._around.launcher,
-            ControlSocket(self._config.control_socket, live, self._around.dial).serves,
+            ControlSocket(self._config.control_socket, live, self._around.dial),
             live,
             data,
             renewer.force,
@@ -154,6 +162,14 @@ class Node:
             )
         return known
 
-    async def _tell_ready(self, agent: Agent) -> None:
+    async def _tell_ready(self, agent: Agent, live: LiveIdentity, serving: asyncio.Event) -> None:
         await agent.registered_once.wait()
+        async with Group() as group:
+            waits = (
+                group.spawn(serving.wait(), name="control socket"),
+                group.spawn(live.until_role(is_manager=False), name="role"),
+            )
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            group.cancel_all()
+        self.life.ready()
         _log.info("the node is ready")

@@ -38,6 +38,8 @@ class RoleWatch:
         if not node.id:
             return
         desired, observed = node.spec.desired_role == MANAGER, node.role == MANAGER
+        if desired and observed:
+            self._live.hear_manager_wanted()
         before, self._desired = self._desired, desired
         is_new_wish = desired != (self._live.now.is_manager if before is None else before)
         is_news, self._observed = observed != self._observed, observed

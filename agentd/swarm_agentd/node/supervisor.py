@@ -1,23 +1,26 @@
 """Keeps the manager of this node running while the node is one (docs/design/node.md 6.4).
 
-Rules: a manager that ends is started again after a pause that grows while it keeps failing; one that gives up with an
-exit code before it has ever served here ends the node, for no later start would go better. It counts as there once it has
-said so and its health service says that the control API serves. When the node becomes a worker the manager is ended and what it
-kept is cleared; a manager that was taken out of the consensus has its data cleared too, and becomes one anew unless the
-node turns into a worker soon.
+Rules
+1. A manager that ends is started again after a pause that grows while it keeps failing; one that gives up with an exit code
+   before it has ever served here ends the node, for no later start would go better.
+2. It says itself when its control API serves. From then on it is asked now and then; one that answers no more is ended, and started
+   again.
+3. When the node becomes a worker the manager is ended and what it kept is cleared.
+4. A manager that was taken out of the consensus has its data cleared too. It becomes one anew as soon as a session says that the
+   node is to be a manager; without such news it waits for its demotion, then asks for a certificate and waits again.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from swarm_core.api.proto.health_pb2 import HealthCheckRequest
 from swarm_core.ca.errors import CaError
-from swarm_core.client.dial import Dial
+from swarm_core.client.dial import Dial, ManagerConnection
 from swarm_core.client.errors import ClientError
 from swarm_core.client.trust import Trust
 from swarm_core.runtime import exit_codes
@@ -32,7 +35,9 @@ from swarm_agentd.node.live import LiveIdentity
 _log = logging.getLogger(__name__)
 SERVICE = "ControlAPI"
 ROLE_WAIT_S = 16.0
-_POLL_S = 0.05
+CHECK_S = 5.0
+SILENT_CHECKS = 6
+"""So many in a row without an answer, and a manager counts as hung."""
 _CALL_S = 2.0
 
 
@@ -49,20 +54,31 @@ class ManagerData(Protocol):
         """Remove what it kept of the consensus. Raises OSError."""
 
 
+class ManagerHealth(Protocol):
+    """Port: asks the manager that runs how it is."""
+
+    async def answers(self) -> bool:
+        """Whether it answers, whatever it says."""
+
+    async def close(self) -> None:
+        """It has ended; the next question is for another."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """How the manager came to its end: `code` is None when the role went first."""
+    """How the manager came to its end: `code` is None when the role went first, or when it answered no more."""
 
     code: int | None
+    is_hung: bool = False
 
 
 class ManagerSupervisor:
-    """`serving` is set while the manager's control socket can be used; `serves` asks it. `renew` asks for a new certificate."""
+    """`serving` is set while the manager's control socket can be used; `health` asks it. `renew` asks for a new certificate."""
 
     def __init__(
         self,
         launcher: Launcher,
-        serves: Callable[[], Awaitable[bool]],
+        health: ManagerHealth,
         live: LiveIdentity,
         data: ManagerData,
         renew: Callable[[], None],
@@ -72,7 +88,7 @@ class ManagerSupervisor:
         serving: asyncio.Event,
     ) -> None:
         self.serving = serving
-        self._launcher, self._serves, self._live = launcher, serves, live
+        self._launcher, self._health, self._live = launcher, health, live
         self._data, self._renew, self._clock = data, renew, clock
         self._backoff = Backoff(rng)
         self._has_served = False
@@ -82,7 +98,11 @@ class ManagerSupervisor:
         while True:
             await self._live.until_role(is_manager=True)
             ending = await self._run_manager()
-            if ending.code is None:
+            if ending.is_hung:
+                _log.error("the manager answers no more; it is started again")
+                await self._clock.sleep(self._backoff.failed())
+            elif ending.code is None:
+                self._has_served = False
                 _log.info("the node is a worker now; its manager has ended")
                 self._clear()
             elif ending.code == exit_codes.REMOVED:
@@ -113,21 +133,21 @@ class ManagerSupervisor:
         async with Group() as group:
             ending = group.spawn(process.wait(), name="manager process")
             demoted = group.spawn(self._live.until_role(is_manager=False), name="manager role")
-            group.spawn(self._watch_health(process), name="manager health")
+            hung = group.spawn(self._until_hung(process), name="manager health")
             keys = group.spawn(self._learn_keys(process), name="unlock keys")
-            await asyncio.wait((ending, demoted), return_when=asyncio.FIRST_COMPLETED)
-            if ending.done():
+            await asyncio.wait((ending, demoted, hung), return_when=asyncio.FIRST_COMPLETED)
+            has_ended, is_hung = ending.done(), hung.done() and not demoted.done()
+            if has_ended:
                 # Its last words may be the key that its next start needs.
                 await asyncio.wait((keys,))
             group.cancel_all()
-        return _Ending(ending.result() if ending.done() and not ending.cancelled() else None)
+        return _Ending(ending.result()) if has_ended else _Ending(None, is_hung=is_hung)
 
     async def _learn_keys(self, process: ManagerProcess) -> None:
         while (told := await process.next_unlock_key()) is not None:
             self._data.learn(told)
 
     def _clear(self) -> None:
-        self._has_served = False
         try:
             self._data.clear()
         except OSError as error:
@@ -136,38 +156,53 @@ class ManagerSupervisor:
             ) from None
 
     async def _await_demotion(self) -> None:
-        """A member that was removed is usually being demoted; if not, its certificate will say what it is."""
-        if not await self._live.until_worker_or(self._clock, ROLE_WAIT_S):
+        """A member that was removed is usually being demoted. What sessions say from now on tells; if nobody says anything, its
+        certificate will."""
+        if not await self._live.until_settled(self._clock, ROLE_WAIT_S):
             self._renew()
-            await self._live.until_worker_or(self._clock, ROLE_WAIT_S)
+            await self._live.until_settled(self._clock, ROLE_WAIT_S)
 
-    async def _watch_health(self, process: ManagerProcess) -> None:
+    async def _until_hung(self, process: ManagerProcess) -> None:
+        """Return when the manager has served and answers no more."""
         await process.until_serving()
-        while not await self._serves():
-            await self._clock.sleep(_POLL_S)
         self._has_served = True
         self._backoff.succeeded()
         self.serving.set()
         _log.info("the manager serves")
+        silent = 0
+        try:
+            while silent < SILENT_CHECKS:
+                await self._clock.sleep(CHECK_S)
+                silent = 0 if await self._health.answers() else silent + 1
+        finally:
+            await self._health.close()
 
 
 class ControlSocket:
-    """What a manager's health service says about it, asked over its control socket."""
+    """See ManagerHealth: one connection to the manager's control socket, kept for as long as the manager lives."""
 
     def __init__(self, socket: Path, live: LiveIdentity, dial: Dial) -> None:
         self._socket, self._live, self._dial = socket, live, dial
+        self._connection: ManagerConnection | None = None
 
-    async def serves(self) -> bool:
-        """Whether the control API can be used."""
-        trust = Trust(self._live.now.tls.roots)
+    async def answers(self) -> bool:
+        """See ManagerHealth."""
         try:
-            async with await self._dial.open(self._socket, trust, timeout=_CALL_S) as connection:
-                answer: HealthCheckResponse = await connection.call(
-                    "Health.Check", HealthCheckRequest(service=SERVICE), timeout=_CALL_S
-                )
-        except ClientError:
+            if self._connection is None:
+                trust = Trust(self._live.now.tls.roots)
+                self._connection = await self._dial.open(self._socket, trust, timeout=_CALL_S)
+            await self._connection.call("Health.Check", HealthCheckRequest(service=SERVICE), timeout=_CALL_S)
+        except ClientError as error:
+            _log.debug("the manager does not answer: %s", error)
+            await self.close()
             return False
-        return answer.status == HealthCheckResponse.SERVING
+        return True
+
+    async def close(self) -> None:
+        """See ManagerHealth."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
 
 
 def _describe(code: int) -> str:

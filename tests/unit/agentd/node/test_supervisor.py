@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,13 +15,13 @@ from swarm_agentd.node.identity import Identity
 from swarm_agentd.node.launcher import ChildProcess, CommandLauncher, Launch, ToldKey
 from swarm_agentd.node.live import LiveIdentity
 from swarm_agentd.node.standby import Standby
-from swarm_agentd.node.supervisor import ROLE_WAIT_S, ManagerSupervisor
+from swarm_agentd.node.supervisor import CHECK_S, ROLE_WAIT_S, SILENT_CHECKS, ManagerSupervisor
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.ca.tokens import format_unlock_key
 from swarm_core.runtime import exit_codes
 from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
-from swarm_testkit.manual_clock import ManualClock
+from swarm_testkit.manual_clock import ManualClock, settle
 
 CLOCK = SystemClock()
 
@@ -79,21 +79,33 @@ NOBODY = TlsIdentity(b"", b"", b"")
 MANAGER, WORKER = Identity("n1", "org", True, NOBODY), Identity("n1", "org", False, NOBODY)
 
 
+class Health:
+    """A manager that answers as it is told; the number of questions, and whether it was let go."""
+
+    def __init__(self, *answers: bool) -> None:
+        self.left = list(answers)
+        self.asked = self.closed = 0
+
+    async def answers(self) -> bool:
+        self.asked += 1
+        return self.left.pop(0) if self.left else True
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
 def supervisor(
     script: Script,
     *,
-    serves: Callable[[], Awaitable[bool]] | None = None,
     live: LiveIdentity | None = None,
     data: Data | None = None,
     renew: Callable[[], None] = lambda: None,
     clock: Clock = CLOCK,
+    health: Health | None = None,
 ) -> ManagerSupervisor:
-    async def never() -> bool:
-        return False
-
     live, data = live or LiveIdentity(MANAGER), data or Data()
     return ManagerSupervisor(
-        script, serves or never, live, data, renew, clock, random.Random(1), serving=asyncio.Event()
+        script, health or Health(), live, data, renew, clock, random.Random(1), serving=asyncio.Event()
     )
 
 
@@ -133,25 +145,63 @@ async def test_a_removed_manager_waits_for_its_demotion() -> None:
         group.cancel_all()
 
 
-async def test_a_manager_is_asked_when_it_has_said_that_it_serves() -> None:
-    """Its health service is not asked again and again while it starts."""
-    script, asked, serving = Script(), [], asyncio.Event()
-
-    async def serves() -> bool:
-        asked.append(script.served.is_set())
-        return True
-
-    kept = supervisor(script, serves=serves)
-    kept.serving = serving
+async def test_a_manager_that_is_promoted_again_does_not_wait() -> None:
+    """Taken out of the consensus, it begins anew at the first word of a manager that it is to be one; an older word counts
+    for nothing."""
+    clock, script, data, live = ManualClock(), Script(exit_codes.REMOVED), Data(), LiveIdentity(MANAGER)
+    live.hear_manager_wanted()
     async with asyncio.timeout(20), Group() as group:
+        group.spawn(supervisor(script, live=live, data=data, clock=clock).run(), name="supervisor")
+        await data.cleared.wait()
+        await clock.advance(1.0)
+        assert not script.launched.is_set()
+        live.hear_manager_wanted()
+        await script.launched.wait()
+        group.cancel_all()
+
+
+async def test_a_removed_manager_that_is_not_admitted_is_no_end() -> None:
+    """The word that it is to be a manager may have been old: the node goes on, until it is a worker."""
+    clock, live, data = ManualClock(), LiveIdentity(MANAGER), Data()
+    script = Script(exit_codes.REMOVED, 1, 1)
+    script.served.set()
+    async with asyncio.timeout(20), Group() as group:
+        group.spawn(supervisor(script, live=live, data=data, clock=clock).run(), name="supervisor")
+        await data.cleared.wait()
+        await settle()
+        live.hear_manager_wanted()
+        await settle()
+        await clock.advance(60.0)
+        assert script.launched.is_set()
+        live.adopt(WORKER)
+        await settle()
+        assert script.stopped == 4
+        group.cancel_all()
+
+
+async def test_a_hung_manager_is_started_again() -> None:
+    """One that has served and does not answer six times in a row is ended; a missed answer alone is nothing, and so is a manager
+    that has not served yet."""
+    clock, script, data = ManualClock(), Script(), Data()
+    health = Health(True, *[False] * (SILENT_CHECKS - 1), True, *[False] * SILENT_CHECKS)
+    async with asyncio.timeout(20), Group() as group:
+        kept = supervisor(script, data=data, clock=clock, health=health)
         group.spawn(kept.run(), name="supervisor")
         await script.launched.wait()
-        await asyncio.sleep(0.2)
-        assert asked == [] and not serving.is_set()
+        await settle()
+        await clock.advance(10 * CHECK_S)
+        assert health.asked == 0
         script.served.set()
-        await serving.wait()
+        await settle()
+        assert kept.serving.is_set()
+        script.served.clear()
+        await clock.advance((1 + SILENT_CHECKS) * CHECK_S)
+        assert health.asked == 1 + SILENT_CHECKS and script.stopped == 0
+        script.launched.clear()
+        await clock.advance(SILENT_CHECKS * CHECK_S + 1.0)
+        assert script.stopped == 1 and script.launched.is_set() and not kept.serving.is_set()
+        assert health.closed == 1 and not data.cleared.is_set()
         group.cancel_all()
-    assert asked == [True]
 
 
 async def test_last_words_are_heard() -> None:
