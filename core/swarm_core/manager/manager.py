@@ -59,10 +59,6 @@ class Manager:
         """Whether this member leads and its components were started."""
         return self._leading.is_set()
 
-    async def until_leading(self) -> None:
-        """Return when this member leads and its components were started."""
-        await self._leading.wait()
-
     async def run(self) -> None:
         """Follow leadership until cancelled."""
         while True:
@@ -89,6 +85,8 @@ class Manager:
         async with Group() as group:
             for component in self._components:
                 group.spawn(self._supervise(component), name=component.name)
+                # Each looks through the whole store when it starts; between two of them others are answered.
+                await self._clock.sleep(0)
             self._leading.set()
 
     async def _supervise(self, component: LeaderComponent) -> None:

@@ -1,7 +1,8 @@
 """Builds the parts of a manager and runs them until told to stop.
 
 Order of life (docs/design/manager.md 5.2): load the node's identity, load raft and replay its log into the store, know a
-leader, only then answer people. So the first answer of a restarted manager is already complete. Other managers are answered
+leader, only then answer people. So the first answer of a restarted manager is already complete. What only a leader runs may still
+be looking through what it found: reads are answered meanwhile, and calls that need it wait. Other managers are answered
 before that: a new one must be reachable when it asks to join, and every one to be voted for.
 """
 
@@ -55,7 +56,6 @@ _log = logging.getLogger(__name__)
 # A sole member leads within two syncs of its disk; longer means that something else is wrong.
 _LEAD_WAIT_S = 5.0
 _JOIN_S = 5.0
-_LEAD_POLL_S = 0.02
 # A call to another manager fails sooner where elections are sooner.
 _SEND_MIN_S = 0.5
 
@@ -271,18 +271,24 @@ class ManagerDaemon:
         """A sole member answers nobody before it leads: only then it knows what is committed."""
         if len(self._raft.members.all()) > 1:
             return
+        leadership = self._raft.leadership
         try:
             async with asyncio.timeout(_LEAD_WAIT_S):
-                await self._manager.until_leading()
+                while not leadership.is_leader:
+                    await leadership.changed.wait()
         except TimeoutError:
             _log.warning("no leader after %g s; answering without one", _LEAD_WAIT_S)
 
     async def _until_led(self) -> None:
         """There is a leader, and the cluster object is here: with it everything that this member will answer from."""
+        leadership = self._raft.leadership
         try:
             async with asyncio.timeout(_LEAD_WAIT_S):
-                while self._raft.leadership.leader_id == 0 or self._cluster() is None:
-                    await self._clock.sleep(_LEAD_POLL_S)
+                with self._store.subscribe(objects_pb2.Cluster) as commits:
+                    while leadership.leader_id == 0:
+                        await leadership.changed.wait()
+                    while self._cluster() is None:
+                        await commits.next()
         except TimeoutError:
             _log.warning("no leader after %g s; answering without one", _LEAD_WAIT_S)
 

@@ -37,6 +37,7 @@ from swarm_core.raft_node.ticking import Ticking
 from swarm_core.raft_node.ticks import TickLength
 from swarm_core.raft_node.upkeep import Upkeep
 from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.loop import garbage_kept
 from swarm_core.runtime.tasks import Group
 
 
@@ -117,9 +118,10 @@ class RaftNode:
         await core.load(self._keyring, self._rng, joined_as=joined_as)
         try:
             core.make_raw(self._rng)
-            self._restore()
-            self._loop = self._make_loop()
-            self._loop.replay()
+            with garbage_kept():
+                self._restore()
+                self._loop = self._make_loop()
+                self._loop.replay()
         except BaseException:
             core.storage.close()
             raise

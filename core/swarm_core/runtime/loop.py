@@ -2,10 +2,24 @@
 
 import asyncio
 import gc
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+@contextmanager
+def garbage_kept() -> Iterator[None]:
+    """While much is built that stays, no garbage is looked for."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
 
 # Stores hold many long-lived objects and few cycles: looking for cycles after every 700 new objects, as Python does by
 # itself, would walk them again and again.
@@ -15,6 +29,8 @@ _GARBAGE_THRESHOLDS = (50_000, 20, 50)
 def run(work: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run` for a daemon's whole life."""
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    # What was loaded until now stays for ever, and need not be walked.
+    gc.freeze()
     try:
         import uvloop
     except ImportError:

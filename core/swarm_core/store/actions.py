@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from swarm_core.api.tolerant import decode_tolerantly
-from swarm_core.api.wire import DELIMITED, VARINT, delimited, fields, tag, varint
+from swarm_core.api.wire import DELIMITED, VARINT, delimited, fields, read_varint, tag, varint
 from swarm_core.store.events import Replayed
 from swarm_core.store.tables import SCHEMA_OF_ACTION, SCHEMA_OF_SNAPSHOT, SCHEMAS, StoreObject, TableSchema
 
@@ -26,6 +26,12 @@ _HEADS: dict[tuple[type[Any], int], bytes] = {
     for schema in SCHEMAS
     for action in (CREATE, UPDATE, REMOVE)
 }
+# The same the other way round: what an action begins with, whoever wrote it. Each head is three bytes long.
+_MEANINGS: dict[bytes, tuple[TableSchema[Any], int]] = {
+    head: (SCHEMA_OF_ACTION[head[2] >> 3], action) for (_, action), head in _HEADS.items()
+}
+_HEAD_BYTES = 3
+assert all(len(head) == _HEAD_BYTES for head in _MEANINGS)
 
 
 def encode_action(kind: type[Any], action: int, encoded: bytes) -> bytes:
@@ -53,6 +59,12 @@ def decode_request(request: bytes) -> list[Replayed]:
 
 def _decode_action(body: bytes) -> Replayed | None:
     """None for an action or a kind of object that only a newer member knows."""
+    # A restart reads as many of these as the log holds. Every known member writes them in this one way.
+    if (meaning := _MEANINGS.get(body[:_HEAD_BYTES])) is not None:
+        size, start = read_varint(body, _HEAD_BYTES)
+        if start + size == len(body):
+            item, encoded = decode_tolerantly(meaning[0].kind, body[start:])
+            return Replayed(meaning[1], item, encoded)
     action = 0
     target: tuple[TableSchema[Any], bytes] | None = None
     for number, wire_type, value in fields(body):

@@ -330,10 +330,14 @@ class MemoryStore:
 
     def apply(self, index: int, request: bytes) -> None:
         """Apply an entry that nobody here proposed."""
+        replayed = _understood(index, request)
+        if not len(self._publisher):
+            self._apply_unseen(index, replayed)
+            return
         changes = []
         # One entry may change an object several times: each change meets what the one before it left.
         view: dict[tuple[type[StoreObject], str], StoreObject | None] = {}
-        for action, item, encoded in _understood(index, request):
+        for action, item, encoded in replayed:
             key = (type(item), item.id)
             old = view[key] if key in view else self._tables[key[0]].objects.get(key[1])
             if action != actions.REMOVE:
@@ -346,6 +350,16 @@ class MemoryStore:
             self._commit(index, changes)
         else:
             self._version = index
+
+    def _apply_unseen(self, index: int, replayed: Iterable[Replayed]) -> None:
+        """Apply an entry that nobody watches, as while the log is replayed: the tables change, and no events are made."""
+        self._version = index
+        for action, item, _ in replayed:
+            table = self._tables[type(item)]
+            if action != actions.REMOVE:
+                table.put(item)
+            elif item.id in table.objects:
+                table.remove(item.id)
 
     def snapshot(self) -> Callable[[], bytes]:
         """Take references to all objects now; the returned call encodes them as a StoreSnapshot."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import NoReturn
 
 from swarm_core.manager.manager import Manager
@@ -43,8 +44,7 @@ async def test_a_failure_does_not_hide_the_end_of_leadership() -> None:
         async with Group() as group:
             group.spawn(manager.run(), name="manager")
             manager.set_leadership(True)
-            await manager.until_leading()
-            while not component.runs:
+            while not (manager.is_leading and component.runs):
                 await asyncio.sleep(0)
             component.lost.set()
             # Its group has heard of the failure, and is about to end with it.
@@ -53,3 +53,41 @@ async def test_a_failure_does_not_hide_the_end_of_leadership() -> None:
             manager.set_leadership(False)
             group.cancel_all()
     assert component.runs == 1
+
+
+class Busy:
+    """A component that looks through everything when it starts."""
+
+    name = "busy"
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    async def run(self) -> None:
+        self._note("component")
+        await asyncio.get_running_loop().create_future()
+
+
+async def test_others_have_their_turn_between_two_components() -> None:
+    """Who waits for an answer does not wait until every component has looked through the store."""
+    notes: list[str] = []
+
+    async def ask() -> None:
+        while True:
+            notes.append("others")
+            await asyncio.sleep(0)
+
+    components = tuple(Busy(notes.append) for _ in range(4))
+    manager = Manager(
+        components, prepare=prepare, clock=SystemClock(), backoff=lambda: Backoff(random.Random(1))
+    )
+    async with asyncio.timeout(20), Group() as group:
+        group.spawn(manager.run(), name="manager")
+        manager.set_leadership(True)
+        group.spawn(ask(), name="others")
+        while not manager.is_leading:
+            await asyncio.sleep(0)
+        group.cancel_all()
+    started = "".join(note[0] for note in notes)
+    assert started.count("c") == 4
+    assert "cc" not in started

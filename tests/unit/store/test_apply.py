@@ -3,10 +3,14 @@
 import logging
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from swarm_core.api.proto.objects_pb2 import Node, Service
-from swarm_core.api.wire import delimited, varint
+from swarm_core.api.wire import delimited, fields, varint
 from swarm_core.runtime.clock import SystemClock
+from swarm_core.store import actions, memory
 from swarm_core.store.actions import CREATE, REMOVE, UPDATE, MalformedRecord, encode_action
+from swarm_core.store.by import Name
 from swarm_core.store.events import Commit, Created, Deleted, Updated
 from swarm_core.store.memory import MemoryStore
 from swarm_core.watch.queue import Subscription
@@ -110,3 +114,41 @@ def test_a_damaged_snapshot_is_refused(store: MemoryStore, snapshot: bytes) -> N
     with pytest.raises(MalformedRecord):
         store.restore(2, snapshot)
     assert store.version == 1 and store.find(Node) == [node("a")]
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(
+                st.sampled_from((CREATE, UPDATE, REMOVE)),
+                st.sampled_from("abc"),
+                st.sampled_from(("", "x", "y")),
+            ),
+            max_size=5,
+        ),
+        max_size=8,
+    )
+)
+def test_an_entry_does_the_same_whether_somebody_watches(entries: list[list[tuple[int, str, str]]]) -> None:
+    """The tables after a replay, which nobody watches, are those of a member that was there."""
+    seen, unseen = MemoryStore(clock=SystemClock()), MemoryStore(clock=SystemClock())
+    with seen.subscribe():
+        for index, entry in enumerate(entries, 1):
+            encoded = request(*((action, node(id_, name)) for action, id_, name in entry))
+            seen.apply(index, encoded)
+            unseen.apply(index, encoded)
+            assert seen.find(Node, Name("x")) == unseen.find(Node, Name("x"))
+    assert seen.find(Node) == unseen.find(Node) and seen.version == unseen.version
+
+
+def test_a_replay_reads_each_entry_once_and_tells_nobody(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plain actions are taken from the entry as they stand, and without a watcher no event is made."""
+    walked = []
+    monkeypatch.setattr(actions, "fields", lambda data: walked.append(data) or fields(data))
+    monkeypatch.setattr(memory, "Created", None)
+    entry = request(*((CREATE, node(f"n{number}")) for number in range(100)))
+    store.apply(1, entry)
+    assert walked == [entry]
+    assert len(store.find(Node)) == 100
