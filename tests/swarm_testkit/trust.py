@@ -178,15 +178,9 @@ async def control_server(
     authority: Authority, services: Services, path: Path, *, locator: LeaderLocator | None = None
 ) -> AsyncIterator[ControlServer]:
     """A manager's control socket."""
-    identity = authority.manager()
+    context = tls.local_context(authority.manager())
     async with serve_control(
-        services,
-        path,
-        certificate=identity.certificate,
-        key=identity.key,
-        local=LOCAL,
-        locator=locator,
-        grace_s=0,
+        services, path, context, LOCAL, SystemClock(), locator=locator, grace_s=0
     ) as server:
         yield server
 

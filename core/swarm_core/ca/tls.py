@@ -107,6 +107,13 @@ def server_context(identity: TlsIdentity, cross_signed: bytes = b"") -> ssl.SSLC
     return context
 
 
+def local_context(identity: TlsIdentity) -> ssl.SSLContext:
+    """A server for this machine's users, who are asked for no certificate. Raises ssl.SSLError for unusable parts."""
+    context = server_context(identity)
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def _are_vouched_for(chain: bytes, roots: bytes) -> bool:
     from swarm_core.ca import certificates
 

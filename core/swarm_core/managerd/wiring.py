@@ -310,7 +310,7 @@ class ManagerDaemon:
         self._parts.remote_health.set(RAFT, True)
 
     async def _serve_control(self, stack: AsyncExitStack) -> None:
-        credentials, identity = self._credentials.tls, self._identity
+        identity = self._identity
         caller = Caller(
             identity.node_id, frozenset({MANAGER_ROLE}), identity.organization, remote_addr="", is_local=True
         )
@@ -318,13 +318,13 @@ class ManagerDaemon:
             serve_control(
                 self._parts.local,
                 self._config.control_socket,
-                certificate=credentials.certificate,
-                key=credentials.key,
-                local=caller,
+                tls.local_context(self._credentials.tls),
+                caller,
+                self._clock,
                 locator=self._locator,
             )
         )
-        self._credentials.listen(lambda now: control.reload(now.certificate, now.key))
+        self._credentials.listen(lambda now: control.reload(tls.local_context(now)))
         self._parts.local_health.set(CONTROL_API, True)
         self.on_serving()
         _log.info("control socket at %s", self._config.control_socket)

@@ -1,15 +1,15 @@
-"""From a plain handler to what grpcio calls: one closure per method, made once, cheap to run.
+"""From a plain handler to what a connection serves: closures per method, made once, cheap to run.
 
-Requests are decoded here, not by grpcio, so that a call for the leader passes on without being decoded and an
-unreadable one is an answer, not a traceback. Answers may be messages or encoded bytes.
+Callers are judged by the headers of their calls, and only then are requests kept and decoded. A call for the leader passes on
+without being decoded, and an unreadable one is an answer, not a traceback. Answers may be messages or encoded bytes.
 """
 
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -17,14 +17,12 @@ from google.protobuf.message_factory import GetMessageClass
 
 from swarm_core.api.tolerant import reader
 from swarm_core.rpc import forwarding
+from swarm_core.rpc.call import Call, Served
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Code, Internal, RpcFailure, ServiceMisbound
 from swarm_core.rpc.forwarding import LeaderLocator, Route
-from swarm_core.rpc.grpcio import grpc
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-_STATUS = {Code(status.value[0]): status for status in grpc.StatusCode}
+Serve = Callable[[Call, bytes | None], Coroutine[Any, Any, None]]
 _TEXT_MAX = 1000
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LOGGER = logging.getLogger(__name__)
@@ -33,10 +31,13 @@ _LOGGER = logging.getLogger(__name__)
 class Admission(Protocol):
     """The way in: what a server knows about the other end of a call."""
 
-    def admit(self, context: Context, roles: frozenset[str]) -> Caller:
+    def admit(self, call: Call, roles: frozenset[str]) -> Caller:
         """The caller. Raises RpcFailure."""
 
-    def onward(self, context: Context) -> forwarding.Pairs:
+    def glance(self, call: Call, roles: frozenset[str]) -> None:
+        """Raise RpcFailure for a caller whom no member would admit."""
+
+    def onward(self, call: Call) -> forwarding.Pairs:
         """The metadata with which this call goes on to the leader. Raises RpcFailure."""
 
 
@@ -99,19 +100,15 @@ def snake_case(name: str) -> str:
     return _WORD_START.sub("_", name).lower()
 
 
-def rpc_handler(method: Method, binding: Binding) -> Handler:
-    """What grpcio needs to serve the method."""
+def served(method: Method, binding: Binding) -> Served:
+    """The method as a connection serves it."""
     if method.server_streaming:
-        make: Any = (
-            grpc.stream_stream_rpc_method_handler
-            if method.client_streaming
-            else grpc.unary_stream_rpc_method_handler
-        )
-        handler: Handler = make(_streaming(method, binding), None, encoded)
-        return handler
-    if method.client_streaming:
-        return grpc.stream_unary_rpc_method_handler(_collecting(method, binding), None, encoded)
-    return grpc.unary_unary_rpc_method_handler(_unary(method, binding), None, encoded)
+        serve = _streaming(method, binding)
+    elif method.client_streaming:
+        serve = _collecting(method, binding)
+    else:
+        serve = _unary(method, binding)
+    return Served(method.path, method.client_streaming, _admitting(method, binding), serve)
 
 
 def encoded(answer: Message | bytes) -> bytes:
@@ -119,103 +116,117 @@ def encoded(answer: Message | bytes) -> bytes:
     return answer if type(answer) is bytes else answer.SerializeToString()  # type: ignore[union-attr]
 
 
-def _unary(method: Method, binding: Binding) -> Callable[[bytes, Context], Awaitable[Message | bytes]]:
-    admit, call, decode, roles = binding.admission.admit, method.call, reader(method.request), method.roles
+def _admitting(method: Method, binding: Binding) -> Callable[[Call], Caller | None]:
+    """Judges a caller by the headers of its call. None: the leader judges, whom the call is passed on to."""
+    admission, locator, roles = binding.admission, binding.locator, method.roles
 
-    async def serve(data: bytes, context: Context) -> Message | bytes:
+    def admit(call: Call) -> Caller | None:
+        if method.to_leader and not locator.leads:
+            admission.glance(call, roles)
+            return None
+        forwarding.check_passed_on(call.metadata, locator)
+        return admission.admit(call, roles)
+
+    return admit
+
+
+def _unary(method: Method, binding: Binding) -> Serve:
+    handler, decode, path, plain = method.call, reader(method.request), method.path, binding.plain
+
+    async def serve(call: Call, request: bytes | None) -> None:
+        assert request is not None
         try:
-            forwarding.check_passed_on(context.invocation_metadata, binding.locator)
-            answer: Message | bytes = await call(decode(data), admit(context, roles))
+            answer = await handler(decode(request), call.caller)
+            call.answer(answer if type(answer) is bytes else answer.SerializeToString())
         except Exception as error:  # noqa: BLE001 - every failure becomes a status; refuse tells bugs apart
-            await refuse(error, context, method.path, binding.plain)
-        return answer
+            refuse(error, call, path, plain)
 
-    async def serve_by_leader(data: bytes, context: Context) -> Message | bytes:
+    async def serve_by_leader(call: Call, request: bytes | None) -> None:
+        assert request is not None
         route: Route | None = None
         for tries_left in reversed(range(forwarding.TRIES)):
             try:
                 route = await binding.locator.leader(other_than=route)
                 if route is None:
-                    answer: Message | bytes = await call(decode(data), admit(context, roles))
-                    return answer
-                pairs = binding.admission.onward(context)
-                return await forwarding.unary(route, method.path, data, pairs, context.time_remaining())
+                    call.answer(encoded(await handler(decode(request), _caller(call, method, binding))))
+                else:
+                    pairs = binding.admission.onward(call)
+                    call.answer(await forwarding.unary(route, path, request, pairs, call.time_remaining()))
+                return
             except Exception as error:  # noqa: BLE001 - every failure becomes a status; refuse tells bugs apart
-                if not tries_left or not forwarding.may_retry(error, method.path):
-                    await refuse(error, context, method.path, binding.plain)
-        raise AssertionError("the last try answers or refuses")
+                if not tries_left or not forwarding.may_retry(error, path):
+                    refuse(error, call, path, plain)
+                    return
 
     return serve_by_leader if method.to_leader else serve
 
 
-def _collecting(method: Method, binding: Binding) -> Callable[[Any, Context], Awaitable[Message | bytes]]:
-    async def serve(requests: AsyncIterator[bytes], context: Context) -> Message | bytes:
+def _collecting(method: Method, binding: Binding) -> Serve:
+    async def serve(call: Call, _: bytes | None) -> None:
         try:
-            route = await _route(method, binding, context)
+            route = await _route(method, binding)
             if route is None:
-                caller = binding.admission.admit(context, method.roles)
-                collected: Message | bytes = await method.call(_decoded(requests, method.request), caller)
-                return collected
-            async with aclosing(_by_leader(route, method, requests, binding, context)) as answers:
+                caller = _caller(call, method, binding)
+                call.answer(encoded(await method.call(_decoded(call.requests(), method.request), caller)))
+                return
+            async with aclosing(_by_leader(route, method, call.requests(), binding, call)) as answers:
                 async for answer in answers:
-                    return bytes(answer)
+                    call.answer(bytes(answer))
+                    return
             raise Internal("the leader ended the call without an answer")
         except Exception as error:  # noqa: BLE001 - every failure becomes a status; refuse tells bugs apart
-            await refuse(error, context, method.path, binding.plain)
+            refuse(error, call, method.path, binding.plain)
 
     return serve
 
 
-def _streaming(method: Method, binding: Binding) -> Callable[[Any, Context], Awaitable[None]]:
-    async def serve(given: Any, context: Context) -> None:
+def _streaming(method: Method, binding: Binding) -> Serve:
+    read = reader(method.request)
+
+    async def serve(call: Call, sole: bytes | None) -> None:
         try:
-            route = await _route(method, binding, context)
+            route = await _route(method, binding)
             if route is None:
-                caller = binding.admission.admit(context, method.roles)
-                stream = method.client_streaming
-                request = _decoded(given, method.request) if stream else reader(method.request)(given)
-                source = method.call(request, caller)
+                request = _decoded(call.requests(), method.request) if sole is None else read(sole)
+                source = method.call(request, _caller(call, method, binding))
             else:
-                requests = given if method.client_streaming else _once(given)
-                source = _by_leader(route, method, requests, binding, context)
+                requests = call.requests() if sole is None else sole
+                source = _by_leader(route, method, requests, binding, call)
             async with aclosing(source) as answers:
                 async for answer in answers:
-                    await context.write(answer)
+                    await call.write(answer if type(answer) is bytes else answer.SerializeToString())
+            call.finish()
         except Exception as error:  # noqa: BLE001 - every failure becomes a status; refuse tells bugs apart
-            await refuse(error, context, method.path, binding.plain)
+            refuse(error, call, method.path, binding.plain)
 
     return serve
 
 
-async def _route(method: Method, binding: Binding, context: Context) -> Route | None:
+async def _route(method: Method, binding: Binding) -> Route | None:
     """The way to the leader for a call that goes there; None for one that is answered here. Raises RpcFailure."""
-    if method.to_leader:
-        return await binding.locator.leader()
-    forwarding.check_passed_on(context.invocation_metadata, binding.locator)
-    return None
+    return await binding.locator.leader() if method.to_leader else None
+
+
+def _caller(call: Call, method: Method, binding: Binding) -> Caller:
+    """Who makes a call that is answered here, though maybe it seemed to be the leader's when it came. Raises RpcFailure."""
+    return call.caller or binding.admission.admit(call, method.roles)
 
 
 def _by_leader(
     route: Route,
     method: Method,
-    requests: AsyncIterator[bytes],
+    requests: AsyncIterator[bytes] | bytes,
     binding: Binding,
-    context: Context,
+    call: Call,
 ) -> Any:
-    pairs = binding.admission.onward(context)
-    return forwarding.stream(route, method.path, requests, pairs, context.time_remaining())
+    pairs = binding.admission.onward(call)
+    return forwarding.stream(route, method.path, requests, pairs, call.time_remaining())
 
 
-async def refuse(
-    error: Exception, context: Context, path: str, plain: tuple[type[Exception], ...]
-) -> NoReturn:
+def refuse(error: Exception, call: Call, path: str, plain: tuple[type[Exception], ...]) -> None:
     """End the call with the status that `error` stands for."""
-    if isinstance(error, grpc.aio.AbortError):
-        raise error
     code, text = status_of(error, path, plain)
-    if pairs := forwarding.not_done_metadata(error):
-        context.set_trailing_metadata(pairs)
-    await context.abort(_STATUS[code], text)
+    call.fail(code, text, forwarding.not_done_metadata(error))
 
 
 def status_of(error: Exception, path: str, plain: tuple[type[Exception], ...]) -> tuple[Code, str]:
@@ -241,7 +252,3 @@ async def _decoded(requests: AsyncIterator[bytes], kind: type[Message]) -> Async
     read = reader(kind)
     async for data in requests:
         yield read(data)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

@@ -24,6 +24,8 @@ FORWARDED_OU = "forwarded_cert_ou"
 REMOTE_ADDR = "remote_addr"
 FORWARDING_KEYS = frozenset({FORWARDED, FORWARDED_CN, FORWARDED_ORG, FORWARDED_OU, REMOTE_ADDR})
 
+_NOTHING_SHOWN = "Permission denied: unauthorized peer role: no client certificates in request"
+
 Metadata = Iterable[tuple[str, str | bytes]]
 
 # A service, or one method of it; the method's entry wins.
@@ -66,6 +68,19 @@ class Authorizer:
         except PermissionDenied:
             return Caller("", frozenset(), "", peer.remote_addr)
 
+    def is_member(self, peer: Peer) -> bool:
+        """Whether the other end of a connection has proven to be a node of this cluster."""
+        try:
+            self._direct(_NODES, peer)
+        except PermissionDenied:
+            return False
+        return True
+
+    def glance(self, roles: frozenset[str], peer: Peer) -> None:
+        """Raise PermissionDenied for a caller whom no member would admit: who shows no certificate where one is needed."""
+        if roles and peer.certificate is None:
+            raise PermissionDenied(_NOTHING_SHOWN)
+
     def _proven(self, roles: frozenset[str], peer: Peer, metadata: Metadata) -> Caller:
         named: dict[str, list[str]] | None = None
         for key, value in metadata:
@@ -86,9 +101,7 @@ class Authorizer:
     def _direct(self, roles: frozenset[str], peer: Peer) -> PeerCertificate:
         certificate = peer.certificate
         if certificate is None:
-            raise PermissionDenied(
-                "Permission denied: unauthorized peer role: no client certificates in request"
-            )
+            raise PermissionDenied(_NOTHING_SHOWN)
         self._check(roles, certificate)
         return certificate
 

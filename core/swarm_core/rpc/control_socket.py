@@ -17,6 +17,8 @@ from pathlib import Path
 from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.rpc.errors import AddressUnusable
 
+_BACKLOG = 512
+
 
 @dataclass(slots=True)
 class Place:
@@ -25,6 +27,19 @@ class Place:
     path: Path
     making: Path
     _inode: int = field(default=0, init=False)
+
+    def open(self) -> socket.socket:
+        """A listening socket, where nobody looks for it yet. Raises AddressUnusable."""
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with _explained(self.path):
+                listening.bind(os.fspath(self.making))
+                listening.listen(_BACKLOG)
+        except BaseException:
+            listening.close()
+            raise
+        listening.setblocking(False)
+        return listening
 
     def publish(self) -> None:
         """Move the socket into place, over a dead one. Raises AddressUnusable."""
@@ -38,7 +53,8 @@ class Place:
         """Remove the socket, unless another daemon has put its own there."""
         shutil.rmtree(self.making.parent, ignore_errors=True)
         with suppress(FileNotFoundError):
-            if self._inode and self.path.lstat().st_ino == self._inode:
+            published, self._inode = self._inode, 0
+            if published and self.path.lstat().st_ino == published:
                 self.path.unlink()
 
 

@@ -24,8 +24,8 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from swarm_core.rpc import channel
-from swarm_core.rpc.bridge import End
 from swarm_core.rpc.grpcio import grpc
+from swarm_core.rpc.relay import End
 
 HANDSHAKE_S = 10.0
 _BACKLOG = 16

@@ -10,7 +10,7 @@ the outcome is not known. Streams are not tried again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -97,11 +97,10 @@ class SecondHop(ResourceExhausted):
         super().__init__("more than one redirect to leader from: this manager is not the leader")
 
 
-def check_passed_on(incoming: Callable[[], Metadata | None], locator: LeaderLocator) -> None:
+def check_passed_on(incoming: Metadata, locator: LeaderLocator) -> None:
     """A call that was passed on is the leader's to answer, also where a direct one would be answered from this member's copy:
-    who passed it on may not know of a new leader yet. Raises SecondHop. The leader does not look at the metadata, which
-    grpcio makes anew each time it is asked."""
-    if not locator.leads and any(key == REDIRECT for key, _ in incoming() or ()):
+    who passed it on may not know of a new leader yet. Raises SecondHop."""
+    if not locator.leads and any(key == REDIRECT for key, _ in incoming):
         raise SecondHop
 
 
@@ -171,12 +170,14 @@ async def _over_link(
 async def stream(
     route: Route,
     path: str,
-    requests: AsyncIterator[bytes],
+    requests: AsyncIterator[bytes] | bytes,
     metadata: Pairs,
     timeout: float | None,
 ) -> AsyncIterator[bytes]:
-    """The leader's answers, encoded, while it reads `requests`. Serves every shape of stream."""
-    call = route.channel.stream_stream(path, None, None)(requests, metadata=metadata, timeout=timeout)
+    """The leader's answers, encoded, while it reads `requests`, or to the one request. Serves every shape of stream."""
+    # One request goes with the headers: to write it by itself would hide the code of a leader that refuses at once.
+    shape: Any = route.channel.unary_stream if isinstance(requests, bytes) else route.channel.stream_stream
+    call = shape(path, None, None)(requests, metadata=metadata, timeout=timeout)
     try:
         async for answer in call:
             yield answer

@@ -173,15 +173,6 @@ async def dial(address: str, tls: dialler.ClientTls) -> LinkClient:
     return cast(LinkClient, client)
 
 
-def take_over(transport: asyncio.Transport, link: Link, early: Iterable[bytes]) -> None:
-    """Let `link` serve a connection that has shaken hands; `early` is what came along with that."""
-    transport.set_protocol(link)
-    link.connection_made(transport)
-    for data in early:
-        link.data_received(data)
-    transport.resume_reading()
-
-
 def pack_call(path: str, metadata: Pairs, request: bytes) -> bytes:
     name = path.encode()
     parts = [_SHORT.pack(len(name)), name]

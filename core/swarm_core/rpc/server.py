@@ -2,17 +2,15 @@
 
     services = Services(plain=(StoreError,))
     services.add(control_pb2.DESCRIPTOR.services_by_name["Control"], *control_handlers(…))
-    async with serve_control(services, path, certificate=…, key=…, local=caller) as control, \
+    async with serve_control(services, path, control_context, caller, clock) as control, \
                serve_remote(services, address, context, authorizer, clock) as remote: …
 
 Remote callers are authorised method by method; the control socket's permissions are its authorization (its
 directory 0700, itself 0600). Leaving a server's context ends its calls, after a grace for those under way.
 """
 
-import shutil
 import socket
 import ssl
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,30 +18,21 @@ from pathlib import Path
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.rpc import control_socket, forwarding, tls_listener
-from swarm_core.rpc.adapter import Binding, Context, Handler, Method, bound, method_of, rpc_handler
+from swarm_core.rpc.adapter import Binding, Method, bound, method_of, served
 from swarm_core.rpc.authorization import Authorizer, roles_for
+from swarm_core.rpc.call import Call
 from swarm_core.rpc.caller import Caller, format_address
-from swarm_core.rpc.eager_server import eager_server
-from swarm_core.rpc.errors import AddressUnusable
+from swarm_core.rpc.connection import Service
+from swarm_core.rpc.eager import Runners
 from swarm_core.rpc.forwarding import AlwaysLocal, LeaderLocator
-from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.link_server import LinkService
-from swarm_core.rpc.tls_listener import TlsListener
+from swarm_core.rpc.refusals import Refusals
+from swarm_core.rpc.tls_listener import Admission, TlsListener
 from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.tasks import Group
 
-CALLS_MAX = 65_536
 GRACE_S = 1.0
-_OPTIONS = (
-    ("grpc.max_receive_message_length", REQUEST_BYTES_MAX),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.so_reuseport", 0),
-    ("grpc.server_handshake_timeout_ms", int(tls_listener.HANDSHAKE_S * 1000)),
-    # Agents of other makers may ping more often than grpcio's five minutes allow.
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ("grpc.http2.max_ping_strikes", 0),
-)
 
 
 class Services:
@@ -68,14 +57,10 @@ class Services:
         return tuple(self._methods.values())
 
 
-class _Table(grpc.GenericRpcHandler):  # type: ignore[type-arg]
-    """All methods of a server in one look-up."""
-
-    def __init__(self, services: Services, binding: Binding) -> None:
-        self._handlers = {method.path: rpc_handler(method, binding) for method in services.methods}
-
-    def service(self, details: grpc.HandlerCallDetails) -> "Handler | None":
-        return self._handlers.get(details.method)
+def _making(services: Services, binding: Binding) -> Callable[[Group], Service]:
+    """What makes the service of a listener; its calls are tasks of the listener's group."""
+    methods = {method.path: served(method, binding) for method in services.methods}
+    return lambda group: Service(methods, Runners(group), Refusals())
 
 
 class _LocalAdmission:
@@ -84,28 +69,30 @@ class _LocalAdmission:
     def __init__(self, local: Caller) -> None:
         self._local = local
 
-    def admit(self, _context: Context, _roles: frozenset[str]) -> Caller:
+    def admit(self, _call: Call, _roles: frozenset[str]) -> Caller:
         return self._local
 
-    def onward(self, context: Context) -> forwarding.Pairs:
-        return forwarding.local_metadata(context.invocation_metadata() or ())
+    def glance(self, _call: Call, _roles: frozenset[str]) -> None:
+        """Nobody else gets this far."""
+
+    def onward(self, call: Call) -> forwarding.Pairs:
+        return forwarding.local_metadata(call.metadata)
 
 
 class _RemoteAdmission:
     """Callers are who their connection's certificate says."""
 
-    def __init__(self, listener: TlsListener, authorizer: Authorizer) -> None:
-        self._listener = listener
+    def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
 
-    def admit(self, context: Context, roles: frozenset[str]) -> Caller:
-        peer = self._listener.peer(context.peer())
-        return self._authorizer.authorize(roles, peer, context.invocation_metadata() or ())
+    def admit(self, call: Call, roles: frozenset[str]) -> Caller:
+        return self._authorizer.authorize(roles, call.peer, call.metadata)
 
-    def onward(self, context: Context) -> forwarding.Pairs:
-        return forwarding.remote_metadata(
-            context.invocation_metadata() or (), self._listener.peer(context.peer())
-        )
+    def glance(self, call: Call, roles: frozenset[str]) -> None:
+        self._authorizer.glance(roles, call.peer)
+
+    def onward(self, call: Call) -> forwarding.Pairs:
+        return forwarding.remote_metadata(call.metadata, call.peer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,92 +133,57 @@ async def serve_remote(
     With `links` other managers of ours may use links.
     """
     listening = listening if listening is not None else tls_listener.bind(address)
-    directory = Path(tempfile.mkdtemp(prefix="swarm-rpc-"))
-    backend = directory / "grpc.sock"
-    try:
-        served = None
-        if links is not None:
-            methods = {method.path: method for method in services.methods}
-            served = LinkService(links.message, links.leads, methods, authorizer, services.plain)
-        async with tls_listener.listen(context, listening, backend, clock, links=served) as listener:
-            admission = _RemoteAdmission(listener, authorizer)
-            server = _server(services, Binding(admission, locator or AlwaysLocal(), services.plain))
-            server.add_insecure_port(f"unix:{backend}")
-            await server.start()
-            try:
-                yield RemoteServer(format_address(listening[0].getsockname()), listener)
-            finally:
-                await server.stop(grace_s)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    binding = Binding(_RemoteAdmission(authorizer), locator or AlwaysLocal(), services.plain)
+    served_links = None
+    if links is not None:
+        methods = {method.path: method for method in services.methods}
+        served_links = LinkService(links.message, links.leads, methods, authorizer, services.plain)
+    admission = Admission(authorizer.is_member, served_links)
+    async with tls_listener.listen(
+        context, listening, clock, _making(services, binding), admission, grace_s=grace_s
+    ) as listener:
+        yield RemoteServer(format_address(listening[0].getsockname()), listener)
 
 
+@dataclass(frozen=True, slots=True)
 class ControlServer:
     """The control socket's server."""
 
-    def __init__(self, path: Path, certificate: bytes, key: bytes) -> None:
-        self.path = path
-        self._identity = [(key, certificate)]
-        self._is_new = False
+    path: Path
+    listener: TlsListener
 
-    def reload(self, certificate: bytes, key: bytes) -> None:
+    def reload(self, context: ssl.SSLContext) -> None:
         """Show another certificate from the next handshake on."""
-        self._identity = [(key, certificate)]
-        self._is_new = True
-
-    def credentials(self) -> grpc.ServerCredentials:
-        """grpcio asks again at every handshake, in a thread of its own."""
-        return grpc.dynamic_ssl_server_credentials(
-            self._configuration(),
-            self._renewed,  # type: ignore[arg-type]  # the stubs do not know that None is allowed
-            False,
-        )
-
-    def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
-        """None: as before. A swap takes the old certificate from under handshakes of the same moment, and grpcio dies of
-        that; so it happens when there is something new, not at every handshake."""
-        if not self._is_new:
-            return None
-        self._is_new = False
-        return self._configuration()
-
-    def _configuration(self) -> grpc.ServerCertificateConfiguration:
-        return grpc.ssl_server_certificate_configuration(self._identity)
+        self.listener.reload(context)
 
 
 @asynccontextmanager
 async def serve_control(
     services: Services,
     path: Path,
-    *,
-    certificate: bytes,
-    key: bytes,
+    context: ssl.SSLContext,
     local: Caller,
+    clock: Clock,
+    *,
     locator: LeaderLocator | None = None,
     grace_s: float = GRACE_S,
 ) -> AsyncIterator[ControlServer]:
     """Serve `services` on a unix socket for the owner of its directory. Raises AddressUnusable."""
-    control = ControlServer(path, certificate, key)
-    server = _server(services, Binding(_LocalAdmission(local), locator or AlwaysLocal(), services.plain))
+    binding = Binding(_LocalAdmission(local), locator or AlwaysLocal(), services.plain)
     place = control_socket.claim(path)
     try:
-        _open_port(server, place, control)
-        await server.start()
-        place.publish()
-        yield control
+        async with tls_listener.listen(
+            context,
+            [place.open()],
+            clock,
+            _making(services, binding),
+            Admission(is_member=lambda _: True),
+            grace_s=grace_s,
+        ) as listener:
+            place.publish()
+            try:
+                yield ControlServer(path, listener)
+            finally:
+                place.withdraw()
     finally:
         place.withdraw()
-        await server.stop(grace_s)
-
-
-def _open_port(server: grpc.aio.Server, place: control_socket.Place, control: ControlServer) -> None:
-    try:
-        server.add_secure_port(f"unix:{place.making}", control.credentials())
-    except RuntimeError as error:
-        raise AddressUnusable(f"cannot serve on the control socket {place.path}: {error}") from None
-
-
-def _server(services: Services, binding: Binding) -> grpc.aio.Server:
-    server = eager_server(_OPTIONS, CALLS_MAX)
-    server.add_generic_rpc_handlers((_Table(services, binding),))
-    return server

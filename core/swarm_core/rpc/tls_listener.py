@@ -1,11 +1,13 @@
-"""TLS with an optional client certificate in front of a grpcio server.
+"""Sockets that speak TLS, where a client's certificate is optional: who is there is known before the first byte is served.
 
-grpcio can demand a client certificate or not ask for one; joining nodes have none, all others must be known. So TLS
-ends here, and the bytes go to a grpcio server on a private unix socket. Each connection is bound to its own path on
-that side, so that the server's `context.peer()` names the connection and `peer()` here says who is behind it.
+Joining nodes have no certificate, all others must be known; both come to one port. A connection becomes one of HTTP/2, or,
+when it asked for that by name, a link between managers.
 
-Rules: a handshake has ten seconds; connections are counted, and no more than the limit are accepted; a new context
-serves new handshakes while the port stays open and old connections go on.
+Rules
+1. A handshake has ten seconds. Connections are counted, and no more than the limit are accepted.
+2. A new context serves new handshakes, while the port stays open and old connections go on.
+3. Who has not proven to be of the cluster gets a stranger's terms (`strangers`).
+4. What is refused is counted, and told in one line a minute.
 """
 
 import asyncio
@@ -13,48 +15,98 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from dataclasses import dataclass
+from typing import cast
 
+from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.rpc import link
-from swarm_core.rpc.bridge import End
 from swarm_core.rpc.caller import Peer, certificate_of, format_address
+from swarm_core.rpc.connection import ServerConnection, Service, Terms
 from swarm_core.rpc.errors import AddressUnusable
+from swarm_core.rpc.h2 import bounds
 from swarm_core.rpc.link_server import LinkServer, LinkService
+from swarm_core.rpc.strangers import Strangers
 from swarm_core.runtime.clock import Clock
-from swarm_core.runtime.tasks import Group
+from swarm_core.runtime.tasks import Group, cancel_and_wait
 
 CONNECTIONS_MAX = 16_384
+CALLS_MAX = 65_536
+# A request for a certificate is a kilobyte or two.
+STRANGERS_REQUEST_BYTES_MAX = 65_536
 HANDSHAKE_S = 10.0
 GOODBYE_S = 3.0
+_LAST_WORDS_S = 0.5
+_POLL_S = 0.02
+_TICK_S = 1.0
+_TICKS_PER_TELLING = 60
 _BACKLOG = 512
 _ACCEPT_PAUSE_S = 0.1
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_STRANGER = Peer("", None)
 _LOGGER = logging.getLogger(__name__)
 
 
+class _Members:
+    """Counts the calls of those who have proven who they are, implements `connection.Book`."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+
+    def call_begins(self, _: ServerConnection) -> bool:
+        if self._calls >= CALLS_MAX:
+            return False
+        self._calls += 1
+        return True
+
+    def call_ended(self, _: ServerConnection) -> None:
+        self._calls -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who is served how: `is_member` says whether a peer has proven to be of the cluster; links are offered where there is a service
+    for them."""
+
+    is_member: Callable[[Peer], bool]
+    links: LinkService | None = None
+
+
+class _Entrance(asyncio.Protocol):
+    """A connection until its handshake is over; then something else becomes its protocol, or it ends."""
+
+    def __init__(self, listener: "TlsListener", remote_addr: str) -> None:
+        self._listener = listener
+        self._remote_addr = remote_addr
+        self.is_through = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.is_through = True
+        tls = cast(asyncio.Transport, transport)
+        self._listener.enter(tls, Peer(self._remote_addr, certificate_of(tls.get_extra_info("peercert"))))
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._listener.left()
+
+
 class TlsListener:
-    """One port. Made by `listen`."""
+    """Listening sockets and the connections that came in by them. Made by `listen`."""
 
     def __init__(
-        self,
-        context: ssl.SSLContext,
-        backend: Path,
-        group: Group,
-        clock: Clock,
-        links: LinkService | None = None,
+        self, context: ssl.SSLContext, group: Group, clock: Clock, service: Service, admission: Admission
     ) -> None:
-        self._links = links
+        self._service = service
+        self._admission = admission
         self._context = self._offering(context)
-        self._backend = backend
         self._group = group
         self._clock = clock
-        self._peers: dict[str, Peer] = {}
-        self._ends: dict[str, End] = {}
+        self.refusals = service.refusals
+        self._strangers = Strangers(self.refusals)
+        members, gone = _Members(), self._gone
+        self._members = Terms(bounds.MEMBERS, REQUEST_BYTES_MAX, members, gone)
+        self._guests = Terms(bounds.STRANGERS, STRANGERS_REQUEST_BYTES_MAX, self._strangers, gone)
+        self._open: set[ServerConnection] = set()
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)
-        self._count = 0
 
     def reload(self, context: ssl.SSLContext) -> None:
         """Use `context` for handshakes from now on."""
@@ -62,143 +114,176 @@ class TlsListener:
 
     def _offering(self, context: ssl.SSLContext) -> ssl.SSLContext:
         """With links offered to whoever asks for one."""
-        if self._links is not None:
+        if self._admission.links is not None:
             context.set_alpn_protocols([link.PROTOCOL, "h2"])
         return context
 
-    def peer(self, name: str) -> Peer:
-        """Who is behind the connection that the server calls `name`; nobody, if it did not come through here."""
-        return self._peers.get(name.rpartition("/")[2], _STRANGER)
-
     @property
     def connections(self) -> int:
-        return len(self._ends)
+        """How many are open, links not counted."""
+        return len(self._open)
 
     async def accept(self, listening: socket.socket) -> None:
         """Serve one listening socket until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
+            await _readable(listening)
             await self._slots.acquire()
             try:
-                connection, address = await loop.sock_accept(listening)
+                connection, address = listening.accept()
             except OSError as error:
                 self._slots.release()
                 if error.errno in _EXHAUSTED:
-                    _LOGGER.error("cannot accept connections: %s", error)
+                    self.refusals.count(f"connections that met {errno.errorcode[error.errno]}")
                     await self._clock.sleep(_ACCEPT_PAUSE_S)
                 continue
-            self._count += 1
-            name = f"c{self._count}"
-            self._group.spawn(self._connect(connection, format_address(address), name), name=f"tls {name}")
+            connection.setblocking(False)
+            task = self._group.spawn(self._connect(connection, format_address(address)), name="tls")
+            self._strangers.handshake_begins(task)
+            task.add_done_callback(self._strangers.handshake_ended)
 
-    def close(self) -> None:
-        """End all connections at once."""
-        for end in list(self._ends.values()):
-            end.abort()
-
-    async def _connect(self, connection: socket.socket, remote_addr: str, name: str) -> None:
-        outer = End()
-        joined = False
+    async def _connect(self, connection: socket.socket, remote_addr: str) -> None:
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        entrance = _Entrance(self, remote_addr)
         try:
-            peer = await self._shake_hands(connection, remote_addr, outer)
-            if peer is not None and self._wants_link(outer):
-                await self._serve_link(outer, peer, name)
-            elif peer is not None:
-                self._peers[name] = peer
-                inner = await self._reach_backend(name)
-                self._ends[name] = outer
-                End.join(outer, inner, lambda: self._forget(name))
-                joined = True
-        except OSError as error:
-            _LOGGER.error(
-                "connection of %s dropped: the server behind TLS is not there: %s", remote_addr, error
-            )
-        finally:
-            if not joined:
-                if outer.transport is not None:
-                    outer.transport.abort()
-                connection.close()
-                self._forget(name)
-
-    def _wants_link(self, outer: End) -> bool:
-        assert outer.transport is not None
-        chosen = outer.transport.get_extra_info("ssl_object").selected_alpn_protocol()
-        return self._links is not None and chosen == link.PROTOCOL
-
-    async def _serve_link(self, outer: End, peer: Peer, name: str) -> None:
-        assert self._links is not None
-        assert outer.transport is not None
-        if not self._links.admits(peer):
-            return
-        self._ends[name] = outer
-        server = LinkServer(self._links, peer)
-        link.take_over(outer.transport, server, outer.take_early())
-        await server.run()
-
-    async def _shake_hands(self, connection: socket.socket, remote_addr: str, outer: End) -> Peer | None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        loop = asyncio.get_running_loop()
-        try:
-            transport, _ = await loop.connect_accepted_socket(
-                lambda: outer,
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: entrance,
                 connection,
                 ssl=self._context,
                 ssl_handshake_timeout=HANDSHAKE_S,
                 ssl_shutdown_timeout=GOODBYE_S,
             )
-        except OSError as error:
-            _LOGGER.debug("handshake with %s failed: %s", remote_addr, error)
-            return None
-        return Peer(remote_addr, certificate_of(transport.get_extra_info("peercert")))
+        except OSError:
+            self.refusals.count("handshakes that failed")
+        finally:
+            if not entrance.is_through:
+                connection.close()
+                self.left()
 
-    async def _reach_backend(self, name: str) -> End:
-        inner = End()
-        near = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def enter(self, transport: asyncio.Transport, peer: Peer) -> None:
+        """Serve a connection that has shaken hands."""
+        links = self._admission.links
+        if links is not None and _chosen(transport) == link.PROTOCOL:
+            if links.admits(peer):
+                server = LinkServer(links, peer)
+                _hand_over(transport, server)
+                self._group.spawn(self._serve_link(server), name="link")
+            else:
+                self.refusals.count("links that were asked for by no manager")
+                transport.abort()
+            return
+        is_member = self._admission.is_member(peer)
+        connection = ServerConnection(self._service, peer, self._members if is_member else self._guests)
+        if not is_member and not self._strangers.admit(connection):
+            transport.abort()
+            return
+        self._open.add(connection)
+        _hand_over(transport, connection)
+
+    async def _serve_link(self, server: LinkServer) -> None:
         try:
-            near.setblocking(False)
-            near.bind(str(self._backend.parent / name))
-            loop = asyncio.get_running_loop()
-            await loop.sock_connect(near, str(self._backend))
-            await loop.create_unix_connection(lambda: inner, sock=near)
-        except BaseException:
-            near.close()
-            raise
-        return inner
+            await server.run()
+        finally:
+            self.left()
 
-    def _forget(self, name: str) -> None:
-        self._ends.pop(name, None)
-        self._peers.pop(name, None)
-        with suppress(FileNotFoundError):
-            (self._backend.parent / name).unlink()
+    def left(self) -> None:
+        """An accepted connection is gone."""
         self._slots.release()
+
+    def _gone(self, connection: ServerConnection) -> None:
+        self._open.discard(connection)
+        self._strangers.left(connection)
+        self.left()
+
+    async def watch(self) -> None:
+        """Let time pass for the connections, and tell what was refused, until cancelled."""
+        while True:
+            for _ in range(_TICKS_PER_TELLING):
+                await self._clock.sleep(_TICK_S)
+                for connection in list(self._open):
+                    connection.tick()
+            if news := self.refusals.news():
+                _LOGGER.warning("refused in the last minute: %s", news)
+
+    async def stop(self, grace_s: float) -> None:
+        """End every connection: after its calls, or after `grace_s`."""
+        for connection in list(self._open):
+            connection.give_way()
+        await self._until(lambda: not any(one.is_at_work for one in self._open), grace_s)
+        for connection in list(self._open):
+            connection.end()
+        await self._until(lambda: not self._open, _LAST_WORDS_S)
+        for connection in list(self._open):
+            connection.abort()
+        await self._until(lambda: not self._open, GOODBYE_S)
+
+    async def _until(self, is_so: Callable[[], bool], limit_s: float) -> None:
+        """Return when it is so, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while not is_so():
+                    await self._clock.sleep(_POLL_S)
+
+
+async def _readable(listening: socket.socket) -> None:
+    """Return when somebody waits to be accepted. Accepting is not left to the loop: a connection that it has accepted while its
+    caller is cancelled is nobody's."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(listening.fileno(), _found, future)
+    try:
+        await future
+    finally:
+        loop.remove_reader(listening.fileno())
+
+
+def _found(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _chosen(transport: asyncio.Transport) -> str | None:
+    chosen: str | None = transport.get_extra_info("ssl_object").selected_alpn_protocol()
+    return chosen
+
+
+def _hand_over(transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
+    transport.set_protocol(protocol)
+    protocol.connection_made(transport)
 
 
 @asynccontextmanager
 async def listen(
     context: ssl.SSLContext,
     listening: list[socket.socket],
-    backend: Path,
     clock: Clock,
+    make_service: Callable[[Group], Service],
+    admission: Admission,
     *,
-    links: LinkService | None = None,
+    grace_s: float,
 ) -> AsyncIterator[TlsListener]:
-    """Serve bound and listening sockets, which are closed at the end. `backend`: the server's unix socket, in a
-    directory that belongs to this listener."""
+    """Serve bound and listening sockets, which are closed at the end. The tasks of the service belong to the group it is made with."""
     failure: Exception | None = None
     async with Group() as group:
-        listener = TlsListener(context, backend, group, clock, links)
+        listener = TlsListener(context, group, clock, make_service(group), admission)
+        accepting = [group.spawn(listener.accept(one), name="tls accept") for one in listening]
+        group.spawn(listener.watch(), name="tls watch")
         try:
-            for one in listening:
-                group.spawn(listener.accept(one), name="tls accept")
             yield listener
         except Exception as error:  # noqa: BLE001 - the user's own, raised below as it is and not as a group
             failure = error
         finally:
-            group.cancel_all()
-            listener.close()
-            for one in listening:
-                one.close()
+            try:
+                for task in accepting:
+                    await cancel_and_wait(task)
+                for one in listening:
+                    one.close()
+                await listener.stop(grace_s)
+            finally:
+                group.cancel_all()
+                for one in listening:
+                    one.close()
     if failure is not None:
         raise failure
 

@@ -6,6 +6,7 @@ module of the packages creates a task.
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import Context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -18,9 +19,12 @@ class Group(asyncio.TaskGroup):
         super().__init__()
         self._running: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
-        """Start `work` in this group. Raises RuntimeError when the group is already closing."""
-        task = self.create_task(work, name=name)
+    def spawn(
+        self, work: Coroutine[Any, Any, T], *, name: str, context: Context | None = None
+    ) -> asyncio.Task[T]:
+        """Start `work` in this group, in `context` or a copy of the current one. Raises RuntimeError when the group is
+        already closing."""
+        task = self.create_task(work, name=name, context=context)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task

@@ -81,6 +81,23 @@ async def test_remote_calls_reach_the_leader_as_their_caller() -> None:
     assert all(caller.remote_addr.startswith("127.0.0.1:") for caller in leader_side.callers)
 
 
+async def test_the_leader_s_refusal_of_a_stream_keeps_its_code() -> None:
+    """A leader that refuses by the headers alone, while the request is still on its way, is heard word by word."""
+    async with remote_server(AUTHORITY, echo_services(EchoServices())) as leader:
+        locator = To(leader.address)
+        other = AUTHORITY.node("m1", MANAGER_ROLE, organization="other")
+        services = echo_services(EchoServices(), to_leader=True)
+        async with (
+            remote_server(AUTHORITY, services, locator=locator) as follower,
+            connected(follower.address, AUTHORITY, other) as connection,
+        ):
+            for _ in range(20):
+                with pytest.raises(CallFailed, match="another cluster") as failed:
+                    _ = [item async for item in connection.stream("Watch.Watch", watch_pb2.WatchRequest())]
+                assert failed.value.code == "PERMISSION_DENIED"
+        await locator.channel.close(None)
+
+
 async def test_control_socket_calls_reach_the_leader_as_this_manager(tmp_path: Path) -> None:
     """A person at a follower's socket speaks as that manager."""
     leader_side = EchoServices()

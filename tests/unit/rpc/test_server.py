@@ -12,12 +12,13 @@ import pytest
 from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.api.proto import ca_pb2, control_pb2, logbroker_pb2, watch_pb2
 from swarm_core.api.wire import delimited
+from swarm_core.ca import tls
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc.adapter import snake_case
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AddressUnusable
-from swarm_core.rpc.server import ControlServer, Services
+from swarm_core.rpc.server import Services
 from swarm_testkit.refusing import Refusing
 from swarm_testkit.trust import (
     LOCAL,
@@ -289,8 +290,7 @@ async def test_control_socket_shows_a_new_certificate(
     async with control_server(authority, echo_services(echo), path) as server:
         async with connected(path, authority) as old:
             await old.call("Control.GetNode", GetNode())
-            fresh = other.manager("m2")
-            server.reload(fresh.certificate, fresh.key)
+            server.reload(tls.local_context(other.manager("m2")))
             assert (await old.call("Control.GetNode", GetNode())).node.id == "m1"
         async with connected(path, Authority(other.root)) as new:
             assert (await new.call("Control.GetNode", GetNode())).node.id == "m1"
@@ -308,14 +308,3 @@ async def test_control_socket_shows_a_new_certificate(
 def test_snake_case(name: str, snake: str) -> None:
     """Methods of handlers are the names of the protocol in snake case."""
     assert snake_case(name) == snake
-
-
-def test_certificates_are_swapped_only_when_there_is_a_new_one(authority: Authority, tmp_path: Path) -> None:
-    """grpcio asks at every handshake and must not be given what it has: a swap is unsafe while others shake hands."""
-    node = authority.manager("m1")
-    server = ControlServer(tmp_path / "s", node.certificate, node.key)
-    assert server._renewed() is None
-    fresh = authority.manager("m1")
-    server.reload(fresh.certificate, fresh.key)
-    assert server._renewed() is not None
-    assert server._renewed() is None

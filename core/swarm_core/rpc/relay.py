@@ -32,11 +32,6 @@ class End(asyncio.Protocol):
         if not self._other.transport.is_closing():
             self._other.transport.write(data)
 
-    def take_early(self) -> list[bytes]:
-        """What came along with the handshake, for somebody who takes the connection over."""
-        early, self._early = self._early, []
-        return early
-
     def eof_received(self) -> bool:
         return False
 
