@@ -16,6 +16,9 @@ class Rate:
     burst: int
     per_second: float
 
+    def __post_init__(self) -> None:
+        assert self.burst > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:

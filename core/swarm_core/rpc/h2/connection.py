@@ -7,6 +7,7 @@ called anything else, and again whenever its transport can take more. Calls abou
 
 from collections.abc import Callable
 
+from swarm_core.rpc.h2.allowances import Broken
 from swarm_core.rpc.h2.bounds import Bounds
 from swarm_core.rpc.h2.frames import (
     DEFAULT_TABLE,
@@ -22,7 +23,7 @@ from swarm_core.rpc.h2.frames import (
     settings,
     window_update,
 )
-from swarm_core.rpc.h2.receiving import Broken, Receiver, Receiving
+from swarm_core.rpc.h2.receiving import Receiver, Receiving
 from swarm_core.rpc.h2.sending import Sender
 from swarm_core.rpc.h2.streams import Intake, Output, Streams
 from swarm_core.rpc.h2.upkeep import Upkeep
@@ -39,9 +40,10 @@ class Connection:
         self._output = Output(bounds.output_bytes)
         self._intake = Intake(self._output, bounds)
         self._streams = Streams(self._output, self._intake, now())
-        self._sender = Sender(self._output, self._streams, receiver, bounds.queued_bytes)
-        self._receiving = Receiving(receiver, bounds, self._streams, self._sender, self._output, self._intake)
-        self._upkeep = Upkeep(bounds, self._streams, self._receiving, self._output)
+        self._sender = Sender(self._streams, receiver, bounds.queued_bytes)
+        self._receiving = Receiving(receiver, bounds, self._streams, self._sender)
+        self._control = self._receiving.control
+        self._upkeep = Upkeep(bounds, self._streams, self._receiving)
         self._receiver = receiver
         self._output.put(_greeting(bounds))
 
@@ -58,7 +60,7 @@ class Connection:
     @property
     def is_over(self) -> bool:
         """Nothing will come any more: the shell writes the output and closes."""
-        return self.has_failed or (self._receiving.is_closing and not self._streams.open)
+        return self.has_failed or (self._control.is_closing and not self._streams.open)
 
     def receive(self, data: bytes) -> None:
         """Take in what was read. Never raises on input: a broken connection sets `has_failed`, and all streams are gone."""
@@ -102,7 +104,7 @@ class Connection:
 
     def shut_down(self, code: int = 0) -> None:
         """Take no new streams, in two steps so that none under way is lost; those that are open go on to their end."""
-        if not self.has_failed and self._receiving.leave(code):
+        if not self.has_failed and self._control.leave(code):
             self._upkeep.leaving_since = self._now()
 
     def tick(self) -> None:
@@ -122,7 +124,7 @@ class Connection:
         if self._upkeep.is_idle_too_long():
             self.shut_down()
         if self._upkeep.is_final_due():
-            self._receiving.close()
+            self._control.close()
 
     def _fail(self, code: int, reason: str) -> None:
         self.has_failed = True

@@ -7,8 +7,9 @@ that costs us more than the client is counted against an allowance.
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from swarm_core.rpc.h2.allowances import Allowance
+from swarm_core.rpc.h2.allowances import Allowances, Broken
 from swarm_core.rpc.h2.bounds import Bounds
+from swarm_core.rpc.h2.control import Control
 from swarm_core.rpc.h2.fields import Fields
 from swarm_core.rpc.h2.frames import (
     ACK,
@@ -20,33 +21,17 @@ from swarm_core.rpc.h2.frames import (
     LARGEST_STREAM,
     LONG,
     PADDED,
-    PING,
     PREFACE,
     SETTINGS,
     Code,
-    frame,
-    goaway,
     reset,
 )
 from swarm_core.rpc.h2.hpack import BlockError, Decoder
-from swarm_core.rpc.h2.peer_settings import read_settings
 from swarm_core.rpc.h2.sending import Sender
-from swarm_core.rpc.h2.streams import Intake, Output, Stream, Streams
+from swarm_core.rpc.h2.streams import Stream, Streams
 
 # Any kind of frame may come next.
 _ANY: Final = -1
-# The PING behind the first GOAWAY: once it is answered, the client has read that GOAWAY.
-_FINAL_PING: Final = b"last one"
-_SETTINGS_ACK: Final = frame(SETTINGS, ACK, 0)
-
-
-class Broken(Exception):
-    """The client broke a rule of the connection, or did something too often."""
-
-    def __init__(self, code: Code, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
 
 
 class Receiver(Protocol):
@@ -66,52 +51,33 @@ class Receiver(Protocol):
 
 
 class Receiving:
-    def __init__(
-        self,
-        receiver: Receiver,
-        bounds: Bounds,
-        streams: Streams,
-        sender: Sender,
-        output: Output,
-        intake: Intake,
-    ) -> None:
+    def __init__(self, receiver: Receiver, bounds: Bounds, streams: Streams, sender: Sender) -> None:
         self._receiver = receiver
         self._bounds = bounds
         self._streams = streams
         self._sender = sender
-        self._output = output
-        self._intake = intake
+        self._output = streams.output
+        self._intake = streams.intake
+        self._allowances = Allowances(bounds, streams.time)
         self._decoder = Decoder(bounds)
+        self.control = Control(streams, sender, self._allowances)
         # Bytes of a frame that is not complete, and since when.
         self._rest = b""
         self.partial_since: float | None = None
-        self.has_preface = False
+        self._has_preface = False
         # The only kind of frame that may come next: SETTINGS at first, CONTINUATION inside a header block.
         self._expected = SETTINGS
-        self.has_settings = False
-        self.is_acknowledged = False
         # A header block that goes on in CONTINUATION frames: its stream, whether it ends it, its parts, since when.
         self._block_stream = 0
         self._block_ends = False
         self._block: list[bytes] = []
         self.block_since: float | None = None
-        # The first GOAWAY is out with this code; the second one is, and new streams are refused.
-        self._leaving_code: int | None = None
-        self.is_closing = False
-        now = streams.time
-        self._resets = Allowance(bounds.resets, now)
-        self._refusals = Allowance(bounds.refusals, now)
-        self._pings = Allowance(bounds.pings, now)
-        self._settings = Allowance(bounds.settings, now)
-        self._updates = Allowance(bounds.updates, now)
-        self._empties = Allowance(bounds.empties, now)
-        self._ignored = Allowance(bounds.ignored, now)
 
     def receive(self, data: bytes) -> None:
         if self._rest:
             data = self._rest + data
         at, end = 0, len(data)
-        if not self.has_preface:
+        if not self._has_preface:
             at = self._read_preface(data)
             if not at:
                 self._rest = data
@@ -144,7 +110,7 @@ class Receiving:
             raise Broken(Code.PROTOCOL_ERROR, "no HTTP/2")
         if len(data) < len(PREFACE):
             return 0
-        self.has_preface = True
+        self._has_preface = True
         return len(PREFACE)
 
     # DATA
@@ -159,7 +125,7 @@ class Receiving:
             start, stop = _unpad(data, start, stop)
         ended = flags & END_STREAM != 0
         if start == stop and not ended:
-            self._count(self._empties, "DATA without content")
+            self._allowances.empties.spend(self._streams.time)
         stream = self._streams.open.get(number)
         if stream is None:
             self._late(number, size, ended)
@@ -254,12 +220,12 @@ class Receiving:
 
     def _open(self, number: int, ended: bool, fields: Fields) -> None:
         streams = self._streams
-        if self.is_closing or len(streams.open) >= self._bounds.streams:
-            self._count(self._refusals, "streams beyond the limit")
+        if self.control.is_closing or len(streams.open) >= self._bounds.streams:
+            self._allowances.refusals.spend(self._streams.time)
             streams.refuse(number, Code.REFUSED_STREAM, ended)
             return
         if fields.is_too_large or fields.request_fault() or (ended and fields.length > 0):
-            self._count(self._resets, "malformed requests")
+            self._allowances.resets.spend(self._streams.time)
             code = Code.ENHANCE_YOUR_CALM if fields.is_too_large else Code.PROTOCOL_ERROR
             streams.refuse(number, code, ended)
             return
@@ -303,7 +269,7 @@ class Receiving:
             self._streams.late_reset(number)
             self._ignore()
             return
-        self._count(self._resets, "streams given up")
+        self._allowances.resets.spend(self._streams.time)
         stream.is_receiving = False
         self._sender.forget(stream)
         if not stream.is_ended:
@@ -313,8 +279,7 @@ class Receiving:
         if stop - start != 4:
             raise Broken(Code.FRAME_SIZE_ERROR, "WINDOW_UPDATE of a wrong size")
         sender, streams = self._sender, self._streams
-        if not self._updates.spend(streams.time, 2 * (sender.frames_sent + streams.opened)):
-            raise Broken(Code.ENHANCE_YOUR_CALM, "too many window updates")
+        self._allowances.updates.spend(streams.time, 2 * (sender.frames_sent + streams.opened))
         size = LONG.unpack_from(data, start)[0] & LARGEST_STREAM
         if not number:
             if not size:
@@ -333,83 +298,25 @@ class Receiving:
     # Frames about the connection
 
     def _on_settings(self, flags: int, number: int, data: bytes, start: int, stop: int) -> None:
-        if number:
-            raise Broken(Code.PROTOCOL_ERROR, "SETTINGS on a stream")
-        if flags & ACK:
-            self._on_settings_ack(stop - start)
-            return
-        if (stop - start) % 6:
-            raise Broken(Code.FRAME_SIZE_ERROR, "SETTINGS of a wrong size")
-        self._count(self._settings, "SETTINGS")
+        if self.control.on_settings(number, data[start:stop], ack=flags & ACK != 0):
+            self._decoder.settle()
+            self._intake.settle(self._streams.open.values())
         self._expected = _ANY
-        self.has_settings = True
-        if broken := read_settings(data[start:stop], self._sender):
-            raise Broken(*broken)
-        self._output.put(_SETTINGS_ACK)
-
-    def _on_settings_ack(self, size: int) -> None:
-        if size:
-            raise Broken(Code.FRAME_SIZE_ERROR, "an acknowledgement with content")
-        if not self.has_settings:
-            raise Broken(Code.PROTOCOL_ERROR, "an acknowledgement before the client's own SETTINGS")
-        if self.is_acknowledged:
-            self._ignore()
-            return
-        self.is_acknowledged = True
-        self._decoder.settle()
-        narrower = self._bounds.stream_window - self._intake.initial
-        if narrower:
-            self._intake.initial += narrower
-            for stream in self._streams.open.values():
-                stream.receive_window += narrower
 
     def _on_push_promise(self, flags: int, number: int, data: bytes, start: int, stop: int) -> None:
         raise Broken(Code.PROTOCOL_ERROR, "PUSH_PROMISE from a client")
 
     def _on_ping(self, flags: int, number: int, data: bytes, start: int, stop: int) -> None:
-        if number:
-            raise Broken(Code.PROTOCOL_ERROR, "PING on a stream")
-        if stop - start != 8:
-            raise Broken(Code.FRAME_SIZE_ERROR, "PING of a wrong size")
-        payload = data[start:stop]
-        if flags & ACK:
-            self._ignore()
-            if payload == _FINAL_PING:
-                self.close()
-            return
-        if not self._pings.spend(self._streams.time, self._sender.frames_sent + self._streams.opened):
-            raise Broken(Code.ENHANCE_YOUR_CALM, "too many PINGs")
-        self._output.put(frame(PING, ACK, 0, payload))
+        self.control.on_ping(number, data[start:stop], ack=flags & ACK != 0)
 
     def _on_goaway(self, flags: int, number: int, data: bytes, start: int, stop: int) -> None:
-        """The client opens no more streams, or says why it goes: either is seen by what it does."""
-        if number:
-            raise Broken(Code.PROTOCOL_ERROR, "GOAWAY on a stream")
-        if stop - start < 8:
-            raise Broken(Code.FRAME_SIZE_ERROR, "GOAWAY of a wrong size")
-        self._ignore()
-
-    # The end in order
-
-    def leave(self, code: int) -> bool:
-        """Tell the client that no stream will be taken soon; False when it was told before."""
-        if self._leaving_code is not None:
-            return False
-        self._leaving_code = code
-        self._output.put(goaway(LARGEST_STREAM, code) + frame(PING, 0, 0, _FINAL_PING))
-        return True
-
-    def close(self) -> None:
-        """Take no stream any more: the second GOAWAY names the last one that was taken."""
-        if self._leaving_code is not None and not self.is_closing:
-            self.is_closing = True
-            self._output.put(goaway(self._streams.last, self._leaving_code))
+        self.control.on_goaway(number, data[start:stop])
 
     # Faults
 
     def _reject(self, stream: Stream, code: Code) -> None:
         """The client broke a rule of this stream. That counts as if it had given it up: it costs the shell the same."""
-        self._count(self._resets, "streams broken by the client")
+        self._allowances.resets.spend(self._streams.time)
         self._output.put(reset(stream.id, code))
         self._sender.forget(stream)
         if not stream.is_ended:
@@ -428,12 +335,7 @@ class Receiving:
 
     def _ignore(self) -> None:
         """A frame that changes nothing."""
-        if not self._ignored.spend(self._streams.time, self._streams.opened):
-            raise Broken(Code.ENHANCE_YOUR_CALM, "too many frames that change nothing")
-
-    def _count(self, allowance: Allowance, what: str) -> None:
-        if not allowance.spend(self._streams.time):
-            raise Broken(Code.ENHANCE_YOUR_CALM, f"too many {what}")
+        self._allowances.ignored.spend(self._streams.time, self._streams.opened)
 
 
 def _unpad(data: bytes, start: int, stop: int) -> tuple[int, int]:

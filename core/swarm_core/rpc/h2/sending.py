@@ -21,7 +21,7 @@ from swarm_core.rpc.h2.frames import (
     reset,
 )
 from swarm_core.rpc.h2.hpack import NO_TABLE
-from swarm_core.rpc.h2.streams import Output, Stream, Streams
+from swarm_core.rpc.h2.streams import Stream, Streams
 
 _LAST_HEADERS = END_HEADERS | END_STREAM
 # A client may allow frames of 16 MiB; streams take turns by frame, so a frame has to be short.
@@ -37,8 +37,8 @@ class Listener(Protocol):
 
 
 class Sender:
-    def __init__(self, output: Output, streams: Streams, listener: Listener, queued_max: int) -> None:
-        self._output = output
+    def __init__(self, streams: Streams, listener: Listener, queued_max: int) -> None:
+        self._output = streams.output
         self._streams = streams
         self._listener = listener
         self._queued_max = queued_max

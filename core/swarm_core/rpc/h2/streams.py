@@ -5,6 +5,7 @@ yet that we gave it up (then it is ignored, within the window that the stream ha
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 from swarm_core.rpc.h2.bounds import Bounds
 from swarm_core.rpc.h2.frames import DEFAULT_WINDOW, Code, reset, window_update
@@ -71,16 +72,25 @@ class Stream:
 class Intake:
     """The windows of what the client sends. They are opened again when half is used up."""
 
-    __slots__ = ("_half", "_output", "_returned", "_stream_half", "initial", "window")
+    __slots__ = ("_half", "_output", "_returned", "_stream_half", "_stream_window", "initial", "window")
 
     def __init__(self, output: Output, bounds: Bounds) -> None:
         self._output = output
         self._returned = 0
         self._half = bounds.connection_window // 2
         self._stream_half = bounds.stream_window // 2
+        self._stream_window = bounds.stream_window
         self.window = bounds.connection_window
         # A client that has not read our settings goes by the RFC's window, one that has by ours: either may be meant.
         self.initial = max(bounds.stream_window, DEFAULT_WINDOW)
+
+    def settle(self, streams: Iterable[Stream]) -> None:
+        """The client has read our settings: a window smaller than the RFC's counts from now on."""
+        change = self._stream_window - self.initial
+        self.initial += change
+        if change:
+            for stream in streams:
+                stream.receive_window += change
 
     def give_back(self, size: int) -> None:
         """The client may send so much more on the whole connection."""
@@ -105,8 +115,8 @@ class Streams:
     """Those that are open, by number."""
 
     def __init__(self, output: Output, intake: Intake, now: float) -> None:
-        self._output = output
-        self._intake = intake
+        self.output = output
+        self.intake = intake
         self.open: dict[int, Stream] = {}
         # The highest number that the client has used, and how many streams it has opened.
         self.last = 0
@@ -123,15 +133,15 @@ class Streams:
         del self.open[stream.id]
         self.queued -= stream.queued
         if stream.unconsumed:
-            self._intake.give_back(stream.unconsumed)
+            self.intake.give_back(stream.unconsumed)
         if stream.is_receiving:
             self.cut(stream.id, stream.receive_window)
 
     def refuse(self, number: int, code: Code, ended: bool) -> None:
         """A stream that the shell never hears of."""
-        self._output.put(reset(number, code))
+        self.output.put(reset(number, code))
         if not ended:
-            self.cut(number, self._intake.initial)
+            self.cut(number, self.intake.initial)
 
     def cut(self, number: int, window: int) -> None:
         self._cut[number] = window

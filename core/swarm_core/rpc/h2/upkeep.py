@@ -1,9 +1,10 @@
 """What time alone brings about: limits in seconds, keepalive, and the end of an idle connection."""
 
+from swarm_core.rpc.h2.allowances import Broken
 from swarm_core.rpc.h2.bounds import Bounds
 from swarm_core.rpc.h2.frames import PING, Code, frame
-from swarm_core.rpc.h2.receiving import Broken, Receiving
-from swarm_core.rpc.h2.streams import Output, Stream, Streams
+from swarm_core.rpc.h2.receiving import Receiving
+from swarm_core.rpc.h2.streams import Stream, Streams
 
 _KEEPALIVE = frame(PING, 0, 0, b"are you?")
 # Within this time a client has read the first GOAWAY, even if it does not answer the PING behind it.
@@ -11,11 +12,11 @@ _LAST_CALL_SECONDS = 5.0
 
 
 class Upkeep:
-    def __init__(self, bounds: Bounds, streams: Streams, receiving: Receiving, output: Output) -> None:
+    def __init__(self, bounds: Bounds, streams: Streams, receiving: Receiving) -> None:
         self._bounds = bounds
         self._streams = streams
         self._receiving = receiving
-        self._output = output
+        self._output = streams.output
         self._begun_at = streams.time
         self.heard_at = streams.time
         self._asked_at: float | None = None
@@ -31,9 +32,9 @@ class Upkeep:
         """Raises `Broken` once the client has been too slow for the connection to go on."""
         now, bounds, receiving = self._streams.time, self._bounds, self._receiving
         age = now - self._begun_at
-        if age > bounds.preface_seconds and not receiving.has_settings:
+        if age > bounds.preface_seconds and not receiving.control.has_settings:
             raise Broken(Code.SETTINGS_TIMEOUT, "no SETTINGS in time")
-        if age > bounds.settings_seconds and not receiving.is_acknowledged:
+        if age > bounds.settings_seconds and not receiving.control.is_acknowledged:
             raise Broken(Code.SETTINGS_TIMEOUT, "our SETTINGS are not acknowledged")
         for since in (receiving.partial_since, receiving.block_since):
             if since is not None and now - since > bounds.frame_seconds:
