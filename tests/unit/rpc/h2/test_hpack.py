@@ -82,7 +82,7 @@ APPENDIX_C = {
 
 @pytest.mark.parametrize("example", APPENDIX_C)
 def test_examples_of_the_rfc(example: str) -> None:
-    """Every example of appendix C gives its fields and leaves a table of its size."""
+    """Every example of appendix C gives its fields and leaves a table of its size (docs/design/http2.md H52)."""
     decoder = Decoder(Bounds())
     for block, fields, size in APPENDIX_C[example]:
         assert list(decoder.decode(bytes.fromhex(block)).pairs) == fields

@@ -1,0 +1,476 @@
+"""Rules of windows, of sending in turns, and of the shell's calls (docs/design/http2.md), each as what happens."""
+
+import pytest
+from swarm_core.rpc.h2.bounds import MEMBERS, Bounds
+from swarm_core.rpc.h2.frames import Code, reset, settings, window_update
+from swarm_core.rpc.h2.hpack import encode
+from swarm_testkit.http2 import (
+    HEAD,
+    OPENING,
+    REQUEST,
+    TAIL,
+    Case,
+    Conversation,
+    answer,
+    data,
+    headers,
+    ping,
+    play,
+)
+
+ACK = "> SETTINGS ack"
+OPEN = headers(1)
+ENDED = headers(1, end=True)
+TOLD = "request 1 end"
+LARGEST = 2**31 - 1
+SMALL = Bounds(stream_window=1_000, connection_window=65_535)
+FULL = 16_384
+
+
+def sends(stream: int, size: int, after: bytes | None = None) -> tuple[object, ...]:
+    return ("send", stream, b"x" * size, after)
+
+
+def respond(stream: int) -> tuple[object, ...]:
+    return ("respond", stream, HEAD)
+
+
+def flood(size: int) -> bytes:
+    return b"".join(data(1, bytes(min(FULL, size - at))) for at in range(0, size, FULL))
+
+
+CASES = [
+    # What the client may not do with our windows
+    Case(
+        "H32",
+        "connection",
+        (window_update(0, LARGEST - 65_535) + window_update(0, 1),),
+        ("> GOAWAY 0 FLOW_CONTROL_ERROR",),
+    ),
+    Case(
+        "H32",
+        "connection, the largest",
+        (window_update(0, LARGEST - 65_535) + ping(),),
+        ("> PING ack 12345678",),
+    ),
+    Case(
+        "H32",
+        "stream",
+        (OPEN + window_update(1, LARGEST - 65_534) + ping(),),
+        (
+            "request 1",
+            "reset 1 FLOW_CONTROL_ERROR",
+            "> RST_STREAM 1 FLOW_CONTROL_ERROR",
+            "> PING ack 12345678",
+        ),
+    ),
+    Case("H32", "stream, the largest", (OPEN + window_update(1, LARGEST - 65_535),), ("request 1",)),
+    Case(
+        "H32",
+        "by settings",
+        (OPEN + window_update(1, LARGEST - 65_535) + settings({4: 65_536}),),
+        ("request 1", "> GOAWAY 1 FLOW_CONTROL_ERROR"),
+    ),
+    Case(
+        "H33",
+        "stream",
+        (OPEN + flood(65_536) + ping(),),
+        (
+            "request 1",
+            *("data 1 16384 bytes",) * 3,
+            "reset 1 FLOW_CONTROL_ERROR",
+            "> RST_STREAM 1 FLOW_CONTROL_ERROR",
+            "> WINDOW_UPDATE 0 65536",
+            "> PING ack 12345678",
+        ),
+        bounds=Bounds(stream_window=65_535, connection_window=100_000),
+    ),
+    Case(
+        "H33",
+        "connection",
+        (OPEN + headers(3) + flood(49_152) + data(3, bytes(FULL)),),
+        ("request 1", "request 3", *("data 1 16384 bytes",) * 3, "> GOAWAY 3 FLOW_CONTROL_ERROR"),
+        bounds=Bounds(stream_window=65_535, connection_window=65_535),
+    ),
+    Case(
+        "H33",
+        "streams that are over count too",
+        (OPEN + reset(1, 8) + headers(3), ("give_up", 3, 8), data(3, bytes(FULL)) * 3 + data(3, bytes(FULL))),
+        (
+            "request 1",
+            "reset 1 CANCEL",
+            "request 3",
+            "> RST_STREAM 3 CANCEL",
+            "> WINDOW_UPDATE 0 32768",
+            "> GOAWAY 3 FLOW_CONTROL_ERROR",
+        ),
+        bounds=Bounds(stream_window=65_535, connection_window=65_535),
+    ),
+    Case(
+        "H34",
+        "padding",
+        (OPEN + data(1, b"x" * 700, padding=200) + data(1, b"y" * 99),),
+        ("request 1", "data 1 700 bytes", "data 1 99 bytes"),
+        bounds=SMALL,
+    ),
+    Case(
+        "H34",
+        "padding beyond the window",
+        (OPEN + data(1, b"x" * 800, padding=200),),
+        ("request 1", "reset 1 FLOW_CONTROL_ERROR", "> RST_STREAM 1 FLOW_CONTROL_ERROR"),
+        bounds=SMALL,
+    ),
+    Case(
+        "H34",
+        "padding is used up at once",
+        (OPEN + data(1, b"x", padding=250) * 2,),
+        ("request 1", "data 1 x", "data 1 x", "> WINDOW_UPDATE 1 502"),
+        bounds=SMALL,
+    ),
+    # What we may not do with the client's
+    Case(
+        "H35",
+        "stream",
+        (
+            settings({4: 10}) + ENDED,
+            respond(1),
+            sends(1, 25, TAIL),
+            window_update(1, 10),
+            window_update(1, 10),
+        ),
+        (TOLD, ACK, "> HEADERS 1", "> DATA 1 10", "> DATA 1 10", "> DATA 1 5", "> HEADERS 1 end"),
+    ),
+    Case(
+        "H35",
+        "connection",
+        (settings({4: 100_000}) + ENDED, respond(1), sends(1, 70_000), window_update(0, 4_465)),
+        (
+            TOLD,
+            ACK,
+            "> HEADERS 1",
+            *(f"> DATA 1 {FULL}",) * 3,
+            "> DATA 1 16383",
+            "writable 1",
+            "> DATA 1 4465",
+        ),
+    ),
+    Case(
+        "H35",
+        "header blocks need no window",
+        (settings({4: 0}) + ENDED + headers(3, end=True), answer(1), ("respond", 3, TAIL, True)),
+        (TOLD, "request 3 end", ACK, "> HEADERS 1", "> HEADERS 3 end"),
+    ),
+    Case(
+        "H35",
+        "all streams share one",
+        (
+            settings({4: 100_000}) + window_update(0, LARGEST - 65_535) + ENDED + headers(3, end=True),
+            sends(1, 100_000),
+            sends(3, 1),
+        ),
+        (TOLD, "request 3 end", ACK, *(f"> DATA 1 {FULL}",) * 6, "> DATA 1 1696", "> DATA 3 1"),
+    ),
+    Case(
+        "H36",
+        "wider",
+        (settings({4: 5}) + ENDED, sends(1, 9), settings({4: 7})),
+        (TOLD, ACK, "> DATA 1 5", ACK, "> DATA 1 2"),
+    ),
+    Case(
+        "H36",
+        "less than nothing",
+        (settings({4: 9}) + ENDED, sends(1, 12), settings({4: 3}), window_update(1, 6), window_update(1, 1)),
+        (TOLD, ACK, "> DATA 1 9", ACK, "> DATA 1 1"),
+    ),
+    Case("H36", "new streams", (settings({4: 3}) + ENDED, sends(1, 9)), (TOLD, ACK, "> DATA 1 3")),
+    Case(
+        "H36",
+        "the connection's window stays",
+        (settings({4: 100_000}) + ENDED, sends(1, 65_535), settings({4: 200_000}), sends(1, 1)),
+        (TOLD, ACK, *(f"> DATA 1 {FULL}",) * 3, "> DATA 1 16383", ACK),
+    ),
+    Case(
+        "H37",
+        "as the RFC says until then",
+        (OPEN + data(1, b"x" * 2_000) + data(1, b"y"),),
+        ("request 1", "data 1 2000 bytes", "data 1 y"),
+        bounds=SMALL,
+        opening=OPENING[: -len(settings({}))],
+    ),
+    Case(
+        "H37",
+        "ours from then on",
+        (OPEN + data(1, b"x" * 1_000) + data(1, b"y"),),
+        ("request 1", "data 1 1000 bytes", "reset 1 FLOW_CONTROL_ERROR", "> RST_STREAM 1 FLOW_CONTROL_ERROR"),
+        bounds=SMALL,
+    ),
+    Case(
+        "H38",
+        "stream",
+        (OPEN + data(1, b"x" * 600), ("consumed", 1, 499), ("consumed", 1, 1), ("consumed", 1, 100)),
+        ("request 1", "data 1 600 bytes", "> WINDOW_UPDATE 1 500"),
+        bounds=SMALL,
+    ),
+    Case(
+        "H38",
+        "connection",
+        (OPEN + flood(40_000), ("consumed", 1, 32_766), ("consumed", 1, 1)),
+        (
+            "request 1",
+            "data 1 16384 bytes",
+            "data 1 16384 bytes",
+            "data 1 7232 bytes",
+            "> WINDOW_UPDATE 1 32767",
+            "> WINDOW_UPDATE 0 32767",
+        ),
+        bounds=Bounds(stream_window=65_535, connection_window=65_535),
+    ),
+    Case(
+        "H38",
+        "no more than came",
+        (OPEN + data(1, b"x" * 600), ("consumed", 1, 10_000), ("consumed", 1, 10_000)),
+        ("request 1", "data 1 600 bytes", "> WINDOW_UPDATE 1 600"),
+        bounds=SMALL,
+    ),
+    Case(
+        "H38",
+        "not for a request that has ended",
+        (OPEN + data(1, b"x" * 600, end=True), ("consumed", 1, 600)),
+        ("request 1", "data 1 600 bytes end"),
+        bounds=SMALL,
+    ),
+    Case(
+        "H38",
+        "what a stream leaves behind",
+        (OPEN + flood(40_000), answer(1)),
+        (
+            "request 1",
+            "data 1 16384 bytes",
+            "data 1 16384 bytes",
+            "data 1 7232 bytes",
+            "> HEADERS 1",
+            "> DATA 1 5",
+            "> HEADERS 1 end",
+            "> RST_STREAM 1 NO_ERROR",
+            "> WINDOW_UPDATE 0 40000",
+        ),
+        bounds=Bounds(stream_window=65_535, connection_window=65_535),
+    ),
+    # Frames of ours
+    Case(
+        "H40",
+        "the client's larger frames",
+        (settings({5: 20_000}) + ENDED, sends(1, 30_000)),
+        (TOLD, ACK, "> DATA 1 20000", "> DATA 1 10000"),
+    ),
+    Case(
+        "H40",
+        "no larger than suits fair turns",
+        (settings({4: 200_000, 5: 1 << 20}) + window_update(0, 200_000) + ENDED, sends(1, 100_000)),
+        (TOLD, ACK, "> DATA 1 65536", "> DATA 1 34464"),
+    ),
+    Case(
+        "H40",
+        "a long block",
+        (ENDED, ("respond", 1, encode([(b"a", b"x" * 40_000)]), True)),
+        (TOLD, "> HEADERS 1 end more", "> CONTINUATION 1 more", "> CONTINUATION 1"),
+    ),
+    Case(
+        "H40",
+        "a long block of an answer",
+        (ENDED, ("answer", 1, HEAD, b"x", encode([(b"a", b"x" * 20_000)]))),
+        (TOLD, "> HEADERS 1", "> DATA 1 1", "> HEADERS 1 end more", "> CONTINUATION 1"),
+    ),
+    Case("H40", "an answer without DATA", (ENDED, answer(1, 0)), (TOLD, "> HEADERS 1", "> HEADERS 1 end")),
+    # After the end
+    Case(
+        "H65",
+        "nothing more of an answered stream",
+        (
+            settings({4: 0}) + OPEN,
+            answer(1),
+            data(1, b"x") + headers(1, [(b"a", b"b")], end=True) + reset(1, 8),
+        ),
+        ("request 1", ACK, "> HEADERS 1"),
+    ),
+    Case(
+        "H65",
+        "not even of its faults",
+        (settings({4: 0}) + OPEN, answer(1), window_update(1, 0)),
+        ("request 1", ACK, "> HEADERS 1", "> RST_STREAM 1 PROTOCOL_ERROR"),
+    ),
+    Case(
+        "H65",
+        "calls do nothing",
+        (ENDED, ("give_up", 1, 8), respond(1), sends(1, 5), answer(1), ("consumed", 1, 5), ("give_up", 1, 8)),
+        (TOLD, "> RST_STREAM 1 CANCEL"),
+    ),
+    Case(
+        "H65",
+        "calls after the end",
+        (settings({4: 0}) + ENDED, answer(1), respond(1), sends(1, 5), answer(1), window_update(1, 9)),
+        (TOLD, ACK, "> HEADERS 1", "> DATA 1 5", "> HEADERS 1 end"),
+    ),
+    Case("H65", "streams never opened", (answer(1), sends(3, 5), respond(5), ("give_up", 7, 8)), ()),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_rule(case: Case) -> None:
+    """What happens brings about exactly this."""
+    assert tuple(play(case)) == case.expected
+
+
+def _with_streams(count: int, bounds: Bounds = MEMBERS) -> Conversation:
+    """A client that has opened so many streams, and takes whatever comes."""
+    conversation = Conversation(bounds)
+    wide = settings({4: LARGEST}) + window_update(0, LARGEST - 65_535)
+    conversation.receive(OPENING + wide + b"".join(headers(2 * n + 1, end=True) for n in range(count)))
+    conversation.lines.clear()
+    return conversation
+
+
+def test_streams_take_turns_by_frame() -> None:
+    """A long answer does not hold up a short one: each stream sends a frame in its turn (H61)."""
+    conversation = _with_streams(3)
+    for stream, size in ((1, 60_000), (3, 40_000), (5, 10)):
+        conversation.connection.send(stream, b"x" * size)
+    conversation.take()
+    order = [line.split()[2] for line in conversation.lines]
+    assert order == ["1", "3", "5", "1", "3", "1", "3", "1"]
+
+
+def test_small_pieces_leave_in_one_frame() -> None:
+    """Pieces that wait together are one DATA frame, cut where a frame must end, and nothing is lost (H62)."""
+    conversation = _with_streams(1)
+    for number in range(1_000):
+        assert conversation.connection.send(1, b"%030d" % number)
+    begun = len(conversation.output)
+    conversation.take()
+    assert conversation.lines == ["> DATA 1 16384", "> DATA 1 13616"]
+    sent = conversation.output[begun:]
+    assert sent[9:16_393] + sent[16_402:] == b"".join(b"%030d" % number for number in range(1_000))
+
+
+def test_output_comes_in_portions() -> None:
+    """One take gives little more than the bounds say; the rest waits, and `writable` comes when all has gone (H63)."""
+    conversation = _with_streams(1, Bounds(output_bytes=50_000))
+    connection = conversation.connection
+    assert not connection.send(1, b"x" * 200_000)
+    sizes = []
+    while taken := connection.take_output():
+        sizes.append(len(taken))
+        assert connection.queued == 200_000 - sum(
+            size // 16_393 * 16_384 + max(0, size % 16_393 - 9) for size in sizes
+        )
+    assert max(sizes) < 50_000 + 16_393
+    assert len(sizes) > 3
+    assert conversation.lines == ["writable 1"]
+    assert connection.queued == 0
+
+
+def test_answers_wait_while_nothing_is_taken() -> None:
+    """Answers that nobody takes stay in their streams and keep these open, so that the limit of streams holds (H63)."""
+    conversation = _with_streams(20, Bounds(output_bytes=10_000, streams=20))
+    connection = conversation.connection
+    for number in range(20):
+        connection.answer(2 * number + 1, HEAD, b"x" * 4_000, TAIL)
+    assert connection.queued >= 16 * 4_000
+    connection.receive(
+        headers(41, end=True) + headers(43, end=True) + headers(45, end=True) + headers(47, end=True)
+    )
+    assert [line for line in conversation.lines if "request" in line] == [
+        "request 41 end",
+        "request 43 end",
+        "request 45 end",
+    ]
+    conversation.take()
+    assert "> RST_STREAM 47 REFUSED_STREAM" in conversation.lines
+    assert connection.queued == 0
+
+
+def test_send_says_when_to_wait() -> None:
+    """False means that windows or the output are full; `writable` comes once, when all has gone (H63)."""
+    conversation = Conversation()
+    conversation.receive(OPENING + settings({4: 10}) + ENDED)
+    conversation.lines.clear()
+    connection = conversation.connection
+    assert connection.send(1, b"x" * 10)
+    assert not connection.send(1, b"x")
+    conversation.take()
+    conversation.receive(ping())
+    assert conversation.lines == ["> DATA 1 10", "> PING ack 12345678"]
+    conversation.receive(window_update(1, 5))
+    assert conversation.lines[2:] == ["writable 1", "> DATA 1 1"]
+    assert connection.send(1, b"x" * 4)
+
+
+def test_writable_may_send_at_once() -> None:
+    """What the shell sends inside `writable` leaves with the same output (H63)."""
+    conversation = Conversation()
+    conversation.receive(OPENING + settings({4: 10}) + ENDED)
+    connection = conversation.connection
+    told = []
+
+    def writable(stream: int) -> None:
+        told.append(stream)
+        connection.send(stream, b"y", TAIL)
+
+    conversation.recorder.writable = writable  # type: ignore[method-assign]
+    connection.send(1, b"x" * 11)
+    conversation.take()
+    conversation.receive(window_update(1, 5))
+    assert told == [1]
+    assert conversation.lines[-3:] == ["> DATA 1 1", "> DATA 1 1", "> HEADERS 1 end"]
+    assert connection.is_idle
+
+
+def test_too_much_that_waits_is_given_up() -> None:
+    """An answer beyond the bytes that may wait is reset; other streams go on (H64)."""
+    conversation = Conversation(Bounds(queued_bytes=1_000))
+    conversation.receive(OPENING + settings({4: 0}) + ENDED + headers(3, end=True) + headers(5, end=True))
+    conversation.lines.clear()
+    connection = conversation.connection
+    connection.answer(1, HEAD, b"x" * 800, TAIL)
+    connection.answer(3, HEAD, b"x" * 800, TAIL)
+    assert not connection.send(5, b"x" * 800)
+    conversation.take()
+    assert conversation.lines == [
+        "reset 5 ENHANCE_YOUR_CALM",
+        "> RST_STREAM 3 ENHANCE_YOUR_CALM",
+        "> RST_STREAM 5 ENHANCE_YOUR_CALM",
+        "> HEADERS 1",
+    ]
+    assert connection.queued < 1_000
+    conversation.receive(window_update(1, 800))
+    assert conversation.lines[-2:] == ["> DATA 1 800", "> HEADERS 1 end"]
+
+
+def test_nothing_stays_of_streams_that_are_over() -> None:
+    """However a stream ends, its queue is gone and so is it (H14)."""
+    conversation = Conversation()
+    conversation.receive(OPENING + settings({4: 0}))
+    for turn, end in enumerate(("answered", "given up", "reset", "broken")):
+        stream = 2 * turn + 1
+        conversation.receive(headers(stream, end=True))
+        conversation.connection.answer(stream, HEAD, b"x" * 100, TAIL)
+        conversation.take()
+        assert conversation.connection.queued >= 100
+        match end:
+            case "answered":
+                conversation.receive(window_update(stream, 100))
+            case "given up":
+                conversation.connection.give_up(stream, Code.CANCEL)
+            case "reset":
+                conversation.receive(reset(stream, 8))
+            case "broken":
+                conversation.receive(window_update(stream, 0))
+        assert conversation.connection.is_idle
+        assert conversation.connection.queued == 0
+
+
+def test_request_fields_reach_the_shell() -> None:
+    """The fields are told in their order, the pseudo-header fields first."""
+    conversation = Conversation()
+    conversation.receive(OPENING + ENDED)
+    assert conversation.recorder.fields[1].pairs == REQUEST
