@@ -1,14 +1,16 @@
 """The node daemon at work: builds the node's parts and serves until told to end."""
 
 import asyncio
+import os
 import random
 import signal
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from swarm_core.api.runtimes import CONTAINER, PROCESS
 from swarm_core.client.dial import SystemDial
+from swarm_core.client.node_directory import READY
 from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
@@ -58,10 +60,20 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
             group.spawn(node.run(), name="node")
             has_left = group.spawn(_leave(node, leaving), name="leaving")
             ended = group.spawn(ending.wait(), name="ending")
+            if options.ready_fd is not None:
+                group.spawn(_tell_ready(node, options.ready_fd), name="readiness")
             await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
             group.cancel_all()
         if has_left.done() and not has_left.cancelled():
             state.forget()
+
+
+async def _tell_ready(node: Node, descriptor: int) -> None:
+    """Tell whoever started us, if it still listens."""
+    await node.life.until_ready()
+    with suppress(OSError):
+        os.write(descriptor, READY)
+    os.close(descriptor)
 
 
 async def _leave(node: Node, leaving: asyncio.Event) -> None:

@@ -6,7 +6,7 @@ from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
 from swarm_core.client.watch import Action, Change, Changed, Listed
 from swarm_testkit.cluster_fake import lively_cluster
-from swarm_tui.clusters.changes import Changes
+from swarm_tui.clusters.changes import Changes, Phase, Stream
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources.model import Link
@@ -169,6 +169,21 @@ async def test_a_new_leader_is_told_once(session):
     of_nodes = Changes({objects_pb2.Node: frozenset({"n01-m2"})})
     assert notices.of(of_nodes) == ["m2 leads now, after m1"]
     assert notices.of(of_nodes) == []
+
+
+async def test_the_cause_of_a_lost_connection_is_told_once(session):
+    """Each reason is said once while it lasts, and again when it comes back."""
+    notices, streams = Notices(session.mirror), Changes(is_stream=True)
+
+    def told(phase, reason=""):
+        session.mirror.stream = Stream(phase, 0, reason)
+        return notices.of(streams)
+
+    assert told(Phase.LIVE) == []
+    assert told(Phase.STALE, "the node does not run") == ["No connection · the node does not run"]
+    assert told(Phase.STALE, "the node does not run") == []
+    assert told(Phase.LIVE) == []
+    assert told(Phase.STALE, "the node does not run") == ["No connection · the node does not run"]
 
 
 # -- the navigator -----------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ class Options:
     executors: tuple[str, ...]
     engine: str
     generic: tuple["GenericResource", ...]
+    ready_fd: int | None = None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -125,6 +126,12 @@ def _parser() -> Parser:
         action="store_true",
         help="go on with this manager alone: the others are lost for good",
     )
+    add(
+        "--ready-fd",
+        type=int,
+        metavar="NUMBER",
+        help="open file descriptor that READY is written to when the node is ready",
+    )
     for name in ("--listen-debug", "--listen-metrics"):
         add(name, default="", metavar="ADDR", help="not available in this version")
     add(
@@ -168,7 +175,11 @@ def _options(given: argparse.Namespace) -> Options:
         log_level=given.log_level,
     )
     return Options(
-        node, _executors(given.executor), given.engine_addr, _generic(given.generic_node_resources)
+        node,
+        _executors(given.executor),
+        given.engine_addr,
+        _generic(given.generic_node_resources),
+        _descriptor(given.ready_fd),
     )
 
 
@@ -177,6 +188,16 @@ def _join(given: argparse.Namespace) -> Join:
 
     availability = NodeSpec.Availability.Value(given.availability.upper())
     return Join(given.join_addr, given.join_token, availability)
+
+
+def _descriptor(number: int | None) -> int | None:
+    """One that this process was given; no child shall have it."""
+    if number is not None:
+        try:
+            os.set_inheritable(number, False)
+        except (OSError, OverflowError):
+            raise ValueError(f"--ready-fd: {number} is no open file descriptor") from None
+    return number
 
 
 def _control_socket(given: argparse.Namespace) -> Path:

@@ -124,6 +124,8 @@ async def join_cluster(
     kek = await _kek_for(identity, join, dial) if identity.is_manager else Kek()
     key_file = state.key_file
     try:
+        # Of a founding that never came to its end; it would make this node a founder when it becomes a manager.
+        state.remove_root_key()
         key_file.write_root(identity.tls.roots)
         state.write_remotes([Peer(addr=join.address)])
         key_file.write(NodeCredentials(identity.tls.certificate, identity.tls.key), kek)

@@ -10,17 +10,17 @@ import asyncio
 import json
 import logging
 import os
+import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import psutil
 from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.files import write_atomic
 from swarm_core.ca.tokens import format_unlock_key, parse_unlock_key
 from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.processes import ProcessId
 
 from swarm_agentd.exec.pidfd import until_ended
 from swarm_agentd.node import standby
@@ -194,9 +194,8 @@ class CommandLauncher:
     def _record(self, pid: int) -> None:
         """Write down who runs, for a daemon that finds it left behind."""
         try:
-            record = {"pid": pid, "created": psutil.Process(pid).create_time()}
-            write_atomic(self._pid_file, json.dumps(record).encode(), 0o600)
-        except psutil.NoSuchProcess:
+            write_atomic(self._pid_file, json.dumps(ProcessId.of(pid).record()).encode(), 0o600)
+        except ProcessLookupError:
             pass  # it has ended already
         except OSError as error:
             _log.warning("%s cannot be written: %s", self._pid_file, error.strerror)
@@ -204,19 +203,16 @@ class CommandLauncher:
     async def _end_left_over(self) -> None:
         left = self._left_over()
         deadline = self._clock.monotonic() + _LEFT_OVER_S
-        while left is not None and _runs(left):
+        while left is not None and left.is_alive():
             if self._clock.monotonic() > deadline:
                 _log.warning("the manager of an earlier daemon (process %d) is killed", left.pid)
-                with suppress(psutil.NoSuchProcess):
-                    left.kill()
+                left.send(signal.SIGKILL)
             await self._clock.sleep(_POLL_S)
 
-    def _left_over(self) -> psutil.Process | None:
+    def _left_over(self) -> ProcessId | None:
         try:
-            record = json.loads(self._pid_file.read_text())
-            process = psutil.Process(record["pid"])
-            return process if process.create_time() == record["created"] else None
-        except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
+            return ProcessId.from_record(json.loads(self._pid_file.read_text()))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
 
@@ -225,10 +221,3 @@ def _orders(how: Launch) -> bytes:
     key = "" if how.unlock_key is None else format_unlock_key(how.unlock_key)
     orders = {"unlock_key": key, "join_addr": how.join, "force_new_cluster": how.force_new_cluster}
     return json.dumps(orders).encode() + b"\n"
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

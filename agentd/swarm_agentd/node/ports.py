@@ -34,6 +34,9 @@ class NodeState(Protocol):
     def has_root_key(self) -> bool:
         """Whether the key of a new cluster's root CA waits here for its first manager."""
 
+    def remove_root_key(self) -> None:
+        """Remove it: this node joins another cluster. Raises OSError."""
+
     def remove_raft(self) -> None:
         """Remove what a manager kept of the consensus. Raises OSError."""
 

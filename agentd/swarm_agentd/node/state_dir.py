@@ -1,6 +1,6 @@
 """The node's state directory: whose it is, who uses it now, and which managers it knows.
 
-    <state>/agentd.pid       locked by the running daemon, holds its pid; empty when it ended politely
+    <state>/agentd.pid       locked by the running daemon (swarm_core.client.node_directory)
             managerd.pid     the manager process that it started last
             state.json       managers: [{"node_id": …, "addr": …}], sorted by node id, 0600
             certificates/    identity (swarm_core.ca.key_file)
@@ -13,18 +13,18 @@ two daemons never share it.
 """
 
 import errno
-import fcntl
 import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.ca.files import write_atomic
 from swarm_core.ca.key_file import KeyFile
+from swarm_core.client import node_directory
 
 from swarm_agentd.node.errors import NodeError
 
@@ -39,9 +39,7 @@ class StateDirectory:
         self.certificates = path / "certificates"
         self.worker = path / "worker"
         self.raft = path / "raft"
-        self.raft_ids_file = path / "raft-ids"
-        self.pid_file = path / "agentd.pid"
-        self.manager_pid_file = path / "managerd.pid"
+        self.manager_pid_file = path / node_directory.MANAGER_PID_FILE
         self.remotes_file = path / "state.json"
 
     @property
@@ -53,6 +51,10 @@ class StateDirectory:
     def has_root_key(self) -> bool:
         """Whether the key of a new cluster's root CA waits here for its first manager."""
         return (self.certificates / ROOT_KEY_NAME).exists()
+
+    def remove_root_key(self) -> None:
+        """Remove it: this node joins another cluster. Raises OSError."""
+        (self.certificates / ROOT_KEY_NAME).unlink(missing_ok=True)
 
     def remove_raft(self) -> None:
         """Remove what a manager kept of the consensus. Raises OSError."""
@@ -67,33 +69,19 @@ class StateDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the one daemon of this directory; others can read our pid. Raises NodeError."""
-        with _explained(self.path):
-            fd = os.open(self.pid_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        """Be the one daemon of this directory; others can see which process that is. Raises NodeError."""
+        with ExitStack() as stack:
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = os.pread(fd, 32, 0).decode(errors="replace").strip()
-                raise NodeError(f"state directory {self.path} is in use by process {owner or '?'}") from None
-            with _explained(self.path):
-                os.ftruncate(fd, 0)
-                os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-            try:
-                yield
-            finally:
-                os.ftruncate(fd, 0)
-        finally:
-            os.close(fd)
+                with _explained(self.path):
+                    stack.enter_context(node_directory.held(self.path, as_daemon=True))
+            except node_directory.InUse as error:
+                raise NodeError(str(error)) from None
+            yield
 
     def forget(self) -> None:
-        """Drop everything that ties this machine to its cluster: it left. Raises NodeError."""
+        """Drop everything that ties this machine to its cluster: it left, and its manager has ended. Raises NodeError."""
         with _explained(self.path):
-            for directory in (self.raft, self.worker, self.certificates):
-                if directory.exists():
-                    shutil.rmtree(directory)
-            for file in (self.remotes_file, self.raft_ids_file):
-                file.unlink(missing_ok=True)
+            node_directory.forget(self.path)
 
     def read_remotes(self) -> list[Peer]:
         """The managers of an earlier run. Raises NodeError for a file that is not ours."""

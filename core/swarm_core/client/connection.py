@@ -24,6 +24,7 @@ from google.protobuf.message_factory import GetMessageClass
 from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.api.tolerant import reader
 from swarm_core.ca import tls
+from swarm_core.client import sockets
 from swarm_core.client import trust as trusting
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable, UntrustedManager
 from swarm_core.client.trust import Trust
@@ -293,20 +294,26 @@ def _no_way(shown: str, error: OSError) -> ClientError:
         case ssl.SSLError() | ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
             return Unreachable(f"{shown} is not a swarm manager: it does not speak TLS as one does")
         case FileNotFoundError() | NotADirectoryError():
-            return Unreachable(f"there is no control socket at {shown}")
+            return Unreachable(f"there is no control socket at {shown}{_why(shown)}")
         case PermissionError():
             return Unreachable(f"you may not open the control socket {shown}: permission denied")
         case ConnectionRefusedError():
-            return Unreachable(f"nobody is listening at {shown}")
+            return Unreachable(f"nobody is listening at {shown}{_why(shown)}")
         case _:
             return Unreachable(f"the manager at {shown} cannot be reached: {error.strerror or error}")
 
 
+def _why(shown: str) -> str:
+    """What the place of a control socket tells about it."""
+    text = sockets.why_silent(Path(shown)) if shown.startswith("/") else ""
+    return f": {text}" if text else ""
+
+
 def _lost(target: str, details: str) -> str:
     if "refused" in details:
-        return f"nobody is listening at {target}"
+        return f"nobody is listening at {target}{_why(target)}"
     if "No such file" in details:
-        return f"there is no control socket at {target}"
+        return f"there is no control socket at {target}{_why(target)}"
     if any(sign in details.lower() for sign in _SIGNS_OF_LOSS):
         return f"the connection to the manager at {target} was lost"
     if "connect" in details:

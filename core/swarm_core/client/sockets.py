@@ -13,6 +13,7 @@ as well; its socket is `control.sock` in there.
 
 import errno
 import os
+import shlex
 import socket
 import stat
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
+from swarm_core.api.names import WORKER_ROLE
+from swarm_core.client import node_directory
 
 ENVIRONMENT_VARIABLE = "SWARM_TUI_SOCKET"
 SOCKET_NAME = "control.sock"
@@ -112,20 +115,42 @@ def problem_of(path: Path) -> str | None:
             probe.settimeout(1.0)
             probe.connect(str(path))
     except OSError as error:
-        return _describe(error)
+        return _describe(error, path)
     return None
 
 
-def _describe(error: OSError) -> str:
+def why_silent(path: Path) -> str:
+    """Why nobody serves the control socket of a node of ours, as a clause; empty when the place tells nothing of a node."""
+    state_dir = path.parent
+    try:
+        if node_directory.holder(state_dir) is not None:
+            name = node_directory.role(state_dir)
+            if name is not None and name[1] == WORKER_ROLE:
+                return "the node runs as a worker, which has none; ask one of the managers of its cluster"
+            return "the node runs, and its manager does not answer yet"
+        if not node_directory.belongs_to_a_cluster(state_dir):
+            return ""
+        how = node_directory.ended(state_dir)
+    except OSError:
+        return ""
+    where = "" if state_dir == state_directory() else f" --state-dir {shlex.quote(str(state_dir))}"
+    return f"the node does not run ({how.value}); 'swarm-tui up{where}' brings it back"
+
+
+def _describe(error: OSError, path: Path) -> str:
     match error.errno:
         case errno.ENOENT | errno.ENOTDIR:
-            return "does not exist"
+            return f"does not exist{_clause(why_silent(path))}"
         case errno.EACCES | errno.EPERM:
             return "may not be opened by this user"
         case errno.ECONNREFUSED:
-            return "has nobody listening (left over from a node that ended)"
+            return f"has nobody listening{_clause(why_silent(path)) or ' (left over from a node that ended)'}"
         case _:
             return f"cannot be reached ({error.strerror or error})"
+
+
+def _clause(text: str) -> str:
+    return f": {text}" if text else ""
 
 
 def _path(text: str, origin: str) -> Path:

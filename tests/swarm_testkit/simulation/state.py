@@ -73,6 +73,9 @@ class MachineState:
     def has_log(self) -> bool:
         return self._has_members_log()
 
+    def remove_root_key(self) -> None:
+        self.has_root_key = False
+
     def remove_raft(self) -> None:
         self._remove_log()
 

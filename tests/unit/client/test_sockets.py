@@ -82,7 +82,10 @@ def test_reasons(directory: Path) -> None:
 
 def test_permission() -> None:
     """A socket of somebody else is named as such (root may open everything, so the error is made here)."""
-    assert sockets._describe(PermissionError(errno.EACCES, "denied")) == "may not be opened by this user"
+    assert (
+        sockets._describe(PermissionError(errno.EACCES, "denied"), Path("/nowhere"))
+        == "may not be opened by this user"
+    )
 
 
 def test_contexts(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is said once when it happens, whatever view is shown: a new leader, and changes that were missed."""
+"""What is said once when it happens, whatever view is shown: a new leader, a lost connection, and changes that were missed."""
 
 from swarm_core.api.proto import objects_pb2
 
@@ -15,6 +15,7 @@ class Notices:
         self._mirror = mirror
         self._leader = ""
         self._missed_told = 0
+        self._loss_told = ""
 
     def of(self, changes: Changes) -> list[str]:
         """What there is to say about these changes."""
@@ -22,8 +23,16 @@ class Notices:
         if changes.is_reset or changes.of(objects_pb2.Node):
             said += self._new_leader()
         if changes.is_stream:
+            said += self._loss()
             said += self._missed()
         return said
+
+    def _loss(self) -> list[str]:
+        """Why nothing new comes; each reason once while it lasts."""
+        stream = self._mirror.stream
+        reason, before = stream.reason if stream.phase is Phase.STALE else "", self._loss_told
+        self._loss_told = reason
+        return [f"No connection · {reason}"] if reason and reason != before else []
 
     def _missed(self) -> list[str]:
         stream = self._mirror.stream

@@ -24,37 +24,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from swarm_core.runtime.processes import ProcessId
+
 from swarm_agentd.exec.errors import InvalidTask
-from swarm_agentd.executors.process import shim
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """A process that cannot be mistaken for a later one with its number."""
-
-    pid: int
-    ticks: int
-    boot_id: str
-
-    def is_alive(self) -> bool:
-        try:
-            return shim.boot_id() == self.boot_id and _running_since(self.pid) == self.ticks
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-
-
-def _running_since(pid: int) -> int | None:
-    """Its start time, or None for a zombie."""
-    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
-
-
-@dataclass(frozen=True, slots=True)
 class Started:
-    keeper: Identity
-    command: Identity
+    keeper: ProcessId
+    command: ProcessId
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +81,8 @@ class TaskDirectory:
             return None
         boot_id = record["boot_id"]
         return Started(
-            keeper=Identity(record["shim_pid"], record["shim_ticks"], boot_id),
-            command=Identity(record["pid"], record["pid_ticks"], boot_id),
+            keeper=ProcessId(record["shim_pid"], record["shim_ticks"], boot_id),
+            command=ProcessId(record["pid"], record["pid_ticks"], boot_id),
         )
 
     def exit(self) -> Exit | None:

@@ -1,6 +1,6 @@
 """The daemon's side of a shim: start it, tell it to stop, notice its end.
 
-Rules: a shim is told from a later process with its number by its start time; waiting takes no thread and no polling (a
+Rules: a shim is told from a later process with its number (`runtime.processes`); waiting takes no thread and no polling (a
 pidfd in the event loop); every call may be cancelled and made again, also by another daemon.
 """
 
@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.processes import ProcessId
 
 from swarm_agentd.exec.pidfd import until_ended
 from swarm_agentd.executors.process import shim
-from swarm_agentd.executors.process.directory import Exit, Identity, Started, TaskDirectory
+from swarm_agentd.executors.process.directory import Exit, Started, TaskDirectory
 
 LOST = Exit(code=137, signal=signal.SIGKILL, error="its shim was killed, and the process with it")
 REBOOTED = Exit(code=137, signal=signal.SIGKILL, error="the machine was restarted while it ran")
@@ -49,12 +50,12 @@ async def settled(directory: TaskDirectory, clock: Clock) -> Started | None:
 
 
 async def stop_politely(started: Started) -> None:
-    _signal(started.keeper, signal.SIGTERM)
+    started.keeper.send(signal.SIGTERM)
 
 
 async def kill(started: Started) -> None:
     """Ask the shim to kill everything; without a shim, kill what is left of the task's process group."""
-    if not _signal(started.keeper, signal.SIGUSR1):
+    if not started.keeper.send(signal.SIGUSR1):
         kill_leftovers(started)
 
 
@@ -74,10 +75,10 @@ async def ended(directory: TaskDirectory, started: Started) -> Exit:
         return record
     kill_leftovers(started)
     await _gone(started.command)
-    return LOST if started.keeper.boot_id == shim.boot_id() else REBOOTED
+    return LOST if started.keeper.is_of_this_boot() else REBOOTED
 
 
-async def _gone(identity: Identity) -> None:
+async def _gone(identity: ProcessId) -> None:
     try:
         fd = os.pidfd_open(identity.pid)
     except ProcessLookupError:
@@ -96,20 +97,3 @@ def _bury(fd: int) -> None:
         os.waitid(os.P_PIDFD, fd, os.WEXITED | os.WNOHANG)
     except ChildProcessError:
         pass  # somebody else's child, as outside of a container
-
-
-def _signal(identity: Identity, number: signal.Signals) -> bool:
-    """Send a signal to exactly this process; whether it was there."""
-    try:
-        fd = os.pidfd_open(identity.pid)
-    except ProcessLookupError:
-        return False
-    try:
-        if not identity.is_alive():
-            return False
-        signal.pidfd_send_signal(fd, number)
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(fd)
-    return True

@@ -15,6 +15,7 @@ from swarm_core.api.proto.types_pb2 import Certificate, IssuanceStatus, Peer
 from swarm_core.ca import certificates, tokens
 from swarm_core.ca.key_file import Kek, KeyFile
 from swarm_core.ca.root_ca import RootCa
+from swarm_core.client import node_directory
 from swarm_core.client.dial import SystemDial
 from swarm_core.client.trust import Trust
 from swarm_core.runtime.clock import SystemClock
@@ -212,12 +213,11 @@ def test_a_file_is_no_state_directory(tmp_path: Path) -> None:
 
 
 def test_one_daemon_at_a_time(state: StateDirectory) -> None:
-    """The second daemon is refused and told whose it is; afterwards the pid file is empty."""
+    """The second daemon is refused and told whose it is; afterwards it can be seen that the first ended politely."""
     with state.locked():
-        assert state.pid_file.read_text().strip().isdecimal()
         with pytest.raises(NodeError, match="in use by process"), state.locked():
             pass
-    assert state.pid_file.read_text() == ""
+    assert node_directory.ended(state.path) is node_directory.Ended.POLITELY
     with state.locked():
         pass
 

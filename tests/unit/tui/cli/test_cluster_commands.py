@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from swarm_core.api.names import MANAGER_PORT
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.ca import tokens
 from swarm_core.client import certificates
@@ -18,7 +17,6 @@ from swarm_testkit.command_line import CommandLine
 from swarm_testkit.factories import make_service, make_task_spec
 from swarm_testkit.trust import make_authority
 from swarm_tui.cli import main
-from swarm_tui.cli.commands import membership
 
 Node, Cluster = objects_pb2.Node, objects_pb2.Cluster
 
@@ -290,20 +288,3 @@ def test_membership_of_a_manager(manager_state: Path, capsys: pytest.CaptureFixt
     assert main.run(["cluster", "leave", "--force", *where]) == 0
     assert capsys.readouterr().out == "Node left the swarm.\n"
     assert not (manager_state / "raft").exists() and not (manager_state / "certificates").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("192.0.2.1", "192.0.2.1:4242"),
-        ("192.0.2.1:99", "192.0.2.1:99"),
-        ("lo", "127.0.0.1:4242"),
-        ("lo:99", "127.0.0.1:99"),
-        ("2001:db8::1", "[2001:db8::1]:4242"),
-        ("[2001:db8::1]:99", "[2001:db8::1]:99"),
-        ("host.example", "host.example:4242"),
-    ],
-)
-def test_addresses(text: str, expected: str) -> None:
-    """Hosts, interfaces and IPv6 addresses, with or without a port."""
-    assert membership._with_port(text, MANAGER_PORT) == expected

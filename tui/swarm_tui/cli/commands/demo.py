@@ -19,6 +19,7 @@ from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import local_node
 from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.cli.plumbing.start_options import Launch
 
 _NODES_MAX = 1000
 _END_S = 15.0
@@ -160,13 +161,12 @@ def _private_directory() -> Iterator[Path]:
 @contextlib.contextmanager
 def _cluster(state_dir: Path) -> Iterator[str]:
     """A manager of its own; the address of its remote API."""
-    record = local_node.launch(state_dir, local_node.Launch(local_node.free_address(), executors="simulated"))
+    address = local_node.free_address()
+    manager = local_node.launch(state_dir, Launch(address, executors="simulated"))
     try:
-        yield record.listen_remote_api
+        yield address
     finally:
-        process = record.process()
-        if process is not None:
-            local_node.end(process)
+        manager.end()
 
 
 @contextlib.contextmanager

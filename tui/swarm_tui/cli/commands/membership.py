@@ -1,33 +1,40 @@
-"""`swarm-tui cluster init`, `join`, `leave` and `unlock`: this machine's node and its cluster."""
+"""`swarm-tui cluster init`, `join`, `leave` and `unlock`: this machine's node and its cluster (docs/design/node.md 6.8, 6.9)."""
 
 import asyncio
-import contextlib
-import shutil
 import signal
-import socket
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 from swarm_core.api.names import MANAGER_PORT, WORKER_ROLE
-from swarm_core.client import sockets
+from swarm_core.api.proto import specs_pb2
+from swarm_core.client import node_directory, sockets
 from swarm_core.client.cluster import Cluster
+from swarm_core.client.errors import ClientError
+from swarm_core.specs import node as node_setters
+from swarm_core.specs.addresses import InvalidAddress, manager_to_join
 
 from swarm_tui.cli.commands import settings
 from swarm_tui.cli.commands.up import StateDirOption
-from swarm_tui.cli.plumbing import local_node, own_node
-from swarm_tui.cli.plumbing.session import USAGE, Failure
+from swarm_tui.cli.plumbing import endpoints, local_node, own_node, start_options
+from swarm_tui.cli.plumbing.session import USAGE, Failure, reading
+from swarm_tui.cli.plumbing.start_options import Launch
 
 _LEAVE_S = 60.0
 _KEY_FILE = Path("certificates") / "swarm-node.key"
-_CLUSTER_STATE = ("raft", "certificates", "worker")
+_ACTIVE = "active"
 _ALREADY = "This node is already part of a swarm. Use 'swarm-tui cluster leave' to leave this swarm and join another one."
 _MANAGER_LEAVES = (
     "You are attempting to leave the swarm on a node that is participating as a manager. Demote it first with "
     "'swarm-tui node demote', or use --force: then the other managers go on counting on it, and the last manager takes all "
     "of the swarm's state along."
+)
+_NO_MANAGER = (
+    "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. Please run this command "
+    "on a manager node or promote the current node to a manager."
 )
 _ListenOption = Annotated[
     str | None, typer.Option("--listen-addr", help="Where other nodes reach this one.", metavar="HOST[:PORT]")
@@ -37,7 +44,7 @@ _AdvertiseOption = Annotated[
     typer.Option("--advertise-addr", help="The address that others are told.", metavar="HOST[:PORT]"),
 ]
 _AvailabilityOption = Annotated[
-    str, typer.Option("--availability", help="active, pause or drain.", metavar="WORD")
+    str | None, typer.Option("--availability", help="active, pause or drain.", metavar="WORD")
 ]
 _ExecutorOption = Annotated[
     str | None,
@@ -49,7 +56,7 @@ def init(
     state_dir: StateDirOption = None,
     listen_addr: _ListenOption = None,
     advertise_addr: _AdvertiseOption = None,
-    availability: _AvailabilityOption = "active",
+    availability: _AvailabilityOption = None,
     executor: _ExecutorOption = None,
     autolock: Annotated[bool, typer.Option("--autolock", help="Lock managers with an unlock key.")] = False,
     force_new_cluster: Annotated[
@@ -64,7 +71,9 @@ def init(
 ) -> None:
     """Begin a cluster with this machine as its first manager."""
     directory = _directory(state_dir)
+    is_again = force_new_cluster and node_directory.belongs_to_a_cluster(directory)
     edits = settings.edits_of(
+        autolock=True if autolock and is_again else None,
         cert_expiry=cert_expiry,
         dispatcher_heartbeat=dispatcher_heartbeat,
         external_ca=external_ca,
@@ -72,18 +81,23 @@ def init(
         snapshot_interval=snapshot_interval,
         task_history_limit=task_history_limit,
     )
-    if local_node.certificate_name(directory) is not None and not force_new_cluster:
-        raise Failure(_ALREADY)
-    flags = [f"--availability={availability}"]
-    flags += ["--autolock"] if autolock else []
-    flags += ["--force-new-cluster"] if force_new_cluster else []
-    path = own_node.start(directory, _launch(listen_addr, advertise_addr, executor, flags))
+    wanted = _availability(availability)
+    if is_again:
+        how = _launch_again(directory, listen_addr, advertise_addr, executor)
+        _end_manager(directory)
+    else:
+        _refuse_member(directory)
+        flags = [f"--availability={availability or _ACTIVE}", *(["--autolock"] if autolock else [])]
+        how = _launch(listen_addr, advertise_addr, executor, flags)
+    path = own_node.start(directory, how)
+    if is_again and availability is not None:
+        own_node.set_availability(directory, wanted)
 
     async def work() -> None:
         cluster = await Cluster.open(sockets.Candidate(path, "your own node"))
         try:
             if edits:
-                await settings.apply(cluster, edits)
+                await _apply(cluster, edits)
             await _greet(cluster, directory, is_locked=autolock)
         finally:
             await cluster.close()
@@ -91,10 +105,41 @@ def init(
     asyncio.run(work())
 
 
+def _availability(word: str | None) -> int:
+    """Raises Failure for a word that is none."""
+    spec = specs_pb2.NodeSpec()
+    with reading("--availability"):
+        node_setters.set_availability(spec, word or _ACTIVE)
+    return spec.availability
+
+
+def _refuse_member(directory: Path) -> None:
+    """Raise Failure when the machine is in a cluster."""
+    if node_directory.belongs_to_a_cluster(directory) or local_node.running(directory) is not None:
+        raise Failure(_ALREADY)
+
+
+def _end_manager(directory: Path) -> None:
+    """End this machine's manager, if it runs: it begins again alone. Raises Failure for a worker."""
+    name = node_directory.role(directory)
+    if name is not None and name[1] == WORKER_ROLE:
+        raise Failure(_NO_MANAGER)
+    with local_node.exclusive(directory):
+        if (running := local_node.running(directory)) is not None:
+            running.end()
+
+
+async def _apply(cluster: Cluster, edits: Sequence[settings.Edit]) -> None:
+    try:
+        await settings.apply(cluster, edits)
+    except (Failure, ClientError) as error:
+        raise Failure(f"The swarm was initialized, but its settings are as before: {error}") from None
+
+
 async def _greet(cluster: Cluster, directory: Path, *, is_locked: bool) -> None:
     from swarm_tui.cli.commands.trust import print_join_command
 
-    name = local_node.certificate_name(directory)
+    name = node_directory.role(directory)
     typer.echo(f"Swarm initialized: current node ({name[0] if name else '?'}) is now a manager.\n")
     tokens = (await cluster.control.cluster()).root_ca.join_tokens
     await print_join_command(cluster, "worker", tokens.worker)
@@ -111,7 +156,7 @@ def join(
     state_dir: StateDirOption = None,
     listen_addr: _ListenOption = None,
     advertise_addr: _AdvertiseOption = None,
-    availability: _AvailabilityOption = "active",
+    availability: _AvailabilityOption = None,
     executor: _ExecutorOption = None,
 ) -> None:
     """Join this machine to a cluster."""
@@ -120,13 +165,16 @@ def join(
             "A join token is needed: 'swarm-tui cluster join-token worker' on a manager shows it.", USAGE
         )
     directory = _directory(state_dir)
-    if local_node.certificate_name(directory) is not None:
-        raise Failure(_ALREADY)
-    manager = _with_port(address, MANAGER_PORT)
-    how = _launch(
-        listen_addr, advertise_addr, executor, [f"--availability={availability}"], join=manager, token=token
+    _refuse_member(directory)
+    _availability(availability)
+    try:
+        manager = manager_to_join(address, MANAGER_PORT)
+    except InvalidAddress as error:
+        raise Failure(f"{error}.", USAGE) from None
+    flags = [f"--availability={availability or _ACTIVE}"]
+    path = own_node.start(
+        directory, _launch(listen_addr, advertise_addr, executor, flags, to_join=(manager, token))
     )
-    path = own_node.start(directory, how)
     role = "worker" if local_node.is_worker(directory) else "manager"
     typer.echo(f"This node joined a swarm as a {role}.")
     if role == "manager":
@@ -155,40 +203,21 @@ def leave(
 ) -> None:
     """Leave the cluster."""
     directory = _directory(state_dir)
-    name = local_node.certificate_name(directory)
-    if name is None:
+    if not node_directory.belongs_to_a_cluster(directory):
         raise Failure("This node is not part of a swarm.")
-    if name[1] != WORKER_ROLE and not force:
+    name = node_directory.role(directory)
+    if (name is None or name[1] != WORKER_ROLE) and not force:
         raise Failure(_MANAGER_LEAVES)
     with local_node.exclusive(directory):
-        record = local_node.read_record(directory)
-        process = record.process() if record is not None else None
-        if process is not None:
-            _tell_to_leave(process)
+        if (running := local_node.running(directory)) is not None:
+            late = f"This node's tasks did not end within {_LEAVE_S:g} s; try again."
+            running.tell(signal.SIGUSR1, _LEAVE_S, late)
         elif not force:
             raise Failure(
                 "The node does not run, and its tasks may; start it with 'swarm-tui up', or use --force."
             )
-        _forget(directory)
+        local_node.forget(directory)
     typer.echo("Node left the swarm.")
-
-
-def _tell_to_leave(process: psutil.Process) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(signal.SIGUSR1)
-        try:
-            process.wait(_LEAVE_S)
-        except psutil.TimeoutExpired:
-            raise Failure(f"This node's tasks did not end within {_LEAVE_S:g} s; try again.") from None
-
-
-def _forget(directory: Path) -> None:
-    """What a daemon that could not do it has left."""
-    for name in _CLUSTER_STATE:
-        if (directory / name).exists():
-            shutil.rmtree(directory / name)
-    for name in ("state.json", "raft-ids"):
-        (directory / name).unlink(missing_ok=True)
 
 
 def unlock(state_dir: StateDirOption = None) -> None:
@@ -198,8 +227,7 @@ def unlock(state_dir: StateDirOption = None) -> None:
         is_locked = "ENCRYPTED" in (directory / _KEY_FILE).read_text(errors="replace")
     except FileNotFoundError:
         raise Failure("This node is not part of a swarm.") from None
-    record = local_node.read_record(directory)
-    if not is_locked or (record is not None and record.process() is not None):
+    if not is_locked or local_node.running(directory) is not None:
         raise Failure("The swarm is not locked.")
     key = (
         typer.prompt("Please enter unlock key", hide_input=True)
@@ -208,7 +236,7 @@ def unlock(state_dir: StateDirOption = None) -> None:
     )
     if not key:
         raise Failure("An unlock key is needed.", USAGE)
-    own_node.start(directory, local_node.Launch(unlock_key=key))
+    own_node.start(directory, Launch(unlock_key=key))
 
 
 def _directory(given: Path | None) -> Path:
@@ -219,39 +247,31 @@ def _launch(
     listen: str | None,
     advertise: str | None,
     executors: str | None,
-    flags: list[str],
+    flags: Sequence[str],
     *,
-    join: str | None = None,
-    token: str | None = None,
-) -> local_node.Launch:
-    address = _with_port(listen, MANAGER_PORT) if listen else local_node.free_address("0.0.0.0")  # noqa: S104 - a cluster is of several machines
-    port = int(address.rpartition(":")[2])
-    return local_node.Launch(
-        listen_remote_api=address,
-        advertise_remote_api=_with_port(advertise, port) if advertise else None,
-        join=join,
-        token=token,
-        executors=executors,
-        flags=tuple(flags),
+    to_join: tuple[str, str] | None = None,
+) -> Launch:
+    """Of a new node; `to_join`: a manager's address and the token."""
+    how = endpoints.launch(
+        endpoints.DOCKERS,
+        listen,
+        advertise,
+        is_joining=to_join is not None,
+        unless_said=endpoints.EVERYWHERE,
     )
+    join, token = to_join or (None, None)
+    return replace(how, join=join, token=token, executors=executors, flags=tuple(flags))
 
 
-def _with_port(text: str, port: int) -> str:
-    """host:port, also for an interface's name. Raises Failure."""
-    host, colon, given = text.rpartition(":")
-    if colon and given.isdecimal() and (":" not in host or host.startswith("[")):
-        return f"{_address_of(host)}:{given}"
-    return f"{_address_of(text)}:{port}"
-
-
-def _address_of(host: str) -> str:
-    """The first address of an interface of that name; anything else stands for itself."""
-    for found in psutil.net_if_addrs().get(host, ()):
-        if found.family is socket.AF_INET:
-            return str(found.address)
-    if ":" in host and not host.startswith("["):
-        return f"[{host}]"
-    return host
+def _launch_again(
+    directory: Path, listen: str | None, advertise: str | None, executors: str | None
+) -> Launch:
+    """Of a manager that goes on alone, where it was as far as no other address was typed."""
+    flags = ("--force-new-cluster",)
+    if listen is None and advertise is None:
+        return Launch(executors=executors, flags=flags)
+    kept = start_options.read(directory)
+    return _launch(listen or (kept.listen_remote_api if kept else None), advertise, executors, flags)
 
 
 COMMANDS = {"init": init, "join": join, "leave": leave, "unlock": unlock}

@@ -2,6 +2,7 @@
 
 import typer
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing.output import Format, FormatOption, print_records
@@ -20,6 +21,8 @@ def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
         kinds = (objects_pb2.Cluster, objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
         view = await view_of(cluster, *kinds)
         record = summary(view, cluster.target)
+        if own := _own_trouble(cluster.target):
+            record["This node"] = own
         board = ProblemBoard(view)
         board.rebuild(cluster.clock.wall_ns())
         problems = board.all()
@@ -34,6 +37,12 @@ def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
             typer.echo(f"{problem.health.glyph} {problem.name}  {problem.summary}  {problem.cause}")
 
     run(ctx, work)
+
+
+def _own_trouble(target: str) -> str:
+    """What is wrong with this user's own node, where another cluster is looked at; empty when nothing is."""
+    socket = sockets.own_socket(sockets.state_directory())
+    return sockets.why_silent(socket) if target != str(socket) and sockets.problem_of(socket) else ""
 
 
 def summary(view: Snapshot, target: str) -> dict[str, object]:

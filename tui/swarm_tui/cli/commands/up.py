@@ -1,14 +1,18 @@
 """`swarm-tui up` and `down`: the node of this machine."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from swarm_core.api.names import MANAGER_PORT
 from swarm_core.client import sockets
+from swarm_core.specs.addresses import InvalidAddress, is_loopback, manager_to_join
 
-from swarm_tui.cli.plumbing import local_node, own_node
+from swarm_tui.cli.plumbing import endpoints, local_node, own_node
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
+from swarm_tui.cli.plumbing.start_options import Launch
 
 StateDirOption = Annotated[
     Path | None, typer.Option("--state-dir", help="Where the node keeps its state.", metavar="DIR")
@@ -19,10 +23,16 @@ def up(
     state_dir: StateDirOption = None,
     listen_remote_api: Annotated[
         str | None,
-        typer.Option("--listen-remote-api", help="Where other nodes reach this one.", metavar="HOST:PORT"),
+        typer.Option("--listen-remote-api", help="Where other nodes reach this one.", metavar="HOST[:PORT]"),
+    ] = None,
+    advertise_remote_api: Annotated[
+        str | None,
+        typer.Option(
+            "--advertise-remote-api", help="The address that others are told.", metavar="HOST[:PORT]"
+        ),
     ] = None,
     join: Annotated[
-        str | None, typer.Option("--join", help="Join the cluster of this manager.", metavar="HOST:PORT")
+        str | None, typer.Option("--join", help="Join the cluster of this manager.", metavar="HOST[:PORT]")
     ] = None,
     token: Annotated[str | None, typer.Option("--token", help="Join token of that cluster.")] = None,
     executor: Annotated[
@@ -37,13 +47,40 @@ def up(
     from swarm_tui.cli.plumbing.ui import has_terminal, open_dashboard
 
     directory = (state_dir or sockets.state_directory()).expanduser().absolute()
-    control_socket = own_node.start(directory, local_node.Launch(listen_remote_api, join, token, executor))
+    how = replace(
+        _at(listen_remote_api, advertise_remote_api, join),
+        join=join and _manager(join),
+        token=token,
+        executors=executor,
+    )
+    control_socket = own_node.start(directory, how)
     if local_node.is_worker(directory):
-        typer.echo("The node has joined as a worker; look at the cluster from one of its managers.")
+        typer.echo("The node is up as a worker; look at the cluster from one of its managers.")
     elif detach or not has_terminal():
         typer.echo(f"The node is up: {control_socket}")
     else:
         open_dashboard(Globals(socket=str(control_socket)))
+
+
+def _manager(address: str) -> str:
+    try:
+        return manager_to_join(address, MANAGER_PORT)
+    except InvalidAddress as error:
+        raise Failure(f"{error}.", USAGE) from None
+
+
+def _at(listen: str | None, advertise: str | None, join: str | None) -> Launch:
+    """Where the node shall be; a node that joins a cluster of several machines must be reached by them."""
+    is_remote = join is not None and not is_loopback(_manager(join))
+    if listen is None and advertise is None and not is_remote:
+        return Launch()
+    return endpoints.launch(
+        endpoints.OURS,
+        listen,
+        advertise,
+        is_joining=join is not None,
+        unless_said=endpoints.EVERYWHERE if is_remote or advertise is not None else local_node.HERE,
+    )
 
 
 def down(
@@ -55,14 +92,13 @@ def down(
     """End this machine's node; its tasks go on unless told otherwise."""
     directory = (state_dir or sockets.state_directory()).expanduser().absolute()
     with local_node.exclusive(directory):
-        record = local_node.read_record(directory)
-        process = record.process() if record is not None else None
-        if process is None:
+        running = local_node.running(directory)
+        if running is None:
             typer.echo("No node runs here.")
             return
         if stop_tasks:
             asyncio.run(own_node.stop_tasks(directory))
-        local_node.end(process)
+        running.end()
         typer.echo("The node has ended.")
 
 

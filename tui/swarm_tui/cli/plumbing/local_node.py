@@ -1,60 +1,63 @@
-"""The node of this machine as a process: started detached, found again, ended.
+"""The node daemon of this machine as a process: started detached, found again, ended.
 
-`<state>/up.json` remembers what was started: the process, by id and by its time of birth, so that another process that
-got the same id later is never taken for it, and the address of the remote API, which must stay the same over restarts.
+Whether it runs, and which process it is, is said by the lock on its state directory (`swarm_core.client.node_directory`).
 """
 
 import contextlib
 import fcntl
-import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
 from swarm_core.api.names import MANAGER_PORT, WORKER_ROLE
-from swarm_core.client import sockets
+from swarm_core.client import node_directory, sockets
 
+from swarm_tui.cli.plumbing import start_options
 from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.cli.plumbing.start_options import Kept, Launch
 
-RECORD = "up.json"
 LOG = "agentd.log"
 TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - read by the daemons; arguments would show the token to every user
+HERE = "127.0.0.1"
 _START_S = 30.0
 _STOP_S = 30.0
+_LEFT_OVER_S = 5.0
 _POLL_S = 0.05
 _LOG_LINES = 8
 _PROGRAMS = ("swarm-agentd: ", "swarm-managerd: ")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    pid: int
-    born: float
-    listen_remote_api: str
-    advertise_remote_api: str = ""
+class Running:
+    """The daemon of a state directory. Made by `running`."""
 
-    def process(self) -> psutil.Process | None:
-        """The process, if it is still the one that was started."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(self.pid)
-            if process.create_time() == self.born and process.status() != psutil.STATUS_ZOMBIE:
-                return process
-        return None
+    state_dir: Path
+    process: node_directory.ProcessId
 
+    def end(self) -> None:
+        """Ask it to end, and wait; its tasks go on. Raises Failure when it does not."""
+        self.tell(
+            signal.SIGTERM,
+            _STOP_S,
+            f"The node (process {self.process.pid}) did not end within {_STOP_S:g} s.",
+        )
 
-def read_record(state_dir: Path) -> Record | None:
-    """What was started on this state directory, whether it still runs or not."""
-    try:
-        return Record(**json.loads((state_dir / RECORD).read_text()))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError) as error:
-        raise Failure(f"{state_dir / RECORD} cannot be read: {error}.") from None
+    def tell(self, number: signal.Signals, seconds: float, otherwise: str) -> None:
+        """Send a signal after which it ends. Raises Failure with the sentence `otherwise` when it does not in time."""
+        try:
+            self.process.send(number)
+        except PermissionError:
+            raise Failure(
+                f"The node of {self.state_dir} belongs to another user (process {self.process.pid})."
+            ) from None
+        if not self.process.wait(seconds):
+            raise Failure(otherwise)
 
 
 @contextlib.contextmanager
@@ -70,117 +73,164 @@ def exclusive(state_dir: Path) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """How to start the daemon; None leaves it to what was chosen before, or to the daemon."""
-
-    listen_remote_api: str | None = None
-    join: str | None = None
-    token: str | None = None
-    executors: str | None = None
-    advertise_remote_api: str | None = None
-    flags: tuple[str, ...] = ()
-    """Further flags of the daemon, for this start alone."""
-    unlock_key: str | None = None
-
-
-def launch(state_dir: Path, how: Launch) -> Record:
-    """Start the node daemon in a session of its own, so that it outlives this terminal."""
-    control_socket = sockets.own_socket(state_dir)
-    known = read_record(state_dir)
-    address = how.listen_remote_api or (known.listen_remote_api if known else free_address())
-    environment = dict(os.environ)
-    command = [
-        sys.executable,
-        "-m",
-        "swarm_agentd.main",
-        f"--state-dir={state_dir}",
-        f"--listen-control-api={control_socket}",
-        f"--listen-remote-api={address}",
-    ]
-    if how.join is not None:
-        command += [f"--join-addr={how.join}"]
-        environment[TOKEN_VARIABLE] = how.token or ""
-    if how.executors is not None:
-        command += [f"--executor={how.executors}"]
-    advertised = how.advertise_remote_api or (known.advertise_remote_api if known else "")
-    if advertised:
-        command += [f"--advertise-remote-api={advertised}"]
-    command += how.flags
-    if how.unlock_key is not None:
-        command += ["--unlock-key=-"]
-    with (state_dir / LOG).open("ab") as log:
-        begins_at = log.tell()
-        process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
-            command,
-            stdin=subprocess.DEVNULL if how.unlock_key is None else subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            start_new_session=True,
-            env=environment,
+def running(state_dir: Path) -> Running | None:
+    """The daemon that runs on this directory, whoever started it. Raises Failure when it cannot be seen from here."""
+    try:
+        holder = node_directory.holder(state_dir)
+    except OSError as error:
+        raise Failure(f"{state_dir} cannot be used: {error.strerror}.") from None
+    if holder is None:
+        return None
+    if holder.process is None:
+        raise Failure(
+            f"{state_dir} is in use by {holder}: it has just begun, or runs in another container; look for it there."
         )
+    return Running(state_dir, holder.process)
+
+
+def launch(state_dir: Path, how: Launch) -> Running:
+    """Start the node daemon in a session of its own, so that it outlives this terminal; returns once it is ready.
+
+    Raises Failure when it does not become so. A node that had a cluster before goes on trying. Of a first start nothing
+    stays but the log, whatever ended it, an interrupt too."""
+    is_first = not node_directory.belongs_to_a_cluster(state_dir)
+    if is_first:
+        forget(state_dir)  # of a first start that was killed
+    kept = how.on((None if is_first else start_options.read(state_dir)) or Kept())
+    if not kept.listen_remote_api:
+        kept = replace(kept, listen_remote_api=free_address())
+    with contextlib.ExitStack() as undo:
+        if is_first:
+            undo.callback(forget, state_dir)
+        start_options.write(state_dir, kept)
+        started = _spawn(state_dir, how, kept)
+        if is_first:
+            undo.callback(started.end_now)
+        running = started.until_ready(state_dir, goes_on=not is_first)
+        undo.pop_all()
+    return running
+
+
+def forget(state_dir: Path) -> None:
+    """Remove what ties this machine to its cluster, and how its node was started, once nothing of a daemon runs there any more.
+    Raises Failure."""
+    if (manager := node_directory.left_over_manager(state_dir)) is not None and not manager.wait(
+        _LEFT_OVER_S
+    ):
+        # Its daemon is dead: nobody else will end it.
+        manager.send(signal.SIGKILL)
+        manager.wait(_LEFT_OVER_S)
+    try:
+        with node_directory.held(state_dir):
+            node_directory.forget(state_dir)
+            (state_dir / start_options.RECORD).unlink(missing_ok=True)
+    except node_directory.InUse as error:
+        raise Failure(f"Nothing was removed: {error}.") from None
+    except OSError as error:
+        raise Failure(f"{error.filename or state_dir} cannot be removed: {error.strerror}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A daemon on its way. `told`: where it says that it is ready; `log_begins`: where its part of the log begins."""
+
+    process: "subprocess.Popen[bytes]"
+    told: int
+    log_begins: int
+
+    def until_ready(self, state_dir: Path, *, goes_on: bool) -> Running:
+        """Wait until the control socket answers or the daemon says that it is ready. Raises Failure; `goes_on`: one that
+        is only late is left alone."""
+        control_socket = sockets.own_socket(state_dir)
+        try:
+            for _ in range(round(_START_S / _POLL_S)):
+                if select.select([self.told], [], [], _POLL_S)[0]:
+                    if not os.read(self.told, len(node_directory.READY)):
+                        raise self._failure(state_dir)
+                    return self._running(state_dir)
+                if sockets.problem_of(control_socket) is None:
+                    return self._running(state_dir)
+        finally:
+            os.close(self.told)
+        then = f"it goes on trying as process {self.process.pid}" if goes_on else "it was ended"
+        raise Failure(
+            f"The node was not ready within {_START_S:g} s; {then}. Its log ends with:\n{log_tail(state_dir)}"
+        )
+
+    def _running(self, state_dir: Path) -> Running:
+        try:
+            return Running(state_dir, node_directory.ProcessId.of(self.process.pid))
+        except ProcessLookupError:
+            raise self._failure(state_dir) from None
+
+    def end_now(self) -> None:
+        """End it for good."""
+        self.process.terminate()
+        try:
+            self.process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _failure(self, state_dir: Path) -> Failure:
+        code = self.process.wait()
+        if sentence := last_words(state_dir, self.log_begins):
+            return Failure(f"The node could not start: {sentence}.")
+        return Failure(f"The node ended at once (exit code {code}):\n{log_tail(state_dir)}")
+
+
+def _spawn(state_dir: Path, how: Launch, kept: Kept) -> _Started:
+    environment = dict(os.environ)
+    if how.join is not None:
+        environment[TOKEN_VARIABLE] = how.token or ""
+    told, tell = os.pipe()
+    try:
+        with (state_dir / LOG).open("ab") as log:
+            log_begins = log.tell()
+            process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
+                _command(state_dir, how, kept, tell),
+                stdin=subprocess.DEVNULL if how.unlock_key is None else subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                env=environment,
+                pass_fds=(tell,),
+            )
+    except OSError as error:
+        os.close(told)
+        raise Failure(f"The node could not start: {error.filename}: {error.strerror}.") from None
+    finally:
+        os.close(tell)
     if how.unlock_key is not None:
         assert process.stdin is not None
         # The daemon may end before it reads; then its log says why.
         with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
             pipe.write(f"{how.unlock_key}\n".encode())
-    record = Record(process.pid, psutil.Process(process.pid).create_time(), address, advertised)
-    try:
-        _write_record(state_dir, record)
-    except OSError as error:
-        process.terminate()
-        raise Failure(f"{state_dir / RECORD} cannot be written: {error.strerror}.") from None
-    _wait_ready(process, state_dir, begins_at, is_joining=how.join is not None)
-    return record
+    return _Started(process, told, log_begins)
 
 
-def _write_record(state_dir: Path, record: Record) -> None:
-    """Whole or not at all: half a record would hide the node from the next command."""
-    new = state_dir / f"{RECORD}.new"
-    new.write_text(json.dumps(asdict(record)))
-    new.replace(state_dir / RECORD)
-
-
-def _wait_ready(
-    process: "subprocess.Popen[bytes]", state_dir: Path, log_begins_at: int, *, is_joining: bool
-) -> None:
-    """Until the control socket answers, or a joined worker has its certificate."""
-    control_socket = sockets.own_socket(state_dir)
-    for _ in range(round(_START_S / _POLL_S)):
-        if sockets.problem_of(control_socket) is None:
-            return
-        if is_joining and is_worker(state_dir):
-            return
-        try:
-            code = process.wait(_POLL_S)
-        except subprocess.TimeoutExpired:
-            continue
-        if sentence := last_words(state_dir, log_begins_at):
-            raise Failure(f"The node could not start: {sentence}.")
-        raise Failure(f"The node ended at once (exit code {code}):\n{log_tail(state_dir)}")
-    raise Failure(f"The node did not answer within {_START_S:g} s; its log ends with:\n{log_tail(state_dir)}")
+def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "swarm_agentd.main",
+        f"--state-dir={state_dir}",
+        f"--listen-control-api={sockets.own_socket(state_dir)}",
+        f"--listen-remote-api={kept.listen_remote_api}",
+        f"--ready-fd={tell}",
+    ]
+    command += [f"--advertise-remote-api={kept.advertise_remote_api}"] if kept.advertise_remote_api else []
+    command += [f"--executor={kept.executors}"] if kept.executors else []
+    command += [f"--join-addr={how.join}"] if how.join is not None else []
+    command += ["--unlock-key=-"] if how.unlock_key is not None else []
+    return [*command, *how.flags]
 
 
 def is_worker(state_dir: Path) -> bool:
     """Whether the node's certificate makes it a worker, which has no control socket."""
-    name = certificate_name(state_dir)
+    name = node_directory.role(state_dir)
     return name is not None and name[1] == WORKER_ROLE
-
-
-def certificate_name(state_dir: Path) -> tuple[str, str] | None:
-    """(node id, role) of the node's certificate; None before it has one."""
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
-    try:
-        data = (state_dir / "certificates" / "swarm-node.crt").read_bytes()
-        subject = x509.load_pem_x509_certificate(data).subject
-    except (OSError, ValueError):
-        return None
-    ids = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    roles = subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-    return (str(ids[0].value), str(roles[0].value)) if ids and roles else None
 
 
 def last_words(state_dir: Path, begin: int) -> str:
@@ -204,21 +254,17 @@ def log_tail(state_dir: Path) -> str:
     return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:]) or "  (the log is empty)"
 
 
-def end(process: psutil.Process) -> None:
-    """Ask the daemon to end, and wait; its tasks go on. Raises Failure when it does not."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except psutil.TimeoutExpired:
-            raise Failure(f"The node (process {process.pid}) did not end within {_STOP_S:g} s.") from None
-
-
-def free_address(host: str = "127.0.0.1") -> str:
-    """The usual port of this host, or another one when it is taken."""
+def free_port(host: str) -> int:
+    """The usual port of this host, or another one while it is taken. Raises Failure."""
     for port in (MANAGER_PORT, 0):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-            return f"{host}:{probe.getsockname()[1]}"
+            found: int = probe.getsockname()[1]
+            return found
     raise Failure(f"There is no free port on {host}.")
+
+
+def free_address() -> str:
+    """Where a node listens that is for this machine alone."""
+    return f"{HERE}:{free_port(HERE)}"

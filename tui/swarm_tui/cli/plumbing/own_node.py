@@ -9,39 +9,46 @@ from typing import Any
 from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.api.names import WORKER_ROLE
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
-from swarm_core.client import sockets
+from swarm_core.client import node_directory, sockets
 from swarm_core.client.cluster import Cluster
 
-from swarm_tui.cli.plumbing import local_node
+from swarm_tui.cli.plumbing import local_node, start_options
 from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.cli.plumbing.start_options import Kept, Launch
 from swarm_tui.clusters.mirror import Mirror
 
 # Left behind by `down --stop-tasks`: the node comes back active, not drained.
 _DRAINED_MARK = "drained-by-down"
 _STOP_TASKS_S = 60.0
-_AS_BEFORE = local_node.Launch()
+_AS_BEFORE = Launch()
 
 
-def start(state_dir: Path, how: local_node.Launch = _AS_BEFORE) -> Path:
-    """Start the node unless it runs; its control socket."""
+def start(state_dir: Path, how: Launch = _AS_BEFORE) -> Path:
+    """Start the node unless it runs as it shall; its control socket. Raises Failure."""
     control_socket = sockets.own_socket(state_dir)
     if len(str(control_socket).encode()) > SOCKET_PATH_BYTES_MAX:
         raise Failure(f"{control_socket} is too long for a socket; choose a shorter --state-dir.")
     with local_node.exclusive(state_dir):
-        record = local_node.read_record(state_dir)
-        if record is None or record.process() is None:
-            if sockets.problem_of(control_socket) is None:
-                raise Failure(f"Somebody else's node runs on {state_dir}; end it first.")
+        running = local_node.running(state_dir)
+        if running is None:
             local_node.launch(state_dir, how)
-        elif how.join is not None:
-            raise Failure(
-                f"A node runs on {state_dir} already (process {record.pid}); end it before it can join."
-            )
+        else:
+            _check_unchanged(running, how)
         mark = state_dir / _DRAINED_MARK
         if mark.exists():
-            asyncio.run(_on_own(state_dir, _set_availability(specs_pb2.NodeSpec.ACTIVE)))
+            set_availability(state_dir, specs_pb2.NodeSpec.ACTIVE)
             mark.unlink()
     return control_socket
+
+
+def _check_unchanged(running: local_node.Running, how: Launch) -> None:
+    """Raise Failure when the running node would have to be another one: nothing that was asked for is dropped silently."""
+    where = f"A node runs on {running.state_dir} already (process {running.process.pid})"
+    if how.join is not None:
+        raise Failure(f"{where}; end it before it can join.")
+    kept = start_options.read(running.state_dir) or Kept()
+    if how.flags or how.unlock_key is not None or how.on(kept) != kept:
+        raise Failure(f"{where}; end it with 'swarm-tui down' before it can be started with other options.")
 
 
 async def stop_tasks(state_dir: Path) -> None:
@@ -50,9 +57,14 @@ async def stop_tasks(state_dir: Path) -> None:
     await _on_own(state_dir, _drain)
 
 
+def set_availability(state_dir: Path, availability: int) -> None:
+    """Change what the running node takes."""
+    asyncio.run(_on_own(state_dir, _set_availability(availability)))
+
+
 async def _on_own(state_dir: Path, work: Callable[[Cluster, str], Awaitable[None]]) -> None:
     """Do `work` on this machine's own node, by its id."""
-    name = local_node.certificate_name(state_dir)
+    name = node_directory.role(state_dir)
     if name is None:
         raise Failure(f"The node of {state_dir} has no certificate.")
     if name[1] == WORKER_ROLE:
