@@ -9,6 +9,8 @@ class AgentConfig:
 
     backoff_base_s: float = 0.1
     backoff_ceiling_s: float = 8.0
+    # Less than a lost leader takes to be replaced: who waits for the next one does so at a manager that is there.
+    switch_s: float = 0.3
     first_message_s: float = 5.0
     call_s: float = 5.0
     describe_every_s: float = 20.0
@@ -21,5 +23,6 @@ class AgentConfig:
 
     def __post_init__(self) -> None:
         assert 0 < self.backoff_base_s <= self.backoff_ceiling_s
+        assert 0 <= self.switch_s <= self.backoff_ceiling_s
         assert self.passing_state_s < self.retry_step_s
         assert self.report_tasks_max > 0

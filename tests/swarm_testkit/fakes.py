@@ -249,7 +249,7 @@ class LocalConnection(InProcessConnection):
 
 
 class LocalManagers:
-    """The Managers port over one set of handlers. `reachable` can be switched off."""
+    """The Managers port over one set of handlers. `is_reachable` can be switched off; `untried` managers are left to try, as it says."""
 
     def __init__(self, handlers: Mapping[str, object], node_id: str, *, remote_addr: str = "192.0.2.7:4242"):
         self.handlers = dict(handlers)
@@ -258,6 +258,10 @@ class LocalManagers:
         self.connections: list[LocalConnection] = []
         self.observations: list[bool] = []
         self.learned: list[WeightedPeer] = []
+        self.untried = 0
+
+    def has_untried(self) -> bool:
+        return self.untried > 0
 
     async def connect(self) -> AgentConnection:
         if not self.is_reachable:

@@ -2,7 +2,8 @@
 
 Rules (docs/design/agent.md 6.2)
 1. A session is the Session stream, heartbeats, assignments, status reports and log subscriptions on one connection. The end
-   of any of them ends the session; the next one begins after a random wait that grows with each failure in a row.
+   of any of them ends the session. Another manager is tried soon, each once; when all have failed in a row the next try comes after
+   a random wait that grows with each such round.
 2. The last session id is offered again; the manager decides whether it still stands.
 3. After a gap in the chain of assignments the stream is opened anew, and begins with the full set.
 """
@@ -40,6 +41,9 @@ class Managers(Protocol):
 
     def observe(self, connection: AgentConnection, *, is_good: bool) -> None:
         """How a connection of `connect` did: registered, or failed. Failed ones make their manager less likely."""
+
+    def has_untried(self) -> bool:
+        """Whether `connect` would choose a manager that has not failed since the last one that did well."""
 
     def learn(self, managers: Sequence[WeightedPeer]) -> None:
         """The managers as a manager lists them; others are no more."""
@@ -93,6 +97,7 @@ class SessionLoop:
         self._logs = logs
         self._clock = clock
         self._config = config
+        self._rng = rng
         self._backoff = Backoff(rng, base_s=config.backoff_base_s, ceiling_s=config.backoff_ceiling_s)
         self._session_id = ""
         self._renewal = asyncio.Event()
@@ -110,7 +115,13 @@ class SessionLoop:
                 continue
             except _FAILURES as failure:
                 _log.warning("session ended: %s", str(failure) or type(failure).__name__)
-            await self._clock.sleep(self._backoff.failed())
+            await self._clock.sleep(self._pause_s())
+
+    def _pause_s(self) -> float:
+        """How long to wait after a failure. Many agents lose their manager at the same moment: each waits another time."""
+        if self._managers.has_untried():
+            return self._rng.random() * self._config.switch_s
+        return self._backoff.failed()
 
     async def _session(self) -> None:
         connection = await self._managers.connect()

@@ -1,7 +1,8 @@
 """Which manager the agent talks to (port agent.session.Managers).
 
 Rules: this node's own manager first, over its control socket, whenever it serves; otherwise one of the known
-managers by weight. A node that knows no other manager waits for its own. The list of known managers follows what
+managers by weight. One that failed is not tried again before the others were; a connection that did well ends that. A node that
+knows no other manager waits for its own. The list of known managers follows what
 managers say and is kept on disk.
 """
 
@@ -19,7 +20,7 @@ from swarm_core.client.dispatch import AgentConnection
 from swarm_core.client.errors import Unreachable
 from swarm_core.client.trust import Trust
 
-from swarm_agentd.node.remotes import WEIGHT, Remotes
+from swarm_agentd.node.remotes import WEIGHT, Key, Remotes, key_of
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class KnownManagers:
     ) -> None:
         self._remotes, self._identity, self._dial = remotes, identity, dial
         self._local, self._keep = local, keep
+        self._failed: set[Key] = set()
         self._peers: WeakKeyDictionary[AgentConnection, Peer] = WeakKeyDictionary()
 
     def show(self, identity: TlsIdentity) -> None:
@@ -56,7 +58,10 @@ class KnownManagers:
     async def connect(self) -> AgentConnection:
         """See agent.session.Managers."""
         local = self._local
-        peer = self.elsewhere()
+        peer = self._untried()
+        if peer is None:
+            self._failed.clear()
+            peer = self._untried()
         if local is not None and (peer is None or local.serving.is_set()):
             await local.serving.wait()
             return await self._dial.open(local.socket, Trust(self._identity.roots))
@@ -65,6 +70,14 @@ class KnownManagers:
         connection = await self._reach(peer, self._identity)
         self._peers[connection] = peer
         return connection
+
+    def has_untried(self) -> bool:
+        """See agent.session.Managers. This node's own manager is not left for another one while it serves."""
+        return not (self._local is not None and self._local.serving.is_set()) and self._untried() is not None
+
+    def _untried(self) -> Peer | None:
+        own = "" if self._local is None else self._local.node_id
+        return self._remotes.choose(other_than=own, but_for=self._failed)
 
     async def open(self, identity: TlsIdentity, *, elsewhere: bool) -> ManagerConnection:
         """See renewal.RenewingManagers."""
@@ -87,13 +100,20 @@ class KnownManagers:
         try:
             return await self._dial.open(peer.addr, Trust(identity.anchors, identity))
         except Unreachable:
-            self._remotes.observe(peer, -WEIGHT)
+            self._observe(peer, is_good=False)
             raise
 
     def observe(self, connection: AgentConnection, *, is_good: bool) -> None:
         """See agent.session.Managers. Local connections are not scored."""
         if (peer := self._peers.get(connection)) is not None:
-            self._remotes.observe(peer, WEIGHT if is_good else -WEIGHT)
+            self._observe(peer, is_good=is_good)
+
+    def _observe(self, peer: Peer, *, is_good: bool) -> None:
+        self._remotes.observe(peer, WEIGHT if is_good else -WEIGHT)
+        if is_good:
+            self._failed.clear()
+        else:
+            self._failed.add(key_of(peer))
 
     def learn(self, managers: Sequence[WeightedPeer]) -> None:
         """See agent.session.Managers."""

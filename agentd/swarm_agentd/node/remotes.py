@@ -6,10 +6,13 @@ to the weight, and even the worst manager keeps a small chance.
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import TypeAlias
 
 from swarm_core.api.proto.types_pb2 import Peer
 
+Key: TypeAlias = tuple[str, str]
+"""Of one manager: node id and address."""
 WEIGHT = 10
 _LIMIT = 256
 _LEAST = 0.001
@@ -18,13 +21,13 @@ _LEAST = 0.001
 class Remotes:
     def __init__(self, rng: random.Random, peers: Iterable[Peer] = ()) -> None:
         self._rng = rng
-        self._weights: dict[tuple[str, str], int] = {}
+        self._weights: dict[Key, int] = {}
         for peer in peers:
             self.observe(peer, WEIGHT)
 
     def observe(self, peer: Peer, weight: int) -> None:
         """Good (positive) or bad experience with `peer`; bad experience with an unknown one is forgotten."""
-        key = (peer.node_id, peer.addr)
+        key = key_of(peer)
         if weight < 0 and key not in self._weights:
             return
         old = self._weights.get(key, 0)
@@ -36,13 +39,15 @@ class Remotes:
         listed = [(peer, weight) for peer, weight in peers if peer.addr]
         for peer, weight in listed:
             self.observe(peer, weight)
-        keep = {(peer.node_id, peer.addr) for peer, _ in listed}
+        keep = {key_of(peer) for peer, _ in listed}
         self._weights = {key: weight for key, weight in self._weights.items() if key in keep}
         return set(self._weights) != before
 
-    def choose(self, *, other_than: str = "") -> Peer | None:
-        """A manager to try, but not the node `other_than`; None when no such manager is known."""
-        keys = [key for key in self._weights if not other_than or key[0] != other_than]
+    def choose(self, *, other_than: str = "", but_for: Collection[Key] = ()) -> Peer | None:
+        """A manager to try, but not the node `other_than` nor one of `but_for`; None when no such manager is known."""
+        keys = [
+            key for key in self._weights if (not other_than or key[0] != other_than) and key not in but_for
+        ]
         if not keys:
             return None
         chances = [max(self._weights[key], 0) + _LEAST for key in keys]
@@ -53,7 +58,11 @@ class Remotes:
         return [Peer(node_id=node_id, addr=addr) for node_id, addr in sorted(self._weights)]
 
     def weight(self, peer: Peer) -> int | None:
-        return self._weights.get((peer.node_id, peer.addr))
+        return self._weights.get(key_of(peer))
+
+
+def key_of(peer: Peer) -> Key:
+    return (peer.node_id, peer.addr)
 
 
 def _clip(weight: int) -> int:

@@ -38,8 +38,8 @@ from swarm_core.api.proto.types_pb2 import (
 )
 from swarm_core.api.task_changes import differ
 from swarm_core.api.timestamps import duration
-from swarm_core.client.dispatch import Dispatch
-from swarm_core.client.errors import CallFailed
+from swarm_core.client.dispatch import AgentConnection, Dispatch
+from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.manager.log_broker.broker import LogBroker
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import PermissionDenied
@@ -350,6 +350,34 @@ async def session_loop(managers: LocalManagers, handler: Handler) -> AsyncIterat
         group.spawn(loop.run(), name="sessions")
         yield loop
         group.cancel_all()
+
+
+class Silent(LocalManagers):
+    """Three managers, none of which answers; notes when each is tried."""
+
+    def __init__(self) -> None:
+        super().__init__({}, "n1")
+        self.tried_at: list[float] = []
+
+    async def connect(self) -> AgentConnection:
+        self.tried_at.append(asyncio.get_running_loop().time())
+        self.untried = (self.untried or 3) - 1
+        raise Unreachable("no manager answers")
+
+
+@in_virtual_time
+async def test_every_known_manager_is_tried_before_an_agent_waits_longer() -> None:
+    """Who lost its manager is soon at another one; only a round in which all failed makes the next one wait longer."""
+    managers = Silent()
+    async with session_loop(managers, Handler()):
+        await until(lambda: len(managers.tried_at) == 30)
+    waits = [later - earlier for earlier, later in itertools.pairwise(managers.tried_at)]
+    within = [wait for at, wait in enumerate(waits, 1) if at % 3]
+    between = [wait for at, wait in enumerate(waits, 1) if not at % 3]
+    assert all(wait <= AgentConfig().switch_s for wait in within)
+    assert len(set(within)) == len(within), "each agent waits another time"
+    assert max(between) > 1.0
+    assert all(wait <= 0.1 * (2**round_ - 1) for round_, wait in enumerate(between, 1))
 
 
 def message(applies_to: str, results_in: str, kind: str = "INCREMENTAL") -> AssignmentsMessage:

@@ -10,8 +10,9 @@ from swarm_agentd.node.remotes import Remotes
 from swarm_core.api.proto.types_pb2 import Peer, WeightedPeer
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.ca.tls import TlsIdentity
-from swarm_core.client.dial import SystemDial
+from swarm_core.client.dial import ManagerConnection, SystemDial
 from swarm_core.client.errors import Unreachable
+from swarm_core.client.trust import Trust
 from swarm_core.runtime.clock import SystemClock
 
 A, B = Peer(node_id="a", addr="127.0.0.1:1"), Peer(node_id="b", addr="127.0.0.1:2")
@@ -92,3 +93,45 @@ async def test_learned_managers_are_kept() -> None:
     KnownManagers(Remotes(random.Random(1)), NOBODY, DIAL, keep=refuse).learn(
         [WeightedPeer(peer=A, weight=10)]
     )
+
+
+class Refusing:
+    """A Dial to managers that are all away; notes whom it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | Path] = []
+
+    async def open(self, target: str | Path, trust: Trust, *, timeout: float = 5.0) -> ManagerConnection:
+        self.asked.append(target)
+        raise Unreachable(f"{target} does not answer")
+
+    async def fetch_root(self, address: str, *, timeout: float) -> bytes:
+        raise AssertionError("nobody asks for a root")
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_one_that_failed_is_tried_again_after_the_others(seed: int) -> None:
+    """However the dice fall, each known manager is asked once in a round."""
+    peers = [Peer(node_id=name, addr=f"127.0.0.1:{port}") for port, name in enumerate("abc", 1)]
+    remotes, dial = Remotes(random.Random(seed), peers), Refusing()
+    for _ in range(20):
+        remotes.observe(peers[0], 256)  # the dead leader was the best of them
+    managers = KnownManagers(remotes, NOBODY, dial)
+    for round_ in range(4):
+        left = []
+        for _ in peers:
+            with pytest.raises(Unreachable):
+                await managers.connect()
+            left.append(managers.has_untried())
+        assert sorted(dial.asked[3 * round_ :]) == [peer.addr for peer in peers]
+        assert left == [True, True, False]
+
+
+async def test_the_own_manager_is_not_left_for_others(tmp_path: Path) -> None:
+    """While the manager of this node serves there is nobody else to try."""
+    serving = asyncio.Event()
+    local = LocalManager("own", tmp_path / "socket", serving)
+    managers = KnownManagers(Remotes(random.Random(1), [A, B]), NOBODY, Refusing(), local=local)
+    assert managers.has_untried()
+    serving.set()
+    assert not managers.has_untried()
