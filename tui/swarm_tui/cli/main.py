@@ -4,7 +4,7 @@ A noun's module is imported when the noun is typed, grpcio when a cluster is rea
 border at which every failure becomes one sentence on standard error and an exit code.
 """
 
-import io
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from swarm_tui.cli.plumbing import streams
 from swarm_tui.cli.plumbing.nouns import HELP_NAMES, LazyGroup, Noun
 from swarm_tui.cli.plumbing.session import FAILED, INTERRUPTED, USAGE, Failure, Globals
 
@@ -91,11 +92,10 @@ def root(
 
 def main(arguments: Sequence[str] | None = None, *, given: Globals | None = None) -> None:
     """Run the command line and exit."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal that cannot show a letter shows a question mark; it does not end the command.
-            stream.reconfigure(errors="replace")
-    sys.exit(run(arguments, given=given))
+    streams.settle()
+    code = run(arguments, given=given)
+    streams.give_up_output()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None, *, given: Globals | None = None) -> int:
@@ -108,11 +108,12 @@ def run(arguments: Sequence[str] | None = None, *, given: Globals | None = None)
             standalone_mode=False,
             obj=given,
         )
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read us has gone; nobody is left to tell. The null device takes what the interpreter flushes last.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        streams.flush()
+    except SystemExit as ended:
+        # Typer's answer to a broken pipe, whichever it was.
+        if not isinstance(ended.__context__, OSError):
+            raise
+        return _failed(ended.__context__)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except typer.TyperException as error:
@@ -130,6 +131,8 @@ def _wrong_usage(error: typer.TyperException) -> int:
 
 
 def _failed(error: Exception) -> int:
+    if streams.is_reader_gone():
+        return streams.READER_GONE
     if os.environ.get(_DEBUG_VARIABLE):
         raise error
     _say(_sentence(error))
@@ -169,7 +172,9 @@ def _sentence(error: BaseException) -> str:
 
 
 def _say(text: str) -> None:
-    typer.echo(f"Error: {text}", err=True)
+    # Where it cannot be said the exit code says it.
+    with contextlib.suppress(OSError):
+        typer.echo(f"Error: {text}", err=True)
 
 
 if __name__ == "__main__":

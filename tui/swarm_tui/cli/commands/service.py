@@ -174,6 +174,7 @@ def logs(
 ) -> None:
     """Print the logs of a service's tasks, merged by time."""
     from swarm_tui.cli.plumbing.lines import LinePrinter, log_query
+    from swarm_tui.cli.plumbing.streams import ending_with_the_reader
 
     async def work(cluster: Cluster) -> None:
         now_ns = cluster.clock.wall_ns()
@@ -183,7 +184,9 @@ def logs(
         )
         view = await view_of(cluster, objects_pb2.Node)
         names = {task.id: f"{tasks.name(task, view)}@{tasks.node_name(task, view) or '-'}" for task in found}
-        await cluster.logs().run(query, LinePrinter(names, show_names=not raw, show_times=timestamps).print)
+        printer = LinePrinter(names, show_names=not raw, show_times=timestamps)
+        with ending_with_the_reader():
+            await cluster.logs().run(query, printer.print)
 
     run(ctx, work)
 

@@ -111,6 +111,7 @@ def logs(
 ) -> None:
     """Print a task's log."""
     from swarm_tui.cli.plumbing.lines import LinePrinter, log_query
+    from swarm_tui.cli.plumbing.streams import ending_with_the_reader
 
     async def work(cluster: Cluster) -> None:
         task = await cluster.control.resolve(Task, name)
@@ -118,6 +119,7 @@ def logs(
             task_ids=(task.id,), follow=follow, tail=tail, since=since, now_ns=cluster.clock.wall_ns()
         )
         printer = LinePrinter({}, show_names=False, show_times=timestamps)
-        await cluster.logs().run(query, printer.print)
+        with ending_with_the_reader():
+            await cluster.logs().run(query, printer.print)
 
     run(ctx, work)

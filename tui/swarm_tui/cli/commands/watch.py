@@ -12,6 +12,7 @@ from swarm_core.client.managers import with_statuses
 from swarm_core.client.watch import KINDS, Changed, Listed, Lost, Resumed, Update
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+from swarm_tui.cli.plumbing.streams import ending_with_the_reader
 from swarm_tui.resources import registry
 from swarm_tui.resources.documents import as_dict
 
@@ -30,10 +31,11 @@ def watch(
         is_first = True
         async with aclosing(cluster.watch(chosen).updates()) as watched:
             updates = with_statuses(watched, cluster.control) if objects_pb2.Node in chosen else watched
-            async for update in updates:
-                for record in records(update, with_objects=existing or not is_first):
-                    typer.echo(json.dumps(record, ensure_ascii=False))
-                is_first = is_first and not isinstance(update, Listed)
+            with ending_with_the_reader():
+                async for update in updates:
+                    for record in records(update, with_objects=existing or not is_first):
+                        typer.echo(json.dumps(record, ensure_ascii=False))
+                    is_first = is_first and not isinstance(update, Listed)
 
     run(ctx, work)
 

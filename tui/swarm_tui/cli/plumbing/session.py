@@ -1,6 +1,6 @@
 """From the options before the command to an open cluster, and from a failure to one sentence and an exit code.
 
-Exit codes: 0 done; 1 refused, not found or unreachable; 2 wrong usage; 130 interrupted.
+Exit codes: 0 done; 1 refused, not found or unreachable; 2 wrong usage; 130 interrupted; 141 nobody reads the output.
 """
 
 import os
