@@ -8,7 +8,6 @@ Rules
 3. Output that cannot be written is a failure, told on standard error if that can be written.
 """
 
-import asyncio
 import errno
 import io
 import os
@@ -80,6 +79,8 @@ def is_reader_gone() -> bool:
 @contextmanager
 def ending_with_the_reader() -> Iterator[None]:
     """Around what waits for more to print: end it when the reader of a pipe goes. Raises ReaderGone."""
+    import asyncio  # what needs no cluster does without
+
     task, loop, gone = asyncio.current_task(), asyncio.get_running_loop(), False
     assert task is not None
     descriptor = _pipe()
