@@ -4,7 +4,7 @@ import pytest
 from swarm_testkit.simulation.replay import command, simulate
 
 
-@pytest.mark.parametrize("seed", [75, 130, 2013, 2025, 2242, 2323])
+@pytest.mark.parametrize("seed", [75, 130, 2013, 2025, 2242, 2323, 3675])
 def test_what_was_found_stays_mended(seed: int) -> None:
     """A cluster that once broke a rule or did not recover keeps every rule and recovers. Seeds below 50 run anyway."""
     outcome = simulate(seed)

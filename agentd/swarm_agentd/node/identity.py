@@ -1,13 +1,15 @@
 """Who this node is: read from disk, made with a new cluster, or issued by the managers of one it joins.
 
 Rules (docs/design/node.md 6.3)
-1. An identity on disk is the identity; a join token is then only checked to be of the same cluster.
+1. An identity on disk is the identity; a join token is then only checked to be of the same cluster. A certificate must be valid, but for
+   a manager's: it can make itself another (renewal).
 2. With neither identity nor join address a new cluster begins: a root CA, and this node's own manager certificate. The CA's
    key waits in `swarm-root-ca.key` until the manager has committed it. Each step can be interrupted and is gone on with.
 3. A joining node believes a root certificate by the token's digest alone, and writes nothing before it has a certificate.
    With its identity it keeps the address that it joined through: until managers tell of others it knows no way but that.
 """
 
+import logging
 import random
 from dataclasses import dataclass
 
@@ -15,7 +17,7 @@ from swarm_core.api.ids import new_id
 from swarm_core.api.names import CA_ROLE, MANAGER_ROLE
 from swarm_core.api.proto.types_pb2 import NodeTLSInfo, Peer
 from swarm_core.ca import certificates, csr, keys, tokens
-from swarm_core.ca.errors import CaError, InvalidToken, NoLocalIdentity, NoLocalRoot, WrongKek
+from swarm_core.ca.errors import CaError, InvalidToken, NoLocalIdentity, NoLocalRoot, OutOfTime, WrongKek
 from swarm_core.ca.files import write_atomic
 from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
 from swarm_core.ca.root_ca import RootCa
@@ -31,6 +33,7 @@ from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.ports import NodeState
 from swarm_agentd.node.state_dir import ROOT_KEY_NAME
 
+_log = logging.getLogger(__name__)
 FIPS_PREFIX = "FIPS."
 
 
@@ -40,6 +43,11 @@ class Identity:
     organization: str
     is_manager: bool
     tls: TlsIdentity
+
+    def is_in_its_time(self, now_ns: int) -> bool:
+        """Whether the certificate is neither expired nor of the future."""
+        found = certificates.identity(self.tls.certificate)
+        return found.not_before_ns <= now_ns <= found.not_after_ns
 
     def tls_info(self) -> NodeTLSInfo:
         """What the node tells about its certificate."""
@@ -57,8 +65,9 @@ def load(state: NodeState, clock: Clock, *, kek: bytes | None = None) -> Identit
     try:
         credentials = key_file.read(kek)
         roots = key_file.read_root()
-        certificates.verify_chain(credentials.certificate, roots, clock.wall_ns())
-        return from_credentials(credentials, roots)
+        identity = from_credentials(credentials, roots)
+        _verify(identity, clock.wall_ns(), may_renew_itself=state.has_log or state.has_root_key)
+        return identity
     except NoLocalIdentity:
         if state.has_log:
             raise NodeError(
@@ -77,8 +86,27 @@ def load(state: NodeState, clock: Clock, *, kek: bytes | None = None) -> Identit
             else "needs an unlock key ('swarm-tui cluster unlock', or --unlock-key)"
         )
         raise NodeError(f"the node is locked: its key file {key_file.key_path} {reason}") from None
+    except OutOfTime as error:
+        raise NodeError(
+            f"the node's identity in {state.certificates} cannot be used: {error}; if the clock is right, "
+            "let the node leave and join its cluster anew"
+        ) from None
     except (CaError, OSError) as error:
         raise NodeError(f"the node's identity in {state.certificates} cannot be used: {error}") from None
+
+
+def _verify(identity: Identity, now_ns: int, *, may_renew_itself: bool) -> None:
+    """Raise InvalidCertificate unless this identity can be used: now, or by a manager that can make itself another, for which it
+    must have been valid once, and its root still be."""
+    certificate, roots = identity.tls.certificate, identity.tls.roots
+    try:
+        certificates.verify_chain(certificate, roots, now_ns)
+    except OutOfTime as error:
+        if not (identity.is_manager and may_renew_itself):
+            raise
+        certificates.verify_once_valid(certificate, roots)
+        certificates.verify_roots(roots, now_ns)
+        _log.warning("%s; this manager makes itself another", error)
 
 
 def check_join(state: NodeState, join: Join) -> None:

@@ -88,6 +88,13 @@ class KnownManagers:
             raise Unreachable("no manager is known")
         return await self._reach(peer, identity)
 
+    async def open_own(self) -> ManagerConnection:
+        """See renewal.RenewingManagers."""
+        local = self._local
+        if local is None or not local.serving.is_set():
+            raise Unreachable("this node's own manager does not serve")
+        return await self._dial.open(local.socket, Trust(self._identity.roots))
+
     def elsewhere(self) -> Peer | None:
         """See renewal.RenewingManagers."""
         return self._remotes.choose(other_than="" if self._local is None else self._local.node_id)

@@ -80,6 +80,7 @@ class Node:
             self._agent = agent = self._make_agent(live, managers, renewer)
             group.spawn(supervisor.run(), name="manager supervision")
             group.spawn(renewer.run(), name="certificate renewal")
+            group.spawn(self._renew_when_served(live, serving, renewer), name="certificate out of its time")
             group.spawn(self._tell_ready(agent, live, serving), name="readiness")
             group.spawn(agent.run(), name="agent")
 
@@ -161,6 +162,12 @@ class Node:
                 "this node knows no manager of its cluster; start it with --join-addr and --join-token"
             )
         return known
+
+    async def _renew_when_served(self, live: LiveIdentity, serving: asyncio.Event, renewer: Renewer) -> None:
+        """A certificate that nobody believes is renewed as soon as this node's own manager can be asked."""
+        await serving.wait()
+        if not live.now.is_in_its_time(self._clock.wall_ns()):
+            renewer.force()
 
     async def _tell_ready(self, agent: Agent, live: LiveIdentity, serving: asyncio.Event) -> None:
         await agent.registered_once.wait()

@@ -10,7 +10,10 @@ Rules
 4. The new certificate is on disk, under the unlock key in force, before anybody uses it. A worker's key is in the clear and
    keeps nothing of raft.
 5. A root bundle that managers offer is tried again until it is taken: a clock or a disk may have been in the way.
-6. A worker whose new certificate has an unknown signer asks for the root anew, and believes one that vouches for its old
+6. A manager whose certificate nobody believes, for it is out of its time, has its own manager process sign another; a leader's signs as
+   for any node.
+7. A certificate that is due again as soon as it has come is no success either: this node's clock or the signer's is wrong.
+8. A worker whose new certificate has an unknown signer asks for the root anew, and believes one that vouches for its old
    certificate too; a manager does not.
 """
 
@@ -54,6 +57,9 @@ class RenewingManagers(Protocol):
     async def open(self, identity: TlsIdentity, *, elsewhere: bool) -> ManagerConnection:
         """A connection that shows `identity`; to a manager `elsewhere` if there is one. Raises Unreachable."""
 
+    async def open_own(self) -> ManagerConnection:
+        """A connection to this node's own manager. Raises Unreachable when it does not serve."""
+
     def elsewhere(self) -> Peer | None:
         """A manager that is not this node's own."""
 
@@ -63,6 +69,10 @@ class RenewingManagers(Protocol):
 
 class _WrongRole(NodeError):
     """The certificate is not of the role that is expected."""
+
+
+class _DueAgain(NodeError):
+    """The certificate is there, and is to be renewed at once."""
 
 
 class Renewer:
@@ -130,7 +140,7 @@ class Renewer:
                 self._failures += 1
                 _log.warning("the node's certificate was not renewed: %s", error)
             else:
-                self._failures, self._expected = 0, None
+                self._failures = 0
                 if not self._is_rotation_asked:
                     self._is_asked.clear()  # the role that was asked for meanwhile is there
 
@@ -168,18 +178,34 @@ class Renewer:
             elsewhere, is_retry = is_retry, True
             return await self._managers.open(old.tls, elsewhere=elsewhere)
 
-        issued = await issuing.request(
-            connect, csr.create(key), clock=self._clock, rng=self._rng, pause_s=0.0
-        )
-        credentials = NodeCredentials(issued.certificate, keys.pkcs8(key))
-        roots = await self._trusted(old, issued.certificate)
+        request = csr.create(key)
+        chain = await self._signed_by_own_manager(old, request)
+        if chain is None:
+            issued = await issuing.request(connect, request, clock=self._clock, rng=self._rng, pause_s=0.0)
+            chain = issued.certificate
+        credentials = NodeCredentials(chain, keys.pkcs8(key))
+        roots = await self._trusted(old, chain)
         identity = identities.from_credentials(credentials, roots)
         if self._expected is not None and identity.is_manager != self._expected:
             wanted = "manager" if self._expected else "worker"
             raise _WrongRole(f"it is not a {wanted}'s yet")
         await self._keep(identity, credentials)
         self._live.adopt(identity)
+        self._expected = None
         _log.info("the node has a new certificate (%s)", "manager" if identity.is_manager else "worker")
+        if self._left_s() <= 0:
+            raise _DueAgain("the new one is due again at once; is this machine's clock right?")
+
+    async def _signed_by_own_manager(self, old: Identity, request: bytes) -> bytes | None:
+        """Another certificate of this manager, where the present one is out of its time and it does not lead; else None."""
+        if not old.is_manager or old.is_in_its_time(self._clock.wall_ns()):
+            return None
+        try:
+            async with await self._managers.open_own() as connection:
+                return await issuing.sign_own(connection, request)
+        except ClientError as error:
+            _log.info("this node's own manager signs no certificate: %s", error)
+            return None
 
     async def _trusted(self, old: Identity, chain: bytes) -> bytes:
         """The roots that vouch for the new certificate. Raises InvalidCertificate, Unreachable."""

@@ -16,9 +16,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.ca import pem
-from swarm_core.ca.errors import InvalidCertificate
+from swarm_core.ca.errors import InvalidCertificate, OutOfTime
 
 _RSA_BITS_MIN = 2048
+_END_OF_TIME_NS = 1 << 63
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
@@ -98,16 +99,21 @@ def verify_chain(data: bytes, roots: bytes, wall_ns: int, *, allow_expired: bool
     _verify(parse(data), roots, wall_ns, allow_expired)
 
 
-def verify_server(chain: Sequence[bytes], roots: bytes, wall_ns: int, name: str) -> None:
-    """Raise InvalidCertificate unless `roots` vouch for a shown chain (DER, leaf first) as `verify_chain` says, and its leaf is
-    a server's that bears `name`."""
+def verify_once_valid(data: bytes, roots: bytes) -> None:
+    """As `verify_chain`, at whichever moment."""
+    _verify(parse(data), roots, _END_OF_TIME_NS, allow_expired=True)
+
+
+def verify_server(chain: Sequence[bytes], roots: bytes, wall_ns: int | None, name: str) -> None:
+    """Raise InvalidCertificate unless `roots` vouch for a shown chain (DER, leaf first) as `verify_chain` says (at whichever moment
+    when `wall_ns` is None), and its leaf is a server's that bears `name`."""
     try:
         found = [x509.load_der_x509_certificate(one) for one in chain]
     except ValueError as error:
         raise InvalidCertificate(f"unreadable certificate: {error}") from None
     if not found:
         raise InvalidCertificate("no certificate was shown")
-    _verify(found, roots, wall_ns, allow_expired=False)
+    _verify(found, roots, _END_OF_TIME_NS if wall_ns is None else wall_ns, allow_expired=wall_ns is None)
     _check_server(found[0], name)
 
 
@@ -141,7 +147,7 @@ def _verify(chain: list[x509.Certificate], roots: bytes, wall_ns: int, allow_exp
     if not paths:
         raise InvalidCertificate("certificate signed by unknown authority")
     if not any(_valid(path, wall_ns, allow_expired) for path in paths):
-        raise InvalidCertificate(_why_invalid(paths[0], wall_ns))
+        raise OutOfTime(_why_invalid(paths[0], wall_ns))
 
 
 def verify_root(certificate: x509.Certificate) -> None:
@@ -163,6 +169,13 @@ def verify_root(certificate: x509.Certificate) -> None:
         raise InvalidCertificate("root must be signed with SHA-256, SHA-384 or SHA-512")
     if not _signed_by(certificate, certificate):
         raise InvalidCertificate("root does not verify against itself")
+
+
+def verify_roots(data: bytes, wall_ns: int) -> None:
+    """Raise InvalidCertificate unless one certificate of a bundle is valid now."""
+    roots = parse(data)
+    if not any(_valid([root], wall_ns, allow_expired=False) for root in roots):
+        raise OutOfTime(f"root {_why_invalid([roots[0]], wall_ns)}")
 
 
 def not_after_ns(data: bytes) -> int:

@@ -3,6 +3,7 @@
 CaError
 ├── InvalidToken          a join token or unlock key that cannot be parsed
 ├── InvalidCertificate    a certificate, chain or root bundle that cannot be accepted
+│   └── OutOfTime         one that is expired, or not valid yet
 ├── InvalidRequest        a certificate signing request that cannot be signed
 ├── InvalidKey            a private key of an unknown kind, or one that does not belong to its certificate
 │   └── WrongKek          a private key that does not open with this unlock key: the node is locked
@@ -23,6 +24,10 @@ class InvalidToken(CaError):
 
 class InvalidCertificate(CaError):
     """A certificate that cannot be accepted; the text says why."""
+
+
+class OutOfTime(InvalidCertificate):
+    """Expired, or not valid yet; the text says which, and since or until when."""
 
 
 class InvalidRequest(CaError):

@@ -6,6 +6,7 @@ only the key is taken. Times come in as nanoseconds; serial numbers and keys com
 
 import datetime
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,6 +17,9 @@ from swarm_core.api.names import CA_ROLE, MANAGER_ROLE
 from swarm_core.ca import certificates, csr, keys
 from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.errors import InvalidKey
+
+if TYPE_CHECKING:
+    from swarm_core.api.proto.types_pb2 import RootCA
 
 ROOT_VALIDITY_S = 20 * 365 * 24 * 3600
 NODE_EXPIRY_S = 90 * 24 * 3600
@@ -69,6 +73,15 @@ class RootCa:
             if keys.public_der(keys.load(key)) != certificates.public_der(signer):
                 raise InvalidKey("the CA key does not belong to the CA certificate")
         return RootCa(certificate, key or None, intermediates)
+
+    @staticmethod
+    def of_cluster(stored: "RootCA") -> "RootCa":
+        """The root that signs for a cluster now: the next one, with the cross-signed certificate between, while it rotates. Raises
+        InvalidCertificate, InvalidKey."""
+        if stored.HasField("root_rotation"):
+            rotation = stored.root_rotation
+            return RootCa.load(stored.ca_cert, rotation.ca_key, rotation.cross_signed_ca_cert)
+        return RootCa.load(stored.ca_cert, stored.ca_key)
 
     @property
     def can_sign(self) -> bool:

@@ -48,12 +48,13 @@ class TlsIdentity:
 @dataclass(frozen=True, slots=True)
 class ClientTls:
     """How a client reaches a manager, implements `rpc.dialler.ClientTls`: `roots` are trusted (PEM), `identity` is what it
-    shows, `server_name` who the manager must be."""
+    shows, `server_name` who the manager must be. `at_any_time`: its certificate may be expired, or not valid yet."""
 
     roots: bytes
     server_name: str = MANAGER_ROLE
     identity: TlsIdentity | None = None
     wall_ns: Callable[[], int] = SystemClock().wall_ns
+    at_any_time: bool = False
 
     def context(self) -> ssl.SSLContext:
         """For one connection. It does not verify: `judge` does. Raises ssl.SSLError for an unusable identity."""
@@ -69,7 +70,8 @@ class ClientTls:
         from swarm_core.ca import certificates  # slow to load, and short commands do without
 
         try:
-            certificates.verify_server(chain, self.roots, self.wall_ns(), self.server_name)
+            moment_ns = None if self.at_any_time else self.wall_ns()
+            certificates.verify_server(chain, self.roots, moment_ns, self.server_name)
         except InvalidCertificate as error:
             failure = ssl.SSLCertVerificationError(str(error))
             failure.verify_message = str(error)

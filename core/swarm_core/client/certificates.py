@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 
 from swarm_core.api.names import CA_ROLE
 from swarm_core.api.proto import ca_pb2, types_pb2
+from swarm_core.api.proto.own_certificate_pb2 import SignOwnCertificateRequest, SignOwnCertificateResponse
 from swarm_core.ca import tokens
 from swarm_core.ca.tokens import JoinToken
 from swarm_core.client import trust as trusting
@@ -139,6 +140,14 @@ async def unlock_key(connection: Calls) -> UnlockKey:
             raise
         return UnlockKey(None, 0)
     return UnlockKey(answer.unlock_key or None, answer.version.index)
+
+
+async def sign_own(connection: Calls, csr: bytes) -> bytes:
+    """A chain for the node whose own manager this is. Raises CallFailed, Unreachable."""
+    answer: SignOwnCertificateResponse = await connection.call(
+        "OwnCertificate.SignOwnCertificate", SignOwnCertificateRequest(csr=csr), timeout=CALL_S
+    )
+    return answer.certificate
 
 
 def root_digest(root: bytes) -> str:

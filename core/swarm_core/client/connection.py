@@ -13,6 +13,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ _MODULES = {
     "Raft": "raft_pb2",
     "RaftMembership": "raft_pb2",
     "RaftStatus": "raft_status_pb2",
+    "OwnCertificate": "own_certificate_pb2",
     "ResourceAllocator": "resource_pb2",
 }
 
@@ -259,7 +261,7 @@ async def _channel(address: str, shown: str, trust: Trust) -> grpc.aio.Channel:
             certificate=trust.identity.certificate if trust.identity else None,
             key=trust.identity.key if trust.identity else None,
         )
-    dialled = dialler.DialledChannel(address, trust.tls)
+    dialled = dialler.DialledChannel(address, _judgement(address, trust))
     try:
         # No ALPN said what is spoken there; HTTP/2's first frame does.
         async with asyncio.timeout(_SPEAKS_S):
@@ -278,12 +280,17 @@ async def _suits_grpcio(address: str, context: ssl.SSLContext, trust: Trust) -> 
     try:
         transport, _ = await dialler.open_tls(address, context, trust.server_name, asyncio.Protocol)
     except ssl.SSLCertVerificationError:
-        transport, _ = await dialler.connect(address, trust.tls, asyncio.Protocol)
+        transport, _ = await dialler.connect(address, _judgement(address, trust), asyncio.Protocol)
         transport.abort()
         return False
     protocol = transport.get_extra_info("ssl_object").selected_alpn_protocol()
     transport.abort()
     return bool(protocol == "h2")
+
+
+def _judgement(address: str, trust: Trust) -> tls.ClientTls:
+    """A control socket belongs to this node: its manager is to be reached, too, when the certificate is out of its time."""
+    return replace(trust.tls, at_any_time=address.startswith("unix:"))
 
 
 def _no_way(shown: str, error: OSError) -> ClientError:

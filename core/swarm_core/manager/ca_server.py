@@ -310,14 +310,8 @@ class CaServer:
             return
         self._root_source = cluster.root_ca
         self._root = None
-        rotation = cluster.root_ca.root_rotation
         try:
-            if cluster.root_ca.HasField("root_rotation"):
-                self._root = RootCa.load(
-                    cluster.root_ca.ca_cert, rotation.ca_key, rotation.cross_signed_ca_cert
-                )
-            else:
-                self._root = RootCa.load(cluster.root_ca.ca_cert, cluster.root_ca.ca_key)
+            self._root = RootCa.of_cluster(cluster.root_ca)
         except CaError as error:
             _LOGGER.error("the cluster's root CA cannot be used, nothing will be signed: %s", error)
 

@@ -3,7 +3,8 @@
 `build` makes them all from ports; `managerd` and the simulated cluster both use it, so there is one list of each.
 
 Rules:
-- The control socket passes everything on to the leader but what a member answers from its own copy (watching, health).
+- The control socket passes everything on to the leader but what a member answers from its own copy (watching, health) and
+  what its own node asks of it (a certificate, when nobody else believes the present one).
 - The remote API answers Control, Logs and RaftStatus itself, as the other implementations do; what nodes ask of any manager goes
   to the leader.
 - Components start in the order of the tuple: the dispatcher first, so that nodes find it while the rest takes over.
@@ -22,11 +23,13 @@ from swarm_core.api.proto import (
     health_pb2,
     logbroker_pb2,
     objects_pb2,
+    own_certificate_pb2,
     raft_pb2,
     raft_status_pb2,
     types_pb2,
     watch_pb2,
 )
+from swarm_core.ca.certificates import NodeIdentity
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.manager.allocator.allocator import Allocator
 from swarm_core.manager.ca_server import CaServer
@@ -40,6 +43,7 @@ from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforc
 from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
 from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.orchestrator.task_reaper import TaskReaper
+from swarm_core.manager.own_certificate import OwnCertificateApi
 from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi, RaftStatusApi
 from swarm_core.manager.role_manager import RoleManager
 from swarm_core.manager.root_rotation import RootRotation
@@ -61,7 +65,7 @@ PLAIN_ERRORS = (StoreError, RaftNodeError)
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the parts need of the process around them. `check_joiner` raises JoinFailed unless the manager at an address takes part;
-    `prepare` is what a new leader does first."""
+    `prepare` is what a new leader does first; `identity` is this node's by its certificate of now."""
 
     node_id: str
     store: MemoryStore
@@ -73,6 +77,7 @@ class Ports:
     statuses: MemberStatuses
     check_joiner: Callable[[str], Awaitable[None]]
     prepare: Callable[[], Awaitable[None]]
+    identity: Callable[[], NodeIdentity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +159,22 @@ class _Handlers:
         services.add(_service(logbroker_pb2, "Logs"), self._log_broker, to_leader=is_local)
         services.add(_service(logbroker_pb2, "LogBroker"), self._log_broker, to_leader=True)
         services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=is_local)
-        if not is_local:
+        if is_local:
+            services.add(_service(own_certificate_pb2, "OwnCertificate"), self._own_certificate())
+        else:
             membership = RaftMembershipApi(
                 raft.members, raft.leadership, self._ports.check_joiner, self._is_to_be_manager
             )
             services.add(_service(raft_pb2, "Raft"), self._ports.raft_api)
             services.add(_service(raft_pb2, "RaftMembership"), membership, to_leader=True)
         return services
+
+    def _own_certificate(self) -> OwnCertificateApi:
+        ports = self._ports
+        leadership = ports.raft.leadership
+        return OwnCertificateApi(
+            ports.store, ports.clock, ports.identity, lambda: leadership.is_leader, ports.rng.randbytes
+        )
 
     def _is_to_be_manager(self, node_id: str) -> bool:
         node = self._ports.store.get(objects_pb2.Node, node_id)

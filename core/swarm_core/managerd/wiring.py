@@ -202,6 +202,7 @@ class ManagerDaemon:
                 statuses=MemberStatuses(self._raft.members, self._raft.leadership, self._transport),
                 check_joiner=lambda address: check_joiner(self._dial, address),
                 prepare=self._founder.prepare,
+                identity=lambda: self._credentials.identity,
             )
         )
 

@@ -36,6 +36,7 @@ _ROLES: dict[str, frozenset[str]] = {
     "Raft": _MANAGERS,
     "RaftMembership": _MANAGERS,
     "RaftStatus": _MANAGERS,
+    "OwnCertificate": _MANAGERS,
     "Health": _MANAGERS,
     "Control": _MANAGERS,
     "Watch": _MANAGERS,

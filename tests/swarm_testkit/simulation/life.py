@@ -120,6 +120,7 @@ class Life:
                 statuses=MemberStatuses(self.raft.members, self.raft.leadership, self.transport),
                 check_joiner=birth.check_joiner,
                 prepare=lambda: birth.prepare(self.store),
+                identity=lambda: self.credentials.identity,
             )
         )
 

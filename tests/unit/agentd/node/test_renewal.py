@@ -15,6 +15,7 @@ from swarm_agentd.node.unlock import UnlockKeys
 from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.api.proto import ca_pb2, types_pb2
 from swarm_core.api.proto.dispatcher_pb2 import SessionMessage
+from swarm_core.api.proto.own_certificate_pb2 import SignOwnCertificateResponse
 from swarm_core.ca import certificates, csr, keys
 from swarm_core.ca.errors import WrongKek
 from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
@@ -39,6 +40,8 @@ class Managers:
         self.is_down = False
         self.unlock = ca_pb2.GetUnlockKeyResponse()
         self.opened: list[tuple[str, bool]] = []
+        self.own: RootCa | None = None  # what the node's own manager signs with, if it does
+        self.behind_ns = 0
         self.issued = 0
         self._answer = types_pb2.Certificate()
 
@@ -46,6 +49,11 @@ class Managers:
         self.opened.append((certificates.identity(identity.certificate).role, elsewhere))
         if self.is_down:
             raise Unreachable("nobody is listening")
+        return self
+
+    async def open_own(self) -> Any:
+        if self.own is None:
+            raise Unreachable("this node's own manager does not serve")
         return self
 
     def elsewhere(self) -> types_pb2.Peer | None:
@@ -60,12 +68,16 @@ class Managers:
         match method:
             case "NodeCA.IssueNodeCertificate":
                 self.issued += 1
-                chain = sign(self.root, request.csr, self.role, self.clock.wall_ns())
+                chain = sign(self.root, request.csr, self.role, self.clock.wall_ns() - self.behind_ns)
                 self._answer = types_pb2.Certificate(csr=request.csr, certificate=chain)
                 return ca_pb2.IssueNodeCertificateResponse(node_id="n1")
             case "NodeCA.NodeCertificateStatus":
                 status = types_pb2.IssuanceStatus(state=types_pb2.IssuanceStatus.ISSUED)
                 return ca_pb2.NodeCertificateStatusResponse(status=status, certificate=self._answer)
+            case "OwnCertificate.SignOwnCertificate":
+                assert self.own is not None
+                chain = sign(self.own, request.csr, MANAGER_ROLE, self.clock.wall_ns())
+                return SignOwnCertificateResponse(certificate=chain)
             case "CA.GetUnlockKey":
                 return self.unlock
         raise AssertionError(method)
@@ -105,6 +117,36 @@ class Node:
 
     def stored(self, kek: bytes | None = None) -> bytes:
         return self.key_file.read(kek).certificate
+
+
+async def test_a_manager_whose_certificate_expired_asks_its_own_manager(tmp_path: Path) -> None:
+    """Nobody else would believe it. A worker has no such way."""
+    node = Node(tmp_path, MANAGER_ROLE)
+    node.key_file.update_headers(lambda headers: headers.update({"raft-dek": "x"}))
+    node.managers.is_down, node.managers.own = True, ROOT
+    node.clock.skip(2 * LIFE_S)
+    async with node.running():
+        await node.clock.advance(0)
+        assert node.live.now != node.first and node.live.now.is_in_its_time(node.clock.wall_ns())
+        assert node.managers.opened == []
+    worker = Node(tmp_path / "w")
+    worker.managers.is_down, worker.managers.own = True, ROOT
+    worker.clock.skip(2 * LIFE_S)
+    async with worker.running():
+        await worker.clock.advance(0)
+        assert worker.live.now == worker.first and len(worker.managers.opened) == 5
+
+
+async def test_a_certificate_that_is_due_again_at_once(tmp_path: Path) -> None:
+    """Its signer's clock is far behind, or ours ahead: it is used, and the next one is asked for after a pause that grows."""
+    node = Node(tmp_path)
+    node.managers.behind_ns = round(0.9 * LIFE_S * 1e9)
+    node.renewer.force()
+    async with node.running():
+        await node.clock.advance(FORCED_WAIT_S)
+        assert node.live.now != node.first and node.managers.issued == 1
+        await node.clock.advance(600.0)
+        assert 1 < node.managers.issued < 12
 
 
 async def test_the_time_of_renewal(tmp_path: Path) -> None:
