@@ -72,6 +72,7 @@ def test_broken_pipe_is_silent() -> None:
 # and a process keeps its memory.
 _NEVER_IN_A_DAEMON = {"textual", "rich", "typer", "click", "swarm_tui", "platformdirs", "yaml"}
 _LATE_IN_A_DAEMON = {
+    "grpc",
     "docker",
     "requests",
     "urllib3",

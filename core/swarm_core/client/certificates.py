@@ -38,7 +38,6 @@ TRIES_MAX = 5
 PAUSE_S = 2.0
 CALL_S = 5.0
 _PAUSE_MAX_S = 30.0
-_DIAL_FAILURES = (OSError, DecodeError, grpc.aio.AioRpcError)
 _State = types_pb2.IssuanceStatus
 # Answers that another manager or a later moment will not change.
 _FINAL_CODES = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED"})
@@ -84,7 +83,7 @@ async def download_root(
         try:
             async with asyncio.timeout(CALL_S):
                 root = await fetch(address, timeout=CALL_S)
-        except _DIAL_FAILURES as error:
+        except (OSError, DecodeError, grpc.aio.AioRpcError) as error:
             failure = _reason(error)
             if tries_left:
                 await clock.sleep(PAUSE_S)

@@ -8,6 +8,8 @@ itself, and calls fail at once while it cannot. Methods are named "Service.Metho
 generated messages are loaded when first needed, so that a short command pays for what it uses.
 """
 
+from __future__ import annotations
+
 import asyncio
 import os
 import ssl
@@ -35,7 +37,6 @@ from swarm_core.rpc.grpcio import grpc
 
 OPEN_S = 5.0
 _SPEAKS_S = 2.0
-_ENDINGS = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError)
 _SIGNS_OF_LOSS = (
     "socket closed",
     "reset",
@@ -79,7 +80,7 @@ class Connection:
         trust: Trust | None = None,
         ca_file: Path | None = None,
         timeout: float = OPEN_S,
-    ) -> "Connection":
+    ) -> Connection:
         """Reach `target` (the path of a control socket, or host:port, which needs `trust` or `ca_file`).
 
         Raises Unreachable, and UntrustedManager when the certificate found there is not the expected one.
@@ -107,7 +108,7 @@ class Connection:
         name = _name(method)
         try:
             return await self._callable(name)(request, timeout=timeout)
-        except _ENDINGS as error:
+        except _endings() as error:
             failure = self._failure(error, name, timeout)
         # Raised out here: a failure that held grpcio's would hold the call, and with it the connection, open.
         raise failure
@@ -121,7 +122,7 @@ class Connection:
             async for message in call:
                 yield message
             return
-        except _ENDINGS as error:
+        except _endings() as error:
             failure = self._failure(error, name, None)
         finally:
             if call is not None:
@@ -140,7 +141,7 @@ class Connection:
         name = _name(method)
         try:
             return await self._callable(name)(requests, timeout=timeout)
-        except _ENDINGS as error:
+        except _endings() as error:
             failure = self._failure(error, name, timeout)
         finally:
             close = getattr(requests, "aclose", None)
@@ -156,7 +157,7 @@ class Connection:
             self._closed = True
             await self._channel.close(None)
 
-    async def __aenter__(self) -> "Connection":
+    async def __aenter__(self) -> Connection:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -195,6 +196,10 @@ class Connection:
             case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" in text:
                 text = f"the request of {name} is larger than a manager takes; make what it carries smaller"
         return CallFailed(error.code().name, text)
+
+
+def _endings() -> tuple[type[BaseException], ...]:
+    return grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError
 
 
 def descriptor_of(name: str) -> MethodDescriptor:

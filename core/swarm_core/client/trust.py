@@ -5,6 +5,8 @@ own root certificate may be asked of it, unverified, when no file offers one. No
 believed without a digest (`certificates.download_root`).
 """
 
+from __future__ import annotations
+
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +38,7 @@ class Trust:
         return tls.ClientTls(self.roots, self.server_name, self.identity)
 
     @staticmethod
-    def from_file(path: Path) -> "Trust":
+    def from_file(path: Path) -> Trust:
         """The roots of a file that the user named. Raises Unreachable."""
         try:
             return Trust(path.read_bytes())

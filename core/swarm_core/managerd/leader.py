@@ -6,6 +6,8 @@ asked; then the connection is closed. While there is no leader, calls wait; they
 for so long that the quorum must be lost.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Callable

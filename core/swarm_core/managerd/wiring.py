@@ -6,6 +6,8 @@ be looking through what it found: reads are answered meanwhile, and calls that n
 before that: a new one must be reachable when it asks to join, and every one to be voted for.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import random

@@ -5,6 +5,8 @@ pings: the original's servers end connections that ping more often than every fi
 here has a heartbeat of its own.
 """
 
+from __future__ import annotations
+
 from swarm_core.api.limits import ANSWER_BYTES_MAX
 from swarm_core.rpc.grpcio import grpc
 

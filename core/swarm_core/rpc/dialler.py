@@ -11,6 +11,8 @@ with one that we dial. Rules
 3. What was dialled ends with the channel; `close` waits for it.
 """
 
+from __future__ import annotations
+
 import _ssl
 import asyncio
 import logging
@@ -21,7 +23,7 @@ import ssl
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from swarm_core.rpc import channel
 from swarm_core.rpc.grpcio import grpc
@@ -29,6 +31,11 @@ from swarm_core.rpc.relay import End
 
 HANDSHAKE_S = 10.0
 _BACKLOG = 16
+# A channel is what has its methods: there is nothing to inherit, and grpcio need not be loaded for it.
+if TYPE_CHECKING:
+    _Channel = grpc.aio.Channel
+else:
+    _Channel = object
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 _log = logging.getLogger(__name__)
 
@@ -86,7 +93,7 @@ def shown_chain(connection: ssl.SSLObject | ssl.SSLSocket) -> list[bytes]:
     return [one.public_bytes(_ssl.ENCODING_DER) for one in inner.get_unverified_chain() or ()]
 
 
-class DialledChannel(grpc.aio.Channel):
+class DialledChannel(_Channel):
     """A channel of grpcio over connections of our own. `close` must be called."""
 
     def __init__(self, target: str, tls: ClientTls) -> None:
@@ -128,7 +135,7 @@ class DialledChannel(grpc.aio.Channel):
     async def channel_ready(self) -> None:
         await self._inner.channel_ready()
 
-    async def __aenter__(self) -> "DialledChannel":
+    async def __aenter__(self) -> DialledChannel:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -9,6 +9,8 @@ reached, or the manager that was says so), or doing it twice is like doing it on
 the outcome is not known. Streams are not tried again.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -38,7 +40,6 @@ _REPEATABLE = frozenset({
 })  # fmt: skip
 _READING = ("Get", "List")
 _TRANSPORT_KEYS = frozenset({"user-agent", "content-type", "te"})
-_ENDINGS = (grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.CancelledError)
 Pairs = tuple[tuple[str, str | bytes], ...]
 
 
@@ -148,7 +149,7 @@ async def unary(route: Route, path: str, request: bytes, metadata: Pairs, timeou
         answer: bytes = await channel.unary_unary(path, None, None)(
             request, metadata=metadata, timeout=timeout
         )
-    except _ENDINGS as error:
+    except _endings() as error:
         failure = _failure(error)
     else:
         return answer
@@ -182,7 +183,7 @@ async def stream(
         async for answer in call:
             yield answer
         return
-    except _ENDINGS as error:
+    except _endings() as error:
         failure = _failure(error)
     finally:
         call.cancel()
@@ -200,6 +201,11 @@ def _kept(incoming: Metadata) -> Pairs:
         and key not in keys.FORWARDING_KEYS
         and not key.startswith(("grpc-", ":"))
     )
+
+
+def _endings() -> tuple[type[BaseException], ...]:
+    """How a call over grpcio ends that has no answer. Looked up when one does: grpcio is loaded by then."""
+    return grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.CancelledError
 
 
 def _failure(error: BaseException) -> BaseException:

@@ -11,11 +11,13 @@ Rules (docs/design/raft-node.md 2.5)
    waits a little, unless a message of the member comes in.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from swarm_core.api.proto.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from swarm_core.raft.types import Message, MessageType
@@ -39,18 +41,10 @@ _PAUSE_FIRST_S, _PAUSE_MAX_S = 0.02, 0.5
 _TAKE_SNAPSHOT_S = 2.0
 _RAFT = "/docker.swarmkit.v1.Raft/"
 _HEALTH = "/docker.swarmkit.v1.Health/Check"
-_ENDINGS = (
-    grpc.aio.AioRpcError,
-    grpc.aio.BaseError,
-    asyncio.CancelledError,
-    LinkRefusal,
-    OSError,
-    TimeoutError,
-)
 # At most so many messages go over a link before the other side confirms them.
 _BATCH_MAX = 256
 
-Dial = Callable[[str], grpc.aio.Channel]
+Dial: TypeAlias = "Callable[[str], grpc.aio.Channel]"
 DialLink = Callable[[str], Awaitable[LinkClient]]
 
 
@@ -130,7 +124,7 @@ class Peer:
             data: bytes = await self._connection().unary_unary(_HEALTH, None, None)(
                 HealthCheckRequest(service="Raft").SerializeToString(), timeout=self._timeout_s
             )
-        except _ENDINGS as error:
+        except _endings() as error:
             self._failed(_reason(error))
             return False
         if HealthCheckResponse.FromString(data).status != HealthCheckResponse.SERVING:
@@ -144,7 +138,7 @@ class Peer:
             answer: bytes = await self._connection().unary_unary(_RAFT + method, None, None)(
                 request, timeout=self._timeout_s
             )
-        except _ENDINGS as error:
+        except _endings() as error:
             _reason(error)
             return None
         return answer
@@ -190,7 +184,7 @@ class Peer:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     await self._find_link()
-            except _ENDINGS as error:
+            except _endings() as error:
                 self._failed(_reason(error))
 
     def _next(self) -> Message:
@@ -210,7 +204,7 @@ class Peer:
                 else:
                     call = self._connection().unary_unary(_RAFT + "ProcessRaftMessage", None, None)
                     await call(next(requests(message)))
-        except _ENDINGS as error:
+        except _endings() as error:
             self._failed(_reason(error))
             self._reports.report_unreachable(self.raft_id)
         else:
@@ -258,7 +252,7 @@ class Peer:
                     await call
             finally:
                 call.cancel()
-        except _ENDINGS as error:
+        except _endings() as error:
             self._failed(_reason(error))
             self._reports.report_snapshot(self.raft_id, ok=False)
             self._reports.report_unreachable(self.raft_id)
@@ -310,6 +304,18 @@ class Peer:
         self._reports.report_unreachable(self.raft_id)
         if message.type is MessageType.SNAP:
             self._reports.report_snapshot(self.raft_id, ok=False)
+
+
+def _endings() -> tuple[type[BaseException], ...]:
+    """How sending ends without an answer. Looked up when it does: grpcio is loaded by then, or not needed."""
+    return (
+        grpc.aio.AioRpcError,
+        grpc.aio.BaseError,
+        asyncio.CancelledError,
+        LinkRefusal,
+        OSError,
+        TimeoutError,
+    )
 
 
 def _reason(error: BaseException) -> str:
