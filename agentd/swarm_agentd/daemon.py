@@ -11,6 +11,7 @@ from pathlib import Path
 from swarm_core.api.runtimes import CONTAINER, PROCESS
 from swarm_core.client.dial import SystemDial
 from swarm_core.client.node_directory import READY
+from swarm_core.runtime import lifeline
 from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
@@ -50,6 +51,8 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
     loop.add_signal_handler(signal.SIGUSR1, leaving.set)
+    if options.until_stdin_closes:
+        lifeline.watch_stdin(loop, ending.set)
     clock, rng = SystemClock(), random.SystemRandom()
     state = open_state(options.node.state_dir)
     with state.locked(), closing(FileStorage(state.worker / "tasks.db")) as storage:

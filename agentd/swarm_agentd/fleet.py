@@ -20,7 +20,7 @@ from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.client import certificates as issuing
 from swarm_core.client.dial import SystemDial
 from swarm_core.client.errors import ClientError
-from swarm_core.runtime import log
+from swarm_core.runtime import lifeline, log
 from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.clock import Clock, SystemClock
@@ -49,6 +49,7 @@ class FleetConfig:
     prefix: str
     zones: int
     behaviour: Behaviour
+    until_stdin_closes: bool = False
 
 
 class Fleet:
@@ -130,6 +131,11 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FleetConfig, str]:
     add("--log-interval-s", type=float, help="each task writes a line this often")
     add("--cpus", type=int, default=Behaviour().cpus, help="of each node (%(default)s)")
     add("--memory", type=int, default=Behaviour().memory_bytes, help="bytes of each node (%(default)s)")
+    add(
+        "--until-stdin-closes",
+        action="store_true",
+        help="end when standard input does, with whoever started it",
+    )
     add("-l", "--log-level", choices=sorted(log.LEVELS), default="warn")
     given = parser.parse_args(arguments)
     if not given.token:
@@ -147,7 +153,10 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FleetConfig, str]:
         memory_bytes=given.memory,
     )
     join = Join(given.join, given.token)
-    return FleetConfig(join, given.nodes, given.seed, given.prefix, given.zones, behaviour), given.log_level
+    config = FleetConfig(
+        join, given.nodes, given.seed, given.prefix, given.zones, behaviour, given.until_stdin_closes
+    )
+    return config, given.log_level
 
 
 def _span(text: str) -> tuple[float, float]:
@@ -162,6 +171,8 @@ async def _serve(config: FleetConfig) -> None:
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
+    if config.until_stdin_closes:
+        lifeline.watch_stdin(loop, ending.set)
     fleet = Fleet(config, SystemClock())
     async with Group() as group:
         group.spawn(fleet.run(), name="fleet")

@@ -50,6 +50,7 @@ class Options:
     engine: str
     generic: tuple["GenericResource", ...]
     ready_fd: int | None = None
+    until_stdin_closes: bool = False
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -132,6 +133,11 @@ def _parser() -> Parser:
         metavar="NUMBER",
         help="open file descriptor that READY is written to when the node is ready",
     )
+    add(
+        "--until-stdin-closes",
+        action="store_true",
+        help="end when standard input does, with whoever started it",
+    )
     for name in ("--listen-debug", "--listen-metrics"):
         add(name, default="", metavar="ADDR", help="not available in this version")
     add(
@@ -180,6 +186,7 @@ def _options(given: argparse.Namespace) -> Options:
         given.engine_addr,
         _generic(given.generic_node_resources),
         _descriptor(given.ready_fd),
+        given.until_stdin_closes,
     )
 
 

@@ -19,7 +19,7 @@ from swarm_core.managerd import orders
 from swarm_core.managerd.config import Config, parse
 from swarm_core.managerd.wiring import UNUSABLE, ManagerDaemon
 from swarm_core.raft_node.errors import NotMember
-from swarm_core.runtime import exit_codes, log
+from swarm_core.runtime import exit_codes, lifeline, log
 from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import SystemClock
 from swarm_core.runtime.tasks import Group
@@ -84,7 +84,7 @@ async def _serve(config: Config, kek: bytes | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
     if config.until_stdin_closes:
-        _watch_stdin(loop, ending)
+        lifeline.watch_stdin(loop, ending.set)
     tell = _tell if config.until_stdin_closes else _tell_nobody
     daemon = ManagerDaemon(config, SystemClock(), random.SystemRandom(), kek=kek, tell=tell)
     if config.until_stdin_closes:
@@ -95,19 +95,6 @@ async def _serve(config: Config, kek: bytes | None) -> None:
         await daemon.step_down()
         group.cancel_all()
     _log.info("ended")
-
-
-def _watch_stdin(loop: asyncio.AbstractEventLoop, ending: asyncio.Event) -> None:
-    """Set `ending` when the other end of standard input is gone."""
-    descriptor = sys.stdin.fileno()
-    os.set_blocking(descriptor, False)
-
-    def readable() -> None:
-        if not os.read(descriptor, 4096):
-            loop.remove_reader(descriptor)
-            ending.set()
-
-    loop.add_reader(descriptor, readable)
 
 
 if __name__ == "__main__":

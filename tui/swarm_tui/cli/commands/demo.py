@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import local_node
+from swarm_tui.cli.plumbing.passing import ending_politely, pipe, private_directory
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.cli.plumbing.start_options import Launch
 
@@ -59,17 +59,30 @@ def demo(
     """Open a private cluster of simulated nodes with some life in it."""
     from swarm_tui.cli.plumbing.ui import has_terminal
 
-    with _private_directory() as state_dir, _cluster(state_dir) as address:
-        candidate = sockets.Candidate(sockets.own_socket(state_dir), "the demo")
-        asyncio.run(_show(candidate, state_dir, address, nodes, headless or not has_terminal()))
+    with (
+        ending_politely(),
+        private_directory() as state_dir,
+        pipe() as lifeline,
+        _cluster(state_dir, lifeline) as address,
+    ):
+        place = _Place(state_dir, address, lifeline)
+        asyncio.run(_show(place, nodes, headless or not has_terminal()))
 
 
-async def _show(
-    candidate: sockets.Candidate, state_dir: Path, address: str, nodes: int, headless: bool
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the demo lives; what it started ends when `lifeline` closes, however this process ends."""
+
+    state_dir: Path
+    address: str
+    lifeline: int
+
+
+async def _show(place: _Place, nodes: int, headless: bool) -> None:
+    candidate = sockets.Candidate(sockets.own_socket(place.state_dir), "the demo")
     cluster = await Cluster.open(candidate)
     try:
-        with _fleet(state_dir, address, nodes, await _prepare(cluster)):
+        with _fleet(place, nodes, await _prepare(cluster)):
             await _joined(cluster, nodes)
             await _fill(cluster, nodes)
             over = asyncio.Event()
@@ -149,20 +162,11 @@ async def _live(cluster: Cluster, over: asyncio.Event) -> None:
 
 
 @contextlib.contextmanager
-def _private_directory() -> Iterator[Path]:
-    """A short path: sockets allow few bytes."""
-    path = Path(tempfile.mkdtemp(prefix="swarm-demo-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _cluster(state_dir: Path) -> Iterator[str]:
+def _cluster(state_dir: Path, lifeline: int) -> Iterator[str]:
     """A manager of its own; the address of its remote API."""
-    address = local_node.free_address()
-    manager = local_node.launch(state_dir, Launch(address, executors="simulated"))
+    # The usual port is for a node that stays.
+    address = local_node.free_address(usual=0)
+    manager = local_node.launch(state_dir, Launch(address, executors="simulated", lifeline=lifeline))
     try:
         yield address
     finally:
@@ -170,18 +174,20 @@ def _cluster(state_dir: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _fleet(state_dir: Path, address: str, nodes: int, token: str) -> Iterator[None]:
+def _fleet(place: _Place, nodes: int, token: str) -> Iterator[None]:
     """The simulated agents, in a process of their own."""
-    with (state_dir / "fleet.log").open("wb") as log:
+    flags = ["--join", place.address, "--nodes", str(nodes), "--until-stdin-closes"]
+    said = place.state_dir / "fleet.log"
+    with said.open("wb") as log:
         fleet = subprocess.Popen(  # noqa: S603 - our own program, without a shell
-            [sys.executable, "-m", "swarm_agentd.fleet", "--join", address, "--nodes", str(nodes)],
+            [sys.executable, "-m", "swarm_agentd.fleet", *flags],
             env={**os.environ, local_node.TOKEN_VARIABLE: token},
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            stdin=place.lifeline, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:
         yield
         if fleet.poll() not in (None, 0):
-            text = (state_dir / "fleet.log").read_text(errors="replace").splitlines()
+            text = said.read_text(errors="replace").splitlines()
             raise Failure(f"The simulated nodes ended early: {text[-1] if text else 'no reason given'}")
     finally:
         fleet.terminate()

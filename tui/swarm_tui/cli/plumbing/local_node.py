@@ -189,7 +189,7 @@ def _spawn(state_dir: Path, how: Launch, kept: Kept) -> _Started:
             log_begins = log.tell()
             process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
                 _command(state_dir, how, kept, tell),
-                stdin=subprocess.DEVNULL if how.unlock_key is None else subprocess.PIPE,
+                stdin=_input(how),
                 stdout=log,
                 stderr=log,
                 cwd="/",
@@ -203,11 +203,18 @@ def _spawn(state_dir: Path, how: Launch, kept: Kept) -> _Started:
     finally:
         os.close(tell)
     if how.unlock_key is not None:
-        assert process.stdin is not None
+        assert how.lifeline is None and process.stdin is not None
         # The daemon may end before it reads; then its log says why.
         with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
             pipe.write(f"{how.unlock_key}\n".encode())
     return _Started(process, told, log_begins)
+
+
+def _input(how: Launch) -> int:
+    """What the daemon has for standard input."""
+    if how.lifeline is not None:
+        return how.lifeline
+    return subprocess.DEVNULL if how.unlock_key is None else subprocess.PIPE
 
 
 def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[str]:
@@ -224,6 +231,7 @@ def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[st
     command += [f"--executor={kept.executors}"] if kept.executors else []
     command += [f"--join-addr={how.join}"] if how.join is not None else []
     command += ["--unlock-key=-"] if how.unlock_key is not None else []
+    command += ["--until-stdin-closes"] if how.lifeline is not None else []
     return [*command, *how.flags]
 
 
@@ -254,9 +262,9 @@ def log_tail(state_dir: Path) -> str:
     return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:]) or "  (the log is empty)"
 
 
-def free_port(host: str) -> int:
+def free_port(host: str, *, usual: int = MANAGER_PORT) -> int:
     """The usual port of this host, or another one while it is taken. Raises Failure."""
-    for port in (MANAGER_PORT, 0):
+    for port in (usual, 0):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
@@ -265,6 +273,6 @@ def free_port(host: str) -> int:
     raise Failure(f"There is no free port on {host}.")
 
 
-def free_address() -> str:
-    """Where a node listens that is for this machine alone."""
-    return f"{HERE}:{free_port(HERE)}"
+def free_address(*, usual: int = MANAGER_PORT) -> str:
+    """Where a node listens that is for this machine alone; `usual` 0: any port."""
+    return f"{HERE}:{free_port(HERE, usual=usual)}"

@@ -35,6 +35,8 @@ class Launch:
     flags: tuple[str, ...] = ()
     """Further flags of the daemon, for this start alone."""
     unlock_key: str | None = None
+    lifeline: int | None = None
+    """The reading end of a pipe: the daemon ends when the pipe closes. None: it outlives us."""
 
     def on(self, kept: Kept) -> Kept:
         """What holds once this was started."""
