@@ -27,9 +27,10 @@ bench: $(VENV)/.installed-dev
 	$(COMPILE)
 	$(BIN)/python benchmarks/run.py
 
-# Whole clusters from many seeds, with faults: RUNS of them.
+# Whole clusters from many seeds, with faults: RUNS of them. Then a minute of hostile bytes for the HTTP/2 core.
 sim: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/sim.py --seeds $(RUNS)
+	$(BIN)/python benchmarks/fuzz_h2.py --seconds 60 --seed $$(date +%s)000
 
 shots: $(VENV)/.installed-dev
 	$(BIN)/python screenshots/make.py
