@@ -85,6 +85,8 @@ STATIC: Final[tuple[Pair, ...]] = (
     (b"www-authenticate", b""),
 )
 _DYNAMIC: Final = len(STATIC)
+# The octet that stands for the newest entry of the dynamic table.
+_FIRST_DYNAMIC: Final = 0x80 + len(STATIC)
 _STATIC_INDEX: Final = {pair: index for index, pair in reversed(list(enumerate(STATIC)))}
 _STATIC_NAMES: Final = {name: index for index, (name, _) in reversed(list(enumerate(STATIC)))}
 
@@ -148,49 +150,65 @@ class Decoder:
         return fields
 
     def _read(self, block: bytes) -> tuple[Fields, bool]:
-        entries, list_bytes, end = self.entries, self._list_bytes, len(block)
+        entries, end = self.entries, len(block)
         at = self._read_updates(block)
         pairs: list[Pair] = []
-        size, broken, has_inserted = 0, "", False
+        append = pairs.append
+        broken, has_inserted = "", False
         while at < end:
             byte = block[at]
             at += 1
-            if byte & 0x80:
+            if byte >= _FIRST_DYNAMIC and byte != 0xFF:
+                append(entries[_FIRST_DYNAMIC - 1 - byte])
+            elif byte > 0x80:
                 index = byte & 0x7F
                 if index == 0x7F:
                     index, at = _integer(block, at, index)
-                if index == 0:
-                    raise BlockError("index 0")
-                pair = STATIC[index] if index < _DYNAMIC else entries[_DYNAMIC - 1 - index]
-            elif byte & 0x60 == 0x20:
-                raise BlockError("a size update after a field")
+                append(self._entry(index))
+            elif byte & 0x60 == 0x20 or byte == 0x80:
+                raise BlockError("a size update after a field, or index 0")
             else:
-                pair, at = self._literal(block, at, byte & (0x3F if byte & 0x40 else 0x0F), byte & 0x40 != 0)
-                is_good = _NAME(pair[0]) and not _BAD_VALUE(pair[1])
-                if not is_good:
-                    broken = broken or f"field {pair[0]!r}"
-                if byte & 0x40:
-                    has_inserted = True
-                    self._insert(pair)
-                    self._is_tainted = self._is_tainted or not is_good
-            size += len(pair[0]) + len(pair[1]) + ENTRY_OVERHEAD
-            if size <= list_bytes:
-                pairs.append(pair)
-        if size > list_bytes:
-            return Fields((), too_large=True), has_inserted
-        if self._is_tainted and not broken:
-            broken = next((f"field {n!r}" for n, v in pairs if not _NAME(n) or _BAD_VALUE(v)), "")
-        return Fields(tuple(pairs), broken), has_inserted
+                pair, at, fault = self._literal(block, at, byte)
+                append(pair)
+                broken = broken or fault
+                has_inserted = has_inserted or byte >= 0x40
+        return self._judged(pairs, broken), has_inserted
 
-    def _literal(self, block: bytes, at: int, index: int, is_kept: bool) -> tuple[Pair, int]:
+    def _entry(self, index: int) -> Pair:
+        return STATIC[index] if index < _DYNAMIC else self.entries[_DYNAMIC - 1 - index]
+
+    def _literal(self, block: bytes, at: int, first: int) -> tuple[Pair, int, str]:
+        """A field that is spelled out behind the octet `first`; where it ends; and what is wrong with it."""
+        is_kept = first >= 0x40
+        index = first & 0x3F if is_kept else first & 0x0F
         if index == (0x3F if is_kept else 0x0F):
             index, at = _integer(block, at, index)
+        fault = ""
         if index:
-            name = (STATIC[index] if index < _DYNAMIC else self.entries[_DYNAMIC - 1 - index])[0]
+            name = self._entry(index)[0]
         else:
             name, at = _string(block, at)
+            if not _NAME(name):
+                fault = f"field {name!r}"
         value, at = _string(block, at)
-        return (name, value), at
+        if _BAD_VALUE(value):
+            fault = f"value of field {name!r}"
+        pair = (name, value)
+        if is_kept:
+            self._insert(pair)
+            if fault:
+                self._is_tainted = True
+        return pair, at, fault
+
+    def _judged(self, pairs: list[Pair], broken: str) -> Fields:
+        size = ENTRY_OVERHEAD * len(pairs)
+        for name, value in pairs:
+            size += len(name) + len(value)
+        if size > self._list_bytes:
+            return Fields((), too_large=True)
+        if self._is_tainted and not broken:
+            broken = next((f"field {n!r}" for n, v in pairs if not _NAME(n) or _BAD_VALUE(v)), "")
+        return Fields(tuple(pairs), broken)
 
     def _insert(self, pair: Pair) -> None:
         size = len(pair[0]) + len(pair[1]) + ENTRY_OVERHEAD
