@@ -76,6 +76,7 @@ class FakeCluster:
         self.calls: list[tuple[str, Message]] = []
         self.closed = False
         self.streams_open = self.messages_given = 0
+        self._hanging: set[str] = set()
         self._failures: dict[str, list[BaseException]] = {}
         self._log = CommitLog(_FIRST_INDEX)
         self._rng = random.Random(1)
@@ -166,6 +167,10 @@ class FakeCluster:
         """The next calls or streams of "Service.Method" raise `error`."""
         self._failures.setdefault(method, []).extend([error] * times)
 
+    def hang(self, method: str) -> None:
+        """Calls of `method` are noted and never answered."""
+        self._hanging.add(method)
+
     def cut(self, reason: str = LOST) -> None:
         """End everything under way as a lost connection does; whoever calls again has a new one."""
         if self._connection is not None:
@@ -181,6 +186,8 @@ class FakeCluster:
     async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
         """The answer of one unary call. Raises CallFailed or Unreachable."""
         self._note(method, request)
+        if method in self._hanging:
+            await asyncio.Event().wait()
         async with self._reached(method) as connection:
             answer = await connection.call(method, request, timeout=timeout)
         if self.orchestrate:

@@ -25,7 +25,10 @@ from swarm_tui.shell.screen import MainScreen
 from swarm_tui.views.dashboard.view import DashboardView
 from swarm_tui.views.lists.pane import ObjectPane
 from swarm_tui.widgets.theme import DARK
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster, log_line
 from swarm_testkit.factories import make_task
@@ -139,6 +142,21 @@ class Running:
         """Press the keys of a text."""
         await self.press(*(_KEYS.get(letter, letter) for letter in text))
 
+    def press_soon(self, key: str) -> None:
+        """Press a key and do not wait for anything."""
+        self.app.post_message(key_event(key))
+
+    async def burst(self, *keys: str) -> None:
+        """Press keys as they come from one read: all are there before the first is handled."""
+        for key in keys:
+            self.press_soon(key)
+        await self.until(lambda: self.app.is_caught_up)
+
+    async def one_by_one(self, *keys: str) -> None:
+        """Press keys slowly: each after everything that the one before it led to."""
+        for key in keys:
+            await self.burst(key)
+
     async def shows(self, text: str) -> None:
         """Wait until `text` is on screen."""
         await until_shown(self.app, self.pilot, text)
@@ -152,6 +170,32 @@ class Running:
         return [request for name, request in self.cluster.calls if name == method]
 
 
+def key_event(key: str) -> events.Key:
+    """A key as the terminal's driver tells of it; single characters are what is typed."""
+    return events.Key(_character_to_key(key), key) if len(key) == 1 else events.Key(key, None)
+
+
+def what_is(run: Running) -> dict[str, object]:
+    """Where the person is and what they have done so far, but for what only time changes."""
+    screen, focused = run.screen, run.app.focused
+    view = screen.navigator.view
+    panes = [pane for one in screen.navigator.views for pane in one.query(ObjectPane)]
+    return {
+        "screens": [type(one).__name__ for one in run.app.screen_stack],
+        "places": screen.navigator.trail,
+        "focus": None if focused is None else (type(focused).__name__, focused.id, str(focused.parent)),
+        "selected": view.selected,
+        "lists": {
+            pane.id: (pane.found_text, pane.is_problems_only, pane.sorted_by, pane.table.marks)
+            for pane in panes
+        },
+        "typed": [(field.id, field.value) for one in run.app.screen_stack for field in one.query(Input)],
+        "zoomed": run.dashboard.is_zoomed,
+        "sent": [(name, str(sent)) for name, sent in run.cluster.calls if name.startswith(_CHANGING)],
+    }
+
+
+_CHANGING = ("Control.Create", "Control.Update", "Control.Remove")
 _KEYS = {
     " ": "space",
     "/": "slash",

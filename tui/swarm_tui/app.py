@@ -9,9 +9,11 @@ from typing import ClassVar, Final
 
 from swarm_core.client.calls import opened
 from swarm_core.client.watch import Update
+from textual import events
 from textual.app import App
 from textual.command import Provider
 from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import ANSIToTruecolor, LineFilter
 from textual.screen import Screen
 from textual.theme import Theme
@@ -21,7 +23,10 @@ from swarm_tui.clusters.managers import ManagerNews
 from swarm_tui.clusters.session import Session
 from swarm_tui.shell.palette import SwarmCommands
 from swarm_tui.shell.screen import main_screen
+from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
 from swarm_tui.shell.toolkit import ResyncAsked
+from swarm_tui.shell.typed_ahead import TypedAhead
+from swarm_tui.shell.work import Work
 from swarm_tui.widgets.ascii_only import AsciiOnly
 from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 
@@ -43,7 +48,7 @@ class SwarmApp(App[None]):
         session: Session,
         updates: Callable[[], AsyncIterator[Update]],
         *,
-        theme: str = DARK.name,
+        theme: str | None = None,
         is_ascii: bool = False,
         driver_class: type[Driver] | None = None,
     ) -> None:
@@ -53,17 +58,33 @@ class SwarmApp(App[None]):
         self._session = session
         self._updates = updates
         self._managers = ManagerNews(session)
+        self._work = Work()
+        self._typed_ahead = TypedAhead(self, self._work, session.clock)
         self._garbage_thresholds = gc.get_threshold()
+        self._unlisten: Callable[[], None] | None = None
         for ours in (DARK, LIGHT):
             self.register_theme(ours)
-        self.theme = theme
+        self.theme = theme or DARK.name
 
     def get_default_screen(self) -> Screen[None]:
-        return main_screen(self._session)
+        return main_screen(self._session, self._work)
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether every key that came has been handled, with all that it led to."""
+        return self._typed_ahead.is_over
+
+    async def on_event(self, event: events.Event) -> None:
+        if self._typed_ahead.admits(event):
+            await super().on_event(event)
 
     def on_mount(self) -> None:
         self._garbage_thresholds = gc.get_threshold()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
+        if isinstance(self._driver, TerminalDriver):
+            self._unlisten = on_ending(self._end)
+            self.set_interval(LOOK_EVERY_S, self._look_at_terminal)
+        self._typed_ahead.start()
         self._follow()
         self.run_worker(self._managers.run(), group="managers", name="managers")
 
@@ -72,10 +93,24 @@ class SwarmApp(App[None]):
 
     def on_unmount(self) -> None:
         gc.set_threshold(*self._garbage_thresholds)
+        if self._unlisten is not None:
+            self._unlisten()
+
+    def _look_at_terminal(self) -> None:
+        if isinstance(self._driver, TerminalDriver) and self._driver.is_gone:
+            self._end(HUNG_UP)
+
+    def _end(self, exit_code: int) -> None:
+        """Somebody else ends the program."""
+        self.exit(return_code=exit_code)
 
     def on_resync_asked(self, event: ResyncAsked) -> None:
         self._follow()
         self.notify("Listing everything anew", timeout=2)
+
+    def get_driver_class(self) -> type[Driver]:
+        found = super().get_driver_class()
+        return TerminalDriver if found is LinuxDriver else found
 
     def get_css_variables(self) -> dict[str, str]:
         variables = super().get_css_variables()

@@ -15,7 +15,7 @@ from swarm_tui.widgets.paint import Spans
 class Help(Dialog[bool]):
     """A page of lines; the key that opened it closes it too."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,q", "leave", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q", "leave", "close", show=False)]
 
     def __init__(self, title: str, lines: Sequence[Spans]) -> None:
         super().__init__()

@@ -28,10 +28,11 @@ from swarm_tui.dialogs.service_draft import (
     to_spec,
 )
 from swarm_tui.widgets.choice import Choice
-from swarm_tui.widgets.lines import TextLines
-from swarm_tui.widgets.paint import Span, Spans, wrap
+from swarm_tui.widgets.lines import WrappedLines
+from swarm_tui.widgets.paint import Span, Spans
 from swarm_tui.widgets.verdict import VerdictLabel
 
+_FIT_INDENT: Final = 13
 _FIELDS: Final = (
     ("name", "Name", "letters, digits, - and _"),
     ("runtime", "Runtime", ""),
@@ -84,7 +85,7 @@ class ServiceForm(Widget):
             with Vertical(classes="pane", id="fit-pane") as pane:
                 pane.border_title = "Fit now"
                 pane.border_subtitle = "live"
-                yield TextLines(id="fit")
+                yield WrappedLines(indent=_FIT_INDENT, id="fit")
 
     @property
     def draft(self) -> ServiceDraft:
@@ -92,7 +93,7 @@ class ServiceForm(Widget):
         return self._draft
 
     def on_mount(self) -> None:
-        self.query_one("#fit", TextLines).can_focus = False
+        self.query_one("#fit", WrappedLines).can_focus = False
         # Watched, not told by a message: keys that follow at once must find the fields as they now are.
         self.watch(self.query_one("#runtime", Choice), "value", self._change_runtime, init=False)
         self.judge_again()
@@ -170,19 +171,12 @@ class ServiceForm(Widget):
         return verdicts
 
     def _show_fit(self, is_sound: bool, nodes: Sequence[objects_pb2.Node]) -> None:
-        text = self.query_one("#fit", TextLines)
-        width = max(text.size.width - 1, 20)
+        text = self.query_one("#fit", WrappedLines)
         if not is_sound:
-            text.show(
-                [[(" ", "text"), ("fill in the fields to see where it would run", "muted")]], keep_place=True
-            )
+            text.say([[(" ", "text"), ("fill in the fields to see where it would run", "muted")]])
             return
         # The command may still be half typed; it does not decide the place.
-        forecast = fit_now(to_spec(replace(self._draft, command="")), nodes, self._read_tasks())
-        text.show(
-            [line for spans in _fit_lines(forecast) for line in wrap(spans, width, indent=13)],
-            keep_place=True,
-        )
+        text.say(_fit_lines(fit_now(to_spec(replace(self._draft, command="")), nodes, self._read_tasks())))
 
 
 def _without_names(verdicts: "dict[str, Verdict]") -> "dict[str, Verdict]":

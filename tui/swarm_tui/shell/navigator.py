@@ -3,6 +3,7 @@
 Views that were visited stay, and are told of every change. Nothing here knows what a view shows.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -44,6 +45,8 @@ class Navigator:
         self._cluster = cluster
         self._places = Places(Place(cluster.cluster, Link(home)))
         self._views: dict[str, View] = {home: make(kinds[0])}
+        self._going = asyncio.Lock()
+        """Making a view takes time; who wants to go elsewhere meanwhile goes from there."""
 
     # -- where one is ------------------------------------------------------------------------------
 
@@ -51,6 +54,11 @@ class Navigator:
     def here(self) -> Place:
         """The present place."""
         return self._places.here
+
+    @property
+    def trail(self) -> tuple[Place, ...]:
+        """The places gone through, the present one last."""
+        return self._places.trail
 
     @property
     def is_root(self) -> bool:
@@ -87,20 +95,22 @@ class Navigator:
 
     async def go_back(self) -> bool:
         """Go to the place before; False when there is none."""
-        left = self.view
-        if self._places.back() is None:
-            return False
-        self._show(left)
-        return True
+        async with self._going:
+            left = self.view
+            if self._places.back() is None:
+                return False
+            self._show(left)
+            return True
 
     async def _go(self, place: Place) -> None:
-        if place.view not in self._views:
-            view = self._make(self._kinds[place.view])
-            await self._stage.add(view)
-            self._views[place.view] = view
-        left = self.view
-        self._places.go(place, cursor=left.cursor)
-        self._show(left)
+        async with self._going:
+            if place.view not in self._views:
+                view = self._make(self._kinds[place.view])
+                await self._stage.add(view)
+                self._views[place.view] = view
+            left = self.view
+            self._places.go(place, cursor=left.cursor)
+            self._show(left)
 
     def _show(self, left: View) -> None:
         left.leave()

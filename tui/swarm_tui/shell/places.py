@@ -22,6 +22,11 @@ class Places:
         return self._trail[-1]
 
     @property
+    def trail(self) -> tuple[Place, ...]:
+        """The way back, and the present place at its end."""
+        return tuple(self._trail)
+
+    @property
     def is_root(self) -> bool:
         """Whether there is no way back."""
         return len(self._trail) == 1

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from swarm_tui.shell.navigator import Navigator
+from swarm_tui.shell.work import Undertaking, Work
 from swarm_tui.verbs.model import Verb, Verbs
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.widgets.bars import Key
@@ -25,25 +26,33 @@ class Workers(Protocol):
     def tell_failure(self, text: str) -> None:
         """Say that something went wrong."""
 
+    @property
+    def is_typing(self) -> bool:
+        """Whether letters go into a text field now."""
+
 
 class Runner:
     """See the module's text."""
 
-    def __init__(self, verbs: Verbs, ports: Ports, navigator: Navigator, workers: Workers) -> None:
+    def __init__(
+        self, verbs: Verbs, ports: Ports, navigator: Navigator, workers: Workers, work: Work
+    ) -> None:
         self.verbs = verbs
         self._ranked = sorted((verb for verb in verbs if verb.rank), key=lambda verb: verb.rank)
         self.ports = ports
         self._navigator = navigator
         self._workers = workers
+        self._work = work
 
     def applies(self, verb: Verb) -> bool:
         """Whether the verb works now, on what is selected."""
         return verb.applies_now(self._navigator.context, self.ports)
 
     def offered(self) -> list[Key]:
-        """The entries of the key bar: what works now, by rank."""
-        shown = filter(self.applies, self._ranked)
-        return [Key(verb.key, verb.called(self.ports), verb.id) for verb in shown]
+        """The entries of the key bar: what works now, by rank. A key that would be typed into a text is not among them."""
+        is_typing = self._workers.is_typing
+        shown = ((verb, verb.key_now(is_typing=is_typing)) for verb in self._ranked if self.applies(verb))
+        return [Key(key, verb.called(self.ports), verb.id) for verb, key in shown if key is not None]
 
     def run(self, verb_id: str) -> None:
         """Run the verb with this id, if it works now."""
@@ -59,11 +68,12 @@ class Runner:
             self._failed(label, error)
             return
         if rest is not None:
-            self._workers.carry_out(self._guarded(rest, label))
+            self._workers.carry_out(self._guarded(rest, label, self._work.begin()))
 
-    async def _guarded(self, work: Coroutine[Any, Any, None], label: str) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, None], label: str, mine: Undertaking) -> None:
         try:
-            await work
+            with self._work.carried_out(mine):
+                await work
         except Exception as error:  # noqa: BLE001 - told, and the program goes on
             self._failed(label, error)
 

@@ -21,6 +21,7 @@ from swarm_tui.shell.operations import Operations
 from swarm_tui.shell.painter import Painter
 from swarm_tui.shell.runner import Runner
 from swarm_tui.shell.selection import Selection
+from swarm_tui.shell.work import Work
 from swarm_tui.verbs import registry as verb_registry
 from swarm_tui.verbs.help_page import help_lines
 from swarm_tui.verbs.model import Verbs
@@ -45,7 +46,7 @@ class MainScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-low"), (38, "-tall")]  # noqa: RUF012
     AUTO_FOCUS = ""
 
-    def __init__(self, session: Session, verbs: Verbs) -> None:
+    def __init__(self, session: Session, verbs: Verbs, work: Work) -> None:
         super().__init__()
         self.session = session
         self._verbs = verbs
@@ -61,9 +62,9 @@ class MainScreen(Screen[None]):
         )
         workers = toolkit.Workers(self)
         operations = Operations(session, workers.tell_outcome)
-        desk = toolkit.Desk(self, self._find_line, lambda: help_lines(verbs, self.navigator.context))
+        desk = toolkit.Desk(self, self._find_line, lambda: help_lines(verbs, self.navigator.context), work)
         ports = Ports(self.navigator, self.selection, operations, desk)
-        self.runner = Runner(verbs, ports, self.navigator, workers)
+        self.runner = Runner(verbs, ports, self.navigator, workers, work)
 
     def compose(self) -> ComposeResult:
         yield HeaderBar()
@@ -114,6 +115,21 @@ class MainScreen(Screen[None]):
         self._find_line.close()
         self._show_keys()
 
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        self.call_after_refresh(self._keep_focus)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._keep_focus)
+
+    def _keep_focus(self) -> None:
+        """What had the keys may have gone from the screen: in a terminal grown smaller, or with its object."""
+        if self.focused is not None:
+            return
+        if self._filter_bar.is_open:
+            self._filter_bar.take_focus()
+        else:
+            self.navigator.view.regain_focus()
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._show_keys()
 
@@ -127,7 +143,7 @@ class MainScreen(Screen[None]):
         self._find_line.left(is_kept=event.is_kept)
 
 
-def main_screen(session: Session) -> MainScreen:
+def main_screen(session: Session, work: Work) -> MainScreen:
     """The screen for one cluster, with every verb and view that is registered now."""
     verbs = verb_registry.verbs()
-    return keyed(MainScreen, verbs.bindings(Context.GLOBAL))(session, verbs)
+    return keyed(MainScreen, verbs.bindings(Context.GLOBAL))(session, verbs, work)

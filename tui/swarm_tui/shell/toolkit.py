@@ -1,16 +1,18 @@
 """The toolkit as the parts of the shell and the verbs see it: each class implements one of their ports with the screen."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher
+from textual.widgets import ContentSwitcher, Input
 
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.dialogs.help import Help
 from swarm_tui.operations.model import Outcome
 from swarm_tui.shell.find_line import FindLine
+from swarm_tui.shell.work import Undertaking, Work
 from swarm_tui.views.view import Findable, View
 from swarm_tui.widgets.bars import HeaderBar, Part
 from swarm_tui.widgets.paint import Spans
@@ -81,6 +83,10 @@ class Workers:
     def tell_failure(self, text: str) -> None:
         self._screen.notify(text, severity="error", timeout=_ERROR_S, markup=False)
 
+    @property
+    def is_typing(self) -> bool:
+        return isinstance(self._screen.focused, Input)
+
     def tell_outcome(self, outcome: Outcome) -> None:
         """Say what came of an operation on one object."""
         if outcome.is_error:
@@ -93,14 +99,22 @@ class Desk:
     """What stands around the views, and the program. Implements `verbs.ports.Desk`."""
 
     def __init__(
-        self, screen: Screen[Any], find_line: FindLine, help_lines: Callable[[], list[Spans]]
+        self, screen: Screen[Any], find_line: FindLine, help_lines: Callable[[], list[Spans]], work: Work
     ) -> None:
         self._screen = screen
         self._find_line = find_line
         self._help_lines = help_lines
+        self._work = work
 
     async def ask(self, dialog: Dialog[R]) -> R | None:
-        return await self._screen.app.push_screen_wait(dialog)
+        answer = self._screen.app.push_screen(dialog, wait_for_dismiss=True)
+        mine = self._work.mine
+        if mine is not None:
+            mine.is_waiting_for_person = True
+            # With the answer itself: a key that follows it must not come before what the answer leads to.
+            answer.add_done_callback(lambda _: _go_on(mine))
+        # Whoever asks may be cancelled; the dialog gives its answer all the same when it is left.
+        return await asyncio.shield(answer)
 
     def show_help(self) -> None:
         self._screen.app.push_screen(Help("Keys", self._help_lines()))
@@ -123,3 +137,10 @@ class Desk:
 
     def quit(self) -> None:
         self._screen.app.exit()
+
+    def suspend(self) -> None:
+        self._screen.app.action_suspend_process()
+
+
+def _go_on(mine: Undertaking) -> None:
+    mine.is_waiting_for_person = False

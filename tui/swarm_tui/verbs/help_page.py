@@ -15,7 +15,7 @@ _MOVING: Final = (
 
 VERB = Verb(
     "global.help",
-    ("question_mark",),
+    ("question_mark", "f1"),
     "help",
     "what each key does",
     Context.GLOBAL,

@@ -29,6 +29,11 @@ _KEY_NAMES: Final = {
     "asterisk": "*",
     "ctrl+backslash": "ctrl+\\",
 }
+_TYPED: Final = frozenset({"question_mark", "slash", "exclamation_mark", "asterisk", "space"})
+
+
+def _types_something(key: str) -> bool:
+    return len(key) == 1 or key in _TYPED
 
 
 def always(ports: Ports) -> bool:
@@ -66,6 +71,13 @@ class Verb:
     def key(self) -> str:
         """The first key, as people write it."""
         return self.shown or _KEY_NAMES.get(self.keys[0], self.keys[0])
+
+    def key_now(self, *, is_typing: bool) -> str | None:
+        """The key to offer, as people write it; while a text is being typed it must be one that types nothing."""
+        if not is_typing:
+            return self.key
+        quiet = next((key for key in self.keys if not _types_something(key)), None)
+        return None if quiet is None else _KEY_NAMES.get(quiet, quiet)
 
     @property
     def word(self) -> str:

@@ -90,6 +90,9 @@ class Desk(Protocol):
     def quit(self) -> None:
         """End the program."""
 
+    def suspend(self) -> None:
+        """Give the terminal back to the shell until it wakes the program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:

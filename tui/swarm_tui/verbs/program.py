@@ -1,4 +1,4 @@
-"""The program as a whole: list anew, the palette, quit."""
+"""The program as a whole: list anew, the palette, suspend, quit."""
 
 from swarm_tui.verbs.model import Verb
 from swarm_tui.views.view import Context
@@ -21,6 +21,14 @@ PALETTE = Verb(
     rank=11,
     is_built_in=True,
     is_in_palette=False,
+)
+SUSPEND = Verb(
+    "global.suspend",
+    ("ctrl+z",),
+    "suspend",
+    "back to the shell; its fg comes back here",
+    Context.GLOBAL,
+    lambda ports: ports.desk.suspend(),
 )
 QUIT = Verb(
     "global.quit",

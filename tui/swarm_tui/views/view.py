@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+from textual.events import DescendantFocus
 from textual.message import Message
 from textual.widget import Widget
 
@@ -84,7 +85,21 @@ class View(Widget):
             super().__init__()
             self.ref = ref
 
+    _had_focus: Widget | None = None
+    """What in here last had the keys."""
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        self._had_focus = event.widget
+
     # -- told by the shell -------------------------------------------------------------------------
+
+    def regain_focus(self) -> None:
+        """Nothing has the keys: give them to what in here had them last, or to the first that takes them."""
+        known = [] if self._had_focus is None else [self._had_focus]
+        candidates = (one for one in (*known, *self.query(Widget)) if one.focusable and _is_displayed(one))
+        found = next(candidates, None)
+        if found is not None:
+            found.focus()
 
     def arrive(self, place: Place) -> None:
         """Show what `place` is about, and take the focus."""
@@ -138,6 +153,10 @@ class View(Widget):
     def clear_one(self) -> bool:
         """Take back the newest of search, filter, marks and the like; False when there is none of them."""
         return False
+
+
+def _is_displayed(widget: Widget) -> bool:
+    return all(one.display for one in widget.ancestors_with_self if isinstance(one, Widget))
 
 
 V = TypeVar("V", bound=View)

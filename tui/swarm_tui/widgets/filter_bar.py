@@ -58,6 +58,10 @@ class FilterBar(Horizontal):
         self.judge("", "muted")
         field.focus()
 
+    def take_focus(self) -> None:
+        """Take the keys again."""
+        self.query_one(Input).focus()
+
     def judge(self, text: str, role: str) -> None:
         """Say what the filter finds, or what is wrong with it."""
         self.query_one(VerdictLabel).show(text, role)

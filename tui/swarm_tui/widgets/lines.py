@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from swarm_tui.widgets.paint import Span, Spans, highlighted, to_strip, width_of
+from swarm_tui.widgets.paint import Span, Spans, highlighted, to_strip, width_of, wrap
 from swarm_tui.widgets.scrolled import Scrolled
 
 MATCH_ROLE = "warning+reverse"
@@ -179,3 +179,31 @@ class TextLines(LinesView):
 
     def line(self, index: int) -> Spans:
         return self._lines[index]
+
+
+class WrappedLines(TextLines):
+    """Text that is wrapped to the width it has; `indent` is that of all lines of a sentence but the first."""
+
+    DEFAULT_CSS = "WrappedLines { scrollbar-gutter: stable; }"
+
+    def __init__(self, *, indent: int = 0, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._indent = indent
+        self._sentences: Sequence[Spans] = ()
+        self._wrapped_to = 0
+
+    def say(self, sentences: Sequence[Spans]) -> None:
+        """Show other sentences, where the old ones were read."""
+        self._sentences = sentences
+        self._wrap()
+
+    def on_resize(self) -> None:
+        if self.scrollable_content_region.width != self._wrapped_to:
+            self._wrap()
+        super().on_resize()
+
+    def _wrap(self) -> None:
+        self._wrapped_to = width = self.scrollable_content_region.width
+        if width > 0:
+            lines = [line for one in self._sentences for line in wrap(one, width, indent=self._indent)]
+            self.show(lines, keep_place=True)

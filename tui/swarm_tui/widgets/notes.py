@@ -29,6 +29,11 @@ class Note:
     sentences: Sequence[Spans] = ()
     target: ObjectRef | None = None
 
+    @property
+    def text(self) -> str:
+        """All that it says."""
+        return " ".join("".join(text for text, _ in line) for line in (self.heading, *self.sentences))
+
 
 class Notes(Scrolled):
     """See the module's text."""
@@ -41,7 +46,11 @@ class Notes(Scrolled):
         Binding("enter", "open", "open", show=False),
     ]
     DEFAULT_CSS = """
-    Notes { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    Notes {
+        height: 1fr; overflow-x: hidden; overflow-y: auto;
+        /* Room for the bar always: text is wrapped beside it, not under it. */
+        scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+    }
     """
 
     class Opened(Message):
@@ -58,6 +67,12 @@ class Notes(Scrolled):
         self._lines: list[tuple[int, list[Span]]] = []
         self._cursor = 0
         self._is_dimmed = False
+
+    def set_empty(self, text: str) -> None:
+        """What stands there when there is no note."""
+        if text != self._empty:
+            self._empty = text
+            self.refresh()
 
     def set_dimmed(self, is_dimmed: bool) -> None:
         """Draw everything grey, because what it says is old; or in its colours again."""

@@ -5,6 +5,7 @@ import locale
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 import typer
 from swarm_core.client import sockets
@@ -13,13 +14,16 @@ from swarm_core.client.cluster import Cluster
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
 from swarm_tui.clusters.mirror import Mirror
 
+_CANNOT_PLACE: Final = ("", "dumb", "unknown")
+_PLAIN: Final = frozenset({"linux", "vt100", "vt102", "vt220", "ansi", "cons25"})
+_OWN_COLORS: Final = "ansi-dark"
+"""The theme of nothing but the terminal's own colours."""
+
 
 def open_dashboard(given: Globals) -> None:
     """Open the dashboard on the cluster that was chosen; offer to start one when there is none."""
     if not has_terminal():
-        raise Failure(
-            "The dashboard needs a terminal; 'swarm-tui --help' lists the commands that do not.", USAGE
-        )
+        raise Failure(_no_terminal(), USAGE)
     try:
         if given.connect is None:
             given.choose()
@@ -35,32 +39,57 @@ def open_dashboard(given: Globals) -> None:
         from swarm_tui.cli.plumbing.own_node import start
 
         given = Globals(socket=str(start(sockets.state_directory())))
-    asyncio.run(_open(given))
+    if exit_code := asyncio.run(_open(given)):
+        raise typer.Exit(exit_code)
 
 
 def has_terminal() -> bool:
-    """Whether a person is at both ends."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Whether a person is at both ends, in front of a terminal that can place its cursor."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and _terminal_kind() not in _CANNOT_PLACE
 
 
-async def _open(given: Globals) -> None:
+def _no_terminal() -> str:
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        kind = _terminal_kind()
+        needs = f"a terminal that can place its cursor, and TERM is {kind or 'not set'}"
+    else:
+        needs = "a terminal"
+    return f"The dashboard needs {needs}; 'swarm-tui --help' lists the commands that do not."
+
+
+def _terminal_kind() -> str:
+    return os.environ.get("TERM", "")
+
+
+def is_plain() -> bool:
+    """Whether the terminal has few colours and few letters, as the console of Linux."""
+    return _terminal_kind().partition("-")[0] in _PLAIN
+
+
+async def _open(given: Globals) -> int:
     cluster = await given.open()
     try:
-        await dashboard(cluster, title=given.context or title_of(cluster.target))
+        return await dashboard(cluster, title=given.context or title_of(cluster.target))
     finally:
         await cluster.close()
 
 
-async def dashboard(cluster: Cluster, *, title: str) -> None:
-    """Show the dashboard until it is left."""
+async def dashboard(cluster: Cluster, *, title: str) -> int:
+    """Show the dashboard until it is left; the exit code is not 0 when somebody else ended it."""
     from swarm_tui.app import SwarmApp
     from swarm_tui.clusters.session import Session
     from swarm_tui.resources.refs import ClusterId
 
     mirror = Mirror(cluster.clock, cluster=ClusterId(title))
     session = Session(title, mirror, cluster.control, cluster.logs(), cluster.clock)
-    app = SwarmApp(session, lambda: cluster.watch().updates(), is_ascii=wants_ascii())
+    app = SwarmApp(
+        session,
+        lambda: cluster.watch().updates(),
+        theme=_OWN_COLORS if is_plain() else None,
+        is_ascii=wants_ascii(),
+    )
     await app.run_async()
+    return app.return_code or 0
 
 
 def title_of(target: str) -> str:
@@ -74,5 +103,5 @@ def title_of(target: str) -> str:
 
 
 def wants_ascii() -> bool:
-    """Whether the terminal's encoding lacks the glyphs."""
-    return "utf" not in locale.getpreferredencoding(False).lower()
+    """Whether the terminal's encoding or its font lacks the glyphs."""
+    return is_plain() or "utf" not in locale.getpreferredencoding(False).lower()

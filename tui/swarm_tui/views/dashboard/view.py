@@ -1,6 +1,6 @@
 """The dashboard: nodes, services and tasks, and beside them what moves, what is wrong and what changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from textual.app import ComposeResult
@@ -12,6 +12,7 @@ from swarm_tui.resources.model import Problem
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.dashboard.feed import ChangeFeed
 from swarm_tui.views.dashboard.motion import MotionBoard
+from swarm_tui.views.dashboard.side import SidePane
 from swarm_tui.views.lists.pane import ObjectPane
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import ClusterPorts, Context, View, ViewKind
@@ -20,26 +21,6 @@ from swarm_tui.widgets.notes import Note, Notes
 NAME: Final = "dashboard"
 PROBLEMS_MAX: Final = 50
 """Problems that are written out; how many more there are stands on the border."""
-
-
-class SidePane(Vertical):
-    """A bordered list of notes; the border tells how many."""
-
-    def __init__(self, title: str, empty: str, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id, classes="holder")
-        self.notes = Notes(empty=empty)
-        self.notes.add_class("pane")
-        self._title = title
-        self.notes.label(title)
-
-    def compose(self) -> ComposeResult:
-        yield self.notes
-
-    def show(self, notes: Sequence[Note], *, total: int = 0) -> None:
-        """Show these notes, the first of `total`."""
-        self.notes.show(notes)
-        count = max(total, len(notes))
-        self.notes.label(self._title, str(count) if count else "")
 
 
 class DashboardView(View):
@@ -122,8 +103,8 @@ class DashboardView(View):
 
     @property
     def parts(self) -> Iterable[object]:
-        pane = self._focused_pane
-        return (self,) if pane is None else (self, pane)
+        found = self._focused_pane or self._focused_side
+        return (self,) if found is None else (self, found)
 
     @property
     def selected_kind(self) -> str:
@@ -142,11 +123,11 @@ class DashboardView(View):
 
     @property
     def can_clear(self) -> bool:
-        pane = self._focused_pane
+        pane = self._focused_pane or self._focused_side
         return self.is_zoomed or (pane is not None and pane.can_clear)
 
     def clear_one(self) -> bool:
-        pane = self._focused_pane
+        pane = self._focused_pane or self._focused_side
         if pane is not None and pane.clear_one():
             return True
         if self.is_zoomed:
@@ -175,9 +156,14 @@ class DashboardView(View):
         return next((pane for pane in self.object_panes if pane.table is focused), None)
 
     @property
-    def _focused_note(self) -> ObjectRef | None:
+    def _focused_side(self) -> SidePane | None:
         focused = self.screen.focused
-        return next((side.notes.target for side in self.side_panes if side.notes is focused), None)
+        return next((side for side in self.side_panes if side.notes is focused), None)
+
+    @property
+    def _focused_note(self) -> ObjectRef | None:
+        side = self._focused_side
+        return side.notes.target if side is not None else None
 
     # -- inside ------------------------------------------------------------------------------------
 

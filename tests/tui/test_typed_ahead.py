@@ -1,0 +1,121 @@
+"""Keys that come in one read do what they do when they come one by one."""
+
+import asyncio
+import random
+
+import pytest
+from swarm_testkit.cluster_fake import lively_cluster
+from swarm_testkit.dashboard import Running, dashboard_of, key_event, running, what_is
+from swarm_tui.shell.typed_ahead import REST_S_MAX
+from textual.widgets import Input
+
+KEYS = (
+    *"1234jkGgdylsnafoO!*cwN?/",
+    *("tab", "shift+tab", "enter", "escape", "space", "up", "down", "pagedown", "ctrl+u", "ctrl+d", "ctrl+g"),
+    *("ctrl+p", "left", "right", "backspace", "ctrl+backslash"),
+)
+"""All that the dashboard knows, without those that end it or that only time shows."""
+WORDS = (
+    "/redis\r",
+    "33",
+    "no",
+    "a\x1b",
+    "s5\r",
+    "ndb2\t\timg",
+    "/ap",
+    "s+1\r",
+    "4\r\x1b",
+    "yg",
+    "l",
+    "d/ID\rn",
+)
+NAMED = {"\r": "enter", "\t": "tab", "\x1b": "escape"}
+LENGTH = 14
+
+
+def keys_of(rng: random.Random) -> list[str]:
+    """Some keys as people hit them: now and then words that mean something, now and then anything."""
+    keys: list[str] = []
+    while len(keys) < LENGTH:
+        if rng.random() < 0.4:
+            keys += [NAMED.get(letter, letter) for letter in rng.choice(WORDS)]
+        else:
+            keys.append(rng.choice(KEYS))
+    return keys
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_keys_at_once_do_what_keys_with_gaps_do(seed):
+    """Any string of keys leads to the same place, selection, texts and calls, however fast it comes."""
+    keys = keys_of(random.Random(seed))
+    found = []
+    for press in (Running.burst, Running.one_by_one):
+        async with running(lively_cluster()) as run:
+            await press(run, *keys)
+            found.append(what_is(run))
+    assert found[0] == found[1], keys
+
+
+async def test_the_same_list_twice(cluster):
+    """`33` goes to the list of services, once."""
+    async with running(cluster) as run:
+        await run.burst("3", "3")
+        assert run.screen.navigator.here.view == "services"
+        assert len(run.screen.navigator.trail) == 2
+
+
+async def test_a_filter_typed_at_once(cluster):
+    """`/redis` is a filter, not a slash and five verbs."""
+    async with running(cluster) as run:
+        await run.burst(*"/redis")
+        assert run.dashboard.services.found_text == "redis"
+        assert run.screen.navigator.is_root
+
+
+async def test_the_form_takes_what_is_typed_behind_its_key(cluster):
+    """`no`: the form opens, and its name begins with an o."""
+    async with running(cluster) as run:
+        await run.burst("n", "o")
+        assert run.screen.navigator.here.view == "form"
+        assert run.app.screen is run.screen
+        assert run.screen.query_one("#name", Input).value == "o"
+
+
+async def test_what_follows_a_deletion_stays(cluster):
+    """ctrl+u clears what came before it, and nothing that comes after it."""
+    async with running(cluster) as run:
+        await run.burst("n", *"abc", "ctrl+u", *"def")
+        assert run.screen.query_one("#name", Input).value == "def"
+
+
+async def test_keys_before_the_program_is_ready(cluster):
+    """What was typed before the first screen was there is not lost, and ends nothing."""
+    app = dashboard_of(cluster)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.post_message(key_event("4"))
+        run = Running(app, pilot, cluster)
+        await run.until(lambda: app.is_caught_up and run.screen.navigator.here.view == "tasks")
+
+
+async def test_a_manager_that_does_not_answer_holds_no_key_for_long(cluster):
+    """Keys behind an operation that hangs are handled after a moment, and the next ones at once."""
+    async with running(cluster) as run:
+        run.cluster.hang("Control.UpdateService")
+        await run.burst("3", "s", *"5", "enter")
+        assert run.called("Control.UpdateService")
+        await run.burst("2")
+        assert run.screen.navigator.here.view == "nodes"
+        before = asyncio.get_running_loop().time()
+        await run.burst(*"434343")
+        assert asyncio.get_running_loop().time() - before < 6 * REST_S_MAX
+        assert run.screen.navigator.here.view == "services"
+
+
+async def test_a_click_behind_a_key_waits_its_turn(cluster):
+    """A click that comes with a key finds the screen that the key led to."""
+    async with running(cluster) as run:
+        run.app.post_message(key_event("3"))
+        await run.pilot.click(offset=(10, 5))
+        await run.until(lambda: run.app.is_caught_up)
+        assert run.pane is run.screen.navigator.view.pane
+        assert run.pane.table.cursor_id is not None

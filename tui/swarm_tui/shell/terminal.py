@@ -1,0 +1,60 @@
+"""The terminal: left as it was found however the program ends, and noticed when it goes away.
+
+Rules:
+- The signals that ask a program to end (a closed terminal, a kill) end it as its own key does, so that the terminal is put
+  back in order; the exit code is 128 and the signal's number, as shells give it.
+- A terminal that is gone without a signal, as under nohup, is noticed within a second. What is written to it is dropped.
+"""
+
+import asyncio
+import select
+import signal
+from collections.abc import Callable
+from queue import Full
+from typing import Final
+
+from textual.drivers.linux_driver import LinuxDriver
+
+ENDING: Final = (signal.SIGHUP, signal.SIGTERM)
+HUNG_UP: Final = 128 + signal.SIGHUP
+LOOK_EVERY_S: Final = 1.0
+_GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
+_WRITE_S: Final = 0.5
+
+
+class TerminalDriver(LinuxDriver):
+    """The toolkit's driver, which does not hang or spin when nobody is at the other end any more."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the terminal was closed."""
+        poll = select.poll()
+        poll.register(self.fileno, 0)
+        return any(event & _GONE for _, event in poll.poll(0))
+
+    def write(self, data: str) -> None:
+        assert self._writer_thread is not None, "written to before it was started"
+        while self._writer_thread.is_alive():
+            try:
+                self._writer_thread._queue.put(data, timeout=_WRITE_S)
+            except Full:
+                continue
+            return
+
+    def close(self) -> None:
+        # A thread that died at a closed terminal takes nothing from its queue: waiting for room there would never end.
+        if self._writer_thread is not None and self._writer_thread.is_alive():
+            self._writer_thread.stop()
+
+
+def on_ending(end: Callable[[int], None]) -> Callable[[], None]:
+    """Call `end` with the exit code at each signal that asks to end; the returned call takes that back."""
+    loop = asyncio.get_running_loop()
+    for number in ENDING:
+        loop.add_signal_handler(number, end, 128 + number)
+
+    def undo() -> None:
+        for number in ENDING:
+            loop.remove_signal_handler(number)
+
+    return undo
