@@ -6,6 +6,7 @@ Rules (docs/design/agent.md 6.2)
    a random wait that grows with each such round.
 2. The last session id is offered again; the manager decides whether it still stands.
 3. After a gap in the chain of assignments the stream is opened anew, and begins with the full set.
+4. A manager that knows no assignments is asked for tasks alone: each message is the full set of them.
 """
 
 import asyncio
@@ -14,11 +15,11 @@ import random
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, Protocol
 
-from swarm_core.api.proto.dispatcher_pb2 import AssignmentsMessage, SessionMessage
+from swarm_core.api.proto.dispatcher_pb2 import AssignmentsMessage, SessionMessage, TasksMessage
 from swarm_core.api.proto.types_pb2 import NodeDescription, WeightedPeer
 from swarm_core.client.calls import opened
 from swarm_core.client.dispatch import AgentConnection, Dispatch
-from swarm_core.client.errors import ClientError
+from swarm_core.client.errors import CallFailed, ClientError
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
@@ -74,7 +75,7 @@ class _Renewal(Exception):
 
 
 # What ends a session and is cured by the next one.
-_FAILURES = (ClientError, SessionEnded, TimeoutError)
+_FAILURES = (ClientError, SessionEnded)
 
 
 class SessionLoop:
@@ -114,7 +115,7 @@ class SessionLoop:
             except _Renewal:
                 continue
             except _FAILURES as failure:
-                _log.warning("session ended: %s", str(failure) or type(failure).__name__)
+                _log.warning("session ended: %s", failure)
             await self._clock.sleep(self._pause_s())
 
     def _pause_s(self) -> float:
@@ -142,9 +143,13 @@ class SessionLoop:
             await connection.close()
 
     async def _first(self, messages: AsyncIterator[SessionMessage]) -> SessionMessage:
-        async with asyncio.timeout(self._config.first_message_s):
-            async for message in messages:
-                return message
+        limit_s = self._config.first_message_s
+        try:
+            async with asyncio.timeout(limit_s):
+                async for message in messages:
+                    return message
+        except TimeoutError:
+            raise SessionEnded(f"the manager did not answer the registration within {limit_s:g} s") from None
         raise SessionEnded("the manager ended the session before it began")
 
     async def _run_streams(self, dispatch: Dispatch, messages: AsyncIterator[SessionMessage]) -> None:
@@ -178,6 +183,17 @@ class SessionLoop:
         raise SessionEnded("the manager ended the session")
 
     async def _follow_assignments(self, dispatch: Dispatch) -> None:
+        try:
+            await self._follow_chain(dispatch)
+        except CallFailed as failure:
+            if failure.code != "UNIMPLEMENTED":
+                raise
+        async with opened(dispatch.tasks(self._session_id)) as messages:
+            async for message in messages:
+                await self._handler.assign(_full_set(message))
+        raise SessionEnded("the manager ended the tasks")
+
+    async def _follow_chain(self, dispatch: Dispatch) -> None:
         while True:
             async with opened(dispatch.assignments(self._session_id)) as messages:
                 last = ""
@@ -197,3 +213,11 @@ class SessionLoop:
     async def _await_renewal(self) -> None:
         await self._renewal.wait()
         raise _Renewal
+
+
+def _full_set(message: TasksMessage) -> AssignmentsMessage:
+    """What an older manager says, as assignments."""
+    made = AssignmentsMessage(type=AssignmentsMessage.COMPLETE)
+    for task in message.tasks:
+        made.changes.add().assignment.task.CopyFrom(task)
+    return made

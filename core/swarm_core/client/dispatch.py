@@ -15,6 +15,8 @@ from swarm_core.api.proto.dispatcher_pb2 import (
     HeartbeatResponse,
     SessionMessage,
     SessionRequest,
+    TasksMessage,
+    TasksRequest,
     UpdateTaskStatusRequest,
 )
 from swarm_core.api.proto.logbroker_pb2 import (
@@ -69,6 +71,10 @@ class Dispatch:
     def assignments(self, session_id: str) -> AsyncIterator[AssignmentsMessage]:
         """The node's tasks, secrets and configs: the full set, then changes."""
         return self._connection.stream("Dispatcher.Assignments", AssignmentsRequest(session_id=session_id))
+
+    def tasks(self, session_id: str) -> AsyncIterator[TasksMessage]:
+        """The node's tasks, all of them in each message: for managers that do not know assignments."""
+        return self._connection.stream("Dispatcher.Tasks", TasksRequest(session_id=session_id))
 
     def subscriptions(self) -> AsyncIterator[SubscriptionMessage]:
         """Whose logs are wanted."""

@@ -29,6 +29,8 @@ _AGAIN_S = 0.25
 _LEADERLESS_TICKS, _LEADERLESS_MIN_S = 10, 3.0
 _POLL_S = 0.05
 _CHECK_S = 1.0
+# A leader's address may come to be known without a change of the leader.
+_LOOK_AGAIN_S = 1.0
 _HEALTH = "/docker.swarmkit.v1.Health/Check"
 
 
@@ -135,7 +137,7 @@ class RaftLeaderLocator:
             left = deadline - self._clock.monotonic()
             if left <= 0:
                 raise Unavailable("the leader of the cluster cannot be reached")
-            await event_or_time(self._clock, changed, min(left, pause))
+            await event_or_time(self._clock, changed, min(left, pause, _LOOK_AGAIN_S))
 
     def redial(self) -> None:
         """This node's certificate, or whom it trusts, has changed: use a new connection."""

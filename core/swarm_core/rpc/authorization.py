@@ -90,14 +90,15 @@ class Authorizer:
                 named.setdefault(key, []).append(str(value))
         if named is None or FORWARDED not in named:
             certificate = self._direct(roles, peer)
-            return _caller(certificate, peer.remote_addr)
+            return _caller(certificate, peer.remote_addr, "")
         # Anything but one plain "true" is no manager's doing.
         if named[FORWARDED] != ["true"]:
             raise PermissionDenied("Permission denied: malformed forwarding metadata")
-        self._direct(_MANAGERS, peer)
+        forwarder = self._direct(_MANAGERS, peer)
         certificate = _forwarded(named)
         self._check(roles, certificate)
-        return _caller(certificate, next(iter(named.get(REMOTE_ADDR, ())), peer.remote_addr))
+        remote_addr = next(iter(named.get(REMOTE_ADDR, ())), peer.remote_addr)
+        return _caller(certificate, remote_addr, forwarder.common_name)
 
     def _direct(self, roles: frozenset[str], peer: Peer) -> PeerCertificate:
         certificate = peer.certificate
@@ -126,5 +127,11 @@ def _forwarded(named: dict[str, list[str]]) -> PeerCertificate:
     )
 
 
-def _caller(certificate: PeerCertificate, remote_addr: str) -> Caller:
-    return Caller(certificate.common_name, certificate.units, certificate.organization, remote_addr)
+def _caller(certificate: PeerCertificate, remote_addr: str, forwarder: str) -> Caller:
+    return Caller(
+        certificate.common_name,
+        certificate.units,
+        certificate.organization,
+        remote_addr,
+        forwarder=forwarder,
+    )

@@ -7,13 +7,20 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whom a call is made for. Without a proven identity `node_id` is empty and `roles` too."""
+    """Whom a call is made for. Without a proven identity `node_id` is empty and `roles` too. `forwarder` is the manager that passed
+    the call on, by its node id."""
 
     node_id: str
     roles: frozenset[str]
     organization: str
     remote_addr: str
     is_local: bool = False
+    forwarder: str = ""
+
+    def __str__(self) -> str:
+        """For the log: who, from where, and through whom."""
+        way = f" through manager {self.forwarder}" if self.forwarder else ""
+        return f"node {self.node_id or '?'} at {self.remote_addr or 'the control socket'}{way}"
 
 
 @dataclass(frozen=True, slots=True)

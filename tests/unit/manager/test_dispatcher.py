@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -130,6 +132,22 @@ async def serving(dispatcher: Dispatcher) -> AsyncIterator[Group]:
             group.cancel_all()
 
 
+@contextlib.contextmanager
+def logged(logger: logging.Logger) -> Iterator[list[str]]:
+    """What is logged within the block."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 def rigged(test: Callable[[Rig], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     """A rig with nodes n1 and n2 whose dispatcher serves, in virtual time."""
 
@@ -212,6 +230,20 @@ async def test_changes_are_told_with_all_fields(rig: Rig) -> None:
         await rig.put(node)
         message = await anext(stream)
         assert message.node.spec.annotations.labels["a"] == "b" and message.session_id == session_id
+
+
+@rigged
+async def test_who_registers_is_logged_with_the_manager_in_between(rig: Rig) -> None:
+    """A forwarded caller is told with its own address and its forwarder; a session that goes on is not told again."""
+    passed_on = replace(caller(), forwarder="m2")
+    logger = logging.getLogger("swarm_core.manager.dispatcher.dispatcher")
+    with logged(logger) as lines:
+        async with contextlib.aclosing(rig.dispatcher.session(SessionRequest(), passed_on)) as stream:  # type: ignore[type-var]
+            first = await anext(stream)
+        again = SessionRequest(session_id=first.session_id)
+        async with contextlib.aclosing(rig.dispatcher.session(again, passed_on)) as stream:  # type: ignore[type-var]
+            await anext(stream)
+    assert lines == ["node n1 at [2001:db8::7]:5555 through manager m2 has registered"]
 
 
 @rigged

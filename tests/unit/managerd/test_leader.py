@@ -129,6 +129,17 @@ async def test_after_a_failure_the_same_leader_must_answer() -> None:
             await locator.leader(other_than=first)
 
 
+async def test_a_leader_whose_address_comes_late_is_reached_within_a_second() -> None:
+    """Nothing tells of it: who waits looks again."""
+    raft = Raft()
+    raft.led_by(2)
+    async with locating(raft) as locator:
+        waiting = asyncio.get_running_loop().create_task(locator.leader())
+        await asyncio.sleep(0.02)
+        raft.addresses[2] = "127.0.0.1:2"
+        assert await asyncio.wait_for(waiting, 2.0) is not None
+
+
 async def test_a_handover_is_waited_for() -> None:
     """A leader that is handing over answers no more, and does not refuse either."""
     raft = Raft(is_handing_over=True, addresses={2: "127.0.0.1:2"})

@@ -100,7 +100,9 @@ def test_open_methods_learn_who_calls() -> None:
     direct = AUTHORIZER.authorize(frozenset(), peer(WORKER), ())
     assert (direct.node_id, direct.roles, direct.remote_addr) == ("n1", {WORKER}, ADDRESS)
     passed_on = AUTHORIZER.authorize(frozenset(), peer(), forwarded())
-    assert passed_on == Caller("w1", frozenset({WORKER}), "org", "192.0.2.7:5")
+    assert passed_on == Caller("w1", frozenset({WORKER}), "org", "192.0.2.7:5", forwarder="n1")
+    assert str(passed_on) == "node w1 at 192.0.2.7:5 through manager n1"
+    assert str(AUTHORIZER.authorize(frozenset(), peer(), ())) == f"node n1 at {ADDRESS}"
     assert AUTHORIZER.authorize(frozenset(), peer(), forwarded("", node_id="", organization="")).node_id == ""
 
 

@@ -116,7 +116,7 @@ async def test_calls_are_made_as_their_caller() -> None:
         ids = [control_pb2.GetNodeResponse.FromString(answer).node.id for answer in answers]
         assert ids == ["m1", "n7"]
         assert manager.echo.callers[1] == Caller(
-            "n7", frozenset({"swarm-manager"}), AUTHORITY.organization, "10.0.0.7:1"
+            "n7", frozenset({"swarm-manager"}), AUTHORITY.organization, "10.0.0.7:1", forwarder="m1"
         )
         worker = (*forwarded[:3], ("forwarded_cert_ou", "swarm-worker"))
         for path, request, metadata, code in (

@@ -115,6 +115,7 @@ class Dispatcher:
             await self._mark_ready(node_id, update)
         else:
             session_id = await self._register(node_id, update)
+            _log.debug("%s has registered", caller)
         with self._session_signal(node_id) as woken:
             last: SessionMessage | None = None
             while self._events is not None:

@@ -21,6 +21,8 @@ from swarm_core.api.proto.dispatcher_pb2 import (
     HeartbeatResponse,
     SessionMessage,
     SessionRequest,
+    TasksMessage,
+    TasksRequest,
     UpdateTaskStatusRequest,
     UpdateTaskStatusResponse,
 )
@@ -42,7 +44,7 @@ from swarm_core.client.dispatch import AgentConnection, Dispatch
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.manager.log_broker.broker import LogBroker
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import PermissionDenied
+from swarm_core.rpc.errors import PermissionDenied, Unimplemented
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.memory import MemoryStore
 from swarm_testkit.clock import VirtualClock, in_virtual_time, until
@@ -435,8 +437,55 @@ async def test_failures_back_off() -> None:
 
 
 @in_virtual_time
-async def test_silent_manager_is_given_up() -> None:
-    """A manager that sends no first message within five seconds is left."""
+async def test_the_first_heartbeat_comes_with_the_registration() -> None:
+    """6.1: at once, and then as the manager says."""
+    beats: list[float] = []
+
+    class Beating(ScriptedDispatcher):
+        async def heartbeat(self, request: HeartbeatRequest, _: Caller) -> HeartbeatResponse:
+            beats.append(asyncio.get_running_loop().time())
+            return HeartbeatResponse(period=duration(4))
+
+    handler = Handler()
+    began = asyncio.get_running_loop().time()
+    async with session_loop(LocalManagers({"Dispatcher": Beating()}, "n1"), handler):
+        await until(lambda: len(beats) == 3)
+    assert beats[0] - began < 1.0
+    assert [later - earlier for earlier, later in itertools.pairwise(beats)] == pytest.approx(
+        [4.0, 4.0], abs=0.5
+    )
+
+
+@in_virtual_time
+async def test_a_manager_that_knows_tasks_alone() -> None:
+    """Without assignments the older stream is followed: each message is a full set."""
+
+    class Old(ScriptedDispatcher):
+        async def assignments(
+            self, request: AssignmentsRequest, _: Caller
+        ) -> AsyncIterator[AssignmentsMessage]:
+            raise Unimplemented("unknown method Assignments")
+            yield AssignmentsMessage()
+
+        async def tasks(self, request: TasksRequest, _: Caller) -> AsyncIterator[TasksMessage]:
+            yield TasksMessage(tasks=[Task(id="a"), Task(id="b")])
+            yield TasksMessage(tasks=[Task(id="b")])
+            await asyncio.Event().wait()
+
+    class Taking(Handler):
+        async def assign(self, message: AssignmentsMessage) -> None:
+            assert message.type == AssignmentsMessage.COMPLETE
+            self.got.append(" ".join(change.assignment.task.id for change in message.changes))
+
+    handler = Taking()
+    async with session_loop(LocalManagers({"Dispatcher": Old()}, "n1"), handler):
+        await until(lambda: len(handler.got) == 2)
+    assert handler.got == ["a b", "b"] and handler.registrations == 1
+
+
+@in_virtual_time
+async def test_silent_manager_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """A manager that sends no first message within five seconds is left, and it is said what was waited for."""
 
     class Silent(ScriptedDispatcher):
         async def session(self, request: SessionRequest, _: Caller) -> AsyncIterator[SessionMessage]:
@@ -449,6 +498,7 @@ async def test_silent_manager_is_given_up() -> None:
     async with session_loop(managers, Handler()):
         await until(lambda: len(dispatcher.sessions) == 2)
     assert managers.observations[0] is False
+    assert "session ended: the manager did not answer the registration within 5 s" in caplog.messages
 
 
 # logs
