@@ -98,6 +98,8 @@ class ServerConnection(asyncio.Protocol):
             self._watch_deadlines()
 
     def eof_received(self) -> bool:
+        # Nobody reads what would follow; a polite end of TLS would wait for an answer that never comes.
+        self.abort()
         return False
 
     def pause_writing(self) -> None:

@@ -154,8 +154,13 @@ class TlsListener:
                 ssl_handshake_timeout=HANDSHAKE_S,
                 ssl_shutdown_timeout=GOODBYE_S,
             )
-        except OSError:
+        except ssl.SSLError:
             self.refusals.count("handshakes that failed")
+        except ConnectionAbortedError:
+            self.refusals.count("handshakes that took too long")
+        except OSError:
+            # Gone in the middle of it: clients of ours that only look at the certificate do that too.
+            pass
         finally:
             if not entrance.is_through:
                 connection.close()

@@ -15,6 +15,7 @@ from swarm_core.rpc import tls_listener
 from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.server import RemoteServer, Services
+from swarm_testkit.raw_http2 import raw_client
 from swarm_testkit.trust import (
     YEAR_NS,
     Authority,
@@ -142,7 +143,7 @@ async def test_garbage_on_the_port(echo: EchoServices, garbage: bytes) -> None:
 
 
 async def test_garbage_inside_tls(echo: EchoServices) -> None:
-    """What is no HTTP/2 is ended by the server behind, and the pair of connections is forgotten."""
+    """What is no HTTP/2 ends the connection, and it is forgotten."""
     async with remote_server(AUTHORITY, echo_services(echo)) as server:
         host, port = server.address.rsplit(":", 1)
         context = tls.client_context(AUTHORITY.root.certificate)
@@ -167,6 +168,17 @@ async def test_a_silent_client_is_dropped(echo: EchoServices, monkeypatch: pytes
             for reader, writer in readers:
                 assert await reader.read() == b""
                 writer.close()
+
+
+async def test_who_has_left_is_forgotten_at_once(echo: EchoServices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is gone without a goodbye holds no descriptor until the time for goodbyes is over."""
+    monkeypatch.setattr(tls_listener, "GOODBYE_S", 600)
+    context = tls.client_context(AUTHORITY.root.certificate)
+    async with remote_server(AUTHORITY, echo_services(echo)) as server:
+        async with raw_client(server.address, context) as client:
+            await client.until(lambda: client.settings)
+            assert server.listener.connections == 1
+        await forgotten(server)
 
 
 class Flood:
