@@ -71,6 +71,10 @@ class Connection:
             self._receiving.receive(data)
         except Broken as broken:
             self._fail(broken.code, broken.reason)
+        except Exception:
+            # The receiver's fault. The frame that it was told of must not be told again.
+            self._fail(Code.INTERNAL_ERROR, "a fault of the server")
+            raise
 
     def take_output(self) -> bytes:
         """What to write now, as one object; b"" when there is nothing. Not to be called while the transport is full."""

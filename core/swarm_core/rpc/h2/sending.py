@@ -189,6 +189,7 @@ class Sender:
     def close(self) -> None:
         self._ready.clear()
         self._starved.clear()
+        self._untold.clear()
 
     def _queue(self, stream: Stream, size: int) -> None:
         if not stream.queued:

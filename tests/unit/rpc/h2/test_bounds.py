@@ -311,6 +311,22 @@ def test_a_failed_connection_is_over() -> None:
     assert connection.queued == 0
 
 
+def test_a_fault_of_the_shell_ends_the_connection() -> None:
+    """A receiver that raises gets its error back, and the frame is not told twice (H17)."""
+    conversation = Conversation()
+    conversation.receive(OPENING)
+
+    def request(stream: int, fields: object, ended: bool) -> None:
+        raise KeyError(stream)
+
+    conversation.recorder.request = request  # type: ignore[method-assign]
+    with pytest.raises(KeyError):
+        conversation.receive(headers(1))
+    conversation.receive(headers(3))
+    assert conversation.lines[-1] == "> GOAWAY 1 INTERNAL_ERROR"
+    assert conversation.connection.has_failed
+
+
 def test_the_end_in_order_is_over_when_the_last_stream_is() -> None:
     """`is_over` comes with the last GOAWAY and the end of the last stream, not before (H30)."""
     conversation = Conversation()
