@@ -25,7 +25,8 @@ _ID_TAG = 0x08
 
 
 class Applier:
-    """The only one that changes machine and members. `index` and `term` are those of the last entry applied."""
+    """The only one that changes machine and members. `index` and `term` are those of the last entry applied; `log_bytes` is what the
+    entries hold that no snapshot covers."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Applier:
         self.membership = membership
         self.index = 0
         self.term = 0
+        self.log_bytes = 0
         self.conf_state = ConfState()
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -56,6 +58,7 @@ class Applier:
         self.membership.restore(membership)
         self._machine.restore(snapshot.index, store)
         self.index, self.term, self.conf_state = snapshot.index, snapshot.term, snapshot.conf_state
+        self.log_bytes = 0
         for raft_id in before.keys() - self.membership.members.keys() - {self._core.raft_id}:
             self._transport.remove_peer(raft_id)
         for member in self.membership.members.values():
@@ -70,6 +73,7 @@ class Applier:
             elif entry.data:
                 self._apply_request(entry)
             self.index, self.term = entry.index, entry.term
+            self.log_bytes += len(entry.data)
 
     def _apply_request(self, entry: Entry) -> None:
         taken = self._proposals.applied(_request_id(entry.data), entry.index)

@@ -10,7 +10,11 @@ from swarm_core.raft_node.log.key_rotation import KeyRotation
 from swarm_core.raft_node.log.keyring import Keyring
 from swarm_core.raft_node.log.snapshotter import Snapshotter
 from swarm_core.raft_node.machine import StateMachine
+from swarm_core.runtime.memory import give_back
 from swarm_core.runtime.tasks import Group
+
+# What a snapshot must have made superfluous before it is worth looking for free pages.
+GIVE_BACK_BYTES = 16 << 20
 
 
 class Upkeep:
@@ -36,15 +40,22 @@ class Upkeep:
         applied = self._applier.index
         if self._snapshotter.is_running or applied <= self._snapshotter.index:
             return
-        if self._snapshotter.is_due(applied) or self._rotation.wants_snapshot(applied):
+        if self._snapshotter.is_due(applied, self._applier.log_bytes) or self._rotation.wants_snapshot(
+            applied
+        ):
             self._snapshotter.is_running = True
             group.spawn(self._take_snapshot(), name=f"raft-snapshot-{applied}")
 
     async def _take_snapshot(self) -> None:
         applier = self._applier
         at = Snapshot(applier.index, applier.term, applier.conf_state)
+        covered = applier.log_bytes
         try:
             await self._snapshotter.take(at, applier.membership.to_snapshot(), self._machine.snapshot())
+            # One that came from the leader meanwhile has covered them already.
+            applier.log_bytes = max(applier.log_bytes - covered, 0)
+            if covered >= GIVE_BACK_BYTES:
+                await self._core.disk.run_aside(give_back)
         except Exception as error:  # noqa: BLE001 - the loop raises it
             self._core.standing.fail(error)
         self._core.wake.set()

@@ -15,7 +15,7 @@ from swarm_core.api.timestamps import duration_s
 from swarm_core.rules.templates.tasks import check_templates
 from swarm_core.rules.templates.values import TemplateError
 from swarm_core.specs.errors import InvalidSpec
-from swarm_core.specs.replicas import TASKS_MAX, TOO_MANY
+from swarm_core.specs.replicas import TASKS_MAX, TOO_MANY, check_bytes
 
 CPU_NANOS_MIN = 1_000_000
 MEMORY_BYTES_MIN = 4 * 1024 * 1024
@@ -107,6 +107,7 @@ def check_mode(spec: specs_pb2.ServiceSpec) -> None:
         raise InvalidSpec("the number of tasks must not be negative")
     if any(count > TASKS_MAX for count in counts):
         raise InvalidSpec(TOO_MANY)
+    check_bytes(spec)
     if mode in ("replicated_job", "global_job") and spec.HasField("update"):
         raise InvalidSpec("a job cannot have an update configuration")
 

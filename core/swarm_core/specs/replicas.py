@@ -3,12 +3,14 @@
 from typing import Final
 
 from swarm_core.api.proto import specs_pb2
-from swarm_core.specs.errors import InvalidValue
+from swarm_core.specs.errors import InvalidSpec, InvalidValue
 
 TASKS_MAX: Final = 1_000_000
 """A slip of the finger must not make a manager plan more than its memory holds, again after every restart."""
 
 TOO_MANY: Final = f"a service may ask for at most {TASKS_MAX} tasks"
+TASKS_BYTES_MAX: Final = 128 << 20
+"""What the specs of all tasks of one service may take together: every manager holds each of them."""
 NO_NUMBER: Final = "only a replicated service has a number of tasks"
 
 
@@ -21,6 +23,20 @@ def count(spec: specs_pb2.ServiceSpec) -> int | None:
             return spec.replicated_job.total_completions
         case _:
             return None
+
+
+def check_bytes(spec: specs_pb2.ServiceSpec) -> None:
+    """Raise InvalidSpec for a service whose tasks would be too much for the managers' memory together."""
+    number, size = count(spec) or 0, spec.task.ByteSize()
+    if number * size > TASKS_BYTES_MAX:
+        raise InvalidSpec(
+            f"{number} tasks of {size} bytes each would take {_mib(number * size)} MiB on every manager; a service may take "
+            f"{_mib(TASKS_BYTES_MAX)} MiB, which is {TASKS_BYTES_MAX // size} tasks of this size"
+        )
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):.0f}"
 
 
 def set_count(spec: specs_pb2.ServiceSpec, number: int) -> None:

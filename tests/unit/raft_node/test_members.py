@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
+from swarm_core.raft_node import upkeep
 from swarm_core.raft_node.config import LogLimits
 from swarm_core.raft_node.errors import (
     MembershipRefused,
@@ -12,6 +13,7 @@ from swarm_core.raft_node.errors import (
     QuorumAtRisk,
     TransferFailed,
 )
+from swarm_core.raft_node.log import snapshotter, storage
 from swarm_core.raft_node.log.storage import noted_raft_ids
 from swarm_core.raft_node.membership import Member
 from swarm_testkit.raft_hosts import ROOT, Host, hosts, join, until
@@ -50,6 +52,28 @@ async def test_a_joiner_gets_a_snapshot_of_what_the_log_lacks() -> None:
         await until(lambda: second.payloads == wanted)
         assert any(name.endswith(".snap") for name in third.disk.names(ROOT / "snap-v3-encrypted"))
         await third.end()
+
+
+async def test_a_log_that_holds_much_is_replaced_by_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few large entries make a snapshot due, long before their number does; and of them few are kept."""
+    asked: list[None] = []
+    monkeypatch.setattr(snapshotter, "LOG_BYTES_MAX", 50_000)
+    monkeypatch.setattr(storage, "KEPT_BYTES_MAX", 25_000)
+    monkeypatch.setattr(upkeep, "GIVE_BACK_BYTES", 50_000)
+    monkeypatch.setattr(upkeep, "give_back", lambda: asked.append(None))
+    async with hosts(1) as (only,):
+        for number in range(4):
+            await only.propose(bytes([number]) * 10_000)
+        assert only.node._core.storage.memory.snapshot().index == 0
+        await only.propose(b"x" * 10_000)
+        memory = only.node._core.storage.memory
+        await until(lambda: memory.snapshot().index > 0 and asked)
+        # Two of 10 000 bytes fit into what is kept.
+        assert memory.snapshot().index - memory.first_index() + 1 == 2
+        taken = memory.snapshot().index
+        await only.propose(b"small")
+        assert memory.snapshot().index == taken
+    assert asked == [None]
 
 
 async def test_joining_twice_is_joining_once() -> None:

@@ -14,6 +14,8 @@ from swarm_core.raft_node.log.cluster_snapshot import encode_cluster_snapshot
 from swarm_core.raft_node.log.disk import Disk
 from swarm_core.raft_node.log.storage import RaftStorage
 
+LOG_BYTES_MAX = 64 << 20
+
 
 class Snapshotter:
     def __init__(self, disk: Disk, storage: RaftStorage, limits: Callable[[], LogLimits]) -> None:
@@ -27,9 +29,14 @@ class Snapshotter:
         """What the newest stored snapshot covers."""
         return self._storage.memory.snapshot().index
 
-    def is_due(self, applied: int) -> bool:
+    def is_due(self, applied: int, log_bytes: int) -> bool:
+        """By the number of entries since the last one, or by what they hold: the log is in memory, and read at the next start."""
         interval = self._limits().snapshot_interval
-        return not self.is_running and interval > 0 and applied - self.index >= interval
+        if self.is_running or interval <= 0:
+            return False
+        # Beside a large state a log may be large too: a snapshot costs as much as the state.
+        bytes_max = max(LOG_BYTES_MAX, 2 * len(self._storage.memory.snapshot().data))
+        return applied - self.index >= interval or log_bytes >= bytes_max
 
     async def take(self, at: Snapshot, members: ClusterSnapshot, encode: Callable[[], bytes]) -> None:
         """Store the state that `encode` yields under the index, term and members of `at`."""

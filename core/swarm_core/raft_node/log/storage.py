@@ -25,6 +25,7 @@ from swarm_core.raft_node.membership import Member, decode_member, encode_member
 
 WAL_DIRECTORY = "wal-v3-encrypted"
 SNAP_DIRECTORY = "snap-v3-encrypted"
+KEPT_BYTES_MAX = 32 << 20
 _OLD_DIRECTORIES = ("wal-v3", "snap-v3", "wal", "snap")
 
 
@@ -90,14 +91,26 @@ class RaftStorage:
         self.memory.append(entries)
 
     def remember_own_snapshot(self, snapshot: Snapshot, entries_kept: int) -> None:
-        """A snapshot of our own is stored: raft may send it, and older entries go."""
+        """A snapshot of our own is stored: raft may send it, and older entries go. So many are kept for slow followers, unless they are
+        large: then the snapshot is the shorter way."""
         memory = self.memory
         if snapshot.index <= memory.snapshot().index:
             return  # one from the leader has overtaken it
         memory.create_snapshot(snapshot.index, snapshot.conf_state, snapshot.data)
-        compacted = snapshot.index - entries_kept
+        compacted = snapshot.index - self._kept(snapshot.index, entries_kept)
         if compacted >= memory.first_index():
             memory.compact(compacted)
+
+    def _kept(self, index: int, most: int) -> int:
+        """How many entries up to this one are worth keeping."""
+        first, kept, size = self.memory.first_index(), 0, 0
+        while kept < most and index - kept >= first:
+            (entry,) = self.memory.entries(index - kept, index - kept + 1, 1)
+            size += len(entry.data)
+            if size > KEPT_BYTES_MAX:
+                break
+            kept += 1
+        return kept
 
     def _sealed(self, entries: Iterable[Entry]) -> list[Entry]:
         seal = self.cipher.seal
