@@ -231,6 +231,89 @@ def test_damage_is_refused(state: Path, case: str) -> None:
     refused(state, text, name=name)
 
 
+def damages(file: Path) -> dict[str, Callable[[], object]]:
+    """What can happen to a file: bytes that changed (in text they stay text), half of it lost, all of it, or its name."""
+    if not used(file):
+        return {"missing": file.unlink}
+    half = max(used(file) // 2, 1)
+
+    def change(part: float) -> None:
+        with file.open("r+b") as open_file:
+            open_file.seek(int(used(file) * part))
+            byte = open_file.read(1)
+            open_file.seek(-1, 1)
+            open_file.write(bytes((byte[0] ^ 1,)))
+
+    def cut() -> None:
+        with file.open("r+b") as open_file:
+            open_file.truncate(half)
+
+    return {
+        "changed at a third": lambda: change(1 / 3),
+        "changed at three quarters": lambda: change(3 / 4),
+        "cut": cut,
+        "emptied": lambda: file.write_bytes(b""),
+        "missing": file.unlink,
+    }
+
+
+_PARTS = 4
+
+
+def files_of(state: Path) -> list[str]:
+    found = (path for path in state.rglob("*") if path.is_file() and path.name != "test.log")
+    return sorted(str(path.relative_to(state)) for path in found)
+
+
+def outcome(state: Path) -> str:
+    """What became of a start: "whole", "held N of the configs", or the one sentence of a refusal. Fails for anything else."""
+    node = Daemon(state)
+    try:
+        node.start()
+        process = node.process
+        assert process is not None
+
+        def settled() -> bool:
+            return process.poll() is not None or "the node is ready" in node.log.read_text()
+
+        wait_until(settled, what="the node to be ready or to end", seconds=60)
+        text = node.log.read_text()
+        assert "Traceback" not in text, text[-3000:]
+        if (code := process.poll()) is None:
+            held = names_of(node)
+            assert held == NAMES[: len(held)]
+            assert node.stop() == 0
+            assert "Traceback" not in node.log.read_text()
+            return "whole" if held == NAMES else f"held {len(held)} of the configs"
+        said = [line for line in text.splitlines() if line.startswith(("swarm-agentd: ", "swarm-managerd: "))]
+        assert code != 0 and len(said) == 1, text[-3000:]
+        return said[0]
+    finally:
+        node.destroy()
+
+
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_every_file_with_every_damage(template: Path, workshop: Path, part: int) -> None:
+    """Each file of a manager's state directory, changed, cut, emptied and missing: the node is whole again, or refuses with one
+    sentence and an exit code. Only a log whose end is gone may have lost its newest entries, as after a crash."""
+    wrong = []
+    for name in files_of(template)[part::_PARTS]:
+        for damage in damages(template / name):
+            state = copied(template, workshop / "d")
+            try:
+                damages(state / name)[damage]()
+                try:
+                    came = outcome(state)
+                except (AssertionError, TimeoutError) as error:
+                    wrong.append(f"{name} {damage}: {error}")
+                else:
+                    if came.startswith("held") and not (name.endswith(".wal") and damage == "cut"):
+                        wrong.append(f"{name} {damage}: {came}")
+            finally:
+                shutil.rmtree(state)
+    assert not wrong, "\n\n".join(wrong)
+
+
 def tear(state: Path) -> None:
     """The last record was half written when the power went."""
     end = used(wal(state))

@@ -20,6 +20,16 @@ from swarm_core.ca.errors import InvalidCertificate, OutOfTime
 
 _RSA_BITS_MIN = 2048
 _END_OF_TIME_NS = 1 << 63
+# What the library raises for parts of a certificate, which it reads only when it is asked for them.
+_UNREADABLE = (
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    x509.InvalidVersion,
+    UnsupportedAlgorithm,
+    ValueError,
+    TypeError,
+)
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
@@ -55,7 +65,7 @@ def parse(data: bytes) -> list[x509.Certificate]:
             for block in pem.decode(data)
             if block.kind == pem.CERTIFICATE
         ]
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise InvalidCertificate(f"unreadable certificate: {error}") from None
     if not found:
         raise InvalidCertificate("no certificate in PEM form")
@@ -109,7 +119,7 @@ def verify_server(chain: Sequence[bytes], roots: bytes, wall_ns: int | None, nam
     when `wall_ns` is None), and its leaf is a server's that bears `name`."""
     try:
         found = [x509.load_der_x509_certificate(one) for one in chain]
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise InvalidCertificate(f"unreadable certificate: {error}") from None
     if not found:
         raise InvalidCertificate("no certificate was shown")
@@ -121,7 +131,7 @@ def _check_server(leaf: x509.Certificate, name: str) -> None:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         known = names.get_values_for_type(x509.DNSName)
-    except (x509.ExtensionNotFound, ValueError):
+    except _UNREADABLE:
         known = []
     if name not in known:
         raise InvalidCertificate(f"certificate is not valid for '{name}'")
@@ -129,6 +139,8 @@ def _check_server(leaf: x509.Certificate, name: str) -> None:
         uses = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return
+    except _UNREADABLE as error:
+        raise InvalidCertificate(f"certificate's uses cannot be read: {error}") from None
     if ExtendedKeyUsageOID.SERVER_AUTH not in uses and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in uses:
         raise InvalidCertificate("certificate is not for servers")
 
@@ -152,7 +164,10 @@ def _verify(chain: list[x509.Certificate], roots: bytes, wall_ns: int, allow_exp
 
 def verify_root(certificate: x509.Certificate) -> None:
     """Raise InvalidCertificate unless this is a self-signed authority with a key and signature we accept."""
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except _UNREADABLE as error:
+        raise InvalidCertificate(f"root key cannot be used: {error}") from None
     if isinstance(key, rsa.RSAPublicKey):
         strong = key.key_size >= _RSA_BITS_MIN and key.public_numbers().e != 1
     else:
@@ -194,7 +209,7 @@ def _signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
     try:
         limits = signer.extensions.get_extension_for_class(x509.BasicConstraints).value
         certificate.verify_directly_issued_by(signer)
-    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (InvalidSignature, *_UNREADABLE):
         return False
     return limits.ca
 

@@ -8,6 +8,7 @@ the writer changes them in the same step.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from swarm_core.ca import certificates, keys, pem
@@ -40,6 +41,13 @@ class NodeCredentials:
     key: bytes
 
 
+@lru_cache(maxsize=8)
+def _verify_roots(bundle: bytes) -> None:
+    """Raises InvalidCertificate. The same few bundles are read again and again."""
+    for root in certificates.parse(bundle):
+        certificates.verify_root(root)
+
+
 class KeyFile:
     """The files of one node. All methods are synchronous and durable when they return; all may raise OSError."""
 
@@ -54,11 +62,17 @@ class KeyFile:
         self._legacy_key = directory / ".swarm-node.key"
 
     def read_root(self) -> bytes:
-        """The trust bundle. Raises NoLocalRoot."""
+        """The trust bundle, of which each certificate vouches for itself: a damaged one would be found out only when a leader takes
+        over with it. Raises NoLocalRoot, InvalidCertificate."""
         try:
-            return self._disk.read(self.root_path)
+            bundle = self._disk.read(self.root_path)
         except FileNotFoundError:
             raise NoLocalRoot(f"no root certificate at {self.root_path}") from None
+        try:
+            _verify_roots(bundle)
+        except InvalidCertificate as error:
+            raise InvalidCertificate(f"{self.root_path} is damaged: {error}") from None
+        return bundle
 
     def write_root(self, certificate: bytes) -> None:
         self._make_directory()

@@ -21,11 +21,14 @@ _AVAILABILITY = {
 
 
 class Founder:
-    """Of one manager process."""
+    """Of one manager process. Made before anything else: raises InvalidKey, OSError when the waiting key is of no use."""
 
     def __init__(self, config: Config, credentials: LiveCredentials, store: MemoryStore) -> None:
         self._config, self._credentials, self._store = config, credentials, store
         self._root_key_path = config.certificates / ROOT_KEY_FILE
+        if self.has_root_key:
+            # A key that does not fit shall end the start, not every attempt to take over.
+            RootCa.load(credentials.tls.roots, self._root_key_path.read_bytes())
 
     @property
     def has_root_key(self) -> bool:

@@ -5,11 +5,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from swarm_core.ca import keys, pem
+from swarm_core.ca import certificates, keys, pem
 from swarm_core.ca.certificates import identity
-from swarm_core.ca.errors import InvalidKey, NoLocalIdentity, NoLocalRoot, WrongKek
+from swarm_core.ca.errors import InvalidCertificate, InvalidKey, NoLocalIdentity, NoLocalRoot, WrongKek
 from swarm_core.ca.key_file import Kek, KeyFile, NodeCredentials
-from swarm_testkit.trust import make_authority
+from swarm_core.ca.root_ca import RootCa
+from swarm_testkit.trust import make_authority, now_ns
 
 KEK = Kek(b"k" * 32, 7)
 AUTHORITY = make_authority()
@@ -191,3 +192,23 @@ def test_replacing_under_the_key_in_force(file: KeyFile) -> None:
     with pytest.raises(InvalidKey, match="does not belong"):
         file.replace(NodeCredentials(renewed.certificate, stranger.key), KEK.key)
     assert file.read(KEK.key) == renewed
+
+
+def test_a_root_bundle_with_one_byte_changed(tmp_path: Path) -> None:
+    """Each byte of it: it is refused, or says the same; never another root."""
+    key_file = KeyFile(tmp_path)
+    root = RootCa.create(now_ns())
+    key_file.write_root(root.certificate)
+    assert key_file.read_root() == root.certificate
+    same = certificates.normalise(root.certificate)
+    refused = 0
+    for at in range(len(root.certificate)):
+        flipped = bytearray(root.certificate)
+        flipped[at] ^= 1
+        key_file.write_root(bytes(flipped))
+        try:
+            assert certificates.normalise(key_file.read_root()) == same
+        except InvalidCertificate as error:
+            refused += 1
+            assert "is damaged" in str(error)
+    assert refused > 0.9 * len(root.certificate)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from swarm_core.raft_node import upkeep
@@ -11,11 +12,13 @@ from swarm_core.raft_node.errors import (
     NotLeader,
     NotMember,
     QuorumAtRisk,
+    StateUnusable,
     TransferFailed,
 )
 from swarm_core.raft_node.log import snapshotter, storage
-from swarm_core.raft_node.log.storage import noted_raft_ids
+from swarm_core.raft_node.log.storage import note_raft_id, noted_raft_ids
 from swarm_core.raft_node.membership import Member
+from swarm_testkit.disk import MemoryDisk
 from swarm_testkit.raft_hosts import ROOT, Host, hosts, join, until
 
 
@@ -174,3 +177,21 @@ async def test_a_change_whose_caller_has_gone_does_not_block_the_next() -> None:
         await join(first, second)
         assert len({member.node_id for member in first.node.members.all()}) == 2
         await second.end()
+
+
+@pytest.mark.parametrize("noted", [(), (0xABC,), (0xABC, 0x1, 0xFFFF_FFFF_FFFF_FFFF)])
+def test_a_damaged_note_of_raft_ids_is_refused(noted: tuple[int, ...]) -> None:
+    """Each byte changed, each length cut, emptied: an id that is lost could be used again, so it is never just passed over."""
+    disk, path = MemoryDisk(), Path("/node/raft-ids")
+    for raft_id in noted:
+        note_raft_id(disk, path, raft_id)
+    assert noted_raft_ids(disk, path) == set(noted)
+    if not noted:
+        return
+    good = disk.read(path)
+    damaged = [good[:length] for length in range(len(good))]
+    damaged += [good[:at] + bytes((good[at] ^ 1,)) + good[at + 1 :] for at in range(len(good))]
+    for content in damaged:
+        disk.write(path, content)
+        with pytest.raises(StateUnusable, match="raft-ids is damaged"):
+            noted_raft_ids(disk, path)

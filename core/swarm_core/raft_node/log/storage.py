@@ -6,6 +6,7 @@ named `write…` block and run in the disk's log thread; the others touch memory
 Data is encrypted on its way to the disk.
 """
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -155,17 +156,32 @@ def note_raft_id(disk: Disk, path: Path, raft_id: int) -> None:
     """Remember that this node is, or was, this member. Raises StateUnusable. Blocks."""
     known = noted_raft_ids(disk, path)
     if raft_id not in known:
-        disk.write(path, "".join(f"{one:x}\n" for one in sorted(known | {raft_id})).encode())
+        lines = "".join(f"{one:x}\n" for one in sorted(known | {raft_id})).encode()
+        disk.write(path, lines + _seal(lines))
 
 
 def noted_raft_ids(disk: Disk, path: Path) -> frozenset[int]:
-    """The ids under which this node ever began. Raises StateUnusable. Blocks."""
+    """The ids under which this node ever began. Raises StateUnusable. Blocks.
+
+    The last line is a checksum of the others: an id that got lost here could be used again, and vote twice in a term. A file that
+    is missing is no damage: a node that never was a manager has none, and one that has a log notes its own id anew."""
     if path.name not in disk.names(path.parent):
         return frozenset()
+    content = disk.read(path)
+    lines, seal = content[: -len(_seal(b""))], content[-len(_seal(b"")) :]
     try:
-        return frozenset(int(line, 16) for line in disk.read(path).split())
+        if seal != _seal(lines):
+            raise ValueError("the checksum does not match")
+        return frozenset(int(line, 16) for line in lines.split())
     except ValueError:
-        raise StateUnusable(f"{path} is damaged: it should hold raft ids, one a line") from None
+        raise StateUnusable(
+            f"{path} is damaged: it should hold the raft ids of this node and their checksum; restore it from a backup, "
+            "or remove it if this node never was another member of its cluster than now"
+        ) from None
+
+
+def _seal(lines: bytes) -> bytes:
+    return b"crc32 %08x\n" % zlib.crc32(lines)
 
 
 def _refuse_remains(disk: Disk, root: Path, names: list[str]) -> None:

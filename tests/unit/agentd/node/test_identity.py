@@ -136,10 +136,15 @@ def test_leaving_forgets_the_cluster(state: StateDirectory) -> None:
 
 
 def test_an_expired_certificate(state: StateDirectory) -> None:
-    """After the certificate's end the node says so."""
-    identities.found_cluster(state, CLOCK, RNG)
-    with pytest.raises(NodeError, match="expired"):
+    """After the certificate's end the node says so, but for a manager that has what it takes to make itself another: the log, or
+    the key of the cluster that it founds."""
+    founded = identities.found_cluster(state, CLOCK, RNG)
+    assert identities.load(state, LateClock()) == founded
+    (state.certificates / "swarm-root-ca.key").unlink()
+    with pytest.raises(NodeError, match=r"expired.*let the node leave and join"):
         identities.load(state, LateClock())
+    (state.raft / "wal-v3-encrypted").mkdir(parents=True)
+    assert identities.load(state, LateClock()) == founded
 
 
 class Authority:
