@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 from swarm_core.rpc.h2.bounds import MEMBERS, STRANGERS, Bounds, Rate
-from swarm_core.rpc.h2.frames import PREFACE, frame, goaway, reset, settings, window_update
+from swarm_core.rpc.h2.frames import PREFACE, frame, goaway, header_frames, reset, settings, window_update
+from swarm_core.rpc.h2.hpack import encode
 from swarm_testkit.http2 import (
     HEAD,
     OPENING,
+    REQUEST,
     TAIL,
     Case,
     Conversation,
@@ -143,6 +145,14 @@ def test_many_calls_are_honest() -> None:
     assert not conversation.connection.failure
 
 
+def long_block(size: int) -> bytes:
+    """A request whose header block has so many bytes, in two frames."""
+    room = size - len(encode((*REQUEST, (b"a", b"x" * 18_000)))) + 18_000
+    whole = encode((*REQUEST, (b"a", b"x" * room)))
+    assert len(whole) == size
+    return header_frames(1, whole, True, 16_384)
+
+
 CASES = [
     Case(
         "H73",
@@ -160,6 +170,20 @@ CASES = [
     ),
     Case(
         "H73", "bytes", (headers(1, flags=0) + continuation(1, bytes(16_384)) * 4,), (f"> GOAWAY 0 {CALM}",)
+    ),
+    Case(
+        "H73",
+        "as many bytes as allowed",
+        (long_block(20_000),),
+        ("request 1 end",),
+        bounds=Bounds(block_bytes=20_000),
+    ),
+    Case(
+        "H73",
+        "one byte more",
+        (long_block(20_001),),
+        (f"> GOAWAY 0 {CALM}",),
+        bounds=Bounds(block_bytes=20_000),
     ),
     Case("H75", "no preface", (19.0, 2.0), ("> GOAWAY 0 SETTINGS_TIMEOUT",), opening=b""),
     Case("H75", "no SETTINGS", (PREFACE, 21.0), ("> GOAWAY 0 SETTINGS_TIMEOUT",), opening=b""),

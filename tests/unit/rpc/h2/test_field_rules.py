@@ -156,6 +156,7 @@ CASES = [
     Case("H50", "with a path", (instead(b":method", b"CONNECT"),), MALFORMED),
     # Compression
     Case("H51", "zero", (block(1, "80"),), COMPRESSION),
+    Case("H51", "zero before what would be a literal", (block(1, MINIMUM + "80" + "01610178"),), COMPRESSION),
     Case("H51", "beyond the static table", (block(1, "be"),), COMPRESSION),
     Case("H51", "name beyond the table", (block(1, "7e0178"),), COMPRESSION),
     Case("H51", "far beyond", (block(1, "ffffffff00"),), COMPRESSION),
@@ -163,6 +164,7 @@ CASES = [
     Case("H53", "above the limit", (block(1, "3fe21f" + MINIMUM),), COMPRESSION),
     Case("H53", "the limit", (block(1, "3fe11f" + MINIMUM),), TAKEN),
     Case("H53", "after a field", (block(1, "8320" + "8684"),), COMPRESSION),
+    Case("H53", "before what would be a literal", (block(1, MINIMUM + "20" + "01610178"),), COMPRESSION),
     Case("H53", "at the end", (block(1, MINIMUM + "20"),), COMPRESSION),
     Case("H53", "two", (block(1, "203f45" + MINIMUM),), TAKEN),
     Case("H53", "three", (block(1, "202020" + MINIMUM),), COMPRESSION),
