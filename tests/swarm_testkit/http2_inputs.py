@@ -70,7 +70,9 @@ def make(seed: int) -> Input:
             sent.insert(0, OPENING)
     else:
         maker = _Maker(rng, BOUNDS[bounds].table_bytes)
-        sent = [OPENING, *(maker.draw() for _ in range(rng.randrange(1, 40)))]
+        # Now and then our settings are acknowledged late, or never.
+        opening = OPENING if rng.random() < 0.85 else OPENING[: -len(frame(frames.SETTINGS, ACK, 0))]
+        sent = [opening, *(maker.draw() for _ in range(rng.randrange(1, 40)))]
         for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 5))):
             _change(rng, sent)
     return Input(_reads(rng, sent), bounds, rng.getrandbits(32))

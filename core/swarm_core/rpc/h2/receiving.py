@@ -137,7 +137,7 @@ class Receiving:
             return
         stream.receive_window -= size
         stream.unconsumed += size
-        if stream.receive_window < 0:
+        if size and stream.receive_window < 0:
             self._reject(stream, Code.FLOW_CONTROL_ERROR)
             return
         content = stop - start

@@ -2,7 +2,7 @@
 
 import pytest
 from swarm_core.rpc.h2.bounds import MEMBERS, Bounds
-from swarm_core.rpc.h2.frames import Code, reset, settings, window_update
+from swarm_core.rpc.h2.frames import Code, frame, reset, settings, window_update
 from swarm_core.rpc.h2.hpack import encode
 from swarm_testkit.http2 import (
     HEAD,
@@ -90,6 +90,13 @@ CASES = [
         "connection",
         (OPEN + headers(3) + flood(49_152) + data(3, bytes(FULL)),),
         ("request 1", "request 3", *("data 1 16384 bytes",) * 3, "> GOAWAY 3 FLOW_CONTROL_ERROR"),
+        bounds=Bounds(stream_window=65_535, connection_window=65_535),
+    ),
+    Case(
+        "H33",
+        "all of both windows",
+        (OPEN + flood(65_535) + ping(),),
+        ("request 1", *("data 1 16384 bytes",) * 3, "data 1 16383 bytes", "> PING ack 12345678"),
         bounds=Bounds(stream_window=65_535, connection_window=65_535),
     ),
     Case(
@@ -203,6 +210,27 @@ CASES = [
         (OPEN + data(1, b"x" * 1_000) + data(1, b"y"),),
         ("request 1", "data 1 1000 bytes", "reset 1 FLOW_CONTROL_ERROR", "> RST_STREAM 1 FLOW_CONTROL_ERROR"),
         bounds=SMALL,
+    ),
+    Case(
+        "H37",
+        "below zero a request may still end",
+        (OPEN + data(1, b"x" * 2_000), frame(4, 1, 0) + data(1, end=True)),
+        ("request 1", "data 1 2000 bytes", "data 1 end"),
+        bounds=SMALL,
+        opening=OPENING[: -len(settings({}))],
+    ),
+    Case(
+        "H37",
+        "below zero nothing else may come",
+        (OPEN + data(1, b"x" * 2_000), frame(4, 1, 0) + data(1, b"y")),
+        (
+            "request 1",
+            "data 1 2000 bytes",
+            "reset 1 FLOW_CONTROL_ERROR",
+            "> RST_STREAM 1 FLOW_CONTROL_ERROR",
+        ),
+        bounds=SMALL,
+        opening=OPENING[: -len(settings({}))],
     ),
     Case(
         "H38",
