@@ -236,6 +236,9 @@ class MemoryDisk:
     async def run(self, work: Callable[[], T]) -> T:
         return work()
 
+    async def run_brief(self, work: Callable[[], T], *, after_turn: bool = False) -> T:
+        return await self.run(work)
+
     async def run_aside(self, work: Callable[[], T]) -> T:
         return work()
 

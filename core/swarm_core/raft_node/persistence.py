@@ -1,6 +1,6 @@
 """What one Ready asks to be kept, durable before anything goes on.
 
-The disk works in another thread meanwhile. A failing disk ends the node: what was not synced was never acknowledged.
+The disk works in another thread meanwhile, but for brief writes to a quick one. A failing disk ends the node: what was not synced was never acknowledged.
 """
 
 import logging
@@ -25,13 +25,14 @@ class Persistence:
         self._ticks = ticks
         self._limits = limits
 
-    async def keep(self, ready: Ready) -> None:
-        """Make snapshot, entries and hard state durable. Raises DiskFailed."""
+    async def keep(self, ready: Ready, *, has_sent: bool) -> None:
+        """Make snapshot, entries and hard state durable. `has_sent`: others are to have their messages first. Raises
+        DiskFailed."""
         clock = self._core.clock
         start = clock.monotonic()
         if ready.snapshot is not None:
             await self._keep_snapshot(ready.snapshot)
-        await self._keep_log(ready)
+        await self._keep_log(ready, has_sent=has_sent)
         if (took := clock.monotonic() - start) > self._ticks.election_s / 2:
             _log.warning("the disk took %.1f s for a write; elections wait for it too", took)
 
@@ -44,13 +45,17 @@ class Persistence:
         self._applier.restore(snapshot)
         await disk.run(partial(storage.write_release, self._limits().keep_old_snapshots))
 
-    async def _keep_log(self, ready: Ready) -> None:
+    async def _keep_log(self, ready: Ready, *, has_sent: bool) -> None:
         storage = self._core.storage
         if ready.must_sync:
             # What was deferred is older: it must not be written after this.
             deferred = storage.take_deferred()
             hard_state = deferred if ready.hard_state is None else ready.hard_state
-            await self._core.disk.run(partial(storage.write, hard_state, ready.entries))
+            disk, write = self._core.disk, partial(storage.write, hard_state, ready.entries)
+            if storage.is_brief(ready.entries):
+                await disk.run_brief(write, after_turn=has_sent)
+            else:
+                await disk.run(write)
             storage.remember(ready.hard_state, ready.entries)
         elif ready.hard_state is not None:
             storage.defer(ready.hard_state)

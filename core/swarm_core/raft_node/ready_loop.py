@@ -74,11 +74,12 @@ class ReadyLoop:
         durable = core.storage.memory.last_index() if ready.snapshot is None else 0
         split = sum(entry.index <= durable for entry in ready.committed_entries)
         applier.apply(ready.committed_entries[:split])
-        messages = ready.messages
-        if leadership.role is StateRole.LEADER:
-            self.outgoing.send([one for one in messages if one.type in _EARLY])
+        messages, early = ready.messages, []
+        if messages and leadership.role is StateRole.LEADER:
+            early = [one for one in messages if one.type in _EARLY]
+            self.outgoing.send(early)
             messages = tuple(one for one in messages if one.type not in _EARLY)
-        await self.persistence.keep(ready)
+        await self.persistence.keep(ready, has_sent=bool(early))
         self.outgoing.send(messages)
         self.outgoing.remember_vote_requests(messages)
         applier.apply(ready.committed_entries[split:])

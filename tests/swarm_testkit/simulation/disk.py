@@ -102,6 +102,9 @@ class SimulatedDisk(MemoryDisk):
     async def run(self, work: Callable[[], T]) -> T:
         return await self._threads[0].run(work)
 
+    async def run_brief(self, work: Callable[[], T], *, after_turn: bool = False) -> T:
+        return await self.run(work)
+
     async def run_aside(self, work: Callable[[], T]) -> T:
         return await self._threads[1].run(work)
 

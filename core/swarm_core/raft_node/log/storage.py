@@ -27,6 +27,9 @@ from swarm_core.raft_node.membership import Member, decode_member, encode_member
 WAL_DIRECTORY = "wal-v3-encrypted"
 SNAP_DIRECTORY = "snap-v3-encrypted"
 KEPT_BYTES_MAX = 32 << 20
+_BRIEF_BYTES_MAX = 64 * 1024
+# What encryption and framing add to an entry, and a hard state beside it: more than they ever are.
+_ENTRY_OVERHEAD_BYTES = 256
 _OLD_DIRECTORIES = ("wal-v3", "snap-v3", "wal", "snap")
 
 
@@ -48,6 +51,11 @@ class RaftStorage:
         """Make entries and hard state durable."""
         self._wal.save(hard_state, self._sealed(entries))
         self._wal.sync()
+
+    def is_brief(self, entries: Sequence[Entry]) -> bool:
+        """Whether `write` of these takes no longer than a sync does: few bytes, and no new file."""
+        size = sum(len(one.data) + _ENTRY_OVERHEAD_BYTES for one in entries)
+        return size <= _BRIEF_BYTES_MAX and size < self._wal.bytes_left
 
     def write_snapshot_mark(self, snapshot: Snapshot, hard_state: HardState | None) -> None:
         """Say in the log that this snapshot is about to be stored. A log never commits less than its marks."""

@@ -168,6 +168,11 @@ class WriteAheadLog:
         return self._is_sound
 
     @property
+    def bytes_left(self) -> int:
+        """How much fits into the file before a new one is begun."""
+        return self._segment_bytes - self._tail.position
+
+    @property
     def _tail(self) -> LogFile:
         return self._segments[-1][1]
 

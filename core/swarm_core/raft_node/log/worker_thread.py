@@ -62,6 +62,12 @@ class WorkerThread:
         self._name = name
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._unended = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was given to it has ended. To be asked on the loop."""
+        return self._unended == 0
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns or raises. Returns only when it has ended, cancelled or not."""
@@ -69,12 +75,15 @@ class WorkerThread:
             self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
             self._thread.start()
         job = _Job(work, asyncio.get_running_loop())
+        self._unended += 1
         self._jobs.put(job)
         try:
             result: T = await job.future
         except asyncio.CancelledError:
             await job.wait_for_end()
             raise
+        finally:
+            self._unended -= 1
         return result
 
     def close(self) -> None:
