@@ -80,10 +80,10 @@ class RaftApi:
             raise InvalidArgument(str(error)) from None
         return b""
 
-    async def message(self, data: bytes, tick_s: float) -> None:
-        """One encoded message of a manager of ours, which came over a link."""
+    def message(self, data: bytes, tick_s: float) -> Awaitable[None] | None:
+        """One encoded message of a manager of ours, which came over a link; it is taken after what is given, if anything."""
         try:
-            await self._receiver.receive_bytes(data, tick_s=tick_s)
+            return self._receiver.receive_bytes(data, tick_s=tick_s)
         except MemberRemoved as removed:
             raise NotFound(str(removed)) from None
         except ValueError as error:

@@ -63,13 +63,14 @@ class Receiver:
         self._answers = answers
         self._heard = heard
 
-    async def receive_bytes(self, data: bytes, *, tick_s: float = 0.0) -> None:
-        """Take one encoded message. Raises MemberRemoved; ValueError when it is none."""
+    def receive_bytes(self, data: bytes, *, tick_s: float = 0.0) -> Awaitable[None] | None:
+        """Take one encoded message: at once, or after what is given. Raises MemberRemoved; ValueError when it is none."""
         try:
             message = raftpb_pb2.Message.FromString(data)
         except DecodeError as error:
             raise ValueError("not a raft message") from error
-        await self.receive(message, tick_s=tick_s)
+        decoded = message_from_raftpb(message)
+        return None if self.take(decoded, tick_s=tick_s) else self.take_vote(decoded, tick_s=tick_s)
 
     async def receive(self, message: raftpb_pb2.Message, *, tick_s: float = 0.0) -> None:
         """Take one message. Raises MemberRemoved."""

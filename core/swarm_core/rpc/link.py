@@ -10,7 +10,7 @@ other one answers. A pong says that everything sent before its ping was taken. A
 import asyncio
 import enum
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from swarm_core.api.limits import REQUEST_BYTES_MAX
@@ -98,14 +98,15 @@ class Link(asyncio.Protocol):
         """What one frame means to this end."""
         raise NotImplementedError
 
-    def write(self, kind: Kind, number: int, body: bytes = b"") -> None:
-        """Raises LinkLost, also when too much waits already."""
+    def write(self, kind: Kind, number: int, *bodies: bytes) -> None:
+        """One frame for each body, one without any. Raises LinkLost, also when too much waits already."""
         if self.transport is None or self.transport.is_closing():
             raise LinkLost("the connection has ended", was_sent=False)
         if self.transport.get_write_buffer_size() > WRITE_BYTES_MAX:
             self.abort()
             raise LinkLost("the other manager does not read", was_sent=False)
-        self.transport.write(_HEAD.pack(len(body), kind, number) + body)
+        head = _HEAD.pack
+        self.transport.write(b"".join(head(len(body), kind, number) + body for body in bodies or (b"",)))
 
     def abort(self) -> None:
         if self.transport is not None:
@@ -120,11 +121,13 @@ class LinkClient(Link):
         self._last = 0
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
 
-    async def deliver(self, messages: Iterable[bytes], tick_s: float) -> None:
-        """Send messages and the length of the sender's ticks; returns when all were taken. Raises LinkLost, LinkRefusal."""
-        tick_us = round(tick_s * 1e6)
-        for message in messages:
-            self.write(Kind.MESSAGE, tick_us, message)
+    def send(self, messages: Sequence[bytes], tick_s: float) -> None:
+        """Send messages and the length of the sender's ticks. Raises LinkLost."""
+        if messages:
+            self.write(Kind.MESSAGE, round(tick_s * 1e6), *messages)
+
+    async def confirm(self) -> None:
+        """Return when everything sent so far was taken. Raises LinkLost, LinkRefusal."""
         await self._ask(Kind.PING, b"")
 
     async def call(self, path: str, request: bytes, metadata: Pairs) -> bytes:

@@ -1,7 +1,8 @@
 """The answering end of a link (see `link`): messages in order, calls side by side.
 
-Rules: only managers get this far; each call is judged like one over gRPC. Messages that wait are bounded: a peer that
-sends faster than we take is not read meanwhile. When the connection ends, so do its calls.
+Rules: only managers get this far; each call is judged like one over gRPC. What comes while nothing waits is taken at once, without
+a turn of the loop. Messages that wait are bounded: a peer that sends faster than we take is not read meanwhile. When the
+connection ends, so do its calls.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.tolerant import reader
@@ -27,10 +29,11 @@ _WAITING_MAX = 8192
 
 @dataclass(frozen=True, slots=True)
 class LinkService:
-    """What links are served with. `message` takes one message and the length of its sender's ticks in seconds; its RpcFailure is the answer to the next ping. Calls are for
-    the leader alone: `leads` says whether this manager is that."""
+    """What links are served with. `message` takes one message and the length of its sender's ticks in seconds; when it gives
+    something to wait for, the message is taken after that. Its RpcFailure is the answer to the next ping. Calls are for the
+    leader alone: `leads` says whether this manager is that."""
 
-    message: Callable[[bytes, float], Awaitable[None]]
+    message: Callable[[bytes, float], Awaitable[None] | None]
     leads: Callable[[], bool]
     methods: Mapping[str, Method]
     authorizer: Authorizer
@@ -61,6 +64,15 @@ class LinkService:
         return pack_refusal(code, text, not_done=bool(getattr(error, "not_done", False)))
 
 
+class _Waiting(NamedTuple):
+    """A frame whose turn has not come, or (`taking`) a message that is being taken."""
+
+    kind: int
+    number: int
+    body: bytes
+    taking: Awaitable[None] | None = None
+
+
 class LinkServer(Link):
     """One connection. `run` serves it until it ends."""
 
@@ -68,10 +80,12 @@ class LinkServer(Link):
         super().__init__()
         self._service = service
         self._peer = peer
-        self._ordered: deque[tuple[int, int, bytes]] = deque()
+        self._ordered: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._group: Group | None = None
+        self._is_taking = False
+        self._refusal: RpcFailure | None = None
         self._has_ended = False
 
     def frame_received(self, kind: int, number: int, body: bytes) -> None:
@@ -80,7 +94,12 @@ class LinkServer(Link):
             if task is not None:
                 task.cancel()
             return
-        self._ordered.append((kind, number, body))
+        taking = None
+        if self._group is not None and not self._ordered and not self._is_taking:
+            taking = self._take(self._group, kind, number, body)
+            if taking is None:
+                return
+        self._ordered.append(_Waiting(kind, number, body, taking))
         if len(self._ordered) > _WAITING_MAX and self.transport is not None:
             self.transport.pause_reading()
         self._arrived.set()
@@ -92,38 +111,49 @@ class LinkServer(Link):
     async def run(self) -> None:
         try:
             async with Group() as group:
-                self._group = group
                 await self._take_all(group)
+                self._group = None
                 group.cancel_all()
         finally:
+            self._group = None
             self.abort()
 
     async def _take_all(self, group: Group) -> None:
-        refusal: RpcFailure | None = None
+        self._group = group
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            self._is_taking = True
             while self._ordered:
-                kind, number, body = self._ordered.popleft()
-                if kind == Kind.MESSAGE:
-                    refusal = await self._take_message(body, number / 1e6) or refusal
-                elif kind == Kind.PING:
-                    self._answer_ping(number, refusal)
-                    refusal = None
-                elif kind == Kind.CALL:
-                    task = group.spawn(self._answer(number, body), name="call over a link")
-                    self._calls[number] = task
+                kind, number, body, taking = self._ordered.popleft()
+                taking = taking or self._take(group, kind, number, body)
+                if taking is not None:
+                    await self._taken(taking)
+            self._is_taking = False
             if self._has_ended:
                 return
             if self.transport is not None and not self.transport.is_closing():
                 self.transport.resume_reading()
 
-    async def _take_message(self, body: bytes, tick_s: float) -> RpcFailure | None:
-        try:
-            await self._service.message(body, tick_s)
-        except RpcFailure as failure:
-            return failure
+    def _take(self, group: Group, kind: int, number: int, body: bytes) -> Awaitable[None] | None:
+        """Begin what a frame asks for; what is to be waited for before the next one, if anything."""
+        if kind == Kind.MESSAGE:
+            try:
+                return self._service.message(body, number / 1e6)
+            except RpcFailure as failure:
+                self._refusal = failure
+        elif kind == Kind.PING:
+            refusal, self._refusal = self._refusal, None
+            self._answer_ping(number, refusal)
+        elif kind == Kind.CALL:
+            self._calls[number] = group.spawn(self._answer(number, body), name="call over a link")
         return None
+
+    async def _taken(self, taking: Awaitable[None]) -> None:
+        try:
+            await taking
+        except RpcFailure as failure:
+            self._refusal = failure
 
     def _answer_ping(self, number: int, refusal: RpcFailure | None) -> None:
         if refusal is None:

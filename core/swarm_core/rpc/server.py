@@ -99,7 +99,7 @@ class _RemoteAdmission:
 class LinkUse:
     """What links between managers carry: `message` takes one of raft's, with the length of its sender's ticks in seconds; calls are taken while `leads`."""
 
-    message: Callable[[bytes, float], Awaitable[None]]
+    message: Callable[[bytes, float], Awaitable[None] | None]
     leads: Callable[[], bool]
 
 

@@ -73,6 +73,12 @@ async def linked(address: str, identity: tls.TlsIdentity | None = None) -> Async
         await asyncio.sleep(0)
 
 
+async def deliver(client: LinkClient, messages: list[bytes]) -> None:
+    """Send and wait until they were taken."""
+    client.send(messages, TICK_S)
+    await client.confirm()
+
+
 def get(node_id: str = "") -> bytes:
     return control_pb2.GetNodeRequest(node_id=node_id).SerializeToString()
 
@@ -82,9 +88,9 @@ async def test_messages_arrive_in_order_before_they_are_confirmed() -> None:
     manager = Manager()
     wanted = [bytes([number % 256]) * (number * 997 % 70_000) for number in range(300)]
     async with serving(manager) as address, linked(address) as client:
-        await client.deliver(wanted[:200], TICK_S)
+        await deliver(client, wanted[:200])
         assert manager.got == wanted[:200]
-        await asyncio.gather(client.deliver(wanted[200:250], TICK_S), client.deliver(wanted[250:], TICK_S))
+        await asyncio.gather(deliver(client, wanted[200:250]), deliver(client, wanted[250:]))
         assert manager.got == wanted
         assert manager.ticks == {TICK_S}
 
@@ -94,10 +100,10 @@ async def test_a_refused_message_is_said() -> None:
     manager = Manager(refuses=True)
     async with serving(manager) as address, linked(address) as client:
         with pytest.raises(LinkRefusal, match="raft: member was removed") as refusal:
-            await client.deliver([b"one", b"two"], TICK_S)
+            await deliver(client, [b"one", b"two"])
         assert refusal.value.code is Code.NOT_FOUND
         manager.refuses = False
-        await client.deliver([b"three"], TICK_S)
+        await deliver(client, [b"three"])
         assert manager.got == [b"three"]
 
 
@@ -145,12 +151,12 @@ async def test_links_are_for_managers_of_this_cluster() -> None:
     async with serving(manager := Manager()) as address:
         async with linked(address, AUTHORITY.worker()) as client:
             with pytest.raises(LinkLost):
-                await client.deliver([b"x"], TICK_S)
+                await deliver(client, [b"x"])
         async with linked(address) as client:
             assert client.transport is not None
             client.transport.write(b"\xff" * 100)
             with pytest.raises(LinkLost):
-                await client.deliver([b"x"], TICK_S)
+                await deliver(client, [b"x"])
         assert manager.got == []
 
 
@@ -167,7 +173,7 @@ async def test_an_end_in_the_middle_is_noticed() -> None:
     manager = Manager()
     async with serving(manager) as address:
         async with linked(address) as client:
-            await client.deliver([b"x"], TICK_S)
+            await deliver(client, [b"x"])
             server_gone = asyncio.get_running_loop().create_task(client._ask(Kind.PONG, b""))
             await asyncio.sleep(0)
             client.abort()
@@ -175,7 +181,7 @@ async def test_an_end_in_the_middle_is_noticed() -> None:
                 await server_gone
             assert lost.value.was_sent
             with pytest.raises(LinkLost) as lost:
-                await client.deliver([b"y"], TICK_S)
+                await deliver(client, [b"y"])
             assert not lost.value.was_sent
 
 

@@ -1,7 +1,8 @@
 """The way to one other member: a queue, a connection, and what became of the messages.
 
 Rules (docs/design/raft-node.md 2.5)
-1. Messages leave in order. To a manager of ours all that wait go together, over a link.
+1. Messages leave in order. To a manager of ours they go over a link: at once, and all that wait together. Now and then the other
+   side confirms what it got, and no more than a bounded number of messages is unconfirmed.
 2. To any other manager each message goes as a plain call, which costs half as much as a stream and which every manager knows.
    Messages that wait may be merged into one.
 3. A snapshot goes as a stream, beside the queue, so that heartbeats do not wait for it.
@@ -26,7 +27,7 @@ from swarm_core.raft_node.errors import REMOVED_TEXT
 from swarm_core.raft_node.net.envelopes import merged, requests
 from swarm_core.raft_node.net.transport import Reports
 from swarm_core.rpc.grpcio import grpc
-from swarm_core.rpc.link import LinkClient, LinkRefusal, NotSpoken
+from swarm_core.rpc.link import LinkClient, LinkLost, LinkRefusal, NotSpoken
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 from swarm_core.runtime.waiting import event_or_time
@@ -41,8 +42,9 @@ _PAUSE_FIRST_S, _PAUSE_MAX_S = 0.02, 0.5
 _TAKE_SNAPSHOT_S = 2.0
 _RAFT = "/docker.swarmkit.v1.Raft/"
 _HEALTH = "/docker.swarmkit.v1.Health/Check"
-# At most so many messages go over a link before the other side confirms them.
-_BATCH_MAX = 256
+# So many messages may have gone over a link unconfirmed. The other side is asked after a while, or when half of them have gone.
+_UNCONFIRMED_MAX = 256
+_CONFIRM_S = 0.02
 
 Dial: TypeAlias = "Callable[[str], grpc.aio.Channel]"
 DialLink = Callable[[str], Awaitable[LinkClient]]
@@ -77,6 +79,8 @@ class Peer:
         self._old_channels: list[grpc.aio.Channel] = []
         self._dial_link = dial_link
         self._link: LinkClient | None = None
+        self._unconfirmed = 0
+        self._has_many = asyncio.Event()
         # Our managers, and they alone, speak over links; None until this one was reached.
         self.is_ours: bool | None = None if dial_link is not None else False
         self._is_stale = False
@@ -87,11 +91,19 @@ class Peer:
 
     def post(self, message: Message) -> None:
         """Send it when its turn comes."""
-        if len(self._queue) >= QUEUE_MAX or self._clock.monotonic() < self._not_before:
+        waiting = len(self._queue)
+        if waiting + self._unconfirmed >= QUEUE_MAX or self._clock.monotonic() < self._not_before:
             self._lost(message)
             return
         self._queue.append(message)
         self._wake.set()
+        link = self._link
+        if waiting == 0 and link is not None and link.is_open:
+            try:
+                self._write(link)
+            except LinkLost as lost:
+                self._failed(_reason(lost))
+                self._reports.report_unreachable(self.raft_id)
 
     def move(self, address: str) -> None:
         """The member is elsewhere now."""
@@ -116,7 +128,7 @@ class Peer:
 
     @property
     def is_idle(self) -> bool:
-        return not self._queue and not self._is_sending
+        return not self._queue and not self._is_sending and not self._unconfirmed
 
     async def answers(self) -> bool:
         """Whether the member is there and takes part."""
@@ -149,14 +161,14 @@ class Peer:
         try:
             async with Group() as group:
                 while not self._has_ended():
-                    if not self._queue:
+                    if not self._queue and not self._unconfirmed:
                         await self._wait()
                         continue
-                    message = self._next()
-                    if message.type is MessageType.SNAP:
-                        group.spawn(self._send_snapshot(message), name=f"snapshot for {self.raft_id:x}")
+                    if self._queue and self._queue[0].type is MessageType.SNAP:
+                        snapshot = self._queue.popleft()
+                        group.spawn(self._send_snapshot(snapshot), name=f"snapshot for {self.raft_id:x}")
                     else:
-                        await self._send(message)
+                        await self._send()
                     self._close_old(group)
         finally:
             self._queue.clear()
@@ -165,13 +177,13 @@ class Peer:
     def _has_ended(self) -> bool:
         if self._retired_at is None:
             return False
-        return not self._queue or self._clock.monotonic() - self._retired_at > DRAIN_S
+        return not (self._queue or self._unconfirmed) or self._clock.monotonic() - self._retired_at > DRAIN_S
 
     async def _wait(self) -> None:
         """Until there is something to send; asks for the member's health when it takes long."""
         if self.active_since is None and self._clock.monotonic() >= self._not_before and not self._queue:
             await self._get_to_know()
-        if not self._queue and self._retired_at is None:
+        if not self._queue and not self._unconfirmed and self._retired_at is None:
             seconds = IDLE_CHECK_S if self.active_since is not None else max(self._pause_s, _PAUSE_FIRST_S)
             self._wake.clear()
             woken = await event_or_time(self._clock, self._wake, seconds)
@@ -194,19 +206,24 @@ class Peer:
             self._queue.popleft()
         return message
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self) -> None:
+        """Send what waits, over a link all of it, and wait until it is taken."""
         self._is_sending = True
+        first = self._queue[0] if self._queue else None
         try:
             async with asyncio.timeout(self._timeout_s):
                 link = await self._find_link()
                 if link is not None:
-                    await link.deliver(self._batch(message), self._reports.said_tick_s)
-                else:
+                    self._write(link)
+                    await self._confirm(link)
+                elif self._queue:
                     call = self._connection().unary_unary(_RAFT + "ProcessRaftMessage", None, None)
-                    await call(next(requests(message)))
+                    await call(next(requests(self._next())))
         except _endings() as error:
             self._failed(_reason(error))
             self._reports.report_unreachable(self.raft_id)
+            if self._queue and self._queue[0] is first:
+                self._queue.popleft()  # there was no way to send it: it is lost too
         else:
             self._succeeded()
         finally:
@@ -225,17 +242,30 @@ class Peer:
             self.is_ours = True
         return self._link
 
-    def _batch(self, first: Message) -> list[bytes]:
-        """The encoded messages that can go together, in order."""
-        batch = [first]
-        while self._queue and len(batch) < _BATCH_MAX and self._queue[0].type is not MessageType.SNAP:
-            batch.append(self._queue.popleft())
-        return [message_to_raftpb(message).SerializeToString() for message in batch]
+    def _write(self, link: LinkClient) -> None:
+        """Send the messages that can go now, in order. Raises LinkLost."""
+        batch: list[bytes] = []
+        room = _UNCONFIRMED_MAX - self._unconfirmed
+        while self._queue and len(batch) < room and self._queue[0].type is not MessageType.SNAP:
+            batch.append(message_to_raftpb(self._next()).SerializeToString())
+        self._unconfirmed += len(batch)
+        if self._unconfirmed >= _UNCONFIRMED_MAX // 2:
+            self._has_many.set()
+        link.send(batch, self._reports.said_tick_s)
+
+    async def _confirm(self, link: LinkClient) -> None:
+        """Wait until the other side has what was sent, more of which may be sent meanwhile."""
+        await event_or_time(self._clock, self._has_many, _CONFIRM_S)
+        self._has_many.clear()
+        asked = self._unconfirmed
+        await link.confirm()
+        self._unconfirmed -= asked
 
     def _drop_link(self) -> None:
         if self._link is not None:
             self._link.abort()
             self._link = None
+            self._unconfirmed = 0
 
     async def _send_snapshot(self, message: Message) -> None:
         try:
