@@ -210,6 +210,7 @@ class Peer:
         """Send what waits, over a link all of it, and wait until it is taken."""
         self._is_sending = True
         first = self._queue[0] if self._queue else None
+        link: LinkClient | None = None
         try:
             async with asyncio.timeout(self._timeout_s):
                 link = await self._find_link()
@@ -220,7 +221,9 @@ class Peer:
                     call = self._connection().unary_unary(_RAFT + "ProcessRaftMessage", None, None)
                     await call(next(requests(self._next())))
         except _endings() as error:
-            self._failed(_reason(error))
+            reason = _reason(error)
+            if link is None or link is self._link:  # else it was given up on purpose
+                self._failed(reason)
             self._reports.report_unreachable(self.raft_id)
             if self._queue and self._queue[0] is first:
                 self._queue.popleft()  # there was no way to send it: it is lost too
