@@ -35,7 +35,7 @@ class Admission(Protocol):
         """The caller. Raises RpcFailure."""
 
     def glance(self, call: Call, roles: frozenset[str]) -> None:
-        """Raise RpcFailure for a caller whom no member would admit."""
+        """Raise RpcFailure for a caller whom no manager would admit."""
 
     def onward(self, call: Call) -> forwarding.Pairs:
         """The metadata with which this call goes on to the leader. Raises RpcFailure."""

@@ -69,7 +69,7 @@ class Authorizer:
         except PermissionDenied:
             return Caller("", frozenset(), "", peer.remote_addr)
 
-    def is_member(self, peer: Peer) -> bool:
+    def is_node(self, peer: Peer) -> bool:
         """Whether the other end of a connection has proven to be a node of this cluster."""
         try:
             self._direct(_NODES, peer)
@@ -78,7 +78,7 @@ class Authorizer:
         return True
 
     def glance(self, roles: frozenset[str], peer: Peer) -> None:
-        """Raise PermissionDenied for a caller whom no member would admit: who shows no certificate where one is needed."""
+        """Raise PermissionDenied for a caller whom no manager would admit: who shows no certificate where one is needed."""
         if roles and peer.certificate is None:
             raise PermissionDenied(_NOTHING_SHOWN)
 

@@ -60,7 +60,8 @@ class _Runner:
     def go_on(self, work: Work, waits_for: Any) -> None:
         """Continue `work`, which waits for `waits_for`."""
         self._work, self._waits_for, self.is_parked = work, waits_for, False
-        self._wake.set_result(None)
+        if not self._wake.done():  # else this task was cancelled, and cancels the work
+            self._wake.set_result(None)
 
     async def _run(self) -> None:
         self.is_parked = True

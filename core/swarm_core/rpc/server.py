@@ -138,7 +138,7 @@ async def serve_remote(
     if links is not None:
         methods = {method.path: method for method in services.methods}
         served_links = LinkService(links.message, links.leads, methods, authorizer, services.plain)
-    admission = Admission(authorizer.is_member, served_links)
+    admission = Admission(authorizer.is_node, served_links)
     async with tls_listener.listen(
         context, listening, clock, _making(services, binding), admission, grace_s=grace_s
     ) as listener:
@@ -177,7 +177,7 @@ async def serve_control(
             [place.open()],
             clock,
             _making(services, binding),
-            Admission(is_member=lambda _: True),
+            Admission(is_node=lambda _: True),
             grace_s=grace_s,
         ) as listener:
             place.publish()

@@ -6,7 +6,7 @@ Rules (docs/design/rpc.md 9.4)
 2. So are strangers' connections, in all and by address: one that has no call under way gives way to a new one, the
    longest idle first; when all are at work the new one is refused.
 3. So are strangers' calls, in all and by address. Streams, bytes and times of one connection are in `h2.bounds.STRANGERS`.
-4. Members count in none of these.
+4. Nodes of the cluster count in none of these.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ class Guest(Protocol):
     def is_at_work(self) -> bool:
         """Whether a call is under way."""
 
-    def give_way(self) -> None:
-        """End soon."""
+    def end(self) -> None:
+        """End now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Strangers:
             if not guest.is_at_work and host in (None, guest.host):
                 self.left(guest)
                 self.refusals.count("idle connections of strangers that gave way")
-                guest.give_way()
+                guest.end()
                 return True
         return False
 

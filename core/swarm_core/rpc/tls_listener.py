@@ -47,7 +47,7 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _LOGGER = logging.getLogger(__name__)
 
 
-class _Members:
+class _NodesCalls:
     """Counts the calls of those who have proven who they are, implements `connection.Book`."""
 
     def __init__(self) -> None:
@@ -65,10 +65,10 @@ class _Members:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who is served how: `is_member` says whether a peer has proven to be of the cluster; links are offered where there is a service
+    """Who is served how: `is_node` says whether a peer has proven to be of the cluster; links are offered where there is a service
     for them."""
 
-    is_member: Callable[[Peer], bool]
+    is_node: Callable[[Peer], bool]
     links: LinkService | None = None
 
 
@@ -102,8 +102,8 @@ class TlsListener:
         self._clock = clock
         self.refusals = service.refusals
         self._strangers = Strangers(self.refusals)
-        members, gone = _Members(), self._gone
-        self._members = Terms(bounds.MEMBERS, REQUEST_BYTES_MAX, members, gone)
+        calls, gone = _NodesCalls(), self._gone
+        self._nodes = Terms(bounds.MEMBERS, REQUEST_BYTES_MAX, calls, gone)
         self._guests = Terms(bounds.STRANGERS, STRANGERS_REQUEST_BYTES_MAX, self._strangers, gone)
         self._open: set[ServerConnection] = set()
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)
@@ -178,9 +178,9 @@ class TlsListener:
                 self.refusals.count("links that were asked for by no manager")
                 transport.abort()
             return
-        is_member = self._admission.is_member(peer)
-        connection = ServerConnection(self._service, peer, self._members if is_member else self._guests)
-        if not is_member and not self._strangers.admit(connection):
+        is_node = self._admission.is_node(peer)
+        connection = ServerConnection(self._service, peer, self._nodes if is_node else self._guests)
+        if not is_node and not self._strangers.admit(connection):
             transport.abort()
             return
         self._open.add(connection)

@@ -1,4 +1,4 @@
-"""Strangers have a share, and members are not pushed out of theirs (docs/design/rpc.md 9.3 and 9.4)."""
+"""Strangers have a share, and nodes of the cluster are not pushed out of theirs (docs/design/rpc.md 9.3 and 9.4)."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ class Guest:
     is_at_work: bool = False
     has_to_go: bool = False
 
-    def give_way(self) -> None:
+    def end(self) -> None:
         self.has_to_go = True
 
 
@@ -137,18 +137,18 @@ def services_of(waiting: Waiting) -> Services:
 
 @asynccontextmanager
 async def attacked() -> AsyncIterator[tuple[RemoteServer, Waiting]]:
-    """A server with a member that calls it all the while. None of its calls may fail, and some must be made."""
+    """A server with a manager of the cluster that calls it all the while. None of its calls may fail, and some must be made."""
     waiting = Waiting()
     async with (
         remote_server(AUTHORITY, services_of(waiting)) as server,
-        connected(server.address, AUTHORITY, AUTHORITY.manager("m9")) as member,
+        connected(server.address, AUTHORITY, AUTHORITY.manager("m9")) as peer,
     ):
         calls, is_over = 0, False
 
         async def go_on_calling() -> None:
             nonlocal calls
             while not is_over:
-                answer = await member.call("Control.GetNode", control_pb2.GetNodeRequest(), timeout=10)
+                answer = await peer.call("Control.GetNode", control_pb2.GetNodeRequest(), timeout=10)
                 assert answer.node.id == "m9"
                 calls += 1
 
@@ -253,7 +253,7 @@ async def test_strangers_are_refused_before_they_are_read(to_leader: bool) -> No
 
 
 async def test_a_worker_is_refused_before_it_is_read() -> None:
-    """A member without the role is no stranger, and is judged by its headers just the same."""
+    """A node without the role is no stranger, and is judged by its headers just the same."""
     context = tls.client_context(AUTHORITY.root.certificate, AUTHORITY.worker("w1"))
     async with remote_server(AUTHORITY, echo_services(EchoServices())) as server:
         async with raw_client(server.address, context) as client:
@@ -263,7 +263,7 @@ async def test_a_worker_is_refused_before_it_is_read() -> None:
 
 
 async def test_strangers_requests_are_small() -> None:
-    """What a member may send is more than a stranger may."""
+    """What a node may send is more than a stranger may."""
     async with remote_server(AUTHORITY, echo_services(EchoServices())) as server, stranger(server) as client:
         assert tls_listener.STRANGERS_REQUEST_BYTES_MAX == 65_536
         client.request(1, ROOT, b"\0" + (65_537).to_bytes(4, "big"), ended=False)
@@ -272,8 +272,8 @@ async def test_strangers_requests_are_small() -> None:
         assert client.settings[frames.MAX_CONCURRENT_STREAMS] == STRANGERS.streams
 
 
-async def test_silent_strangers_give_way_to_joiners_and_members(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Idle connections of one address up to its share keep neither a member nor a joiner out."""
+async def test_silent_strangers_give_way_to_joiners_and_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Idle connections of one address up to its share keep neither a node nor a joiner out."""
     monkeypatch.setattr(Shares, "__init__", lambda self: None)
     for name, share in (
         ("handshakes", 512),
@@ -288,8 +288,8 @@ async def test_silent_strangers_give_way_to_joiners_and_members(monkeypatch: pyt
         AsyncExitStack() as stack,
     ):
         silent = [await stack.enter_async_context(stranger(server)) for _ in range(50)]
-        async with connected(server.address, AUTHORITY, AUTHORITY.manager("m2")) as member:
-            assert (await member.call("Control.GetNode", control_pb2.GetNodeRequest())).node.id == "m2"
+        async with connected(server.address, AUTHORITY, AUTHORITY.manager("m2")) as peer:
+            assert (await peer.call("Control.GetNode", control_pb2.GetNodeRequest())).node.id == "m2"
         assert not any(client.is_closed for client in silent)
         async with connected(server.address, AUTHORITY) as joiner:
             request = ca_pb2.GetRootCACertificateRequest()
