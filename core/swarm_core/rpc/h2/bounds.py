@@ -60,7 +60,7 @@ class Bounds:
     frame_seconds: float = 60.0
     # Seconds until a request has ended: long streams from the client are a member's right.
     request_seconds: float = inf
-    # Seconds in which nothing of a waiting answer could be sent: a reader that does not read.
+    # Seconds in which no 4 KiB of a waiting answer could be sent: a reader that does not read.
     stalled_seconds: float = 600.0
     # Seconds without any stream: then the connection is shut down in order.
     idle_seconds: float = inf

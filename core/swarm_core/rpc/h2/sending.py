@@ -26,6 +26,8 @@ from swarm_core.rpc.h2.streams import Stream, Streams
 _LAST_HEADERS = END_HEADERS | END_STREAM
 # A client may allow frames of 16 MiB; streams take turns by frame, so a frame has to be short.
 FRAME_BYTES_MAX = 65_536
+# An answer that waits has moved on when so much of it has gone, not with every byte that a client lets through.
+_MOVED_BYTES = 4_096
 
 
 class Listener(Protocol):
@@ -194,6 +196,7 @@ class Sender:
     def _queue(self, stream: Stream, size: int) -> None:
         if not stream.queued:
             stream.moved_at = self._streams.time
+            stream.moved = 0
         stream.queued += size
         self._streams.queued += size
         if stream.id not in self._starved:
@@ -210,8 +213,10 @@ class Sender:
                 if stream.window > 0:
                     self._starved[stream.id] = stream
                 return
-            self._put_data(stream, room)
-        stream.moved_at = self._streams.time
+            stream.moved += self._put_data(stream, room)
+        if stream.moved >= _MOVED_BYTES:
+            stream.moved_at = self._streams.time
+            stream.moved = 0
         if stream.parts:
             self._ready[stream.id] = stream
         elif stream.tail is not None:
@@ -229,7 +234,7 @@ class Sender:
             block = NO_TABLE + block
         self._output.put(header_frames(stream.id, block, ended, self.frame_bytes))
 
-    def _put_data(self, stream: Stream, room: int) -> None:
+    def _put_data(self, stream: Stream, room: int) -> int:
         parts, output = stream.parts, self._output
         assert parts
         header_at = len(output.parts)
@@ -255,6 +260,7 @@ class Sender:
         stream.window -= size
         stream.queued -= size
         self._streams.queued -= size
+        return size
 
     def _finish(self, stream: Stream) -> None:
         """The response is out. A client that still sends is asked to stop."""

@@ -59,8 +59,9 @@ class Stream:
     has_begun = False
     is_ended = False
     is_waiting = False
-    # When something of the answer went out last, or began to wait.
+    # When enough of the answer had gone out last, or it began to wait; and how much has gone since.
     moved_at = 0.0
+    moved = 0
 
     def __init__(self, number: int, window: int, receive_window: int, now: float) -> None:
         self.id = number

@@ -239,8 +239,36 @@ CASES = [
     Case(
         "H79",
         "an answer that is read slowly",
-        (settings({4: 0}) + headers(1, end=True), answer(1), *(20.0, window_update(1, 1)) * 3),
-        ("request 1 end", "> SETTINGS ack", "> HEADERS 1", *("> DATA 1 1",) * 3),
+        (
+            settings({4: 0}) + headers(1, end=True),
+            answer(1, 20_000),
+            *(20.0, window_update(1, 4_096)) * 3,
+        ),
+        ("request 1 end", "> SETTINGS ack", "> HEADERS 1", *("> DATA 1 4096",) * 3),
+        bounds=Bounds(stalled_seconds=30.0, keepalive_seconds=100.0),
+    ),
+    Case(
+        "H79",
+        "an answer that is read byte by byte",
+        (settings({4: 0}) + headers(1, end=True), answer(1, 20_000), *(10.0, window_update(1, 1)) * 3, 1.0),
+        (
+            "request 1 end",
+            "> SETTINGS ack",
+            "> HEADERS 1",
+            *("> DATA 1 1",) * 3,
+            "> RST_STREAM 1 CANCEL",
+        ),
+        bounds=Bounds(stalled_seconds=30.0, keepalive_seconds=100.0),
+    ),
+    Case(
+        "H79",
+        "the end of it is read",
+        (
+            settings({4: 0}) + headers(1, end=True),
+            ("respond", 1, HEAD),
+            *(("send", 1, b"x"), 20.0, window_update(1, 1)) * 3,
+        ),
+        ("request 1 end", "> SETTINGS ack", "> HEADERS 1", *("writable 1", "> DATA 1 1") * 3),
         bounds=Bounds(stalled_seconds=30.0, keepalive_seconds=100.0),
     ),
     Case(
