@@ -15,10 +15,11 @@ from swarm_core.ca import tls
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Aborted
 from swarm_core.rpc.framing import framed
-from swarm_core.rpc.server import ControlServer, Services
+from swarm_core.rpc.server import ControlServer, Services, serve_control
+from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.raw_http2 import RawClient, raw_client
 from swarm_testkit.refusing import Refusing
-from swarm_testkit.trust import control_server, make_authority
+from swarm_testkit.trust import LOCAL, control_server, make_authority
 
 AUTHORITY = make_authority()
 CONTROL = control_pb2.DESCRIPTOR.services_by_name["Control"]
@@ -461,3 +462,47 @@ async def test_unread_answers_and_then_the_end(
                 while server.listener.connections:
                     await asyncio.sleep(0.005)
     assert caplog.records == []
+
+
+async def test_a_polite_end(handlers: Handlers, tmp_path: Path) -> None:
+    """A server that ends takes no new calls, and lets the one under way be answered."""
+    path = tmp_path / "c.sock"
+    ending = asyncio.Event()
+
+    async def serve() -> None:
+        context = tls.local_context(AUTHORITY.manager())
+        async with serve_control(services_of(handlers), path, context, LOCAL, SystemClock(), grace_s=30):
+            await ending.wait()
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        serving = group.create_task(serve())
+        while not path.exists():
+            await asyncio.sleep(0.005)
+        async with raw_client(path, tls.client_context(AUTHORITY.root.certificate)) as client:
+            client.request(1, LIST, framed(b""))
+            await handlers.entered.wait()
+            ending.set()
+            await client.until(lambda: client.goaway is not None)
+            assert client.goaway == 0
+            await client.until(lambda: client.last_stream == 1)
+            client.request(3, GET, framed(b""))
+            handlers.gate.set()
+            assert (await client.answer(1)).status == "0"
+            await client.closed()
+            assert client.peek(3).blocks == 0
+        await serving
+    assert not path.exists()
+
+
+async def test_the_grace_is_over(handlers: Handlers, tmp_path: Path) -> None:
+    """A call that takes longer than the grace is cancelled, and its client told that the server is gone."""
+    path = tmp_path / "c.sock"
+    async with control_server(AUTHORITY, services_of(handlers), path):
+        opening = raw_client(path, tls.client_context(AUTHORITY.root.certificate))
+        client = await opening.__aenter__()
+        client.request(1, LIST, framed(b""))
+        client.request(3, PUBLISH, None, ended=False)
+        await handlers.entered.wait()
+    assert handlers.cancelled.is_set()
+    assert [(await client.answer(stream)).status for stream in (1, 3)] == ["14", "14"]
+    await opening.__aexit__(None, None, None)

@@ -272,6 +272,25 @@ async def test_strangers_requests_are_small() -> None:
         assert client.settings[frames.MAX_CONCURRENT_STREAMS] == STRANGERS.streams
 
 
+async def test_answers_that_wait_hold_calls_up() -> None:
+    """While much waits for a client that grants no window its further calls do not begin; once it takes something they do."""
+    echo = EchoServices(bytes(100_000))
+    async with remote_server(AUTHORITY, echo_services(echo)) as server, stranger(server) as client:
+        streams = range(1, 2 * STRANGERS.streams, 2)
+        for stream in streams:
+            client.request(stream, ROOT, framed(b""))
+        client.send(frames.frame(frames.PING, 0, 0, bytes(8)))
+        await client.until(lambda: client.pongs)
+        begun = len(echo.callers)
+        assert 0 < begun <= STRANGERS.queued_bytes // 4 // 100_000 + 2
+        client.grant(0, 10_000_000)
+        for stream in streams:
+            client.grant(stream, 1_000_000)
+        for stream in streams:
+            assert (await client.answer(stream)).status == "0"
+        assert len(echo.callers) == STRANGERS.streams
+
+
 async def test_silent_strangers_give_way_to_joiners_and_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Idle connections of one address up to its share keep neither a node nor a joiner out."""
     monkeypatch.setattr(Shares, "__init__", lambda self: None)

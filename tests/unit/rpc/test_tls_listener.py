@@ -181,6 +181,24 @@ async def test_who_has_left_is_forgotten_at_once(echo: EchoServices, monkeypatch
         await forgotten(server)
 
 
+async def test_no_more_connections_than_there_may_be(
+    echo: EchoServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One too many waits, and is served once another has left."""
+    monkeypatch.setattr(tls_listener, "CONNECTIONS_MAX", 2)
+    context = tls.client_context(AUTHORITY.root.certificate)
+    async with remote_server(AUTHORITY, echo_services(echo)) as server, raw_client(server.address, context):
+        async with raw_client(server.address, context):
+            waiting = raw_client(server.address, context)
+            entering = asyncio.ensure_future(waiting.__aenter__())
+            _, writer = await raw(server)  # the system took it, and the one before it
+            assert not entering.done()
+            assert server.listener.connections == 2
+            writer.close()
+        await entering
+        await waiting.__aexit__(None, None, None)
+
+
 class Flood:
     """A stream without end; counts what left it."""
 
