@@ -114,7 +114,12 @@ class Receiver:
         return True
 
     async def take_vote(self, message: Message, *, tick_s: float = 0.0) -> None:
-        """Take a candidate's request once it answers: one that cannot be reached could not lead."""
-        sender = message.from_
-        if any(member.raft_id == sender for member in self._members.all()) and await self._answers(sender):
+        """Take a candidate's request once it answers: one that cannot be reached could not lead.
+
+        A joiner whose log does not tell of its own addition yet knows no members, but those that admitted it count it among them: in a
+        cluster of one that admits a second nobody is elected without it. It is asked at the address that came with its admission.
+        """
+        sender, known = message.from_, self._members.all()
+        is_member = not known or any(member.raft_id == sender for member in known)
+        if is_member and await self._answers(sender):
             self._step(message, tick_s=tick_s)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from swarm_core.api.proto.objects_pb2 import Node
 from swarm_core.api.proto.specs_pb2 import NodeSpec
-from swarm_core.api.proto.types_pb2 import IssuanceStatus
+from swarm_core.api.proto.types_pb2 import MANAGER, IssuanceStatus
 from swarm_core.raft_node.errors import RaftNodeError
 from swarm_core.runtime.tasks import Group
 
@@ -184,6 +184,26 @@ class Faults:
         manager.disk.latency = (0.0, self._rng.choice((0.1, 1.0, 4.0)) * self._plan.tick_s)
         await self._ticks(self._rng.uniform(2, 20))
         manager.disk.latency = (0.0002, 0.005)
+
+    async def _slow_joiner(self) -> None:
+        """A worker is made a manager, and its disk is slow from before its process begins: its own addition is written, or applied,
+        there only after elections would have come to their end."""
+        workers = [one for one in self._machines if one.identity is not None and not one.identity.is_manager]
+        if not workers:
+            return
+        machine = self._rng.choice(workers)
+        found = machine.identity
+        assert found is not None
+        longest_s = self._rng.choice((0.5, 2.0, 6.0, 20.0)) * self._plan.tick_s
+        machine.disk.latency = (longest_s / 10, longest_s)
+        self._trace.note(f"the disk of {machine.host.name} takes {longest_s:.1f} s")
+
+        def promote(spec: NodeSpec) -> None:
+            spec.desired_role = MANAGER
+
+        await self._people.change_node(found.node_id, promote)
+        await self._ticks(self._rng.uniform(2, 60))
+        machine.disk.latency = (0.0002, 0.005)
 
     # what people do
 

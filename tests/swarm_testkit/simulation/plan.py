@@ -4,7 +4,7 @@ Each seed draws its own selection of faults, so that some runs meet one sort alo
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FAULTS = (
     "power cut",
@@ -56,6 +56,22 @@ class Plan:
     faults: tuple[str, ...]
     short_tick_s: float | None
     others_makes: int
+
+    @classmethod
+    def growing(cls, seed: int) -> "Plan":
+        """A cluster of one that becomes one of two and three, whose new managers have slow disks."""
+        rng = random.Random(f"growing {seed}")
+        return replace(
+            cls.of(seed),
+            managers=1,
+            agents=rng.choice((1, 2)),
+            tick_s=rng.choice((0.5, 1.0)),
+            short_tick_s=rng.choice((None, 0.05, 0.08)),
+            faulty_ticks=rng.choice((40, 80)),
+            fault_every_ticks=rng.choice((8.0, 16.0)),
+            faults=("slow joiner", *rng.choice(((), ("bad network",), ("pause",), ("slow disk",)))),
+            others_makes=0,
+        )
 
     @classmethod
     def of(cls, seed: int) -> "Plan":

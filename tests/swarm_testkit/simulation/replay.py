@@ -33,6 +33,10 @@ def command(seed: int) -> str:
     return f".venv/bin/python benchmarks/sim.py --only {seed}"
 
 
+def growing_command(seed: int) -> str:
+    return f"{command(seed)} --growing"
+
+
 def simulate(seed: int, *, keep_trace: bool = False, plan: Plan | None = None) -> Outcome:
     """Play one seed."""
     plan = plan or Plan.of(seed)

@@ -17,13 +17,14 @@ class Node:
     raft_id: int = 1
     is_member: bool = True
     gone: frozenset[int] = frozenset({9})
+    known: tuple[int, ...] = (1, 2)
     stepped: list[Message] = field(default_factory=list)
 
     def removed(self) -> frozenset[int]:
         return self.gone
 
     def all(self) -> list[Member]:
-        return [Member(1, "a", ""), Member(2, "b", "")]
+        return [Member(raft_id, str(raft_id), "") for raft_id in self.known]
 
     def step(self, message: Message, *, tick_s: float = 0.0) -> None:
         self.stepped.append(message)
@@ -79,6 +80,15 @@ async def test_votes_are_for_candidates_that_can_be_reached() -> None:
     assert await bench.receive(type=raftpb_pb2.MsgVote) == 1
     assert bench.asked == [2]
     assert await Bench(is_healthy=False).receive(type=raftpb_pb2.MsgVote) == 0
+
+
+async def test_a_joiner_that_knows_no_members_yet_gives_its_vote() -> None:
+    """Those that admitted it count it: without its vote a cluster of one that admits a second would have no leader. It asks
+    whether the candidate can be reached as anybody does."""
+    bench = Bench(Node(known=()))
+    assert await bench.receive(type=raftpb_pb2.MsgVote, **{"from": 5}) == 1
+    assert bench.asked == [5]
+    assert await Bench(Node(known=()), is_healthy=False).receive(type=raftpb_pb2.MsgVote) == 0
 
 
 async def test_only_a_vote_may_have_to_wait() -> None:
