@@ -28,7 +28,7 @@ from swarm_core.rpc.eager import Runners
 from swarm_core.rpc.forwarding import AlwaysLocal, LeaderLocator
 from swarm_core.rpc.link_server import LinkService
 from swarm_core.rpc.refusals import Refusals
-from swarm_core.rpc.tls_listener import Admission, TlsListener
+from swarm_core.rpc.tls_listener import Policy, TlsListener
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
@@ -138,9 +138,9 @@ async def serve_remote(
     if links is not None:
         methods = {method.path: method for method in services.methods}
         served_links = LinkService(links.message, links.leads, methods, authorizer, services.plain)
-    admission = Admission(authorizer.is_node, served_links)
+    policy = Policy(authorizer.is_node, served_links)
     async with tls_listener.listen(
-        context, listening, clock, _making(services, binding), admission, grace_s=grace_s
+        context, listening, clock, _making(services, binding), policy, grace_s=grace_s
     ) as listener:
         yield RemoteServer(format_address(listening[0].getsockname()), listener)
 
@@ -177,7 +177,7 @@ async def serve_control(
             [place.open()],
             clock,
             _making(services, binding),
-            Admission(is_node=lambda _: True),
+            Policy(is_node=lambda _: True),
             grace_s=grace_s,
         ) as listener:
             place.publish()

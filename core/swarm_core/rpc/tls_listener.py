@@ -64,7 +64,7 @@ class _NodesCalls:
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class Policy:
     """Who is served how: `is_node` says whether a peer has proven to be of the cluster; links are offered where there is a service
     for them."""
 
@@ -93,10 +93,10 @@ class TlsListener:
     """Listening sockets and the connections that came in by them. Made by `listen`."""
 
     def __init__(
-        self, context: ssl.SSLContext, group: Group, clock: Clock, service: Service, admission: Admission
+        self, context: ssl.SSLContext, group: Group, clock: Clock, service: Service, policy: Policy
     ) -> None:
         self._service = service
-        self._admission = admission
+        self._policy = policy
         self._context = self._offering(context)
         self._group = group
         self._clock = clock
@@ -114,7 +114,7 @@ class TlsListener:
 
     def _offering(self, context: ssl.SSLContext) -> ssl.SSLContext:
         """With links offered to whoever asks for one."""
-        if self._admission.links is not None:
+        if self._policy.links is not None:
             context.set_alpn_protocols([link.PROTOCOL, "h2"])
         return context
 
@@ -168,7 +168,7 @@ class TlsListener:
 
     def enter(self, transport: asyncio.Transport, peer: Peer) -> None:
         """Serve a connection that has shaken hands."""
-        links = self._admission.links
+        links = self._policy.links
         if links is not None and _chosen(transport) == link.PROTOCOL:
             if links.admits(peer):
                 server = LinkServer(links, peer)
@@ -178,7 +178,7 @@ class TlsListener:
                 self.refusals.count("links that were asked for by no manager")
                 transport.abort()
             return
-        is_node = self._admission.is_node(peer)
+        is_node = self._policy.is_node(peer)
         connection = ServerConnection(self._service, peer, self._nodes if is_node else self._guests)
         if not is_node and not self._strangers.admit(connection):
             transport.abort()
@@ -264,14 +264,14 @@ async def listen(
     listening: list[socket.socket],
     clock: Clock,
     make_service: Callable[[Group], Service],
-    admission: Admission,
+    policy: Policy,
     *,
     grace_s: float,
 ) -> AsyncIterator[TlsListener]:
     """Serve bound and listening sockets, which are closed at the end. The tasks of the service belong to the group it is made with."""
     failure: Exception | None = None
     async with Group() as group:
-        listener = TlsListener(context, group, clock, make_service(group), admission)
+        listener = TlsListener(context, group, clock, make_service(group), policy)
         accepting = [group.spawn(listener.accept(one), name="tls accept") for one in listening]
         group.spawn(listener.watch(), name="tls watch")
         try:
