@@ -185,6 +185,13 @@ CASES = [
         (f"> GOAWAY 0 {CALM}",),
         bounds=Bounds(block_bytes=20_000),
     ),
+    Case(
+        "H73",
+        "one frame of too many bytes",
+        (headers(1, (*REQUEST, (b"a", b"x" * 2_000)), end=True),),
+        (f"> GOAWAY 0 {CALM}",),
+        bounds=Bounds(block_bytes=2_000),
+    ),
     Case("H75", "no preface", (19.0, 2.0), ("> GOAWAY 0 SETTINGS_TIMEOUT",), opening=b""),
     Case("H75", "no SETTINGS", (PREFACE, 21.0), ("> GOAWAY 0 SETTINGS_TIMEOUT",), opening=b""),
     Case(
@@ -406,7 +413,7 @@ def test_strangers_have_the_smaller_share() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"connection_window": 65_534}, {"stream_window": 0}, {"frame_bytes": 16_383}, {"block_bytes": 10_000}],
+    [{"connection_window": 65_534}, {"stream_window": 0}, {"frame_bytes": 16_383}, {"block_bytes": 1_023}],
 )
 def test_bounds_that_http2_cannot_keep(wrong: dict[str, int]) -> None:
     """Bounds that contradict the protocol are no bounds."""
