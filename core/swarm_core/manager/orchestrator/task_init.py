@@ -23,17 +23,15 @@ def init_tasks(
     Waits and restart history of `supervisor` are rebuilt on the way."""
     steps: list[Step] = []
     slots: dict[tuple[str, SlotTuple], list[Task]] = {}
-    services: dict[str, Service] = {}
+    services = {service.id: service for service in store.find(Service)}
+    ours = {id_ for id_, service in services.items() if service.spec.WhichOneof("mode") == mode}
     for task in store.find(Task):
-        if not task.service_id:
+        service_id = task.service_id
+        if service_id not in ours:
+            if service_id and service_id not in services:
+                steps.append(changes.delete(task.id))
             continue
-        service = store.get(Service, task.service_id)
-        if service is None:
-            steps.append(changes.delete(task.id))
-            continue
-        if service.spec.WhichOneof("mode") != mode:
-            continue
-        services[service.id] = service
+        service = services[service_id]
         slots.setdefault((service.id, slot_tuple(service, task)), []).append(task)
         fix(task)
         if task.desired_state == READY and task.status.state <= COMPLETE:
@@ -46,6 +44,8 @@ def init_tasks(
 
 
 def _rebuild_history(supervisor: RestartSupervisor, service: Service, tasks: list[Task]) -> None:
+    if len(tasks) == 1:
+        return  # it was never restarted
     newest = max(task.spec_version.index for task in tasks)
     current = [task for task in tasks if task.spec_version.index == newest]
     current.sort(key=lambda task: timestamp_ns(task.meta.created_at))
