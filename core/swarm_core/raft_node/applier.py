@@ -26,7 +26,7 @@ _ID_TAG = 0x08
 
 class Applier:
     """The only one that changes machine and members. `index` and `term` are those of the last entry applied; `log_bytes` is what the
-    entries hold that no snapshot covers."""
+    entries hold that no snapshot covers, `bytes_applied` what all since the start held."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Applier:
         self.index = 0
         self.term = 0
         self.log_bytes = 0
+        self.bytes_applied = 0
         self.conf_state = ConfState()
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -74,6 +75,7 @@ class Applier:
                 self._apply_request(entry)
             self.index, self.term = entry.index, entry.term
             self.log_bytes += len(entry.data)
+            self.bytes_applied += len(entry.data)
 
     def _apply_request(self, entry: Entry) -> None:
         taken = self._proposals.applied(_request_id(entry.data), entry.index)

@@ -13,8 +13,9 @@ from swarm_core.raft_node.machine import StateMachine
 from swarm_core.runtime.memory import give_back
 from swarm_core.runtime.tasks import Group
 
-# What a snapshot must have made superfluous before it is worth looking for free pages.
+# So much must have come, or have been let go with a snapshot, before it is worth looking for free pages.
 GIVE_BACK_BYTES = 16 << 20
+GIVE_BACK_PAUSE_S = 3.0
 
 
 class Upkeep:
@@ -33,9 +34,16 @@ class Upkeep:
         self._machine = machine
         self._snapshotter = Snapshotter(core.disk, core.storage, limits)
         self._rotation = KeyRotation(core.disk, keyring, core.storage)
+        self._given_back_at = 0
+        self._is_giving_back = False
+        self._has_let_go = False
 
     async def advance(self, group: Group) -> None:
         """Take the steps that are due; a snapshot is taken by a task of `group`. Raises DiskFailed."""
+        came = self._applier.bytes_applied - self._given_back_at
+        if not self._is_giving_back and (came >= GIVE_BACK_BYTES or self._has_let_go):
+            self._is_giving_back, self._has_let_go = True, False
+            group.spawn(self._give_back(), name="raft-memory")
         await self._rotation.advance(snapshot_is_running=self._snapshotter.is_running)
         applied = self._applier.index
         if self._snapshotter.is_running or applied <= self._snapshotter.index:
@@ -46,6 +54,14 @@ class Upkeep:
             self._snapshotter.is_running = True
             group.spawn(self._take_snapshot(), name=f"raft-snapshot-{applied}")
 
+    async def _give_back(self) -> None:
+        """What large entries and the objects in them took goes back to the machine, once they are likely to be gone."""
+        await self._core.clock.sleep(GIVE_BACK_PAUSE_S)
+        self._given_back_at = self._applier.bytes_applied
+        await self._core.disk.run_aside(give_back)
+        self._is_giving_back = False
+        self._core.wake.set()
+
     async def _take_snapshot(self) -> None:
         applier = self._applier
         at = Snapshot(applier.index, applier.term, applier.conf_state)
@@ -54,8 +70,7 @@ class Upkeep:
             await self._snapshotter.take(at, applier.membership.to_snapshot(), self._machine.snapshot())
             # One that came from the leader meanwhile has covered them already.
             applier.log_bytes = max(applier.log_bytes - covered, 0)
-            if covered >= GIVE_BACK_BYTES:
-                await self._core.disk.run_aside(give_back)
+            self._has_let_go = covered >= GIVE_BACK_BYTES
         except Exception as error:  # noqa: BLE001 - the loop raises it
             self._core.standing.fail(error)
         self._core.wake.set()

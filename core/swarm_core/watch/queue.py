@@ -20,7 +20,17 @@ class Overflow(Exception):
 class Subscription(Generic[T]):
     """One reader's queue. Use it as a context manager, or call `close`."""
 
-    __slots__ = ("_items", "_items_max", "_overflowed", "_publisher", "_select", "_size", "_weigh", "_woken")
+    __slots__ = (
+        "_handed",
+        "_items",
+        "_items_max",
+        "_overflowed",
+        "_publisher",
+        "_select",
+        "_size",
+        "_weigh",
+        "_woken",
+    )
 
     def __init__(
         self,
@@ -35,6 +45,7 @@ class Subscription(Generic[T]):
         self._weigh = weigh
         self._items_max = items_max
         self._items: list[T] = []
+        self._handed: list[T] = []
         self._size = 0
         self._overflowed = False
         self._woken = asyncio.Event()
@@ -84,7 +95,11 @@ class Subscription(Generic[T]):
         return self
 
     async def __anext__(self) -> list[T]:
-        return await self.next()
+        """As `next`. The list of the last time is emptied: a loop that waits still has it in its hand, and with it what was
+        deleted."""
+        self._handed.clear()
+        self._handed = await self.next()
+        return self._handed
 
 
 class Publisher(Generic[T]):

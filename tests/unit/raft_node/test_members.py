@@ -59,24 +59,38 @@ async def test_a_joiner_gets_a_snapshot_of_what_the_log_lacks() -> None:
 
 async def test_a_log_that_holds_much_is_replaced_by_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few large entries make a snapshot due, long before their number does; and of them few are kept."""
-    asked: list[None] = []
     monkeypatch.setattr(snapshotter, "LOG_BYTES_MAX", 50_000)
     monkeypatch.setattr(storage, "KEPT_BYTES_MAX", 25_000)
-    monkeypatch.setattr(upkeep, "GIVE_BACK_BYTES", 50_000)
-    monkeypatch.setattr(upkeep, "give_back", lambda: asked.append(None))
     async with hosts(1) as (only,):
         for number in range(4):
             await only.propose(bytes([number]) * 10_000)
         assert only.node._core.storage.memory.snapshot().index == 0
         await only.propose(b"x" * 10_000)
         memory = only.node._core.storage.memory
-        await until(lambda: memory.snapshot().index > 0 and asked)
+        await until(lambda: memory.snapshot().index > 0)
         # Two of 10 000 bytes fit into what is kept.
         assert memory.snapshot().index - memory.first_index() + 1 == 2
         taken = memory.snapshot().index
         await only.propose(b"small")
         assert memory.snapshot().index == taken
-    assert asked == [None]
+
+
+async def test_the_memory_of_large_entries_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some time after much has come; and not again before as much has come again."""
+    asked: list[None] = []
+    monkeypatch.setattr(upkeep, "GIVE_BACK_BYTES", 50_000)
+    monkeypatch.setattr(upkeep, "GIVE_BACK_PAUSE_S", 0.0)
+    monkeypatch.setattr(upkeep, "give_back", lambda: asked.append(None))
+    async with hosts(1) as (only,):
+        for _ in range(2):
+            before = len(asked)
+            for _ in range(4):
+                await only.propose(b"x" * 10_000)
+            assert len(asked) == before
+            await only.propose(b"x" * 10_500)
+            await until(lambda before=before: len(asked) == before + 1)
+        await only.propose(b"small")
+        assert len(asked) == 2
 
 
 async def test_joining_twice_is_joining_once() -> None:

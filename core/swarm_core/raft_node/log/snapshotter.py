@@ -34,8 +34,8 @@ class Snapshotter:
         interval = self._limits().snapshot_interval
         if self.is_running or interval <= 0:
             return False
-        # Beside a large state a log may be large too: a snapshot costs as much as the state.
-        bytes_max = max(LOG_BYTES_MAX, 2 * len(self._storage.memory.snapshot().data))
+        # Beside a large state the log may be as large: a snapshot costs as much as the state.
+        bytes_max = max(LOG_BYTES_MAX, len(self._storage.memory.snapshot().data))
         return applied - self.index >= interval or log_bytes >= bytes_max
 
     async def take(self, at: Snapshot, members: ClusterSnapshot, encode: Callable[[], bytes]) -> None:

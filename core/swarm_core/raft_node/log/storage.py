@@ -26,7 +26,7 @@ from swarm_core.raft_node.membership import Member, decode_member, encode_member
 
 WAL_DIRECTORY = "wal-v3-encrypted"
 SNAP_DIRECTORY = "snap-v3-encrypted"
-KEPT_BYTES_MAX = 32 << 20
+KEPT_BYTES_MAX = 16 << 20
 _BRIEF_BYTES_MAX = 64 * 1024
 # What encryption and framing add to an entry, and a hard state beside it: more than they ever are.
 _ENTRY_OVERHEAD_BYTES = 256
