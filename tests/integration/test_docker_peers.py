@@ -2,6 +2,7 @@
 
 import json
 import random
+import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.engines import ADDRESS, IMAGE, Engine, private_engine
 from swarm_testkit.managers import eventually, manager_token, managers_seen, paused, through, write
+from swarm_testkit.programs import TUI
 
 DOCKER_ADDRESS = f"{ADDRESS}:2377"
 pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -240,6 +242,37 @@ async def test_our_node_is_a_worker_of_a_docker_swarm(engine: Engine, ours: list
     assert len(containers(engine)) == 2
     engine.docker("service", "rm", "sleepers")
     wait_until(lambda: not containers(engine), what="the containers to go")
+
+
+async def test_joining_and_leading_say_what_stands_still(engine: Engine, ours: list[Daemon]) -> None:
+    """A manager of ours that joins a swarm whose service publishes a port says so at once; `status` says it as a
+    problem while it leads, and not while Docker does."""
+    node = ours[0]
+    engine.init_swarm()
+    published(engine)
+    token = engine.docker("swarm", "join-token", "-q", "manager")
+
+    def tui(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [*engine.enter, *TUI, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+
+    own = ("--state-dir", str(node.state), "--listen-addr", node.address, "--advertise-addr", node.address)
+    done = tui("cluster", "join", *own, "--executor", "process", "--token", token, DOCKER_ADDRESS)
+    try:
+        assert done.returncode == 0, done.stderr
+        assert "This node joined a swarm as a manager." in done.stdout
+        assert (
+            "WARNING: This swarm has 1 service with networks or ports. While a manager of swarm-tui"
+            in done.stderr
+        )
+        socket = ("--socket", str(node.socket))
+        words = "cannot be made or changed until a Docker Engine leads again"
+        assert words not in tui(*socket, "status").stdout
+        docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
+        engine.docker("node", "demote", docker_id)
+        wait_until(lambda: words in tui(*socket, "status").stdout, what="the problem", seconds=90)
+    finally:
+        tui("down", "--state-dir", str(node.state))
 
 
 def roots_of_nodes(engine: Engine) -> set[str]:
