@@ -24,10 +24,16 @@ from swarm_core.rpc.errors import Code, RpcFailure
 from swarm_core.rpc.h2.bounds import Bounds
 from swarm_core.rpc.h2.connection import Connection
 from swarm_core.rpc.h2.fields import Fields
+from swarm_core.rpc.h2.frames import Code as H2Code
 from swarm_core.rpc.refusals import Refusals
 
 # So much is given to the core before it is written, and a handler that gives more lets the others have a turn.
 _FLUSH_BYTES = 65_536
+_BROKEN = "connections that broke the rules of HTTP/2"
+_FAILURES: dict[int | None, str] = {
+    H2Code.NO_ERROR: "connections whose client did not answer",
+    H2Code.ENHANCE_YOUR_CALM: "connections that asked for too much",
+}
 _CLOSING = "the server is shutting down"
 
 
@@ -119,7 +125,7 @@ class ServerConnection(asyncio.Protocol):
         self._transport = None
         self._resumed.set()
         if self.core.has_failed:
-            self._service.refusals.count("connections that broke the rules of HTTP/2")
+            self._service.refusals.count(_FAILURES.get(self.core.failure_code, _BROKEN))
         self._lose_calls()
         self._terms.gone(self)
 

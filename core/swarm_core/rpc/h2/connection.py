@@ -36,6 +36,7 @@ class Connection:
         self.has_failed = False
         # Why, for the log.
         self.failure = ""
+        self.failure_code: int | None = None
         self._now = now
         self._output = Output(bounds.output_bytes)
         self._intake = Intake(self._output, bounds)
@@ -133,6 +134,7 @@ class Connection:
     def _fail(self, code: int, reason: str) -> None:
         self.has_failed = True
         self.failure = reason
+        self.failure_code = code
         self._sender.close()
         self._streams.close()
         self._output.put(goaway(self._streams.last, code, reason))
