@@ -214,6 +214,7 @@ def play(given: Input) -> Played:
     output: list[bytes] = []
     is_slow = rng.random() < 0.1
     is_said = False  # the GOAWAY of a failure has been taken
+    after = 0  # reads behind a failure: a few show that it is final
     for read in given.reads:
         had_failed, told = connection.has_failed, shell.told
         if read is None:
@@ -229,6 +230,9 @@ def play(given: Input) -> Played:
         if not connection.has_failed and rng.random() < 0.5:
             shell.meddle()
         check(connection, bounds)
+        after += had_failed
+        if after > 3:
+            break
     _take(connection, client, bounds, output, is_said)
     check(connection, bounds)
     return Played(shell.told, b"".join(output), connection.failure)
