@@ -61,7 +61,8 @@ class ReadyLoop:
             if core.standing.failure is not None:
                 raise core.standing.failure
             self.handover.give_way_if_stuck()
-            await self.upkeep.advance(group)
+            if ready is None or ready.committed_entries or ready.snapshot is not None:
+                await self.upkeep.advance(group)
             if ready is None:
                 await core.wake.wait()
 

@@ -16,6 +16,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from swarm_core.api.limits import ENTRY_BYTES_MAX
@@ -155,6 +156,7 @@ class MemoryStore:
         self._queue: deque[_Update | _Batch] = deque()
         self._queued = asyncio.Event()
         self._version = 0
+        self._kinds: set[type[Any]] = set()  # of the newest commit's objects
 
     @property
     def version(self) -> int:
@@ -239,10 +241,8 @@ class MemoryStore:
                 self._queued.clear()
             try:
                 if overlay.changes:
-                    await proposer.propose(
-                        b"".join(overlay.records),
-                        lambda index, changes=overlay.changes: self._commit(index, changes),  # type: ignore[misc]
-                    )
+                    committed = partial(self._commit_and_answer, overlay.changes, items)
+                    await proposer.propose(b"".join(overlay.records), committed)
             except Exception as error:  # noqa: BLE001 - whatever the proposer says goes to the writers
                 for item in items:
                     item.failed(error)
@@ -251,8 +251,17 @@ class MemoryStore:
                     item.done.cancel()
                 raise
             else:
-                for item in items:
-                    item.committed()
+                if not overlay.changes:
+                    for item in items:
+                        item.committed()
+
+    def _commit_and_answer(
+        self, changes: list[Change], items: Iterable[_Update | _Batch], version: int
+    ) -> None:
+        """The writers go on with the commit itself, a turn of the loop before the next entry is filled."""
+        self._commit(version, changes)
+        for item in items:
+            item.committed()
 
     def _overlay(self, version: int) -> Overlay:
         return Overlay(self._tables, version, timestamp(self._clock.wall_ns()))
@@ -272,6 +281,7 @@ class MemoryStore:
     def _commit(self, version: int, changes: list[Change]) -> None:
         """Put `changes` into the tables and publish them."""
         self._version = version
+        self._kinds = {type(change.item) for change in changes}
         events: list[Event] = []
         for action, item, old, encoded in changes:
             table = self._tables[type(item)]
@@ -290,12 +300,16 @@ class MemoryStore:
         wanted = frozenset(kinds)
 
         def select(commit: Commit) -> Commit | None:
+            # Publishing is part of the commit: `_kinds` are of this one.
             if not wanted:
                 return commit
-            events = tuple(event for event in commit.events if type(event.object) in wanted)
-            if len(events) == len(commit.events):
-                return commit if events else None
-            return Commit(commit.version, events) if events else None
+            if wanted.isdisjoint(self._kinds):
+                return None
+            if self._kinds <= wanted:
+                return commit
+            return Commit(
+                commit.version, tuple(event for event in commit.events if type(event.object) in wanted)
+            )
 
         return self._publisher.subscribe(
             select=select, weigh=lambda commit: max(len(commit.events), 1), items_max=events_max
