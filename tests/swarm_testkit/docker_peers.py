@@ -1,0 +1,56 @@
+"""Docker Engines beside nodes of ours, in one cluster: a swarm to share, and what both sides say of it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from swarm_core.api.proto import objects_pb2, types_pb2
+
+from swarm_testkit.daemons import Daemon, private_directory
+from swarm_testkit.engines import ADDRESS, Engine, private_engine
+from swarm_testkit.managers import through
+
+DOCKER_ADDRESS = f"{ADDRESS}:2377"
+
+
+@contextmanager
+def engine_and_nodes() -> Iterator[tuple[Engine, list[Daemon]]]:
+    """An engine, and two nodes of ours in its network, not yet started."""
+    with private_directory() as engine_directory, private_engine(engine_directory) as engine:
+        with private_directory() as directory:
+            nodes = [Daemon(directory / name, host=ADDRESS, enter=engine.enter) for name in ("a", "b")]
+            try:
+                yield engine, nodes
+            finally:
+                for node in nodes:
+                    node.destroy()
+
+
+def docker_join(engine: Engine, token: str, address: str) -> None:
+    own = ("--advertise-addr", ADDRESS, "--listen-addr", DOCKER_ADDRESS)
+    engine.docker("swarm", "join", *own, "--token", token, address)
+
+
+def docker_nodes(engine: Engine) -> dict[str, str]:
+    """What `docker node ls` shows: manager status by node id."""
+    lines = engine.docker("node", "ls", "--format", "{{json .}}").splitlines()
+    return {node["ID"]: node["ManagerStatus"] for node in map(json.loads, lines)}
+
+
+def docker_role(engine: Engine) -> str:
+    return engine.docker("info", "--format", "{{.Swarm.ControlAvailable}}")
+
+
+async def set_role(node: Daemon, node_id: str, role: int) -> None:
+    async with through(node) as control:
+        await control.change(objects_pb2.Node, node_id, lambda spec: setattr(spec, "desired_role", role))
+
+
+async def running(node: Daemon, service: str) -> list[objects_pb2.Task]:
+    async with through(node) as control:
+        found = await control.find(objects_pb2.Task)
+    return [
+        task
+        for task in found
+        if task.service_annotations.name == service and task.status.state == types_pb2.TaskState.RUNNING
+    ]
