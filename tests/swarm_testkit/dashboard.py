@@ -39,7 +39,12 @@ _FLUSH_S = 0.01
 
 
 def dashboard_of(
-    cluster: FakeCluster, *, title: str = "prod-eu", theme: str = DARK.name, is_ascii: bool = False
+    cluster: FakeCluster,
+    *,
+    title: str = "prod-eu",
+    theme: str = DARK.name,
+    is_ascii: bool = False,
+    ends_with_program: bool = False,
 ) -> SwarmApp:
     """The program on `cluster`, not yet running."""
     clock = cluster.clock
@@ -49,6 +54,7 @@ def dashboard_of(
         Control(cluster),
         LogReader(cluster, clock=clock, window_s=0.01),
         clock,
+        ends_with_program,
     )
     app = SwarmApp(
         session,
@@ -209,10 +215,15 @@ _KEYS = {
 
 @asynccontextmanager
 async def running(
-    cluster: FakeCluster, size: tuple[int, int] = (132, 40), *, theme: str = DARK.name, is_ascii: bool = False
+    cluster: FakeCluster,
+    size: tuple[int, int] = (132, 40),
+    *,
+    theme: str = DARK.name,
+    is_ascii: bool = False,
+    ends_with_program: bool = False,
 ) -> AsyncIterator[Running]:
     """The program on `cluster`, from its first content on."""
-    app = dashboard_of(cluster, theme=theme, is_ascii=is_ascii)
+    app = dashboard_of(cluster, theme=theme, is_ascii=is_ascii, ends_with_program=ends_with_program)
     async with app.run_test(size=size, notifications=True) as pilot:
         run = Running(app, pilot, cluster)
         if cluster.unreachable is None:

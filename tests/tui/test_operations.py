@@ -15,14 +15,16 @@ def replicas(cluster, service_id):
     return cluster.get(objects_pb2.Service, service_id).spec.replicated.replicas
 
 
-@pytest.mark.parametrize(("typed", "expected"), [("+3", 4), ("=5", 5), ("0", 0), ("x2", 2)])
-async def test_scale(cluster, typed, expected):
+@pytest.mark.parametrize(
+    ("typed", "expected", "sign"), [("+3", 4, "✓"), ("=5", 5, "✓"), ("0", 0, "▲"), ("x2", 2, "✓")]
+)
+async def test_scale(cluster, typed, expected, sign):
     """s asks for an amount, shows what it makes, and the service is scaled."""
     async with running(cluster) as run:
         await run.press("3", "down", "down", "down", "s")
         await run.shows("Scale db")
         await run.type(typed)
-        await run.shows(f"✓ 1 → {expected}")
+        await run.shows(f"{sign} 1 → {expected}")
         await run.press("enter")
         await run.until(lambda: replicas(cluster, "s-db") == expected)
         await run.shows(f"db scaled to {expected}, from 1")

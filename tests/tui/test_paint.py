@@ -75,7 +75,7 @@ def test_bars_are_exact_to_half_a_cell(share, full, half):
 
 def test_a_curve_is_muted_while_nothing_is_wrong():
     """Curves of healthy things recede; unknown minutes are a dot, known ones a block."""
-    assert curve((None, 0.0, 1.0), "data") == [("·", "faint"), ("▁", "calm-dim"), ("█", "calm-dim")]
+    assert curve((None, 0.0, 1.0), "data") == [("·", "faint"), ("▁", "calm-dim"), ("▇", "calm-dim")]
     assert curve((0.5,), "error")[0][1] == "error"
 
 

@@ -169,7 +169,7 @@ async def test_the_dashboard_tells_its_problem_motion_and_changes(toys):
         assert "car  being wound up" in run.text
         set_mood(toys, "y-ball", "broken")
         await run.shows("ball  now broken")
-        await run.shows("ball  out of order")
+        await run.shows("2 toys  ball, bear")
         toys.remove(Toy, "y-car")
         await run.shows("car  given away")
         assert "being wound up" not in run.text

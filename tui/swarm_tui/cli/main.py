@@ -14,6 +14,7 @@ import typer
 
 from swarm_tui.cli.plumbing import streams
 from swarm_tui.cli.plumbing.nouns import HELP_NAMES, LazyGroup, Noun
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import FAILED, INTERRUPTED, USAGE, Failure, Globals
 
 _DEBUG_VARIABLE = "SWARM_TUI_DEBUG"
@@ -174,7 +175,7 @@ def _sentence(error: BaseException) -> str:
 def _say(text: str) -> None:
     # Where it cannot be said the exit code says it.
     with contextlib.suppress(OSError):
-        typer.echo(f"Error: {text}", err=True)
+        say(f"Error: {text}", err=True)
 
 
 if __name__ == "__main__":

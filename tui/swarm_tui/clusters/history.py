@@ -1,6 +1,8 @@
-"""How many tasks of each service ran in the last minutes: the little curve beside a service.
+"""What share of its goal each service ran in the last minutes: the little curve beside a service.
 
-A minute keeps the lowest count that was seen in it (the first one its last) and the count it ended with; minutes without a change carry the last
+The goal is the one of that time: what ran as it was meant to then is whole, whatever the goal is now.
+
+A minute keeps the lowest share that was seen in it (the first one its last) and the share it ended with; minutes without a change carry the last
 one on. Nothing is sampled, so an idle cluster costs nothing.
 """
 
@@ -15,18 +17,18 @@ _MINUTE_NS = 60_000_000_000
 @dataclass(slots=True)
 class _Minute:
     minute: int
-    lowest: int
-    last: int
+    lowest: float
+    last: float
 
 
 class History:
-    """Counts per service and minute."""
+    """Shares per service and minute."""
 
     def __init__(self) -> None:
         self._services: defaultdict[str, deque[_Minute]] = defaultdict(partial(deque, maxlen=MINUTES + 1))
 
-    def record(self, service_id: str, running: int, now_ns: int) -> None:
-        """The service runs `running` tasks from now on."""
+    def record(self, service_id: str, running: float, now_ns: int) -> None:
+        """The service runs this share of its goal from now on."""
         minute = now_ns // _MINUTE_NS
         kept = self._services[service_id]
         if kept and (newest := kept[-1]).minute >= minute:
@@ -42,11 +44,11 @@ class History:
         """The service is gone."""
         self._services.pop(service_id, None)
 
-    def minutes(self, service_id: str, now_ns: int) -> list[int | None]:
+    def minutes(self, service_id: str, now_ns: int) -> list[float | None]:
         """The last MINUTES minutes, oldest first; None for a minute before the service was seen."""
-        out: list[int | None] = []
+        out: list[float | None] = []
         kept = self._services.get(service_id, deque())
-        last: int | None = None
+        last: float | None = None
         position = 0
         for minute in range(now_ns // _MINUTE_NS - MINUTES + 1, now_ns // _MINUTE_NS + 1):
             value = last

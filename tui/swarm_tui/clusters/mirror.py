@@ -12,7 +12,7 @@ Rules:
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -24,9 +24,11 @@ from swarm_core.client.managers import Managers, statuses_of, with_status
 from swarm_core.client.watch import KINDS, Action, Changed, Listed, Lost, Resumed, Update
 
 from swarm_tui.clusters.changes import Changes, Phase, Stream
+from swarm_tui.clusters.failures import Failures
 from swarm_tui.clusters.history import History
 from swarm_tui.clusters.task_sums import TaskFacts, TaskSums
-from swarm_tui.resources.model import NodeSums, ServiceSums
+from swarm_tui.resources import services
+from swarm_tui.resources.model import FailureSums, NodeSums, ServiceSums
 from swarm_tui.resources.refs import ONLY_CLUSTER, ClusterId
 
 T = TypeVar("T", bound=Message)
@@ -94,7 +96,9 @@ class Mirror:
         self._by_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._managers: dict[str, types_pb2.ManagerStatus] = {}
         self._sums = TaskSums()
+        self._hostnames: Counter[str] = Counter()
         self._history = getattr(self, "_history", History())
+        self._failures = getattr(self, "_failures", Failures())
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -136,9 +140,22 @@ class Mirror:
         """The sums of a node's tasks."""
         return self._sums.nodes.get(node_id) or NodeSums()
 
-    def running_history(self, service_id: str, now_ns: int) -> list[int | None]:
-        """Running tasks of a service in each of the last minutes; None where nothing is known."""
+    def running_history(self, service_id: str, now_ns: int) -> list[float | None]:
+        """The share of its goal that a service ran in each of the last minutes; None where nothing is known."""
         return self._history.minutes(service_id, now_ns)
+
+    def failures(self, service: objects_pb2.Service, now_ns: int) -> FailureSums:
+        """How often its tasks failed lately, those included that the cluster has forgotten."""
+        return self._failures.sums(service, now_ns)
+
+    def namesakes(self, hostname: str) -> int:
+        """How many nodes have this host name."""
+        return self._hostnames[hostname]
+
+    @property
+    def tasks_alive(self) -> int:
+        """Tasks that run or are meant to."""
+        return self._sums.alive
 
     # -- feeding --------------------------------------------------------------------------------
 
@@ -210,9 +227,13 @@ class Mirror:
             if isinstance(item, _Task):
                 _, facts = self._sums.put(item.id, item)
                 self._index(item.id, facts)
+                if facts.is_troubled:
+                    self._failures.note(item)
+            elif isinstance(item, _Node):
+                self._hostnames[item.description.hostname] += 1
         self._managers = statuses_of(listed.objects)
-        for service_id, sums in self._sums.services.items():
-            self._history.record(service_id, sums.running, now_ns)
+        for service_id in self._objects[_Service]:
+            self._record(service_id, now_ns)
         self.version = listed.version
         self._dirty.clear()
         self._is_reset = True
@@ -245,6 +266,9 @@ class Mirror:
                 self._node_changed(item, old, is_removed)
             elif kind is _Service and is_removed:
                 self._history.forget(id_)
+                self._failures.forget(id_)
+            elif kind is _Service:
+                self._record(id_, self._clock.wall_ns())
         if changed.version > self.version:
             self.version = changed.version
         if newest is not None:
@@ -277,12 +301,21 @@ class Mirror:
                 self._dirty[_Node].add(node_id)
             if old is new:
                 return
+            if new.is_troubled:
+                self._failures.note(task)
         if old is None or new is None or old[:2] != new[:2]:
             self._place_changed(id_, old, new)
         if old is None or new is None or old.is_running != new.is_running:
             service_id = new.service_id if new is not None else task.service_id
-            running = self.service_sums(service_id).running
-            self._history.record(service_id, running, self._clock.wall_ns())
+            self._record(service_id, self._clock.wall_ns())
+
+    def _record(self, service_id: str, now_ns: int) -> None:
+        """Keep the share of its goal that the service runs from now on."""
+        service = self._objects[_Service].get(service_id)
+        if service is not None:
+            goal = services.wanted(service, self)
+            share = min(self.service_sums(service_id).running / goal, 1.0) if goal else 0.0
+            self._history.record(service_id, share, now_ns)
 
     def _place_changed(self, task_id: str, old: TaskFacts | None, new: TaskFacts | None) -> None:
         """The task came or went, or is on another node."""
@@ -296,6 +329,10 @@ class Mirror:
             self._touch(_Service, old.service_id)
 
     def _node_changed(self, node: objects_pb2.Node, old: objects_pb2.Node | None, is_removed: bool) -> None:
+        if old is not None:
+            self._hostnames[old.description.hostname] -= 1
+        if not is_removed:
+            self._hostnames[node.description.hostname] += 1
         if (
             old is not None
             and not is_removed

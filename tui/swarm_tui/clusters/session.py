@@ -30,6 +30,8 @@ class Session:
     control: Control
     logs: LogReader
     clock: Clock
+    ends_with_program: bool = False
+    """The cluster is there for this program alone."""
 
     @property
     def id(self) -> ClusterId:

@@ -4,6 +4,7 @@ It answers as the mirror does; sums are counted when they are first asked for. I
 prints a list should take no longer than the list.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
@@ -12,8 +13,9 @@ from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 
+from swarm_tui.clusters.failures import Failures
 from swarm_tui.clusters.task_sums import TaskSums
-from swarm_tui.resources.model import NodeSums, ServiceSums
+from swarm_tui.resources.model import FailureSums, NodeSums, ServiceSums
 from swarm_tui.resources.refs import ONLY_CLUSTER
 
 T = TypeVar("T", bound=Message)
@@ -60,9 +62,24 @@ class Snapshot:
         """The sums of a node's tasks."""
         return self._sums.nodes.get(node_id) or NodeSums()
 
-    def running_history(self, service_id: str, now_ns: int) -> Sequence[int | None]:
+    def running_history(self, service_id: str, now_ns: int) -> Sequence[float | None]:
         """Nothing: one look has no past."""
         return ()
+
+    def failures(self, service: objects_pb2.Service, now_ns: int) -> FailureSums:
+        """What the ended tasks tell that the cluster still has."""
+        failures = Failures()
+        for task in self.tasks_of_service(service.id):
+            failures.note(task)
+        return failures.sums(service, now_ns)
+
+    def namesakes(self, hostname: str) -> int:
+        """How many listed nodes have this host name."""
+        return self._hostnames[hostname]
+
+    @cached_property
+    def _hostnames(self) -> Counter[str]:
+        return Counter(node.description.hostname for node in self.objects(objects_pb2.Node))
 
     @cached_property
     def _sums(self) -> TaskSums:

@@ -56,6 +56,8 @@ class TaskSums:
 
     def __init__(self) -> None:
         self._facts: dict[str, TaskFacts] = {}
+        self.alive = 0
+        """Tasks that run or are meant to."""
         self.services: defaultdict[str, ServiceSums] = defaultdict(ServiceSums)
         self.nodes: defaultdict[str, NodeSums] = defaultdict(NodeSums)
 
@@ -79,6 +81,7 @@ class TaskSums:
         return old
 
     def _add(self, facts: TaskFacts, sign: int, task_id: str) -> None:
+        self.alive += sign * (facts.is_wanted or facts.is_running)
         service_id, node_id, is_running, is_wanted, is_rising, nano_cpus, memory_bytes, is_troubled = facts
         service = self.services[service_id]
         if is_wanted:

@@ -1,20 +1,28 @@
-"""Confirmation of something that cannot be taken back, by typing a word."""
+"""Confirmation of something with consequences: by a key, or by typing a word where it cannot be taken back."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from swarm_tui.dialogs.frame import Dialog
-from swarm_tui.widgets.paint import printable, title
+from swarm_tui.resources.printable import printable
+from swarm_tui.widgets.paint import title
 from swarm_tui.widgets.verdict import VerdictLabel
 
 
 class Confirm(Dialog[bool]):
-    """Shows what will happen; True once `word` (a name, or a count for several) has been typed."""
+    """Shows what will happen; True once `word` (a name, or a count for several) has been typed, or without a word by y."""
 
-    def __init__(self, title: str, sentences: Sequence[str], word: str) -> None:
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "go_on", "go on", show=False),
+        Binding("n,q", "refuse", "cancel", show=False),
+    ]
+
+    def __init__(self, title: str, sentences: Sequence[str], word: str = "") -> None:
         super().__init__()
         self._title = title
         self._sentences = sentences
@@ -23,12 +31,23 @@ class Confirm(Dialog[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog danger") as box:
             box.border_title = title(self._title)
-            box.border_subtitle = "enter go on · esc cancel"
+            box.border_subtitle = "enter go on · esc cancel" if self._word else "y go on · esc cancel"
             for sentence in self._sentences:
                 yield Static(printable(sentence), markup=False)
+            if not self._word:
+                return
             yield Static(f"Type {printable(self._word)} to go on.", classes="ask", markup=False)
             yield Input(compact=True, id="word")
             yield VerdictLabel(id="verdict")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not self._word if action in ("go_on", "refuse") else super().check_action(action, parameters)
+
+    def action_go_on(self) -> None:
+        self.dismiss(True)
+
+    def action_refuse(self) -> None:
+        self.dismiss(None)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         is_right = event.value == self._word

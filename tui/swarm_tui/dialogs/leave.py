@@ -11,15 +11,19 @@ from swarm_tui.dialogs.frame import Dialog
 
 
 class Leave(Dialog[bool]):
-    """The same key again quits; the cluster goes on either way."""
+    """The same key again quits; `sentence` says what becomes of the cluster."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,y,enter", "quit_now", "quit", show=False)]
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__()
+        self._sentence = sentence
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog small") as box:
             box.border_title = "Quit"
             box.border_subtitle = "q quit · esc stay"
-            yield Static("The cluster goes on without the dashboard.", classes="ask", markup=False)
+            yield Static(self._sentence, classes="ask", markup=False)
 
     def action_quit_now(self) -> None:
         self.dismiss(True)

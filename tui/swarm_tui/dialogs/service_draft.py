@@ -63,7 +63,7 @@ def judge(draft: ServiceDraft, around: Surroundings) -> Mapping[str, Verdict]:
         "replicas": _judge_replicas(draft.replicas),
         "env": _judge_env(draft.env),
         "constraints": _judge_constraints(draft.constraints, around.nodes),
-        "reserve": _judge_reserve(draft.reserve),
+        "reserve": _judge_reserve(draft.reserve, around.nodes),
     }
     if draft.runtime == PROCESS:
         del verdicts["image"]
@@ -215,7 +215,7 @@ def _judge_constraints(text: str, nodes: Collection[objects_pb2.Node]) -> Verdic
     return Verdict(f"▲ {text}", "warning")
 
 
-def _judge_reserve(text: str) -> Verdict:
+def _judge_reserve(text: str, nodes: Collection[objects_pb2.Node]) -> Verdict:
     try:
         wanted = _tried("reserve", text).task.resources.reservations
     except InvalidValue:
@@ -224,7 +224,16 @@ def _judge_reserve(text: str) -> Verdict:
         return Verdict(f"✖ at least {checks.CPU_NANOS_MIN / 1e9:g} cpu", "error")
     if 0 < wanted.memory_bytes < checks.MEMORY_BYTES_MIN:
         return Verdict(f"✖ at least {checks.MEMORY_BYTES_MIN >> 20} MiB", "error")
-    return Verdict("✓ per task", "ok") if wanted.ByteSize() else Verdict("nothing reserved")
+    if not wanted.ByteSize():
+        return Verdict("nothing reserved")
+    if nodes and not any(_could_hold(node, wanted) for node in nodes):
+        return Verdict("▲ no node is so large", "warning")
+    return Verdict("✓ per task", "ok")
+
+
+def _could_hold(node: objects_pb2.Node, wanted: types_pb2.Resources) -> bool:
+    have = node.description.resources
+    return wanted.nano_cpus <= have.nano_cpus and wanted.memory_bytes <= have.memory_bytes
 
 
 def _split(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from swarm_tui.operations.model import Edit as SpecEdit
 from swarm_tui.resources.format import plural
 from swarm_tui.resources.mixed import is_ours, stands_still
 from swarm_tui.resources.model import ClusterView
-from swarm_tui.resources.nodes import KIND
+from swarm_tui.resources.nodes import KIND, takes_tasks
 
 AVAILABILITIES: Final = (
     ("active", "takes tasks"),
@@ -104,9 +104,19 @@ def _warnings(view: ClusterView, ids: Sequence[str], edit: Edit) -> tuple[str, .
     if edit.role == "manager" and any(map(is_ours, changes.found(view, KIND, ids))):
         texts.append(stands_still(view.objects(objects_pb2.Service)))
     if edit.availability == "drain":
-        running = sum(view.node_sums(node.id).running for node in changes.found(view, KIND, ids))
-        texts.append(f"{plural(running, 'running task')} will move to other nodes." if running else "")
+        texts.append(_of_draining(view, ids))
     return tuple(text for text in texts if text)
+
+
+def _of_draining(view: ClusterView, ids: Sequence[str]) -> str:
+    """What becomes of the tasks on these nodes; empty where there is none."""
+    running = sum(view.node_sums(node.id).running for node in changes.found(view, KIND, ids))
+    if not running:
+        return ""
+    tasks = plural(running, "running task")
+    if not any(takes_tasks(node) for node in view.objects(objects_pb2.Node) if node.id not in ids):
+        return f"{tasks} will stop: no other node takes tasks."
+    return f"{tasks} will stop here, and start on other nodes where they fit."
 
 
 def _run(edit: Edit, done: str) -> SpecEdit:

@@ -111,7 +111,10 @@ def judge(view: ClusterView, ids: Sequence[str], text: str) -> Verdict:
         return Verdict(f"✖ {error}", "error")
     if before == after:
         return Verdict(f"{_counts(before)} already", "muted", amount)
-    return Verdict(f"✓ {_counts(before)} → {_counts(after)}", "ok", amount)
+    change = f"{_counts(before)} → {_counts(after)}"
+    if stopped := sum(_stopped(view, one, amount) for one in _found(view, ids)):
+        return Verdict(f"▲ {change} · {plural(stopped, 'running task')} will stop", "warning", amount)
+    return Verdict(f"✓ {change}", "ok", amount)
 
 
 def present(view: ClusterView, ids: Sequence[str]) -> str:

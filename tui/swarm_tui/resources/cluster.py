@@ -6,7 +6,7 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.timestamps import duration_s, timestamp_ns
 
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import mixed, nodes
+from swarm_tui.resources import managers, mixed, nodes
 from swarm_tui.resources.model import (
     ClusterView,
     Column,
@@ -53,27 +53,29 @@ class Quorum:
 
 def quorum(view: ClusterView) -> Quorum:
     """The managers' group as last listed."""
-    members = [node for node in view.objects(objects_pb2.Node) if node.HasField("manager_status")]
+    members = [node for node in view.objects(objects_pb2.Node) if managers.is_member(node)]
     reachable = sum(
         node.manager_status.reachability == types_pb2.RaftMemberStatus.REACHABLE for node in members
     )
-    leader = next((nodes.name(node) for node in members if node.manager_status.leader), "")
+    leader = next((nodes.name(node, view) for node in members if node.manager_status.leader), "")
     return Quorum(len(members), reachable, leader, view.raft.term if view.raft is not None else 0)
 
 
 def quorum_text(state: Quorum) -> str:
-    """The quorum in words: "3 managers · leader m1 · term 7 · tolerates 1"."""
+    """The quorum in words: "3 managers · leader m1 · tolerates 1 · term 7"."""
+    return "".join(quorum_words(state))
+
+
+def quorum_words(state: Quorum) -> tuple[str, str]:
+    """The same in two pieces; the second, raft's term, may be left out where room is short."""
     if not state.managers:
-        return "no manager known"
-    parts = [fmt.plural(state.managers, "manager")]
-    parts.append(f"leader {state.leader}" if state.leader else "no leader")
-    if state.term:
-        parts.append(f"term {state.term}")
+        return "no manager known", ""
+    parts = [fmt.plural(state.managers, "manager"), f"leader {state.leader}" if state.leader else "no leader"]
     if state.is_lost:
         parts.append("quorum lost")
     elif state.managers > 1:
         parts.append(f"tolerates {state.tolerates}")
-    return " · ".join(parts)
+    return " · ".join(parts), f" · term {state.term}" if state.term else ""
 
 
 def name(item: Cluster, view: ClusterView | None = None) -> str:

@@ -5,6 +5,7 @@ payload of an unknown type, a time that is none) is told field by field as it is
 """
 
 import base64
+import json
 import math
 from typing import Any
 
@@ -34,7 +35,18 @@ def as_yaml(value: Any) -> str:
     """Plain values as YAML, in their order."""
     import yaml  # slow to load, and needed by who asks for it alone
 
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False)
+    is_safe = _is_safe(json.dumps(value, ensure_ascii=False))
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=is_safe, default_flow_style=False)
+
+
+def as_json(value: Any, *, indent: int | None = None) -> str:
+    """Plain values as JSON; what a terminal would take for a command is escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return text if _is_safe(text) else json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+
+
+def _is_safe(text: str) -> bool:
+    return text.replace("\n", "").isprintable()
 
 
 def _value(message: Message) -> Any:

@@ -13,9 +13,15 @@ BEHIND_WARNING: Final = 500
 """What a member lacks in a moment of many writes is soon made up for."""
 
 
+def is_member(node: Node) -> bool:
+    """Whether the node is one of the managers. Who was demoted is none as soon as its role says so, whatever was told of it
+    as a manager before."""
+    return node.HasField("manager_status") and node.role == types_pb2.MANAGER
+
+
 def word(node: Node) -> str:
     """The node's part in the managers' group; empty for a worker."""
-    if not node.HasField("manager_status"):
+    if not is_member(node):
         return "Unknown" if node.spec.desired_role == types_pb2.MANAGER else ""
     if node.manager_status.leader:
         return "Leader"

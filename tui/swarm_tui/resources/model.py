@@ -123,6 +123,8 @@ class Column:
     """0 never goes."""
     is_wide: bool = False
     """Only in wide mode."""
+    wanted: int = 0
+    """So much of the spare room is its own, before wide columns join and others grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Problem:
     cause: str
     key: str = ""
     verb: str = ""
+    since_ns: int = 0
+    """When it began, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,17 @@ class NodeSums:
     memory_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class FailureSums:
+    """How often the tasks of a service failed within the last minutes."""
+
+    count: int = 0
+    is_loop: bool = False
+    """One place in the service failed again and again."""
+    cause: str = ""
+    """Of the newest failure."""
+
+
 class ClusterView(Protocol):
     """What rows may ask of the rest of the cluster; the mirror answers."""
 
@@ -199,7 +214,9 @@ class ClusterView(Protocol):
     def tasks_of_node(self, node_id: str) -> Collection[objects_pb2.Task]: ...
     def service_sums(self, service_id: str) -> ServiceSums: ...
     def node_sums(self, node_id: str) -> NodeSums: ...
-    def running_history(self, service_id: str, now_ns: int) -> Sequence[int | None]: ...
+    def running_history(self, service_id: str, now_ns: int) -> Sequence[float | None]: ...
+    def failures(self, service: objects_pb2.Service, now_ns: int) -> FailureSums: ...
+    def namesakes(self, hostname: str) -> int: ...
     @property
     def raft(self) -> GetRaftStatusResponse | None: ...
 

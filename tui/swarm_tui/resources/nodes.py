@@ -41,13 +41,17 @@ _STATES: dict[int, tuple[str, Health]] = {
     _State.READY: ("ready", Health.OK),
     _State.DISCONNECTED: ("disconnected", Health.STALE),
 }
+_ID_BESIDE_NAME = 6
 BAR_WARNING = 0.85
 BAR_ERROR = 0.95
 
 
 def name(node: Node, view: ClusterView | None = None) -> str:
-    """The host's name, or the id's beginning before it told one."""
-    return node.description.hostname or fmt.short_id(node.id)
+    """The host's name, or the id's beginning before it told one; both where another node has the same name."""
+    host = node.description.hostname
+    if host and view is not None and view.namesakes(host) > 1:
+        return f"{host}·{node.id[:_ID_BESIDE_NAME]}"
+    return host or fmt.short_id(node.id)
 
 
 def state_of(node: Node) -> tuple[str, Health]:
@@ -55,6 +59,11 @@ def state_of(node: Node) -> tuple[str, Health]:
     if node.spec.membership == _Spec.PENDING:
         return "pending", Health.IDLE
     return _STATES.get(node.status.state, ("unknown", Health.IDLE))
+
+
+def takes_tasks(node: Node) -> bool:
+    """Whether the scheduler may place tasks on it."""
+    return node.status.state == _State.READY and node.spec.availability == _Spec.ACTIVE
 
 
 def availability(node: Node) -> str:
@@ -84,14 +93,17 @@ def reserved(node: Node, view: ClusterView) -> tuple[float | None, float | None]
 
 
 def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
-    word, _ = state_of(node)
+    word, own = state_of(node)
     look = health(node, view, now_ns)
+    if own is Health.OK and look is Health.FAILED:
+        word = "unreached"
+    state_role = Role.MUTED if own is Health.OK and look is not Health.FAILED else look.role
     cpu, memory = reserved(node, view)
     is_leader = node.HasField("manager_status") and node.manager_status.leader
     is_active = node.spec.availability == _Spec.ACTIVE
     return (
-        spans((name(node), Role.TEXT), (f" {LEADER}" if is_leader else "", Role.WARNING)),
-        spans((f"{look.glyph} ", look.role), (word, look.role if look is not Health.PARTLY else Role.OK)),
+        spans((name(node, view), Role.TEXT), (f" {LEADER}" if is_leader else "", Role.WARNING)),
+        spans((f"{look.glyph} ", look.role), (word, state_role)),
         cell(availability(node), Role.TEXT if is_active else Role.WARNING),
         _bar(cpu),
         _share(cpu),
@@ -160,7 +172,9 @@ def problems(node: Node, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
 
 def _problem(node: Node, view: ClusterView, look: Health, summary: str, cause: str) -> Problem:
     ref = ObjectRef(view.cluster, "node", node.id)
-    return Problem(ref, name(node), look, summary, cause, key="enter", verb="its tasks")
+    return Problem(
+        ref, name(node, view), look, summary, cause, "enter", "its tasks", timestamp_ns(node.meta.updated_at)
+    )
 
 
 def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
@@ -253,7 +267,7 @@ def _drain_note(node: Node, view: ClusterView) -> MotionNote:
 
 def consequences(found: Sequence[Node], view: ClusterView) -> list[str]:
     """What removing these nodes does."""
-    up = [name(node) for node in found if state_of(node)[0] != "down"]
+    up = [name(node, view) for node in found if state_of(node)[0] != "down"]
     return [f"Not down, so the manager will refuse it: {', '.join(up)}."] if up else []
 
 
@@ -264,13 +278,13 @@ KIND: ResourceKind[Node] = ResourceKind(
     columns=COLUMNS,
     row=row,
     sort_keys={
-        "node": lambda node, view, now: (node.role != types_pb2.MANAGER, fmt.natural(name(node))),
-        "state": lambda node, view, now: (-health(node, view, now).severity, fmt.natural(name(node))),
-        "availability": lambda node, view, now: (-node.spec.availability, fmt.natural(name(node))),
+        "node": lambda node, view, now: (node.role != types_pb2.MANAGER, fmt.natural(name(node, view))),
+        "state": lambda node, view, now: (-health(node, view, now).severity, fmt.natural(name(node, view))),
+        "availability": lambda node, view, now: (-node.spec.availability, fmt.natural(name(node, view))),
         "cpu": lambda node, view, now: -(reserved(node, view)[0] or 0),
         "mem": lambda node, view, now: -(reserved(node, view)[1] or 0),
         "running": lambda node, view, now: -view.node_sums(node.id).running,
-        "role": lambda node, view, now: (-node.role, fmt.natural(name(node))),
+        "role": lambda node, view, now: (-node.role, fmt.natural(name(node, view))),
         "addr": lambda node, view, now: fmt.natural(node.status.addr),
         "age": lambda node, view, now: -timestamp_ns(node.meta.created_at),
     },

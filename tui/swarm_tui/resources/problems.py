@@ -53,9 +53,9 @@ class ProblemBoard:
                 self._problems.pop(ref, None)
 
     def all(self) -> list[Problem]:
-        """Every problem, the worst first."""
+        """Every problem, the worst first, and of those the newest."""
         every = [problem for found in self._problems.values() for problem in found]
-        return sorted(every, key=lambda problem: (-problem.health.severity, problem.ref.kind, problem.name))
+        return sorted(every, key=lambda one: (-one.health.severity, -one.since_ns, one.ref.kind, one.name))
 
     def counts(self) -> tuple[int, int]:
         """(failures, warnings), as the header shows them."""

@@ -30,7 +30,7 @@ from swarm_tui.resources.model import (
     spans,
 )
 from swarm_tui.resources.refs import ObjectRef
-from swarm_tui.resources.states import cause, has_ended_badly, is_wanted, state_word
+from swarm_tui.resources.states import cause, is_wanted, since_ns, state_word
 from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
 
 Service = objects_pb2.Service
@@ -79,18 +79,22 @@ def running(service: Service, view: ClusterView) -> int:
 
 
 def health(service: Service, view: ClusterView, now_ns: int) -> Health:
-    """Fine at its goal; otherwise failed, refused, or in motion."""
+    """Fine at its goal, unless it was there just now only because what crashes again and again was started again; otherwise
+    failed, refused, or in motion."""
     goal, have = wanted(service, view), running(service, view)
     update = service.update_status.state
     if update in _UPDATE_PAUSED:
         return Health.WARNING
     if mode(service).endswith("job"):
         return _job_health(service, view, goal, have)
+    is_loop = view.failures(service, now_ns).is_loop
+    if have >= goal and goal and is_loop:
+        return Health.PARTLY
     if have >= goal and update in _UPDATE_MOTION:
         return Health.MOTION
     if have >= goal:
         return Health.OK if goal else Health.IDLE
-    if _trouble(service, view) is not None:
+    if is_loop or _trouble(service, view) is not None:
         return Health.FAILED if have * 2 < goal or not have else Health.PARTLY
     return Health.MOTION
 
@@ -107,7 +111,7 @@ def _trouble(service: Service, view: ClusterView) -> Task | None:
     for task in _troubled(service, view):
         if task.status.state == types_pb2.PENDING:
             return task
-        if worst is None or _since(task) > _since(worst):
+        if worst is None or since_ns(task) > since_ns(worst):
             worst = task
     return worst
 
@@ -117,10 +121,6 @@ def _troubled(service: Service, view: ClusterView) -> list[Task]:
     return [task for task in found if task is not None]
 
 
-def _since(task: Task) -> int:
-    return timestamp_ns(task.status.timestamp)
-
-
 def _age_ns(service: Service) -> int:
     return timestamp_ns(service.meta.updated_at) or timestamp_ns(service.meta.created_at)
 
@@ -128,7 +128,9 @@ def _age_ns(service: Service) -> int:
 def row(service: Service, view: ClusterView, now_ns: int) -> RowCells:
     look = health(service, view, now_ns)
     goal, have = wanted(service, view), running(service, view)
-    role = Role.OK if have >= goal else Role.ERROR if look is Health.FAILED else Role.WARNING
+    role = (
+        Role.ERROR if look is Health.FAILED else Role.WARNING if have < goal or look in PROBLEMS else Role.OK
+    )
     shown_mode = mode(service)
     runtime, runs = runtime_text(service.spec.task)
     return (
@@ -140,7 +142,7 @@ def row(service: Service, view: ClusterView, now_ns: int) -> RowCells:
             (f"/{goal}", Role.MUTED),
             ("" if shown_mode == "replicated" else f" {shown_mode}", Role.MUTED),
         ),
-        _curve(service, view, now_ns, goal, look),
+        _curve(service, view, now_ns, look),
         cell(fmt.image(runs))
         if runtime == "container"
         else spans((runtime, Role.SPECIAL), (f" {runs}", Role.MUTED)),
@@ -161,12 +163,9 @@ COLUMNS = (
 )
 
 
-def _curve(service: Service, view: ClusterView, now_ns: int, goal: int, look: Health) -> Cell:
-    counts = view.running_history(service.id, now_ns)
-    top = max([goal, *(count for count in counts if count)], default=0)
-    values = tuple(None if count is None else count / top if top else 0.0 for count in counts)
+def _curve(service: Service, view: ClusterView, now_ns: int, look: Health) -> Cell:
     role = look.role if look in PROBLEMS or look is Health.MOTION else Role.DATA
-    return Cell(curve=values, role=role)
+    return Cell(curve=tuple(view.running_history(service.id, now_ns)), role=role)
 
 
 def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
@@ -175,34 +174,38 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
         return ()
     if look is Health.WARNING:
         text = service.update_status.message or "The rollout waits for a person."
-        return (_problem(service, view, look, "update paused", text, ("d", "describe")),)
-    task = _trouble(service, view)
+        began_ns = timestamp_ns(service.meta.updated_at)
+        return (_problem(service, view, look, "update paused", text, ("d", "describe"), began_ns),)
+    task, failed = _trouble(service, view), view.failures(service, now_ns)
     count = f"{running(service, view)}/{wanted(service, view)}"
-    if task is None:
-        return (_problem(service, view, look, count, "Not enough tasks run.", ("enter", "its tasks")),)
-    since = fmt.age(_since(task), now_ns)
-    if task.status.state == types_pb2.PENDING:
-        return (
-            _problem(service, view, look, f"{count} · pending {since}", cause(task), ("enter", "its tasks")),
-        )
-    failures = sum(
-        has_ended_badly(other) and now_ns - _since(other) < _CRASH_WINDOW_S * 1_000_000_000
-        for other in _troubled(service, view)
-    )
-    shown = (
-        f"failed {failures} times in {fmt.short_duration(_CRASH_WINDOW_S)}"
-        if failures > 1
-        else f"failed {since} ago"
-    )
-    text = cause(task) or f"The task was {state_word(task.status.state)} without a reason."
-    return (_problem(service, view, look, f"{count} · {shown}", text, ("l", "logs")),)
+    began_ns = since_ns(task) if task is not None else 0
+    since = fmt.age(began_ns, now_ns)
+    if task is not None and task.status.state == types_pb2.PENDING:
+        summary, text, follow_up = f"{count} · pending {since}", cause(task), ("enter", "its tasks")
+    elif failed.count > 1:
+        window = fmt.short_duration(_CRASH_WINDOW_S)
+        summary, follow_up = f"{count} · failed {failed.count} times in {window}", ("l", "logs")
+        text = failed.cause
+    elif task is not None:
+        summary, text, follow_up = f"{count} · failed {since} ago", cause(task), ("l", "logs")
+    else:
+        summary, text, follow_up = count, "Not enough tasks run.", ("enter", "its tasks")
+    if not text and task is not None:
+        text = f"The task was {state_word(task.status.state)} without a reason."
+    return (_problem(service, view, look, summary, text, follow_up, began_ns),)
 
 
 def _problem(
-    service: Service, view: ClusterView, look: Health, summary: str, text: str, follow_up: tuple[str, str]
+    service: Service,
+    view: ClusterView,
+    look: Health,
+    summary: str,
+    text: str,
+    follow_up: tuple[str, str],
+    began_ns: int,
 ) -> Problem:
     ref = ObjectRef(view.cluster, "service", service.id)
-    return Problem(ref, name(service), look, summary, text, *follow_up)
+    return Problem(ref, name(service), look, summary, text, *follow_up, began_ns)
 
 
 def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section, ...]:

@@ -1,10 +1,14 @@
 """Task states in words and glyphs, and what a task says about its own end."""
 
+import re
+
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources.model import Health
 
+_NON_ZERO = re.compile(r"task: non-zero exit \((-?\d+)\)", re.ASCII)
 _SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 _HEALTH: dict[int, Health] = {
     types_pb2.NEW: Health.IDLE,
@@ -41,9 +45,31 @@ def is_wanted(task: objects_pb2.Task) -> bool:
     )
 
 
+def since_ns(task: objects_pb2.Task) -> int:
+    """Since when the task is as it is. One that waits for a place does so since it was made: the scheduler writes the time
+    of its newest attempt into the status."""
+    if task.status.state <= types_pb2.PENDING and (made := timestamp_ns(task.meta.created_at)):
+        return made
+    return timestamp_ns(task.status.timestamp) or timestamp_ns(task.meta.updated_at)
+
+
+def is_wanted_otherwise(task: objects_pb2.Task) -> bool:
+    """Whether the task is meant to become something that its state does not lead to by itself."""
+    return task.status.state <= types_pb2.RUNNING < task.desired_state or (
+        task.desired_state == types_pb2.READY and task.status.state == types_pb2.READY
+    )
+
+
 def has_ended_badly(task: objects_pb2.Task) -> bool:
     """Whether the task failed, was refused or was lost with its node."""
     return task.status.state in (types_pb2.FAILED, types_pb2.REJECTED, types_pb2.ORPHANED)
+
+
+def short_cause(task: objects_pb2.Task) -> str:
+    """`cause` for a line of a list: what tells one end from another comes first."""
+    text = " ".join(cause(task).split())
+    code = _NON_ZERO.match(text)
+    return f"exit {code[1]}{text[code.end() :]}" if code else text.removeprefix("task: ")
 
 
 def cause(task: objects_pb2.Task) -> str:

@@ -22,7 +22,16 @@ from swarm_tui.resources.model import (
     spans,
 )
 from swarm_tui.resources.refs import ObjectRef
-from swarm_tui.resources.states import cause, has_ended_badly, is_wanted, state_health, state_word
+from swarm_tui.resources.states import (
+    cause,
+    has_ended_badly,
+    is_wanted,
+    is_wanted_otherwise,
+    short_cause,
+    since_ns,
+    state_health,
+    state_word,
+)
 from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
 
 Task = objects_pb2.Task
@@ -36,7 +45,7 @@ def service_name(task: Task) -> str:
 def node_name(task: Task, view: ClusterView) -> str:
     """The host's name; the id's beginning when the node is unknown; empty without one."""
     node = view.get(objects_pb2.Node, task.node_id) if task.node_id else None
-    return nodes.name(node) if node is not None else fmt.short_id(task.node_id)
+    return nodes.name(node, view) if node is not None else fmt.short_id(task.node_id)
 
 
 def name(task: Task, view: ClusterView) -> str:
@@ -61,10 +70,6 @@ def health(task: Task, view: ClusterView, now_ns: int) -> Health:
     return own
 
 
-def _since_ns(task: Task) -> int:
-    return timestamp_ns(task.status.timestamp) or timestamp_ns(task.meta.updated_at)
-
-
 def row(task: Task, view: ClusterView, now_ns: int) -> RowCells:
     look = health(task, view, now_ns)
     is_past = not is_wanted(task) and look is not Health.OK
@@ -72,26 +77,27 @@ def row(task: Task, view: ClusterView, now_ns: int) -> RowCells:
     word = state_word(task.status.state)
     host = node_name(task, view)
     runtime, runs = runtime_text(task.spec)
-    problem = cause(task)
+    state_role = Role.MUTED if is_past or look is Health.OK else look.role
     return (
         spans((f"{look.glyph} ", look.role), (service_name(task), text_role), (_slot(task), Role.MUTED)),
-        cell(f"stale {word}" if look is Health.STALE else word, look.role if not is_past else Role.MUTED),
-        cell(fmt.age(_since_ns(task), now_ns), Role.MUTED),
+        cell(f"stale {word}" if look is Health.STALE else word, state_role),
+        cell(fmt.age(since_ns(task), now_ns), Role.MUTED),
         cell(host or "–", text_role if host else Role.MUTED),
-        cell(state_word(task.desired_state), Role.MUTED),
-        cell(problem.replace("\n", " "), Role.MUTED if is_past else look.role),
+        spans(
+            (f"to be {state_word(task.desired_state)}  " if is_wanted_otherwise(task) else "", Role.MUTED),
+            (short_cause(task), Role.MUTED if is_past else look.role),
+        ),
         cell(fmt.image(runs) if runtime == "container" else f"{runtime} {runs}", Role.MUTED),
         cell(fmt.short_id(task.id), Role.MUTED),
     )
 
 
 COLUMNS = (
-    Column("task", "TASK", 14, grow=3),
+    Column("task", "TASK", 14, grow=2),
     Column("state", "STATE", 9),
     Column("since", "FOR", 4, align=Align.RIGHT),
     Column("node", "NODE", 8, grow=1, drop=1),
-    Column("desired", "DESIRED", 8, drop=3),
-    Column("cause", "CAUSE", 12, grow=4, drop=2),
+    Column("cause", "CAUSE", 12, grow=12, drop=2, wanted=40),
     Column("image", "IMAGE", 14, grow=2, is_wide=True, drop=4),
     Column("id", "ID", 12, is_wide=True, drop=5),
 )
@@ -109,9 +115,9 @@ def problems(task: Task, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
     if look is Health.STALE:
         text = text or f"Its node {node_name(task, view)} is down: this is how it was last seen."
     text = text or f"The task was {state_word(task.status.state)} without a reason."
-    summary = f"{state_word(task.status.state)} {fmt.age(_since_ns(task), now_ns)}"
+    summary = f"{state_word(task.status.state)} {fmt.age(since_ns(task), now_ns)}"
     ref = ObjectRef(view.cluster, "task", task.id)
-    return (Problem(ref, name(task, view), look, summary, text, "l", "logs"),)
+    return (Problem(ref, name(task, view), look, summary, text, "l", "logs", since_ns(task)),)
 
 
 def describe(task: Task, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
@@ -127,7 +133,7 @@ def describe(task: Task, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
             ),
         ),
         ("Desired", cell(state_word(task.desired_state))),
-        ("Since", cell(fmt.moment(_since_ns(task)))),
+        ("Since", cell(fmt.moment(since_ns(task)))),
         ("Created", cell(fmt.moment(timestamp_ns(task.meta.created_at)))),
         ("Service", cell(f"{service_name(task)}  {task.service_id}")),
         ("Node", cell(f"{node_name(task, view) or '–'}  {task.node_id}")),
@@ -162,7 +168,7 @@ def _attempts(task: Task, view: ClusterView, now_ns: int) -> tuple[Section, ...]
                     spans(
                         (f"{state_health(other.status.state).glyph} ", state_health(other.status.state).role),
                         (
-                            f"{state_word(other.status.state)} {fmt.age(_since_ns(other), now_ns)} ago",
+                            f"{state_word(other.status.state)} {fmt.age(since_ns(other), now_ns)} ago",
                             Role.TEXT,
                         ),
                         (f"  {cause(other)}", Role.MUTED),
@@ -181,7 +187,7 @@ def _name_key(task: Task, view: ClusterView) -> tuple[object, ...]:
 
 def _current_state(task: Task, view: ClusterView, now_ns: int) -> str:
     word = state_word(task.status.state).title()
-    since = fmt.ago(_since_ns(task), now_ns)
+    since = fmt.ago(since_ns(task), now_ns)
     return f"{word} {since[:1].lower()}{since[1:]} ago" if since else word
 
 
@@ -198,9 +204,8 @@ KIND: ResourceKind[Task] = ResourceKind(
     sort_keys={
         "task": lambda t, view, now: _name_key(t, view),
         "state": lambda t, view, now: (-health(t, view, now).severity, *_name_key(t, view)),
-        "since": lambda t, view, now: -_since_ns(t),
+        "since": lambda t, view, now: -since_ns(t),
         "node": lambda t, view, now: (fmt.natural(node_name(t, view)), *_name_key(t, view)),
-        "desired": lambda t, view, now: (t.desired_state, *_name_key(t, view)),
         "cause": lambda t, view, now: (not cause(t), cause(t), *_name_key(t, view)),
     },
     default_sort="task",

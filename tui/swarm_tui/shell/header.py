@@ -25,11 +25,16 @@ def left_parts(session: Session) -> list[Part]:
     if mirror.stream.phase is Phase.CONNECTING:
         return parts
     state = cluster.quorum(mirror)
-    role = "error" if state.is_lost else "muted"
+    # How many managers may be lost is needed most when one is: then nothing but the problems' counts matters more.
+    is_short = state.reachable < state.managers
+    role = "error" if state.is_lost else "warning" if is_short else "muted"
+    rank = 1 if is_short else 3
+    words, term = cluster.quorum_words(state)
     return [
         *parts,
-        Part([(f"  {_sizes(mirror)}", "text")], rank=3),
-        Part([("   ", "text"), (cluster.quorum_text(state), role)], rank=5),
+        Part([(f"  {_sizes(mirror)}", "text")], rank=2),
+        Part([("   ", "text"), (words, role)], rank=rank),
+        Part([(term, "muted")], rank=4),
     ]
 
 
@@ -41,7 +46,7 @@ def right_parts(session: Session, failures: int, warnings: int, lag_ns: int) -> 
     if warnings:
         parts.append(Part([(f"▲ {warnings}", "warning+bold"), ("  ", "text")]))
     parts.append(Part([(" ", "text"), *stream_spans(session, lag_ns), ("  ", "text")], rank=1))
-    parts.append(Part([(f" {time_of_day(session.now_ns)} ", "muted")], rank=4))
+    parts.append(Part([(f" {time_of_day(session.now_ns)} ", "muted")], rank=5))
     return parts
 
 
@@ -79,6 +84,6 @@ def _sizes(mirror: Mirror) -> str:
     counts = [
         plural(len(mirror.ids(objects_pb2.Node)), "node"),
         plural(len(mirror.ids(objects_pb2.Service)), "service"),
-        plural(len(mirror.ids(objects_pb2.Task)), "task"),
+        plural(mirror.tasks_alive, "task"),
     ]
     return "  ".join(counts)

@@ -8,12 +8,15 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from swarm_tui.clusters.filters import fuzzy
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import ResourceKind
+from swarm_tui.resources.printable import cut, printable
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.shell.screen import MainScreen
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.open_object import VERB as OPEN
 
 _OBJECTS_MAX: Final = 40
+_TITLE_MAX: Final = 120
+"""Every letter of every title is looked at with every key."""
 _OBJECT_SCORE: Final = 0.9
 """Of an object whose name fits, beside a verb that fits as well."""
 
@@ -58,7 +61,7 @@ class SwarmCommands(Provider):
             return f"{verb.label} {len(refs)} {kind.plural}"
         item = mirror.get(kind.message, refs[0].id)
         name = kind.name(item, mirror) if item is not None else refs[0].id
-        return f"{verb.label} {kind.noun} {name}"
+        return cut(printable(f"{verb.label} {kind.noun} {name}"), _TITLE_MAX)
 
     def _run(self, verb: Verb) -> Callable[[], None]:
         main = self._main
@@ -80,7 +83,7 @@ class SwarmCommands(Provider):
             if not OPEN.works_on(kind.noun):
                 continue
             for item in mirror.objects(kind.message):
-                title = f"{kind.noun} {kind.name(item, mirror)}"
+                title = cut(printable(f"{kind.noun} {kind.name(item, mirror)}"), _TITLE_MAX)
                 if left and fuzzy(letters, title.replace(" ", "").lower()):
                     left -= 1
                     yield kind, ObjectRef(mirror.cluster, kind.noun, item.id), title

@@ -62,7 +62,9 @@ class MainScreen(Screen[None]):
         )
         workers = toolkit.Workers(self)
         operations = Operations(session, workers.tell_outcome)
-        desk = toolkit.Desk(self, self._find_line, lambda: help_lines(verbs, self.navigator.context), work)
+        desk = toolkit.Desk(
+            self, session, self._find_line, lambda: help_lines(verbs, self.navigator.context), work
+        )
         ports = Ports(self.navigator, self.selection, operations, desk)
         self.runner = Runner(verbs, ports, self.navigator, workers, work)
 

@@ -8,6 +8,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input
 
+from swarm_tui.clusters.session import Session
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.dialogs.help import Help
 from swarm_tui.operations.model import Outcome
@@ -99,8 +100,14 @@ class Desk:
     """What stands around the views, and the program. Implements `verbs.ports.Desk`."""
 
     def __init__(
-        self, screen: Screen[Any], find_line: FindLine, help_lines: Callable[[], list[Spans]], work: Work
+        self,
+        screen: Screen[Any],
+        session: Session,
+        find_line: FindLine,
+        help_lines: Callable[[], list[Spans]],
+        work: Work,
     ) -> None:
+        self._session = session
         self._screen = screen
         self._find_line = find_line
         self._help_lines = help_lines
@@ -134,6 +141,12 @@ class Desk:
 
     def open_palette(self) -> None:
         self._screen.app.action_command_palette()
+
+    @property
+    def leaving(self) -> str:
+        if self._session.ends_with_program:
+            return "The cluster ends with the dashboard, and all that runs in it."
+        return "The cluster goes on without the dashboard."
 
     def quit(self) -> None:
         self._screen.app.exit()

@@ -3,6 +3,7 @@
 from swarm_core.api.proto import objects_pb2
 
 from swarm_tui.dialogs.choose import Choose
+from swarm_tui.dialogs.confirm import Confirm
 from swarm_tui.operations import nodes
 from swarm_tui.resources.nodes import availability
 from swarm_tui.verbs.model import Verb
@@ -18,8 +19,11 @@ async def run(ports: Ports) -> None:
     options = [(word, f"{word.ljust(8)} {means}") for word, means in nodes.AVAILABILITIES]
     title = f"Availability of {nodes.subject_of(cluster, ids)}"
     word = await ports.desk.ask(Choose(title, options, availability(found[0])))
-    if word is not None:
-        await ports.operations.apply(nodes.availability(cluster, ids, word))
+    if word is None:
+        return
+    plan = nodes.availability(cluster, ids, word)
+    if not plan.warnings or await ports.desk.ask(Confirm(plan.title, plan.warnings)):
+        await ports.operations.apply(plan)
 
 
 VERB = Verb(

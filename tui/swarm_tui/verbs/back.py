@@ -14,7 +14,7 @@ async def back(ports: Ports) -> None:
 async def leave(ports: Ports) -> None:
     if ports.navigator.view.clear_one() or await ports.navigator.go_back():
         return
-    if await ports.desk.ask(Leave()):
+    if await ports.desk.ask(Leave(ports.desk.leaving)):
         ports.desk.quit()
 
 

@@ -87,6 +87,10 @@ class Desk(Protocol):
     def open_palette(self) -> None:
         """Show the command palette."""
 
+    @property
+    def leaving(self) -> str:
+        """What becomes of the cluster when the program ends, as a sentence."""
+
     def quit(self) -> None:
         """End the program."""
 

@@ -8,7 +8,8 @@ from swarm_tui.widgets.paint import Span, fit
 
 _FULL: Final = "━"
 _HALF: Final = "╸"
-_LEVELS: Final = "▁▂▃▄▅▆▇█"
+_LEVELS: Final = "▁▂▃▄▅▆▇"
+"""Without the whole block, which would touch the row above."""
 
 
 def cell_spans(cell: Cell, width: int, *, is_right: bool = False) -> list[Span]:

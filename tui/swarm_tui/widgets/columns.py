@@ -56,9 +56,14 @@ def _that_fit(columns: Sequence[Column], room: int) -> list[int]:
     wide = [index for index, column in enumerate(columns) if column.is_wide]
     for index in sorted(wide, key=lambda index: columns[index].drop):
         with_it = sorted([*kept, index])
-        if _needed(columns, with_it) <= room:
+        if _needed(columns, with_it) + _missing(columns, with_it) <= room:
             kept = with_it
     return kept
+
+
+def _missing(columns: Sequence[Column], kept: list[int]) -> int:
+    """What columns have less by themselves than they are to have before wide ones join."""
+    return sum(max(columns[index].wanted - columns[index].width, 0) for index in kept)
 
 
 def _title(columns: Sequence[Column], kept: list[int], index: int) -> str:
@@ -82,9 +87,13 @@ def _needed(columns: Sequence[Column], kept: list[int]) -> int:
 
 
 def _shared(columns: Sequence[Column], kept: list[int], room: int) -> dict[int, int]:
-    """Widths with the spare room dealt out by weight."""
+    """Widths with the spare room dealt out: first to who wants it, the rest by weight."""
     widths = {index: columns[index].width for index in kept}
     spare = room - _needed(columns, kept)
+    for index in kept:
+        more = min(max(columns[index].wanted - widths[index], 0), max(spare, 0))
+        widths[index] += more
+        spare -= more
     total = sum(columns[index].grow for index in kept)
     if spare <= 0 or not total:
         return widths

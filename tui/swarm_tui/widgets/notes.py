@@ -49,7 +49,7 @@ class Notes(Scrolled):
     Notes {
         height: 1fr; overflow-x: hidden; overflow-y: auto;
         /* Room for the bar always: text is wrapped beside it, not under it. */
-        scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; scrollbar-gutter: stable;
     }
     """
 
@@ -114,6 +114,10 @@ class Notes(Scrolled):
             if event.chain == 2:
                 self.action_open()
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._lay_out()
+
     def on_resize(self) -> None:
         self._lay_out()
         self.refresh()
@@ -157,7 +161,7 @@ class Notes(Scrolled):
                 indented = [(" " * (_INDENT + 1), "text"), *sentence]
                 self._lines.extend((number, line) for line in wrap(indented, width, indent=_INDENT + 1))
         top = self.scroll_offset.y
-        self.set_extent(width, len(self._lines))
+        self.set_extent(width, max(len(self._lines), 1))
         return self.scroll_offset.y == top
 
     def _set_cursor(self, index: int) -> None:

@@ -18,6 +18,7 @@ from textual.markup import escape
 from textual.strip import Strip
 from textual.widget import Widget
 
+from swarm_tui.resources.printable import printable
 from swarm_tui.widgets.theme import ROLE_VARIABLES
 
 Span: TypeAlias = tuple[str, str]
@@ -111,13 +112,6 @@ class Painted(Widget):
         self.refresh()
 
 
-def printable(text: str) -> str:
-    """`text` with each character that would move the cursor, hide or start an escape sequence made visible."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "·" for letter in text)
-
-
 def title(text: str) -> str:
     """`text` as a border's title: no markup, nothing but printable characters."""
     return escape(printable(text))
@@ -129,7 +123,7 @@ def dimmed(spans: Spans) -> list[Span]:
 
 
 def _clean(spans: Spans) -> Spans:
-    if all(text.isprintable() for text, _ in spans):
+    if all(text.isascii() and text.isprintable() for text, _ in spans):
         return spans
     return [(printable(text), role) for text, role in spans]
 

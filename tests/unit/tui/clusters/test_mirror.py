@@ -210,12 +210,12 @@ async def test_idle_mirror_wakes_nobody() -> None:
 
 
 def test_history_of_a_service() -> None:
-    """The curve shows the lowest count of each minute and carries the last one on."""
+    """The curve shows the lowest share of its goal of each minute and carries the last one on."""
     clock = Clock()
     minute = 60_000_000_000
     clock.now_ns -= clock.now_ns % minute
     mirror = Mirror(clock)
-    service = make_service("s1")
+    service = make_service("s1", replicas=2)
     tasks = [make_task(f"t{i}", service_id="s1", state="RUNNING") for i in range(2)]
     mirror.apply(Listed((service, *tasks), 1))
     clock.now_ns += 2 * minute
@@ -223,7 +223,7 @@ def test_history_of_a_service() -> None:
     mirror.apply(changed(make_task("t0", service_id="s1", state="RUNNING")))
     clock.now_ns += 2 * minute
     curve = mirror.running_history("s1", clock.now_ns)
-    assert curve == [None] * 5 + [2, 2, 1, 2, 2]
+    assert curve == [None] * 5 + [1.0, 1.0, 0.5, 1.0, 1.0]
     mirror.apply(changed(service, action=Action.REMOVED))
     assert mirror.running_history("s1", clock.now_ns) == [None] * 10
 

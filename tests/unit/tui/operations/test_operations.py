@@ -128,7 +128,9 @@ def test_a_drain_counts_the_tasks_that_move() -> None:
     """Draining says how many running tasks move; pausing moves none."""
     service = make_service("s")
     view = Snapshot([worker("n"), make_task(service=service, slot=1, node_id="n", state="RUNNING")])
-    assert nodes.availability(view, ["n"], "drain").warnings == ("1 running task will move to other nodes.",)
+    assert nodes.availability(view, ["n"], "drain").warnings == (
+        "1 running task will stop: no other node takes tasks.",
+    )
     assert nodes.availability(view, ["n"], "pause").warnings == ()
     assert nodes.availability(view, ["n"], "pause").title == "Pause host-n"
 

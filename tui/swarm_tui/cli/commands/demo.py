@@ -99,7 +99,7 @@ async def _dashboard(cluster: Cluster, over: asyncio.Event) -> None:
     from swarm_tui.cli.plumbing.ui import dashboard
 
     try:
-        await dashboard(cluster, title="demo")
+        await dashboard(cluster, title="demo", ends_with_program=True)
     finally:
         over.set()
 

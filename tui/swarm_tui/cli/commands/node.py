@@ -18,6 +18,7 @@ from swarm_tui.cli.plumbing.output import (
     print_listing,
     print_objects,
 )
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import carry_out, reading, resolved, run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.resources import nodes
@@ -164,7 +165,7 @@ async def _led_services(cluster: Cluster, role: str | None) -> Sequence[Service]
 
 def _warn(plan: "Plan") -> None:
     for text in plan.warnings:
-        typer.echo(f"WARNING: {text}", err=True)
+        say(f"WARNING: {text}", err=True)
 
 
 @noun.command()

@@ -10,6 +10,7 @@ from swarm_core.api.proto import specs_pb2
 from swarm_core.client.cluster import Cluster
 from swarm_core.specs import cluster as setters
 
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, run
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.operations import cluster as operation
@@ -143,7 +144,7 @@ async def rotate(cluster: Cluster, what: operation.Rotated, *, say: bool) -> Non
 
 async def print_unlock_key(cluster: Cluster) -> None:
     """The key and what it is for."""
-    typer.echo(f"\n{_UNLOCK_TEXT.format(await unlock_key(cluster))}")
+    say(f"\n{_UNLOCK_TEXT.format(await unlock_key(cluster))}")
 
 
 async def unlock_key(cluster: Cluster) -> str:

@@ -6,6 +6,7 @@ from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing.output import Format, FormatOption, print_records
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.clusters.snapshot import Snapshot
@@ -32,9 +33,9 @@ def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
             return
         width = max(len(label) for label in record) + 2
         for label, value in record.items():
-            typer.echo(f"{(label + ':').ljust(width)}{value}")
+            say(f"{(label + ':').ljust(width)}{value}")
         for problem in problems:
-            typer.echo(f"{problem.health.glyph} {problem.name}  {problem.summary}  {problem.cause}")
+            say(f"{problem.health.glyph} {problem.name}  {problem.summary}  {problem.cause}")
 
     run(ctx, work)
 

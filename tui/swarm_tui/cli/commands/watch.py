@@ -1,6 +1,5 @@
 """`swarm-tui watch`: every change as one line of JSON, until interrupted."""
 
-import json
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -11,10 +10,11 @@ from swarm_core.client.cluster import Cluster
 from swarm_core.client.managers import with_statuses
 from swarm_core.client.watch import KINDS, Changed, Listed, Lost, Resumed, Update
 
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
 from swarm_tui.cli.plumbing.streams import ending_with_the_reader
 from swarm_tui.resources import registry
-from swarm_tui.resources.documents import as_dict
+from swarm_tui.resources.documents import as_dict, as_json
 
 
 def watch(
@@ -34,7 +34,7 @@ def watch(
             with ending_with_the_reader():
                 async for update in updates:
                     for record in records(update, with_objects=existing or not is_first):
-                        typer.echo(json.dumps(record, ensure_ascii=False))
+                        say(as_json(record))
                     is_first = is_first and not isinstance(update, Listed)
 
     run(ctx, work)

@@ -11,11 +11,15 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.message import Message
 
-from swarm_tui.resources.documents import as_dict, as_yaml
+from swarm_tui.cli.plumbing.say import say
+from swarm_tui.resources.documents import as_dict, as_json, as_yaml
 from swarm_tui.resources.format import short_id
 from swarm_tui.resources.model import ClusterView, Listing, ResourceKind, Section
+from swarm_tui.resources.printable import cut, padded, printable, width_of
 
 _GAP = "   "
+_CELL_MAX = 200
+"""What is longer is no name that a person reads."""
 
 
 class Format(StrEnum):
@@ -49,15 +53,15 @@ def print_listing(
     if quiet and style is Format.TABLE:
         is_cut = any(listing.is_id for listing in listings) and not no_trunc
         for item in shown:
-            typer.echo(short_id(item.id) if is_cut else item.id)
+            say(short_id(item.id) if is_cut else item.id)
         return
     rows = [[listing.text(item, view, now_ns) for listing in listings] for item in shown]
     if style is Format.TABLE:
-        cut = [
+        shorter = [
             [_cut(text, listing, no_trunc) for text, listing in zip(row, listings, strict=True)]
             for row in rows
         ]
-        print_table([listing.title for listing in listings], cut)
+        print_table([listing.title for listing in listings], shorter)
         return
     records = [{listing.key: text for listing, text in zip(listings, row, strict=True)} for row in rows]
     print_records(records, style)
@@ -68,33 +72,25 @@ def _cut(text: str, listing: Listing, no_trunc: bool) -> str:
         return text
     if listing.is_id:
         return short_id(text)
-    if listing.width_max is not None and len(text) > listing.width_max:
-        return text[: listing.width_max - 1] + "…"
-    return text
+    return cut(printable(text), listing.width_max or _CELL_MAX)
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns as wide as their widest cell; the last one is not padded."""
-    widths = [max(len(row[index]) for row in [titles, *rows]) for index in range(len(titles))]
-    for row in [titles, *rows]:
-        cells = [_plain(text).ljust(width) for text, width in zip(row, widths, strict=True)]
-        typer.echo(_GAP.join(cells).rstrip())
-
-
-def _plain(text: str) -> str:
-    """Without control characters: what a task says must not steer the terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    shown = [list(map(printable, row)) for row in [titles, *rows]]
+    widths = [max(width_of(row[index]) for row in shown) for index in range(len(titles))]
+    for row in shown:
+        cells = [padded(text, width) for text, width in zip(row, widths, strict=True)]
+        say(_GAP.join(cells).rstrip())
 
 
 def print_records(records: Sequence[dict[str, Any]], style: Format) -> None:
     """One JSON object a line, or one YAML list."""
     if style is Format.YAML:
-        typer.echo(as_yaml(list(records)), nl=False)
+        say(as_yaml(list(records)), nl=False)
         return
-    import json
-
     for record in records:
-        typer.echo(json.dumps(record, ensure_ascii=False))
+        say(as_json(record))
 
 
 def print_objects(
@@ -103,22 +99,20 @@ def print_objects(
     """Whole objects: as a JSON list, as YAML, or as the detail view's sections."""
     match style:
         case Format.JSON:
-            import json
-
-            typer.echo(json.dumps([as_dict(item) for item in items], indent=4, ensure_ascii=False))
+            say(as_json([as_dict(item) for item in items], indent=4))
         case Format.YAML:
-            typer.echo(as_yaml([as_dict(item) for item in items]), nl=False)
+            say(as_yaml([as_dict(item) for item in items]), nl=False)
         case Format.TABLE:
             for index, item in enumerate(items):
                 if index:
-                    typer.echo("")
+                    say("")
                 print_sections(kind.describe(item, view, now_ns))
 
 
 def print_sections(sections: Iterable[Section]) -> None:
     """Sections as indented lines of label and value."""
     for section in sections:
-        typer.echo(f"{section.title}:")
+        say(f"{section.title}:")
         width = max((len(label) for label, _ in section.lines), default=0) + 2
         for label, value in section.lines:
-            typer.echo(f"  {(label + ':' if label else '').ljust(width)}{_plain(value.text)}".rstrip())
+            say(f"  {(label + ':' if label else '').ljust(width)}{printable(value.text)}".rstrip())

@@ -15,6 +15,7 @@ from swarm_core.client.watch import Changed, Listed, Lost
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import services
+from swarm_tui.resources.printable import printable
 from swarm_tui.resources.states import is_wanted
 
 _KINDS = (objects_pb2.Cluster, objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
@@ -93,6 +94,7 @@ class _Line:
         self._shown = ""
 
     def show(self, text: str) -> None:
+        text = printable(text)
         if self._is_quiet or text == self._shown:
             return
         self._shown = text

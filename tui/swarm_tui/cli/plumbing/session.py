@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from swarm_tui.cli.plumbing.say import say as write
+
 if TYPE_CHECKING:
     # Loaded when a cluster is reached: help and usage errors must not wait for it.
     from google.protobuf.message import Message
@@ -111,7 +113,7 @@ async def carry_out(
         else:
             done.append(outcome)
             if text := say(outcome):
-                typer.echo(text)
+                write(text)
     if wrong:
         raise Failure("\nError: ".join(wrong))
     return done

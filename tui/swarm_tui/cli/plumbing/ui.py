@@ -74,14 +74,15 @@ async def _open(given: Globals) -> int:
         await cluster.close()
 
 
-async def dashboard(cluster: Cluster, *, title: str) -> int:
-    """Show the dashboard until it is left; the exit code is not 0 when somebody else ended it."""
+async def dashboard(cluster: Cluster, *, title: str, ends_with_program: bool = False) -> int:
+    """Show the dashboard until it is left; the exit code is not 0 when somebody else ended it. `ends_with_program`: the
+    cluster is there for it alone."""
     from swarm_tui.app import SwarmApp
     from swarm_tui.clusters.session import Session
     from swarm_tui.resources.refs import ClusterId
 
     mirror = Mirror(cluster.clock, cluster=ClusterId(title))
-    session = Session(title, mirror, cluster.control, cluster.logs(), cluster.clock)
+    session = Session(title, mirror, cluster.control, cluster.logs(), cluster.clock, ends_with_program)
     app = SwarmApp(
         session,
         lambda: cluster.watch().updates(),

@@ -6,17 +6,18 @@ from typing import Final
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from swarm_tui.clusters.changes import Changes
+from swarm_tui.clusters.changes import Changes, Phase
 from swarm_tui.resources import nodes, services, tasks
-from swarm_tui.resources.model import Problem
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.dashboard.feed import ChangeFeed
 from swarm_tui.views.dashboard.motion import MotionBoard
+from swarm_tui.views.dashboard.problem_notes import line, problem_notes
 from swarm_tui.views.dashboard.side import SidePane
 from swarm_tui.views.lists.pane import ObjectPane
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import ClusterPorts, Context, View, ViewKind
-from swarm_tui.widgets.notes import Note, Notes
+from swarm_tui.widgets.notes import Notes
+from swarm_tui.widgets.summary import OneLine
 
 NAME: Final = "dashboard"
 PROBLEMS_MAX: Final = 50
@@ -38,8 +39,10 @@ class DashboardView(View):
         # What needs a person stands first here; the list of services keeps its names in order.
         self.services = ObjectPane(session, services.KIND, id="dash-services", sort="health")
         self.tasks = ObjectPane(session, tasks.KIND, id="dash-tasks")
+        self._worst = OneLine(id="worst-problem")
+        """Where there is no room beside the lists."""
         self.motion = SidePane("In motion", "nothing is in motion", id="in-motion")
-        self.problems = SidePane("Problems", "no problem known", id="problems")
+        self.problems = SidePane("Problems", "connecting …", id="problems")
         self.changes = SidePane("Changes", "no change since the start", id="changes")
 
     def compose(self) -> ComposeResult:
@@ -48,6 +51,7 @@ class DashboardView(View):
                 yield self.nodes
                 yield self.services
             yield self.tasks
+            yield self._worst
         with Vertical(id="side-column", classes="column holder"):
             yield self.motion
             yield self.problems
@@ -82,8 +86,7 @@ class DashboardView(View):
     def tick(self) -> None:
         for pane in self.object_panes:
             pane.tick()
-        if self._problem_board.all():
-            self._show_side_panes()
+        self._show_side_panes()
 
     def set_stale(self, is_stale: bool) -> None:
         for pane in self.object_panes:
@@ -172,28 +175,20 @@ class DashboardView(View):
         return self.display and self.query_one("#side-column").display
 
     def _show_side_panes(self) -> None:
+        worst = next(iter(self._problem_board.all()), None)
+        self._worst.show(line(worst) if worst is not None else ())
+        self._worst.set_class(worst is not None, "-told")
         if not self._has_side:
             return
+        if self._session.mirror.stream.phase is not Phase.CONNECTING:
+            self.problems.set_empty("no problem known")
         moving = self._motion_board.targets
         self.motion.show(self._motion_board.notes(), total=len(moving))
         problems = [one for one in self._problem_board.all() if one.ref not in moving]
-        self.problems.show([problem_note(one) for one in problems[:PROBLEMS_MAX]], total=len(problems))
+        self.problems.show(problem_notes(problems[:PROBLEMS_MAX]), total=len(problems))
         if self._has_news:
             self._has_news = False
             self.changes.show(self._feed.notes())
-
-
-def problem_note(problem: Problem) -> Note:
-    """A problem as a sentence: who, in numbers, the cause, and the key that leads on."""
-    look = problem.health
-    sentences = [[(problem.cause.replace("\n", " "), "text")]]
-    if problem.key:
-        sentences.append([(problem.key, "accent+bold"), (f" {problem.verb}", "muted")])
-    return Note(
-        [(f"{look.glyph} ", look.role), (problem.name, "text+bold"), (f"  {problem.summary}", "muted")],
-        sentences,
-        problem.ref,
-    )
 
 
 VIEW: Final = ViewKind(

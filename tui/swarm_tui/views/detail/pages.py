@@ -7,8 +7,9 @@ from google.protobuf.message import Message
 
 from swarm_tui.resources.documents import as_dict, as_yaml
 from swarm_tui.resources.model import ClusterView, ResourceKind, Section
+from swarm_tui.resources.printable import printable
 from swarm_tui.widgets.cells import bar
-from swarm_tui.widgets.paint import Span, Spans, printable
+from swarm_tui.widgets.paint import Span, Spans
 
 _LABEL: Final = 16
 

@@ -60,7 +60,8 @@ class TextView(LinesPage):
             self._refresh_text()
 
     def tick(self) -> None:
-        if self.display:
+        # Of a description the ages change; YAML says what the object says.
+        if self.display and self._mode != YAML:
             self._refresh_text()
 
     def _refresh_text(self) -> None:

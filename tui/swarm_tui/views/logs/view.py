@@ -17,12 +17,13 @@ from textual.worker import Worker
 
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry
+from swarm_tui.resources.format import plural
+from swarm_tui.resources.printable import printable
 from swarm_tui.resources.tasks import name as task_name
 from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import Context, ViewKind
 from swarm_tui.widgets.log_lines import LogLine, LogLines
-from swarm_tui.widgets.paint import printable
 
 NAME: Final = "logs"
 TAIL: Final = 500
@@ -154,7 +155,7 @@ class LogsView(LinesPage):
             self._status,
             self.search_text,
             f"{self._lines.buffer.dropped} dropped" if self._lines.buffer.dropped else "",
-            f"{count} lines" if count else "no line yet",
+            plural(count, "line") if count else "no line yet",
             "● following" if self._lines.is_following else "○ not following",
         ]
         self._lines.label(f"Logs · {self._title}", " · ".join(filter(None, parts)))
