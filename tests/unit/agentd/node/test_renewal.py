@@ -421,3 +421,19 @@ def test_unlock_keys_are_tried_newest_first(tmp_path: Path) -> None:
     node.key_file.rekey(None, Kek(K1, 4))
     with pytest.raises(WrongKek):
         told.opening(node.key_file)
+
+
+async def test_a_manager_that_is_wanted_is_heard_of(tmp_path: Path) -> None:
+    """When wish and role are both a manager's, whoever waits for the node's demotion waits no longer; one of them is not enough."""
+    node = Node(tmp_path, MANAGER_ROLE)
+    watch = RoleWatch(node.live, Renewals())
+    async with Group() as group:
+        waiting = group.spawn(node.live.until_settled(node.clock, 1000.0), name="waiting")
+        await node.clock.advance(0)
+        for desired, observed in ((W, M), (M, W)):
+            watch.observe(message(desired, observed))
+            await node.clock.advance(0)
+            assert not waiting.done()
+        watch.observe(message(M, M))
+        await node.clock.advance(0)
+        assert waiting.done() and waiting.result() is True
