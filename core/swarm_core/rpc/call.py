@@ -220,8 +220,10 @@ class Call:
         self._wire.ended(self)
 
     def _cancel(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
+        # A cancelled task keeps the error, and the error's frames this call: it must not be kept in turn.
+        task, self.task = self.task, None
+        if task is not None:
+            task.cancel()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ Rules
 """
 
 import asyncio
+import functools
 import types
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
@@ -21,7 +22,7 @@ from swarm_core.rpc.call import Call, Served
 from swarm_core.rpc.caller import Peer
 from swarm_core.rpc.eager import Runners
 from swarm_core.rpc.errors import Code, RpcFailure
-from swarm_core.rpc.h2.bounds import Bounds
+from swarm_core.rpc.h2.bounds import MEMBERS, Bounds
 from swarm_core.rpc.h2.connection import Connection
 from swarm_core.rpc.h2.fields import Fields
 from swarm_core.rpc.h2.frames import Code as H2Code
@@ -127,7 +128,10 @@ class ServerConnection(asyncio.Protocol):
         if self.core.has_failed:
             self._service.refusals.count(_FAILURES.get(self.core.failure_code, _BROKEN))
         self._lose_calls()
+        self._waiting.clear()
         self._terms.gone(self)
+        # The core knows its receiver: together they would wait for the collector.
+        self.core = _nobodys_core()
 
     # what the core tells
 
@@ -306,6 +310,24 @@ class ServerConnection(asyncio.Protocol):
 def _unknown(path: str) -> str:
     service, _, method = path.removeprefix("/").rpartition("/")
     return f"unknown method {method[:100]} for service {service[:100]}"
+
+
+class _Nobody:
+    """Hears of a connection that is gone: nothing."""
+
+    def request(self, stream: int, fields: Fields, ended: bool) -> None: ...
+
+    def data(self, stream: int, data: bytes, ended: bool) -> None: ...
+
+    def reset(self, stream: int, code: int) -> None: ...
+
+    def writable(self, stream: int) -> None: ...
+
+
+@functools.cache
+def _nobodys_core() -> Connection:
+    """For whoever still speaks of a stream when the connection is gone: it knows none."""
+    return Connection(_Nobody(), MEMBERS, lambda: 0.0)
 
 
 @types.coroutine

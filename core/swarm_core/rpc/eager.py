@@ -33,6 +33,7 @@ class Runners:
         if not runner.is_parked or asyncio.current_task(self._loop) is not None:
             return self._group.spawn(work, name="call")
         task = runner.task
+        assert task is not None
         asyncio.tasks._enter_task(self._loop, task)
         try:
             waits_for = runner.context.run(work.send, None)
@@ -55,11 +56,12 @@ class _Runner:
         self._wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_parked = False
         # A context of its own, which the first step shares: what it sets there must be seen by the others.
-        self.task = group.spawn(self._run(), name="call", context=self.context)
+        self.task: asyncio.Task[None] | None = group.spawn(self._run(), name="call", context=self.context)
 
     def go_on(self, work: Work, waits_for: Any) -> None:
         """Continue `work`, which waits for `waits_for`."""
-        self._work, self._waits_for, self.is_parked = work, waits_for, False
+        # The task keeps what it ends with, and with that this object: it must not be kept in turn.
+        self._work, self._waits_for, self.is_parked, self.task = work, waits_for, False, None
         if not self._wake.done():  # else this task was cancelled, and cancels the work
             self._wake.set_result(None)
 
@@ -71,7 +73,11 @@ class _Runner:
             self.is_parked = False
             if self._work is None:
                 raise
-            await _cancelled(self._work, self._waits_for, cancelled)
+            # Cancelled before it took over: what the work waits for is cancelled with it, as a task does.
+            if self._waits_for is not None and self._waits_for.cancel():
+                await _continued(self._work, self._waits_for)
+            else:
+                await _interrupted(self._work, cancelled)
         else:
             assert self._work is not None
             await _continued(self._work, self._waits_for)
@@ -91,18 +97,13 @@ def _continued(work: Work, waits_for: Any) -> Generator[Any, Any, None]:
         yield from work
 
 
+@types.coroutine
 def _interrupted(work: Work, error: BaseException) -> Generator[Any, Any, None]:
     try:
         waits_for = work.throw(error)
     except StopIteration:
         return
+    finally:
+        # The error's traceback holds this frame: together they would be a cycle, and with them all that the call held.
+        del error
     yield from _continued(work, waits_for)
-
-
-@types.coroutine
-def _cancelled(work: Work, waits_for: Any, cancelled: BaseException) -> Generator[Any, Any, None]:
-    """Cancelled before the parked task took over: what the work waits for is cancelled with it, as a task does."""
-    if waits_for is not None and waits_for.cancel():
-        yield from _continued(work, waits_for)
-    else:
-        yield from _interrupted(work, cancelled)
