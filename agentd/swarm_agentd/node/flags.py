@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.api.names import MANAGER_PORT
 from swarm_core.api.version import VERSION
 from swarm_core.ca.errors import InvalidToken
@@ -211,10 +210,7 @@ def _control_socket(given: argparse.Namespace) -> Path:
     path: Path = given.listen_control_api or (
         CONTROL_SOCKET if given.state_dir == STATE_DIR else given.state_dir / SOCKET_NAME
     )
-    path = path.absolute()
-    if len(str(path).encode()) > SOCKET_PATH_BYTES_MAX:
-        raise ValueError(f"the path of the control socket {path} is longer than a socket's may be")
-    return path
+    return path.absolute()
 
 
 def _check_address(flag: str, text: str) -> None:

@@ -13,8 +13,5 @@ REQUEST_BYTES_MAX = 4 << 20
 # What a client takes in one message: lists of a large cluster are one message, and servers do not limit what they send.
 ANSWER_BYTES_MAX = 256 << 20
 
-# The path of a Unix socket: the kernel's sun_path holds 108 bytes, the last one zero.
-SOCKET_PATH_BYTES_MAX = 107
-
 # An entry travels between managers inside one request, with the heads of the messages around it.
 assert ENTRY_BYTES_MAX + 4096 <= REQUEST_BYTES_MAX <= ANSWER_BYTES_MAX

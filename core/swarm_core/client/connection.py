@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -24,7 +25,6 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.api.tolerant import reader
 from swarm_core.ca import tls
 from swarm_core.client import sockets
@@ -34,8 +34,10 @@ from swarm_core.client.trust import Trust
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc import dialler
 from swarm_core.rpc.grpcio import grpc
+from swarm_core.runtime import unix_paths
 
 OPEN_S = 5.0
+_READABLE = re.compile(r"[A-Za-z0-9/._~+,@=-]*")
 _SPEAKS_S = 2.0
 _SIGNS_OF_LOSS = (
     "socket closed",
@@ -227,10 +229,7 @@ def _address(target: str | Path) -> str:
         if not host or not port.isdecimal() or int(port) > 65535:
             raise Unreachable(f"{text!r} is neither the path of a control socket nor host:port")
         return text
-    path = Path(text).absolute()
-    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
-        raise Unreachable(f"{path} is longer than the path of a socket may be")
-    return f"unix:{path}"
+    return f"unix:{Path(text).absolute()}"
 
 
 async def _find_trust(address: str, ca_file: Path | None, timeout: float) -> Trust:
@@ -252,7 +251,7 @@ async def _channel(address: str, shown: str, trust: Trust) -> grpc.aio.Channel:
     """A channel, after one TLS handshake by hand: what goes wrong here has a name, which it would lose inside grpcio.
 
     grpcio does its own TLS where it can. It cannot where the chain leads through a cross-signed root, nor where the manager answers no
-    ALPN; there it gets the bytes from us.
+    ALPN, nor where it would misread the path of a socket; there it gets the bytes from us.
     """
     try:
         context = tls.client_context(trust.roots, trust.identity)
@@ -290,7 +289,13 @@ async def _suits_grpcio(address: str, context: ssl.SSLContext, trust: Trust) -> 
         return False
     protocol = transport.get_extra_info("ssl_object").selected_alpn_protocol()
     transport.abort()
-    return bool(protocol == "h2")
+    return bool(protocol == "h2") and (not address.startswith("unix:") or _is_readable(address))
+
+
+def _is_readable(address: str) -> bool:
+    """Whether grpcio, for which this is a URI, finds the socket: escapes and signs of a URI are letters of a file's name."""
+    path = address.removeprefix("unix:")
+    return len(path) <= unix_paths.BYTES_MAX and _READABLE.fullmatch(path) is not None
 
 
 def _judgement(address: str, trust: Trust) -> tls.ClientTls:

@@ -12,7 +12,6 @@ as well; its socket is `control.sock` in there.
 """
 
 import errno
-import os
 import shlex
 import socket
 import stat
@@ -20,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.api.names import WORKER_ROLE
 from swarm_core.client import node_directory
+from swarm_core.runtime import unix_paths
 
 ENVIRONMENT_VARIABLE = "SWARM_TUI_SOCKET"
 SOCKET_NAME = "control.sock"
@@ -106,14 +105,13 @@ def choose(found: Sequence[Candidate]) -> Candidate:
 
 def problem_of(path: Path) -> str | None:
     """Why `path` cannot be talked to, as the rest of a sentence; None when somebody listens there."""
-    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
-        return f"is too long for a socket (at most {SOCKET_PATH_BYTES_MAX} bytes)"
     try:
         if not stat.S_ISSOCK(path.stat().st_mode):
             return "is not a socket"
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(1.0)
-            probe.connect(str(path))
+            with unix_paths.to_reach(path) as address:
+                probe.connect(address)
     except OSError as error:
         return _describe(error, path)
     return None

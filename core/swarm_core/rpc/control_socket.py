@@ -2,10 +2,10 @@
 
 Rules: its directory is made 0700 when it is missing, the socket is 0600 before anybody can find it, a socket file
 that nobody serves is replaced, and one that a living daemon serves is left alone. The socket is made under another
-name and moved into place, so that there is no moment with wrong permissions.
+name and moved into place, so that there is no moment with wrong permissions; what a killed daemon left of that is removed.
 """
 
-import os
+import glob
 import shutil
 import socket
 import tempfile
@@ -14,10 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.rpc.errors import AddressUnusable
+from swarm_core.runtime import unix_paths
 
 _BACKLOG = 512
+_NAME_LETTERS = 40
 
 
 @dataclass(slots=True)
@@ -33,7 +34,8 @@ class Place:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             with _explained(self.path):
-                listening.bind(os.fspath(self.making))
+                with unix_paths.to_make(self.making) as address:
+                    listening.bind(address)
                 listening.listen(_BACKLOG)
         except BaseException:
             listening.close()
@@ -64,11 +66,11 @@ def claim(path: Path) -> Place:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists():
             _refuse_living(path)
-        place = Place(path, Path(tempfile.mkdtemp(prefix=".", dir=path.parent)) / "s")
-    if max(len(os.fsencode(path)), len(os.fsencode(place.making))) > SOCKET_PATH_BYTES_MAX:
-        place.withdraw()
-        raise AddressUnusable(f"the path of the control socket {path} is longer than a socket's may be")
-    return place
+        # The control socket's name may be as long as a file's; what comes before it must leave room for more.
+        prefix = f".{path.name[:_NAME_LETTERS]}-"
+        for left in path.parent.glob(f"{glob.escape(prefix)}????????"):
+            shutil.rmtree(left, ignore_errors=True)
+        return Place(path, Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent)) / "s")
 
 
 @contextmanager
@@ -86,7 +88,8 @@ def _refuse_living(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
         trial.settimeout(1.0)
         try:
-            trial.connect(os.fspath(path))
+            with unix_paths.to_reach(path) as address:
+                trial.connect(address)
         except (ConnectionRefusedError, FileNotFoundError):
             return
         except TimeoutError:

@@ -23,11 +23,13 @@ import ssl
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from swarm_core.rpc import channel
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.relay import End
+from swarm_core.runtime import unix_paths
 
 HANDSHAKE_S = 10.0
 _BACKLOG = 16
@@ -79,7 +81,8 @@ async def open_tls(target: str, context: ssl.SSLContext, server_name: str, proto
         "ssl_handshake_timeout": HANDSHAKE_S,
     }
     if target.startswith("unix:"):
-        return await loop.create_unix_connection(protocol, target.removeprefix("unix:"), **how)
+        with unix_paths.to_reach(Path(target.removeprefix("unix:"))) as address:
+            return await loop.create_unix_connection(protocol, address, **how)
     host, _, port = target.rpartition(":")
     return await loop.create_connection(protocol, host.strip("[]"), int(port), **how)
 

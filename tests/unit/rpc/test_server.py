@@ -270,15 +270,26 @@ async def test_stale_socket_is_replaced_and_a_living_one_is_not(
 
 
 async def test_unusable_places(authority: Authority, echo: EchoServices, tmp_path: Path) -> None:
-    """Paths too long for a socket and directories that cannot be made are told in one sentence."""
+    """Names too long for a file and directories that cannot be made are told in one sentence."""
     (tmp_path / "file").touch()
     for path, text in (
-        (tmp_path / ("x" * 120), "longer than"),
+        (tmp_path / ("x" * 300), "File name too long"),
         (tmp_path / "file" / "c.sock", "cannot serve"),
     ):
         with pytest.raises(AddressUnusable, match=text):
             async with control_server(authority, echo_services(echo), path):
                 pass
+
+
+async def test_what_a_killed_daemon_left_is_removed(
+    authority: Authority, echo: EchoServices, tmp_path: Path
+) -> None:
+    """A place for this socket that nobody finished goes; those of other sockets stay."""
+    for name in (".c.sock-abcdefgh", ".other.sock-abcdefgh"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "s").touch()
+    async with control_server(authority, echo_services(echo), tmp_path / "c.sock"):
+        assert sorted(os.listdir(tmp_path)) == [".other.sock-abcdefgh", "c.sock"]
 
 
 async def test_control_socket_shows_a_new_certificate(

@@ -5,6 +5,7 @@ serve several daemons, and be in a swarm of its own.
 """
 
 import hashlib
+import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class DockerExecutor:
     """`state` is a directory of this executor alone; `memory` is found on the host when not given."""
 
     def __init__(self, url: str, state: Path, clock: Clock, *, memory: Path | None = None) -> None:
-        key = hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]
+        key = hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:12]
         engine = Engine(url, clock, f"{OWNER_LABEL}={key}")
         self._host = Host(
             engine=engine,

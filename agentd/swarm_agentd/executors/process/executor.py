@@ -33,7 +33,7 @@ class ProcessExecutor:
         groups: cgroups.Cgroups | None = None,
         memory: Path | None = None,
     ) -> None:
-        key = hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]
+        key = hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:12]
         self._tasks = state / "tasks"
         self._host = Host(
             clock=clock,

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from swarm_core.api.limits import SOCKET_PATH_BYTES_MAX
 from swarm_core.api.names import WORKER_ROLE
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.client import node_directory, sockets
@@ -26,8 +25,6 @@ _AS_BEFORE = Launch()
 def start(state_dir: Path, how: Launch = _AS_BEFORE) -> Path:
     """Start the node unless it runs as it shall; its control socket. Raises Failure."""
     control_socket = sockets.own_socket(state_dir)
-    if len(str(control_socket).encode()) > SOCKET_PATH_BYTES_MAX:
-        raise Failure(f"{control_socket} is too long for a socket; choose a shorter --state-dir.")
     with local_node.exclusive(state_dir):
         running = local_node.running(state_dir)
         if running is None:
