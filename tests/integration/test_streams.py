@@ -1,5 +1,6 @@
 """Commands whose standard streams are closed, are pipes that nobody reads, or lead to a full disk."""
 
+import contextlib
 import json
 import os
 import re
@@ -119,3 +120,28 @@ def test_a_state_directory_is_opened_safely_without_streams(tmp_path: Path) -> N
         node = Daemon(state)
         node.destroy()
     assert not os.path.exists(state / "control.sock")
+
+
+def test_a_secret_that_is_typed(node: Daemon) -> None:
+    """On a terminal a secret is asked for, twice, and not shown; one that was typed differently is asked for again."""
+    master, slave = os.openpty()
+    command = [*TUI, "--socket", str(node.socket), "secret", "create", "typed"]
+    with subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+    ) as creating:
+        os.close(slave)
+        shown = b""
+        for asked, answer in (
+            (b"(not shown): ", b"hunter2"), (b"Once more: ", b"hunter3"), (b"(not shown): ", b"hunter2"), (b"Once more: ", b"hunter2")
+        ):  # fmt: skip
+            begin = len(shown)
+            while asked not in shown[begin:]:
+                shown += os.read(master, 4096)
+            os.write(master, answer + b"\n")
+        assert creating.wait(LIMIT_S) == 0
+        os.set_blocking(master, False)
+        with contextlib.suppress(BlockingIOError, OSError):
+            shown += os.read(master, 4096)
+    os.close(master)
+    assert b"hunter" not in shown
+    assert "typed" in shell("tui secret ls", node)[1]

@@ -16,7 +16,7 @@ from swarm_tui.cli.plumbing.session import Failure, carry_out, reading, run
 from swarm_tui.resources.model import ResourceKind
 
 
-def commands(kind: ResourceKind[Any], spec_type: type[Any]) -> Noun:
+def commands(kind: ResourceKind[Any], spec_type: type[Any], *, is_secret: bool) -> Noun:
     """The noun's commands."""
     noun = Noun(f"See and change {kind.noun}s.")
     message: type[Message] = kind.message
@@ -45,7 +45,7 @@ def commands(kind: ResourceKind[Any], spec_type: type[Any]) -> Noun:
             with reading("--driver"):
                 payload.set_driver(spec, driver)
         else:
-            spec.data = _read(file)
+            spec.data = _read(file, kind.noun, is_secret=is_secret)
 
         async def work(cluster: Cluster) -> None:
             await carry_out(cluster, creation.plan(message, spec), say=lambda outcome: outcome.id)
@@ -58,10 +58,23 @@ def commands(kind: ResourceKind[Any], spec_type: type[Any]) -> Noun:
     return noun
 
 
-def _read(file: str) -> bytes:
+def _read(file: str, noun: str, *, is_secret: bool) -> bytes:
+    if file == "-" and sys.stdin.isatty():
+        return _typed(noun, is_secret=is_secret)
     if file == "-":
         return sys.stdin.buffer.read()
     try:
         return Path(file).read_bytes()
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _typed(noun: str, *, is_secret: bool) -> bytes:
+    """What a person types: a secret is one line that nobody sees, so it is asked for twice; anything else ends with ctrl+d."""
+    if not is_secret:
+        typer.echo(f"Type the {noun}; ctrl+d on a line of its own ends it.", err=True)
+        return sys.stdin.buffer.read()
+    text: str = typer.prompt(
+        f"The {noun} (not shown)", hide_input=True, confirmation_prompt="Once more", err=True
+    )
+    return text.encode(errors="surrogateescape")

@@ -61,9 +61,11 @@ class Globals:
 
 
 def globals_of(ctx: typer.Context) -> Globals:
-    """The options before the command."""
-    found = ctx.find_root().obj
-    return found if isinstance(found, Globals) else Globals()
+    """The options before the command. While a line is completed no command has run: they are as they stand on it."""
+    root = ctx.find_root()
+    if isinstance(root.obj, Globals):
+        return root.obj
+    return Globals(root.params.get("socket"), root.params.get("context"))
 
 
 def run(ctx: typer.Context, work: "Callable[[Cluster], Awaitable[T]]") -> T:
