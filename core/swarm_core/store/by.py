@@ -103,6 +103,18 @@ class ByService(_Text):
     index: ClassVar[str] = "service"
 
 
+class RunningOf(_Text):
+    """Tasks of this service that run."""
+
+    index: ClassVar[str] = "running"
+
+
+class WantedOf(_Text):
+    """Tasks of this service that are to run."""
+
+    index: ClassVar[str] = "wanted"
+
+
 class ReferencedNetwork(_Text):
     index: ClassVar[str] = "network"
 

@@ -116,6 +116,8 @@ def _own_name(item: Any) -> str:
 _TASK_INDEXES: dict[str, Keys] = {
     "runtime": lambda task: _runtime(task.spec),
     "service": lambda task: (task.service_id,) if task.service_id else (),
+    "running": lambda task: (task.service_id,) if task.status.state == types_pb2.RUNNING else (),
+    "wanted": lambda task: (task.service_id,) if task.desired_state == types_pb2.RUNNING else (),
     "node": lambda task: (task.node_id,) if task.node_id else (),
     "slot": lambda task: ((task.service_id, task.slot),),
     "desired_state": lambda task: (task.desired_state,),
@@ -218,6 +220,12 @@ class Table(Generic[T]):
             entries = self._index(term.index)
             return (id_ for k, ids in entries.items() if str(k).startswith(key) for id_ in ids)
         return iter(self._index(term.index).get(key, ()))
+
+    def count(self, term: By) -> int:
+        """How many objects `term` matches. Raises InvalidFind."""
+        if isinstance(term, Prefix):
+            return len(set(self.ids(term)))
+        return len(self._index(term.index).get(term.key(), ()))
 
     def _index(self, index: str) -> dict[Hashable, set[str]]:
         entries = self._indexes.get(index)

@@ -279,6 +279,40 @@ async def test_statuses(api: ServicesApi, store: MemoryStore) -> None:
     assert (known.desired_tasks, known.running_tasks) == (1, 2)
 
 
+async def test_statuses_follow_the_tasks(api: ServicesApi, store: MemoryStore) -> None:
+    """A task that ends, is no longer wanted, or goes is counted no more; a global service wants what its tasks are to do."""
+    made = spec()
+    getattr(made, "global").SetInParent()
+    service = await create(api, made)
+
+    async def status() -> tuple[int, int]:
+        request = control_pb2.ListServiceStatusesRequest(services=[service.id])
+        (found,) = (await api.list_service_statuses(request, CALLER)).statuses
+        return found.desired_tasks, found.running_tasks
+
+    async def change(task: objects_pb2.Task, desired: int, state: int) -> None:
+        changed = objects_pb2.Task()
+        changed.CopyFrom(store.get(objects_pb2.Task, task.id))
+        changed.desired_state, changed.status.state = desired, state
+        await store.update(lambda tx: tx.update(changed))
+
+    assert await status() == (0, 0)
+    tasks = [make_task(service_id=service.id) for _ in range(3)]
+    for task in tasks:
+        task.desired_state, task.status.state = types_pb2.RUNNING, types_pb2.PENDING
+        await store.update(lambda tx, task=task: tx.create(task))  # type: ignore[misc]
+    assert await status() == (3, 0)
+    for task in tasks:
+        await change(task, types_pb2.RUNNING, types_pb2.RUNNING)
+    assert await status() == (3, 3)
+    await change(tasks[0], types_pb2.SHUTDOWN, types_pb2.RUNNING)
+    assert await status() == (2, 3)
+    await change(tasks[0], types_pb2.SHUTDOWN, types_pb2.SHUTDOWN)
+    assert await status() == (2, 2)
+    await store.update(lambda tx: tx.delete(objects_pb2.Task, tasks[1].id))
+    assert await status() == (1, 1)
+
+
 async def test_filters(api: ServicesApi, store: MemoryStore) -> None:
     """Criteria are AND-ed, values of one OR-ed; an empty label value matches any."""
     for name, tier in (("web", "front"), ("api", "front"), ("db", "back")):

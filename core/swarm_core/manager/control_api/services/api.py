@@ -1,10 +1,9 @@
 """Services: create, read, update, remove, count (docs/design/control-api.md 4.3)."""
 
 import random
-from collections import Counter
 
 from swarm_core.api.ids import new_id
-from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2
 from swarm_core.api.runtimes import runtime_of
 from swarm_core.manager.allocator.attachments import is_ingress, keep_in_spec
 from swarm_core.manager.control_api.requests import check_has_spec, check_update, copy, known
@@ -18,7 +17,7 @@ from swarm_core.manager.control_api.services.checks import (
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AlreadyExists, Unimplemented
 from swarm_core.specs.defaults import with_defaults
-from swarm_core.store.by import ByService, Runtime
+from swarm_core.store.by import RunningOf, Runtime, WantedOf
 from swarm_core.store.errors import NameConflict
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
@@ -67,19 +66,16 @@ class ServicesApi:
         return control_pb2.ListServiceStatusesResponse(statuses=map(self._status, request.services))
 
     def _status(self, id_: str) -> control_pb2.ListServiceStatusesResponse.ServiceStatus:
-        states = Counter(
-            (task.desired_state, task.status.state)
-            for task in self._store.each(objects_pb2.Task, ByService(id_))
-        )
+        store = self._store
         status = control_pb2.ListServiceStatusesResponse.ServiceStatus(service_id=id_)
-        status.running_tasks = sum(n for (_, state), n in states.items() if state == types_pb2.RUNNING)
-        service = self._store.get(objects_pb2.Service, id_)
+        status.running_tasks = store.count(objects_pb2.Task, RunningOf(id_))
+        service = store.get(objects_pb2.Service, id_)
         if service is None:
             return status
         if service.spec.WhichOneof("mode") == "replicated":
             status.desired_tasks = service.spec.replicated.replicas
         else:
-            status.desired_tasks = sum(n for (wish, _), n in states.items() if wish == types_pb2.RUNNING)
+            status.desired_tasks = store.count(objects_pb2.Task, WantedOf(id_))
         return status
 
     # writing
