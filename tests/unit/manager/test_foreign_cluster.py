@@ -8,9 +8,10 @@ from typing import Any
 from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
+from swarm_core.api.proto.objects_pb2 import Cluster, Network, Node, Service, Task
 from swarm_core.api.proto.types_pb2 import ASSIGNED, NodeStatus
 from swarm_core.api.tolerant import decode_tolerantly
+from swarm_core.manager.allocator.allocator import Allocator
 from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforcer
 from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
 from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
@@ -22,8 +23,8 @@ from swarm_testkit.foreign_objects import encoded_object, paths
 from swarm_testkit.leader import Leader
 from swarm_testkit.manual_clock import settle
 
-PATHS = {kind: paths(kind) for kind in (Cluster, Node, Service, Task)}
-KINDS = (Cluster, Node, Node, Service, Service, Task, Task, Task)
+PATHS = {kind: paths(kind) for kind in (Cluster, Network, Node, Service, Task)}
+KINDS = (Cluster, Network, Node, Node, Service, Service, Task, Task, Task)
 REPLICAS_MAX = 4
 
 
@@ -47,7 +48,7 @@ async def lead(found: Sequence[Message], later: Sequence[Message]) -> list[Task]
     leader = Leader()
     for item in found:
         _replicate(leader, item)
-    loops = (ReplicatedOrchestrator, GlobalOrchestrator, TaskReaper, ConstraintEnforcer, Scheduler)
+    loops = (ReplicatedOrchestrator, GlobalOrchestrator, TaskReaper, ConstraintEnforcer, Allocator, Scheduler)
     async with leader.running(*loops):
         for item in later:
             _replicate(leader, item)
