@@ -115,3 +115,29 @@ async def test_control_characters_are_harmless(cluster):
         await run.press("3", "l")
         await run.shows("red")
         assert "\x1b" not in run.text
+
+
+async def test_a_line_that_goes_on_beyond_the_screen_says_so(cluster):
+    """A cut line ends with a mark; scrolled sideways it begins with one."""
+    task = next(one for one in cluster.all(objects_pb2.Task) if one.service_id == "s-web")
+    cluster.log_lines(log_line(task, "begin " + "x" * 300 + " end"), log_line(task, "short"))
+    async with running(cluster, size=(100, 24)) as run:
+        await run.burst(*"3/web", "enter", "l")
+        await run.shows("begin")
+        (long,) = [line for line in run.text.splitlines() if "begin" in line]
+        assert long.rstrip("│╮ ").endswith("…")
+        assert "…" not in next(line for line in run.text.splitlines() if "short" in line)
+        await run.burst(*["right"] * 40)
+        (moved,) = [line for line in run.text.splitlines() if "end" in line and "xxx" in line]
+        assert moved.startswith("│…")
+
+
+async def test_no_escape_is_left_in_a_line_and_the_zone_is_said(cluster):
+    """Colours of a program are left out whole, tabs are blanks, one line is not "1 lines", and times have their zone."""
+    task = next(one for one in cluster.all(objects_pb2.Task) if one.service_id == "s-web")
+    cluster.log_lines(log_line(task, "\x1b[31mred\x1b[0m\tnext"))
+    async with running(cluster) as run:
+        await run.burst(*"3/web", "enter", "l")
+        await run.shows("red     next")
+        assert "[31m" not in run.text
+        assert "1 line · times in UTC" in run.text

@@ -3,6 +3,9 @@
 Characters that move the cursor, start an escape sequence, hide, join or turn the direction of what follows become a visible
 dot, blanks of any kind one blank; variation selectors, which change a character's width in some terminals alone, are left
 out. What remains takes `width_of` cells. Text for machines keeps every character, escaped (`documents`).
+
+What programs write to their logs is text with colours: `without_escapes` leaves their commands out, `colours_only` keeps those
+that set colours and no others.
 """
 
 import re
@@ -11,6 +14,13 @@ from unicodedata import combining, east_asian_width
 
 HIDDEN: Final = "·"
 ELLIPSIS: Final = "…"
+_TAB: Final = 8
+_RESET: Final = "\x1b[0m"
+_ESCAPES: Final = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-Z\\^-~]|\x9b[0-?]*[ -/]*[@-~]"
+)
+"""Control sequences, strings such as a window's title, and the short ones."""
+_COLOURS: Final = re.compile(r"(\x1b\[[0-9;:]*m)")
 _SELECTORS: Final = re.compile("[\ufe00-\ufe0f]")
 
 
@@ -25,6 +35,24 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """`text` with the line ends that it has."""
     return text if text.isascii() and text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
+def without_escapes(text: str) -> str:
+    """A line of a program without its commands to the terminal, its tabs as blanks."""
+    if "\x1b" in text or "\x9b" in text:
+        text = _ESCAPES.sub("", text)
+    return printable(text.expandtabs(_TAB))
+
+
+def colours_only(text: str) -> str:
+    """A line of a program as a terminal may have it: its colours and tabs, no other commands; colours end with it."""
+    if text.isprintable():
+        return text
+    parts = _COLOURS.split(text)
+    for index in range(0, len(parts), 2):
+        plain = _ESCAPES.sub("", parts[index])
+        parts[index] = "\t".join(map(printable, plain.split("\t")))
+    return "".join(parts) + (_RESET if len(parts) > 1 else "")
 
 
 def width_of(text: str) -> int:

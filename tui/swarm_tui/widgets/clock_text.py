@@ -3,6 +3,15 @@
 from swarm_core.api.timestamps import calendar_time
 
 
+def zone(time_ns: int) -> str:
+    """The zone of the times of day: "UTC", "UTC+02:00"."""
+    moment = calendar_time(time_ns)
+    if moment is None:
+        return "UTC"
+    shift = moment.astimezone().strftime("%z")
+    return "UTC" if shift == "+0000" else f"UTC{shift[:3]}:{shift[3:]}"
+
+
 def time_of_day(time_ns: int, *, millis: bool = False) -> str:
     """Hours, minutes and seconds, with milliseconds where lines come fast."""
     moment = calendar_time(time_ns)

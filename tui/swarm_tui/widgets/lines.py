@@ -8,11 +8,12 @@ that their context stays readable.
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from swarm_tui.widgets.paint import Span, Spans, highlighted, to_strip, width_of, wrap
+from swarm_tui.widgets.paint import ELLIPSIS, Span, Spans, highlighted, to_strip, width_of, wrap
 from swarm_tui.widgets.scrolled import Scrolled
 
 MATCH_ROLE = "warning+reverse"
@@ -134,9 +135,19 @@ class LinesView(Scrolled):
         self._note_width(width_of(spans))
         ground = "selection" if self._needle and index == self._match else "screen"
         left = self.scroll_offset.x
-        return to_strip(self.palette, spans, width, ground).crop_extend(
-            left, left + width, self.palette.style("text", ground)
-        )
+        strip = to_strip(self.palette, spans, width, ground)
+        is_cut = strip.cell_length > left + width
+        shown = strip.crop_extend(left, left + width, self.palette.style("text", ground))
+        return self._marked(shown, width, ground, before=left > 0 and width_of(spans) > 0, behind=is_cut)
+
+    def _marked(self, strip: Strip, width: int, ground: str, *, before: bool, behind: bool) -> Strip:
+        """The line with a mark at each end where it goes on beyond the screen."""
+        mark = Strip([Segment(ELLIPSIS, self.palette.style("muted", ground))], 1)
+        if before and width > 1:
+            strip = Strip.join([mark, strip.crop(1, width)])
+        if behind and width > 1:
+            strip = Strip.join([strip.crop(0, width - 1), mark])
+        return strip
 
     def on_resize(self) -> None:
         self.lines_changed()

@@ -1,6 +1,7 @@
 """`swarm-tui service …`; columns are the docker command line's."""
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -173,6 +174,7 @@ def logs(
     raw: Annotated[bool, typer.Option("--raw", help="Only the lines, without names.")] = False,
 ) -> None:
     """Print the logs of a service's tasks, merged by time."""
+    from swarm_tui.cli.plumbing.follow import follow_logs, label
     from swarm_tui.cli.plumbing.lines import LinePrinter, log_query
     from swarm_tui.cli.plumbing.streams import ending_with_the_reader
 
@@ -182,11 +184,14 @@ def logs(
         query = log_query(
             service_ids=service_ids, task_ids=task_ids, follow=follow, tail=tail, since=since, now_ns=now_ns
         )
-        view = await view_of(cluster, objects_pb2.Node)
-        names = {task.id: f"{tasks.name(task, view)}@{tasks.node_name(task, view) or '-'}" for task in found}
-        printer = LinePrinter(names, show_names=not raw, show_times=timestamps)
+        view = await view_of(cluster, objects_pb2.Node, objects=found)
+        known = [shown for task in found if (shown := label(view, task.id))]
+        printer = partial(LinePrinter, show_names=not raw, show_times=timestamps, known=known)
         with ending_with_the_reader():
-            await cluster.logs().run(query, printer.print)
+            if follow:
+                await follow_logs(cluster, query, printer)
+            else:
+                await cluster.logs().run(query, printer(lambda task_id: label(view, task_id)).print)
 
     run(ctx, work)
 

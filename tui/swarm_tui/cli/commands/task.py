@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -110,6 +111,7 @@ def logs(
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when.")] = False,
 ) -> None:
     """Print a task's log."""
+    from swarm_tui.cli.plumbing.follow import follow_logs
     from swarm_tui.cli.plumbing.lines import LinePrinter, log_query
     from swarm_tui.cli.plumbing.streams import ending_with_the_reader
 
@@ -118,8 +120,11 @@ def logs(
         query = log_query(
             task_ids=(task.id,), follow=follow, tail=tail, since=since, now_ns=cluster.clock.wall_ns()
         )
-        printer = LinePrinter({}, show_names=False, show_times=timestamps)
+        printer = partial(LinePrinter, show_names=False, show_times=timestamps)
         with ending_with_the_reader():
-            await cluster.logs().run(query, printer.print)
+            if follow:
+                await follow_logs(cluster, query, printer)
+            else:
+                await cluster.logs().run(query, printer(lambda _: None).print)
 
     run(ctx, work)

@@ -1,7 +1,8 @@
 """Log lines on the terminal: `task@node    | text`, standard error to standard error, as the docker command line does."""
 
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import typer
@@ -11,6 +12,7 @@ from swarm_core.specs import notation
 from swarm_core.specs.errors import InvalidValue
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure
+from swarm_tui.resources.printable import colours_only, padded, printable, width_of
 
 
 def log_query(
@@ -51,11 +53,19 @@ def moment_ns(text: str, now_ns: int) -> int:
 
 
 class LinePrinter:
-    """Prints batches of lines; `names` maps task ids to what stands before their lines."""
+    """Prints batches of lines; `names` gives what stands before the lines of a task, once it is known, and `known` are those
+    for which there is to be room from the first line on."""
 
-    def __init__(self, names: Mapping[str, str], *, show_names: bool, show_times: bool) -> None:
+    def __init__(
+        self,
+        names: Callable[[str], str | None],
+        *,
+        show_names: bool,
+        show_times: bool,
+        known: Iterable[str] = (),
+    ) -> None:
         self._names = names
-        self._width = max((len(name) for name in names.values()), default=0)
+        self._width = max((width_of(printable(name)) for name in known), default=0)
         self._show_names = show_names
         self._show_times = show_times
 
@@ -68,6 +78,16 @@ class LinePrinter:
                 second = "-" if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S}"
                 parts.append(f"{second}.{line.at_ns % NS_PER_S:09}Z")
             if self._show_names:
-                name = self._names.get(line.task_id, line.task_id[:12])
-                parts.append(f"{name.ljust(self._width)} |")
-            typer.echo(" ".join([*parts, line.text]), err=line.is_stderr)
+                name = printable(self._names(line.task_id) or line.task_id[:12])
+                self._width = max(self._width, width_of(name))
+                parts.append(f"{padded(name, self._width)} |")
+            self._write(" ".join([*parts, ""]), line)
+
+    @staticmethod
+    def _write(before: str, line: LogLine) -> None:
+        """A terminal gets colours and no other commands; a file or a pipe what the program wrote, byte by byte."""
+        stream = sys.stderr if line.is_stderr else sys.stdout
+        if stream.isatty():
+            typer.echo(before + colours_only(line.text), err=line.is_stderr, color=True)
+        else:
+            typer.echo(before.encode() + line.data, err=line.is_stderr)

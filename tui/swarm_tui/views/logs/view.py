@@ -18,11 +18,12 @@ from textual.worker import Worker
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry
 from swarm_tui.resources.format import plural
-from swarm_tui.resources.printable import printable
+from swarm_tui.resources.printable import without_escapes
 from swarm_tui.resources.tasks import name as task_name
 from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import Context, ViewKind
+from swarm_tui.widgets.clock_text import zone
 from swarm_tui.widgets.log_lines import LogLine, LogLines
 
 NAME: Final = "logs"
@@ -95,6 +96,7 @@ class LogsView(LinesPage):
     def toggle_times(self) -> None:
         """Show or hide the time of each line."""
         self._lines.shows_times = not self._lines.shows_times
+        self.describe_border()
 
     def _read(self, query: logs.LogQuery) -> None:
         self._status = ""
@@ -134,16 +136,17 @@ class LogsView(LinesPage):
         self.describe_border()
 
     def _shown(self, line: logs.LogLine) -> LogLine:
-        return LogLine(
-            line.at_ns, self._label(line.task_id), printable(line.text.expandtabs(4)), line.is_stderr
-        )
+        return LogLine(line.at_ns, self._label(line.task_id), without_escapes(line.text), line.is_stderr)
 
     def _label(self, task_id: str) -> str:
         """Who wrote it: service and slot; a later attempt of the same slot gets part of its id."""
         label = self._labels.get(task_id)
         if label is None:
             task = self._session.mirror.get(objects_pb2.Task, task_id)
-            label = task_name(task, self._session.mirror) if task is not None else task_id[:8]
+            if task is None:
+                # It may be a task so new that its lines came first: its name is asked for again.
+                return task_id[:8]
+            label = task_name(task, self._session.mirror)
             if label in self._labels.values():
                 label = f"{label}·{task_id[:4]}"
             self._labels[task_id] = label
@@ -156,6 +159,7 @@ class LogsView(LinesPage):
             self.search_text,
             f"{self._lines.buffer.dropped} dropped" if self._lines.buffer.dropped else "",
             plural(count, "line") if count else "no line yet",
+            f"times in {zone(self._last_ns)}" if count and self._lines.shows_times else "",
             "● following" if self._lines.is_following else "○ not following",
         ]
         self._lines.label(f"Logs · {self._title}", " · ".join(filter(None, parts)))
