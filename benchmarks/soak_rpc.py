@@ -121,7 +121,7 @@ async def user(soak: Soak, name: str, visit: Callable[[], Awaitable[None]]) -> N
             soak.turns[name] += 1
         except (ClientError, TimeoutError) as error:
             soak.failures[f"{name}: {type(error).__name__}: {error}"[:200]] += 1
-            await asyncio.sleep(1)
+            await asyncio.sleep(ARRIVE_S)  # a dispatcher refuses nodes that register again and again
         finally:
             soak.inside -= 1
 
