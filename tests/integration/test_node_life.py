@@ -110,6 +110,9 @@ def test_begun_joined_and_left(machines: tuple[Machine, Machine]) -> None:
         "--token",
     )
     assert "joined a swarm as a worker" in second.done(*join, first.token("worker"))
+    own = node_directory.role(first.state)
+    assert own is not None and own[0] in first.ask("node", "inspect", "self")
+    assert first.ask("node", "ps").startswith("ID")
     assert "Worker nodes can't be used" in second.refused("cluster", "init", "--force-new-cluster")
     assert "Node left the swarm" in second.done("cluster", "leave")
     assert "not part of a swarm" in second.refused("cluster", "leave")

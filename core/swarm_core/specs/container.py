@@ -34,10 +34,6 @@ def set_tty(draft: Draft, wanted: bool) -> None:
     draft.container.tty = wanted
 
 
-def add_groups(draft: Draft, given: Sequence[str]) -> None:
-    draft.container.groups.extend(given)
-
-
 def add_mounts(draft: Draft, given: Sequence[str]) -> None:
     draft.container.mounts.extend(parts.mount(text) for text in given)
 
@@ -47,7 +43,23 @@ def drop_mounts(draft: Draft, targets: Sequence[str]) -> None:
 
 
 def add_ulimits(draft: Draft, given: Sequence[str]) -> None:
-    draft.container.ulimits.extend(parts.ulimit(text) for text in given)
+    """Add or replace by name."""
+    new = {limit.name: limit for limit in map(parts.ulimit, given)}
+    drop_ulimits(draft, list(new))
+    draft.container.ulimits.extend(new.values())
+
+
+def drop_ulimits(draft: Draft, names: Sequence[str]) -> None:
+    lists.keep(draft.container.ulimits, lambda limit: limit.name not in names)
+
+
+def limit_pids(draft: Draft, text: str) -> None:
+    """Most processes in one container, 0 for any number."""
+    draft.container.pidsLimit = notation.whole(text, notation.INT64_MAX)
+
+
+def groups(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
+    return container.groups
 
 
 def put(read: Texts) -> Callable[[Draft, Sequence[str]], None]:

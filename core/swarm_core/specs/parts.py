@@ -137,11 +137,38 @@ def port_number(text: str) -> int:
     return int(text)
 
 
+_ULIMITS = frozenset(
+    [
+        "core",
+        "cpu",
+        "data",
+        "fsize",
+        "locks",
+        "memlock",
+        "msgqueue",
+        "nice",
+        "nofile",
+        "nproc",
+        "rss",
+        "rtprio",
+        "rttime",
+        "sigpending",
+        "stack",
+    ]
+)
+
+
 def ulimit(text: str) -> specs_pb2.ContainerSpec.Ulimit:
     """name=soft[:hard]; -1 is no limit."""
     name, value = notation.pair(text)
-    soft, _, hard = value.partition(":")
-    return specs_pb2.ContainerSpec.Ulimit(name=name, soft=_limit(text, soft), hard=_limit(text, hard or soft))
+    if name not in _ULIMITS:
+        raise InvalidValue(f"there is no ulimit {name!r}, only {', '.join(sorted(_ULIMITS))}")
+    soft_text, separator, hard_text = value.partition(":")
+    soft = _limit(text, soft_text)
+    hard = _limit(text, hard_text) if separator else soft
+    if hard != -1 and (soft == -1 or soft > hard):
+        raise InvalidValue(f"{text!r}: the soft limit must not be larger than the hard limit")
+    return specs_pb2.ContainerSpec.Ulimit(name=name, soft=soft, hard=hard)
 
 
 def _limit(text: str, number: str) -> int:

@@ -27,6 +27,12 @@ def put_env(draft: Draft, given: Sequence[str], inherited: Mapping[str, str] | N
     draft.body.env.extend(new)
 
 
+def put_env_lines(draft: Draft, lines: Sequence[str], inherited: Mapping[str, str]) -> None:
+    """The lines of an environment file: blank ones and those that begin with # say nothing."""
+    entries = [line.lstrip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    put_env(draft, entries, inherited)
+
+
 def drop_env(draft: Draft, names: Sequence[str]) -> None:
     lists.keep(draft.body.env, lambda entry: _variable(entry) not in names)
 

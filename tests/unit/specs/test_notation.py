@@ -112,6 +112,23 @@ def test_ulimits() -> None:
     """One number is both limits; -1 is none."""
     assert (parts.ulimit("nofile=9").soft, parts.ulimit("nofile=9").hard) == (9, 9)
     assert (parts.ulimit("core=0:-1").soft, parts.ulimit("core=0:-1").hard) == (0, -1)
+    assert (parts.ulimit("core=-1").soft, parts.ulimit("core=-1").hard) == (-1, -1)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("nofile=2048:1024", "must not be larger"),
+        ("nofile=-1:1024", "must not be larger"),
+        ("files=1", "there is no ulimit 'files'"),
+        ("nofile=1:", "is no limit"),
+        ("nofile=1:2:3", "is no limit"),
+    ],
+)
+def test_no_ulimits(text: str, reason: str) -> None:
+    """What docker refuses is refused: an unknown name, and a soft limit above the hard one."""
+    with pytest.raises(InvalidValue, match=reason):
+        parts.ulimit(text)
 
 
 def test_environment() -> None:

@@ -1,5 +1,7 @@
 """The table of flags: names, refusals by name, and what is sent."""
 
+from pathlib import Path
+
 import pytest
 from swarm_core.api.proto import types_pb2
 from swarm_core.specs.draft import Draft
@@ -42,3 +44,30 @@ def test_parts_that_the_server_may_lack_are_sent() -> None:
     assert spec.task.networks[0].target == "front" and spec.endpoint.ports[0].published_port == 80
     assert spec.update.order == types_pb2.UpdateConfig.START_FIRST
     assert spec.rollback.failure_action == types_pb2.UpdateConfig.CONTINUE
+
+
+def test_environment_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line each; blank lines and remarks say nothing, a name alone takes what we have, and --env wins."""
+    monkeypatch.setenv("HERE", "mine")
+    file = tmp_path / "env"
+    file.write_text("# a remark\n\nA=1\n  B=x # y\nHERE\nNOWHERE\n")
+    draft = Draft.new("container")
+    flags.apply(draft, flags.CREATE, {"env_file": [str(file)], "env": ["A=2"]})
+    assert sorted(draft.body.env) == ["A=2", "B=x # y", "HERE=mine"]
+    with pytest.raises(InvalidValue, match=r"^--env-file: .*nothing cannot be read"):
+        flags.apply(draft, flags.CREATE, {"env_file": [str(tmp_path / "nothing")]})
+
+
+def test_lists_that_are_edited() -> None:
+    """Groups and limits are added, replaced by name and removed; processes are limited; 0 is no limit."""
+    draft = Draft.new("container")
+    flags.apply(
+        draft, flags.CREATE, {"group": ["a", "b"], "ulimit": ["nofile=1:2", "core=0"], "limit_pids": "9"}
+    )
+    edits = {"group_rm": ["a"], "group_add": ["c"], "ulimit_rm": ["core"], "ulimit_add": ["nofile=3"]}
+    flags.apply(draft, flags.UPDATE, edits)
+    container = draft.container
+    assert list(container.groups) == ["b", "c"] and container.pidsLimit == 9
+    assert [(one.name, one.soft, one.hard) for one in container.ulimits] == [("nofile", 3, 3)]
+    with pytest.raises(InvalidValue, match=r"^--limit-pids"):
+        flags.apply(draft, flags.UPDATE, {"limit_pids": "-1"})

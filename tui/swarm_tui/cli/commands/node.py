@@ -1,10 +1,12 @@
 """`swarm-tui node …`."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.client import node_directory, sockets
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import completion, filters
@@ -29,8 +31,21 @@ if TYPE_CHECKING:
 Node = objects_pb2.Node
 Service = objects_pb2.Service
 noun = Noun("See and change nodes.")
+_SELF = "self"
+_DOCKERS_STATE = Path("/var/lib/docker/swarm")
 NameArgument = Annotated[str, typer.Argument(metavar="NODE", autocompletion=completion.nodes)]
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NODE…", autocompletion=completion.nodes)]
+
+
+async def _node(cluster: Cluster, name: str) -> Node:
+    """A node by name or id; `self` is the one whose control socket is asked, as on docker's command line. Raises LookupError."""
+    if name != _SELF:
+        return await cluster.control.resolve(Node, name)
+    for place in (Path(cluster.target).parent, _DOCKERS_STATE):
+        own = node_directory.role(place)
+        if own is not None and (place != _DOCKERS_STATE or Path(cluster.target) == sockets.DOCKER_SOCKET):
+            return await cluster.control.resolve(Node, own[0])
+    raise LookupError("It cannot be told from here which node 'self' is; name it.")
 
 
 @noun.command()
@@ -62,7 +77,7 @@ def inspect(
     """Show everything about nodes."""
 
     async def work(cluster: Cluster) -> None:
-        found = [await cluster.control.resolve(Node, name) for name in names]
+        found = [await _node(cluster, name) for name in names]
         is_pretty = pretty or style is Format.TABLE
         view = await view_of(cluster, *([objects_pb2.Task] if is_pretty else []), objects=found)
         print_objects(nodes.KIND, found, view, cluster.clock.wall_ns(), Format.TABLE if is_pretty else style)
@@ -73,17 +88,19 @@ def inspect(
 @noun.command()
 def ps(
     ctx: typer.Context,
-    names: NamesArgument,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NODE…]", autocompletion=completion.nodes)
+    ] = None,
     filter_: FilterOption = None,
     style: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     no_trunc: NoTruncOption = False,
 ) -> None:
-    """List the tasks on nodes."""
+    """List the tasks on nodes; without a name on the one whose socket is asked."""
     from swarm_tui.cli.commands.task import print_tasks
 
     async def work(cluster: Cluster) -> None:
-        ids = [(await cluster.control.resolve(Node, name)).id for name in names]
+        ids = [(await _node(cluster, name)).id for name in names or [_SELF]]
         found = await cluster.control.find(objects_pb2.Task, node_ids=ids)
         await print_tasks(cluster, found, filter_, style, quiet, no_trunc)
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from swarm_core.specs import container, health, placement, policies, service, task
@@ -63,6 +64,21 @@ def _put_env(draft: Draft, given: Sequence[str]) -> None:
     task.put_env(draft, given, os.environ)
 
 
+def _put_env_files(draft: Draft, paths: Sequence[str]) -> None:
+    for path in paths:
+        try:
+            lines = Path(path).read_text("utf-8").splitlines()
+        except OSError as error:
+            raise InvalidValue(f"{path} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise InvalidValue(f"{path} is no UTF-8 text") from None
+        task.put_env_lines(draft, lines, os.environ)
+
+
+def _keep_as_written(_draft: Draft, _value: bool) -> None:
+    """An image's name is never replaced by a digest here."""
+
+
 _LIST = list[str]
 
 
@@ -102,9 +118,11 @@ FLAGS: tuple[Flag, ...] = (
     Flag("--mode", str, "replicated, global, replicated-job or global-job.", service.set_mode, On.CREATE, "WORD"),
     Flag("--replicas", str, "Number of tasks.", service.set_replicas, metavar="N"),
     Flag("--max-concurrent", str, "Tasks of a job that run at the same time.", service.set_max_concurrent, metavar="N"),
+    Flag("--no-resolve-image", bool, "Keep the image's name as it is written, as is always done here.", _keep_as_written),
     Flag("--image", str, "Image to run.", container.set_image, On.UPDATE, "IMAGE"),
     Flag("--args", str, "Arguments of the command, as one shell line.", task.set_args, On.UPDATE, "LINE"),
     Flag("--entrypoint", str, "Program instead of the image's own, as one shell line.", container.set_entrypoint, metavar="LINE"),
+    Flag("--env-file", _LIST, "File of environment variables, a line each.", _put_env_files, On.CREATE, "FILE"),
     *_list_flags("env", "Environment variable", _put_env, task.drop_env, short="-e", metavar="NAME=VALUE"),
     *_list_flags("label", "Label of the service", service.put_labels, service.drop_labels, short="-l", metavar="KEY=VALUE"),
     *_list_flags(
@@ -127,6 +145,7 @@ FLAGS: tuple[Flag, ...] = (
     *_list_flags("config", "Config to show to the tasks", task.add_configs, task.drop_configs, metavar="NAME"),
     Flag("--limit-cpu", str, "Most CPUs a task may use.", placement.limit_cpus, metavar="N"),
     Flag("--limit-memory", str, "Most memory a task may use.", placement.limit_memory, metavar="SIZE"),
+    Flag("--limit-pids", str, "Most processes in a container, 0 for any number.", container.limit_pids, metavar="N"),
     Flag("--reserve-cpu", str, "CPUs kept for each task.", placement.reserve_cpus, metavar="N"),
     Flag("--reserve-memory", str, "Memory kept for each task.", placement.reserve_memory, metavar="SIZE"),
     Flag("--generic-resource", _LIST, "Other resource kept for each task.", placement.reserve_generic, On.CREATE, "KIND=N"),
@@ -135,7 +154,11 @@ FLAGS: tuple[Flag, ...] = (
     Flag("--restart-max-attempts", str, "Restarts before giving up, 0 for no end.", policies.set_restart_attempts, metavar="N"),
     Flag("--restart-window", str, "Time in which restarts are counted.", policies.set_restart_window, metavar="DURATION"),
     Flag("--user -u", str, "User, or user:group.", task.set_user, metavar="USER"),
-    Flag("--group", _LIST, "Further group of the user.", container.add_groups, On.CREATE, "GROUP"),
+    *_list_flags(
+        "group", "Further group of the user",
+        container.put(container.groups), container.drop(container.groups),
+        metavar="GROUP", drop_metavar="GROUP",
+    ),
     Flag("--workdir -w", str, "Working directory.", task.set_directory, metavar="DIR"),
     Flag("--hostname", str, "Host name of each container.", container.set_hostname, metavar="NAME"),
     Flag("--no-healthcheck", bool, "Run no health check, not even the image's.", health.set_none),
@@ -159,7 +182,9 @@ FLAGS: tuple[Flag, ...] = (
         container.put_pairs(container.sysctls), container.drop_keys(container.sysctls),
         metavar="KEY=VALUE",
     ),
-    Flag("--ulimit", _LIST, "Limit of the process, name=soft[:hard].", container.add_ulimits, On.CREATE, "LIMIT"),
+    *_list_flags(
+        "ulimit", "Limit of the process, name=soft[:hard]", container.add_ulimits, container.drop_ulimits, metavar="LIMIT"
+    ),
     *_list_flags(
         "dns", "Name server",
         container.put(container.name_servers),

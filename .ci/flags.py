@@ -1,0 +1,183 @@
+"""Compare our flags with docker's, command by command: the page docs/flags.md, and what is missing without a reason.
+
+    python .ci/flags.py                            what differs and has no reason
+    python .ci/flags.py --read /usr/bin/docker …   ask these docker commands for their flags, into docker-flags.json beside this
+    python .ci/flags.py --write                    draw docs/flags.md anew
+
+Every flag of docker's that we lack, and every one of ours that docker lacks, has its reason in the tables below. A test holds the
+page, the reasons and, where a docker command is installed, its flags against this.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+from swarm_tui.cli.main import app
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "flags.md"
+DATA = Path(__file__).with_name("docker-flags.json")
+NOUNS = {"swarm": "cluster", "node": "node", "service": "service", "secret": "secret", "config": "config"}
+"""Docker's noun and ours."""
+_ROW = re.compile(r"^\s+(?:-\w, )?--([a-z][a-z-]*)", re.MULTILINE)
+_COMMAND = re.compile(r"^  ([a-z][a-z-]*)\*? ", re.MULTILINE)
+
+_LATER = "not yet"
+_IDS = "not yet: log lines name tasks without their ids"
+_NETWORKS = "comes with networks"
+_WINDOWS = "for Windows nodes alone, which we do not have"
+# docker's flag → why we lack it; a name with a command in front is for that command alone
+MISSING = {
+    "credential-spec": _WINDOWS,
+    "isolation": _WINDOWS,
+    "oom-score-adj": "not yet: the executor does not pass it on",
+    "with-registry-auth": "not yet: credentials of registries are not read",
+    "network-add": _NETWORKS,
+    "network-rm": _NETWORKS,
+    "generic-resource-add": _LATER,
+    "generic-resource-rm": _LATER,
+    "node ps no-resolve": "not yet: names are always shown",
+    "service ps no-resolve": "not yet: names are always shown",
+    "data-path-addr": _NETWORKS,
+    "data-path-port": _NETWORKS,
+    "default-addr-pool": _NETWORKS,
+    "default-addr-pool-mask-length": _NETWORKS,
+    "service logs details": "not yet: log lines carry no details of their driver",
+    "service logs no-resolve": "not yet: names are always shown",
+    "service logs no-task-ids": _IDS,
+    "service logs no-trunc": _IDS,
+}
+_PLACE = "where the state of this machine's node is"
+_OPPOSITE = "what docker writes as --flag=false"
+# our flag → what it is for
+OURS = {
+    "state-dir": _PLACE,
+    "executor": "what runs tasks here; docker has one executor",
+    "runtime": "processes as well as containers",
+    "no-init": _OPPOSITE,
+    "no-read-only": _OPPOSITE,
+    "no-tty": _OPPOSITE,
+    "no-autolock": _OPPOSITE,
+    "service ls no-trunc": "whole ids, as other lists have it",
+}
+COMMANDS = {
+    "service rollback": "is 'service update --rollback' here",
+}
+"""docker's command → why we lack it."""
+
+
+def docker_flags(program: str) -> tuple[str, dict[str, list[str]]]:
+    """Its version, and the flags of each command."""
+    version = _said(program, "version", "--format", "{{.Client.Version}}").strip().partition("+")[0]
+    found = {}
+    for noun in NOUNS:
+        listing = _said(program, noun, "--help").partition("Commands:")[2].partition("Run '")[0]
+        for word in _COMMAND.findall(listing):
+            found[f"{noun} {word}"] = sorted(set(_ROW.findall(_said(program, noun, word, "--help"))))
+    return version, found
+
+
+def _said(program: str, *words: str) -> str:
+    command = [program, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - who runs this names it
+    return done.stdout
+
+
+def our_flags() -> dict[str, list[str]]:
+    """The flags of each of our commands."""
+    root: Any = typer.main.get_command(app)
+    ctx = typer.Context(root)
+    found = {}
+    for noun in sorted(set(NOUNS.values())):
+        group = root.get_command(ctx, noun)
+        for word in group.list_commands(ctx):
+            options = [
+                option.removeprefix("--")
+                for parameter in group.get_command(ctx, word).params
+                for option in (*parameter.opts, *parameter.secondary_opts)
+                if option.startswith("--") and not getattr(parameter, "hidden", False)
+            ]
+            found[f"{noun} {word}"] = sorted({one for one in options if one != "help"})
+    return found
+
+
+def ours_of(command: str) -> str:
+    """Our name for docker's command."""
+    noun, _, word = command.partition(" ")
+    return f"{NOUNS[noun]} {word}"
+
+
+def known() -> dict[str, dict[str, list[str]]]:
+    """Docker's flags by version and command, as they were read."""
+    found: dict[str, dict[str, list[str]]] = json.loads(DATA.read_text())
+    return found
+
+
+def differences() -> tuple[list[str], list[str]]:
+    """The rows of the page, and what differs without a reason."""
+    ours, theirs = our_flags(), known()
+    rows, wrong = [], []
+    for command in sorted({name for commands in theirs.values() for name in commands}):
+        mine = ours_of(command)
+        if mine not in ours:
+            reason = COMMANDS.get(command, "")
+            rows.append(f"| `docker {command}` | none | | {reason} |")
+            wrong += [] if reason else [f"{command}: we have no such command"]
+            continue
+        flags = sorted(
+            {flag for commands in theirs.values() for flag in commands.get(command, ())} - {"help"}
+        )
+        both = [flag for flag in flags if flag in ours[mine]]
+        rows.append(f"| `docker {command}` | `{mine}` | {_listed(both)} | |")
+        for flag in (flag for flag in flags if flag not in ours[mine]):
+            reason = MISSING.get(f"{command} {flag}") or MISSING.get(flag, "")
+            rows.append(f"| | | docker's `--{flag}`{_since(theirs, command, flag)} | {reason} |")
+            wrong += [] if reason else [f"{command}: we lack --{flag}"]
+        for flag in (flag for flag in ours[mine] if flag not in flags):
+            reason = OURS.get(f"{mine} {flag}") or OURS.get(flag, "")
+            rows.append(f"| | | our `--{flag}` | {reason} |")
+            wrong += [] if reason else [f"{mine}: docker lacks --{flag}"]
+    return rows, wrong
+
+
+def _listed(flags: list[str]) -> str:
+    return " ".join(f"`--{flag}`" for flag in flags) or "no flags"
+
+
+def _since(theirs: dict[str, dict[str, list[str]]], command: str, flag: str) -> str:
+    have = [version for version, commands in theirs.items() if flag in commands.get(command, ())]
+    return "" if len(have) == len(theirs) else f" ({', '.join(have)})"
+
+
+def page() -> str:
+    """docs/flags.md."""
+    versions = " and ".join(known())
+    head = f"""# Docker's flags and ours
+
+Made by `python .ci/flags.py --write` from the docker command's own help (versions {versions}). Every command that both have, every flag;
+a difference has its reason. Our global `--socket` and `--context` stand before the command, as docker's `--host` and `--context` do. `--format` takes the words
+table, json and yaml here; docker's templates are not known.
+
+| docker | ours | flags that both have; differences | reason |
+|---|---|---|---|
+"""
+    return head + "\n".join(differences()[0]) + "\n"
+
+
+def main(words: list[str]) -> int:
+    if words[:1] == ["--read"]:
+        found = dict(sorted(docker_flags(program) for program in words[1:]))
+        DATA.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    elif words == ["--write"]:
+        PAGE.write_text(page())
+    wrong = differences()[1]
+    sys.stdout.write("".join(f"{line}\n" for line in wrong))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
