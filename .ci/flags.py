@@ -26,7 +26,6 @@ NOUNS = {"swarm": "cluster", "node": "node", "service": "service", "secret": "se
 _ROW = re.compile(r"^\s+(?:-\w, )?--([a-z][a-z-]*)", re.MULTILINE)
 _COMMAND = re.compile(r"^  ([a-z][a-z-]*)\*? ", re.MULTILINE)
 
-_LATER = "not yet"
 _IDS = "not yet: log lines name tasks without their ids"
 _NETWORKS = "comes with networks"
 _WINDOWS = "for Windows nodes alone, which we do not have"
@@ -38,8 +37,6 @@ MISSING = {
     "with-registry-auth": "not yet: credentials of registries are not read",
     "network-add": _NETWORKS,
     "network-rm": _NETWORKS,
-    "generic-resource-add": _LATER,
-    "generic-resource-rm": _LATER,
     "node ps no-resolve": "not yet: names are always shown",
     "service ps no-resolve": "not yet: names are always shown",
     "data-path-addr": _NETWORKS,
@@ -64,9 +61,7 @@ OURS = {
     "no-autolock": _OPPOSITE,
     "service ls no-trunc": "whole ids, as other lists have it",
 }
-COMMANDS = {
-    "service rollback": "is 'service update --rollback' here",
-}
+COMMANDS: dict[str, str] = {}
 """docker's command → why we lack it."""
 
 

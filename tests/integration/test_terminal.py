@@ -103,3 +103,25 @@ def test_connection_loss_is_shown_and_mended(home: Path) -> None:
     finally:
         terminal.close()
         node.destroy()
+
+
+def test_down_while_the_dashboard_that_up_opened_is_open(home: Path) -> None:
+    """`down` ends the node though the program that started it has not taken it away; the dashboard says what is so and how the
+    node comes back, and is live again once it has."""
+    terminal = Terminal(home, 120, 30)
+    state = home / "s"
+    there = ["--state-dir", str(state)]
+    try:
+        terminal.type(f"{COMMAND} up --executor process --state-dir {state}")
+        terminal.press("Enter")
+        terminal.until("live")
+        down = subprocess.run([COMMAND, "down", *there], capture_output=True, text=True)
+        assert (down.returncode, down.stdout) == (0, "The node has ended.\n"), down.stderr
+        terminal.until("STALE")
+        terminal.until("brings it back")
+        up = subprocess.run([COMMAND, "up", "--detach", *there], capture_output=True, text=True)
+        assert up.returncode == 0, up.stderr
+        terminal.until("live")
+    finally:
+        terminal.close()
+        subprocess.run([COMMAND, "down", *there], capture_output=True)

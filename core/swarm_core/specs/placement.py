@@ -68,4 +68,12 @@ def reserve_memory(draft: Draft, text: str) -> None:
 
 
 def reserve_generic(draft: Draft, given: Sequence[str]) -> None:
-    draft.spec.task.resources.reservations.generic.extend(parts.discrete_resource(text) for text in given)
+    """Add or replace by kind."""
+    new = {one.discrete_resource_spec.kind: one for one in map(parts.discrete_resource, given)}
+    drop_generic(draft, list(new))
+    draft.spec.task.resources.reservations.generic.extend(new.values())
+
+
+def drop_generic(draft: Draft, kinds: Sequence[str]) -> None:
+    reserved = draft.spec.task.resources.reservations.generic
+    lists.keep(reserved, lambda one: one.discrete_resource_spec.kind not in kinds)

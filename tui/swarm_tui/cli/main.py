@@ -25,7 +25,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "Say how the cluster stands."),
     "demo": ("demo", "Open a private cluster of simulated nodes with some life in it."),
     "node": ("node", "Nodes: ls, inspect, ps, update, promote, demote, rm."),
-    "service": ("service", "Services: create, ls, ps, inspect, scale, update, rm, logs."),
+    "service": ("service", "Services: create, ls, ps, inspect, scale, update, rollback, rm, logs."),
     "task": ("task", "Tasks: ls, inspect, logs."),
     "secret": ("secret", "Secrets: create, ls, inspect, rm."),
     "config": ("config", "Configs: create, ls, inspect, rm."),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2, process_pb2, specs_pb2, types_pb2
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster, log_line
 from swarm_testkit.command_line import CommandLine
@@ -461,3 +461,15 @@ def test_noun_alone_shows_its_help(tui: CommandLine, noun: str) -> None:
     """A noun without a verb lists its verbs."""
     result = tui(noun)
     assert result.code == 0 and "inspect" in result.out
+
+
+def test_rollback_is_a_command_too(fake: FakeCluster, tui: CommandLine) -> None:
+    """`service rollback` asks the manager for the spec before this one, as `service update --rollback` does."""
+    asked = []
+    for words in (["rollback", "db", "--detach"], ["update", "db", "--rollback", "--detach"]):
+        result = tui("service", *words)
+        # This version's managers refuse it; what is asked for is the same.
+        (request,) = (call[1] for call in fake.calls[-1:])
+        asked.append((result.code, result.err, request.service_id, request.rollback))
+    assert asked[0] == asked[1]
+    assert asked[0][2:] == (only(fake, "db").id, control_pb2.UpdateServiceRequest.PREVIOUS)

@@ -64,6 +64,10 @@ def test_lists_that_are_edited() -> None:
     flags.apply(
         draft, flags.CREATE, {"group": ["a", "b"], "ulimit": ["nofile=1:2", "core=0"], "limit_pids": "9"}
     )
+    flags.apply(draft, flags.CREATE, {"generic_resource": ["gpu=1", "fpga=2"]})
+    flags.apply(draft, flags.UPDATE, {"generic_resource_rm": ["fpga"], "generic_resource_add": ["gpu=3"]})
+    (kept,) = draft.spec.task.resources.reservations.generic
+    assert (kept.discrete_resource_spec.kind, kept.discrete_resource_spec.value) == ("gpu", 3)
     edits = {"group_rm": ["a"], "group_add": ["c"], "ulimit_rm": ["core"], "ulimit_add": ["nofile=3"]}
     flags.apply(draft, flags.UPDATE, edits)
     container = draft.container

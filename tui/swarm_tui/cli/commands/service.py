@@ -145,6 +145,7 @@ def _goal(text: str) -> "tuple[str, Amount]":
 
 
 noun.elsewhere("update", "service_spec", "Change a service.")
+noun.elsewhere("rollback", "service_spec", "Go back to the spec that a service had before this one.")
 
 
 @noun.command()

@@ -46,12 +46,17 @@ def create(
         service.set_name(draft, _invented_name(cluster, words or []) if name is None else name)
         spec = draft.finish(await references.look_up(draft, cluster.control))
         (created,) = await carry_out(cluster, creation.plan(Service, spec), say=lambda outcome: outcome.id)
-        if not detach:
-            from swarm_tui.cli.plumbing.progress import converge
-
-            await converge(cluster, created.id, quiet=quiet)
+        await _wait(cluster, created.id, detach=detach, quiet=quiet)
 
     run(ctx, work)
+
+
+async def _wait(cluster: Cluster, service_id: str, *, detach: bool, quiet: bool) -> None:
+    """Follow the service's tasks to their goal, unless told not to."""
+    if not detach:
+        from swarm_tui.cli.plumbing.progress import converge
+
+        await converge(cluster, service_id, quiet=quiet)
 
 
 def _new_draft(runtime: str, words: list[str], given: dict[str, Any]) -> Draft:
@@ -101,10 +106,7 @@ def update(
         else:
             plan = updating.plan(view, [found.id], await _edit(cluster, found, given))
         await carry_out(cluster, plan, say=lambda outcome: name)
-        if not detach:
-            from swarm_tui.cli.plumbing.progress import converge
-
-            await converge(cluster, found.id, quiet=quiet)
+        await _wait(cluster, found.id, detach=detach, quiet=quiet)
 
     run(ctx, work)
 
@@ -127,6 +129,23 @@ async def _edit(
     return edit
 
 
-COMMANDS = {"create": create, "update": update}
+def rollback(
+    ctx: typer.Context,
+    name: NameArgument,
+    detach: DetachOption = False,
+    quiet: QuietProgressOption = False,
+) -> None:
+    """Go back to the spec that a service had before this one."""
+
+    async def work(cluster: Cluster) -> None:
+        found = await cluster.control.resolve(Service, name)
+        plan = updating.rollback(Snapshot([found]), [found.id])
+        await carry_out(cluster, plan, say=lambda outcome: name)
+        await _wait(cluster, found.id, detach=detach, quiet=quiet)
+
+    run(ctx, work)
+
+
+COMMANDS = {"create": create, "update": update, "rollback": rollback}
 # What follows the image belongs to the command that runs, whatever it begins with.
 CONTEXT_SETTINGS = {"create": {"allow_interspersed_args": False}}

@@ -148,7 +148,10 @@ FLAGS: tuple[Flag, ...] = (
     Flag("--limit-pids", str, "Most processes in a container, 0 for any number.", container.limit_pids, metavar="N"),
     Flag("--reserve-cpu", str, "CPUs kept for each task.", placement.reserve_cpus, metavar="N"),
     Flag("--reserve-memory", str, "Memory kept for each task.", placement.reserve_memory, metavar="SIZE"),
-    Flag("--generic-resource", _LIST, "Other resource kept for each task.", placement.reserve_generic, On.CREATE, "KIND=N"),
+    *_list_flags(
+        "generic-resource", "Other resource kept for each task", placement.reserve_generic, placement.drop_generic,
+        metavar="KIND=N", drop_metavar="KIND",
+    ),
     Flag("--restart-condition", str, "none, on-failure or any.", policies.set_restart_condition, metavar="WORD"),
     Flag("--restart-delay", str, "Pause before a task is restarted.", policies.set_restart_delay, metavar="DURATION"),
     Flag("--restart-max-attempts", str, "Restarts before giving up, 0 for no end.", policies.set_restart_attempts, metavar="N"),
