@@ -183,7 +183,8 @@ class Board:
 
     def _attach(self, node: Node, network_id: str) -> NetworkAttachment | None:
         network = self._networks.get(network_id)
-        if network is None:
+        # A task may carry an older copy of the network, with a subnet that it has no longer.
+        if network is None or not needs_address(network):
             return None
         attachment = NetworkAttachment(network=network)
         try:

@@ -170,6 +170,22 @@ async def test_a_node_is_attached_while_its_tasks_use_a_network() -> None:
         assert attached(leader, "a") == {}
 
 
+async def test_a_network_that_lost_its_subnet_is_not_attached_again_and_again() -> None:
+    """4.6: a task may carry the network as it was; what the store has now decides, and nothing is written without need."""
+    service = served("web", "net")
+    task = make_task("one", service=service, state="RUNNING", node_id="a")
+    task.networks.append(NetworkAttachment(network=overlay("net", "10.0.1.0/24"), addresses=["10.0.1.9/24"]))
+    node = make_node("a")
+    node.attachments.append(NetworkAttachment(network=overlay("net", "10.0.1.0/24")))
+    leader = await store_of(on_this_machine("net"), service, node, task)
+    async with leader.running(Allocator):
+        assert attached(leader, "a") == {}
+        before = leader.store.version
+        await settle()
+        await leader.put(make_node("b"))
+        assert leader.store.version == before + 1
+
+
 async def test_the_next_leader_goes_on_with_what_is_in_the_store() -> None:
     """4.1: it gives nothing away twice, and leaves alone what was given."""
     service = served("web", "net", replicas=3, net="10.0.1.2/24")
