@@ -76,6 +76,9 @@ class Board:
             if info is not None:
                 info.add(task)
         elif may_move(state, ASSIGNED, Actor.SCHEDULER):
+            if task.node_id:
+                # Whatever another implementation wrote before: a task that waits is counted nowhere.
+                self._release(task)
             self._task_pending(task)
 
     def task_removed(self, task: Task) -> None:

@@ -196,6 +196,15 @@ async def test_preset_node_is_confirmed(leader: Leader) -> None:
     assert placed(leader) == {"b": 3}
 
 
+async def test_a_task_that_waits_again_is_counted_nowhere(leader: Leader) -> None:
+    """3.3: what another implementation once wrote may go back; the task is confirmed anew, and the scheduler goes on."""
+    await leader.put(make_node("a"), make_task("t", node_id="a", state="RUNNING"))
+    await leader.put(make_task("t", node_id="a", state="PENDING"))
+    assert leader.task("t").status.state == ASSIGNED
+    await leader.put(make_task("u", node_id="a", state="PENDING"))
+    assert leader.task("u").status.state == ASSIGNED
+
+
 async def test_preset_node_that_does_not_fit(leader: Leader) -> None:
     """9.3: a preset task fits only its node: it waits there, says why, and is confirmed when the node fits."""
     spec = make_task_spec(constraints=["node.labels.zone==east"])
