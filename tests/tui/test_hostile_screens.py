@@ -7,6 +7,9 @@ from swarm_testkit.dashboard import running, settle
 from swarm_testkit.hostile_text import HARM, LONG, fill, harmless
 from swarm_testkit.monkey import check
 
+# Many screens in each: a loaded machine takes its time.
+pytestmark = pytest.mark.timeout(240)
+
 SCREENS = (
     (),
     ("2",),

@@ -4,6 +4,9 @@ import pytest
 from swarm_testkit.dashboard import running
 from swarm_testkit.monkey import Monkey
 
+# Many screens in each: a loaded machine takes its time.
+pytestmark = pytest.mark.timeout(240)
+
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_monkey_at_the_keyboard(cluster, seed):

@@ -9,6 +9,9 @@ from swarm_testkit.dashboard import Running, dashboard_of, key_event, running, w
 from swarm_tui.shell.typed_ahead import REST_S_MAX
 from textual.widgets import Input
 
+# Many screens in each: a loaded machine takes its time.
+pytestmark = pytest.mark.timeout(240)
+
 KEYS = (
     *"1234jkGgdylsnafoO!*cwN?/",
     *("tab", "shift+tab", "enter", "escape", "space", "up", "down", "pagedown", "ctrl+u", "ctrl+d", "ctrl+g"),

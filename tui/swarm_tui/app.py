@@ -84,6 +84,8 @@ class SwarmApp(App[None]):
         if isinstance(self._driver, TerminalDriver):
             self._unlisten = on_ending(self._end)
             self.set_interval(LOOK_EVERY_S, self._look_at_terminal)
+        # The terminal comes back empty from the shell.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self._typed_ahead.start()
         self._follow()
         self.run_worker(self._managers.run(), group="managers", name="managers")
