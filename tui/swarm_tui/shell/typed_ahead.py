@@ -96,6 +96,10 @@ class TypedAhead:
 
     @property
     def _is_at_rest(self) -> bool:
+        # Most is done by what has the focus and by what holds it: the rest is looked at when these are idle.
+        focused = self._app.focused
+        if focused is not None and any(_is_handling(one) for one in focused.ancestors_with_self):
+            return False
         pumps = list(self._pumps())
         if any(_is_handling(pump) for pump in pumps):
             return False
