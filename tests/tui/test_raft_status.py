@@ -41,7 +41,7 @@ async def test_term_and_positions_are_shown_and_follow(cluster):
     cluster.raft = status_of(cluster)
     async with running(cluster) as run:
         await run.press("2")
-        await run.shows("term 7 · tolerates 1")
+        await run.shows("tolerates 1 · term 7")
         await run.shows("1201 −3")
         cluster.raft = status_of(cluster, term=8)
         await run.shows("term 8")
@@ -113,11 +113,11 @@ async def test_managers_that_hang_or_lead_now_are_seen_without_an_event(cluster)
     cluster.raft = status_of(cluster)
     async with running(cluster) as run:
         await run.press("2")
-        await run.shows("leader m1 · term 7 · tolerates 1")
+        await run.shows("leader m1 · tolerates 1 · term 7")
         first, second = cluster.members["n00-m1"], cluster.members["n01-m2"]
         first.leader, second.leader = False, True
         first.reachability = types_pb2.RaftMemberStatus.UNREACHABLE
-        await run.shows("leader m2 · term 7 · tolerates 0")
+        await run.shows("leader m2 · tolerates 0 · term 7")
         await run.shows("Unreachable")
 
 
