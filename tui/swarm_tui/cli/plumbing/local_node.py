@@ -29,6 +29,7 @@ _START_S = 30.0
 _STOP_S = 30.0
 _LEFT_OVER_S = 5.0
 _POLL_S = 0.05
+_PORTS_TRIED = 3
 _LOG_LINES = 8
 _PROGRAMS = ("swarm-agentd: ", "swarm-managerd: ")
 
@@ -97,8 +98,20 @@ def launch(state_dir: Path, how: Launch) -> Running:
     if is_first:
         forget(state_dir)  # of a first start that was killed
     kept = how.on((None if is_first else start_options.read(state_dir)) or Kept())
-    if not kept.listen_remote_api:
-        kept = replace(kept, listen_remote_api=free_address())
+    if kept.listen_remote_api:
+        return _start(state_dir, how, kept, is_first=is_first)
+    for _ in range(_PORTS_TRIED - 1):
+        chosen = replace(kept, listen_remote_api=free_address())
+        try:
+            return _start(state_dir, how, chosen, is_first=is_first)
+        except Failure:
+            if not _is_taken(chosen.listen_remote_api):
+                raise
+            # Somebody took the port after we had found it free.
+    return _start(state_dir, how, replace(kept, listen_remote_api=free_address()), is_first=is_first)
+
+
+def _start(state_dir: Path, how: Launch, kept: Kept, *, is_first: bool) -> Running:
     with contextlib.ExitStack() as undo:
         if is_first:
             undo.callback(forget, state_dir)
@@ -271,6 +284,11 @@ def free_port(host: str, *, usual: int = MANAGER_PORT) -> int:
             found: int = probe.getsockname()[1]
             return found
     raise Failure(f"There is no free port on {host}.")
+
+
+def _is_taken(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    return free_port(host, usual=int(port)) != int(port)
 
 
 def free_address(*, usual: int = MANAGER_PORT) -> str:
