@@ -99,7 +99,7 @@ def make_executor(options: flags.Options, directory: Path, clock: Clock, rng: ra
 
                 executors[PROCESS] = ProcessExecutor(directory / "process", clock)
             case _:
-                from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
+                from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 
                 machine = Machine(Behaviour(), clock, rng)
                 executors[CONTAINER] = executors[PROCESS] = SimulatedExecutor(machine)

@@ -28,7 +28,7 @@ from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.agent.agent import Agent
 from swarm_agentd.agent.storage import MemoryStorage
-from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
+from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.node import identity as identities
 from swarm_agentd.node.config import Join
 from swarm_agentd.node.errors import NodeError
@@ -128,7 +128,12 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FleetConfig, str]:
         )
     add("--failure-rate", type=float, default=0.0, help="chance that preparing a task fails")
     add("--mean-life-s", type=float, help="tasks crash after this time on average")
-    add("--log-interval-s", type=float, help="each task writes a line this often")
+    add(
+        "--log-interval-s",
+        type=float,
+        default=Behaviour().log_interval_s,
+        help="each task writes a line this often (%(default)s); 0: only what its environment says",
+    )
     add("--cpus", type=int, default=Behaviour().cpus, help="of each node (%(default)s)")
     add("--memory", type=int, default=Behaviour().memory_bytes, help="bytes of each node (%(default)s)")
     add(
@@ -148,7 +153,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FleetConfig, str]:
         stop_s=given.stop_s,
         prepare_failure_rate=given.failure_rate,
         mean_life_s=given.mean_life_s,
-        log_interval_s=given.log_interval_s,
+        log_interval_s=given.log_interval_s or None,
         cpus=given.cpus,
         memory_bytes=given.memory,
     )

@@ -158,9 +158,14 @@ _ULIMITS = frozenset(
 )
 
 
+_ULIMIT_FORM: Final = "write nofile=1024:2048"
+
+
 def ulimit(text: str) -> specs_pb2.ContainerSpec.Ulimit:
     """name=soft[:hard]; -1 is no limit."""
     name, value = notation.pair(text)
+    if "=" not in text:
+        raise InvalidValue(f"{text!r} gives no limit ({_ULIMIT_FORM}; names: {', '.join(sorted(_ULIMITS))})")
     if name not in _ULIMITS:
         raise InvalidValue(f"there is no ulimit {name!r}, only {', '.join(sorted(_ULIMITS))}")
     soft_text, separator, hard_text = value.partition(":")
@@ -177,7 +182,7 @@ def _limit(text: str, number: str) -> int:
     try:
         return notation.whole(number, notation.INT64_MAX)
     except InvalidValue:
-        raise InvalidValue(f"{text!r} is no limit (write nofile=1024:2048)") from None
+        raise InvalidValue(f"{text!r} is no limit ({_ULIMIT_FORM})") from None
 
 
 def spread(text: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from swarm_agentd.agent.storage import MemoryStorage
-from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
+from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.node.config import Join, NodeConfig
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.launcher import Launch

@@ -120,7 +120,9 @@ def test_ulimits() -> None:
     [
         ("nofile=2048:1024", "must not be larger"),
         ("nofile=-1:1024", "must not be larger"),
-        ("files=1", "there is no ulimit 'files'"),
+        ("files=1", "there is no ulimit 'files', only core, cpu"),
+        ("x", "nofile=1024:2048; names: core, cpu"),
+        ("nofile", "nofile=1024:2048"),
         ("nofile=1:", "is no limit"),
         ("nofile=1:2:3", "is no limit"),
     ],

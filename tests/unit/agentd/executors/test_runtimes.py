@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 from swarm_agentd.exec import errors
 from swarm_agentd.executors.runtimes import Runtimes
-from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedController, SimulatedExecutor
+from swarm_agentd.executors.simulated.executor import (
+    Behaviour,
+    Machine,
+    SimulatedController,
+    SimulatedExecutor,
+)
 from swarm_core.api.proto.types_pb2 import GenericResource, NodeDescription
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.conformance.executor import FixedDependencies

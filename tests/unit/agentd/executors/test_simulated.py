@@ -5,10 +5,11 @@ import random
 
 import pytest
 from swarm_agentd.exec import errors
-from swarm_agentd.executors.simulated import Behaviour, Machine, SimulatedExecutor
+from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
+from swarm_agentd.executors.simulated.log_lines import LINES_KEPT, Story
 from swarm_core.api.proto.logbroker_pb2 import LogSubscriptionOptions
 from swarm_core.api.proto.objects_pb2 import Task
-from swarm_core.api.timestamps import duration
+from swarm_core.api.timestamps import duration, timestamp_ns
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.conformance.executor import (
     CONFIG_ID,
@@ -108,19 +109,64 @@ async def test_processes_are_pretended_too() -> None:
 
 
 async def test_log_lines_come_by_themselves() -> None:
-    """With an interval there is a line per interval, numbered, and tail cuts them."""
+    """With an interval there is a line per interval, in order of time, and tail cuts them."""
     simulated = machine(Behaviour(log_interval_s=0.001))
     controller = SimulatedExecutor(simulated).controller(make_task("t"), FixedDependencies())
     await controller.prepare()
     await controller.start()
     async with asyncio.timeout(5):
         follow = controller.logs(LogSubscriptionOptions(follow=True))
-        seen = [(await anext(follow)).data for _ in range(20)]
-    assert [line.rpartition(b"#")[2] for line in seen] == [b"%d\n" % (n + 1) for n in range(20)]
+        seen = [await anext(follow) for _ in range(20)]
+    assert sorted(seen, key=lambda message: timestamp_ns(message.timestamp)) == seen
     await controller.shutdown()
-    whole = [message.data async for message in controller.logs(LogSubscriptionOptions())]
-    last = [message.data async for message in controller.logs(LogSubscriptionOptions(tail=-4))]
+    whole = [message async for message in controller.logs(LogSubscriptionOptions())]
+    last = [message async for message in controller.logs(LogSubscriptionOptions(tail=-4))]
     assert last == whole[-3:]
+    assert whole[:20] == seen
+    assert whole[-1].data == b"INFO stop signal, closing\n"
+    errors_only = LogSubscriptionOptions(tail=-3, streams=[2])  # type: ignore[list-item]
+    assert [message async for message in controller.logs(errors_only)] == [
+        message for message in whole if message.stream == 2
+    ][-2:]
+
+
+async def test_a_failing_task_has_last_words() -> None:
+    """Why it failed is the last line, on standard error, and every reader sees the same lines."""
+    executor = SimulatedExecutor(machine(Behaviour(mean_life_s=0.01, log_interval_s=0.001)))
+    controller = executor.controller(make_task("t"), FixedDependencies())
+    await controller.prepare()
+    await controller.start()
+    with pytest.raises(errors.ExitFailure):
+        await controller.wait()
+    whole = [message async for message in controller.logs(LogSubscriptionOptions(follow=True))]
+    assert whole[0].data.startswith(b"INFO starting")
+    assert (whole[-1].stream, whole[-1].data[:6], whole[-1].data[-9:]) == (2, b"FATAL ", b"; exit 1\n")
+    assert [message async for message in controller.logs(LogSubscriptionOptions())] == whole
+
+
+def test_old_lines_rotate_away() -> None:
+    """However long a task has run, reading it costs the same; both streams are used, and tasks differ."""
+    year_ns = 365 * 86_400 * 10**9
+    story = Story("t", started_ns=1, age_ns=year_ns, interval_ns=10**9)
+    lines = list(story.lines())
+    assert len(lines) == LINES_KEPT
+    assert list(story.lines(story.count() - 3)) == lines[-3:]
+    assert {line.stream for line in lines} == {1, 2}
+    other = Story("u", started_ns=1, age_ns=year_ns, interval_ns=10**9)
+    assert [line.text for line in other.lines()] != [line.text for line in lines]
+
+
+async def test_a_task_with_lines_of_its_own_writes_no_others() -> None:
+    """What the environment says a task writes is all that it writes."""
+    task = make_task("t")
+    task.spec.container.env.extend(["SIM_OUT=one", "SIM_EXIT=1"])
+    executor = SimulatedExecutor(machine(Behaviour(log_interval_s=0.001)))
+    controller = executor.controller(task, FixedDependencies())
+    await controller.prepare()
+    await controller.start()
+    with pytest.raises(errors.ExitFailure):
+        await controller.wait()
+    assert [message.data async for message in controller.logs(LogSubscriptionOptions())] == [b"one\n"]
 
 
 async def test_running_tasks_use_no_timers() -> None:

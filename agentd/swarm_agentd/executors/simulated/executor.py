@@ -1,11 +1,11 @@
 """The simulated executor: tasks that cost nearly nothing, for demos, tests and measurements at scale.
 
 Rules:
-1. A running task is a few numbers. How long it lives and what it writes follow from its start time and its seed; there
-   is no timer, task or buffer per running task, and waiting for a task without an end waits for nothing.
+1. A running task is a few numbers. How long it lives follows from its start time and its seed, what it writes from its
+   id; there is no timer, task or buffer per running task, and waiting for a task without an end waits for nothing.
 2. All chance comes from one random.Random, all time from one Clock.
 3. `Machine` is the state that outlives the daemon; an executor on the same machine finds the same work.
-4. A task may say what it does by environment variables: SIM_OUT and SIM_ERR (lines to write at the start),
+4. A task may say what it does by environment variables: SIM_OUT and SIM_ERR (lines to write at the start, and no others),
    SIM_AFTER (seconds until it ends), SIM_EXIT (its code), SIM_STUBBORN (ignores the stop signal), SIM_BROKEN (cannot run).
 """
 
@@ -41,13 +41,13 @@ from swarm_agentd.exec.errors import (
     UnsupportedRuntime,
 )
 from swarm_agentd.exec.executor import Dependencies
+from swarm_agentd.executors.simulated.log_lines import STDERR, STDOUT, End, Line, Story
 
 GIB = 1 << 30
 KILLED = 137
 STOP_GRACE_S = 10.0
 FOLLOW_INTERVAL_S = 0.2
-STDOUT, STDERR = 1, 2
-_WORDS = ("GET /", "GET /health", "POST /orders", "cache hit", "cache miss", "session opened", "worker idle")
+NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Behaviour:
     prepare_failure_rate: float = 0.0
     start_failure_rate: float = 0.0
     mean_life_s: float | None = None  # tasks crash after a while, on average this; None: never
-    log_interval_s: float | None = None  # a line this often; None: only what SIM_OUT and SIM_ERR say
+    log_interval_s: float | None = 2.0  # a line this often; None: only what SIM_OUT and SIM_ERR say
     hostname: str = "simulated"
     cpus: int = 8
     memory_bytes: int = 32 * GIB
@@ -100,11 +100,13 @@ class Work:
     ends_with: int = 0
     code: int | None = None
     stopped_s: float = 0.0
+    end: End = End.RUNS
 
     def result(self, now_s: float) -> int | None:
         """The exit code, None while it runs or before it does."""
         if self.code is None and self.ends_s is not None and now_s >= self.ends_s:
             self.code, self.stopped_s = self.ends_with, self.ends_s
+            self.end = End.FAILED if self.code else End.FINISHED
         return self.code
 
 
@@ -247,17 +249,20 @@ class SimulatedController:
     async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
         self._check_open()
         streams = frozenset(int(stream) for stream in options.streams) or frozenset((STDOUT, STDERR))
-        told, since_ns = 0, timestamp_ns(options.since)
+        since_ns, told = timestamp_ns(options.since), 0
+        left_out = 0
         if options.tail < 0:
-            matching = [at for at, line in enumerate(self._lines(0)) if line[1] in streams]
-            keep = -options.tail - 1
-            told = matching[-keep] if 0 < keep <= len(matching) else 0
-            told = told if keep else sum(1 for _ in self._lines(0))
+            matching = sum(line.stream in streams for line in self._written(0)[0])
+            left_out = max(matching + options.tail + 1, 0)
         while True:
             is_last = not options.follow or self._has_ended()
-            for at_ns, stream, text in self._lines(told):
-                told += 1
-                if stream in streams and at_ns >= since_ns:
+            lines, told = self._written(told)
+            for at_ns, stream, text in lines:
+                if stream not in streams:
+                    continue
+                if left_out > 0:
+                    left_out -= 1
+                elif at_ns >= since_ns:
                     yield LogMessage(timestamp=timestamp(at_ns), stream=stream, data=f"{text}\n".encode())  # type: ignore[arg-type]
             if is_last:
                 return
@@ -274,10 +279,8 @@ class SimulatedController:
             raise Missing("simulated: there is no such work") from None
 
     def _running(self) -> Work | None:
-        work = self._machine.works.get(self._task.id)
-        if work is None or work.started_s is None or work.result(self._machine.clock.monotonic()) is not None:
-            return None
-        return work
+        work = self._started()
+        return None if work is None or work.result(self._machine.clock.monotonic()) is not None else work
 
     def _has_ended(self) -> bool:
         work = self._machine.works.get(self._task.id)
@@ -293,22 +296,38 @@ class SimulatedController:
 
     def _stop(self, work: Work, code: int) -> None:
         work.code, work.stopped_s = code, self._machine.clock.monotonic()
+        work.end = End.KILLED if code == KILLED else End.STOPPED
 
-    def _lines(self, skip: int) -> Iterator[tuple[int, int, str]]:
-        """Time, stream and text of what was written up to now, without the first `skip` lines."""
+    def _written(self, skip: int) -> tuple[Iterator[Line], int]:
+        """What was written up to now and is kept, from line `skip` on; and how many lines were written in all."""
+        work = self._started()
+        if work is None:
+            return iter(()), 0
+        if (story := self._story(work)) is not None:
+            return story.lines(skip), story.count()
+        lines = self._wishes.script.lines
+        return (Line(work.started_ns, stream, text) for stream, text in lines[skip:]), len(lines)
+
+    def _started(self) -> Work | None:
         work = self._machine.works.get(self._task.id)
-        if work is None or work.started_s is None:
-            return
-        script, interval_s = self._wishes.script, self._machine.behaviour.log_interval_s
-        for stream, text in script.lines[skip:]:
-            yield work.started_ns, stream, text
-        if interval_s is None:
-            return
+        return None if work is None or work.started_s is None else work
+
+    def _story(self, work: Work) -> Story | None:
+        """What the task tells by itself; None where its script says what it writes."""
+        interval_s = self._machine.behaviour.log_interval_s
+        if interval_s is None or self._wishes.script.lines:
+            return None
+        assert work.started_s is not None
         now_s = self._machine.clock.monotonic()
-        end_s = now_s if work.result(now_s) is None else work.stopped_s
-        for count in range(max(skip - len(script.lines), 0), int((end_s - work.started_s) / interval_s)):
-            at_ns = work.started_ns + int((count + 1) * interval_s * 1e9)
-            yield at_ns, STDOUT, f"{_WORDS[(work.started_ns + count * 5) % len(_WORDS)]} #{count + 1}"
+        end_s = now_s if (code := work.result(now_s)) is None else work.stopped_s
+        return Story(
+            self._task.id,
+            started_ns=work.started_ns,
+            age_ns=int((end_s - work.started_s) * NS_PER_S),
+            interval_ns=max(int(interval_s * NS_PER_S), 1),
+            end=work.end,
+            exit_code=code or 0,
+        )
 
 
 def wishes(task: Task) -> Wishes:

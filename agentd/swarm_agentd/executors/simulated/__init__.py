@@ -1,0 +1,1 @@
+"""The simulated executor: `executor.SimulatedExecutor` pretends tasks, `log_lines` is what they write."""
