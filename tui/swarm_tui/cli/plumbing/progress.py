@@ -1,14 +1,18 @@
-"""Waiting for a service to reach its goal, told as it happens.
+"""Waiting for a service to reach its goal, told as it happens (docs/design/terminal.md 11.6).
 
 On a terminal one line is rewritten; otherwise each change is a line of its own.
 """
 
+import asyncio
 import sys
+from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Final
 
 import typer
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.timestamps import NS_PER_S, timestamp_ns
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.watch import Changed, Listed, Lost
 
@@ -16,10 +20,12 @@ from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import services
 from swarm_tui.resources.printable import printable
-from swarm_tui.resources.states import is_wanted
+from swarm_tui.resources.states import cause, is_wanted
 
 _KINDS = (objects_pb2.Cluster, objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
 _CLEAR_LINE = "\r\x1b[K"
+SETTLING_S: Final = 1.0
+"""A command that fails at once runs for a moment too: only a state that lasts this long is told as the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,10 @@ class Progress:
     done: int
     goal: int
     cause: str = ""
+    newest_ns: int = 0
+    """When the last of the tasks that count began to run."""
+    given_up: str = ""
+    """Why the goal will never be reached, as it looks now."""
 
     @property
     def is_converged(self) -> bool:
@@ -41,17 +51,44 @@ def progress_of(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Pr
     """How far a service is: only tasks of its present spec count, and older ones must be gone."""
     tasks = mirror.tasks_of_service(service.id)
     current = [task for task in tasks if _is_current(task, service)]
+    running: list[objects_pb2.Task] = []
     if services.mode(service).endswith("job"):
         done = sum(task.status.state == types_pb2.COMPLETE for task in current)
         goal = service.spec.replicated_job.total_completions or len(current)
     else:
-        done = sum(is_wanted(task) and task.status.state == types_pb2.RUNNING for task in current)
+        running = [task for task in current if is_wanted(task) and task.status.state == types_pb2.RUNNING]
+        done = len(running)
         goal = services.wanted(service, mirror)
         if _expects_tasks_of_every_node(service) and not tasks:
             goal = max(goal, 1 if mirror.objects(objects_pb2.Node) else 0)
     leftover = sum(is_wanted(task) for task in tasks if not _is_current(task, service))
     problems = services.problems(service, mirror, now_ns)
-    return Progress(min(done, goal), goal + leftover, problems[0].cause if problems else "")
+    return Progress(
+        min(done, goal),
+        goal + leftover,
+        problems[0].cause if problems else mirror.failures(service, now_ns).cause,
+        max((timestamp_ns(task.status.timestamp) for task in running), default=0),
+        _given_up(service, current),
+    )
+
+
+def _given_up(service: objects_pb2.Service, current: Iterable[objects_pb2.Task]) -> str:
+    """How a task ended that nothing will follow: the newest one of its place, where the restart policy lets tasks end for good."""
+    policy = service.spec.task.restart
+    if services.mode(service).endswith("job") or (
+        policy.condition == types_pb2.RestartPolicy.ANY and not policy.max_attempts
+    ):
+        return ""
+    newest: dict[tuple[int, str], objects_pb2.Task] = {}
+    for task in current:
+        place = (task.slot, "" if task.slot else task.node_id)
+        if place not in newest or newest[place].meta.version.index < task.meta.version.index:
+            newest[place] = task
+    ended = [task for task in newest.values() if task.status.state > types_pb2.RUNNING]
+    if not ended or any(task.status.state < types_pb2.RUNNING for task in newest.values()):
+        return ""
+    last = max(ended, key=lambda task: timestamp_ns(task.status.timestamp))
+    return cause(last) or "it ended without a failure"
 
 
 def _is_current(task: objects_pb2.Task, service: objects_pb2.Service) -> bool:
@@ -64,25 +101,61 @@ def _expects_tasks_of_every_node(service: objects_pb2.Service) -> bool:
 
 
 async def converge(cluster: Cluster, service_id: str, *, quiet: bool = False) -> None:
-    """Follow the service until it has reached its goal. Raises Failure when it is removed meanwhile."""
-    mirror = Mirror(cluster.clock)
-    line = _Line(quiet=quiet)
+    """Follow the service until it has reached its goal. Raises Failure when it is removed meanwhile, or can never reach it."""
+    mirror, line, changed = Mirror(cluster.clock), _Line(quiet=quiet), asyncio.Event()
+    try:
+        async with asyncio.TaskGroup() as group:
+            feeding = group.create_task(_feed(cluster, mirror, line, changed))
+            await _follow(cluster, mirror, service_id, line, changed)
+            feeding.cancel()
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    finally:
+        line.end()
+
+
+async def _feed(cluster: Cluster, mirror: Mirror, line: "_Line", changed: asyncio.Event) -> None:
     async with aclosing(cluster.watch(_KINDS).updates()) as updates:
         async for update in updates:
             mirror.apply(update)
             if isinstance(update, Lost):
                 line.show(f"waiting for the manager: {update.reason}")
-            if not isinstance(update, Listed | Changed):
-                continue
-            service = mirror.get(objects_pb2.Service, service_id)
-            if service is None:
-                line.end()
-                raise Failure("The service was removed before it reached its goal.")
-            progress = progress_of(mirror, service, cluster.clock.wall_ns())
-            line.show(str(progress))
-            if progress.is_converged:
-                line.end()
-                return
+            elif isinstance(update, Listed | Changed):
+                changed.set()
+
+
+async def _follow(
+    cluster: Cluster, mirror: Mirror, service_id: str, line: "_Line", changed: asyncio.Event
+) -> None:
+    since_s, before = 0.0, ""
+    while True:
+        await changed.wait()
+        changed.clear()
+        service = mirror.get(objects_pb2.Service, service_id)
+        if service is None:
+            raise Failure("The service was removed before it reached its goal.")
+        now_ns = cluster.clock.wall_ns()
+        progress = progress_of(mirror, service, now_ns)
+        line.show(str(progress))
+        end = "goal" if progress.is_converged else progress.given_up
+        now_s = cluster.clock.monotonic()
+        if end != before:
+            since_s, before = now_s, end
+        if not end:
+            continue
+        left_s = since_s + SETTLING_S - now_s
+        if progress.is_converged:
+            left_s = min(left_s, progress.newest_ns / NS_PER_S + SETTLING_S - now_ns / NS_PER_S)
+        if left_s > 0:
+            try:
+                async with asyncio.timeout(left_s):
+                    await changed.wait()
+            except TimeoutError:
+                changed.set()
+            continue
+        if not progress.is_converged:
+            raise Failure(f"The service cannot reach its goal, a task will not be started again: {end}")
+        return
 
 
 class _Line:
@@ -106,3 +179,4 @@ class _Line:
     def end(self) -> None:
         if self._shown and self._is_terminal:
             typer.echo("", err=True)
+        self._shown = ""
