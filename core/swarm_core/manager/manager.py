@@ -1,7 +1,7 @@
 """Leadership in, components on or off.
 
 The manager knows nothing of what its components do. When this member becomes leader it first takes over
-(`prepare`), then runs every component; when it stops leading, they are cancelled and waited for, last one
+(`prepare`), then starts every component one after the other; when it stops leading, they are cancelled and waited for, last one
 first, before anything else happens. A component that fails is reported and started again after a pause:
 one broken loop must not take the others along.
 """
@@ -18,6 +18,9 @@ from swarm_core.watch.queue import Overflow
 
 _log = logging.getLogger(__name__)
 
+# Others are answered for as long as a component looked through the store when it started, but not for longer than this.
+_PAUSE_MAX_S = 0.1
+
 
 class LeaderComponent(Protocol):
     """Work that only the leader does."""
@@ -31,17 +34,20 @@ class LeaderComponent(Protocol):
 
 
 class Manager:
-    """Runs `components` while this member leads."""
+    """Runs `served` and `loops` while this member leads: the components that are called, and those that work from the store alone and
+    that nobody waits for."""
 
     def __init__(
         self,
-        components: Sequence[LeaderComponent],
+        served: Sequence[LeaderComponent],
+        loops: Sequence[LeaderComponent] = (),
         *,
         prepare: Callable[[], Awaitable[None]],
         clock: Clock,
         backoff: Callable[[], Backoff],
     ) -> None:
-        self._components = tuple(components)
+        self._served = tuple(served)
+        self._loops = tuple(loops)
         self._prepare = prepare
         self._clock = clock
         self._backoff = backoff
@@ -56,7 +62,7 @@ class Manager:
 
     @property
     def is_leading(self) -> bool:
-        """Whether this member leads and its components were started."""
+        """Whether this member leads and the components that are called were started."""
         return self._leading.is_set()
 
     async def run(self) -> None:
@@ -83,11 +89,18 @@ class Manager:
                 _log.exception("taking over as leader failed; trying again")
                 await self._clock.sleep(backoff.failed())
         async with Group() as group:
-            for component in self._components:
-                group.spawn(self._supervise(component), name=component.name)
-                # Each looks through the whole store when it starts; between two of them others are answered.
-                await self._clock.sleep(0)
+            for component in self._served:
+                await self._start(component, group)
             self._leading.set()
+            for component in self._loops:
+                await self._start(component, group)
+
+    async def _start(self, component: LeaderComponent, group: Group) -> None:
+        """Each looks through the whole store when it starts; after it others are answered for as long as that took."""
+        before = self._clock.monotonic()
+        group.spawn(self._supervise(component), name=component.name)
+        await self._clock.sleep(0)
+        await self._clock.sleep(min(self._clock.monotonic() - before, _PAUSE_MAX_S))
 
     async def _supervise(self, component: LeaderComponent) -> None:
         backoff = self._backoff()

@@ -7,7 +7,7 @@ Rules:
   what its own node asks of it (a certificate, when nobody else believes the present one).
 - The remote API answers Control, Logs and RaftStatus itself, as the other implementations do; what nodes ask of any manager goes
   to the leader.
-- Components start in the order of the tuple: the dispatcher first, so that nodes find it while the rest takes over.
+- Components start in the order of the tuples: the dispatcher first, so that nodes find it while the rest takes over.
 """
 
 import random
@@ -106,7 +106,8 @@ def build(ports: Ports) -> Parts:
         local_health=local_health,
         remote_health=remote_health,
         manager=Manager(
-            (dispatcher, log_broker, ca_server, *_loops(ports)),
+            (dispatcher, log_broker, ca_server),
+            _loops(ports),
             prepare=ports.prepare,
             clock=clock,
             backoff=lambda: Backoff(rng),
@@ -115,7 +116,7 @@ def build(ports: Ports) -> Parts:
 
 
 def _loops(ports: Ports) -> tuple[LeaderComponent, ...]:
-    """The components that nobody calls."""
+    """The components that nobody calls: they work from the store alone, whatever was written before they started."""
     store, clock, rng = ports.store, ports.clock, ports.rng
     return (
         RoleManager(store, clock, rng, ports.raft.members, ports.raft.handover.transfer),

@@ -16,6 +16,8 @@ from swarm_core.runtime.tasks import Group
 # So much must have come, or have been let go with a snapshot, before it is worth looking for free pages.
 GIVE_BACK_BYTES = 16 << 20
 GIVE_BACK_PAUSE_S = 3.0
+# So long nothing is applied before a member counts as having nothing to do.
+QUIET_S = 1.0
 
 
 class Upkeep:
@@ -37,6 +39,8 @@ class Upkeep:
         self._given_back_at = 0
         self._is_giving_back = False
         self._has_let_go = False
+        self._applied = applier.index
+        self._applied_at = core.clock.monotonic()
 
     async def advance(self, group: Group) -> None:
         """Take the steps that are due; a snapshot is taken by a task of `group`. Raises DiskFailed."""
@@ -45,14 +49,20 @@ class Upkeep:
             self._is_giving_back, self._has_let_go = True, False
             group.spawn(self._give_back(), name="raft-memory")
         await self._rotation.advance(snapshot_is_running=self._snapshotter.is_running)
-        applied = self._applier.index
+        applied, is_quiet = self._applier.index, self._is_quiet()
         if self._snapshotter.is_running or applied <= self._snapshotter.index:
             return
-        if self._snapshotter.is_due(applied, self._applier.log_bytes) or self._rotation.wants_snapshot(
-            applied
-        ):
+        is_due = self._snapshotter.is_due(applied, self._applier.log_bytes, is_quiet=is_quiet)
+        if is_due or self._rotation.wants_snapshot(applied):
             self._snapshotter.is_running = True
             group.spawn(self._take_snapshot(), name=f"raft-snapshot-{applied}")
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing was applied for a while. Ticks ask again and again."""
+        now = self._core.clock.monotonic()
+        if self._applier.index != self._applied:
+            self._applied, self._applied_at = self._applier.index, now
+        return now - self._applied_at >= QUIET_S
 
     async def _give_back(self) -> None:
         """What large entries and the objects in them took goes back to the machine, once they are likely to be gone."""

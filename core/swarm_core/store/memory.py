@@ -372,6 +372,13 @@ class MemoryStore:
             elif item.id in table.objects:
                 table.remove(item.id)
 
+    def _fill_unseen(self, index: int, snapshot: bytes) -> None:
+        """Fill empty tables that nobody watches, as when a manager starts: there is nothing to compare."""
+        found = list(actions.decode_snapshot(snapshot))  # whole before the first change
+        self._version = index
+        for schema, item, _ in found:
+            self._tables[schema.kind].put(item)
+
     def snapshot(self) -> Callable[[], bytes]:
         """Take references to all objects now; the returned call encodes them as a StoreSnapshot."""
         taken = [(table.schema, list(table.objects.values())) for table in self._tables.values()]
@@ -379,6 +386,9 @@ class MemoryStore:
 
     def restore(self, index: int, snapshot: bytes) -> None:
         """Become what an encoded StoreSnapshot says; watchers see the differences. Raises MalformedRecord."""
+        if not len(self._publisher) and not any(table.objects for table in self._tables.values()):
+            self._fill_unseen(index, snapshot)
+            return
         missing = {(kind, id_) for kind, table in self._tables.items() for id_ in table.objects}
         changes = []
         for schema, item, encoded in actions.decode_snapshot(snapshot):

@@ -91,3 +91,54 @@ async def test_others_have_their_turn_between_two_components() -> None:
     started = "".join(note[0] for note in notes)
     assert started.count("c") == 4
     assert "cc" not in started
+
+
+class Slow:
+    """A component whose start takes the loop for a while, by the clock of the test."""
+
+    name = "slow"
+
+    def __init__(self, clock: "SteppedClock", note: Callable[[str], None], *, takes_s: float) -> None:
+        self._clock, self._note, self._takes_s = clock, note, takes_s
+
+    async def run(self) -> None:
+        self._note("start")
+        self._clock.now += self._takes_s
+        await asyncio.get_running_loop().create_future()
+
+
+class SteppedClock:
+    """Time goes on where a component takes it; sleeps are noted, and cost turns of the loop only."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self.now, self._note = 0.0, note
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall_ns(self) -> int:
+        return round(self.now * 1e9)
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds:
+            self._note(f"pause {seconds:.2f}")
+        await asyncio.sleep(0)
+
+
+async def test_calls_are_answered_before_the_loops_have_started() -> None:
+    """The member answers as leader once the components that are called have started. Each component that took long to start is followed
+    by as long a pause, up to a bound, in which others are answered."""
+    notes: list[str] = []
+    clock = SteppedClock(notes.append)
+    served, loops = ((Slow(clock, notes.append, takes_s=seconds),) for seconds in (0.02, 5.0))
+    manager = Manager(served, loops, prepare=prepare, clock=clock, backoff=lambda: Backoff(random.Random(1)))
+    async with asyncio.timeout(20), Group() as group:
+        group.spawn(manager.run(), name="manager")
+        manager.set_leadership(True)
+        while not manager.is_leading:
+            await asyncio.sleep(0)
+        assert notes == ["start", "pause 0.02"]
+        while len(notes) < 4:
+            await asyncio.sleep(0)
+        group.cancel_all()
+    assert notes == ["start", "pause 0.02", "start", "pause 0.10"]

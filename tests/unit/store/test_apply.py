@@ -116,6 +116,17 @@ def test_a_damaged_snapshot_is_refused(store: MemoryStore, snapshot: bytes) -> N
     assert store.version == 1 and store.find(Node) == [node("a")]
 
 
+def test_an_empty_store_takes_a_snapshot_whole_or_not_at_all() -> None:
+    """A snapshot of which a later object cannot be read leaves an empty store empty; a sound one fills it, names included."""
+    sound = delimited(2, Service(id="s").SerializeToString()) + delimited(1, node("a").SerializeToString())
+    empty = MemoryStore(clock=SystemClock())
+    with pytest.raises(MalformedRecord):
+        empty.restore(2, sound + b"\x0a\x7f")
+    assert empty.version == 0 and empty.find(Node) == [] and empty.find(Service) == []
+    empty.restore(2, sound)
+    assert empty.version == 2 and empty.find(Node) == [node("a")] and empty.count(Service, Name("")) == 1
+
+
 @given(
     st.lists(
         st.lists(
