@@ -74,7 +74,7 @@ async def test_wrapped_text_stands_beside_the_scrollbar(cluster):
     async with running(cluster, size=(104, 24)) as run:
         notes = run.dashboard.problems.notes
         assert isinstance(notes, Notes)
-        assert notes.show_vertical_scrollbar
+        await run.until(lambda: notes.show_vertical_scrollbar)
         width = notes.scrollable_content_region.width
         shown = " ".join("".join(text for text, _ in line).strip() for _, line in notes._lines)
         for note in notes._notes:

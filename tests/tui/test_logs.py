@@ -1,6 +1,6 @@
 """Live logs."""
 
-from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.errors import CallFailed
 from swarm_testkit.cluster_fake import START_NS, log_line
 from swarm_testkit.dashboard import running
@@ -141,3 +141,28 @@ async def test_no_escape_is_left_in_a_line_and_the_zone_is_said(cluster):
         await run.shows("red     next")
         assert "[31m" not in run.text
         assert "1 line · times in UTC" in run.text
+
+
+async def test_the_end_of_all_tasks_is_said(cluster):
+    """When every task that is followed has ended the border says so; a task that comes again is followed."""
+    task = next(one for one in cluster.all(objects_pb2.Task) if one.service_id == "s-api")
+    others = [
+        one.id for one in cluster.all(objects_pb2.Task) if one.service_id == "s-api" and one.id != task.id
+    ]
+    for id_ in others:
+        cluster.remove(objects_pb2.Task, id_)
+    async with running(cluster) as run:
+        await run.press("3", "l")
+        await run.until(lambda: cluster.streams_open == 2)
+        cluster.update(
+            objects_pb2.Task, task.id, lambda held: setattr(held.status, "state", types_pb2.COMPLETE)
+        )
+        await run.shows("every task has ended")
+        assert "following" not in run.text
+        await run.until(lambda: cluster.streams_open == 1)
+        cluster.update(
+            objects_pb2.Task, task.id, lambda held: setattr(held.status, "state", types_pb2.RUNNING)
+        )
+        await run.shows("● following")
+        write(cluster, task.id, "again")
+        await run.shows("again")

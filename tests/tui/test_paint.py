@@ -32,6 +32,12 @@ def test_what_fits_is_not_cut(spans, width):
         assert plain(out) == plain(spans)
 
 
+def test_a_blank_at_the_end_of_a_line_costs_no_letter():
+    """A word that just fits is whole, though the blank behind it does not fit any more."""
+    assert [plain(line) for line in wrap([("aaa bbbb cc", "text")], 8)] == ["aaa bbbb", "cc"]
+    assert [plain(line) for line in wrap([("aaa bbbb ", "text"), ("cc", "muted")], 8)] == ["aaa bbbb", "cc"]
+
+
 @given(SPANS, st.integers(8, 40))
 def test_wrapped_lines_keep_every_word(spans, width):
     """Wrapping moves words to further lines and loses none that fit on a line."""

@@ -4,7 +4,7 @@ Each node publishes its own lines as they come; the broker relays them in order 
 back for a short window, so that lines of different tasks come out in order of time, and hands whole batches to its sink.
 
 Rules: at most LINES_HELD_MAX lines are held and as many messages are read ahead as the queue takes; then reading waits,
-and with it the broker. A line older than what is already out comes out late rather than never.
+and with it the broker. A long line that came in pieces is one line again (`log_pieces`). A line older than what is already out comes out late rather than never.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from swarm_core.api.proto import logbroker_pb2
 from swarm_core.api.timestamps import timestamp, timestamp_ns
 from swarm_core.client.calls import Calls, opened
 from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.client.log_pieces import PieceJoiner
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
@@ -132,16 +133,26 @@ class LogReader:
             raise failure
 
     async def _read(self, query: LogQuery, queue: asyncio.Queue[list[LogLine] | Exception | None]) -> None:
+        pieces = PieceJoiner()
         try:
             async with opened(self._calls.stream("Logs.SubscribeLogs", query.request())) as stream:
                 async for message in stream:
-                    await queue.put([line for item in message.messages for line in lines_of(item)])
+                    whole = [one for item in message.messages if (one := pieces.add(item)) is not None]
+                    await queue.put([line for one in whole for line in lines_of(one)])
+            await self._put_rest(pieces, queue)
             await queue.put(None)
         except CallFailed as error:
             text = str(error)
+            await self._put_rest(pieces, queue)
             await queue.put(IncompleteLogs(text) if _INCOMPLETE in text else error)
         except Unreachable as error:
+            await self._put_rest(pieces, queue)
             await queue.put(error)
+
+    @staticmethod
+    async def _put_rest(pieces: PieceJoiner, queue: asyncio.Queue[list[LogLine] | Exception | None]) -> None:
+        if rest := [line for one in pieces.rest() for line in lines_of(one)]:
+            await queue.put(rest)
 
     async def _merge(
         self,

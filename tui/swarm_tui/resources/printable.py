@@ -5,7 +5,7 @@ dot, blanks of any kind one blank; variation selectors, which change a character
 out. What remains takes `width_of` cells. Text for machines keeps every character, escaped (`documents`).
 
 What programs write to their logs is text with colours: `without_escapes` leaves their commands out, `colours_only` keeps those
-that set colours and no others.
+that set colours and no others. The dashboard draws the colours itself (`widgets.sgr`).
 """
 
 import re
@@ -14,7 +14,7 @@ from unicodedata import combining, east_asian_width
 
 HIDDEN: Final = "·"
 ELLIPSIS: Final = "…"
-_TAB: Final = 8
+TAB_CELLS: Final = 8
 _RESET: Final = "\x1b[0m"
 _ESCAPES: Final = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-Z\\^-~]|\x9b[0-?]*[ -/]*[@-~]"
@@ -41,7 +41,7 @@ def without_escapes(text: str) -> str:
     """A line of a program without its commands to the terminal, its tabs as blanks."""
     if "\x1b" in text or "\x9b" in text:
         text = _ESCAPES.sub("", text)
-    return printable(text.expandtabs(_TAB))
+    return printable(text.expandtabs(TAB_CELLS))
 
 
 def colours_only(text: str) -> str:

@@ -1,7 +1,7 @@
 """Log lines of many sources in one time order, kept in a ring.
 
 Lines are inserted where their time puts them, so that replicas whose lines arrive late still read in
-order. The ring holds `LINES_MAX` lines; the oldest leave in lots, and are counted. While following, the
+order. The ring holds `LINES_MAX` lines, or as many as have `CHARACTERS_MAX`; the oldest leave in lots, and are counted. While following, the
 view stays at the end; scrolling up stops that, the end key takes it up again.
 """
 
@@ -13,23 +13,44 @@ from typing import Final
 from textual.message import Message
 from textual.reactive import reactive
 
+from swarm_tui.resources.printable import without_escapes
+from swarm_tui.widgets import sgr
 from swarm_tui.widgets.clock_text import time_of_day
 from swarm_tui.widgets.lines import LinesView
 from swarm_tui.widgets.paint import Span, Spans
 
 LINES_MAX: Final = 100_000
+TEXT_MAX: Final = 256 * 1024
+"""Characters of a line that are kept; drawing one costs as much as it is long."""
+CHARACTERS_MAX: Final = 64 * 1024 * 1024
+"""Characters that are kept of all lines."""
 _LOT: Final = 10_000
 _SOURCE_ROLES: Final = ("accent", "special", "ok", "calm", "muted")
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line: when, from whom (a short label), what."""
+    """One line: when, from whom (a short label), what; and its text as spans where the program coloured it."""
 
     time_ns: int
     source: str
     text: str
     is_error: bool = False
+    coloured: Spans = ()
+
+    @staticmethod
+    def of_program(time_ns: int, source: str, text: str, *, is_error: bool) -> "LogLine":
+        """A line as a program wrote it: its colours are kept, its other commands to a terminal are not."""
+        if len(text) > TEXT_MAX:
+            text = f"{text[:TEXT_MAX]} … ({len(text) - TEXT_MAX} more characters)"
+        if "\x1b" not in text:
+            return LogLine(time_ns, source, without_escapes(text), is_error)
+        spans = tuple(sgr.spans(text, _role(is_error)))
+        return LogLine(time_ns, source, "".join(part for part, _ in spans), is_error, spans)
+
+
+def _role(is_error: bool) -> str:
+    return "warning" if is_error else "text"
 
 
 class LogBuffer:
@@ -38,6 +59,7 @@ class LogBuffer:
     def __init__(self, lines_max: int = LINES_MAX) -> None:
         self._lines: list[LogLine] = []
         self._lines_max = lines_max
+        self._characters = 0
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -49,13 +71,18 @@ class LogBuffer:
     def add(self, lines: Iterable[LogLine]) -> int:
         """Insert `lines` by time; how many of the oldest had to leave."""
         for line in lines:
+            self._characters += len(line.text)
             if not self._lines or self._lines[-1].time_ns <= line.time_ns:
                 self._lines.append(line)
             else:
                 insort(self._lines, line, key=lambda other: other.time_ns)
-        if len(self._lines) <= self._lines_max:
-            return 0
-        leaving = len(self._lines) - self._lines_max + min(_LOT, self._lines_max // 10)
+        leaving = 0
+        if len(self._lines) > self._lines_max:
+            leaving = len(self._lines) - self._lines_max + min(_LOT, self._lines_max // 10)
+        self._characters -= sum(len(line.text) for line in self._lines[:leaving])
+        while self._characters > CHARACTERS_MAX and leaving < len(self._lines) - 1:
+            self._characters -= len(self._lines[leaving].text)
+            leaving += 1
         del self._lines[:leaving]
         self.dropped += leaving
         return leaving
@@ -63,6 +90,7 @@ class LogBuffer:
     def clear(self) -> None:
         """Forget every line."""
         self._lines.clear()
+        self._characters = 0
 
 
 class LogLines(LinesView):
@@ -116,7 +144,7 @@ class LogLines(LinesView):
             spans.append((time_of_day(line.time_ns, millis=True) + " ", "muted"))
         spans.append((line.source.ljust(self._source_width), self._source_roles[line.source]))
         spans.append((" │ ", "faint"))
-        spans.append((line.text, "warning" if line.is_error else "text"))
+        spans.extend(line.coloured or ((line.text, _role(line.is_error)),))
         return spans
 
     def line_text(self, index: int) -> str:

@@ -19,6 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from swarm_tui.resources.printable import printable
+from swarm_tui.widgets import sgr
 from swarm_tui.widgets.theme import ROLE_VARIABLES
 
 Span: TypeAlias = tuple[str, str]
@@ -60,10 +61,31 @@ class Palette:
 
     def style(self, role: str, ground: str = "screen") -> Style:
         """The style of text in `role` on `ground` (a key of GROUNDS). Raises KeyError for unknown ones."""
+        if role.startswith(sgr.PREFIX):
+            # Kept nowhere: a program may write millions of them.
+            return self._of_program(role, ground)
         style = self._styles.get((role, ground))
         if style is None:
             style = self._styles[role, ground] = self._make(role, ground)
         return style
+
+    def _of_program(self, role: str, ground: str) -> Style:
+        """The style of text that a program coloured itself. A ground of its own gives way to that of a marked line."""
+        ink, own_ground, settings = sgr.fields_of(role)
+        behind = own_ground if own_ground and ground == "screen" else ""
+        return Style(
+            color=self._color(ink).rich_color,
+            bgcolor=(self._color(behind) if behind else self._colors[GROUNDS[ground]]).rich_color,
+            bold="b" in settings or None,
+            dim="d" in settings or None,
+            italic="i" in settings or None,
+            underline="u" in settings or None,
+            reverse="r" in settings or None,
+            strike="s" in settings or None,
+        )
+
+    def _color(self, name: str) -> Color:
+        return Color.parse(name) if name.startswith("#") else self._colors[_COLORS[name]]
 
     def _make(self, role: str, ground: str) -> Style:
         color, _, setting = role.partition("+")
@@ -187,6 +209,8 @@ def wrap(spans: Spans, width: int, *, indent: int = 0) -> list[list[Span]]:
                 used = indent
                 word = word.lstrip()
                 length = cell_len(word)
+            if used + length > width:
+                word = word.rstrip()  # blanks at the end of a line need no room
             lines[-1].append((word, role))
             used += length
     return [cut(line, width) for line in lines]

@@ -94,15 +94,20 @@ def read_batch(directory: Path, position: Position) -> tuple[list[Frame], Positi
 
 
 def tail_of(directory: Path, count: int, streams: Collection[int]) -> Position:
-    """Where the last `count` frames of `streams` begin."""
+    """Where the last `count` lines of `streams` begin; a line that is cut into frames counts once in each file."""
     if count <= 0:
         return end_of(directory)
     found: deque[Position] = deque()
     for number in reversed(files(directory)):
         here: deque[Position] = deque(maxlen=count - len(found))
         position = Position(number)
+        unfinished: set[int] = set()
         while frames := _read_file(directory, position):
-            here.extend(frame.at for frame in frames if frame.stream in streams)
+            for frame in frames:
+                if frame.stream in streams and frame.stream not in unfinished:
+                    here.append(frame.at)
+                goes_on = len(frame.data) >= LINE_BYTES_MAX and not frame.data.endswith(b"\n")
+                (unfinished.add if goes_on else unfinished.discard)(frame.stream)
             last = frames[-1]
             position = replace(last.at, offset=last.at.offset + FRAME.size + len(last.data))
         found.extendleft(reversed(here))

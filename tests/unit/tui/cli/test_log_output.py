@@ -83,7 +83,7 @@ async def followed(fake: FakeCluster, query: LogQuery, capsys, *, then) -> str:
 
 async def test_following_what_ends_ends(fake, capsys, monkeypatch):
     """When the task that is followed has ended, the command does too, with its last lines."""
-    monkeypatch.setattr(follow, "_LAST_LINES_S", 0.5)
+    monkeypatch.setattr(follow, "LAST_LINES_S", 0.5)
 
     def end() -> None:
         fake.log_lines(log_line(fake.get(objects_pb2.Task, "t1"), "the last words"))
@@ -95,7 +95,7 @@ async def test_following_what_ends_ends(fake, capsys, monkeypatch):
 
 async def test_tasks_that_come_later_have_names(fake, capsys, monkeypatch):
     """A task that begins while its service is followed is named like the others; a service that is removed ends it."""
-    monkeypatch.setattr(follow, "_LAST_LINES_S", 0.5)
+    monkeypatch.setattr(follow, "LAST_LINES_S", 0.5)
 
     def go_on() -> None:
         service = fake.get(objects_pb2.Service, "s1")
@@ -107,3 +107,26 @@ async def test_tasks_that_come_later_have_names(fake, capsys, monkeypatch):
     out = await followed(fake, LogQuery(service_ids=("s1",), follow=True), capsys, then=go_on)
     assert "web.1@w1 | from the first" in out
     assert "web.2@w1 | from the second" in out
+
+
+async def test_following_a_service_ends_with_its_last_task(fake, capsys, monkeypatch):
+    """When every task of a service has ended and none follows, following ends; a task that follows in time keeps it up."""
+    monkeypatch.setattr(follow, "LAST_LINES_S", 0.5)
+
+    def restart() -> None:
+        fake.update(objects_pb2.Task, "t1", lambda task: setattr(task.status, "state", types_pb2.FAILED))
+        second = make_task(
+            "t2", service=fake.get(objects_pb2.Service, "s1"), slot=1, node_id="n1", state="RUNNING"
+        )
+        fake.put(second)
+        fake.log_lines(log_line(second, "from the second"))
+        asyncio.get_running_loop().call_later(
+            0.1,
+            fake.update,
+            objects_pb2.Task,
+            "t2",
+            lambda task: setattr(task.status, "state", types_pb2.FAILED),
+        )
+
+    out = await followed(fake, LogQuery(service_ids=("s1",), follow=True), capsys, then=restart)
+    assert "web.1@w1 | from the second" in out

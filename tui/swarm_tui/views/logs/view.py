@@ -2,7 +2,7 @@
 
 One worker reads one query; showing other logs or leaving the view ends it. Lines are collected and shown at
 most ten times a second. When the stream breaks, the lines stay, the border says so, and reading goes on
-after the last line that was seen.
+after the last line that was seen. When all that is followed has ended the border says so; tasks that come again are followed.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.worker import Worker
 
+from swarm_tui.clusters.log_end import LAST_LINES_S, is_over
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry
 from swarm_tui.resources.format import plural
-from swarm_tui.resources.printable import without_escapes
 from swarm_tui.resources.tasks import name as task_name
 from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.place import Place
@@ -30,6 +30,8 @@ NAME: Final = "logs"
 TAIL: Final = 500
 _PAINT_S: Final = 0.1
 _RETRY_S: Final = 2.0
+_LOOK_S: Final = 0.5
+_OVER: Final = "■ ended: every task has ended"
 
 
 class LogsView(LinesPage):
@@ -47,6 +49,8 @@ class LogsView(LinesPage):
         self._waiting: list[logs.LogLine] = []
         self._paint: Timer | None = None
         self._retry: Timer | None = None
+        self._looking: Timer | None = None
+        self._over_for = 0
         self._reader: Worker[None] | None = None
         self._last_ns = 0
 
@@ -77,16 +81,18 @@ class LogsView(LinesPage):
             tail=TAIL,
         )
         self._read(self._query)
+        self._looking = self.set_interval(_LOOK_S, self._look_for_the_end)
         self._lines.focus()
 
     def leave(self) -> None:
         if self._reader is not None:
             self._reader.cancel()
             self._reader = None
-        for timer in (self._paint, self._retry):
+        for timer in (self._paint, self._retry, self._looking):
             if timer is not None:
                 timer.stop()
-        self._paint = self._retry = None
+        self._paint = self._retry = self._looking = None
+        self._over_for = 0
         self._waiting.clear()
 
     def toggle_follow(self) -> None:
@@ -116,6 +122,20 @@ class LogsView(LinesPage):
             self._status = f"✖ {error}"
         self.describe_border()
 
+    def _look_for_the_end(self) -> None:
+        """Say so when all that is followed has ended, and go on when tasks come again."""
+        if not is_over(self._session.mirror, self._query):
+            was_told, self._over_for = self._over_for * _LOOK_S >= LAST_LINES_S, 0
+            if was_told:
+                self._read_on()
+            return
+        self._over_for += 1
+        if self._over_for * _LOOK_S >= LAST_LINES_S and self._status != _OVER:
+            if self._reader is not None:
+                self._reader.cancel()
+            self._status = _OVER
+            self.describe_border()
+
     def _read_on(self) -> None:
         """Take up a broken stream after the last line that came."""
         self._retry = None
@@ -136,7 +156,7 @@ class LogsView(LinesPage):
         self.describe_border()
 
     def _shown(self, line: logs.LogLine) -> LogLine:
-        return LogLine(line.at_ns, self._label(line.task_id), without_escapes(line.text), line.is_stderr)
+        return LogLine.of_program(line.at_ns, self._label(line.task_id), line.text, is_error=line.is_stderr)
 
     def _label(self, task_id: str) -> str:
         """Who wrote it: service and slot; a later attempt of the same slot gets part of its id."""
@@ -160,7 +180,7 @@ class LogsView(LinesPage):
             f"{self._lines.buffer.dropped} dropped" if self._lines.buffer.dropped else "",
             plural(count, "line") if count else "no line yet",
             f"times in {zone(self._last_ns)}" if count and self._lines.shows_times else "",
-            "● following" if self._lines.is_following else "○ not following",
+            "" if self._status == _OVER else "● following" if self._lines.is_following else "○ not following",
         ]
         self._lines.label(f"Logs · {self._title}", " · ".join(filter(None, parts)))
 

@@ -44,6 +44,17 @@ async def test_long_lines_are_cut(tmp_path: Path) -> None:
     assert b"".join(records) == line and max(map(len, records)) <= LINE_BYTES_MAX
 
 
+async def test_tail_counts_lines_not_their_pieces(tmp_path: Path) -> None:
+    """The last line is given whole, however many records it takes."""
+    log = OutputLog(str(tmp_path), 1 << 20, 3)
+    line = b"y" * (3 * LINE_BYTES_MAX) + b"z\n"
+    log.add(STDOUT, b"before\n", 1)
+    log.add(STDERR, b"between\n", 1)
+    log.add(STDOUT, line, 1)
+    assert b"".join(await texts(tmp_path, tail=-2)) == line
+    assert b"".join(await texts(tmp_path, tail=-3)) == b"between\n" + line
+
+
 async def test_files_rotate_and_stay_bounded(tmp_path: Path) -> None:
     """However much is written, files are few and small, and the newest lines are there in order."""
     log = OutputLog(str(tmp_path), 1000, 3)
