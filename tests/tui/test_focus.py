@@ -71,7 +71,7 @@ async def test_problems_and_changes_are_filtered(cluster):
 
 async def test_wrapped_text_stands_beside_the_scrollbar(cluster):
     """No letter of a problem is hidden under the bar that scrolls."""
-    async with running(cluster, size=(104, 24)) as run:
+    async with running(cluster, size=(104, 20)) as run:
         notes = run.dashboard.problems.notes
         assert isinstance(notes, Notes)
         await run.until(lambda: notes.show_vertical_scrollbar)
