@@ -26,27 +26,20 @@ NOUNS = {"swarm": "cluster", "node": "node", "service": "service", "secret": "se
 _ROW = re.compile(r"^\s+(?:-\w, )?--([a-z][a-z-]*)", re.MULTILINE)
 _COMMAND = re.compile(r"^  ([a-z][a-z-]*)\*? ", re.MULTILINE)
 
-_IDS = "not yet: log lines name tasks without their ids"
 _NETWORKS = "comes with networks"
 _WINDOWS = "for Windows nodes alone, which we do not have"
 # docker's flag → why we lack it; a name with a command in front is for that command alone
 MISSING = {
     "credential-spec": _WINDOWS,
     "isolation": _WINDOWS,
-    "oom-score-adj": "not yet: the executor does not pass it on",
     "with-registry-auth": "not yet: credentials of registries are not read",
     "network-add": _NETWORKS,
     "network-rm": _NETWORKS,
-    "node ps no-resolve": "not yet: names are always shown",
-    "service ps no-resolve": "not yet: names are always shown",
     "data-path-addr": _NETWORKS,
     "data-path-port": _NETWORKS,
     "default-addr-pool": _NETWORKS,
     "default-addr-pool-mask-length": _NETWORKS,
-    "service logs details": "not yet: log lines carry no details of their driver",
-    "service logs no-resolve": "not yet: names are always shown",
-    "service logs no-task-ids": _IDS,
-    "service logs no-trunc": _IDS,
+    "service logs details": "not yet: our executor of containers does not ask the engine for details",
 }
 _PLACE = "where the state of this machine's node is"
 _OPPOSITE = "what docker writes as --flag=false"

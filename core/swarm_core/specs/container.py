@@ -1,11 +1,15 @@
 """Setters of what only a container has. Each raises InvalidValue for a service of another runtime."""
 
+import re
 from collections.abc import Callable, MutableMapping, MutableSequence, Sequence
+from typing import Final
 
 from swarm_core.api.proto import specs_pb2
 from swarm_core.specs import lists, notation, parts
 from swarm_core.specs.draft import Draft
+from swarm_core.specs.errors import InvalidValue
 
+_OOM_SCORE_MAX: Final = 1000
 Texts = Callable[[specs_pb2.ContainerSpec], MutableSequence[str]]
 Pairs = Callable[[specs_pb2.ContainerSpec], MutableMapping[str, str]]
 
@@ -51,6 +55,14 @@ def add_ulimits(draft: Draft, given: Sequence[str]) -> None:
 
 def drop_ulimits(draft: Draft, names: Sequence[str]) -> None:
     lists.keep(draft.container.ulimits, lambda limit: limit.name not in names)
+
+
+def set_oom_score_adjustment(draft: Draft, text: str) -> None:
+    """From -1000, never killed when memory runs out, to 1000, killed first."""
+    is_number = re.fullmatch(r"[+-]?[0-9]{1,5}", text) is not None
+    if not is_number or abs(int(text)) > _OOM_SCORE_MAX:
+        raise InvalidValue(f"{text!r} is no whole number from -{_OOM_SCORE_MAX} to {_OOM_SCORE_MAX}")
+    draft.container.oom_score_adj = int(text)
 
 
 def limit_pids(draft: Draft, text: str) -> None:

@@ -53,6 +53,11 @@ def name(task: Task, view: ClusterView) -> str:
     return f"{service_name(task)}.{task.slot or node_name(task, view) or fmt.short_id(task.id)}"
 
 
+def unresolved_name(task: Task) -> str:
+    """The name with ids in place of the names of service and node."""
+    return f"{task.service_id}.{task.slot or task.node_id or task.id}"
+
+
 def _is_node_gone(task: Task, view: ClusterView) -> bool:
     if not task.node_id:
         return False

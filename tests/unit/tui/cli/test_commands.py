@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from swarm_core.api.proto import control_pb2, objects_pb2, process_pb2, specs_pb2, types_pb2
+from swarm_core.client import node_directory
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster, log_line
 from swarm_testkit.command_line import CommandLine
@@ -473,3 +474,53 @@ def test_rollback_is_a_command_too(fake: FakeCluster, tui: CommandLine) -> None:
         asked.append((result.code, result.err, request.service_id, request.rollback))
     assert asked[0] == asked[1]
     assert asked[0][2:] == (only(fake, "db").id, control_pb2.UpdateServiceRequest.PREVIOUS)
+
+
+def test_logs_name_tasks_as_asked(fake: FakeCluster, tui: CommandLine) -> None:
+    """With whole ids, without them, and with ids in place of names."""
+    task = next(one for one in fake.all(Task) if one.service_id == "s-web" and one.slot == 1)
+    fake.log_lines(log_line(task, "hello"))
+    node = fake.get(Node, task.node_id).description.hostname
+    said = {
+        flags: tui("service", "logs", *flags.split(), "web").out.partition(" |")[0].strip()
+        for flags in ("", "--no-task-ids", "--no-trunc", "--no-trunc --no-task-ids", "--no-resolve")
+    }
+    assert said[""] == said["--no-task-ids"] == said["--no-trunc --no-task-ids"] == f"web.1@{node}"
+    assert said["--no-trunc"] == f"web.1.{task.id}@{node}"
+    assert said["--no-resolve"] == f"s-web.1@{task.node_id}"
+
+
+@pytest.mark.parametrize("words", [("service", "ps", "web"), ("node", "ps", "w1")])
+def test_ps_without_names(fake: FakeCluster, tui: CommandLine, words: tuple[str, ...]) -> None:
+    """--no-resolve shows ids of services and nodes, in tables and for machines."""
+    rows = [json.loads(line) for line in tui(*words, "--no-resolve", "--format", "json").lines]
+    assert rows
+    for row in rows:
+        task = fake.get(Task, row["ID"])
+        assert row["Name"].startswith(f"{task.service_id}.") and row["Node"] == task.node_id
+    table = tui(*words, "--no-resolve").out
+    assert all(row["Name"] in table for row in rows)
+
+
+def test_self_is_the_node_that_is_asked(
+    fake: FakeCluster, tui: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """promote, demote, update and rm know `self`; where it cannot be told which node that is, they say so."""
+    worker = fake.get(Node, "n03-w1")
+    commands = (
+        ("promote", "self"),
+        ("demote", "self"),
+        ("update", "--label-add", "a=b", "self"),
+        ("rm", "--force", "self"),
+    )
+    for words in commands:
+        result = tui("node", *words)
+        assert result.code == 1 and "which node 'self' is" in result.err
+    for words in commands:
+        own = "n01-m2" if words[0] == "demote" else worker.id
+        assert fake.get(Node, own) is not None
+        monkeypatch.setattr(node_directory, "role", lambda place, own=own: (own, "worker"))
+        assert tui("node", *words).code == 0
+        if words[0] == "update":
+            assert fake.get(Node, worker.id).spec.annotations.labels["a"] == "b"
+    assert fake.get(Node, worker.id) is None

@@ -73,5 +73,10 @@ def test_lists_that_are_edited() -> None:
     container = draft.container
     assert list(container.groups) == ["b", "c"] and container.pidsLimit == 9
     assert [(one.name, one.soft, one.hard) for one in container.ulimits] == [("nofile", 3, 3)]
+    flags.apply(draft, flags.UPDATE, {"oom_score_adj": "-500"})
+    assert container.oom_score_adj == -500
+    for wrong in ("1001", "-1001", "x", "1.5", "٣", ""):
+        with pytest.raises(InvalidValue, match=r"^--oom-score-adj: .*from -1000 to 1000"):
+            flags.apply(draft, flags.UPDATE, {"oom_score_adj": wrong})
     with pytest.raises(InvalidValue, match=r"^--limit-pids"):
         flags.apply(draft, flags.UPDATE, {"limit_pids": "-1"})

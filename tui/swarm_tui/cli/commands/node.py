@@ -15,6 +15,7 @@ from swarm_tui.cli.plumbing.output import (
     FilterOption,
     Format,
     FormatOption,
+    NoResolveOption,
     NoTruncOption,
     QuietOption,
     print_listing,
@@ -38,14 +39,16 @@ NamesArgument = Annotated[list[str], typer.Argument(metavar="NODE…", autocompl
 
 
 async def _node(cluster: Cluster, name: str) -> Node:
-    """A node by name or id; `self` is the one whose control socket is asked, as on docker's command line. Raises LookupError."""
+    """A node by name or id; `self` is the one whose control socket is asked, as on docker's command line. Raises UnresolvedReference."""
     if name != _SELF:
         return await cluster.control.resolve(Node, name)
     for place in (Path(cluster.target).parent, _DOCKERS_STATE):
         own = node_directory.role(place)
         if own is not None and (place != _DOCKERS_STATE or Path(cluster.target) == sockets.DOCKER_SOCKET):
             return await cluster.control.resolve(Node, own[0])
-    raise LookupError("It cannot be told from here which node 'self' is; name it.")
+    from swarm_core.client.control import NoSuchObject
+
+    raise NoSuchObject("It cannot be told from here which node 'self' is; name it.")
 
 
 @noun.command()
@@ -95,6 +98,7 @@ def ps(
     style: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     no_trunc: NoTruncOption = False,
+    no_resolve: NoResolveOption = False,
 ) -> None:
     """List the tasks on nodes; without a name on the one whose socket is asked."""
     from swarm_tui.cli.commands.task import print_tasks
@@ -102,7 +106,7 @@ def ps(
     async def work(cluster: Cluster) -> None:
         ids = [(await _node(cluster, name)).id for name in names or [_SELF]]
         found = await cluster.control.find(objects_pb2.Task, node_ids=ids)
-        await print_tasks(cluster, found, filter_, style, quiet, no_trunc)
+        await print_tasks(cluster, found, filter_, style, quiet, no_trunc, no_resolve=no_resolve)
 
     run(ctx, work)
 
@@ -141,7 +145,7 @@ def update(
     edit = operation.Edit(availability, role, labels, label_rm or ())
 
     async def work(cluster: Cluster) -> None:
-        node = await cluster.control.resolve(Node, name)
+        node = await _node(cluster, name)
         plan = operation.plan(Snapshot([node, *await _led_services(cluster, role)]), [node.id], edit)
         _warn(plan)
         await carry_out(cluster, plan, say=lambda outcome: name)
@@ -166,7 +170,7 @@ def _change_roles(ctx: typer.Context, names: list[str], role: str) -> None:
     from swarm_tui.operations import nodes as operation
 
     async def work(cluster: Cluster) -> None:
-        found, failures = await resolved(cluster, Node, names)
+        found, failures = await resolved(cluster, Node, names, _node)
         seen = Snapshot([*found.values(), *await _led_services(cluster, role)])
         plan = operation.role(seen, [node.id for node in found.values()], role)
         _warn(plan)
@@ -196,6 +200,6 @@ def rm(
     async def work(cluster: Cluster) -> None:
         from swarm_tui.cli.plumbing.removal import remove_each
 
-        await remove_each(cluster, nodes.KIND, names, force=force)
+        await remove_each(cluster, nodes.KIND, names, force=force, resolve=_node)
 
     run(ctx, work)

@@ -14,6 +14,7 @@ from swarm_tui.cli.plumbing.output import (
     FilterOption,
     Format,
     FormatOption,
+    NoResolveOption,
     NoTruncOption,
     QuietOption,
     print_listing,
@@ -65,6 +66,7 @@ def ps(
     style: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     no_trunc: NoTruncOption = False,
+    no_resolve: NoResolveOption = False,
 ) -> None:
     """List the tasks of services."""
     from swarm_tui.cli.commands.task import print_tasks
@@ -72,7 +74,7 @@ def ps(
     async def work(cluster: Cluster) -> None:
         ids = [(await cluster.control.resolve(Service, name)).id for name in names]
         found = await cluster.control.find(tasks.Task, service_ids=ids)
-        await print_tasks(cluster, found, filter_, style, quiet, no_trunc)
+        await print_tasks(cluster, found, filter_, style, quiet, no_trunc, no_resolve=no_resolve)
 
     run(ctx, work)
 
@@ -173,9 +175,16 @@ def logs(
     ] = None,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Only the lines, without names.")] = False,
+    no_trunc: Annotated[
+        bool, typer.Option("--no-trunc", help="Name each task with its whole id behind its slot.")
+    ] = False,
+    no_task_ids: Annotated[
+        bool, typer.Option("--no-task-ids", help="No ids of tasks in their names, as without --no-trunc.")
+    ] = False,
+    no_resolve: NoResolveOption = False,
 ) -> None:
     """Print the logs of a service's tasks, merged by time."""
-    from swarm_tui.cli.plumbing.follow import follow_logs, label
+    from swarm_tui.cli.plumbing.follow import Naming, follow_logs
     from swarm_tui.cli.plumbing.lines import LinePrinter, log_query
     from swarm_tui.cli.plumbing.streams import ending_with_the_reader
 
@@ -186,13 +195,14 @@ def logs(
             service_ids=service_ids, task_ids=task_ids, follow=follow, tail=tail, since=since, now_ns=now_ns
         )
         view = await view_of(cluster, objects_pb2.Node, objects=found)
-        known = [shown for task in found if (shown := label(view, task.id))]
+        naming = Naming(is_resolved=not no_resolve, has_task_ids=no_trunc and not no_task_ids)
+        known = [shown for task in found if (shown := naming.label(view, task.id))]
         printer = partial(LinePrinter, show_names=not raw, show_times=timestamps, known=known)
         with ending_with_the_reader():
             if follow:
-                await follow_logs(cluster, query, printer)
+                await follow_logs(cluster, query, printer, naming)
             else:
-                await cluster.logs().run(query, printer(lambda task_id: label(view, task_id)).print)
+                await cluster.logs().run(query, printer(lambda task_id: naming.label(view, task_id)).print)
 
     run(ctx, work)
 

@@ -1,6 +1,6 @@
 """`swarm-tui task …`, and the table of tasks that other nouns print too."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -38,19 +38,31 @@ async def print_tasks(
     style: Format,
     quiet: bool,
     no_trunc: bool,
+    *,
+    no_resolve: bool = False,
 ) -> None:
     """The tasks that pass the filters, with their nodes' names, slot by slot and the newest attempt first."""
     view = await view_of(cluster, objects_pb2.Node)
     chosen = filters.chosen(found, filter_, filters.TASK, view)
     now_ns = cluster.clock.wall_ns()
     chosen.sort(key=lambda task: tasks.KIND.sort_keys["task"](task, view, now_ns))
-    columns = tasks.KIND.listing if style is not Format.TABLE else _with_attempts(chosen)
+    columns = _unresolved(tasks.KIND.listing) if no_resolve else tasks.KIND.listing
+    columns = columns if style is not Format.TABLE else _with_attempts(chosen, columns)
     print_listing(
         tasks.KIND, chosen, view, now_ns, style=style, quiet=quiet, no_trunc=no_trunc, columns=columns
     )
 
 
-def _with_attempts(chosen: Sequence[Task]) -> tuple[Listing, ...]:
+def _unresolved(columns: Sequence[Listing]) -> tuple[Listing, ...]:
+    """The columns with ids in place of names."""
+    texts: dict[str, Callable[[Task, ClusterView, int], str]] = {
+        "Name": lambda task, view, now_ns: tasks.unresolved_name(task),
+        "Node": lambda task, view, now_ns: task.node_id,
+    }
+    return tuple(replace(column, text=texts.get(column.key, column.text)) for column in columns)
+
+
+def _with_attempts(chosen: Sequence[Task], columns: Sequence[Listing]) -> tuple[Listing, ...]:
     """The columns, with earlier attempts of a slot hung below the newest one."""
     earlier: set[str] = set()
     seen: set[tuple[str, int]] = set()
@@ -60,12 +72,12 @@ def _with_attempts(chosen: Sequence[Task]) -> tuple[Listing, ...]:
             earlier.add(task.id)
         seen.add(place)
 
-    def name(task: Task, view: ClusterView, now_ns: int) -> str:
-        return ("\\_ " if task.id in earlier else "") + tasks.name(task, view)
+    plain = next(column.text for column in columns if column.key == "Name")
 
-    return tuple(
-        replace(column, text=name) if column.key == "Name" else column for column in tasks.KIND.listing
-    )
+    def name(task: Task, view: ClusterView, now_ns: int) -> str:
+        return ("\\_ " if task.id in earlier else "") + plain(task, view, now_ns)
+
+    return tuple(replace(column, text=name) if column.key == "Name" else column for column in columns)
 
 
 @noun.command()

@@ -147,6 +147,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("--limit-memory", str, "Most memory a task may use.", placement.limit_memory, metavar="SIZE"),
     Flag("--limit-pids", str, "Most processes in a container, 0 for any number.", container.limit_pids, metavar="N"),
     Flag("--reserve-cpu", str, "CPUs kept for each task.", placement.reserve_cpus, metavar="N"),
+    Flag("--oom-score-adj", str, "Who is killed first when memory runs out, -1000 to 1000.", container.set_oom_score_adjustment, metavar="N"),
     Flag("--reserve-memory", str, "Memory kept for each task.", placement.reserve_memory, metavar="SIZE"),
     *_list_flags(
         "generic-resource", "Other resource kept for each task", placement.reserve_generic, placement.drop_generic,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Final
 
 from swarm_core.api.proto import objects_pb2
@@ -18,14 +19,34 @@ from swarm_tui.resources.model import ClusterView
 _KINDS: Final = (objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How lines name their task: by names or by ids of service and node, and with the task's whole id or without."""
+
+    is_resolved: bool = True
+    has_task_ids: bool = False
+
+    def label(self, view: ClusterView, task_id: str) -> str | None:
+        """`web.1@node`; None while the task is not known."""
+        task = view.get(objects_pb2.Task, task_id)
+        if task is None:
+            return None
+        name = tasks.name(task, view) if self.is_resolved else tasks.unresolved_name(task)
+        node = tasks.node_name(task, view) if self.is_resolved else task.node_id
+        return f"{name}{'.' + task_id if self.has_task_ids else ''}@{node or '-'}"
+
+
 async def follow_logs(
-    cluster: Cluster, query: LogQuery, printer: Callable[[Callable[[str], str | None]], LinePrinter]
+    cluster: Cluster,
+    query: LogQuery,
+    printer: Callable[[Callable[[str], str | None]], LinePrinter],
+    naming: Naming = Naming(),
 ) -> None:
     """Print lines until there will be no more. Raises what reading logs raises."""
     mirror = Mirror(cluster.clock)
     changed = asyncio.Event()
     mirror.listen(lambda _: changed.set())
-    lines = printer(lambda task_id: label(mirror, task_id))
+    lines = printer(lambda task_id: naming.label(mirror, task_id))
     try:
         async with asyncio.TaskGroup() as group:
             feeding = group.create_task(_feed(cluster, mirror))
@@ -36,12 +57,6 @@ async def follow_logs(
                 task.cancel()
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-
-
-def label(view: ClusterView, task_id: str) -> str | None:
-    """`web.1@node`; None while the task is not known."""
-    task = view.get(objects_pb2.Task, task_id)
-    return None if task is None else f"{tasks.name(task, view)}@{tasks.node_name(task, view) or '-'}"
 
 
 async def _ended(cluster: Cluster, mirror: Mirror, query: LogQuery, changed: asyncio.Event) -> None:

@@ -31,6 +31,9 @@ class Format(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", help="table, json or yaml.", case_sensitive=False)]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids only.")]
 NoTruncOption = Annotated[bool, typer.Option("--no-trunc", help="Cut nothing.")]
+NoResolveOption = Annotated[
+    bool, typer.Option("--no-resolve", help="Show ids of services and nodes, not their names.")
+]
 FilterOption = Annotated[
     list[str] | None, typer.Option("--filter", "-f", help="Show only what matches.", metavar="KEY=VALUE")
 ]

@@ -84,15 +84,20 @@ async def _on(given: Globals, work: "Callable[[Cluster], Awaitable[T]]") -> T:
 
 
 async def resolved(
-    cluster: "Cluster", kind: "type[M]", names: Iterable[str]
+    cluster: "Cluster",
+    kind: "type[M]",
+    names: Iterable[str],
+    resolve: "Callable[[Cluster, str], Awaitable[M]] | None" = None,
 ) -> "tuple[dict[str, M], list[str]]":
-    """The objects by the names that were typed, and a sentence for each name that fits none."""
+    """The objects by the names that were typed, and a sentence for each name that fits none. `resolve` knows further names."""
     from swarm_core.client.control import UnresolvedReference
 
     found, failures = {}, []
     for name in names:
         try:
-            found[name] = await cluster.control.resolve(kind, name)
+            found[name] = await (
+                cluster.control.resolve(kind, name) if resolve is None else resolve(cluster, name)
+            )
         except UnresolvedReference as error:
             failures.append(str(error))
     return found, failures

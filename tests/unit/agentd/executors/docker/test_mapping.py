@@ -82,6 +82,7 @@ def test_limits() -> None:
     made.spec.resources.swap_bytes.value = 5
     made.spec.resources.memory_swappiness.value = 60
     made.spec.container.pidsLimit = 7
+    made.spec.container.oom_score_adj = -500
     made.spec.container.ulimits.add(name="nofile", soft=1, hard=2)
     config = host(made)
     assert (config["Memory"], config["NanoCpus"], config["MemorySwap"]) == (
@@ -90,6 +91,7 @@ def test_limits() -> None:
         (1 << 20) + 5,
     )
     assert (config["MemorySwappiness"], config["PidsLimit"]) == (60, 7)
+    assert config["OomScoreAdj"] == -500
     assert config["Ulimits"] == [{"Name": "nofile", "Soft": 1, "Hard": 2}]
     made.spec.resources.swap_bytes.value = -1
     assert host(made)["MemorySwap"] == -1
