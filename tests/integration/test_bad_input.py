@@ -176,8 +176,8 @@ SPECS = [
 REFUSED = [
     ("--replicas 18446744073709551615", "must not be negative"),
     ("--replicas 1000001", "at most 1000000"),
-    ("--mode replicated-job", "jobs are not supported yet"),
-    ("--mode global-job", "jobs are not supported yet"),
+    ("--mode replicated-job --update-delay 1s", "a job cannot have an update configuration"),
+    ("--mode global-job --update-delay 1s", "a job cannot have an update configuration"),
     ("--publish 80:80", "ports are not supported yet"),
     ("--network foo", "networks are not supported yet"),
     ("--constraint nonsense", "'==' nor '!='"),

@@ -150,6 +150,28 @@ def make_service(
     return service
 
 
+def make_job(
+    id_: str | None = None,
+    /,
+    *,
+    completions: int | None = None,
+    max_concurrent: int | None = None,
+    iteration: int = 0,
+    task: specs_pb2.TaskSpec | None = None,
+    name: str | None = None,
+) -> objects_pb2.Service:
+    """A replicated job of `completions` tasks, all at once unless said; a global job where no number is given."""
+    service = make_service(id_, name=name, task=task, spec_version=iteration)
+    if completions is None:
+        service.spec.global_job.SetInParent()
+    else:
+        job = service.spec.replicated_job
+        job.total_completions = completions
+        job.max_concurrent = completions if max_concurrent is None else max_concurrent
+    service.job_status.job_iteration.index = iteration
+    return service
+
+
 def make_task(
     id_: str | None = None,
     /,
@@ -169,7 +191,7 @@ def make_task(
     host_ports: Iterable[tuple[str, int]] = (),
     generic: types_pb2.Resources | None = None,
 ) -> objects_pb2.Task:
-    """A task; of `service` it takes id, annotations, spec and spec version unless they are given.
+    """A task; of `service` it takes id, annotations, spec, spec version and iteration unless they are given.
 
     `host_ports` are pairs of protocol ("TCP") and published port; `generic` what was claimed for it."""
     task = objects_pb2.Task(id=id_ or make_id("task"), slot=slot, node_id=node_id)
@@ -181,6 +203,9 @@ def make_task(
         if service.HasField("spec_version"):
             task.spec_version.CopyFrom(service.spec_version)
             task.spec_version.SetInParent()
+        if service.HasField("job_status"):
+            task.job_iteration.CopyFrom(service.job_status.job_iteration)
+            task.job_iteration.SetInParent()
     if spec_version is not None:
         task.spec_version.index = spec_version
         task.spec_version.SetInParent()

@@ -122,7 +122,7 @@ def is_active(desired: int) -> bool:
 
 def will_never_run(task: Task) -> bool:
     """No node has the task and none will get it."""
-    return task.status.state < ASSIGNED and task.desired_state > RUNNING
+    return task.status.state < ASSIGNED and task.desired_state > COMPLETE
 
 
 def is_reapable(task: Task) -> bool:

@@ -41,6 +41,7 @@ from swarm_core.manager.log_broker.broker import LogBroker
 from swarm_core.manager.manager import LeaderComponent, Manager
 from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforcer
 from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
+from swarm_core.manager.orchestrator.jobs import JobsOrchestrator
 from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.orchestrator.task_reaper import TaskReaper
 from swarm_core.manager.own_certificate import OwnCertificateApi
@@ -128,6 +129,7 @@ def _loops(ports: Ports) -> tuple[LeaderComponent, ...]:
         TaskReaper(store=store, clock=clock, rng=rng),
         ReplicatedOrchestrator(store=store, clock=clock, rng=rng),
         GlobalOrchestrator(store=store, clock=clock, rng=rng),
+        JobsOrchestrator(store=store, clock=clock, rng=rng),
     )
 
 

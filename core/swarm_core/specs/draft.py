@@ -61,11 +61,14 @@ class Draft:
         return self.spec.task.container
 
     def finish(self, found: References = References()) -> specs_pb2.ServiceSpec:
-        """The spec, whole, with the secrets and configs that were asked for by name."""
+        """The spec, whole, with the secrets and configs that were asked for by name. A job without a limit may run all
+        its tasks at once."""
         if found.secrets:
             self.body.secrets.extend(found.secrets)
         if found.configs:
             self.body.configs.extend(found.configs)
         if self.process is not None:
             set_process(self.spec.task, self.process)
+        if self.spec.HasField("replicated_job") and not self.spec.replicated_job.max_concurrent:
+            self.spec.replicated_job.max_concurrent = self.spec.replicated_job.total_completions
         return self.spec

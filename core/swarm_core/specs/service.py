@@ -25,13 +25,15 @@ def drop_labels(draft: Draft, keys: Sequence[str]) -> None:
 
 
 def set_mode(draft: Draft, text: str) -> None:
-    """replicated (one task, until a number is given), global, replicated-job or global-job."""
+    """replicated (one task, until a number is given), global, replicated-job (one to complete, until a number is given) or global-job."""
     mode = notation.word(text, _MODES).replace("-", "_")
     if mode == draft.spec.WhichOneof("mode"):
         return
     getattr(draft.spec, mode).SetInParent()
     if mode == "replicated":
         draft.spec.replicated.replicas = 1
+    elif mode == "replicated_job":
+        draft.spec.replicated_job.total_completions = 1
 
 
 def set_replicas(draft: Draft, text: str) -> None:

@@ -63,7 +63,7 @@ def test_another_runtime_keeps_what_only_it_knows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "count"), [("replicated", 1), ("global", None), ("Replicated-Job", 0), ("global-job", None)]
+    ("word", "count"), [("replicated", 1), ("global", None), ("Replicated-Job", 1), ("global-job", None)]
 )
 def test_modes(word: str, count: int | None) -> None:
     """Each mode is chosen by its word; replicated and its job have a number."""
@@ -73,6 +73,16 @@ def test_modes(word: str, count: int | None) -> None:
     if count is None:
         with pytest.raises(InvalidValue, match="only a replicated service"):
             service.set_replicas(made, "3")
+
+
+def test_a_job_without_a_limit_runs_all_at_once() -> None:
+    """As with docker: all tasks of a job may run at the same time unless a number is given."""
+    made = draft()
+    service.set_mode(made, "replicated-job")
+    service.set_replicas(made, "5")
+    assert made.finish().replicated_job.max_concurrent == 5
+    service.set_max_concurrent(made, "2")
+    assert made.finish().replicated_job.max_concurrent == 2
 
 
 def test_more_tasks_than_may_be_are_for_the_checks() -> None:

@@ -28,6 +28,8 @@ class TaskFacts(NamedTuple):
     nano_cpus: int
     memory_bytes: int
     is_troubled: bool
+    completed_in: int | None
+    """The iteration of its job in which the task completed."""
 
 
 def facts_of(task: objects_pb2.Task) -> TaskFacts:
@@ -48,6 +50,7 @@ def facts_of(task: objects_pb2.Task) -> TaskFacts:
         nano_cpus,
         memory_bytes,
         state in _ENDED_BADLY or (state == _PENDING and is_wanted and bool(status.err)),
+        task.job_iteration.index if state == _COMPLETE and task.HasField("job_iteration") else None,
     )
 
 
@@ -82,7 +85,17 @@ class TaskSums:
 
     def _add(self, facts: TaskFacts, sign: int, task_id: str) -> None:
         self.alive += sign * (facts.is_wanted or facts.is_running)
-        service_id, node_id, is_running, is_wanted, is_rising, nano_cpus, memory_bytes, is_troubled = facts
+        (
+            service_id,
+            node_id,
+            is_running,
+            is_wanted,
+            is_rising,
+            nano_cpus,
+            memory_bytes,
+            is_troubled,
+            completed_in,
+        ) = facts
         service = self.services[service_id]
         if is_wanted:
             service.wanted += sign
@@ -90,6 +103,8 @@ class TaskSums:
             (service.rising.add if sign > 0 else service.rising.discard)(task_id)
         if is_troubled:
             (service.troubled.add if sign > 0 else service.troubled.discard)(task_id)
+        if completed_in is not None:
+            service.completed[completed_in] = service.completed.get(completed_in, 0) + sign
         if is_running:
             service.running += sign
             count = service.running_on.get(node_id, 0) + sign

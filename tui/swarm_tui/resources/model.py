@@ -179,6 +179,8 @@ class ServiceSums:
     """Tasks on their way to RUNNING."""
     troubled: set[str] = field(default_factory=set)
     """Tasks that say why the goal is not met: nobody can place them, or they ended badly."""
+    completed: dict[int, int] = field(default_factory=dict)
+    """Completed tasks of a job by its iteration."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from swarm_core.api.jobs import is_job
 from swarm_core.api.names import STACK_LABEL
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
@@ -9,7 +10,7 @@ from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import service_changes
+from swarm_tui.resources import jobs, service_changes
 from swarm_tui.resources.model import (
     PROBLEMS,
     Align,
@@ -30,7 +31,7 @@ from swarm_tui.resources.model import (
     spans,
 )
 from swarm_tui.resources.refs import ObjectRef
-from swarm_tui.resources.states import cause, is_wanted, since_ns, state_word
+from swarm_tui.resources.states import cause, since_ns, state_word
 from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
 
 Service = objects_pb2.Service
@@ -78,6 +79,11 @@ def running(service: Service, view: ClusterView) -> int:
     return sums.running - lost
 
 
+def replicas_listed(service: Service, view: ClusterView) -> str:
+    """Running and wanted tasks, and of a job how many completed, as docker lists them."""
+    return f"{running(service, view)}/{wanted(service, view)}{jobs.listed(service, view)}"
+
+
 def health(service: Service, view: ClusterView, now_ns: int) -> Health:
     """Fine at its goal, unless it was there just now only because what crashes again and again was started again; otherwise
     failed, refused, or in motion."""
@@ -85,8 +91,8 @@ def health(service: Service, view: ClusterView, now_ns: int) -> Health:
     update = service.update_status.state
     if update in _UPDATE_PAUSED:
         return Health.WARNING
-    if mode(service).endswith("job"):
-        return _job_health(service, view, goal, have)
+    if is_job(service):
+        return jobs.health(service, view)
     is_loop = view.failures(service, now_ns).is_loop
     if have >= goal and goal and is_loop:
         return Health.PARTLY
@@ -99,10 +105,11 @@ def health(service: Service, view: ClusterView, now_ns: int) -> Health:
     return Health.MOTION
 
 
-def _job_health(service: Service, view: ClusterView, goal: int, have: int) -> Health:
-    if have or any(is_wanted(task) for task in view.tasks_of_service(service.id)):
-        return Health.MOTION
-    return Health.DONE
+def _advance(service: Service, view: ClusterView) -> tuple[int, int]:
+    """How far it is, and its goal: tasks that run, or of a job those that completed."""
+    if is_job(service):
+        return jobs.completed(service, view), jobs.total(service, view)
+    return running(service, view), wanted(service, view)
 
 
 def _trouble(service: Service, view: ClusterView) -> Task | None:
@@ -127,10 +134,9 @@ def _age_ns(service: Service) -> int:
 
 def row(service: Service, view: ClusterView, now_ns: int) -> RowCells:
     look = health(service, view, now_ns)
-    goal, have = wanted(service, view), running(service, view)
-    role = (
-        Role.ERROR if look is Health.FAILED else Role.WARNING if have < goal or look in PROBLEMS else Role.OK
-    )
+    have, goal = _advance(service, view)
+    is_short = have < goal and not is_job(service)
+    role = Role.ERROR if look is Health.FAILED else Role.WARNING if is_short or look in PROBLEMS else Role.OK
     shown_mode = mode(service)
     runtime, runs = runtime_text(service.spec.task)
     return (
@@ -177,7 +183,7 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
         began_ns = timestamp_ns(service.meta.updated_at)
         return (_problem(service, view, look, "update paused", text, ("d", "describe"), began_ns),)
     task, failed = _trouble(service, view), view.failures(service, now_ns)
-    count = f"{running(service, view)}/{wanted(service, view)}"
+    count = "/".join(map(str, _advance(service, view)))
     began_ns = since_ns(task) if task is not None else 0
     since = fmt.age(began_ns, now_ns)
     if task is not None and task.status.state == types_pb2.PENDING:
@@ -216,7 +222,13 @@ def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section,
         ("ID", cell(service.id)),
         ("Name", cell(name(service))),
         ("Mode", cell(mode(service))),
-        ("Tasks", spans((f"{look.glyph} ", look.role), (f"{have} of {goal} running", Role.TEXT))),
+        (
+            "Tasks",
+            spans(
+                (f"{look.glyph} ", look.role),
+                (f"{have} of {goal} running{jobs.listed(service, view)}", Role.TEXT),
+            ),
+        ),
         ("Labels", cell(fmt.labels(spec.annotations.labels) or "–", Role.SPECIAL)),
         ("Created", cell(fmt.moment(timestamp_ns(service.meta.created_at)))),
         ("Updated", cell(fmt.moment(timestamp_ns(service.meta.updated_at)))),
@@ -241,7 +253,7 @@ def _is_moving(service: Service, view: ClusterView, now_ns: int) -> bool:
 
 def _motion_note(service: Service, view: ClusterView) -> MotionNote:
     """How far it is from its goal, and the first slots that are on their way."""
-    goal, have = wanted(service, view), running(service, view)
+    have, goal = _advance(service, view)
     counts = spans((f" {have}", Role.TEXT), (f"/{goal}", Role.MUTED))
     share = (Cell(bar=min(have / goal, 1.0), role=Role.MOTION),) if goal else ()
     slots = _moving_slots(service, view)
@@ -312,7 +324,7 @@ KIND: ResourceKind[Service] = ResourceKind(
         Listing("ID", "ID", lambda s, view, now: s.id, is_id=True),
         Listing("NAME", "Name", lambda s, view, now: name(s)),
         Listing("MODE", "Mode", lambda s, view, now: mode(s)),
-        Listing("REPLICAS", "Replicas", lambda s, view, now: f"{running(s, view)}/{wanted(s, view)}"),
+        Listing("REPLICAS", "Replicas", lambda s, view, now: replicas_listed(s, view)),
         Listing("IMAGE", "Image", lambda s, view, now: image_listed(s.spec.task)),
         Listing(
             "PORTS", "Ports", lambda s, view, now: ports_listed(s.endpoint.ports or s.spec.endpoint.ports)

@@ -31,7 +31,7 @@ def control_handlers(
     return (
         NodesApi(store, clock, members, can_remove),
         TasksApi(store),
-        ServicesApi(store, rng),
+        ServicesApi(store, clock, rng),
         ClustersApi(store, clock, rng, external),
         SecretsApi(store, rng),
         ConfigsApi(store, rng),

@@ -38,7 +38,7 @@ class GlobalOrchestrator(ServiceOrchestrator):
                 self._nodes[node.id] = node
         for service in self._store.find(Service):
             self._service_changed(service)
-        self._steps += init_tasks(self._store, self._supervisor, "global", self._put_right)
+        self._steps += init_tasks(self._store, self._supervisor, ("global",), self._put_right)
 
     def _put_right(self, task: Task) -> None:
         if task.node_id not in self._nodes:

@@ -7,8 +7,9 @@ write less, and the scheduler sees it in the commit that creates it.
 import random
 
 from swarm_core.api.ids import new_id
+from swarm_core.api.jobs import is_job
 from swarm_core.api.proto.objects_pb2 import Cluster, Service, Task
-from swarm_core.api.proto.types_pb2 import NEW, PENDING, RUNNING, TaskState
+from swarm_core.api.proto.types_pb2 import COMPLETE, NEW, PENDING, READY, RUNNING
 from swarm_core.api.timestamps import timestamp
 from swarm_core.runtime.clock import Clock
 
@@ -39,10 +40,14 @@ class TaskMaker:
             model.log_driver.CopyFrom(service.spec.task.log_driver)
         elif cluster is not None and cluster.spec.task_defaults.HasField("log_driver"):
             model.log_driver.CopyFrom(cluster.spec.task_defaults.log_driver)
+        if is_job(service):
+            model.desired_state = COMPLETE
+            model.job_iteration.CopyFrom(service.job_status.job_iteration)
+            model.job_iteration.SetInParent()
         self._model = model
 
-    def make(self, *, slot: int = 0, node_id: str = "", desired: "TaskState.ValueType" = RUNNING) -> Task:
-        """A fresh task for a slot, or for a node of a global service."""
+    def make(self, *, slot: int = 0, node_id: str = "", waits: bool = False) -> Task:
+        """A fresh task for a slot, or for a node of a global service; one that `waits` is made READY and started later."""
         task = Task()
         task.CopyFrom(self._model)
         task.id = new_id(self._rng)
@@ -51,6 +56,6 @@ class TaskMaker:
             task.slot = slot
         if node_id:
             task.node_id = node_id
-        if desired != RUNNING:
-            task.desired_state = desired
+        if waits:
+            task.desired_state = READY
         return task

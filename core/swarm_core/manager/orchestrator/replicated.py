@@ -31,7 +31,7 @@ class ReplicatedOrchestrator(ServiceOrchestrator):
         for service in self._store.find(Service):
             if service.spec.HasField("replicated"):
                 self._pending[service.id] = None
-        self._steps += init_tasks(self._store, self._supervisor, "replicated", self._restart_if_needed)
+        self._steps += init_tasks(self._store, self._supervisor, ("replicated",), self._restart_if_needed)
 
     def _observe(self, event: Event) -> None:
         item = event.object

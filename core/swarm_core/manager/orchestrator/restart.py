@@ -6,6 +6,7 @@ replacement and begins its wait. A replacement with nothing to wait for is made 
 
 import random
 
+from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import COMPLETE, READY, RUNNING, SHUTDOWN, NodeStatus, UpdateStatus
@@ -13,7 +14,12 @@ from swarm_core.api.states import is_terminal
 from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.delayed_starts import DelayedStarts
 from swarm_core.manager.orchestrator.new_task import TaskMaker
-from swarm_core.manager.orchestrator.restart_history import RestartHistory, restart_delay_s, status_ns
+from swarm_core.manager.orchestrator.restart_history import (
+    RestartHistory,
+    restart_delay_s,
+    slot_tuple,
+    status_ns,
+)
 from swarm_core.runtime.clock import Clock
 from swarm_core.store.transactions import Step, Transaction
 
@@ -39,6 +45,8 @@ class Restart:
         if service is None:
             return
         changes.desire(old.id, SHUTDOWN)(transaction)
+        if is_job(service) and not is_of_iteration(service, old):
+            return
         if not self._supervisor.history.should_restart(service, old):
             return
         node = transaction.get(Node, old.node_id) if old.node_id else None
@@ -47,11 +55,8 @@ class Restart:
         if not is_terminal(old.status.state) and node is not None and node.status.state != NodeStatus.DOWN:
             self.waits_for = old
         is_free = self.delay_s <= 0 and self.waits_for is None
-        self.new = self._supervisor.maker(service).make(
-            slot=old.slot,
-            node_id="" if old.slot else old.node_id,
-            desired=RUNNING if is_free else READY,
-        )
+        slot, node_id = slot_tuple(service, old)
+        self.new = self._supervisor.maker(service).make(slot=slot, node_id=node_id, waits=not is_free)
         transaction.create(self.new)
 
     def settle(self, now: float, now_ns: int) -> None:

@@ -6,13 +6,13 @@ memory; `task_init` rebuilds it from the tasks that are there.
 
 from dataclasses import dataclass, field
 
+from swarm_core.api.jobs import is_job
 from swarm_core.api.proto.objects_pb2 import Service, Task
 from swarm_core.api.proto.types_pb2 import COMPLETE, RestartPolicy
 from swarm_core.api.timestamps import duration_s, timestamp_ns
 
 DELAY_DEFAULT_S = 5.0
 SlotTuple = tuple[int, str]  # slot, or 0 and the node of a global service
-_JOBS = ("replicated_job", "global_job")
 
 
 def slot_tuple(service: Service, task: Task) -> SlotTuple:
@@ -70,7 +70,7 @@ class RestartHistory:
         """Whether the policy of `task` wants a replacement."""
         policy = task.spec.restart
         condition = policy.condition if task.spec.HasField("restart") else RestartPolicy.ANY
-        if condition == RestartPolicy.ANY and service.spec.WhichOneof("mode") in _JOBS:
+        if condition == RestartPolicy.ANY and is_job(service):
             condition = RestartPolicy.ON_FAILURE
         if condition == RestartPolicy.NONE:
             return False

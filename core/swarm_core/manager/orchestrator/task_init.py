@@ -3,7 +3,7 @@
 Between two leaders tasks may have ended, nodes and services may have gone, and waits were forgotten.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from swarm_core.api.proto.objects_pb2 import Service, Task
 from swarm_core.api.proto.types_pb2 import COMPLETE, READY
@@ -16,15 +16,15 @@ from swarm_core.store.transactions import Step
 
 
 def init_tasks(
-    store: MemoryStore, supervisor: RestartSupervisor, mode: str, fix: Callable[[Task], None]
+    store: MemoryStore, supervisor: RestartSupervisor, modes: Collection[str], fix: Callable[[Task], None]
 ) -> list[Step]:
-    """The steps for all tasks of services with `mode`; `fix` is what the orchestrator does about each of them.
+    """The steps for all tasks of services with one of `modes`; `fix` is what the orchestrator does about each of them.
 
     Waits and restart history of `supervisor` are rebuilt on the way."""
     steps: list[Step] = []
     slots: dict[tuple[str, SlotTuple], list[Task]] = {}
     services = {service.id: service for service in store.find(Service)}
-    ours = {id_ for id_, service in services.items() if service.spec.WhichOneof("mode") == mode}
+    ours = {id_ for id_, service in services.items() if service.spec.WhichOneof("mode") in modes}
     for task in store.find(Task):
         service_id = task.service_id
         if service_id not in ours:

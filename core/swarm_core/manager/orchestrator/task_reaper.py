@@ -4,15 +4,17 @@ Rules
 1. A task is finished with when it is desired REMOVE, or has no service and is ORPHANED, and no agent may be
    running it. Each deletion looks again in its transaction.
 2. A slot keeps as many tasks as the limit says, and always one: it tells the orchestrator that the slot was not left
-   empty. Oldest go first, and only those that have ended or will never run and are not wanted any more.
+   empty. Oldest go first, and only those that have ended or will never run and are not wanted any more. Of a
+   job's present iteration the completion stays, or else the last attempt: without it the slot would be filled again.
 3. Slots are counted as tasks come and go; a slot is read only when its count passes its limit.
 """
 
 import logging
 import random
 
+from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto.objects_pb2 import Cluster, Service, Task
-from swarm_core.api.proto.types_pb2 import ORPHANED, REMOVE, RUNNING
+from swarm_core.api.proto.types_pb2 import COMPLETE, ORPHANED, REMOVE, RUNNING
 from swarm_core.api.states import is_reapable, is_terminal, will_never_run
 from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.restart_history import SlotTuple, slot_tuple, status_ns
@@ -173,10 +175,11 @@ class TaskReaper:
         tasks = self._tasks_in(service_id, key)
         surplus = len(tasks) - max(slots.limit, 1)
         tasks.sort(key=status_ns)
+        kept = _outcome(slots.service, tasks)
         for task in tasks:
             if surplus <= 0:
                 return
-            if task.desired_state > RUNNING and is_reapable(task):
+            if task is not kept and _is_done_with(task) and is_reapable(task):
                 self._finished[task.id] = None
                 surplus -= 1
 
@@ -185,3 +188,17 @@ class TaskReaper:
         if not node_id:
             return self._store.find(Task, Slot(service_id, slot))
         return [task for task in self._store.find(Task, ByNode(node_id)) if task.service_id == service_id]
+
+
+def _outcome(service: Service, tasks: list[Task]) -> Task | None:
+    """The task that says how a job's slot stands in the present iteration; `tasks` are in the order of their times."""
+    present = [task for task in tasks if is_of_iteration(service, task)] if is_job(service) else []
+    completed = [task for task in present if task.status.state == COMPLETE]
+    outcomes = completed or present
+    return outcomes[-1] if outcomes else None
+
+
+def _is_done_with(task: Task) -> bool:
+    """Nobody wants the task any more. A job's task is wanted as COMPLETE until it is."""
+    desired = task.desired_state
+    return desired > COMPLETE or (desired > RUNNING and task.status.state == COMPLETE)

@@ -17,14 +17,15 @@ from swarm_core.rpc.errors import (
 from swarm_core.store import by
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.memory import MemoryStore
-from swarm_testkit.factories import make_network, make_service, make_task, make_task_spec
+from swarm_testkit.factories import make_job, make_network, make_service, make_task, make_task_spec
+from swarm_testkit.manual_clock import ManualClock
 
 CALLER = Caller("operator", frozenset({"swarm-manager"}), "org", "127.0.0.1:1", is_local=True)
 
 
 @pytest.fixture
 def api(store: MemoryStore) -> ServicesApi:
-    return ServicesApi(store, random.Random(1))
+    return ServicesApi(store, ManualClock(), random.Random(1))
 
 
 @pytest.fixture
@@ -89,7 +90,6 @@ PORT = types_pb2.PortConfig(target_port=80, published_port=80)
         ("update.max_failure_ratio", 1.5, InvalidArgument),
         ("endpoint.ports", PORT, Unimplemented),
         ("task.networks", types_pb2.NetworkAttachmentConfig(target="n"), Unimplemented),
-        ("global_job", specs_pb2.GlobalJob(), Unimplemented),
         ("task.attachment", specs_pb2.NetworkAttachmentSpec(container_id="c"), Unimplemented),
         ("task.generic.kind", "process", InvalidArgument),
     ],
@@ -325,3 +325,73 @@ async def test_filters(api: ServicesApi, store: MemoryStore) -> None:
     assert (
         len((await api.list_services(control_pb2.ListServicesRequest(filters=every), CALLER)).services) == 3
     )
+
+
+# jobs (4.3.9)
+
+
+async def change(
+    api: ServicesApi, service: objects_pb2.Service, spec: specs_pb2.ServiceSpec
+) -> objects_pb2.Service:
+    request = control_pb2.UpdateServiceRequest(
+        service_id=service.id, service_version=service.meta.version, spec=spec
+    )
+    return (await api.update_service(request, CALLER)).service
+
+
+@pytest.mark.parametrize("completions", [3, None])
+async def test_each_change_of_a_job_begins_an_iteration(
+    api: ServicesApi, store: MemoryStore, completions: int | None
+) -> None:
+    """A job begins at iteration 0; whatever is changed begins the next one, with its time, also while tasks run."""
+    made = make_job(completions=completions, name="sum").spec
+    service = await create(api, made)
+    assert service.job_status.HasField("job_iteration") and service.job_status.HasField("last_execution")
+    task = make_task(service=service, state="RUNNING", desired="COMPLETE")
+    await store.update(lambda tx: tx.create(task))
+    made.annotations.labels["some"] = "label"
+    service = await change(api, service, made)
+    assert service.job_status.job_iteration.index == 1
+    made.task.container.image = "other:2"
+    service = await change(api, service, made)
+    assert service.job_status.job_iteration.index == 2
+    assert store.get(objects_pb2.Service, service.id).job_status == service.job_status
+
+
+async def test_other_services_have_no_iteration(api: ServicesApi) -> None:
+    """A replicated service has no status of a job, neither made nor changed."""
+    service = await create(api, spec())
+    changed = spec()
+    changed.replicated.replicas = 2
+    assert not service.HasField("job_status") and not (await change(api, service, changed)).HasField(
+        "job_status"
+    )
+
+
+async def test_a_job_has_no_update_settings(api: ServicesApi) -> None:
+    """Nothing of a job is rolled out, so settings for that are refused; a job stays a job of its kind."""
+    made = make_job(completions=3, name="sum").spec
+    made.update.parallelism = 1
+    with pytest.raises(InvalidArgument, match="a job cannot have an update configuration"):
+        await create(api, made)
+    made.ClearField("update")
+    service = await create(api, made)
+    with pytest.raises(Unimplemented, match="changing a service's mode"):
+        await change(api, service, make_job(name="sum").spec)
+
+
+@pytest.mark.parametrize(("completions", "desired"), [(5, 2), (None, 3)])
+async def test_status_of_a_job(
+    api: ServicesApi, store: MemoryStore, completions: int | None, desired: int
+) -> None:
+    """Only the present iteration counts; a replicated job wants what may run at once, a global one what is still to complete."""
+    service = await create(api, make_job(completions=completions, max_concurrent=2, name="sum").spec)
+    states = ("RUNNING", "PENDING", "COMPLETE", "COMPLETE", "FAILED")
+    for state in states:
+        task = make_task(service=service, state=state, desired="COMPLETE")
+        older = make_task(service=service, state=state, desired="COMPLETE")
+        older.job_iteration.index = 9
+        await store.update(lambda tx, both=(task, older): [tx.create(one) for one in both])  # type: ignore[misc]
+    request = control_pb2.ListServiceStatusesRequest(services=[service.id])
+    (status,) = (await api.list_service_statuses(request, CALLER)).statuses
+    assert (status.desired_tasks, status.running_tasks, status.completed_tasks) == (desired, 1, 2)

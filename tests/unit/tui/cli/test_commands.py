@@ -12,7 +12,7 @@ from swarm_core.client import node_directory
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster, log_line
 from swarm_testkit.command_line import CommandLine
-from swarm_testkit.factories import make_config, make_secret, make_task
+from swarm_testkit.factories import make_config, make_job, make_secret, make_task
 
 Node, Service, Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
 
@@ -65,6 +65,28 @@ def test_service_ls_of_an_old_server(tui: CommandLine, fake: FakeCluster) -> Non
     assert any(
         line.split()[:4] == ["s-api", "api", "replicated", "6/9"] for line in tui("service", "ls").lines
     )
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_service_ls_of_jobs(tui: CommandLine, fake: FakeCluster, is_old: bool) -> None:
+    """Jobs are listed with their completions, whether the server counts tasks or they are counted here."""
+    both = (make_job("j", name="sum", completions=5, max_concurrent=2), make_job("k", name="everywhere"))
+    fake.put(*both)
+    for number, state in enumerate(("COMPLETE", "COMPLETE", "RUNNING")):
+        fake.put(
+            *(
+                make_task(service=job, slot=number, node_id="w1", state=state, desired="COMPLETE")
+                for job in both
+            )
+        )
+    if is_old:
+        fake.fail_next("Control.ListServiceStatuses", CallFailed("UNIMPLEMENTED", "unknown method"))
+    lines = [line.split()[1:7] for line in tui("service", "ls", "-f", "mode=replicated-job").lines[1:]]
+    assert lines == [["sum", "replicated", "job", "1/2", "(2/5", "completed)"]]
+    if is_old:
+        fake.fail_next("Control.ListServiceStatuses", CallFailed("UNIMPLEMENTED", "unknown method"))
+    lines = [line.split()[1:7] for line in tui("service", "ls", "-f", "mode=global-job").lines[1:]]
+    assert lines == [["everywhere", "global", "job", "1/1", "(2/3", "completed)"]]
 
 
 def test_quiet_prints_ids(tui: CommandLine) -> None:
@@ -261,9 +283,11 @@ def test_a_refused_scale_changes_nothing(tui: CommandLine) -> None:
 
 def test_a_refused_change_is_one_sentence(tui: CommandLine) -> None:
     """What the manager refuses is told with what was tried; a part that it lacks is told as such."""
-    tui.fake.fail_next("Control.CreateService", CallFailed("UNIMPLEMENTED", "jobs are not supported yet"))
+    tui.fake.fail_next(
+        "Control.CreateService", CallFailed("UNIMPLEMENTED", "attachments are not supported yet")
+    )
     result = tui("service", "create", "-d", "--name", "sum", "--mode", "replicated-job", "nginx")
-    said = "Could not create sum: this cluster cannot do that (jobs are not supported yet)."
+    said = "Could not create sum: this cluster cannot do that (attachments are not supported yet)."
     assert (result.code, result.out, result.err) == (1, "", f"Error: {said}\n")
     tui.fake.fail_next("Control.UpdateNode", CallFailed("FAILED_PRECONDITION", "it is the last manager"))
     result = tui("node", "demote", "m1", "nobody", "w1")

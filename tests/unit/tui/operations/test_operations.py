@@ -102,9 +102,12 @@ async def test_a_creation_tells_the_new_id() -> None:
     plan = create.plan(Service, make_service(name="api").spec)
     (outcome,) = await applied(plan, fake)
     assert outcome == Outcome("service api created", name="api", id=fake.all(Service)[0].id)
-    fake.fail_next("Control.CreateService", CallFailed("UNIMPLEMENTED", "jobs are not supported yet"))
+    fake.fail_next("Control.CreateService", CallFailed("UNIMPLEMENTED", "attachments are not supported yet"))
     (failed,) = await applied(plan, fake)
-    assert failed.text == "Could not create api: this cluster cannot do that (jobs are not supported yet)."
+    assert (
+        failed.text
+        == "Could not create api: this cluster cannot do that (attachments are not supported yet)."
+    )
     assert (failed.is_error, failed.id) == (True, "")
 
 

@@ -72,13 +72,13 @@ def test_several_services_are_judged_together() -> None:
 
 async def test_plan_and_result() -> None:
     """Each service is scaled from its own number, and each result is said with where it came from. A job's number is its
-    completions; our managers take no jobs yet, and say so."""
+    completions."""
     services = [make_service("a", name="api", replicas=3), job("sum", 4)]
     plan = planned("+2", *services)
     assert plan.title == "Scale 2 services" and plan.refusals == plan.warnings == ()
     fake = FakeCluster(services)
     assert await applied(plan, fake) == [
-        (False, "api scaled to 5, from 3"), (True, "Could not scale sum: this cluster cannot do that (jobs are not supported yet; use a replicated or a global service)."),
+        (False, "api scaled to 5, from 3"), (False, "sum scaled to 6, from 4"),
     ]  # fmt: skip
     assert fake.get(Service, "a").spec.replicated.replicas == 5
     assert fake.calls[-1][1].spec.replicated_job.total_completions == 6

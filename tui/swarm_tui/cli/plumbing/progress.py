@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import typer
+from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.timestamps import NS_PER_S, timestamp_ns
 from swarm_core.client.cluster import Cluster
@@ -18,7 +19,8 @@ from swarm_core.client.watch import Changed, Listed, Lost
 
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.clusters.mirror import Mirror
-from swarm_tui.resources import services
+from swarm_tui.resources import jobs, services
+from swarm_tui.resources.model import Health
 from swarm_tui.resources.printable import printable
 from swarm_tui.resources.states import cause, is_wanted
 
@@ -37,47 +39,61 @@ class Progress:
     """When the last of the tasks that count began to run."""
     given_up: str = ""
     """Why the goal will never be reached, as it looks now."""
+    verb: str = "running"
 
     @property
     def is_converged(self) -> bool:
         return self.done >= self.goal
 
     def __str__(self) -> str:
-        text = f"{self.done} of {self.goal} tasks running"
+        text = f"{self.done} of {self.goal} tasks {self.verb}"
         return f"{text} · {self.cause}" if self.cause else text
 
 
 def progress_of(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Progress:
     """How far a service is: only tasks of its present spec count, and older ones must be gone."""
+    if is_job(service):
+        return _job_progress(mirror, service, now_ns)
     tasks = mirror.tasks_of_service(service.id)
     current = [task for task in tasks if _is_current(task, service)]
-    running: list[objects_pb2.Task] = []
-    if services.mode(service).endswith("job"):
-        done = sum(task.status.state == types_pb2.COMPLETE for task in current)
-        goal = service.spec.replicated_job.total_completions or len(current)
-    else:
-        running = [task for task in current if is_wanted(task) and task.status.state == types_pb2.RUNNING]
-        done = len(running)
-        goal = services.wanted(service, mirror)
-        if _expects_tasks_of_every_node(service) and not tasks:
-            goal = max(goal, 1 if mirror.objects(objects_pb2.Node) else 0)
+    running = [task for task in current if is_wanted(task) and task.status.state == types_pb2.RUNNING]
+    done = len(running)
+    goal = services.wanted(service, mirror)
+    if service.spec.WhichOneof("mode") == "global" and not tasks:
+        goal = max(goal, _expected_of_nodes(mirror))
     leftover = sum(is_wanted(task) for task in tasks if not _is_current(task, service))
-    problems = services.problems(service, mirror, now_ns)
     return Progress(
         min(done, goal),
         goal + leftover,
-        problems[0].cause if problems else mirror.failures(service, now_ns).cause,
+        _cause(mirror, service, now_ns),
         max((timestamp_ns(task.status.timestamp) for task in running), default=0),
         _given_up(service, current),
     )
 
 
+def _job_progress(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Progress:
+    """Completions of the present iteration; what is left of earlier ones is being removed and not waited for."""
+    done, goal = jobs.completed(service, mirror), jobs.total(service, mirror)
+    if service.spec.HasField("global_job"):
+        tasks = mirror.tasks_of_service(service.id)
+        goal += jobs.given_up(service, tasks)
+        if not any(is_of_iteration(service, task) for task in tasks):
+            goal = max(goal, _expected_of_nodes(mirror))
+    why = _cause(mirror, service, now_ns)
+    is_over = jobs.health(service, mirror) is Health.FAILED
+    given_up = (why or "it ended without a reason") if is_over else ""
+    return Progress(done, goal, why, given_up=given_up, verb="completed")
+
+
+def _cause(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> str:
+    problems = services.problems(service, mirror, now_ns)
+    return problems[0].cause if problems else mirror.failures(service, now_ns).cause
+
+
 def _given_up(service: objects_pb2.Service, current: Iterable[objects_pb2.Task]) -> str:
     """How a task ended that nothing will follow: the newest one of its place, where the restart policy lets tasks end for good."""
     policy = service.spec.task.restart
-    if services.mode(service).endswith("job") or (
-        policy.condition == types_pb2.RestartPolicy.ANY and not policy.max_attempts
-    ):
+    if policy.condition == types_pb2.RestartPolicy.ANY and not policy.max_attempts:
         return ""
     newest: dict[tuple[int, str], objects_pb2.Task] = {}
     for task in current:
@@ -96,8 +112,9 @@ def _is_current(task: objects_pb2.Task, service: objects_pb2.Service) -> bool:
     return task.spec_version.index == service.spec_version.index or task.spec == service.spec.task
 
 
-def _expects_tasks_of_every_node(service: objects_pb2.Service) -> bool:
-    return service.spec.WhichOneof("mode") == "global"
+def _expected_of_nodes(mirror: Mirror) -> int:
+    """Tasks that a service for every node will have at the least, before the first one was made."""
+    return 1 if mirror.objects(objects_pb2.Node) else 0
 
 
 async def converge(cluster: Cluster, service_id: str, *, quiet: bool = False) -> None:

@@ -33,8 +33,13 @@ async def counted(cluster: Cluster, services: Sequence[objects_pb2.Service]) -> 
         if error.code != "UNIMPLEMENTED":
             raise
         return await view_of(cluster, objects_pb2.Node, objects_pb2.Task, objects=services)
+    iterations = {service.id: service.job_status.job_iteration.index for service in services}
     counts = {
-        status.service_id: ServiceSums(running=status.running_tasks, wanted=status.desired_tasks)
+        status.service_id: ServiceSums(
+            running=status.running_tasks,
+            wanted=status.desired_tasks,
+            completed={iterations[status.service_id]: status.completed_tasks},
+        )
         for status in statuses
     }
     return Snapshot(services, counts)

@@ -3,8 +3,10 @@
 import random
 
 from swarm_core.api.ids import new_id
-from swarm_core.api.proto import control_pb2, objects_pb2
+from swarm_core.api.jobs import is_job, is_of_iteration
+from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
 from swarm_core.api.runtimes import runtime_of
+from swarm_core.api.timestamps import timestamp
 from swarm_core.manager.allocator.attachments import is_ingress, keep_in_spec
 from swarm_core.manager.control_api.requests import check_has_spec, check_update, copy, known
 from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAME, Criterion, Selection
@@ -16,12 +18,14 @@ from swarm_core.manager.control_api.services.checks import (
 )
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AlreadyExists, Unimplemented
+from swarm_core.runtime.clock import Clock
 from swarm_core.specs.defaults import with_defaults
-from swarm_core.store.by import RunningOf, Runtime, WantedOf
+from swarm_core.store.by import ByService, RunningOf, Runtime, WantedOf
 from swarm_core.store.errors import NameConflict
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
+_Status = control_pb2.ListServiceStatusesResponse.ServiceStatus
 _SELECTION = Selection(
     objects_pb2.Service,
     BY_SPEC_NAME,
@@ -40,8 +44,9 @@ _SELECTION = Selection(
 class ServicesApi:
     """The Control methods for services."""
 
-    def __init__(self, store: MemoryStore, rng: random.Random) -> None:
+    def __init__(self, store: MemoryStore, clock: Clock, rng: random.Random) -> None:
         self._store = store
+        self._clock = clock
         self._rng = rng
 
     # reading
@@ -65,17 +70,32 @@ class ServicesApi:
     ) -> control_pb2.ListServiceStatusesResponse:
         return control_pb2.ListServiceStatusesResponse(statuses=map(self._status, request.services))
 
-    def _status(self, id_: str) -> control_pb2.ListServiceStatusesResponse.ServiceStatus:
+    def _status(self, id_: str) -> _Status:
         store = self._store
-        status = control_pb2.ListServiceStatusesResponse.ServiceStatus(service_id=id_)
+        status = _Status(service_id=id_)
         status.running_tasks = store.count(objects_pb2.Task, RunningOf(id_))
         service = store.get(objects_pb2.Service, id_)
         if service is None:
             return status
+        if is_job(service):
+            return self._job_status(service)
         if service.spec.WhichOneof("mode") == "replicated":
             status.desired_tasks = service.spec.replicated.replicas
         else:
             status.desired_tasks = store.count(objects_pb2.Task, WantedOf(id_))
+        return status
+
+    def _job_status(self, service: objects_pb2.Service) -> _Status:
+        """Only the present iteration counts. A global job's tasks are still to complete, or have."""
+        status = _Status(service_id=service.id)
+        for task in self._store.find(objects_pb2.Task, ByService(service.id)):
+            if is_of_iteration(service, task):
+                state = task.status.state
+                status.running_tasks += state == types_pb2.RUNNING
+                status.completed_tasks += state == types_pb2.COMPLETE
+                status.desired_tasks += task.desired_state == types_pb2.COMPLETE != state
+        if service.spec.HasField("replicated_job"):
+            status.desired_tasks = service.spec.replicated_job.max_concurrent
         return status
 
     # writing
@@ -90,6 +110,7 @@ class ServicesApi:
         service = objects_pb2.Service(id=new_id(self._rng), spec=spec)
         service.spec_version.index = 0
         service.spec_version.SetInParent()
+        self._begin_iteration(service, 0)
 
         def create(tx: Transaction) -> None:
             check_payloads_exist(tx, spec.task)
@@ -122,11 +143,19 @@ class ServicesApi:
             service.spec.CopyFrom(spec)
             service.spec_version.CopyFrom(request.service_version)
             service.ClearField("update_status")
+            self._begin_iteration(service, stored.job_status.job_iteration.index + 1)
             keep_in_spec(service, next(filter(is_ingress, tx.find(objects_pb2.Network)), None))
             tx.update(service)
             return service
 
         return control_pb2.UpdateServiceResponse(service=await self._store.update(update))
+
+    def _begin_iteration(self, service: objects_pb2.Service, number: int) -> None:
+        """Each change of a job, whatever it is, begins it anew."""
+        if is_job(service):
+            service.job_status.job_iteration.index = number
+            service.job_status.job_iteration.SetInParent()
+            service.job_status.last_execution.CopyFrom(timestamp(self._clock.wall_ns()))
 
     async def remove_service(
         self, request: control_pb2.RemoveServiceRequest, caller: Caller

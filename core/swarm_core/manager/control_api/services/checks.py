@@ -1,12 +1,13 @@
 """Which specs of services this manager takes, and which changes of them (docs/design/control-api.md 4.3).
 
-What it cannot do yet is refused with UNIMPLEMENTED and one sentence, never accepted and ignored: jobs, new networks and
+What it cannot do yet is refused with UNIMPLEMENTED and one sentence, never accepted and ignored: new networks and
 published ports, cluster volumes, and an update that would have to replace running tasks. Networks and ports that another manager's
 allocator has given a service stay.
 """
 
 from collections.abc import Sequence
 
+from swarm_core.api.jobs import is_job
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.references import config_references, secret_references
 from swarm_core.rpc.errors import InvalidArgument, Unimplemented, Unknown
@@ -34,9 +35,6 @@ def _check_supported(spec: specs_pb2.ServiceSpec) -> None:
     runtime = spec.task.WhichOneof("runtime")
     if runtime == "attachment":
         raise Unimplemented("a service cannot be made of network attachments")
-    mode = spec.WhichOneof("mode")
-    if mode not in ("replicated", "global"):
-        raise Unimplemented("jobs are not supported yet; use a replicated or a global service")
     if any(mount.type == types_pb2.Mount.CLUSTER for mount in spec.task.container.mounts):
         raise Unimplemented("cluster volumes are not supported yet; use a bind, volume or tmpfs mount")
 
@@ -54,14 +52,16 @@ def check_attached(spec: specs_pb2.ServiceSpec, before: specs_pb2.ServiceSpec | 
 
 
 def check_change(tx: Transaction, stored: objects_pb2.Service, spec: specs_pb2.ServiceSpec) -> None:
-    """What an update may not do: rename, change the mode's type, replace running tasks. Raises Unimplemented."""
+    """What an update may not do: rename, change the mode's type, replace running tasks. Raises Unimplemented.
+
+    A job needs no care for what runs: its tasks are removed, and a new iteration begins."""
     if stored.spec.annotations.name != spec.annotations.name:
         raise Unimplemented("renaming a service is not supported")
     if stored.spec.WhichOneof("mode") != spec.WhichOneof("mode"):
         raise Unimplemented("changing a service's mode is not supported")
     check_attached(spec, stored.spec)
     replaces = stored.spec.task != spec.task or stored.spec.endpoint != spec.endpoint
-    if replaces and tx.find(objects_pb2.Task, ByService(stored.id)):
+    if replaces and not is_job(stored) and tx.find(objects_pb2.Task, ByService(stored.id)):
         raise Unimplemented(
             "rolling updates are not supported yet; scale the service to 0 before changing what its tasks run"
         )
