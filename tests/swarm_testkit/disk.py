@@ -141,6 +141,7 @@ class MemoryDisk:
         self.capacity = capacity
         self.syncs = 0
         self.failing_syncs = False
+        self.works_at_once = False
         self._now: _Names = {}
         self._history: list[_Names] = []  # older name tables that a crash may bring back
         self._changes_left: int | None = None
@@ -238,6 +239,14 @@ class MemoryDisk:
 
     async def run_brief(self, work: Callable[[], T], *, after_turn: bool = False) -> T:
         return await self.run(work)
+
+    @property
+    def is_quick(self) -> bool:
+        return self.works_at_once
+
+    def at_once(self, work: Callable[[], T]) -> T:
+        assert self.is_quick
+        return work()
 
     async def run_aside(self, work: Callable[[], T]) -> T:
         return work()

@@ -1,10 +1,12 @@
 """What the parts of a node share: the core of raft, its log, and how this node stands.
 
-`raw` and `storage` are there once the node has started. `wake` wakes the loop: there may be something ready.
+`raw` and `storage` are there once the node has started. `wake` wakes the loop: there may be something ready. `at_once` lets it
+do that within the call, where nothing has to wait, and says whether it did.
 """
 
 import asyncio
 import random
+from collections.abc import Callable
 from functools import partial
 
 from swarm_core.raft.raw_node import RawNode
@@ -59,6 +61,7 @@ class Core:
         self.clock = clock
         self.standing = Standing()
         self.wake = asyncio.Event()
+        self.at_once: Callable[[], bool] = lambda: False
         self.commit_index = 0
 
     @property

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from swarm_core.raft.types import Ready, Snapshot
+from swarm_core.raft.types import HardState, Ready, Snapshot
 from swarm_core.raft_node.applier import Applier
 from swarm_core.raft_node.config import LogLimits
 from swarm_core.raft_node.core import Core
@@ -36,6 +36,21 @@ class Persistence:
         if (took := clock.monotonic() - start) > self._ticks.election_s / 2:
             _log.warning("the disk took %.1f s for a write; elections wait for it too", took)
 
+    def is_at_once(self, ready: Ready) -> bool:
+        """Whether `keep_at_once` may be used."""
+        if ready.snapshot is not None:
+            return False
+        return not ready.must_sync or (
+            self._core.disk.is_quick and self._core.storage.is_brief(ready.entries)
+        )
+
+    def keep_at_once(self, ready: Ready) -> None:
+        """The same as `keep`, on the event loop itself."""
+        storage = self._core.storage
+        if ready.must_sync:
+            self._core.disk.at_once(partial(storage.write, self._hard_state(ready), ready.entries))
+        self._remember(ready)
+
     async def _keep_snapshot(self, snapshot: Snapshot) -> None:
         storage, disk = self._core.storage, self._core.disk
         deferred = storage.take_deferred()
@@ -48,14 +63,21 @@ class Persistence:
     async def _keep_log(self, ready: Ready, *, has_sent: bool) -> None:
         storage = self._core.storage
         if ready.must_sync:
-            # What was deferred is older: it must not be written after this.
-            deferred = storage.take_deferred()
-            hard_state = deferred if ready.hard_state is None else ready.hard_state
-            disk, write = self._core.disk, partial(storage.write, hard_state, ready.entries)
+            disk, write = self._core.disk, partial(storage.write, self._hard_state(ready), ready.entries)
             if storage.is_brief(ready.entries):
                 await disk.run_brief(write, after_turn=has_sent)
             else:
                 await disk.run(write)
+        self._remember(ready)
+
+    def _hard_state(self, ready: Ready) -> HardState | None:
+        """What goes to the disk with the entries. What was deferred is older: it must not be written after this."""
+        deferred = self._core.storage.take_deferred()
+        return deferred if ready.hard_state is None else ready.hard_state
+
+    def _remember(self, ready: Ready) -> None:
+        storage = self._core.storage
+        if ready.must_sync:
             storage.remember(ready.hard_state, ready.entries)
         elif ready.hard_state is not None:
             storage.defer(ready.hard_state)

@@ -42,20 +42,34 @@ class Upkeep:
         self._applied = applier.index
         self._applied_at = core.clock.monotonic()
 
+    def is_due(self) -> bool:
+        """Whether `advance` has a step to take."""
+        return (
+            self._may_give_back()
+            or self._rotation.is_due(snapshot_is_running=self._snapshotter.is_running)
+            or self._wants_snapshot()
+        )
+
     async def advance(self, group: Group) -> None:
         """Take the steps that are due; a snapshot is taken by a task of `group`. Raises DiskFailed."""
-        came = self._applier.bytes_applied - self._given_back_at
-        if not self._is_giving_back and (came >= GIVE_BACK_BYTES or self._has_let_go):
+        if self._may_give_back():
             self._is_giving_back, self._has_let_go = True, False
             group.spawn(self._give_back(), name="raft-memory")
         await self._rotation.advance(snapshot_is_running=self._snapshotter.is_running)
+        if self._wants_snapshot():
+            self._snapshotter.is_running = True
+            group.spawn(self._take_snapshot(), name=f"raft-snapshot-{self._applier.index}")
+
+    def _may_give_back(self) -> bool:
+        came = self._applier.bytes_applied - self._given_back_at
+        return not self._is_giving_back and (came >= GIVE_BACK_BYTES or self._has_let_go)
+
+    def _wants_snapshot(self) -> bool:
         applied, is_quiet = self._applier.index, self._is_quiet()
         if self._snapshotter.is_running or applied <= self._snapshotter.index:
-            return
+            return False
         is_due = self._snapshotter.is_due(applied, self._applier.log_bytes, is_quiet=is_quiet)
-        if is_due or self._rotation.wants_snapshot(applied):
-            self._snapshotter.is_running = True
-            group.spawn(self._take_snapshot(), name=f"raft-snapshot-{applied}")
+        return is_due or self._rotation.wants_snapshot(applied)
 
     def _is_quiet(self) -> bool:
         """Whether nothing was applied for a while. Ticks ask again and again."""

@@ -36,8 +36,11 @@ class Wire(Protocol):
     async def room(self) -> None:
         """Return when the transport takes more."""
 
+    def answered(self, call: "Call", size: int) -> None:
+        """The call is over with an answer of so many bytes, which was given to the core."""
+
     def ended(self, call: "Call") -> None:
-        """The call is over."""
+        """The call is over in another way."""
 
 
 class Call:
@@ -103,9 +106,10 @@ class Call:
         core = self._wire.core
         self._begin()
         is_through = core.send(self.stream, framed(message))
-        must_wait = self._wire.sent(len(message))
         if not is_through:
             self._writable = self._loop.create_future()
+        must_wait = self._wire.sent(len(message))
+        if self._writable is not None:
             try:
                 await self._writable
             finally:
@@ -117,8 +121,8 @@ class Call:
         """Send the only message, and end well."""
         if not self._is_over:
             self._wire.core.answer(self.stream, headers.HEAD, framed(message), headers.DONE)
-            self._wire.sent(len(message))
-            self._end()
+            self._close()
+            self._wire.answered(self, len(message))
 
     def finish(self) -> None:
         """End a stream of messages well."""
@@ -212,12 +216,15 @@ class Call:
             self._wire.sent(0)
 
     def _end(self) -> None:
+        self._close()
+        self._wire.ended(self)
+
+    def _close(self) -> None:
         self._is_over = True
         self._messages.clear()
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-        self._wire.ended(self)
 
     def _cancel(self) -> None:
         # A cancelled task keeps the error, and the error's frames this call: it must not be kept in turn.

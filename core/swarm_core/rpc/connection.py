@@ -2,7 +2,7 @@
 
 Rules
 1. What one read brings is answered with one write, as far as handlers answer at once. Writes of waiting handlers are
-   collected for one turn of the loop.
+   collected for one turn of the loop; what the only call of a connection sends need not wait for others.
 2. A caller is judged by its headers, before anything it sends is kept or decoded.
 3. While the other end does not take what is written, it is not read; while much of what it asked for waits for it, no
    further call of it begins.
@@ -11,9 +11,8 @@ Rules
 
 import asyncio
 import functools
-import types
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -27,6 +26,7 @@ from swarm_core.rpc.h2.connection import Connection
 from swarm_core.rpc.h2.fields import Fields
 from swarm_core.rpc.h2.frames import Code as H2Code
 from swarm_core.rpc.refusals import Refusals
+from swarm_core.runtime.waiting import turn
 
 # So much is given to the core before it is written, and a handler that gives more lets the others have a turn.
 _FLUSH_BYTES = 65_536
@@ -198,6 +198,9 @@ class ServerConnection(asyncio.Protocol):
 
     def sent(self, size: int) -> bool:
         self._unsent += size
+        # The only call's first message of a turn need not wait for others; the next ones are collected.
+        if len(self._calls) == 1 and not (self._is_reading or self._flush_is_due):
+            self._flush()
         self._flush_soon()
         return self._is_paused or self._unsent >= _FLUSH_BYTES
 
@@ -206,11 +209,19 @@ class ServerConnection(asyncio.Protocol):
         if self._is_paused:
             await self._resumed.wait()
         else:
-            await _turn()
+            await turn()
+
+    def answered(self, call: Call, size: int) -> None:
+        self._unsent += size
+        self._forget(call)
+        # Another handler could only add to it while another call is under way.
+        if self._calls or self._is_reading or self._is_flushing:
+            self._flush_soon()
+        else:
+            self._flush()
 
     def ended(self, call: Call) -> None:
-        del self._calls[call.stream]
-        self._terms.book.call_ended(self)
+        self._forget(call)
         self._flush_soon()
 
     # for the listener
@@ -251,6 +262,10 @@ class ServerConnection(asyncio.Protocol):
             self._waiting.append(call)
         else:
             call.task = self._service.runners.start(call.served.serve(call, message))
+
+    def _forget(self, call: Call) -> None:
+        del self._calls[call.stream]
+        self._terms.book.call_ended(self)
 
     def _is_congested(self) -> bool:
         return self._is_paused or self._unsent >= _FLUSH_BYTES or self.core.queued > self._queued_max
@@ -328,9 +343,3 @@ class _Nobody:
 def _nobodys_core() -> Connection:
     """For whoever still speaks of a stream when the connection is gone: it knows none."""
     return Connection(_Nobody(), MEMBERS, lambda: 0.0)
-
-
-@types.coroutine
-def _turn() -> Generator[None, None, None]:
-    """Let others have theirs."""
-    yield

@@ -83,11 +83,17 @@ class _Runner:
             await _continued(self._work, self._waits_for)
 
 
+def _is_done(waits_for: Any) -> bool:
+    """Whether what was waited for is there already, so that no further turn is needed for it."""
+    return isinstance(waits_for, asyncio.Future) and waits_for.done()
+
+
 @types.coroutine
 def _continued(work: Work, waits_for: Any) -> Generator[Any, Any, None]:
     """What a task does with a coroutine that has begun elsewhere."""
     try:
-        yield waits_for
+        if not _is_done(waits_for):
+            yield waits_for
     except GeneratorExit:
         work.close()
         raise

@@ -1,6 +1,8 @@
-"""Waiting for whichever comes first: an event, or a time of a Clock."""
+"""Waiting for whichever comes first: an event, or a time of a Clock; and letting others have their turn of the loop."""
 
 import asyncio
+import types
+from collections.abc import Generator
 
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
@@ -18,3 +20,9 @@ async def event_or_time(clock: Clock, event: asyncio.Event, seconds: float | Non
         await asyncio.wait((timer, signal), return_when=asyncio.FIRST_COMPLETED)
         group.cancel_all()
     return event.is_set()
+
+
+@types.coroutine
+def turn() -> Generator[None, None, None]:
+    """Let others have theirs."""
+    yield

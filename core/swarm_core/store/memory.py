@@ -22,6 +22,7 @@ from typing import Any, TypeVar, cast
 from swarm_core.api.limits import ENTRY_BYTES_MAX
 from swarm_core.api.timestamps import timestamp
 from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.waiting import turn
 from swarm_core.store import actions
 from swarm_core.store.by import By
 from swarm_core.store.errors import StoreError, TransactionTooLarge, VersionUnavailable
@@ -251,6 +252,9 @@ class MemoryStore:
                 if not overlay.changes:
                     for item in items:
                         item.committed()
+                if self._queue:
+                    # The proposer need not have waited: the writers go on, and others have their turn.
+                    await turn()
 
     def _commit_and_answer(
         self, changes: list[Change], items: Iterable[_Update | _Batch], version: int

@@ -42,6 +42,10 @@ class _Thread:
             raise asyncio.CancelledError
         return done.result()
 
+    @property
+    def is_idle(self) -> bool:
+        return not self._jobs
+
     def fail(self) -> None:
         """The power is gone: nobody waits any longer."""
         for done in self._jobs:
@@ -69,6 +73,8 @@ class SimulatedDisk(MemoryDisk):
         self.latency = (0.0002, 0.005)
         self._rng = rng
         self._threads = (_Thread(self), _Thread(self))
+        # On every other disk brief writes are done at once; the others have a thread for them.
+        self.works_at_once = rng.random() < 0.5
 
     def latency_s(self) -> float:
         return self._rng.uniform(*self.latency)
@@ -104,6 +110,18 @@ class SimulatedDisk(MemoryDisk):
 
     async def run_brief(self, work: Callable[[], T], *, after_turn: bool = False) -> T:
         return await self.run(work)
+
+    @property
+    def is_quick(self) -> bool:
+        return super().is_quick and self._threads[0].is_idle
+
+    def at_once(self, work: Callable[[], T]) -> T:
+        self.check_power()
+        try:
+            return super().at_once(work)
+        except PowerCut:
+            self.power_failed()
+            raise
 
     async def run_aside(self, work: Callable[[], T]) -> T:
         return await self._threads[1].run(work)

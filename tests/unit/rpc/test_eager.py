@@ -91,6 +91,32 @@ async def test_work_cancelled_before_its_task_went_on(waits_for: str) -> None:
     assert future.cancelled() == (waits_for == "future")
 
 
+async def test_what_is_there_already_is_not_waited_for() -> None:
+    """Work goes on in the first turn of its task when what it waits for came before."""
+    future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def work(notes: list[str]) -> None:
+        notes.append(await future)
+
+    def after(task: asyncio.Task[None] | None) -> None:
+        future.set_result("there")
+        asyncio.get_running_loop().call_soon(seen)
+
+    def seen() -> None:
+        turns.append("a turn later")
+
+    turns: list[str] = []
+
+    async def noted(notes: list[str]) -> None:
+        await work(notes)
+        turns.append("went on")
+
+    await begun_from_a_callback(noted, after)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert turns == ["went on", "a turn later"]
+
+
 async def test_a_later_cancellation() -> None:
     """Once the task went on it is cancelled as any other."""
     entered = asyncio.Event()

@@ -427,3 +427,37 @@ async def test_extensions_and_resources() -> None:
     builtin.annotations.name = "task"
     with pytest.raises(errors.NameConflict):
         await store.update(lambda tx: tx.create(builtin))
+
+
+class _ImmediateProposer(HeldProposer):
+    """Commits within the call, as a sole member on a quick disk does."""
+
+    async def propose(self, actions: bytes, on_commit: Callable[[int], None]) -> None:
+        self.index += 1
+        on_commit(self.index)
+
+
+async def test_others_have_their_turn_between_entries_that_need_no_waiting() -> None:
+    """A long batch does not keep the event loop to itself, however quick the disk is."""
+    entries = 20
+
+    def step(number: int) -> Callable[[Transaction], None]:
+        def change(tx: Transaction) -> None:
+            made = config("c", data=b"%d" % number)
+            known = tx.get(Config, "c")
+            if known is None:
+                tx.create(made)
+            else:
+                made.meta.CopyFrom(known.meta)
+                tx.update(made)
+
+        return change
+
+    async with replicated(proposer := _ImmediateProposer()) as store:
+        batch = asyncio.ensure_future(store.batch(step(number) for number in range(entries)))
+        turns = 0
+        while not batch.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert await batch == [None] * entries
+        assert proposer.index == entries and turns >= entries

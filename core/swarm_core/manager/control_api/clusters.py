@@ -8,6 +8,7 @@ import random
 
 from swarm_core.api.autolock import set_unlock_key, unlock_key
 from swarm_core.api.proto import control_pb2, objects_pb2
+from swarm_core.api.wire import delimited
 from swarm_core.ca import tokens
 from swarm_core.ca.chance import Chance
 from swarm_core.ca.external_ca import ExternalCas
@@ -27,6 +28,8 @@ from swarm_core.store.transactions import Transaction
 DEFAULT_ADDRESS_POOL = "10.0.0.0/8"
 DEFAULT_SUBNET_SIZE = 24
 DEFAULT_VXLAN_PORT = 4789
+_FIELD = control_pb2.GetClusterResponse.CLUSTER_FIELD_NUMBER
+assert control_pb2.ListClustersResponse.CLUSTERS_FIELD_NUMBER == _FIELD
 _SELECTION = Selection(objects_pb2.Cluster, BY_SPEC_NAME, (BY_SPEC_LABELS,))
 
 
@@ -54,18 +57,22 @@ class ClustersApi:
         self._store = store
         self._clock = clock
         self._external = external
+        # By id: a cluster and what is shown of it. The store's objects are replaced, never edited.
+        self._encoded: dict[str, tuple[objects_pb2.Cluster, bytes]] = {}
 
-    async def get_cluster(
-        self, request: control_pb2.GetClusterRequest, caller: Caller
-    ) -> control_pb2.GetClusterResponse:
-        cluster = known(self._store, objects_pb2.Cluster, request.cluster_id)
-        return control_pb2.GetClusterResponse(cluster=redacted(cluster))
+    async def get_cluster(self, request: control_pb2.GetClusterRequest, caller: Caller) -> bytes:
+        return self._field(known(self._store, objects_pb2.Cluster, request.cluster_id))
 
-    async def list_clusters(
-        self, request: control_pb2.ListClustersRequest, caller: Caller
-    ) -> control_pb2.ListClustersResponse:
-        found = _SELECTION.found(self._store, request.filters)
-        return control_pb2.ListClustersResponse(clusters=map(redacted, found))
+    async def list_clusters(self, request: control_pb2.ListClustersRequest, caller: Caller) -> bytes:
+        return b"".join(map(self._field, _SELECTION.found(self._store, request.filters)))
+
+    def _field(self, cluster: objects_pb2.Cluster) -> bytes:
+        """A cluster in the answer of both calls, encoded once for each version of it."""
+        kept = self._encoded.get(cluster.id)
+        if kept is None or kept[0] is not cluster:
+            kept = (cluster, delimited(_FIELD, redacted(cluster).SerializeToString()))
+            self._encoded[cluster.id] = kept
+        return kept[1]
 
     async def update_cluster(
         self, request: control_pb2.UpdateClusterRequest, caller: Caller

@@ -50,9 +50,11 @@ class NodesApi:
         self._members = members
         self._can_remove = can_remove
 
-    def _shown(self, node: objects_pb2.Node) -> objects_pb2.Node:
+    def _shown(
+        self, node: objects_pb2.Node, members: Mapping[str, types_pb2.ManagerStatus]
+    ) -> objects_pb2.Node:
         """The node with what raft knows of it; that part is never stored."""
-        status = self._members().get(node.id)
+        status = members.get(node.id)
         if status is None:
             return node
         shown = copy(node)
@@ -63,13 +65,14 @@ class NodesApi:
         self, request: control_pb2.GetNodeRequest, caller: Caller
     ) -> control_pb2.GetNodeResponse:
         node = known(self._store, objects_pb2.Node, request.node_id)
-        return control_pb2.GetNodeResponse(node=self._shown(node))
+        return control_pb2.GetNodeResponse(node=self._shown(node, self._members()))
 
     async def list_nodes(
         self, request: control_pb2.ListNodesRequest, caller: Caller
     ) -> control_pb2.ListNodesResponse:
         found = _SELECTION.found(self._store, request.filters)
-        return control_pb2.ListNodesResponse(nodes=map(self._shown, found))
+        members = self._members()
+        return control_pb2.ListNodesResponse(nodes=(self._shown(node, members) for node in found))
 
     async def update_node(
         self, request: control_pb2.UpdateNodeRequest, caller: Caller
@@ -91,7 +94,7 @@ class NodesApi:
             return node
 
         node = await self._store.update(update)
-        return control_pb2.UpdateNodeResponse(node=self._shown(node))
+        return control_pb2.UpdateNodeResponse(node=self._shown(node, self._members()))
 
     def _check_demotion(self, node: objects_pb2.Node) -> None:
         """Refuse what the role manager could not carry out."""

@@ -53,6 +53,8 @@ class Selection(Generic[T]):
 
     def found(self, store: MemoryStore, filters: Any) -> list[T]:
         """The objects that `filters` ask for, in the order of their ids."""
+        if not filters.ByteSize():
+            return store.find(self.kind)
         names, others = _asked(self.names, filters), _asked(self.others, filters)
         if names and self.names_add_up:
             terms, tests = [term for asked in names for term in _terms(*asked)], others

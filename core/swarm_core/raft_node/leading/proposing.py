@@ -50,13 +50,17 @@ class Proposer:
         self.check_may_propose()
         request_id = self._proposals.next_id()
         self._offer(partial(self._core.raw.propose, b"\x08" + varint(request_id) + actions))
-        await self._proposals.begin(request_id, on_commit)
+        applied = self._proposals.begin(request_id, on_commit)
+        if not self._core.at_once():
+            self._core.wake.set()
+        await applied
 
     def propose_change(self, change: ConfChange) -> asyncio.Future[None]:
         """Offer a change of the members; done when it is applied, fails when it is refused. Raises ProposalRefused."""
         self.check_may_propose()
         change = replace(change, id=self._proposals.next_id())
         self._offer(partial(self._core.raw.propose_conf_change, change))
+        self._core.wake.set()
         return self._proposals.begin(change.id, lambda index: None)
 
     def check_may_propose(self) -> None:
@@ -71,4 +75,3 @@ class Proposer:
             propose()
         except ProposalDropped as dropped:
             raise NotLeader("raft takes no proposals now: leadership is being handed over") from dropped
-        self._core.wake.set()

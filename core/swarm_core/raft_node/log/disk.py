@@ -1,7 +1,7 @@
 """The disk as a port, and the machine's own.
 
 The port holds only what the log and the snapshots need. Calls block; `Disk.run` and `Disk.run_aside` do them in threads, away
-from the event loop, and `Disk.run_brief` where it is best. A change of names (created, renamed, removed) is durable when its call returns. Bytes are durable after
+from the event loop, `Disk.run_brief` where it is best, and `Disk.at_once` on the loop itself. A change of names (created, renamed, removed) is durable when its call returns. Bytes are durable after
 `sync`. Every refusal is a typed error.
 """
 
@@ -82,6 +82,13 @@ class Disk(Protocol):
     async def run_brief(self, work: Callable[[], T], *, after_turn: bool = False) -> T:
         """The same, in order with `run`, for a few bytes written and synced: done at once where the disk is quick;
         `after_turn`: once the loop has sent what was written to sockets."""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a few bytes are best written and synced on the loop itself, now."""
+
+    def at_once(self, work: Callable[[], T]) -> T:
+        """Do that, while `is_quick`."""
 
     async def run_aside(self, work: Callable[[], T]) -> T:
         """The same as `run` for long work that those in `run` do not wait for."""
@@ -262,13 +269,21 @@ class SystemDisk:
     async def run_brief(self, work: Callable[[], T], *, after_turn: bool = False) -> T:
         if after_turn and self._quickness.is_quick:
             await self._clock.sleep(0)
-        # The thread may be at work on the same file: then this has to wait for it there.
-        at_once = self._quickness.is_quick and self._log_thread.is_idle
-        if at_once:
-            result, took_s = self._timed(work)
-        else:
-            result, took_s = await self._log_thread.run(partial(self._timed, work))
-        self._quickness.took(took_s, at_once=at_once)
+        if self.is_quick:
+            return self.at_once(work)
+        result, took_s = await self._log_thread.run(partial(self._timed, work))
+        self._quickness.took(took_s, at_once=False)
+        return result
+
+    @property
+    def is_quick(self) -> bool:
+        # The thread may be at work on the same file: then others have to wait for it there.
+        return self._quickness.is_quick and self._log_thread.is_idle
+
+    def at_once(self, work: Callable[[], T]) -> T:
+        assert self._log_thread.is_idle
+        result, took_s = self._timed(work)
+        self._quickness.took(took_s, at_once=True)
         return result
 
     async def run_aside(self, work: Callable[[], T]) -> T:

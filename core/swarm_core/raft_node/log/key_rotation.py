@@ -22,9 +22,15 @@ class KeyRotation:
         """Whether a snapshot taken now would end the rotation."""
         return self._needed_index is not None and applied >= self._needed_index
 
+    def is_due(self, *, snapshot_is_running: bool) -> bool:
+        """Whether `advance` has a step to take."""
+        if self._needed_index is not None:
+            return self._may_end()
+        return self._keyring.keys.needs_rotation and not snapshot_is_running
+
     async def advance(self, *, snapshot_is_running: bool) -> None:
         """Take the step that is due, if any. A snapshot that is running may be under the old key: it does not count."""
-        if self._needed_index is not None and self._storage.memory.snapshot().index >= self._needed_index:
+        if self._may_end():
             await self._disk.run(lambda: self._storage.write_release(0))
             await self._disk.run_aside(self._keyring.finish_rotation)
             self._storage.cipher = self._keyring.cipher()
@@ -33,6 +39,9 @@ class KeyRotation:
             await self._disk.run_aside(self._keyring.begin_rotation)
             self._storage.cipher = self._keyring.cipher()
             self._wait_for_snapshot()
+
+    def _may_end(self) -> bool:
+        return self._needed_index is not None and self._storage.memory.snapshot().index >= self._needed_index
 
     def _wait_for_snapshot(self) -> None:
         memory = self._storage.memory

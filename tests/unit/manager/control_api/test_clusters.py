@@ -31,7 +31,8 @@ async def test_cluster_is_redacted(api: ClustersApi, store: MemoryStore) -> None
     cluster.unlock_keys.add(key=b"unlock")
     cluster.root_ca.join_tokens.worker, cluster.root_ca.join_tokens.manager = "w", "m"
     await store.update(lambda tx: tx.create(cluster))
-    (shown,) = (await api.list_clusters(control_pb2.ListClustersRequest(), CALLER)).clusters
+    answer = await api.list_clusters(control_pb2.ListClustersRequest(), CALLER)
+    (shown,) = control_pb2.ListClustersResponse.FromString(answer).clusters
     assert root.key not in shown.SerializeToString() and b"unlock" not in shown.SerializeToString()
     assert shown.root_ca.join_tokens.worker == "w"
     request = control_pb2.UpdateClusterRequest(
@@ -41,6 +42,8 @@ async def test_cluster_is_redacted(api: ClustersApi, store: MemoryStore) -> None
     after = (await api.update_cluster(request, CALLER)).cluster.root_ca.join_tokens
     assert after.worker.startswith("SWMTKN-1-") and after.manager == "m"
     assert store.find(objects_pb2.Cluster)[0].root_ca.ca_key == root.key
+    again = await api.get_cluster(control_pb2.GetClusterRequest(cluster_id=shown.id), CALLER)
+    assert control_pb2.GetClusterResponse.FromString(again).cluster.root_ca.join_tokens == after
 
 
 @pytest.fixture
