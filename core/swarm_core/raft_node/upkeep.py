@@ -16,8 +16,6 @@ from swarm_core.runtime.tasks import Group
 # So much must have come, or have been let go with a snapshot, before it is worth looking for free pages.
 GIVE_BACK_BYTES = 16 << 20
 GIVE_BACK_PAUSE_S = 3.0
-# So long nothing is applied before a member counts as having nothing to do.
-QUIET_S = 1.0
 
 
 class Upkeep:
@@ -39,8 +37,6 @@ class Upkeep:
         self._given_back_at = 0
         self._is_giving_back = False
         self._has_let_go = False
-        self._applied = applier.index
-        self._applied_at = core.clock.monotonic()
 
     def is_due(self) -> bool:
         """Whether `advance` has a step to take."""
@@ -65,18 +61,11 @@ class Upkeep:
         return not self._is_giving_back and (came >= GIVE_BACK_BYTES or self._has_let_go)
 
     def _wants_snapshot(self) -> bool:
-        applied, is_quiet = self._applier.index, self._is_quiet()
+        applied = self._applier.index
         if self._snapshotter.is_running or applied <= self._snapshotter.index:
             return False
-        is_due = self._snapshotter.is_due(applied, self._applier.log_bytes, is_quiet=is_quiet)
+        is_due = self._snapshotter.is_due(applied, self._applier.log_bytes)
         return is_due or self._rotation.wants_snapshot(applied)
-
-    def _is_quiet(self) -> bool:
-        """Whether nothing was applied for a while. Ticks ask again and again."""
-        now = self._core.clock.monotonic()
-        if self._applier.index != self._applied:
-            self._applied, self._applied_at = self._applier.index, now
-        return now - self._applied_at >= QUIET_S
 
     async def _give_back(self) -> None:
         """What large entries and the objects in them took goes back to the machine, once they are likely to be gone."""

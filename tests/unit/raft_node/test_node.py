@@ -5,7 +5,6 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,14 +38,11 @@ from swarm_core.raft_node.errors import (
 from swarm_core.raft_node.log.disk import Disk, SystemDisk
 from swarm_core.raft_node.log.encryption import Cipher
 from swarm_core.raft_node.log.keyring import Keyring
-from swarm_core.raft_node.log.snapshotter import QUIET_LOG_BYTES_MAX
 from swarm_core.raft_node.log.storage import open_storage
 from swarm_core.raft_node.membership import Member, encode_member
 from swarm_core.raft_node.net.transport import NoTransport
 from swarm_core.raft_node.node import RaftNode
-from swarm_core.raft_node.upkeep import QUIET_S
 from swarm_core.runtime.clock import Clock, SystemClock
-from swarm_testkit.clock import VirtualClock, in_virtual_time
 from swarm_testkit.disk import MemoryDisk, PowerCut
 from swarm_testkit.raft_shell import MemoryKeyStore, RecordingMachine
 
@@ -362,48 +358,6 @@ async def test_snapshot_compaction_and_restart() -> None:
         assert bench.machine.applied == expected
         assert len(node.members.all()) == 1
         await bench.propose(node, b"after")
-
-
-@in_virtual_time
-async def test_a_quiet_member_puts_a_long_history_away() -> None:
-    """While it writes, a member takes no snapshot before one is due. Once nothing was written for a while it takes one of a long
-    history, so that the next start reads the state; not again before as much as twice the state has come."""
-    disk = MemoryDisk()
-    bench = Bench(disk=disk, clock=VirtualClock())
-    taken = partial(disk.names, ROOT / "snap-v3-encrypted")
-    async with bench.running() as node:
-        for _ in range(8):
-            await asyncio.sleep(QUIET_S / 2)
-            await bench.propose(node, bytes(QUIET_LOG_BYTES_MAX // 6))
-            assert taken() == []
-        await asyncio.sleep(5 * QUIET_S)
-        assert len(taken()) == 1
-        await bench.propose(node, bytes(QUIET_LOG_BYTES_MAX))
-        before = taken()
-        await asyncio.sleep(5 * QUIET_S)
-        assert taken() == before
-        await bench.propose(node, bytes(QUIET_LOG_BYTES_MAX))
-        await bench.propose(node, bytes(QUIET_LOG_BYTES_MAX))
-        await asyncio.sleep(5 * QUIET_S)
-        assert taken() != before
-    expected = list(bench.machine.applied)
-    async with bench.running():
-        assert bench.machine.restored
-        assert bench.machine.applied == expected
-
-
-@pytest.mark.parametrize(
-    ("limits", "size"), [(LogLimits(), 1000), (LogLimits(snapshot_interval=0), QUIET_LOG_BYTES_MAX)]
-)
-@in_virtual_time
-async def test_a_quiet_member_lets_a_short_history_be(limits: LogLimits, size: int) -> None:
-    """A short log is read in no time, and where snapshots are turned off none is taken."""
-    bench = Bench(limits=limits, clock=VirtualClock())
-    async with bench.running() as node:
-        await bench.propose(node, bytes(size))
-        await asyncio.sleep(60)
-        assert bench.disk.names(ROOT / "snap-v3-encrypted") == []
-        assert bench.machine.encodings == 0
 
 
 async def test_snapshots_can_be_turned_off_and_old_ones_kept() -> None:

@@ -15,9 +15,6 @@ from swarm_core.raft_node.log.disk import Disk
 from swarm_core.raft_node.log.storage import RaftStorage
 
 LOG_BYTES_MAX = 64 << 20
-# A member that has nothing to do need not keep a long history for its next start. Short ones are read in no time.
-QUIET_LOG_BYTES_MAX = 1 << 20
-QUIET_LOG_RATIO_MAX = 2
 
 
 class Snapshotter:
@@ -32,18 +29,13 @@ class Snapshotter:
         """What the newest stored snapshot covers."""
         return self._storage.memory.snapshot().index
 
-    def is_due(self, applied: int, log_bytes: int, *, is_quiet: bool) -> bool:
-        """By the number of entries since the last one, or by what they hold: the log is in memory, and read at the next start.
-        `is_quiet`: nothing was written for a while; then much less is enough."""
+    def is_due(self, applied: int, log_bytes: int) -> bool:
+        """By the number of entries since the last one, or by what they hold: the log is in memory, and read at the next start."""
         interval = self._limits().snapshot_interval
         if self.is_running or interval <= 0:
             return False
         # Beside a large state the log may be as large: a snapshot costs as much as the state.
-        state_bytes = len(self._storage.memory.snapshot().data)
-        if is_quiet:
-            bytes_max = max(QUIET_LOG_BYTES_MAX, QUIET_LOG_RATIO_MAX * state_bytes)
-        else:
-            bytes_max = max(LOG_BYTES_MAX, state_bytes)
+        bytes_max = max(LOG_BYTES_MAX, len(self._storage.memory.snapshot().data))
         return applied - self.index >= interval or log_bytes >= bytes_max
 
     async def take(self, at: Snapshot, members: ClusterSnapshot, encode: Callable[[], bytes]) -> None:
