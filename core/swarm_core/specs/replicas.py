@@ -31,8 +31,13 @@ def check_bytes(spec: specs_pb2.ServiceSpec) -> None:
     if number * size > TASKS_BYTES_MAX:
         raise InvalidSpec(
             f"{number} tasks of {size} bytes each would take {_mib(number * size)} MiB on every manager; a service may take "
-            f"{_mib(TASKS_BYTES_MAX)} MiB, which is {TASKS_BYTES_MAX // size} tasks of this size"
+            f"{_mib(TASKS_BYTES_MAX)} MiB, which is {most_of(spec)} tasks of this size"
         )
+
+
+def most_of(spec: specs_pb2.ServiceSpec) -> int:
+    """How many tasks of this size a service may have."""
+    return min(TASKS_MAX, TASKS_BYTES_MAX // max(spec.task.ByteSize(), 1))
 
 
 def _mib(size: int) -> str:

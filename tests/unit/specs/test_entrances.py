@@ -29,7 +29,8 @@ def inputs(draw: st.DrawFn) -> tuple[ServiceDraft, list[str], dict[str, object]]
             st.lists(st.tuples(KEY, st.sampled_from(["==", " != "]), NAME), max_size=3)
         )
     ]
-    replicas = draw(st.one_of(st.integers(0, 1_000_000).map(str), st.just(GLOBAL)))
+    # As many as any of these specs may have: size times number is bounded too.
+    replicas = draw(st.one_of(st.integers(0, 100_000).map(str), st.just(GLOBAL)))
     cpus = draw(st.sampled_from(["", "0.5", "2", "1.25"]))
     memory = draw(st.sampled_from(["", "64m", "1 GiB", "1.5g"]))
     typed = ServiceDraft(
@@ -67,3 +68,19 @@ def test_flags_and_form_build_the_same_spec(
     spec = draft.finish()
     assert spec == to_spec(typed)
     check_service(spec)
+
+
+def test_the_form_knows_what_size_times_number_may_be() -> None:
+    """A number of tasks whose specs would take too much together is refused where it is typed, with the number that may be."""
+    typed = ServiceDraft(
+        name="web", runtime=CONTAINER, image="nginx:1", env=f"A={'x' * 2000}", replicas="1000000"
+    )
+    verdicts = judge(typed, Surroundings((), ()))
+    assert not is_ready(verdicts)
+    words = verdicts["replicas"].text
+    assert words.startswith("✖ at most ") and words.endswith(" of this size")
+    fitting = ServiceDraft(
+        name="web", runtime=CONTAINER, image="nginx:1", env=f"A={'x' * 2000}", replicas=words.split()[3]
+    )
+    assert is_ready(judge(fitting, Surroundings((), ())))
+    check_service(to_spec(fitting))

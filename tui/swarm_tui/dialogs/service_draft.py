@@ -67,6 +67,12 @@ def judge(draft: ServiceDraft, around: Surroundings) -> Mapping[str, Verdict]:
     }
     if draft.runtime == PROCESS:
         del verdicts["image"]
+    if is_ready(verdicts):
+        spec = to_spec(draft)
+        try:
+            replicas.check_bytes(spec)
+        except InvalidSpec:
+            verdicts["replicas"] = Verdict(f"✖ at most {replicas.most_of(spec)} of this size", "error")
     return verdicts
 
 
