@@ -2,6 +2,7 @@
 
 from swarm_core.api.proto import specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration
+from swarm_core.rules.rollout import MONITOR_DEFAULT_S
 
 CLUSTER_NAME = "default"
 TASK_HISTORY_RETENTION_LIMIT = 5
@@ -12,7 +13,6 @@ NODE_CERT_EXPIRY_S = 90 * 24 * 3600
 NODE_CERT_EXPIRY_MIN_S = 3600
 STOP_GRACE_PERIOD_S = 10
 RESTART_DELAY_S = 5
-UPDATE_MONITOR_S = 5
 
 
 def with_defaults(spec: specs_pb2.ServiceSpec) -> None:
@@ -36,4 +36,4 @@ def with_defaults(spec: specs_pb2.ServiceSpec) -> None:
             config.failure_action = types_pb2.UpdateConfig.PAUSE
             config.order = types_pb2.UpdateConfig.STOP_FIRST
         if not config.HasField("monitor"):
-            config.monitor.CopyFrom(duration(UPDATE_MONITOR_S))
+            config.monitor.CopyFrom(duration(MONITOR_DEFAULT_S))

@@ -5,8 +5,8 @@ from swarm_core.api.proto import control_pb2, objects_pb2
 from swarm_core.api.runtimes import runtime_of
 from swarm_core.manager.control_api.requests import known
 from swarm_core.manager.control_api.selection import Criterion, Selection, by_labels, by_name
-from swarm_core.manager.orchestrator.dirty import is_dirty
 from swarm_core.rpc.caller import Caller
+from swarm_core.rules.dirty import is_dirty
 from swarm_core.store.by import ByNode, ByService, DesiredState, Runtime
 from swarm_core.store.memory import MemoryStore
 

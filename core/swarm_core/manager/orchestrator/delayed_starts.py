@@ -1,10 +1,11 @@
 """Replacements that wait: for their delay, and for the task they replace to stop (docs/design/orchestration.md 2.5).
 
 Pure: fed with what happened and with the time, it says which tasks may start. A start waits for its delay, and
-if it has an old task also until that stopped, its node is lost, or OLD_TASK_WAIT_S have passed since the beginning.
+if it has old tasks also until each of them stopped or its node is lost, or OLD_TASK_WAIT_S have passed since the beginning.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from swarm_core.api.proto.objects_pb2 import Task
@@ -19,8 +20,7 @@ class DelayedStart:
 
     task_id: str
     starts_at: float
-    old_task_id: str  # "" once nothing but time keeps it
-    old_node_id: str
+    old_tasks: dict[str, str] = field(default_factory=dict)  # ids with their nodes, until they stopped
     is_restart_due: bool = False
 
 
@@ -29,22 +29,22 @@ class DelayedStarts:
 
     def __init__(self) -> None:
         self._starts: dict[str, DelayedStart] = {}
-        self._waiting_for: dict[str, str] = {}  # old task id -> id of its replacement
+        self._waiting_for: dict[str, dict[str, None]] = {}  # old task id -> ids of those that wait for it
         self._delay_ends: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []  # may hold entries that no longer apply
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._starts
 
-    def begin(self, task_id: str, *, delay_s: float, old: Task | None, now: float) -> None:
-        """Let `task_id` wait for its delay, and for `old` to stop when one is given."""
+    def begin(self, task_id: str, *, delay_s: float, old: Iterable[Task], now: float) -> None:
+        """Let `task_id` wait for its delay, and for the `old` tasks to stop."""
         self.cancel(task_id)
         delay_ends = now + delay_s
-        start = DelayedStart(task_id, delay_ends, "", "")
-        if old is not None:
+        start = DelayedStart(task_id, delay_ends, {task.id: task.node_id for task in old})
+        if start.old_tasks:
             start.starts_at = max(delay_ends, now + OLD_TASK_WAIT_S)
-            start.old_task_id, start.old_node_id = old.id, old.node_id
-            self._waiting_for[old.id] = task_id
+        for old_id in start.old_tasks:
+            self._waiting_for.setdefault(old_id, {})[task_id] = None
         self._starts[task_id] = start
         self._delay_ends[task_id] = delay_ends
         heappush(self._heap, (start.starts_at, task_id))
@@ -54,7 +54,11 @@ class DelayedStarts:
         start = self._starts.pop(task_id, None)
         if start is not None:
             self._delay_ends.pop(task_id)
-            self._waiting_for.pop(start.old_task_id, None)
+            for old_id in start.old_tasks:
+                waiting = self._waiting_for[old_id]
+                del waiting[task_id]
+                if not waiting:
+                    del self._waiting_for[old_id]
 
     def restart_after(self, task_id: str) -> None:
         """When the wait of `task_id` ends, restart it instead of starting it."""
@@ -73,15 +77,19 @@ class DelayedStarts:
 
     def node_lost(self, node_id: str) -> None:
         """A node is down or gone: nobody will report that its tasks stopped."""
-        lost = [s.old_task_id for s in self._starts.values() if s.old_task_id and s.old_node_id == node_id]
+        lost = {
+            id_ for one in self._starts.values() for id_, where in one.old_tasks.items() if where == node_id
+        }
         for old_task_id in lost:
             self._old_stopped(old_task_id)
 
     def _old_stopped(self, old_task_id: str) -> None:
-        start = self._starts[self._waiting_for.pop(old_task_id)]
-        start.old_task_id = ""
-        start.starts_at = self._delay_ends[start.task_id]
-        heappush(self._heap, (start.starts_at, start.task_id))
+        for task_id in self._waiting_for.pop(old_task_id):
+            start = self._starts[task_id]
+            del start.old_tasks[old_task_id]
+            if not start.old_tasks:
+                start.starts_at = self._delay_ends[task_id]
+                heappush(self._heap, (start.starts_at, task_id))
 
     def next_at(self) -> float | None:
         """When `take_due` will give something next, as far as is known now."""

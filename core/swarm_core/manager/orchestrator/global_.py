@@ -7,14 +7,15 @@ enforcer; here they are shut down when their service is reconciled.
 
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.specs_pb2 import NodeSpec
-from swarm_core.api.proto.types_pb2 import REMOVE, RUNNING, SHUTDOWN
+from swarm_core.api.proto.types_pb2 import REMOVE, RUNNING, SHUTDOWN, NodeStatus
 from swarm_core.api.states import is_node_invalid
 from swarm_core.manager.orchestrator import changes
-from swarm_core.manager.orchestrator.dirty import is_dirty
 from swarm_core.manager.orchestrator.loop import ServiceOrchestrator
 from swarm_core.manager.orchestrator.task_init import init_tasks
+from swarm_core.rules.dirty import is_dirty
 from swarm_core.rules.placement import constraint
 from swarm_core.rules.placement.constraint import Constraint
+from swarm_core.rules.rollout import is_going, is_paused
 from swarm_core.store.by import ByNode, ByService
 from swarm_core.store.events import Deleted, Event
 from swarm_core.store.transactions import Step
@@ -65,7 +66,8 @@ class GlobalOrchestrator(ServiceOrchestrator):
                 self._remove_all_of(item)
 
     def _task_changed(self, task: Task) -> None:
-        # Only a task that has ended is replaced on its node, so no replacement waits for one to stop.
+        if task.status.state > RUNNING:
+            self._supervisor.starts.task_changed(task)
         if task.desired_state <= RUNNING < task.status.state and task.service_id in self._services:
             self._restarts[task.id] = None
 
@@ -79,6 +81,8 @@ class GlobalOrchestrator(ServiceOrchestrator):
             self._pending_services[task.service_id] = None
 
     def _node_changed(self, node: Node, *, is_gone: bool) -> None:
+        if is_gone or node.status.state == NodeStatus.DOWN:
+            self._supervisor.starts.node_lost(node.id)
         if is_gone:
             self._nodes.pop(node.id, None)
             self._pending_nodes.pop(node.id, None)
@@ -128,12 +132,17 @@ class GlobalOrchestrator(ServiceOrchestrator):
         for task in self._store.find(Task, ByService(service_id)):
             if task.desired_state < REMOVE:
                 by_node.setdefault(task.node_id, []).append(task)
+        to_update: list[list[Task]] = []
         for node in self._nodes.values():
             tasks = by_node.pop(node.id, [])
             if not constraint.match(constraints, node):
                 self._desire(tasks, SHUTDOWN)
-            elif not _is_paused(node) and not (tasks and self._supervisor.updatable(service, tasks)):
-                self._create(service, node)
+            elif not _is_paused(node):
+                if tasks and (wanted := self._supervisor.updatable(service, tasks)):
+                    to_update.append(wanted)
+                else:
+                    self._create(service, node)
+        self._updater.update(service, to_update)
         for tasks in by_node.values():
             self._desire(tasks, SHUTDOWN)
 
@@ -155,8 +164,10 @@ class GlobalOrchestrator(ServiceOrchestrator):
                 self._reconcile_pair(service, node, of_service.get(service_id, []))
 
     def _reconcile_pair(self, service: Service, node: Node, tasks: list[Task]) -> None:
-        """Leave one clean task of `service` on `node`."""
+        """Leave one clean task of `service` on `node`; while it is updated its dirty ones are the updater's."""
         wanted = self._supervisor.updatable(service, tasks) if tasks else []
+        if wanted and (is_going(service) or is_paused(service)):
+            return
         clean = [task for task in wanted if not is_dirty(service, task, node)]
         if not clean:
             self._create(service, node)

@@ -1,7 +1,7 @@
 """The loop that the orchestrators of services share: start up, take what happened, write, again.
 
 There is no debounce: one round takes all commits that are there. It writes restarts and starts first and
-reconciles after that, from the store's new content.
+reconciles after that, from the store's new content. Updates come last: reconciling says which slots they are about.
 When the subscription overflows the loop starts over; its state is rebuilt from the store.
 """
 
@@ -16,6 +16,7 @@ from swarm_core.api.proto.types_pb2 import REMOVE, TaskState
 from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.inbox import Inbox
 from swarm_core.manager.orchestrator.restart import RestartSupervisor, start
+from swarm_core.manager.orchestrator.updater import Updater
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.by import ByService
@@ -41,6 +42,7 @@ class ServiceOrchestrator(ABC):
 
     def _reset(self) -> None:
         self._supervisor = RestartSupervisor(clock=self._clock, rng=self._rng)
+        self._updater = Updater(self._store, self._clock, self._supervisor)
         self._restarts: dict[str, None] = {}  # task ids in the order of their events
         self._steps: list[Step] = []
 
@@ -86,18 +88,23 @@ class ServiceOrchestrator(ABC):
         self._start_up()
         while True:
             await self._round()
-            for commit in await inbox.next(self._supervisor.starts.next_at()):
+            for commit in await inbox.next(self._next_at()):
                 self._take(commit)
+
+    def _next_at(self) -> float | None:
+        ends = (self._supervisor.starts.next_at(), self._updater.next_at())
+        return min((at for at in ends if at is not None), default=None)
 
     def _take(self, commit: Commit) -> None:
         for event in commit.events:
             if isinstance(event.object, Cluster):
                 self._supervisor.cluster = event.object
             else:
+                self._updater.observe(event)
                 self._observe(event)
 
     async def _round(self) -> None:
-        """Write restarts, starts and noted steps, then reconcile."""
+        """Write restarts, starts and noted steps, reconcile, then go on with updates."""
         for delayed in self._supervisor.starts.take_due(self._clock.monotonic()):
             if delayed.is_restart_due:
                 self._restarts[delayed.task_id] = None
@@ -105,6 +112,7 @@ class ServiceOrchestrator(ABC):
                 self._steps.append(start(delayed.task_id))
         await self._restart_and_start()
         await self._write(self._reconcile())
+        await self._updater.work(self._write)
 
     async def _restart_and_start(self) -> None:
         restarts = [

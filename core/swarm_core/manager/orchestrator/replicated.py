@@ -99,6 +99,7 @@ class ReplicatedOrchestrator(ServiceOrchestrator):
             service.spec.replicated.replicas,
             lambda tasks: supervisor.updatable(service, tasks),
         )
+        self._updater.update(service, todo.update)
         make = supervisor.maker(service).make
         return [
             *(changes.create(service.id, slot=slot, make=make) for slot in todo.create),

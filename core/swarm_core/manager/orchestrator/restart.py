@@ -5,6 +5,7 @@ replacement and begins its wait. A replacement with nothing to wait for is made 
 """
 
 import random
+from collections.abc import Sequence
 
 from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
@@ -21,6 +22,7 @@ from swarm_core.manager.orchestrator.restart_history import (
     status_ns,
 )
 from swarm_core.runtime.clock import Clock
+from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Step, Transaction
 
 
@@ -33,11 +35,11 @@ class Restart:
         self.service: Service | None = None
         self.new: Task | None = None
         self.delay_s = 0.0
-        self.waits_for: Task | None = None
+        self.waits_for: list[Task] = []
 
     def write(self, transaction: Transaction) -> None:
         """Set the old task to SHUTDOWN and, if its policy wants one, create the replacement."""
-        self.new = self.waits_for = None
+        self.new, self.waits_for = None, []
         old = transaction.get(Task, self._task_id)
         if old is None or old.desired_state > COMPLETE:
             return
@@ -52,9 +54,9 @@ class Restart:
         node = transaction.get(Node, old.node_id) if old.node_id else None
         is_drained = node is not None and node.spec.availability == NodeSpec.Availability.DRAIN
         self.delay_s = 0.0 if is_drained else restart_delay_s(old)
-        if not is_terminal(old.status.state) and node is not None and node.status.state != NodeStatus.DOWN:
-            self.waits_for = old
-        is_free = self.delay_s <= 0 and self.waits_for is None
+        if still_runs(transaction, old):
+            self.waits_for = [old]
+        is_free = self.delay_s <= 0 and not self.waits_for
         slot, node_id = slot_tuple(service, old)
         self.new = self._supervisor.maker(service).make(slot=slot, node_id=node_id, waits=not is_free)
         transaction.create(self.new)
@@ -108,16 +110,24 @@ class RestartSupervisor:
         newest = max(tasks, key=status_ns)
         return [] if self.history.should_restart(service, newest) else [newest]
 
-    def resume(self, task: Task) -> Step | None:
-        """Take up the wait of a replacement made under an earlier leader (2.7); the step that starts it if the
-        wait is over."""
+    def resume(self, task: Task, old: Sequence[Task]) -> Step | None:
+        """Take up the wait of a replacement made under an earlier leader (2.7), for its delay and the `old` tasks that still
+        run; the step that starts it if the wait is over."""
         delay_s = restart_delay_s(task)
         passed_s = (self._clock.wall_ns() - status_ns(task)) / 1e9
         remaining_s = min(delay_s, delay_s - passed_s)
-        if remaining_s <= 0:
+        if remaining_s <= 0 and not old:
             return start(task.id)
-        self.starts.begin(task.id, delay_s=remaining_s, old=None, now=self._clock.monotonic())
+        self.starts.begin(task.id, delay_s=max(0.0, remaining_s), old=old, now=self._clock.monotonic())
         return None
+
+
+def still_runs(reader: MemoryStore | Transaction, task: Task) -> bool:
+    """Whether an agent is still to report that `task` stopped: not where it has no node, or a lost one."""
+    if is_terminal(task.status.state) or not task.node_id:
+        return False
+    node = reader.get(Node, task.node_id)
+    return node is not None and node.status.state != NodeStatus.DOWN
 
 
 def start(task_id: str) -> Step:

@@ -21,6 +21,9 @@ class SlotChanges:
     create: list[int] = field(default_factory=list)  # slot numbers to fill
     remove: list[Task] = field(default_factory=list)  # desired REMOVE: surplus slots
     clear: list[Task] = field(default_factory=list)  # leftovers of dead slots
+    update: list[list[Task]] = field(
+        default_factory=list
+    )  # of each slot that stays, the tasks that stand for it
 
 
 def by_slot(tasks: Iterable[Task]) -> Slots:
@@ -34,7 +37,8 @@ def by_slot(tasks: Iterable[Task]) -> Slots:
 
 def reconcile(slots: Slots, replicas: int, updatable: Callable[[list[Task]], list[Task]]) -> SlotChanges:
     """The changes that leave `replicas` live slots (2.1)."""
-    live = {slot: tasks for slot, tasks in slots.items() if updatable(tasks)}
+    standing = {slot: wanted for slot, tasks in slots.items() if (wanted := updatable(tasks))}
+    live = {slot: slots[slot] for slot in standing}
     dead = [slot for slot in slots if slot not in live]
     changes = SlotChanges()
     if replicas > len(live):
@@ -42,7 +46,11 @@ def reconcile(slots: Slots, replicas: int, updatable: Callable[[list[Task]], lis
         # A dead slot that is filled again keeps its history.
         dead = sorted(set(dead).difference(changes.create))
     elif replicas < len(live):
-        changes.remove = [task for slot in rank(live)[replicas:] for task in live[slot]]
+        surplus = rank(live)[replicas:]
+        changes.remove = [task for slot in surplus for task in live[slot]]
+        for slot in surplus:
+            del standing[slot]
+    changes.update = [standing[slot] for slot in sorted(standing)]
     changes.clear = [task for slot in dead for task in slots[slot]]
     return changes
 

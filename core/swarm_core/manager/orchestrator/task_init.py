@@ -6,10 +6,10 @@ Between two leaders tasks may have ended, nodes and services may have gone, and 
 from collections.abc import Callable, Collection
 
 from swarm_core.api.proto.objects_pb2 import Service, Task
-from swarm_core.api.proto.types_pb2 import COMPLETE, READY
+from swarm_core.api.proto.types_pb2 import COMPLETE, READY, RUNNING
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.manager.orchestrator import changes
-from swarm_core.manager.orchestrator.restart import RestartSupervisor
+from swarm_core.manager.orchestrator.restart import RestartSupervisor, still_runs
 from swarm_core.manager.orchestrator.restart_history import SlotTuple, slot_tuple
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Step
@@ -34,13 +34,18 @@ def init_tasks(
         service = services[service_id]
         slots.setdefault((service.id, slot_tuple(service, task)), []).append(task)
         fix(task)
-        if task.desired_state == READY and task.status.state <= COMPLETE:
-            step = supervisor.resume(task)
-            if step is not None:
-                steps.append(step)
     for (service_id, _), tasks in slots.items():
+        steps += _resume_waits(store, supervisor, tasks)
         _rebuild_history(supervisor, services[service_id], tasks)
     return steps
+
+
+def _resume_waits(store: MemoryStore, supervisor: RestartSupervisor, tasks: list[Task]) -> list[Step]:
+    waiting = [t for t in tasks if t.desired_state == READY and t.status.state <= COMPLETE]
+    if not waiting:
+        return []
+    leaving = [task for task in tasks if task.desired_state > RUNNING and still_runs(store, task)]
+    return [step for task in waiting if (step := supervisor.resume(task, leaving)) is not None]
 
 
 def _rebuild_history(supervisor: RestartSupervisor, service: Service, tasks: list[Task]) -> None:

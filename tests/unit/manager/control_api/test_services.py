@@ -9,6 +9,7 @@ from swarm_core.manager.control_api.services.api import ServicesApi
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import (
     AlreadyExists,
+    FailedPrecondition,
     InvalidArgument,
     RpcFailure,
     Unimplemented,
@@ -175,17 +176,70 @@ async def test_scale(api: ServicesApi, store: MemoryStore) -> None:
         await api.update_service(request, CALLER)
 
 
-async def test_update_that_would_replace_tasks(api: ServicesApi, store: MemoryStore) -> None:
-    """A changed task spec is refused while tasks exist, and taken when there are none."""
+async def test_update_of_what_runs(api: ServicesApi, store: MemoryStore) -> None:
+    """A changed task spec is taken while tasks exist: the status of the update before is cleared, for the updater to begin."""
     service = await create(api, spec())
     await store.update(lambda tx: tx.create(make_task(service_id=service.id)))
     request = update_of(service)
     request.spec.task.container.image = "nginx:2"
-    with pytest.raises(Unimplemented, match="rolling updates"):
-        await api.update_service(request, CALLER)
-    for task in store.find(objects_pb2.Task):
-        await store.update(lambda tx, id_=task.id: tx.delete(objects_pb2.Task, id_))  # type: ignore[misc]
-    assert (await api.update_service(request, CALLER)).service.spec.task.container.image == "nginx:2"
+    updated = (await api.update_service(request, CALLER)).service
+    assert updated.spec.task.container.image == "nginx:2"
+    assert updated.previous_spec.task.container.image == "nginx:1"
+    assert not updated.HasField("update_status")
+
+
+def back(service: objects_pb2.Service) -> control_pb2.UpdateServiceRequest:
+    request = update_of(service)
+    request.rollback = control_pb2.UpdateServiceRequest.PREVIOUS
+    return request
+
+
+async def test_rollback_swaps_the_specs(api: ServicesApi) -> None:
+    """4.3.5: spec and spec version change places with those before, whatever the request's spec says; twice is back again."""
+    first = await create(api, spec())
+    request = update_of(first)
+    request.spec.task.container.image = "nginx:2"
+    second = (await api.update_service(request, CALLER)).service
+    third = (await api.update_service(back(second), CALLER)).service
+    assert (third.spec, third.spec_version) == (first.spec, first.spec_version)
+    assert (third.previous_spec, third.previous_spec_version) == (second.spec, second.spec_version)
+    status = third.update_status
+    assert (status.state, status.message) == (
+        types_pb2.UpdateStatus.ROLLBACK_STARTED,
+        "manually requested rollback",
+    )
+    assert status.HasField("started_at") and not status.HasField("completed_at")
+    assert (await api.update_service(back(third), CALLER)).service.spec == second.spec
+
+
+async def test_rollback_needs_a_spec_before(api: ServicesApi) -> None:
+    """A service that was never updated is FAILED_PRECONDITION."""
+    service = await create(api, spec())
+    with pytest.raises(FailedPrecondition, match=f"service {service.id} does not have a previous spec"):
+        await api.update_service(back(service), CALLER)
+
+
+async def test_rollback_to_what_cannot_be_given(api: ServicesApi, store: MemoryStore) -> None:
+    """Going back to a network or port that was given up is refused, as asking for a new one is."""
+    service = await docker_service(store)
+    request = update_of(service)
+    del request.spec.endpoint.ports[:]
+    updated = (await api.update_service(request, CALLER)).service
+    with pytest.raises(Unimplemented, match="ports"):
+        await api.update_service(back(updated), CALLER)
+
+
+async def test_rollback_to_a_secret_that_is_gone(api: ServicesApi, store: MemoryStore) -> None:
+    """The spec to go back to is checked for what it refers to."""
+    reference = types_pb2.SecretReference(secret_id="gone", secret_name="key")
+    reference.file.name = "key"
+    service = make_service("old", name="web", task=make_task_spec())
+    service.previous_spec.CopyFrom(service.spec)
+    service.previous_spec.task.container.secrets.append(reference)
+    await store.update(lambda tx: tx.create(service))
+    (stored,) = store.find(objects_pb2.Service)
+    with pytest.raises(InvalidArgument, match="key"):
+        await api.update_service(back(stored), CALLER)
 
 
 async def docker_service(store: MemoryStore) -> objects_pb2.Service:
@@ -252,16 +306,14 @@ async def test_what_is_given_up_is_free(api: ServicesApi, store: MemoryStore) ->
     assert not updated.endpoint.virtual_ips and updated.endpoint.spec == updated.spec.endpoint
 
 
-@pytest.mark.parametrize("change", ["rename", "mode", "rollback"])
+@pytest.mark.parametrize("change", ["rename", "mode"])
 async def test_unsupported_updates(api: ServicesApi, change: str) -> None:
-    """Renaming, changing the mode and rolling back are UNIMPLEMENTED."""
+    """Renaming and changing the mode are UNIMPLEMENTED."""
     request = update_of(await create(api, spec()))
     if change == "rename":
         request.spec.annotations.name = "other"
-    elif change == "mode":
-        getattr(request.spec, "global").SetInParent()
     else:
-        request.rollback = control_pb2.UpdateServiceRequest.PREVIOUS
+        getattr(request.spec, "global").SetInParent()
     with pytest.raises(Unimplemented):
         await api.update_service(request, CALLER)
 

@@ -144,8 +144,8 @@ def due(starts: DelayedStarts, now: float) -> list[str]:
 def test_delay_only() -> None:
     """2.5: without an old task a start waits for its delay."""
     starts = DelayedStarts()
-    starts.begin("b", delay_s=7, old=None, now=10)
-    starts.begin("a", delay_s=5, old=None, now=10)
+    starts.begin("b", delay_s=7, old=[], now=10)
+    starts.begin("a", delay_s=5, old=[], now=10)
     assert starts.next_at() == 15
     assert due(starts, 14.9) == []
     assert due(starts, 15) == ["a"]
@@ -158,13 +158,13 @@ def test_waits_for_the_old_task() -> None:
     """2.5: the old task must stop too, but the delay is kept when it stops earlier."""
     old = make_task("old", state="RUNNING", node_id="n")
     starts = DelayedStarts()
-    starts.begin("a", delay_s=5, old=old, now=0)
+    starts.begin("a", delay_s=5, old=[old], now=0)
     assert due(starts, 6) == []
     starts.task_changed(make_task("old", state="RUNNING"))
     assert due(starts, 6) == []
     starts.task_changed(make_task("old", state="SHUTDOWN"))
     assert due(starts, 6) == ["a"]
-    starts.begin("b", delay_s=5, old=old, now=10)
+    starts.begin("b", delay_s=5, old=[old], now=10)
     starts.task_changed(make_task("old", state="FAILED"))
     assert due(starts, 14) == []
     assert due(starts, 15) == ["b"]
@@ -174,18 +174,18 @@ def test_does_not_wait_longer_than_a_minute() -> None:
     """2.5: an old task that never stops holds the start for one minute from the beginning, or for the delay."""
     old = make_task("old", state="RUNNING", node_id="n")
     starts = DelayedStarts()
-    starts.begin("a", delay_s=5, old=old, now=0)
+    starts.begin("a", delay_s=5, old=[old], now=0)
     assert due(starts, OLD_TASK_WAIT_S - 0.1) == []
     assert due(starts, OLD_TASK_WAIT_S) == ["a"]
-    starts.begin("b", delay_s=90, old=old, now=0)
+    starts.begin("b", delay_s=90, old=[old], now=0)
     assert starts.next_at() == 90
 
 
 def test_lost_node_ends_the_wait() -> None:
     """2.5: nobody reports from a node that is down or gone, so nobody waits for it."""
     starts = DelayedStarts()
-    starts.begin("a", delay_s=5, old=make_task("x", node_id="n"), now=0)
-    starts.begin("b", delay_s=5, old=make_task("y", node_id="m"), now=0)
+    starts.begin("a", delay_s=5, old=[make_task("x", node_id="n")], now=0)
+    starts.begin("b", delay_s=5, old=[make_task("y", node_id="m")], now=0)
     starts.node_lost("n")
     assert due(starts, 5) == ["a"]
 
@@ -193,8 +193,8 @@ def test_lost_node_ends_the_wait() -> None:
 def test_deleted_tasks() -> None:
     """2.5: a deleted old task ends the wait, a deleted waiting task cancels it."""
     starts = DelayedStarts()
-    starts.begin("a", delay_s=5, old=make_task("x", node_id="n"), now=0)
-    starts.begin("b", delay_s=5, old=None, now=0)
+    starts.begin("a", delay_s=5, old=[make_task("x", node_id="n")], now=0)
+    starts.begin("b", delay_s=5, old=[], now=0)
     starts.task_removed(make_task("x"))
     starts.task_removed(make_task("b"))
     assert due(starts, 5) == ["a"]
@@ -204,8 +204,8 @@ def test_deleted_tasks() -> None:
 def test_second_begin_replaces_the_first() -> None:
     """2.5: a second start of the same task cancels the first."""
     starts = DelayedStarts()
-    starts.begin("a", delay_s=5, old=make_task("x", node_id="n"), now=0)
-    starts.begin("a", delay_s=9, old=None, now=0)
+    starts.begin("a", delay_s=5, old=[make_task("x", node_id="n")], now=0)
+    starts.begin("a", delay_s=9, old=[], now=0)
     assert starts.next_at() == 9
     assert due(starts, 70) == ["a"]
     starts.task_changed(make_task("x", state="FAILED"))

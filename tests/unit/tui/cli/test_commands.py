@@ -361,10 +361,12 @@ def test_update_of_a_process(tui: CommandLine) -> None:
 
 
 def test_update_of_what_runs(tui: CommandLine) -> None:
-    """What tasks run cannot be changed under them yet; the refusal is the server's sentence."""
+    """A running service takes another image; --force changes nothing but the counter."""
     result = tui("service", "update", "-d", "web", "--image", "registry/web:8")
-    assert (result.code, result.out) == (1, "")
-    assert "rolling updates are not supported yet; scale the service to 0" in result.err
+    assert (result.code, result.out) == (0, "web\n")
+    assert only(tui.fake, "web").spec.task.container.image == "registry/web:8"
+    assert tui("service", "update", "-d", "web", "--force").code == 0
+    assert only(tui.fake, "web").spec.task.force_update == 1
 
 
 def test_update_without_a_change(tui: CommandLine) -> None:
@@ -493,7 +495,7 @@ def test_rollback_is_a_command_too(fake: FakeCluster, tui: CommandLine) -> None:
     asked = []
     for words in (["rollback", "db", "--detach"], ["update", "db", "--rollback", "--detach"]):
         result = tui("service", *words)
-        # This version's managers refuse it; what is asked for is the same.
+        # It was never updated, so it is refused; what is asked for is the same.
         (request,) = (call[1] for call in fake.calls[-1:])
         asked.append((result.code, result.err, request.service_id, request.rollback))
     assert asked[0] == asked[1]

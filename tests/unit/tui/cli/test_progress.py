@@ -6,20 +6,24 @@ from collections.abc import AsyncIterator
 import pytest
 from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto.types_pb2 import UpdateStatus
 from swarm_core.client.watch import Action, Change, Changed, Listed, Update
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.cluster_fake import FakeCluster
-from swarm_testkit.factories import make_service, make_task, make_task_spec
-from swarm_tui.cli.plumbing.progress import Progress, converge, progress_of
+from swarm_testkit.factories import make_node, make_service, make_task, make_task_spec
+from swarm_tui.cli.plumbing.progress import Progress, converge, failure_of, progress_of
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.clusters.mirror import Mirror
 
 
-def progress(service: objects_pb2.Service, *tasks: objects_pb2.Task) -> Progress:
+def mirror_of(*objects: Message) -> Mirror:
     mirror = Mirror(FakeCluster())
-    objects: list[Message] = [service, *tasks]
-    mirror.apply(Listed(objects, version=1))
-    return progress_of(mirror, service, 0)
+    mirror.apply(Listed(list(objects), version=1))
+    return mirror
+
+
+def progress(service: objects_pb2.Service, *others: Message) -> Progress:
+    return progress_of(mirror_of(service, *others), service, 0)
 
 
 def test_tasks_that_a_new_version_of_the_spec_leaves_alone_count() -> None:
@@ -43,7 +47,11 @@ class OneService:
 
     def __init__(self, *updates: tuple[float, Update]) -> None:
         self.clock = SystemClock()
+        self.control = self
         self._updates = updates
+
+    async def get(self, kind: type[objects_pb2.Service], id_: str) -> objects_pb2.Service:
+        return objects_pb2.Service(id=id_)
 
     def watch(self, kinds: object) -> "OneService":
         return self
@@ -105,3 +113,87 @@ async def test_tasks_that_have_run_for_long_are_not_waited_for() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
     assert waiting.done()
+
+
+def updated(state: str, message: str = "") -> objects_pb2.Service:
+    service = make_service("s", replicas=1)
+    service.update_status.state = UpdateStatus.UpdateState.Value(state)
+    service.update_status.message = message
+    return service
+
+
+def test_tasks_are_watched_until_the_update_is_completed() -> None:
+    """While the status says that an update goes on the goal is not reached, whatever runs."""
+    going, done = updated("UPDATING"), updated("COMPLETED")
+    shown = progress(going, make_task(service=going, slot=1, state="RUNNING"))
+    assert not shown.is_converged
+    assert str(shown) == "1 of 1 tasks running · watching that they stay"
+    assert progress(done, make_task(service=done, slot=1, state="RUNNING")).is_converged
+
+
+def test_a_task_that_meets_the_new_placement_is_current() -> None:
+    """What the leader leaves in place counts, by the leader's own rule."""
+    service = make_service("s", task=make_task_spec(constraints=["node.labels.zone==east"]), spec_version=8)
+    task = make_task(
+        service=service, slot=1, node_id="n", state="RUNNING", spec=make_task_spec(), spec_version=5
+    )
+    assert progress(service, task, make_node("n", labels={"zone": "east"})).is_converged
+    assert not progress(service, task, make_node("n", labels={"zone": "west"})).is_converged
+
+
+@pytest.mark.parametrize(
+    ("state", "goes_back", "is_wrong"),
+    [
+        ("UPDATING", False, False),
+        ("COMPLETED", False, False),
+        ("PAUSED", False, True),
+        ("ROLLBACK_PAUSED", True, True),
+        ("ROLLBACK_STARTED", False, True),
+        ("ROLLBACK_STARTED", True, False),
+        ("ROLLBACK_COMPLETED", True, False),
+    ],
+)
+def test_what_is_wrong_with_an_update(state: str, goes_back: bool, is_wrong: bool) -> None:
+    """A pause is a failure, and a rollback that nobody asked for; the task that decided says why."""
+    message = "update stopped due to failure or early termination of task t"
+    service = updated(state, message)
+    task = make_task("t", service=service, state="FAILED", err="exit code 3")
+    said = failure_of(mirror_of(service, task), service, goes_back=goes_back)
+    assert said == (f"{message}: exit code 3" if is_wrong else "")
+
+
+async def test_an_old_state_is_passed_over_and_a_pause_ends_the_waiting() -> None:
+    """What the service was before the change is no outcome of it; the pause after it is told with the cause."""
+    before, after = updated("PAUSED", "of the update before"), updated("PAUSED", "update paused")
+    before.meta.version.index, after.meta.version.index = 4, 9
+
+    class Later(OneService):
+        async def get(self, kind: type[objects_pb2.Service], id_: str) -> objects_pb2.Service:
+            stored = objects_pb2.Service(id=id_)
+            stored.meta.version.index = 9
+            return stored
+
+    cluster = Later(
+        (0, Listed([before], version=4)),
+        (0, Changed([Change(Action.UPDATED, after)], version=9)),
+    )
+    with pytest.raises(Failure, match=r"^update paused$"):
+        await converge(cluster, "s")  # type: ignore[arg-type]
+
+
+async def test_a_rollback_that_nobody_asked_for_is_told_at_its_end() -> None:
+    """The waiting goes on until the service went back, and ends with what was wrong."""
+    going, gone = (
+        updated("ROLLBACK_STARTED", "update rolled back"),
+        updated("ROLLBACK_COMPLETED", "rollback completed"),
+    )
+    task = make_task("t1", service=going, slot=1, state="RUNNING", status_ns=1)
+    for version, service in enumerate((going, gone), 1):
+        service.meta.version.index = version
+    updates = (
+        (0.0, Listed([going, task], version=1)),
+        (0.0, Changed([Change(Action.UPDATED, gone)], version=2)),
+    )
+    with pytest.raises(Failure, match=r"^update rolled back$"):
+        await converge(OneService(*updates), "s")  # type: ignore[arg-type]
+    await converge(OneService(*updates), "s", goes_back=True)  # type: ignore[arg-type]

@@ -51,12 +51,14 @@ def create(
     run(ctx, work)
 
 
-async def _wait(cluster: Cluster, service_id: str, *, detach: bool, quiet: bool) -> None:
+async def _wait(
+    cluster: Cluster, service_id: str, *, detach: bool, quiet: bool, goes_back: bool = False
+) -> None:
     """Follow the service's tasks to their goal, unless told not to."""
     if not detach:
         from swarm_tui.cli.plumbing.progress import converge
 
-        await converge(cluster, service_id, quiet=quiet)
+        await converge(cluster, service_id, quiet=quiet, goes_back=goes_back)
 
 
 def _new_draft(runtime: str, words: list[str], given: dict[str, Any]) -> Draft:
@@ -106,7 +108,7 @@ def update(
         else:
             plan = updating.plan(view, [found.id], await _edit(cluster, found, given))
         await carry_out(cluster, plan, say=lambda outcome: name)
-        await _wait(cluster, found.id, detach=detach, quiet=quiet)
+        await _wait(cluster, found.id, detach=detach, quiet=quiet, goes_back=rollback)
 
     run(ctx, work)
 
@@ -141,7 +143,7 @@ def rollback(
         found = await cluster.control.resolve(Service, name)
         plan = updating.rollback(Snapshot([found]), [found.id])
         await carry_out(cluster, plan, say=lambda outcome: name)
-        await _wait(cluster, found.id, detach=detach, quiet=quiet)
+        await _wait(cluster, found.id, detach=detach, quiet=quiet, goes_back=True)
 
     run(ctx, work)
 

@@ -1,6 +1,7 @@
 """Waiting for a service to reach its goal, told as it happens (docs/design/terminal.md 11.6).
 
-On a terminal one line is rewritten; otherwise each change is a line of its own.
+An update is at its goal when its status says so: until then new tasks are watched. One that pauses, or goes back by itself,
+is a failure and says why. On a terminal one line is rewritten; otherwise each change is a line of its own.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.timestamps import NS_PER_S, timestamp_ns
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.watch import Changed, Listed, Lost
+from swarm_core.rules.dirty import is_dirty
+from swarm_core.rules.rollout import is_going, is_paused
 
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.clusters.mirror import Mirror
@@ -40,13 +43,16 @@ class Progress:
     given_up: str = ""
     """Why the goal will never be reached, as it looks now."""
     verb: str = "running"
+    is_updating: bool = False
 
     @property
     def is_converged(self) -> bool:
-        return self.done >= self.goal
+        return self.done >= self.goal and not self.is_updating
 
     def __str__(self) -> str:
         text = f"{self.done} of {self.goal} tasks {self.verb}"
+        if self.done >= self.goal and self.is_updating and not self.cause:
+            return f"{text} · watching that they stay"
         return f"{text} · {self.cause}" if self.cause else text
 
 
@@ -55,19 +61,21 @@ def progress_of(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Pr
     if is_job(service):
         return _job_progress(mirror, service, now_ns)
     tasks = mirror.tasks_of_service(service.id)
-    current = [task for task in tasks if _is_current(task, service)]
+    is_old = {task.id: _is_old(task, service, mirror) for task in tasks}
+    current = [task for task in tasks if not is_old[task.id]]
     running = [task for task in current if is_wanted(task) and task.status.state == types_pb2.RUNNING]
     done = len(running)
     goal = services.wanted(service, mirror)
     if service.spec.WhichOneof("mode") == "global" and not tasks:
         goal = max(goal, _expected_of_nodes(mirror))
-    leftover = sum(is_wanted(task) for task in tasks if not _is_current(task, service))
+    leftover = sum(is_wanted(task) for task in tasks if is_old[task.id])
     return Progress(
         min(done, goal),
         goal + leftover,
         _cause(mirror, service, now_ns),
         max((timestamp_ns(task.status.timestamp) for task in running), default=0),
-        _given_up(service, current),
+        "" if is_going(service) else _given_up(service, current),
+        is_updating=is_going(service),
     )
 
 
@@ -107,9 +115,9 @@ def _given_up(service: objects_pb2.Service, current: Iterable[objects_pb2.Task])
     return cause(last) or "it ended without a failure"
 
 
-def _is_current(task: objects_pb2.Task, service: objects_pb2.Service) -> bool:
-    """A change of scale or labels makes a new version of the spec and leaves the tasks as they are."""
-    return task.spec_version.index == service.spec_version.index or task.spec == service.spec.task
+def _is_old(task: objects_pb2.Task, service: objects_pb2.Service, mirror: Mirror) -> bool:
+    """Whether the leader will replace it: a new scale or label leaves tasks as they are, as does a placement that they meet."""
+    return is_dirty(service, task, mirror.get(objects_pb2.Node, task.node_id) if task.node_id else None)
 
 
 def _expected_of_nodes(mirror: Mirror) -> int:
@@ -117,13 +125,54 @@ def _expected_of_nodes(mirror: Mirror) -> int:
     return 1 if mirror.objects(objects_pb2.Node) else 0
 
 
-async def converge(cluster: Cluster, service_id: str, *, quiet: bool = False) -> None:
-    """Follow the service until it has reached its goal. Raises Failure when it is removed meanwhile, or can never reach it."""
+def failure_of(mirror: Mirror, service: objects_pb2.Service, *, goes_back: bool) -> str:
+    """What went wrong with an update, or "" when nothing did; with `goes_back` a rollback is what was asked for."""
+    status = service.update_status
+    went_back = status.state == types_pb2.UpdateStatus.ROLLBACK_STARTED and not goes_back
+    if not (is_paused(service) or went_back):
+        return ""
+    task = mirror.get(objects_pb2.Task, status.message.rpartition(" task ")[2].partition(";")[0])
+    said = cause(task) if task is not None else ""
+    return f"{status.message}: {said}" if said else status.message
+
+
+class _Update:
+    """What became of the update: a rollback that nobody asked for is told when it has ended."""
+
+    def __init__(self, since: int, *, goes_back: bool) -> None:
+        self._since = since
+        self._goes_back = goes_back
+        self._went_wrong = ""
+
+    def is_before(self, service: objects_pb2.Service) -> bool:
+        """The watch may begin a moment before the change that is waited for."""
+        return service.meta.version.index < self._since
+
+    def look(self, mirror: Mirror, service: objects_pb2.Service) -> None:
+        """Raises Failure when it is paused."""
+        self._went_wrong = failure_of(mirror, service, goes_back=self._goes_back) or self._went_wrong
+        if is_paused(service):
+            raise Failure(self._went_wrong)
+
+    def check_end(self, service: objects_pb2.Service) -> None:
+        """Raises Failure when the goal that was reached is another one."""
+        went_back = service.update_status.state == types_pb2.UpdateStatus.ROLLBACK_COMPLETED
+        if not self._goes_back and (self._went_wrong or went_back):
+            raise Failure(self._went_wrong or service.update_status.message)
+
+
+async def converge(
+    cluster: Cluster, service_id: str, *, quiet: bool = False, goes_back: bool = False
+) -> None:
+    """Follow the service until it has reached its goal. Raises Failure when it is removed meanwhile, or can never reach it, when
+    its update pauses, and, unless going back was asked for, after it went back by itself."""
+    stored = await cluster.control.get(objects_pb2.Service, service_id)
+    updating = _Update(stored.meta.version.index, goes_back=goes_back)
     mirror, line, changed = Mirror(cluster.clock), _Line(quiet=quiet), asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
             feeding = group.create_task(_feed(cluster, mirror, line, changed))
-            await _follow(cluster, mirror, service_id, line, changed)
+            await _follow(cluster, mirror, service_id, line, changed, updating)
             feeding.cancel()
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
@@ -142,7 +191,12 @@ async def _feed(cluster: Cluster, mirror: Mirror, line: "_Line", changed: asynci
 
 
 async def _follow(
-    cluster: Cluster, mirror: Mirror, service_id: str, line: "_Line", changed: asyncio.Event
+    cluster: Cluster,
+    mirror: Mirror,
+    service_id: str,
+    line: "_Line",
+    changed: asyncio.Event,
+    updating: _Update,
 ) -> None:
     since_s, before = 0.0, ""
     while True:
@@ -151,6 +205,9 @@ async def _follow(
         service = mirror.get(objects_pb2.Service, service_id)
         if service is None:
             raise Failure("The service was removed before it reached its goal.")
+        if updating.is_before(service):
+            continue
+        updating.look(mirror, service)
         now_ns = cluster.clock.wall_ns()
         progress = progress_of(mirror, service, now_ns)
         line.show(str(progress))
@@ -172,6 +229,7 @@ async def _follow(
             continue
         if not progress.is_converged:
             raise Failure(f"The service cannot reach its goal, a task will not be started again: {end}")
+        updating.check_end(service)
         return
 
 

@@ -17,7 +17,8 @@ from swarm_core.manager.control_api.services.checks import (
     check_spec,
 )
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import AlreadyExists, Unimplemented
+from swarm_core.rpc.errors import AlreadyExists, FailedPrecondition
+from swarm_core.rules.rollout import swap
 from swarm_core.runtime.clock import Clock
 from swarm_core.specs.defaults import with_defaults
 from swarm_core.store.by import ByService, RunningOf, Runtime, WantedOf
@@ -129,26 +130,37 @@ class ServicesApi:
         check_update(request, "service")
         spec = request.spec
         check_spec(spec)
-        if request.rollback != control_pb2.UpdateServiceRequest.NONE:
-            raise Unimplemented("rolling back a service is not supported yet")
+        goes_back = request.rollback == control_pb2.UpdateServiceRequest.PREVIOUS
 
         def update(tx: Transaction) -> objects_pb2.Service:
             stored = known(tx, objects_pb2.Service, request.service_id)
-            check_change(tx, stored, spec)
-            check_payloads_exist(tx, spec.task)
+            check_change(stored, spec)
             service = copy(stored)
             service.meta.version.CopyFrom(request.service_version)
-            service.previous_spec.CopyFrom(stored.spec)
-            service.previous_spec_version.CopyFrom(stored.spec_version)
-            service.spec.CopyFrom(spec)
-            service.spec_version.CopyFrom(request.service_version)
-            service.ClearField("update_status")
+            if goes_back:
+                self._roll_back(stored, service)
+            else:
+                service.previous_spec.CopyFrom(stored.spec)
+                service.previous_spec_version.CopyFrom(stored.spec_version)
+                service.spec.CopyFrom(spec)
+                service.spec_version.CopyFrom(request.service_version)
+                service.ClearField("update_status")
+            check_payloads_exist(tx, service.spec.task)
             self._begin_iteration(service, stored.job_status.job_iteration.index + 1)
             keep_in_spec(service, next(filter(is_ingress, tx.find(objects_pb2.Network)), None))
             tx.update(service)
             return service
 
         return control_pb2.UpdateServiceResponse(service=await self._store.update(update))
+
+    def _roll_back(self, stored: objects_pb2.Service, service: objects_pb2.Service) -> None:
+        """A job has no rollout, so no status of one: its next iteration runs the spec before."""
+        if not stored.HasField("previous_spec"):
+            raise FailedPrecondition(f"service {stored.id} does not have a previous spec")
+        check_attached(stored.previous_spec, stored.spec)
+        swap(service, self._clock.wall_ns())
+        if is_job(service):
+            service.ClearField("update_status")
 
     def _begin_iteration(self, service: objects_pb2.Service, number: int) -> None:
         """Each change of a job, whatever it is, begins it anew."""

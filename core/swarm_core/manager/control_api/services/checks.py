@@ -1,20 +1,19 @@
 """Which specs of services this manager takes, and which changes of them (docs/design/control-api.md 4.3).
 
 What it cannot do yet is refused with UNIMPLEMENTED and one sentence, never accepted and ignored: new networks and
-published ports, cluster volumes, and an update that would have to replace running tasks. Networks and ports that another manager's
+published ports, and cluster volumes. Networks and ports that another manager's
 allocator has given a service stay.
 """
 
 from collections.abc import Sequence
 
-from swarm_core.api.jobs import is_job
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.references import config_references, secret_references
 from swarm_core.rpc.errors import InvalidArgument, Unimplemented, Unknown
+from swarm_core.rules.attached import refusal
 from swarm_core.rules.placement.constraint import InvalidConstraint, parse
 from swarm_core.specs.checks import check_service, missing_references
 from swarm_core.specs.errors import InvalidSpec
-from swarm_core.store.by import ByService
 from swarm_core.store.transactions import Transaction
 
 
@@ -41,30 +40,17 @@ def _check_supported(spec: specs_pb2.ServiceSpec) -> None:
 
 def check_attached(spec: specs_pb2.ServiceSpec, before: specs_pb2.ServiceSpec | None = None) -> None:
     """A service may keep the networks and ports that it has, and give them up; it gets no others. Raises Unimplemented."""
-    before = before or specs_pb2.ServiceSpec()
-    had = list(before.task.networks or before.networks)
-    if any(network not in had for network in (spec.task.networks or spec.networks)):
-        raise Unimplemented("networks are not supported yet; remove them from the service's spec")
-    if any(port not in before.endpoint.ports for port in spec.endpoint.ports):
-        raise Unimplemented("published ports are not supported yet; remove them from the service's spec")
-    if had and spec.endpoint.mode != before.endpoint.mode:
-        raise Unimplemented("changing the endpoint mode of a service with networks is not supported yet")
+    if sentence := refusal(spec, before or specs_pb2.ServiceSpec()):
+        raise Unimplemented(sentence)
 
 
-def check_change(tx: Transaction, stored: objects_pb2.Service, spec: specs_pb2.ServiceSpec) -> None:
-    """What an update may not do: rename, change the mode's type, replace running tasks. Raises Unimplemented.
-
-    A job needs no care for what runs: its tasks are removed, and a new iteration begins."""
+def check_change(stored: objects_pb2.Service, spec: specs_pb2.ServiceSpec) -> None:
+    """What an update may not do: rename, change the mode's type, ask for networks or ports. Raises Unimplemented."""
     if stored.spec.annotations.name != spec.annotations.name:
         raise Unimplemented("renaming a service is not supported")
     if stored.spec.WhichOneof("mode") != spec.WhichOneof("mode"):
         raise Unimplemented("changing a service's mode is not supported")
     check_attached(spec, stored.spec)
-    replaces = stored.spec.task != spec.task or stored.spec.endpoint != spec.endpoint
-    if replaces and not is_job(stored) and tx.find(objects_pb2.Task, ByService(stored.id)):
-        raise Unimplemented(
-            "rolling updates are not supported yet; scale the service to 0 before changing what its tasks run"
-        )
 
 
 def check_payloads_exist(tx: Transaction, task: specs_pb2.TaskSpec) -> None:

@@ -2,7 +2,7 @@
 
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.specs_pb2 import TaskSpec
-from swarm_core.manager.orchestrator.dirty import is_dirty
+from swarm_core.rules.dirty import is_dirty
 from swarm_testkit.factories import make_host_port, make_node, make_service, make_task, make_task_spec
 
 NODE = make_node("n", labels={"zone": "east"})
