@@ -19,6 +19,7 @@ from swarm_core.api.proto.types_pb2 import (
     RUNNING,
     SHUTDOWN,
     TaskState,
+    UpdateConfig,
 )
 from swarm_core.api.states import TRANSITIONS, Actor, is_agent_owned, is_reapable, is_terminal
 from swarm_core.manager.control_api.services.api import ServicesApi
@@ -53,6 +54,10 @@ def make_spec(constraint: bool) -> Service:
     )
 
 
+def slot_of(task: Task) -> tuple[str, object]:
+    return (task.service_id, task.slot or task.node_id)
+
+
 class Checker:
     """Looks at every commit; `agents` are the moves that the test made itself."""
 
@@ -60,10 +65,17 @@ class Checker:
         self._leader = leader
         self.agents: set[tuple[str, int]] = set()
         self.removed_nodes: set[str] = set()
+        self.start_first: set[str] = set()  # services that were ever updated so
+        self._wanted: dict[tuple[str, object], set[str]] = {}  # tasks that are to run, by slot
 
     def look(self, commits: list[Commit]) -> None:
         for commit in commits:
             for event in commit.events:
+                if (
+                    isinstance(event.object, Service)
+                    and event.object.spec.update.order == UpdateConfig.START_FIRST
+                ):
+                    self.start_first.add(event.object.id)
                 if isinstance(event, Created) and isinstance(event.object, Task):
                     self._created(event.object)
                 elif isinstance(event, Updated) and isinstance(event.object, Task):
@@ -71,6 +83,21 @@ class Checker:
                     self._updated(event.old, event.object)
                 elif isinstance(event, Deleted) and isinstance(event.object, Task):
                     self._deleted(event.object)
+                if isinstance(event.object, Task):
+                    self._count(event.object, is_gone=isinstance(event, Deleted))
+            # No slot twice, beyond START_FIRST
+            for (service_id, _), wanted in self._wanted.items():
+                assert len(wanted) <= self.limit(service_id)
+
+    def limit(self, service_id: str) -> int:
+        """How many tasks may be meant to run in one slot."""
+        return 2 if service_id in self.start_first else 1
+
+    def _count(self, task: Task, *, is_gone: bool) -> None:
+        wanted = self._wanted.setdefault(slot_of(task), set())
+        wanted.discard(task.id)
+        if task.desired_state <= RUNNING and not is_gone:
+            wanted.add(task.id)
 
     def _created(self, task: Task) -> None:
         assert task.desired_state in DESIRED
@@ -221,28 +248,37 @@ class Cluster:
             await self.leader.clock.advance(20)
 
     def check_arrival(self) -> None:
-        """Liveness: exact counts RUNNING of the newest spec unless its update paused, one per node, bounded history, nothing left of what was removed."""
+        """Liveness: exact counts RUNNING, one per node, of the newest spec; bounded history, nothing left of what was removed.
+
+        A pause leaves slots as they are (docs/design/orchestration.md 2.6.6): of the old spec, and in START_FIRST an old task beside the new."""
         services = {service.id: service for service in self.leader.store.find(Service)}
         for service in services.values():
-            assert not is_going(service)
-            running = [t for t in self.leader.tasks(service.id) if t.status.state == RUNNING]
-            assert all(task.desired_state == RUNNING for task in running)
-            if not is_paused(service):
-                assert not any(is_dirty(service, task, None) for task in running)
-            if service.spec.HasField("global"):
-                assert {task.node_id for task in running} == set(NODES)
-                assert len(running) == len(NODES) or is_paused(service)
-            else:
-                # A pause in the middle of a START_FIRST slot leaves both tasks there (docs/design/orchestration.md 2.6.6).
-                assert len({task.slot for task in running}) == service.spec.replicated.replicas
-                assert len(running) == service.spec.replicated.replicas or is_paused(service)
+            self._check_running(service)
         slots: dict[tuple[str, object], int] = {}
         for task in self.leader.tasks():
             assert task.service_id in services
-            key = (task.service_id, task.slot or task.node_id)
-            slots[key] = slots.get(key, 0) + 1
+            slots[slot_of(task)] = slots.get(slot_of(task), 0) + 1
             assert task.desired_state != REMOVE
         assert all(count <= HISTORY for count in slots.values())
+
+    def _check_running(self, service: Service) -> None:
+        assert not is_going(service)
+        slots: dict[tuple[str, object], list[Task]] = {}
+        for task in self.leader.tasks(service.id):
+            if task.status.state == RUNNING:
+                assert task.desired_state == RUNNING
+                slots.setdefault(slot_of(task), []).append(task)
+        if service.spec.HasField("global"):
+            assert {key[1] for key in slots} == set(NODES)
+        else:
+            assert len(slots) == service.spec.replicated.replicas
+        for tasks in slots.values():
+            dirty = sum(is_dirty(service, task, None) for task in tasks)
+            if is_paused(service):
+                assert len(tasks) <= self.checker.limit(service.id)
+                assert dirty >= len(tasks) - 1
+            else:
+                assert (len(tasks), dirty) == (1, 0)
 
 
 MOVES = st.tuples(
