@@ -11,8 +11,9 @@ import pytest
 from swarm_agentd.exec import errors
 from swarm_agentd.executors.docker.controller import DockerController
 from swarm_agentd.executors.docker.executor import DockerExecutor
+from swarm_agentd.executors.docker.networks import PREDEFINED_LABEL
 from swarm_core.api.proto.logbroker_pb2 import LOG_STREAM_STDOUT, LogSubscriptionOptions
-from swarm_core.api.proto.objects_pb2 import Task
+from swarm_core.api.proto.objects_pb2 import Network, Task
 from swarm_core.api.proto.types_pb2 import Mount, PortConfig
 from swarm_core.api.timestamps import duration
 from swarm_core.runtime.clock import SystemClock
@@ -124,6 +125,164 @@ async def test_container_is_made_as_the_spec_says(bench: DockerBench, engine: En
         assert told.startswith("1 u1,u2 /tmp\ntmpfs")
         ports = await controller.port_status()
         assert ports is not None and ports.ports[0].target_port == 80 and ports.ports[0].published_port > 0
+        await controller.remove()
+
+
+async def test_many_fields_take_effect_in_the_container(bench: DockerBench, engine: Engine) -> None:
+    """What the spec asks for is how the container finds its world: user, limits, files, names, privileges."""
+    task = container("fields", _RUNS)
+    spec = task.spec.container
+    spec.user, spec.stop_signal, spec.read_only, spec.pidsLimit = "7:8", "SIGHUP", True, 77
+    spec.groups.append("99")
+    spec.init.value = True
+    spec.hosts.append("10.9.8.7 db alias")
+    spec.dns_config.search.append("example.test")
+    spec.capability_drop.append("ALL")
+    spec.capability_add.append("CAP_NET_RAW")
+    spec.sysctls["net.ipv4.ip_default_ttl"] = "42"
+    spec.ulimits.add(name="nofile", soft=111, hard=222)
+    spec.privileges.no_new_privileges = True
+    spec.oom_score_adj = 321
+    tmpfs = spec.mounts.add(type=Mount.TMPFS, target="/scratch").tmpfs_options
+    tmpfs.size_bytes, tmpfs.mode = 1 << 20, 0o1770
+    volume = spec.mounts.add(type=Mount.VOLUME, source="kept", target="/kept").volume_options
+    volume.labels["mine"] = "yes"
+    volume.driver_config.name = "local"
+    spec.mounts.add(type=Mount.BIND, source="/etc/hostname", target="/host-name", readonly=True)
+    task.spec.resources.limits.memory_bytes = 64 << 20
+    task.spec.resources.swap_bytes.value = 32 << 20
+    task.log_driver.name = "local"
+    asked = (
+        "id -u; id -G; ulimit -n; cat /proc/sys/net/ipv4/ip_default_ttl; grep db /etc/hosts; stat -c %a /scratch; "
+        "grep -E 'NoNewPrivs|CapBnd' /proc/1/status; cat /proc/self/oom_score_adj; touch /x 2>&1; cat /proc/1/comm"
+    )
+    async with running(bench.executor()) as executor:
+        controller = await start(executor, task)
+        lines = engine.docker("exec", "web.1.fields", "sh", "-c", f"{asked}; true").splitlines()
+        assert lines[:5] == ["7", "8 99", "111", "42", "10.9.8.7\tdb"]
+        assert lines[5] == "1770" and lines[6].endswith("2000") and lines[7] == "NoNewPrivs:\t1"
+        assert lines[8] == "321" and "Read-only" in lines[9] and "init" in lines[10]
+        told = engine.docker(
+            "inspect",
+            "-f",
+            "{{.HostConfig.PidsLimit}} {{.HostConfig.MemorySwap}} {{.HostConfig.LogConfig.Type}} "
+            "{{.Config.StopSignal}}",
+            "web.1.fields",
+        )
+        assert told == f"77 {96 << 20} local SIGHUP"
+        assert engine.docker("volume", "inspect", "-f", "{{.Labels.mine}}", "kept") == "yes"
+        await controller.remove()
+    engine.docker("volume", "rm", "kept")
+
+
+def in_network(task: Task, name: str, *, driver: str = "bridge") -> Network:
+    """Put the task into a network of the cluster that works on one machine."""
+    network = task.networks.add().network
+    network.id, network.driver_state.name = f"id-of-{name}", driver
+    network.spec.annotations.name = name
+    return network
+
+
+def networks_of(engine: Engine) -> set[str]:
+    return set(engine.docker("network", "ls", "--format", "{{.Name}}").split())
+
+
+async def test_networks_of_one_machine_are_made_and_removed(bench: DockerBench, engine: Engine) -> None:
+    """Containers of a service find each other by its name in each of their networks, which end with the last of them."""
+    tasks = [container(f"net{number}", _RUNS) for number in range(2)]
+    for slot, task in enumerate(tasks):
+        task.slot = slot + 1
+        in_network(task, "front").spec.annotations.labels["mine"] = "yes"
+        in_network(task, "back").spec.internal = True
+    async with running(bench.executor()) as executor:
+        controllers = await asyncio.gather(*(start(executor, task) for task in tasks))
+        assert {"front", "back"} <= networks_of(engine)
+        assert engine.docker("network", "inspect", "-f", "{{.Internal}}", "back") == "true"
+        there = engine.docker("exec", "web.1.net0", "nslookup", "tasks.web", "127.0.0.11")
+        for name in ("web.1.net0", "web.2.net1"):
+            told = (
+                "{{.NetworkSettings.Networks.front.IPAddress}} {{.NetworkSettings.Networks.back.IPAddress}}"
+            )
+            # The engine answers from one of the networks that they share.
+            assert any(address in there for address in engine.docker("inspect", "-f", told, name).split()), (
+                there
+            )
+        await controllers[0].shutdown()
+        assert {"front", "back"} <= networks_of(engine)
+        await controllers[1].shutdown()
+        assert not {"front", "back"} & networks_of(engine)
+        for controller in controllers:
+            await controller.remove()
+
+
+async def test_a_network_that_went_before_the_start_is_made_again(bench: DockerBench, engine: Engine) -> None:
+    """Nothing is in the network of a container that was not started, so others may have removed it."""
+    task = container("late", _RUNS)
+    in_network(task, "passing")
+    async with running(bench.executor()) as executor:
+        controller = executor.controller(task, FixedDependencies())
+        await controller.prepare()
+        engine.docker("network", "rm", "passing")
+        await controller.start()
+        assert "passing" in networks_of(engine)
+        await controller.remove()
+    assert "passing" not in networks_of(engine)
+
+
+async def test_networks_of_others_are_left_alone(bench: DockerBench, engine: Engine) -> None:
+    """A network that somebody else made is not used under the name of the cluster's, and stays; so is its absence told."""
+    engine.docker("network", "create", "taken")
+    task, lost = container("stranger-net", _RUNS), container("no-settings", _RUNS)
+    in_network(task, "taken")
+    in_network(lost, "derived").spec.network = "no-such-settings"
+    async with running(bench.executor()) as executor:
+        for each, reason in ((task, "taken already"), (lost, '"no-such-settings" does not exist')):
+            controller = executor.controller(each, FixedDependencies())
+            with pytest.raises(errors.Fatal, match=reason):
+                await controller.prepare()
+            await controller.remove()
+        await executor.retain(())
+    assert "taken" in networks_of(engine)
+    engine.docker("network", "rm", "taken")
+
+
+async def test_a_network_with_settings_of_the_node(bench: DockerBench, engine: Engine) -> None:
+    """Each node has the settings under the same name; the network takes them, and ends with its last container."""
+    engine.docker("network", "create", "--config-only", "--subnet", "10.99.0.0/24", "settings")
+    task = container("derived", "ip -4 addr show eth0")
+    in_network(task, "from-settings").spec.network = "settings"
+    async with running(bench.executor()) as executor:
+        controller = await start(executor, task)
+        await controller.wait()
+        assert any("10.99.0." in line for line in await output(controller))
+        await controller.remove()
+    assert "from-settings" not in networks_of(engine)
+    engine.docker("network", "rm", "settings")
+
+
+async def test_the_hosts_network(bench: DockerBench, engine: Engine) -> None:
+    """A container in the host's network has the host's devices."""
+    task = container("in-host", "ls /sys/class/net; ls /sys/class/net | wc -l")
+    in_network(task, "host", driver="host").spec.annotations.labels[PREDEFINED_LABEL] = "true"
+    async with running(bench.executor()) as executor:
+        controller = await start(executor, task)
+        await controller.wait()
+        assert "docker0" in await output(controller)
+        await controller.remove()
+
+
+async def test_an_unhealthy_container_tells_what_its_check_said(bench: DockerBench) -> None:
+    """The task's error names the check's exit code and its last line."""
+    task = container("ill", _RUNS)
+    check = task.spec.container.healthcheck
+    check.test.extend(["CMD-SHELL", "echo first; echo no database; exit 4"])
+    check.interval.CopyFrom(duration(0.1))
+    check.retries = 1
+    async with running(bench.executor()) as executor:
+        controller = executor.controller(task, FixedDependencies())
+        await controller.prepare()
+        with pytest.raises(errors.Fatal, match=r"unhealthy: .*\(exit code 4, 'no database'\)"):
+            await controller.start()
         await controller.remove()
 
 

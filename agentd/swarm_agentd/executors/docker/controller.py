@@ -30,9 +30,10 @@ from swarm_agentd.exec.errors import (
 )
 from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.private_files import PrivateFiles
-from swarm_agentd.executors.docker import files, logs, mapping
+from swarm_agentd.executors.docker import engine_age, files, logs, mapping
 from swarm_agentd.executors.docker.engine import Conflict, Engine, NotFound
 from swarm_agentd.executors.docker.images import Images
+from swarm_agentd.executors.docker.networks import Networks
 
 _log = logging.getLogger(__name__)
 STOP_GRACE_S = 10.0
@@ -40,6 +41,7 @@ _ENDED = ("exited", "dead")
 _KILLED = 137
 # How long the engine may take to tell why, after it has told that a container with a limit of memory was killed.
 _CAUSE_S = 0.5
+_OUTPUT_MAX = 200
 Container = dict[str, Any]
 """What the engine tells of one container (inspect)."""
 
@@ -50,6 +52,7 @@ class Host:
 
     engine: Engine
     images: Images
+    networks: Networks
     private: PrivateFiles
     clock: Clock
     own_labels: dict[str, str]
@@ -70,9 +73,11 @@ class DockerController:
         self._check_open()
         if await self._inspect() is not None:
             raise AlreadyPrepared(self._name)
+        engine_age.check(self._task, self._host.engine.api_version)
         mounted = self._collect()
         await self._host.images.provide(self._task.spec.container.image, self._credentials())
         await self._create_volumes()
+        await self._host.networks.provide(self._task)
         self._write_files(mounted)
         body = mapping.create_body(
             self._task,
@@ -85,6 +90,7 @@ class DockerController:
             if await self._inspect() is None:
                 raise
             raise AlreadyPrepared(self._name) from None
+        await self._join_networks()
 
     async def start(self) -> None:
         self._check_open()
@@ -95,8 +101,25 @@ class DockerController:
             raise AlreadyStarted(self._name)
         if (mounted := self._collect()) and not self._host.private.directory(self._task.id).exists():
             self._write_files(mounted)  # memory was lost since: the machine was restarted
-        await self._host.engine.call(lambda client: client.start(container["Id"]))
+        await self._start(container["Id"])
         await self._await_healthy()
+
+    async def _start(self, container_id: str) -> None:
+        """Start the container. A network of its own may have been removed since it was made: nothing was in it."""
+        if self._task.networks:
+            await self._host.networks.provide(self._task)
+            await self._join_networks()
+        try:
+            await self._host.engine.call(lambda client: client.start(container_id))
+        except NotFound:
+            if not self._task.networks or await self._inspect() is None:
+                raise
+            await self._host.networks.provide(self._task)
+            await self._host.engine.call(lambda client: client.start(container_id))
+
+    async def _join_networks(self) -> None:
+        if len(self._task.networks) > 1:
+            await self._host.networks.connect(self._task, await self._required())
 
     async def wait(self) -> None:
         self._check_open()
@@ -126,6 +149,7 @@ class DockerController:
     async def shutdown(self) -> None:
         self._check_open()
         await stop(self._host, self._name, grace_s=self._grace_s())
+        await self._host.networks.release(self._task)
 
     async def terminate(self) -> None:
         self._check_open()
@@ -135,6 +159,7 @@ class DockerController:
         self._check_open()
         await stop(self._host, self._name, grace_s=self._grace_s())
         await free(self._host, self._name, self._task.id)
+        await self._host.networks.release(self._task)
         self._last = None
 
     async def close(self) -> None:
@@ -253,10 +278,13 @@ class DockerController:
     async def _fail_unhealthy(self) -> None:
         await stop(self._host, self._name, grace_s=self._grace_s())
         container = await self._required()
-        code = container["State"]["ExitCode"]
+        code, cause = (
+            container["State"]["ExitCode"],
+            f"unhealthy: its health check failed{_last_check(container)}",
+        )
         if code == 0:
-            raise Fatal("unhealthy: its health check failed")
-        raise ExitFailure(code, "unhealthy: its health check failed")
+            raise Fatal(cause)
+        raise ExitFailure(code, cause)
 
 
 async def inspect(engine: Engine, name: str) -> Container | None:
@@ -322,6 +350,16 @@ def _health(container: Container) -> str:
     """ "starting", "healthy" or "unhealthy"; empty without a check."""
     status = (container["State"].get("Health") or {}).get("Status", "")
     return "" if status == "none" else str(status)
+
+
+def _last_check(container: Container) -> str:
+    """What the last health check said, to go after a sentence: its code, and the last line that it wrote."""
+    log = (container["State"].get("Health") or {}).get("Log") or ()
+    if not log:
+        return ""
+    lines = [line.strip() for line in str(log[-1].get("Output", "")).splitlines() if line.strip()]
+    said = f", {lines[-1][:_OUTPUT_MAX]!r}" if lines else ""
+    return f" (exit code {log[-1].get('ExitCode')}{said})"
 
 
 def _judge(container: Container, *, is_out_of_memory: bool = False) -> None:

@@ -32,6 +32,9 @@ Client = Any
 """docker.APIClient; its published types are partial."""
 THREADS_MAX = 8
 CALL_S = 60
+NEWEST_API = "1.46"
+"""The newest version of the engine's API whose fields `mapping` knows. An engine ignores fields of newer versions than the one
+that is spoken."""
 RECONNECT_S = 1.0
 CANCEL_S = 1.0
 
@@ -72,6 +75,11 @@ class Engine:
         finally:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._drop_client()
+
+    @property
+    def api_version(self) -> str:
+        """The version of the engine's API that is spoken; known once a call went well."""
+        return "" if self._client is None else str(self._client.api_version)
 
     async def call(self, work: Callable[[Client], T]) -> T:
         """Do `work` in a thread. Raises Temporary, NotFound, Conflict, InvalidTask or Fatal.
@@ -197,6 +205,18 @@ class Engine:
             self._wake(name)
 
 
+def post(client: Client, path: str, body: dict[str, Any]) -> None:
+    """A POST below the API version's path, for requests that the client has no method for."""
+    import docker.errors
+    import requests.exceptions
+
+    response = client.post(f"{client.base_url}/v{client.api_version}{path}", json=body, timeout=CALL_S)
+    try:
+        response.raise_for_status()
+    except requests.exceptions.HTTPError as error:
+        docker.errors.create_api_error_from_http_exception(error)  # raises APIError
+
+
 def stream_failures() -> tuple[type[Exception], ...]:
     """What reading a streamed response raises when it breaks."""
     import requests.exceptions
@@ -229,13 +249,12 @@ def _connect(url: str) -> Client:
     import docker
     import docker.constants
 
-    newest = docker.constants.DEFAULT_DOCKER_API_VERSION
     client = docker.APIClient(url, version=docker.constants.MINIMUM_DOCKER_API_VERSION, timeout=CALL_S)
     try:
         theirs = client.version(api_version=False)["ApiVersion"]
     finally:
         client.close()
-    version = min(newest, theirs, key=lambda text: [int(part) for part in text.split(".")])
+    version = min(NEWEST_API, theirs, key=lambda text: [int(part) for part in text.split(".")])
     return docker.APIClient(url, version=version, timeout=CALL_S)
 
 

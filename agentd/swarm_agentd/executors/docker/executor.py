@@ -5,6 +5,7 @@ serve several daemons, and be in a swarm of its own.
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -23,7 +24,9 @@ from swarm_agentd.executors.docker import mapping
 from swarm_agentd.executors.docker.controller import STOP_GRACE_S, DockerController, Host, free, stop
 from swarm_agentd.executors.docker.engine import Engine
 from swarm_agentd.executors.docker.images import Images
+from swarm_agentd.executors.docker.networks import OVERLAY, Networks
 
+_log = logging.getLogger(__name__)
 OWNER_LABEL = "io.swarm-tui.node"
 TASK_LABEL = mapping.LABEL_PREFIX + "task.id"
 _CAPABILITIES = {"volumedriver": "Volume", "networkdriver": "Network", "logdriver": "Log"}
@@ -35,12 +38,14 @@ class DockerExecutor:
     def __init__(self, url: str, state: Path, clock: Clock, *, memory: Path | None = None) -> None:
         key = hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:12]
         engine = Engine(url, clock, f"{OWNER_LABEL}={key}")
+        own_labels = {OWNER_LABEL: key}
         self._host = Host(
             engine=engine,
             images=Images(engine),
+            networks=Networks(engine, own_labels),
             private=PrivateFiles(memory_root(key, state / "memory") if memory is None else memory),
             clock=clock,
-            own_labels={OWNER_LABEL: key},
+            own_labels=own_labels,
         )
 
     async def run(self) -> None:
@@ -73,6 +78,10 @@ class DockerExecutor:
             for name, task_id in found:
                 if task_id not in kept:
                     group.spawn(self._clear(name, task_id), name=f"clear {name}")
+        try:
+            await self._host.networks.release_all()
+        except Temporary as error:
+            _log.info("networks that nothing uses stay for now: %s", error)
 
     async def set_network_bootstrap_keys(self, keys: Sequence[EncryptionKey]) -> None:
         """The engine's own networks are not encrypted."""
@@ -100,6 +109,9 @@ def describe(info: dict[str, Any], managed: Sequence[dict[str, Any]]) -> NodeDes
         if equals:
             description.engine.labels[name] = value
     for type_, name in sorted({(RUNTIME_PLUGIN, CONTAINER), *_plugins(info), *_managed(managed)}):
+        # An engine lists it also while it is in no swarm, where it can make no overlay network.
+        if (type_, name) == ("Network", OVERLAY):
+            continue
         description.engine.plugins.add(type=type_, name=name)
     _add_generic(description, info.get("GenericResources") or ())
     return description

@@ -4,25 +4,29 @@ Rules: nothing the spec asks for is dropped; what this executor cannot give is r
 the scheduler's business and do not appear here.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from swarm_core.api.naming import task_name
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.specs_pb2 import ContainerSpec
-from swarm_core.api.proto.types_pb2 import HealthConfig, Mount, PortConfig, Privileges
+from swarm_core.api.proto.types_pb2 import HealthConfig, PortConfig, Privileges
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
 from swarm_agentd.exec.environment import claimed_resources
 from swarm_agentd.exec.errors import InvalidTask, UnsupportedRuntime
+from swarm_agentd.executors.docker import mounts, networks
+from swarm_agentd.executors.docker.mounts import known
 
 LABEL_PREFIX = "com.docker.swarm."
-PREDEFINED_LABEL = "com.docker.swarm.predefined"
 _ISOLATION = {0: "default", 1: "process", 2: "hyperv"}
-_MOUNT_TYPES = {Mount.BIND: "bind", Mount.VOLUME: "volume", Mount.TMPFS: "tmpfs", Mount.NPIPE: "npipe"}
-_CONSISTENCY = {0: "default", 1: "consistent", 2: "cached", 3: "delegated"}
+_SECCOMP = {
+    Privileges.SeccompOpts.DEFAULT: "",
+    Privileges.SeccompOpts.UNCONFINED: "seccomp=unconfined",
+    Privileges.SeccompOpts.CUSTOM: "seccomp={}",
+}
+_APPARMOR = {Privileges.AppArmorOpts.DEFAULT: "", Privileges.AppArmorOpts.DISABLED: "apparmor=unconfined"}
 
 
 def check(task: Task) -> None:
@@ -31,9 +35,10 @@ def check(task: Task) -> None:
         raise UnsupportedRuntime("the container runtime runs containers only")
     if not task.spec.container.image:
         raise InvalidTask("the container spec names no image")
-    for mount in task.spec.container.mounts:
-        _check_mount(mount)
-    _network(task)
+    if task.spec.container.privileges.credential_spec.WhichOneof("source"):
+        raise InvalidTask("credential specs are for Windows containers; this node runs Linux containers")
+    mounts.check(task.spec.container)
+    networks.check(task)
 
 
 def container_name(task: Task) -> str:
@@ -75,6 +80,8 @@ def create_body(task: Task, own_labels: dict[str, str], binds: Sequence[tuple[st
         body["Healthcheck"] = _health_check(spec.healthcheck)
     if ports := _host_ports(task):
         body["ExposedPorts"] = {_port_key(port): {} for port in ports}
+    if first := networks.first_endpoint(task):
+        body["NetworkingConfig"] = {"EndpointsConfig": first}
     return body
 
 
@@ -97,16 +104,15 @@ def labels(task: Task) -> dict[str, str]:
 
 def _host_config(task: Task, binds: Sequence[tuple[str, str]]) -> dict[str, Any]:
     spec = task.spec.container
-    mounts = [_mount(mount) for mount in spec.mounts]
-    mounts += [{"Type": "bind", "Source": here, "Target": there, "ReadOnly": True} for here, there in binds]
+    own = [{"Type": "bind", "Source": here, "Target": there, "ReadOnly": True} for here, there in binds]
     config: dict[str, Any] = {
-        "Mounts": mounts,
+        "Mounts": [*map(mounts.mount, spec.mounts), *own],
         "PortBindings": {_port_key(port): [_binding(port)] for port in _host_ports(task)},
         "GroupAdd": list(spec.groups),
         "CapAdd": list(spec.capability_add),
         "CapDrop": list(spec.capability_drop),
         "OomScoreAdj": spec.oom_score_adj,
-        "Isolation": _known(_ISOLATION, spec.isolation, "isolation"),
+        "Isolation": known(_ISOLATION, spec.isolation, "isolation"),
         "ExtraHosts": _extra_hosts(spec.hosts),
         "ReadonlyRootfs": spec.read_only,
         "Sysctls": dict(spec.sysctls),
@@ -125,8 +131,8 @@ def _host_config(task: Task, binds: Sequence[tuple[str, str]]) -> dict[str, Any]
     driver = task.log_driver if task.HasField("log_driver") else task.spec.log_driver
     if driver.name:
         config["LogConfig"] = {"Type": driver.name, "Config": dict(driver.options)}
-    if network := _network(task):
-        config["NetworkMode"] = network
+    if mode := networks.mode(task):
+        config["NetworkMode"] = mode
     return config
 
 
@@ -183,99 +189,16 @@ def _extra_hosts(hosts: Sequence[str]) -> list[str]:
 
 def _security_options(spec: ContainerSpec) -> list[str]:
     privileges, found = spec.privileges, []
-    if source := privileges.credential_spec.WhichOneof("source"):
-        found.append(f"credentialspec={source}://{getattr(privileges.credential_spec, source)}")
     selinux = privileges.selinux_context
     if selinux.disable:
         found.append("label=disable")
     for name in ("user", "role", "level", "type"):
         if value := getattr(selinux, name):
             found.append(f"label={name}:{value}")
-    if privileges.seccomp.mode == Privileges.SeccompOpts.UNCONFINED:
-        found.append("seccomp=unconfined")
-    elif privileges.seccomp.mode == Privileges.SeccompOpts.CUSTOM:
-        found.append(f"seccomp={privileges.seccomp.profile.decode(errors='replace')}")
-    if privileges.apparmor.mode == Privileges.AppArmorOpts.DISABLED:
-        found.append("apparmor=unconfined")
+    if seccomp := known(_SECCOMP, privileges.seccomp.mode, "seccomp mode"):
+        found.append(seccomp.format(privileges.seccomp.profile.decode(errors="replace")))
+    if apparmor := known(_APPARMOR, privileges.apparmor.mode, "AppArmor mode"):
+        found.append(apparmor)
     if privileges.no_new_privileges:
         found.append("no-new-privileges=true")
     return found
-
-
-def _check_mount(mount: Mount) -> None:
-    is_pipe = mount.type == Mount.NPIPE
-    if not is_pipe and not mount.target.startswith("/"):
-        raise InvalidTask(f"mount target {mount.target!r} must be an absolute path")
-    match mount.type:
-        case Mount.BIND if not mount.source.startswith("/"):
-            raise InvalidTask(f"bind mount source {mount.source!r} must be an absolute path")
-        case Mount.VOLUME if mount.source.startswith("/"):
-            raise InvalidTask(f"volume mount source {mount.source!r} must be a name, not a path")
-        case Mount.TMPFS if mount.source:
-            raise InvalidTask(f"a tmpfs mount has no source, not {mount.source!r}")
-        case Mount.NPIPE if not mount.source:
-            raise InvalidTask("a named pipe mount needs a source")
-        case Mount.CLUSTER:
-            raise InvalidTask("cluster volumes are not available on this node")
-
-
-def _known(words: Mapping[Any, str], number: int, what: str) -> str:
-    """The engine's word; a newer manager may ask for what has none here."""
-    if number not in words:
-        raise InvalidTask(f"this node does not know {what} {number}; it may be older than the manager")
-    return words[number]
-
-
-def _mount(mount: Mount) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "Type": _known(_MOUNT_TYPES, mount.type, "mount type"),
-        "Source": mount.source,
-        "Target": mount.target,
-        "ReadOnly": mount.readonly,
-        "Consistency": _known(_CONSISTENCY, mount.consistency, "mount consistency"),
-    }
-    if mount.HasField("bind_options"):
-        bind = mount.bind_options
-        found["BindOptions"] = {
-            "Propagation": enum_word(Mount.BindOptions.Propagation, bind.propagation),
-            "NonRecursive": bind.nonrecursive,
-            "CreateMountpoint": bind.createmountpoint,
-            "ReadOnlyNonRecursive": bind.readonlynonrecursive,
-            "ReadOnlyForceRecursive": bind.readonlyforcerecursive,
-        }
-    if mount.HasField("volume_options"):
-        volume = mount.volume_options
-        found["VolumeOptions"] = {
-            "NoCopy": volume.nocopy,
-            "Labels": dict(volume.labels),
-            "Subpath": volume.subpath,
-        }
-        if volume.HasField("driver_config"):
-            driver = volume.driver_config
-            found["VolumeOptions"]["DriverConfig"] = {"Name": driver.name, "Options": dict(driver.options)}
-    if mount.HasField("tmpfs_options"):
-        found["TmpfsOptions"] = _tmpfs_options(mount.tmpfs_options)
-    return found
-
-
-def _tmpfs_options(tmpfs: Mount.TmpfsOptions) -> dict[str, Any]:
-    found: dict[str, Any] = {"SizeBytes": tmpfs.size_bytes, "Mode": tmpfs.mode}
-    if tmpfs.options:
-        try:
-            found["Options"] = [[str(word) for word in option] for option in json.loads(tmpfs.options)]
-        except (ValueError, TypeError):
-            raise InvalidTask(f"tmpfs options {tmpfs.options!r} are not a list of lists") from None
-    return found
-
-
-def _network(task: Task) -> str:
-    """The engine's own network that the task wants, empty for the default one."""
-    if not task.networks:
-        return ""
-    first = task.networks[0].network
-    name = first.spec.annotations.name
-    if len(task.networks) == 1 and first.spec.annotations.labels.get(PREDEFINED_LABEL):
-        return name
-    raise InvalidTask(
-        f"network {name or first.id} is not available: this node has its engine's own networks only"
-    )

@@ -1,10 +1,11 @@
 """What the engine is asked for, field by field (docs/design/docker-executor.md 7.2 to 7.4)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from swarm_agentd.exec.errors import InvalidTask, UnsupportedRuntime
-from swarm_agentd.executors.docker import mapping
+from swarm_agentd.executors.docker import engine_age, mapping, networks
 from swarm_agentd.executors.docker.executor import describe
 from swarm_agentd.executors.docker.logs import FrameSplitter, LineSplitter, Record, parse_time
 from swarm_core.api.proto.objects_pb2 import Task
@@ -146,17 +147,71 @@ def test_bad_mounts_are_refused(mount: Mount) -> None:
 
 
 def test_other_tasks_are_refused() -> None:
-    """Processes are not ours, a container needs an image, and swarm networks are not to be had."""
+    """Processes are not ours, and a container needs an image."""
     with pytest.raises(UnsupportedRuntime):
         mapping.check(make_task("t", spec=make_task_spec(command=["true"])))
     with pytest.raises(InvalidTask, match="no image"):
         mapping.check(make_task("t", spec=make_task_spec(image="")))
+
+
+@pytest.mark.parametrize("driver", ["", "overlay"])
+def test_overlay_networks_are_refused_with_the_reason(driver: str) -> None:
+    """An engine that is in no swarm cannot join one, and the task says so before its container is made."""
     networked = task()
-    networked.networks.add().network.spec.annotations.name = "overlay-1"
-    with pytest.raises(InvalidTask, match="network overlay-1 is not available"):
+    network = networked.networks.add().network
+    network.spec.annotations.name, network.driver_state.name = "backend", driver
+    with pytest.raises(InvalidTask, match=r"backend is an overlay network .* is in no swarm"):
         mapping.check(networked)
-    networked.networks[0].network.spec.annotations.labels[mapping.PREDEFINED_LABEL] = "true"
-    assert host(networked)["NetworkMode"] == "overlay-1"
+
+
+def test_the_engines_own_networks() -> None:
+    """host and bridge are modes of the container; they take no names, and the host's network no company."""
+    networked = task()
+    own = networked.networks.add()
+    own.network.spec.annotations.name = own.network.driver_state.name = "host"
+    own.network.spec.annotations.labels[networks.PREDEFINED_LABEL] = "true"
+    mapping.check(networked)
+    assert host(networked)["NetworkMode"] == "host" and "NetworkingConfig" not in body(networked)
+    own.aliases.append("db")
+    with pytest.raises(InvalidTask, match="takes no aliases"):
+        mapping.check(networked)
+    del own.aliases[:]
+    second = networked.networks.add().network
+    second.spec.annotations.name, second.driver_state.name = "lan", "bridge"
+    with pytest.raises(InvalidTask, match="in no other network"):
+        mapping.check(networked)
+
+
+@pytest.mark.parametrize(
+    ("change", "since"),
+    [
+        (lambda spec: setattr(spec.mounts.add().bind_options, "createmountpoint", True), "1.42"),
+        (lambda spec: spec.healthcheck.start_interval.CopyFrom(duration(1)), "1.44"),
+        (lambda spec: setattr(spec.mounts.add().bind_options, "readonlyforcerecursive", True), "1.44"),
+        (lambda spec: setattr(spec.mounts.add().volume_options, "subpath", "a"), "1.45"),
+        (lambda spec: setattr(spec.mounts.add().tmpfs_options, "options", "[]"), "1.46"),
+    ],
+)
+def test_what_an_older_engine_would_leave_out_is_refused(change: Callable[[Any], None], since: str) -> None:
+    """An engine ignores fields that are newer than its API; the task is refused instead, with both versions."""
+    made = task()
+    engine_age.check(made, "1.24")
+    change(made.spec.container)
+    engine_age.check(made, since)
+    with pytest.raises(InvalidTask, match=f"API 1.41, which does not know .*API {since}"):
+        engine_age.check(made, "1.41")
+
+
+def test_modes_of_a_newer_manager_are_refused() -> None:
+    """A seccomp or AppArmor mode without a meaning here must not end up as the default."""
+    for change in (
+        lambda spec: setattr(spec.privileges.seccomp, "mode", 9),
+        lambda spec: setattr(spec.privileges.apparmor, "mode", 9),
+    ):
+        made = task()
+        change(made.spec.container)
+        with pytest.raises(InvalidTask, match="mode 9"):
+            body(made)
 
 
 def test_the_rest_of_the_spec() -> None:
@@ -186,11 +241,11 @@ def test_the_rest_of_the_spec() -> None:
 
 
 def test_description() -> None:
-    """Plugins of all kinds, each once and in order; labels without a value are left out, the last one wins."""
+    """Plugins of all kinds, each once and in order, but not the overlay networks of a swarm; labels without a value are left out, the last one wins."""
     info = {
         "Name": "box", "Architecture": "x86_64", "OSType": "linux", "NCPU": 2, "MemTotal": 9,
         "ServerVersion": "20.10", "Labels": ["a=1", "a=2=3", "bare"],
-        "Plugins": {"Volume": ["local"], "Network": ["host"], "Authorization": None, "Log": ["json-file"]},
+        "Plugins": {"Volume": ["local"], "Network": ["host", "overlay"], "Authorization": None, "Log": ["json-file"]},
         "GenericResources": [
             {"NamedResourceSpec": {"Kind": "gpu", "Value": "u1"}},
             {"DiscreteResourceSpec": {"Kind": "ssd", "Value": 3}},

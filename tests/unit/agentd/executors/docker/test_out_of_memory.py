@@ -10,6 +10,7 @@ from swarm_agentd.exec.private_files import PrivateFiles
 from swarm_agentd.executors.docker.controller import DockerController, Host
 from swarm_agentd.executors.docker.engine import Engine
 from swarm_agentd.executors.docker.images import Images
+from swarm_agentd.executors.docker.networks import Networks
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.conformance.executor import FixedDependencies
 from swarm_testkit.factories import make_task
@@ -34,7 +35,7 @@ def controller(engine: Engine, tmp_path: Path, *, limit: int) -> DockerControlle
     task.service_annotations.name = "web"
     task.spec.resources.limits.memory_bytes = limit
     clock = SystemClock()
-    host = Host(engine, Images(engine), PrivateFiles(tmp_path), clock, {})
+    host = Host(engine, Images(engine), Networks(engine, {}), PrivateFiles(tmp_path), clock, {})
     return DockerController(task, FixedDependencies(), host)
 
 
