@@ -16,7 +16,7 @@ from swarm_core.api.proto.types_pb2 import (
 )
 
 Wanted = tuple[tuple[str, int], ...]
-"""Kinds with how many of each; every count is positive."""
+"""Kinds with how many of each; every count is positive, and no kind is named twice."""
 
 
 class InvalidGenericResource(ValueError):
@@ -34,12 +34,16 @@ def named(kind: str, value: str) -> GenericResource:
 
 
 def wanted_of(reservations: Resources) -> Wanted:
-    """What a task asks for; only discrete counts are asked for, and a count of 0 asks for nothing."""
-    counts = (
-        (entry.discrete_resource_spec.kind, entry.discrete_resource_spec.value)
-        for entry in reservations.generic
-    )
-    return tuple((kind, count) for kind, count in counts if count > 0)
+    """What a task asks for; only discrete counts are asked for, and a count of 0 asks for nothing.
+
+    A kind that is named twice is asked for once, with the sum: looked at one by one both would be promised the same item.
+    """
+    counts: dict[str, int] = {}
+    for entry in reservations.generic:
+        spec = entry.discrete_resource_spec
+        if spec.value > 0:
+            counts[spec.kind] = counts.get(spec.kind, 0) + spec.value
+    return tuple(counts.items())
 
 
 class GenericPool:
@@ -69,6 +73,10 @@ class GenericPool:
         if kind in self._names:
             return len(self._free_names(kind))
         return max(self._counts.get(kind, 0) - self._held_counts[kind], 0)
+
+    def offered(self, kind: str) -> int:
+        """How many of `kind` the node describes."""
+        return len(self._names[kind]) if kind in self._names else self._counts.get(kind, 0)
 
     def has(self, wanted: Wanted) -> bool:
         """Whether all of `wanted` is free."""

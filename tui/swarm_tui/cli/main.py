@@ -24,9 +24,9 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("up", "End this machine's node; its tasks go on unless told otherwise."),
     "status": ("status", "Say how the cluster stands."),
     "demo": ("demo", "Open a private cluster of simulated nodes with some life in it."),
-    "node": ("node", "Nodes: ls, inspect, ps, update, promote, demote, rm."),
-    "service": ("service", "Services: create, ls, ps, inspect, scale, update, rollback, rm, logs."),
-    "task": ("task", "Tasks: ls, inspect, logs."),
+    "node": ("node", "Nodes: ls, inspect, ps, update, activate, pause, drain, promote, demote, rm."),
+    "service": ("service", "Services: create, ls, ps, inspect, why, scale, update, rollback, rm, logs."),
+    "task": ("task", "Tasks: ls, inspect, why, logs."),
     "secret": ("secret", "Secrets: create, ls, inspect, rm."),
     "config": ("config", "Configs: create, ls, inspect, rm."),
     "cluster": (

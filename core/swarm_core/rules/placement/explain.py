@@ -1,27 +1,23 @@
 """Why a task has no node, in one sentence with counts (docs/design/scheduling.md 3.5, 3.8).
 
 `Refusals` keeps the first refusing filter of every node and follows single nodes as they change, so that the
-sentence never needs a scan. `why` is the long form for one task on one node.
+sentence never needs a scan. `matrix` has the long form, for people: every filter on every node.
 """
 
 from collections.abc import Callable, Iterable
 
-from swarm_core.rules.placement.filters import FILTERS, Pipeline, Verdict
+from swarm_core.api.words import nodes_words
+from swarm_core.rules.placement.filters import FILTERS, Pipeline
 from swarm_core.rules.placement.node_info import NodeInfo
 
-
-def _nodes(count: int) -> str:
-    return "1 node" if count == 1 else f"{count} nodes"
-
-
 _PHRASES: dict[str, Callable[[int], str]] = {
-    "ready": lambda n: f"{_nodes(n)} {'does' if n == 1 else 'do'} not accept new tasks",
-    "resources": lambda n: f"not enough resources on {_nodes(n)}",
-    "runtime": lambda n: f"{_nodes(n)} {'does' if n == 1 else 'do'} not run this kind of task",
-    "plugins": lambda n: f"plugin missing on {_nodes(n)}",
-    "constraints": lambda n: f"constraints not met by {_nodes(n)}",
-    "platform": lambda n: f"platform not supported by {_nodes(n)}",
-    "host port": lambda n: f"host port taken on {_nodes(n)}",
+    "ready": lambda n: f"{nodes_words(n)} {'does' if n == 1 else 'do'} not accept new tasks",
+    "resources": lambda n: f"not enough resources on {nodes_words(n)}",
+    "runtime": lambda n: f"{nodes_words(n)} {'does' if n == 1 else 'do'} not run this kind of task",
+    "plugins": lambda n: f"plugin missing on {nodes_words(n)}",
+    "constraints": lambda n: f"constraints not met by {nodes_words(n)}",
+    "platform": lambda n: f"platform not supported by {nodes_words(n)}",
+    "host port": lambda n: f"host port taken on {nodes_words(n)}",
     "max replicas": lambda n: "limit of replicas per node reached",
 }
 assert set(_PHRASES) == {rule.name for rule in FILTERS}
@@ -67,8 +63,3 @@ def no_suitable_node(refusals: Refusals) -> str:
     """The error of a task that no node can take."""
     reasons = str(refusals)
     return f"no suitable node ({reasons})" if reasons else "no suitable node"
-
-
-def why(pipeline: Pipeline, info: NodeInfo) -> list[Verdict]:
-    """What every filter says about `info`, those that refuse first."""
-    return sorted(pipeline.verdicts(info), key=lambda verdict: verdict.passed)

@@ -10,15 +10,24 @@ Volumes of kind CLUSTER are no filter here yet: the control API refuses specs th
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from swarm_core.api.proto.objects_pb2 import Task
+from swarm_core.api.proto.objects_pb2 import Node, Task
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import Mount, NodeStatus, Platform, PortConfig
 from swarm_core.api.runtimes import ATTACHMENT, CONTAINER, PROCESS, RUNTIME_PLUGIN, runtime_of
-from swarm_core.api.words import enum_word
+from swarm_core.api.words import cpu_words, enum_word, size_words
 from swarm_core.rules.placement import constraint
-from swarm_core.rules.placement.node_info import Demand, NodeInfo
+from swarm_core.rules.placement.node_info import Demand, NodeInfo, Port
 
 Check = Callable[[NodeInfo], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of nodes, for whoever says in words what they lack. `task_name` turns a task's id into its name."""
+
+    task: Task
+    demand: Demand
+    task_name: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class Filter:
     name: str
     is_fixed: bool
     prepare: Callable[[Task, Demand], Check | None]
-    shortfall: Callable[[Task, Demand, NodeInfo], str]
+    shortfall: Callable[[Question, NodeInfo], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +56,19 @@ def _ready(task: Task, demand: Demand) -> Check:
     return lambda info: info.is_ready
 
 
-def _why_not_ready(task: Task, demand: Demand, info: NodeInfo) -> str:
-    state = enum_word(NodeStatus.State, info.node.status.state)
-    return f"status {state}, availability {enum_word(NodeSpec.Availability, info.node.spec.availability)}"
+def _why_not_ready(question: Question, info: NodeInfo) -> str:
+    node, reasons = info.node, []
+    if node.status.state != NodeStatus.READY:
+        reasons.append(enum_word(NodeStatus.State, node.status.state, "state"))
+    if node.spec.availability != NodeSpec.Availability.ACTIVE:
+        reasons.append(availability_words(node))
+    return " and ".join(reasons)
+
+
+def availability_words(node: Node) -> str:
+    """drained, paused, active."""
+    word = enum_word(NodeSpec.Availability, node.spec.availability, "availability")
+    return {"drain": "drained", "pause": "paused"}.get(word, word)
 
 
 def _resources(task: Task, demand: Demand) -> Check | None:
@@ -61,13 +80,48 @@ def _resources(task: Task, demand: Demand) -> Check | None:
     )
 
 
-def _missing_resources(task: Task, demand: Demand, info: NodeInfo) -> str:
-    rows = [
-        ("CPUs", demand.nano_cpus / 1e9, info.cpus_free / 1e9),
-        ("MiB of memory", demand.memory_bytes / 2**20, info.memory_free / 2**20),
-        *((kind, count, info.generic.free(kind)) for kind, count in demand.generic),
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A resource of which a node has less left than is asked, in words; `missing` is the part of it that is not there, up
+    to 1, and more where the node owes already. `has_in_all`: the node would have enough if it were empty."""
+
+    what: str
+    asked: str
+    free: str
+    missing_words: str
+    missing: float
+    has_in_all: bool
+    free_amount: int
+
+
+def shortages(demand: Demand, info: NodeInfo) -> list[Shortage]:
+    """What `info` has too little of for `demand`."""
+    described = info.node.description.resources
+    rows: list[tuple[str, int, int, int, Callable[[int], str]]] = [
+        ("of memory", demand.memory_bytes, info.memory_free, described.memory_bytes, size_words),
+        ("CPUs", demand.nano_cpus, info.cpus_free, described.nano_cpus, cpu_words),
+        *(
+            (kind, count, info.generic.free(kind), info.generic.offered(kind), str)
+            for kind, count in demand.generic
+        ),
     ]
-    return ", ".join(f"needs {want:g} {what}, {free:g} free" for what, want, free in rows if want > free)
+    return [
+        Shortage(
+            what,
+            f"{words(asked)} {what}",
+            words(max(free, 0)),
+            f"{words(asked - free)} {what}",
+            (asked - free) / asked,
+            has >= asked,
+            free,
+        )
+        for what, asked, free, has, words in rows
+        if asked > free and asked > 0
+    ]
+
+
+def _missing_resources(question: Question, info: NodeInfo) -> str:
+    return ", ".join(f"{one.asked} asked, {one.free} free" for one in shortages(question.demand, info))
 
 
 def _required_plugins(task: Task) -> list[tuple[str, str]]:
@@ -105,8 +159,13 @@ def _plugins(task: Task, demand: Demand) -> Check | None:
     return (lambda info: not _lacking_plugins(required, info)) if required else None
 
 
-def _missing_plugins(task: Task, demand: Demand, info: NodeInfo) -> str:
-    lacking = _lacking_plugins(_required_plugins(task), info)
+def missing_plugins(question: Question, info: NodeInfo) -> list[tuple[str, str]]:
+    """Type and name of each plugin that the task needs and the node does not list."""
+    return _lacking_plugins(_required_plugins(question.task), info)
+
+
+def _plugins_in_words(question: Question, info: NodeInfo) -> str:
+    lacking = missing_plugins(question, info)
     return "no " + ", ".join(f"{type_.lower()} plugin {name!r}" for type_, name in lacking)
 
 
@@ -131,8 +190,8 @@ def _runtime(task: Task, demand: Demand) -> Check | None:
     return (lambda info: _offers(info, runtime)) if runtime else None
 
 
-def _other_runtime(task: Task, demand: Demand, info: NodeInfo) -> str:
-    runtime = _needed_runtime(task)
+def _other_runtime(question: Question, info: NodeInfo) -> str:
+    runtime = _needed_runtime(question.task)
     return "no Docker Engine" if runtime == CONTAINER else f"does not run tasks of kind {runtime!r}"
 
 
@@ -141,11 +200,20 @@ def _constraints(task: Task, demand: Demand) -> Check | None:
     return (lambda info: constraint.match(parsed, info.node)) if parsed else None
 
 
-def _unmet_constraints(task: Task, demand: Demand, info: NodeInfo) -> str:
-    unmet = (
-        one for one in constraint.parse_or_none(task.spec.placement.constraints) if not one.matches(info.node)
+def _unmet_constraints(question: Question, info: NodeInfo) -> str:
+    return ", ".join(
+        f"{one} ({_has(one.actual(info.node))})" for one in unmet_constraints(question.task, info)
     )
-    return ", ".join(f"{one} (is {one.actual(info.node)!r})" for one in unmet)
+
+
+def unmet_constraints(task: Task, info: NodeInfo) -> list[constraint.Constraint]:
+    """The constraints of `task` that `info` does not meet."""
+    parsed = constraint.parse_or_none(task.spec.placement.constraints)
+    return [one for one in parsed if not one.matches(info.node)]
+
+
+def _has(actual: str | None) -> str:
+    return "no node has such a key" if actual is None else f"is {actual!r}" if actual else "has none"
 
 
 _PROTOCOL = PortConfig.Protocol
@@ -170,10 +238,10 @@ def _normal(platform: Platform) -> tuple[str, str]:
     return _ARCHITECTURES.get(platform.architecture, platform.architecture), platform.os
 
 
-def _other_platform(task: Task, demand: Demand, info: NodeInfo) -> str:
+def _other_platform(question: Question, info: NodeInfo) -> str:
     wanted = " or ".join(
         f"{platform.os or 'any'}/{platform.architecture or 'any'}"
-        for platform in task.spec.placement.platforms
+        for platform in question.task.spec.placement.platforms
     )
     platform = info.node.description.platform
     return f"needs {wanted}, is {platform.os or 'unknown'}/{platform.architecture or 'unknown'}"
@@ -184,9 +252,19 @@ def _host_ports(task: Task, demand: Demand) -> Check | None:
     return (lambda info: not any(port in info.ports for port in ports)) if ports else None
 
 
-def _taken_ports(task: Task, demand: Demand, info: NodeInfo) -> str:
-    taken = sorted(port for port in demand.ports if port in info.ports)
-    return "taken: " + ", ".join(f"{number}/{enum_word(_PROTOCOL, protocol)}" for protocol, number in taken)
+def _taken_ports(question: Question, info: NodeInfo) -> str:
+    return ", ".join(f"{port_words(port)} taken by {owner}" for port, owner in taken_ports(question, info))
+
+
+def port_words(port: Port) -> str:
+    """8080/tcp."""
+    return f"{port[1]}/{enum_word(_PROTOCOL, port[0])}"
+
+
+def taken_ports(question: Question, info: NodeInfo) -> list[tuple[Port, str]]:
+    """The ports asked for that are taken on `info`, each with the names of the tasks that have it."""
+    taken = sorted({port for port in question.demand.ports if port in info.ports})
+    return [(port, ", ".join(map(question.task_name, info.holders(port)))) for port in taken]
 
 
 def _max_replicas(task: Task, demand: Demand) -> Check | None:
@@ -194,15 +272,16 @@ def _max_replicas(task: Task, demand: Demand) -> Check | None:
     return (lambda info: info.active_of.get(service_id, 0) < limit) if limit else None
 
 
-def _too_many_replicas(task: Task, demand: Demand, info: NodeInfo) -> str:
-    return f"has {info.active_of.get(demand.service_id, 0)} of at most {task.spec.placement.max_replicas}"
+def _too_many_replicas(question: Question, info: NodeInfo) -> str:
+    have = info.active_of.get(question.demand.service_id, 0)
+    return f"has {have} of at most {question.task.spec.placement.max_replicas}"
 
 
 FILTERS = (
     Filter("ready", True, _ready, _why_not_ready),
     Filter("resources", False, _resources, _missing_resources),
     Filter("runtime", True, _runtime, _other_runtime),
-    Filter("plugins", True, _plugins, _missing_plugins),
+    Filter("plugins", True, _plugins, _plugins_in_words),
     Filter("constraints", True, _constraints, _unmet_constraints),
     Filter("platform", True, _platforms, _other_platform),
     Filter("host port", False, _host_ports, _taken_ports),
@@ -237,12 +316,19 @@ class Pipeline:
         """As `passes`, for a node that passed before and has only been given tasks since."""
         return not self._varying or all(check(info) for check in self._varying)
 
-    def verdicts(self, info: NodeInfo) -> list[Verdict]:
-        """What each filter that the task needs says about `info`."""
-        answers = []
+    def question(self, task_name: Callable[[str], str] = str) -> Question:
+        """What this pipeline asks, for words."""
+        return Question(self._task, self.demand, task_name)
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """The filters that the task needs, in their order."""
+        return tuple(FILTERS[index] for index, _ in self._active)
+
+    def verdicts(self, info: NodeInfo, task_name: Callable[[str], str] = str) -> list[Verdict]:
+        """What each filter that the task needs says about `info`, in their order."""
+        answers, question = [], self.question(task_name)
         for index, check in self._active:
             rule, passed = FILTERS[index], check(info)
-            answers.append(
-                Verdict(rule.name, passed, "" if passed else rule.shortfall(self._task, self.demand, info))
-            )
+            answers.append(Verdict(rule.name, passed, "" if passed else rule.shortfall(question, info)))
         return answers

@@ -130,6 +130,10 @@ class NodeInfo:
         """The tasks counted here."""
         return self._uses.keys()
 
+    def holders(self, port: Port) -> list[str]:
+        """The ids of the tasks that have `port` here; for people, so a scan may find them."""
+        return [task_id for task_id, use in self._uses.items() if port in use.demand.ports]
+
     def add(self, task: Task, demand: Demand | None = None) -> None:
         """Count `task`, or follow its desired state when it is counted already."""
         use = self._uses.get(task.id)

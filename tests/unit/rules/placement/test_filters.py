@@ -3,7 +3,7 @@
 import pytest
 from swarm_core.api.proto.objects_pb2 import Node, Task
 from swarm_core.api.proto.types_pb2 import Mount
-from swarm_core.rules.placement.explain import Refusals, no_suitable_node, why
+from swarm_core.rules.placement.explain import Refusals, no_suitable_node
 from swarm_core.rules.placement.filters import FILTERS, Pipeline
 from swarm_core.rules.placement.node_info import NodeInfo
 from swarm_testkit.factories import (
@@ -27,9 +27,9 @@ def refusing(task: Task, node: Node, *here: Task) -> str | None:
     failing = pipeline.first_failure(info)
     name = None if failing is None else FILTERS[failing].name
     assert pipeline.passes(info) == (name is None)
-    first = why(pipeline, info)[0]
-    assert first.passed == (name is None)
-    assert bool(first.shortfall) == (name is not None)
+    verdicts = pipeline.verdicts(info)
+    assert all(bool(one.shortfall) != one.passed for one in verdicts)
+    assert next((one.filter for one in verdicts if not one.passed), None) == name
     return name
 
 
@@ -185,24 +185,30 @@ def test_order_of_filters() -> None:
     assert refusing(make_task(spec=spec), make_node(resources=make_resources(cpus=200))) == "constraints"
 
 
-def test_why_gives_every_verdict() -> None:
-    """3.5: for people all filters answer, those that refuse first and with what is missing."""
+def test_every_verdict() -> None:
+    """3.5: for people all filters answer, in their order and with what is missing."""
     spec = make_task_spec(
         constraints=["node.labels.zone==east"], reservations=make_resources(cpus=6, memory=GIB)
     )
-    verdicts = why(Pipeline(make_task(spec=spec)), NodeInfo(make_node(labels={"zone": "west"})))
-    assert [(verdict.filter, verdict.passed) for verdict in verdicts] == [
-        ("resources", False),
-        ("constraints", False),
-        ("ready", True),
-        ("runtime", True),
+    verdicts = Pipeline(make_task(spec=spec)).verdicts(NodeInfo(make_node(labels={"zone": "west"})))
+    assert [(verdict.filter, verdict.shortfall) for verdict in verdicts] == [
+        ("ready", ""),
+        ("resources", "6 CPUs asked, 4 free"),
+        ("runtime", ""),
+        ("constraints", "node.labels.zone == east (is 'west')"),
     ]
-    assert [verdict.shortfall for verdict in verdicts] == [
-        "needs 6 CPUs, 4 free",
-        "node.labels.zone == east (is 'west')",
-        "",
-        "",
-    ]
+
+
+def test_a_kind_named_twice() -> None:
+    """3.11: a kind that is reserved twice is reserved once with the sum, so that no item is promised twice."""
+    twice = wanting("gpu", 1)
+    twice.spec.resources.reservations.generic.add().discrete_resource_spec.CopyFrom(
+        twice.spec.resources.reservations.generic[0].discrete_resource_spec
+    )
+    assert refusing(twice, make_node(resources=make_resources(generic={"gpu": ["a"]}))) == "resources"
+    info = NodeInfo(make_node(resources=make_resources(generic={"gpu": ["a", "b"]})))
+    items = info.generic.choose(Pipeline(twice).demand.generic)
+    assert sorted(item.named_resource_spec.value for item in items) == ["a", "b"]
 
 
 def test_explanation_sorts_and_counts() -> None:

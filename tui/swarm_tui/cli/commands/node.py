@@ -154,6 +154,39 @@ def update(
 
 
 @noun.command()
+def activate(ctx: typer.Context, names: NamesArgument) -> None:
+    """Let nodes take tasks again."""
+    _change_availability(ctx, names, "active")
+
+
+@noun.command()
+def pause(ctx: typer.Context, names: NamesArgument) -> None:
+    """Let nodes keep their tasks and take no new ones."""
+    _change_availability(ctx, names, "pause")
+
+
+@noun.command()
+def drain(ctx: typer.Context, names: NamesArgument) -> None:
+    """Move the tasks of nodes to other nodes, and let them take no new ones."""
+    _change_availability(ctx, names, "drain")
+
+
+def _change_availability(ctx: typer.Context, names: list[str], word: str) -> None:
+    from swarm_tui.operations import nodes as operation
+
+    async def work(cluster: Cluster) -> None:
+        found, failures = await resolved(cluster, Node, names, _node)
+        # Only draining asks what runs where, and where else it could.
+        kinds = (Node, objects_pb2.Task) if word == "drain" else ()
+        view = await view_of(cluster, *kinds, objects=found.values())
+        plan = operation.availability(view, [node.id for node in found.values()], word)
+        _warn(plan)
+        await carry_out(cluster, plan, say=lambda outcome: outcome.name, failures=failures)
+
+    run(ctx, work)
+
+
+@noun.command()
 def promote(ctx: typer.Context, names: NamesArgument) -> None:
     """Make nodes managers."""
     _change_roles(ctx, names, "manager")

@@ -100,6 +100,30 @@ def inspect(
 
 
 @noun.command()
+def why(
+    ctx: typer.Context,
+    names: NamesArgument,
+    nodes: Annotated[
+        bool, typer.Option("--nodes", help="What every node says about one more task, in any case.")
+    ] = False,
+    style: FormatOption = Format.TABLE,
+    no_trunc: NoTruncOption = False,
+) -> None:
+    """Say why services are not at their goal: every filter on every node, and what would help."""
+    from swarm_tui.cli.plumbing.explaining import KINDS, print_explanations
+    from swarm_tui.resources.why.services import explain
+
+    async def work(cluster: Cluster) -> None:
+        found = [await cluster.control.resolve(Service, name) for name in names]
+        view = await view_of(cluster, *KINDS)
+        now_ns = cluster.clock.wall_ns()
+        explained = [explain(service, view, now_ns, with_nodes=nodes) for service in found]
+        print_explanations(explained, style, no_trunc=no_trunc)
+
+    run(ctx, work)
+
+
+@noun.command()
 def scale(
     ctx: typer.Context,
     goals: Annotated[

@@ -112,6 +112,26 @@ def inspect(ctx: typer.Context, names: NamesArgument, style: FormatOption = Form
 
 
 @noun.command()
+def why(
+    ctx: typer.Context,
+    names: NamesArgument,
+    style: FormatOption = Format.TABLE,
+    no_trunc: NoTruncOption = False,
+) -> None:
+    """Say why tasks are as they are: every filter on every node for one that waits, the cause for one that ended."""
+    from swarm_tui.cli.plumbing.explaining import KINDS, print_explanations
+    from swarm_tui.resources.why.tasks import explain
+
+    async def work(cluster: Cluster) -> None:
+        found = [await cluster.control.resolve(Task, name) for name in names]
+        view = await view_of(cluster, *KINDS)
+        now_ns = cluster.clock.wall_ns()
+        print_explanations([explain(task, view, now_ns) for task in found], style, no_trunc=no_trunc)
+
+    run(ctx, work)
+
+
+@noun.command()
 def logs(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="TASK", autocompletion=completion.tasks)],
