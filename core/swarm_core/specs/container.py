@@ -42,19 +42,36 @@ def add_mounts(draft: Draft, given: Sequence[str]) -> None:
     draft.container.mounts.extend(parts.mount(text) for text in given)
 
 
+def replace_mounts(draft: Draft, given: Sequence[str]) -> None:
+    """Add, or replace by target; sorted by what is mounted."""
+    new = [parts.mount(text) for text in given]
+    targets = [mount.target for mount in new]
+    if len(set(targets)) < len(targets):
+        twice = next(target for target in targets if targets.count(target) > 1)
+        raise InvalidValue(f"two mounts have the target {twice!r}")
+    lists.keep(draft.container.mounts, lambda mount: mount.target not in targets)
+    draft.container.mounts.extend(new)
+    lists.sort(draft.container.mounts, lambda mount: (mount.source, mount.target))
+
+
 def drop_mounts(draft: Draft, targets: Sequence[str]) -> None:
     lists.keep(draft.container.mounts, lambda mount: mount.target not in targets)
+    lists.sort(draft.container.mounts, lambda mount: (mount.source, mount.target))
 
 
 def add_ulimits(draft: Draft, given: Sequence[str]) -> None:
-    """Add or replace by name."""
+    """Add or replace by name; sorted by name."""
     new = {limit.name: limit for limit in map(parts.ulimit, given)}
     drop_ulimits(draft, list(new))
     draft.container.ulimits.extend(new.values())
+    lists.sort(draft.container.ulimits, lambda limit: limit.name)
 
 
 def drop_ulimits(draft: Draft, names: Sequence[str]) -> None:
-    lists.keep(draft.container.ulimits, lambda limit: limit.name not in names)
+    """Take limits away by name; what stands behind a = is not looked at."""
+    gone = {name.partition("=")[0] for name in names}
+    lists.keep(draft.container.ulimits, lambda limit: limit.name not in gone)
+    lists.sort(draft.container.ulimits, lambda limit: limit.name)
 
 
 def set_oom_score_adjustment(draft: Draft, text: str) -> None:
@@ -74,14 +91,28 @@ def groups(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
     return container.groups
 
 
-def put(read: Texts) -> Callable[[Draft, Sequence[str]], None]:
-    """The setter that adds to one of the container's lists: `put(capabilities_added)`."""
-    return lambda draft, given: lists.put(read(draft.container), given)
+def put(
+    read: Texts, form: Callable[[str], str] = str, *, is_sorted: bool = False
+) -> Callable[[Draft, Sequence[str]], None]:
+    """The setter that adds to one of the container's lists, each text in its one form: `put(name_servers, hosts.name_server)`."""
+
+    def setter(draft: Draft, given: Sequence[str]) -> None:
+        lists.put(read(draft.container), map(form, given))
+        if is_sorted:
+            lists.sort(read(draft.container))
+
+    return setter
 
 
-def drop(read: Texts) -> Callable[[Draft, Sequence[str]], None]:
+def drop(read: Texts, *, is_sorted: bool = False) -> Callable[[Draft, Sequence[str]], None]:
     """The setter that takes from one of the container's lists."""
-    return lambda draft, given: lists.drop(read(draft.container), given)
+
+    def setter(draft: Draft, given: Sequence[str]) -> None:
+        lists.drop(read(draft.container), given)
+        if is_sorted:
+            lists.sort(read(draft.container))
+
+    return setter
 
 
 def put_pairs(read: Pairs) -> Callable[[Draft, Sequence[str]], None]:
@@ -102,14 +133,6 @@ def sysctls(container: specs_pb2.ContainerSpec) -> MutableMapping[str, str]:
     return container.sysctls
 
 
-def capabilities_added(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
-    return container.capability_add
-
-
-def capabilities_dropped(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
-    return container.capability_drop
-
-
 def name_servers(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
     return container.dns_config.nameservers
 
@@ -122,5 +145,14 @@ def dns_options(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
     return container.dns_config.options
 
 
-def hosts(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
-    return container.hosts
+def fill_in(draft: Draft) -> None:
+    """What docker's own command sends with every new service, also where nothing is asked for: empty parts, and that no init
+    process runs, whatever the engine's own setting is."""
+    spec, container = draft.spec, draft.container
+    spec.endpoint.SetInParent()
+    spec.task.placement.SetInParent()
+    spec.task.resources.limits.SetInParent()
+    spec.task.resources.reservations.SetInParent()
+    container.dns_config.SetInParent()
+    if not container.HasField("init"):
+        container.init.value = False

@@ -15,6 +15,16 @@ STOP_GRACE_PERIOD_S = 10
 RESTART_DELAY_S = 5
 
 
+def update_config() -> types_pb2.UpdateConfig:
+    """How tasks are replaced where nothing is said of it."""
+    return types_pb2.UpdateConfig(
+        parallelism=1,
+        monitor=duration(MONITOR_DEFAULT_S),
+        failure_action=types_pb2.UpdateConfig.PAUSE,
+        order=types_pb2.UpdateConfig.STOP_FIRST,
+    )
+
+
 def with_defaults(spec: specs_pb2.ServiceSpec) -> None:
     """Fill what `spec` leaves open, in place."""
     task = spec.task
@@ -32,8 +42,6 @@ def with_defaults(spec: specs_pb2.ServiceSpec) -> None:
     task.placement.SetInParent()
     for field, config in (("update", spec.update), ("rollback", spec.rollback)):
         if not spec.HasField(field):  # type: ignore[arg-type]
-            config.parallelism = 1
-            config.failure_action = types_pb2.UpdateConfig.PAUSE
-            config.order = types_pb2.UpdateConfig.STOP_FIRST
+            config.CopyFrom(update_config())
         if not config.HasField("monitor"):
             config.monitor.CopyFrom(duration(MONITOR_DEFAULT_S))

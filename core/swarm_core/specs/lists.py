@@ -13,6 +13,14 @@ def put(held: MutableSequence[str], given: Iterable[str]) -> None:
             held.append(text)
 
 
+def sort(held: Any, key: Callable[[Any], Any] | None = None) -> None:
+    """Bring a repeated field into order, so that what is said in another order is no change."""
+    ordered = sorted(held, key=key)
+    if ordered != list(held):
+        del held[:]
+        held.extend(ordered)
+
+
 def drop(held: MutableSequence[str], gone: Iterable[str]) -> None:
     """Take these out."""
     keep(held, lambda text: text not in gone)

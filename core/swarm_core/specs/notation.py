@@ -64,7 +64,12 @@ def byte_count(text: str) -> int:
 
 
 def nano_cpus(text: str) -> int:
-    """A number of CPUs such as 0.5, to a billionth."""
+    """A number of CPUs such as 0.5, to a billionth, or a fraction such as 1/2."""
+    if match := re.fullmatch(r"([0-9]{1,18})/([0-9]{1,18})", text):
+        numerator, denominator = int(match[1]), int(match[2])
+        if not denominator or numerator * NANOS % denominator:
+            raise InvalidValue(f"{text!r} is no number of billionths of a CPU")
+        return _within(text, numerator * NANOS // denominator, INT64_MAX)
     if not re.fullmatch(_CPUS, text):
         raise InvalidValue(f"{text!r} is no number of CPUs (write 0.5 or 2)")
     return _within(text, _scaled(text, text, NANOS), INT64_MAX)
@@ -129,9 +134,11 @@ def pairs(texts: Iterable[str]) -> dict[str, str]:
     return dict(pair(text) for text in texts)
 
 
-def variables(texts: Iterable[str], inherited: Mapping[str, str] | None) -> list[str]:
-    """NAME=value entries of an environment. NAME alone takes its value from `inherited`, and is left out where that lacks it;
-    where nothing is inherited it stays as written."""
+def variables(
+    texts: Iterable[str], inherited: Mapping[str, str] | None, *, keeps_unset: bool = False
+) -> list[str]:
+    """NAME=value entries of an environment. NAME alone takes its value from `inherited`, and where that lacks it is left out
+    unless such names are kept; where nothing is inherited it stays as written."""
     out = []
     for text in texts:
         name, separator, _ = text.partition("=")
@@ -141,6 +148,8 @@ def variables(texts: Iterable[str], inherited: Mapping[str, str] | None) -> list
             out.append(text)
         elif name in inherited:
             out.append(f"{name}={inherited[name]}")
+        elif keeps_unset:
+            out.append(name)
     return out
 
 
@@ -156,18 +165,23 @@ def words(text: str) -> list[str]:
 
 def fields(text: str, *, is_bare_true: bool = True) -> dict[str, str]:
     """One line of comma-separated key=value, quoted as in CSV. A key alone means true, or is refused like an empty value."""
+    return dict(field_list(text, is_bare_true=is_bare_true))
+
+
+def field_list(text: str, *, is_bare_true: bool = True) -> list[tuple[str, str]]:
+    """The same in the order in which it stands, a key as often as it is written."""
     import csv  # on demand, as shlex
 
     try:
         row = next(csv.reader([text], strict=True))
     except (csv.Error, StopIteration):
         raise InvalidValue(f"{text!r} is no comma-separated list of key=value") from None
-    out = {}
+    out = []
     for part in row:
         key, separator, value = (piece.strip() for piece in part.partition("="))
         if not is_bare_true and not value:
             raise InvalidValue(f"{part!r} is not of the form key=value")
-        out[key.lower()] = value if separator else "true"
+        out.append((key.lower(), value if separator else "true"))
     return out
 
 

@@ -14,7 +14,10 @@ PORT_MAX: Final = 65_535
 _Mount = types_pb2.Mount
 _MOUNT_TYPES: Final = notation.words_of(_Mount.Type)
 _PROPAGATIONS: Final = notation.words_of(_Mount.BindOptions.Propagation)
+_CONSISTENCIES: Final = notation.words_of(_Mount.Consistency)
 _PROTOCOLS: Final = notation.words_of(types_pb2.PortConfig.Protocol)
+_RECURSIONS: Final = ("enabled", "disabled", "writable", "readonly")
+_REPEATED: Final = ("volume-label", "volume-opt")
 _PUBLISH_MODES: Final = notation.words_of(types_pb2.PortConfig.PublishMode)
 
 
@@ -55,8 +58,10 @@ def reference(text: str) -> Reference:
 
 
 def mount(text: str) -> types_pb2.Mount:
-    """type=bind|volume|tmpfs|npipe|cluster,source=…,target=…,readonly and the type's own options."""
-    given = _Options(notation.fields(text))
+    """type=bind|volume|tmpfs|npipe|cluster,source=…,target=…,readonly and the type's own options; volume-label and volume-opt as
+    often as there are labels and options."""
+    written = notation.field_list(text)
+    given = _Options({key: value for key, value in written if key not in _REPEATED})
     kind = given.take("type") or "volume"
     if kind not in _MOUNT_TYPES:
         raise InvalidValue(f"mount type {kind!r} is none of {', '.join(_MOUNT_TYPES)}")
@@ -68,15 +73,19 @@ def mount(text: str) -> types_pb2.Mount:
     )
     if not found.target:
         raise InvalidValue(f"mount {text!r} has no target")
+    if word := given.take("consistency"):
+        found.consistency = notation.choice(word, _CONSISTENCIES)  # type: ignore[assignment]
     if kind == "bind" and not found.source:
         raise InvalidValue(f"bind mount {text!r} has no source")
     match found.type:
         case _Mount.BIND:
             _bind_options(found, given)
         case _Mount.VOLUME:
-            _volume_options(found, given)
+            _volume_options(found, given, [field for field in written if field[0] in _REPEATED])
         case _Mount.TMPFS:
             _tmpfs_options(found, given)
+    if found.type != _Mount.VOLUME:
+        given.given.update(field for field in written if field[0] in _REPEATED)
     given.finish(f"a {kind} mount")
     return found
 
@@ -88,20 +97,41 @@ def _bind_options(found: types_pb2.Mount, given: "_Options") -> None:
         found.bind_options.propagation = _PROPAGATIONS[word.lower()]  # type: ignore[assignment]
     if given.flag("bind-nonrecursive"):
         found.bind_options.nonrecursive = True
+    if word := given.take("bind-recursive"):
+        _set_recursion(found, notation.word(word, _RECURSIONS))
 
 
-def _volume_options(found: types_pb2.Mount, given: "_Options") -> None:
+def _set_recursion(found: types_pb2.Mount, word: str) -> None:
+    """What becomes of mounts below the one that is bound."""
+    options = found.bind_options
+    if word in ("writable", "readonly") and not found.readonly:
+        raise InvalidValue(f"bind-recursive={word} needs readonly")
+    match word:
+        case "disabled":
+            options.nonrecursive = True
+        case "writable":
+            options.readonlynonrecursive = True
+        case "readonly":
+            if not found.HasField("bind_options") or options.propagation != _Mount.BindOptions.RPRIVATE:
+                raise InvalidValue("bind-recursive=readonly needs bind-propagation=rprivate")
+            options.readonlyforcerecursive = True
+
+
+def _volume_options(found: types_pb2.Mount, given: "_Options", repeated: list[tuple[str, str]]) -> None:
+    if not repeated and not any(key.startswith("volume-") for key in given.given):
+        return
     options = found.volume_options
+    options.driver_config.SetInParent()
     if given.flag("volume-nocopy"):
         options.nocopy = True
     if driver := given.take("volume-driver"):
         options.driver_config.name = driver
     if subpath := given.take("volume-subpath"):
         options.subpath = subpath
-    if label := given.take("volume-label"):
-        options.labels.update(notation.pairs([label]))
-    if option := given.take("volume-opt"):
-        options.driver_config.options.update(notation.pairs([option]))
+    options.labels.update(notation.pairs(value for key, value in repeated if key == "volume-label"))
+    options.driver_config.options.update(
+        notation.pairs(value for key, value in repeated if key == "volume-opt")
+    )
 
 
 def _tmpfs_options(found: types_pb2.Mount, given: "_Options") -> None:

@@ -19,10 +19,17 @@ def put_constraints(draft: Draft, given: Sequence[str]) -> None:
             held.append(text)
 
 
+def edit_constraints(draft: Draft, given: Sequence[str]) -> None:
+    """Add to an existing spec; sorted, so that the order of additions makes no other spec."""
+    put_constraints(draft, given)
+    lists.sort(draft.spec.task.placement.constraints)
+
+
 def drop_constraints(draft: Draft, given: Sequence[str]) -> None:
     """Take out what means the same, however it is spaced."""
     gone = {_meaning(text) for text in given}
     lists.keep(draft.spec.task.placement.constraints, lambda text: _meaning(text) not in gone)
+    lists.sort(draft.spec.task.placement.constraints)
 
 
 def _meaning(text: str) -> str:
@@ -74,6 +81,24 @@ def reserve_generic(draft: Draft, given: Sequence[str]) -> None:
     draft.spec.task.resources.reservations.generic.extend(new.values())
 
 
+def edit_generic(draft: Draft, given: Sequence[str]) -> None:
+    """Add to an existing spec; sorted by kind."""
+    reserve_generic(draft, given)
+    lists.sort(draft.spec.task.resources.reservations.generic, _kind)
+
+
+def release_generic(draft: Draft, kinds: Sequence[str]) -> None:
+    """Keep these for the tasks no longer. Raises InvalidValue for what was not kept."""
+    held = {_kind(one) for one in draft.spec.task.resources.reservations.generic}
+    if missing := [kind for kind in kinds if kind not in held]:
+        raise InvalidValue(f"the service reserves no {', '.join(missing)}")
+    drop_generic(draft, kinds)
+    lists.sort(draft.spec.task.resources.reservations.generic, _kind)
+
+
 def drop_generic(draft: Draft, kinds: Sequence[str]) -> None:
-    reserved = draft.spec.task.resources.reservations.generic
-    lists.keep(reserved, lambda one: one.discrete_resource_spec.kind not in kinds)
+    lists.keep(draft.spec.task.resources.reservations.generic, lambda one: _kind(one) not in kinds)
+
+
+def _kind(resource: types_pb2.GenericResource) -> str:
+    return resource.discrete_resource_spec.kind

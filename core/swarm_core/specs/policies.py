@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from swarm_core.api.proto import specs_pb2, types_pb2
+from swarm_core.api.timestamps import duration
 from swarm_core.specs import notation
+from swarm_core.specs.defaults import RESTART_DELAY_S, update_config
 from swarm_core.specs.draft import Draft
 
 Part = Literal["update", "rollback"]
@@ -20,9 +22,10 @@ _ORDERS: Final = notation.words_of(_Config.UpdateOrder)
 
 
 def _restart(draft: Draft) -> types_pb2.RestartPolicy:
-    """The restart policy; one that is made here restarts always, as without a policy."""
+    """The restart policy; one that is made here restarts always and after a while, as without a policy."""
     if not draft.spec.task.HasField("restart"):
         draft.spec.task.restart.condition = types_pb2.RestartPolicy.ANY
+        draft.spec.task.restart.delay.CopyFrom(duration(RESTART_DELAY_S))
     return draft.spec.task.restart
 
 
@@ -79,4 +82,8 @@ def of(part: Part, setter: Callable[[types_pb2.UpdateConfig, str], None]) -> Set
 
 
 def _config(spec: specs_pb2.ServiceSpec, part: Part) -> types_pb2.UpdateConfig:
+    """The settings; those that are made here replace one task after the other, as without settings."""
+    if not spec.HasField(part):
+        found = spec.update if part == "update" else spec.rollback
+        found.CopyFrom(update_config())
     return spec.update if part == "update" else spec.rollback

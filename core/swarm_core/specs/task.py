@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from swarm_core.api.proto import types_pb2
 from swarm_core.specs import lists, notation, parts
 from swarm_core.specs.draft import Draft
-from swarm_core.specs.errors import InvalidValue
 
 
 def set_program(draft: Draft, words: Sequence[str]) -> None:
@@ -21,16 +21,26 @@ def set_args(draft: Draft, line: str) -> None:
 
 
 def put_env(draft: Draft, given: Sequence[str], inherited: Mapping[str, str] | None = None) -> None:
-    """Add or replace variables; of `inherited` see `notation.variables`."""
-    new = notation.variables(given, inherited)
-    drop_env(draft, [_variable(entry) for entry in new])
-    draft.body.env.extend(new)
+    """Add or replace variables; of `inherited` see `notation.variables`. A name without any value stays where a container takes
+    it as the order to have no such variable, whatever its image says."""
+    _put(draft, notation.variables(given, inherited, keeps_unset=draft.process is None))
 
 
 def put_env_lines(draft: Draft, lines: Sequence[str], inherited: Mapping[str, str]) -> None:
-    """The lines of an environment file: blank ones and those that begin with # say nothing."""
+    """The lines of an environment file: blank ones and those that begin with # say nothing, and a name that we have no value for
+    says nothing either."""
     entries = [line.lstrip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    put_env(draft, entries, inherited)
+    _put(draft, notation.variables(entries, inherited))
+
+
+def _put(draft: Draft, entries: Sequence[str]) -> None:
+    """Of entries of one name the last one counts."""
+    new: dict[str, str] = {}
+    for entry in entries:
+        new.pop(_variable(entry), None)
+        new[_variable(entry)] = entry
+    drop_env(draft, list(new))
+    draft.body.env.extend(new.values())
 
 
 def drop_env(draft: Draft, names: Sequence[str]) -> None:
@@ -66,18 +76,23 @@ def add_configs(draft: Draft, given: Sequence[str]) -> None:
 
 
 def drop_secrets(draft: Draft, names: Sequence[str]) -> None:
-    if not lists.keep(draft.body.secrets, lambda reference: reference.secret_name not in names):
-        raise InvalidValue(f"the service has no secret {', '.join(names)}")
+    lists.keep(draft.body.secrets, lambda reference: reference.secret_name not in names)
 
 
 def drop_configs(draft: Draft, names: Sequence[str]) -> None:
-    if not lists.keep(draft.body.configs, lambda reference: reference.config_name not in names):
-        raise InvalidValue(f"the service has no config {', '.join(names)}")
+    """The config of a credential spec, which is no file, goes with that spec alone."""
+    lists.keep(
+        draft.body.configs,
+        lambda reference: reference.config_name not in names or reference.WhichOneof("target") == "runtime",
+    )
 
 
 def set_log_driver(draft: Draft, name: str) -> None:
-    draft.spec.task.log_driver.name = name
+    """Another log driver, without the options of the one before."""
+    draft.spec.task.log_driver.CopyFrom(types_pb2.Driver(name=name))
 
 
-def put_log_options(draft: Draft, given: Sequence[str]) -> None:
-    lists.put_pairs(draft.spec.task.log_driver.options, given)
+def put_log_options(draft: Draft, given: Sequence[str], inherited: Mapping[str, str] | None = None) -> None:
+    """Options of the log driver; a name alone takes its value from `inherited`."""
+    entries = notation.variables(given, inherited, keeps_unset=True)
+    lists.put_pairs(draft.spec.task.log_driver.options, entries)

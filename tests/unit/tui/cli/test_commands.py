@@ -370,8 +370,16 @@ def test_update_of_what_runs(tui: CommandLine) -> None:
 
 
 def test_update_without_a_change(tui: CommandLine) -> None:
-    """update needs something to change."""
-    assert tui("service", "update", "web").code == 2
+    """update without a flag changes nothing and waits for the service, as docker's does."""
+    before = tui("service", "inspect", "web", "--format", "json").out
+    assert tui("service", "update", "web").code == 0
+    assert tui("service", "inspect", "web", "--format", "json").out == before
+
+
+def test_rollback_stands_alone(tui: CommandLine) -> None:
+    """Nothing can be changed in the same breath in which a service goes back."""
+    result = tui("service", "update", "--rollback", "--image", "x", "web")
+    assert (result.code, result.err) == (2, "Error: --rollback: other flags may not be combined with it.\n")
 
 
 def test_remove_goes_on_after_a_failure(tui: CommandLine) -> None:

@@ -58,6 +58,29 @@ def test_environment_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         flags.apply(draft, flags.CREATE, {"env_file": [str(tmp_path / "nothing")]})
 
 
+def test_flags_that_go_together() -> None:
+    """Options of a log driver replace those before, and alone do nothing; a check that is switched off has no settings."""
+    draft = Draft.new("container")
+    flags.apply(draft, flags.CREATE, {"log_driver": "json-file", "log_opt": ["a=1"]})
+    flags.apply(draft, flags.UPDATE, {"log_opt": ["b=2"]})
+    assert dict(draft.spec.task.log_driver.options) == {"a": "1"}
+    assert flags.without_effect({"log_opt": ["b=2"]}) == ["--log-opt changes nothing without --log-driver."]
+    assert not flags.without_effect({"log_opt": ["b=2"], "log_driver": "x"})
+    flags.apply(draft, flags.UPDATE, {"log_opt": ["b=2"], "log_driver": "syslog"})
+    assert dict(draft.spec.task.log_driver.options) == {"b": "2"}
+    with pytest.raises(InvalidValue, match=r"^--no-healthcheck: conflicts with the other health flags"):
+        flags.apply(draft, flags.CREATE, {"no_healthcheck": True, "health_retries": "1"})
+
+
+def test_sources_of_mounts_are_below_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that begins with a dot is meant from where the command runs; others stay as written."""
+    monkeypatch.chdir(tmp_path)
+    draft = Draft.new("container")
+    given = {"mount": ["type=bind,source=./a,target=/a", "type=volume,source=v,target=/v"]}
+    flags.apply(draft, flags.CREATE, given)
+    assert [mount.source for mount in draft.container.mounts] == [str(tmp_path / "a"), "v"]
+
+
 def test_lists_that_are_edited() -> None:
     """Groups and limits are added, replaced by name and removed; processes are limited; 0 is no limit."""
     draft = Draft.new("container")

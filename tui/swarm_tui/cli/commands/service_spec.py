@@ -8,11 +8,12 @@ import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.api.runtimes import CONTAINER
 from swarm_core.client.cluster import Cluster
-from swarm_core.specs import service, task
+from swarm_core.specs import container, service, task
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
 
 from swarm_tui.cli.plumbing import completion, flags
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, run
 from swarm_tui.cli.plumbing.signature import with_flags
 from swarm_tui.clusters.snapshot import Snapshot
@@ -69,10 +70,14 @@ def _new_draft(runtime: str, words: list[str], given: dict[str, Any]) -> Draft:
         draft = Draft.new(runtime)
     task.set_program(draft, words)
     _apply(draft, flags.CREATE, given)
+    if draft.process is None:
+        container.fill_in(draft)
     return draft
 
 
 def _apply(draft: Draft, table: tuple[flags.Flag, ...], given: dict[str, Any]) -> None:
+    for sentence in flags.without_effect(given):
+        say(sentence, err=True)
     try:
         flags.apply(draft, table, given)
     except InvalidValue as error:
@@ -97,17 +102,20 @@ def update(
     **given: Any,
 ) -> None:
     """Change a service."""
-    if not rollback and not any(value is not None and value != [] for value in given.values()):
-        raise Failure("service update needs at least one option that changes something.", USAGE)
+    wanted = any(value is not None and value != [] for value in given.values())
+    if rollback and wanted:
+        raise Failure("--rollback: other flags may not be combined with it.", USAGE)
 
     async def work(cluster: Cluster) -> None:
         found = await cluster.control.resolve(Service, name)
         view = Snapshot([found])
         if rollback:
-            plan = updating.rollback(view, [found.id])
-        else:
+            await carry_out(cluster, updating.rollback(view, [found.id]), say=lambda outcome: name)
+        elif wanted:
             plan = updating.plan(view, [found.id], await _edit(cluster, found, given))
-        await carry_out(cluster, plan, say=lambda outcome: name)
+            await carry_out(cluster, plan, say=lambda outcome: name)
+        else:
+            say(name)
         await _wait(cluster, found.id, detach=detach, quiet=quiet, goes_back=rollback)
 
     run(ctx, work)

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from swarm_core.specs import container, health, placement, policies, service, task
+from swarm_core.specs import capabilities, container, health, hosts, placement, policies, service, task
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
 
@@ -24,14 +24,19 @@ class On(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """`type` is str, bool or list[str]; `apply` is called with the draft and the value, when it was given."""
+    """`type` is str, bool or list[str]; `apply` is called with the draft and the value, when it was given.
+
+    Where the meaning hangs on other flags too, `beside` names them: `apply` is called when any of them was given, and gets their
+    values after its own, None for what was not.
+    """
 
     declaration: str
     type: Any
     help: str
-    apply: Callable[[Draft, Any], object]
+    apply: Callable[..., object]
     on: On = On.BOTH
     metavar: str | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def declarations(self) -> tuple[str, ...]:
@@ -51,13 +56,25 @@ class Flag:
 def apply(draft: Draft, flags: tuple[Flag, ...], given: Mapping[str, Any]) -> None:
     """Carry every given flag out, in the table's order. Raises InvalidValue that begins with the flag."""
     for flag in flags:
-        value = given.get(flag.name)
-        if value is None or value == []:
+        values = [_given(given, name) for name in (flag.name, *flag.beside)]
+        if all(value is None for value in values):
             continue
         try:
-            flag.apply(draft, value)
+            flag.apply(draft, *values)
         except InvalidValue as error:
             raise InvalidValue(f"{flag.long_name}: {error}.") from None
+
+
+def _given(given: Mapping[str, Any], name: str) -> Any:
+    value = given.get(name)
+    return None if value == [] else value
+
+
+def without_effect(given: Mapping[str, Any]) -> list[str]:
+    """Sentences about flags that were given and mean nothing as they stand; docker's command says nothing of them."""
+    if _given(given, "log_opt") is not None and not given.get("log_driver"):
+        return ["--log-opt changes nothing without --log-driver."]
+    return []
 
 
 def _put_env(draft: Draft, given: Sequence[str]) -> None:
@@ -79,7 +96,45 @@ def _keep_as_written(_draft: Draft, _value: bool) -> None:
     """An image's name is never replaced by a digest here."""
 
 
+def _mounts(change: Callable[[Draft, Sequence[str]], None]) -> Callable[[Draft, Sequence[str]], None]:
+    """A source that begins with a dot is below the directory in which the command runs."""
+
+    def setter(draft: Draft, given: Sequence[str]) -> None:
+        change(draft, given)
+        for mount in draft.container.mounts:
+            if mount.source.startswith("."):
+                mount.source = os.path.normpath(Path.cwd() / mount.source)
+
+    return setter
+
+
+def _capabilities(
+    change: Callable[[Draft, Sequence[str], Sequence[str]], None],
+) -> Callable[[Draft, Sequence[str] | None, Sequence[str] | None], None]:
+    return lambda draft, adding, dropping: change(draft, adding or (), dropping or ())
+
+
+def _set_log(draft: Draft, driver: str | None, options: Sequence[str] | None) -> None:
+    """Options belong to the driver that is named beside them; of the one that a service has, nothing is changed."""
+    if driver:
+        task.set_log_driver(draft, driver)
+        task.put_log_options(draft, options or (), os.environ)
+
+
+def _switch_off_checks(draft: Draft, wanted: bool | None, *others: Any) -> None:
+    if wanted and any(value is not None for value in others):
+        raise InvalidValue("conflicts with the other health flags")
+    health.set_none(draft, bool(wanted))
+
+
+def _with_its_companion(_draft: Draft, _value: object) -> None:
+    """Carried out by the flag that names this one beside it."""
+
+
 _LIST = list[str]
+_HEALTH = (
+    "health_cmd", "health_interval", "health_timeout", "health_start_period", "health_start_interval", "health_retries",
+)  # fmt: skip
 
 
 def _list_flags(
@@ -91,12 +146,18 @@ def _list_flags(
     short: str = "",
     metavar: str = "VALUE",
     drop_metavar: str = "NAME",
+    edit: Callable[[Draft, Any], object] | None = None,
+    drops_last: bool = False,
 ) -> tuple[Flag, ...]:
-    """One list: `--name` when creating, `--name-rm` and `--name-add` when updating."""
+    """One list: `--name` when creating, `--name-rm` and `--name-add` when updating. What is removed is so before anything is
+    added, unless it `drops_last`; `edit` adds when updating, where that is not the same as when creating."""
+    removal = Flag(f"--{name}-rm", _LIST, f"Remove: {help_text.lower()}.", drop, On.UPDATE, drop_metavar)
+    addition = Flag(
+        f"--{name}-add", _LIST, f"Add or replace: {help_text.lower()}.", edit or add, On.UPDATE, metavar
+    )
     return (
         Flag(f"--{name} {short}".strip(), _LIST, f"{help_text}.", add, On.CREATE, metavar),
-        Flag(f"--{name}-rm", _LIST, f"Remove: {help_text.lower()}.", drop, On.UPDATE, drop_metavar),
-        Flag(f"--{name}-add", _LIST, f"Add or replace: {help_text.lower()}.", add, On.UPDATE, metavar),
+        *((addition, removal) if drops_last else (removal, addition)),
     )
 
 
@@ -133,14 +194,18 @@ FLAGS: tuple[Flag, ...] = (
         metavar="KEY=VALUE",
     ),
     *_list_flags(
-        "constraint", "Placement constraint", placement.put_constraints, placement.drop_constraints, metavar="EXPRESSION"
+        "constraint", "Placement constraint", placement.put_constraints, placement.drop_constraints, metavar="EXPRESSION",
+        edit=placement.edit_constraints, drops_last=True,
     ),
     *_list_flags(
         "placement-pref", "Placement preference", placement.put_preferences, placement.drop_preferences,
         metavar="spread=KEY", drop_metavar="spread=KEY",
     ),
     Flag("--replicas-max-per-node", str, "Most tasks on one node, 0 for any number.", placement.set_max_per_node, metavar="N"),
-    *_list_flags("mount", "Mount", container.add_mounts, container.drop_mounts, metavar="OPTIONS", drop_metavar="TARGET"),
+    *_list_flags(
+        "mount", "Mount", _mounts(container.add_mounts), container.drop_mounts, metavar="OPTIONS", drop_metavar="TARGET",
+        edit=_mounts(container.replace_mounts), drops_last=True,
+    ),
     *_list_flags("secret", "Secret to show to the tasks", task.add_secrets, task.drop_secrets, metavar="NAME"),
     *_list_flags("config", "Config to show to the tasks", task.add_configs, task.drop_configs, metavar="NAME"),
     Flag("--limit-cpu", str, "Most CPUs a task may use.", placement.limit_cpus, metavar="N"),
@@ -150,8 +215,8 @@ FLAGS: tuple[Flag, ...] = (
     Flag("--oom-score-adj", str, "Who is killed first when memory runs out, -1000 to 1000.", container.set_oom_score_adjustment, metavar="N"),
     Flag("--reserve-memory", str, "Memory kept for each task.", placement.reserve_memory, metavar="SIZE"),
     *_list_flags(
-        "generic-resource", "Other resource kept for each task", placement.reserve_generic, placement.drop_generic,
-        metavar="KIND=N", drop_metavar="KIND",
+        "generic-resource", "Other resource kept for each task", placement.reserve_generic, placement.release_generic,
+        metavar="KIND=N", drop_metavar="KIND", edit=placement.edit_generic, drops_last=True,
     ),
     Flag("--restart-condition", str, "none, on-failure or any.", policies.set_restart_condition, metavar="WORD"),
     Flag("--restart-delay", str, "Pause before a task is restarted.", policies.set_restart_delay, metavar="DURATION"),
@@ -160,12 +225,12 @@ FLAGS: tuple[Flag, ...] = (
     Flag("--user -u", str, "User, or user:group.", task.set_user, metavar="USER"),
     *_list_flags(
         "group", "Further group of the user",
-        container.put(container.groups), container.drop(container.groups),
-        metavar="GROUP", drop_metavar="GROUP",
+        container.put(container.groups), container.drop(container.groups, is_sorted=True),
+        metavar="GROUP", drop_metavar="GROUP", edit=container.put(container.groups, is_sorted=True), drops_last=True,
     ),
     Flag("--workdir -w", str, "Working directory.", task.set_directory, metavar="DIR"),
     Flag("--hostname", str, "Host name of each container.", container.set_hostname, metavar="NAME"),
-    Flag("--no-healthcheck", bool, "Run no health check, not even the image's.", health.set_none),
+    Flag("--no-healthcheck", bool, "Run no health check, not even the image's.", _switch_off_checks, beside=_HEALTH),
     Flag("--health-cmd", str, "Shell command that tells whether a task is healthy.", health.set_command, metavar="LINE"),
     Flag("--health-interval", str, "Time between two checks.", health.set_interval, metavar="DURATION"),
     Flag("--health-timeout", str, "Time one check may take.", health.set_timeout, metavar="DURATION"),
@@ -174,13 +239,17 @@ FLAGS: tuple[Flag, ...] = (
     Flag("--health-retries", str, "Failures in a row that mean unhealthy.", health.set_retries, metavar="N"),
     Flag("--stop-signal", str, "Signal that asks a task to end.", task.set_stop_signal, metavar="SIGNAL"),
     Flag("--stop-grace-period", str, "Time a task has to end before it is killed.", task.set_stop_grace_period, metavar="DURATION"),
-    Flag("--log-driver", str, "Log driver.", task.set_log_driver, metavar="NAME"),
-    Flag("--log-opt", _LIST, "Option of the log driver.", task.put_log_options, metavar="KEY=VALUE"),
+    Flag("--log-driver", str, "Log driver.", _set_log, metavar="NAME", beside=("log_opt",)),
+    Flag("--log-opt", _LIST, "Option of the log driver.", _with_its_companion, metavar="KEY=VALUE"),
     Flag("--read-only/--no-read-only", bool, "Mount the root file system read only.", container.set_read_only),
     Flag("--init/--no-init", bool, "Run an init process in each container.", container.set_init),
     Flag("--tty/--no-tty -t", bool, "Give each container a terminal.", container.set_tty),
-    Flag("--cap-add", _LIST, "Capability to add.", container.put(container.capabilities_added), metavar="CAP"),
-    Flag("--cap-drop", _LIST, "Capability to drop.", container.put(container.capabilities_dropped), metavar="CAP"),
+    Flag("--cap-add", _LIST, "Capability to add.", _capabilities(capabilities.put), On.CREATE, "CAP", ("cap_drop",)),
+    Flag(
+        "--cap-add", _LIST, "Capability to add; RESET for no added ones.",
+        _capabilities(capabilities.edit), On.UPDATE, "CAP", ("cap_drop",),
+    ),
+    Flag("--cap-drop", _LIST, "Capability to drop; RESET when updating for no dropped ones.", _with_its_companion, metavar="CAP"),
     *_list_flags(
         "sysctl", "Kernel setting",
         container.put_pairs(container.sysctls), container.drop_keys(container.sysctls),
@@ -191,27 +260,23 @@ FLAGS: tuple[Flag, ...] = (
     ),
     *_list_flags(
         "dns", "Name server",
-        container.put(container.name_servers),
-        container.drop(container.name_servers),
+        container.put(container.name_servers, hosts.name_server), container.drop(container.name_servers, is_sorted=True),
         metavar="ADDRESS", drop_metavar="ADDRESS",
+        edit=container.put(container.name_servers, hosts.name_server, is_sorted=True), drops_last=True,
     ),
     *_list_flags(
         "dns-search", "Search domain",
-        container.put(container.search_domains),
-        container.drop(container.search_domains),
+        container.put(container.search_domains, hosts.search_domain), container.drop(container.search_domains, is_sorted=True),
         metavar="DOMAIN", drop_metavar="DOMAIN",
+        edit=container.put(container.search_domains, hosts.search_domain, is_sorted=True), drops_last=True,
     ),
     *_list_flags(
         "dns-option", "Option of name resolution",
-        container.put(container.dns_options),
-        container.drop(container.dns_options),
+        container.put(container.dns_options), container.drop(container.dns_options, is_sorted=True),
         metavar="OPTION", drop_metavar="OPTION",
+        edit=container.put(container.dns_options, is_sorted=True), drops_last=True,
     ),
-    *_list_flags(
-        "host", "Line of the hosts file",
-        container.put(container.hosts), container.drop(container.hosts),
-        metavar="HOST:IP", drop_metavar="HOST:IP",
-    ),
+    *_list_flags("host", "Line of the hosts file", hosts.add, hosts.drop, metavar="HOST:IP", drop_metavar="HOST[:IP]"),
     *_list_flags("publish", "Published port", service.add_ports, service.drop_ports, short="-p", metavar="PORT", drop_metavar="TARGET"),
     Flag("--network", _LIST, "Network to attach to.", service.add_networks, On.CREATE, "NETWORK"),
     Flag("--endpoint-mode", str, "vip or dnsrr.", service.set_endpoint_mode, metavar="WORD"),

@@ -12,6 +12,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from swarm_tui.cli.plumbing.switches import SwitchCommand
+
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 Function = Callable[..., None]
 
@@ -95,7 +97,9 @@ class Noun:
 def one_command(function: Function, help_text: str, context_settings: dict[str, Any] | None = None) -> Any:
     """The command that calls one function."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(help=help_text, context_settings={**HELP_NAMES, **(context_settings or {})})(function)
+    app.command(
+        cls=SwitchCommand, help=help_text, context_settings={**HELP_NAMES, **(context_settings or {})}
+    )(function)
     return typer.main.get_command(app)
 
 
