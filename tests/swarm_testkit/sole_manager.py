@@ -179,6 +179,7 @@ class SoleManager:
             self._services.add(_service(module, name), *handlers)
         self._users = 0
         self._running: asyncio.Task[None] | None = None
+        self._one_run = asyncio.Lock()
         self._started = asyncio.Event()
         self._group: Group | None = None
         self._has_authority = False
@@ -210,18 +211,20 @@ class SoleManager:
                 await cancel_and_wait(running)
 
     async def _run(self) -> None:
-        try:
-            async with Group() as group:
-                group.spawn(self.store.run(), name="store")
-                group.spawn(self._broker.broker.run(), name="log broker")
-                await asyncio.sleep(0)
-                self._group = group
-                self._started.set()
-        finally:
-            self._group = None
-            self._has_authority = False
-            self._nodes.clear()
-            self._broker.listening.clear()
+        # The run before may need some turns to end, and clears then what every run uses.
+        async with self._one_run:
+            try:
+                async with Group() as group:
+                    group.spawn(self.store.run(), name="store")
+                    group.spawn(self._broker.broker.run(), name="log broker")
+                    await asyncio.sleep(0)
+                    self._group = group
+                    self._started.set()
+            finally:
+                self._group = None
+                self._has_authority = False
+                self._nodes.clear()
+                self._broker.listening.clear()
 
     async def _until_authority_runs(self) -> None:
         assert self._group is not None

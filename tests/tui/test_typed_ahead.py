@@ -7,6 +7,7 @@ import pytest
 from swarm_testkit.cluster_fake import lively_cluster
 from swarm_testkit.dashboard import Running, dashboard_of, key_event, running, what_is
 from swarm_tui.shell.typed_ahead import REST_S_MAX
+from textual.command import Hits, Provider
 from textual.widgets import Input
 
 # Many screens in each: a loaded machine takes its time.
@@ -122,3 +123,21 @@ async def test_a_click_behind_a_key_waits_its_turn(cluster):
         await run.until(lambda: run.app.is_caught_up)
         assert run.pane is run.screen.navigator.view.pane
         assert run.pane.table.cursor_id is not None
+
+
+class Endless(Provider):
+    """A search that never ends, nor finds anything."""
+
+    async def search(self, query: str) -> Hits:
+        await asyncio.Event().wait()
+        yield  # type: ignore[misc]
+
+
+async def test_letters_for_the_palette_wait_for_no_search():
+    """A text of sixty letters stands in the palette although the search for each of them never ends."""
+    async with running(lively_cluster()) as run:
+        run.screen.COMMANDS = {Endless}
+        run.press_soon("ctrl+p")
+        for _ in range(60):
+            run.press_soon("x")
+        await run.until(lambda: any(one.value == "x" * 60 for one in run.app.screen.query(Input)))

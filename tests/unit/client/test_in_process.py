@@ -50,6 +50,21 @@ async def test_nothing_runs_between_calls() -> None:
     assert asyncio.all_tasks() == before
 
 
+async def test_a_call_while_the_loops_of_the_last_one_end() -> None:
+    """Whoever comes while the manager's loops are being ended gets loops of its own."""
+    fake = FakeCluster([make_node("n1"), make_service("s1")])
+
+    async def read() -> None:
+        await LogReader(fake, clock=SystemClock()).run(LogQuery(service_ids=("s1",)), lambda lines: None)
+
+    async def read_after(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await read()
+
+    await asyncio.gather(*(read_after(turns) for turns in range(0, 200, 7)))
+
+
 def watch_of_clusters(since: int | None = None) -> watch_pb2.WatchRequest:
     request = watch_pb2.WatchRequest()
     request.entries.add(kind="cluster", action=watch_pb2.WATCH_ACTION_UPDATE)

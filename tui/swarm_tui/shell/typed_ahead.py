@@ -5,6 +5,8 @@ the dialog that the first of them opens is not there yet. So each key waits unti
 messages are handled, what was mounted is there and has its size, and verbs are done or wait for the person. A key that comes
 when nothing is under way is passed on at once.
 
+Letters for the command palette wait for no search: each begins it anew. A key that chooses from what was found does wait.
+
 No key waits longer than `REST_S_MAX`: work that takes longer, such as a call to a manager that does not answer, holds no
 key back from then on.
 """
@@ -50,7 +52,7 @@ class TypedAhead:
     @property
     def is_over(self) -> bool:
         """Whether everything that came has been handled, with all that it led to. Work that takes long may go on."""
-        return not self._is_busy and self._is_at_rest
+        return not self._is_busy and self._is_at_rest and not self._is_searching
 
     def start(self) -> None:
         """The program is ready to take keys."""
@@ -87,12 +89,19 @@ class TypedAhead:
         try:
             async with asyncio.timeout(REST_S_MAX):
                 looks = 0
-                while not self._is_at_rest:
+                while not self._is_next_welcome:
                     # Most of what a key does takes a few turns of the loop.
                     await self._clock.sleep(0 if looks < _TURNS else _NAP_S)
                     looks += 1
         except TimeoutError:
             self._work.give_up_waiting()
+
+    @property
+    def _is_next_welcome(self) -> bool:
+        """Whether what waits longest may be handled now; with nothing waiting, whether something could be."""
+        key = self._waiting[0] if self._waiting else None
+        is_letter = isinstance(key, events.Key) and key.is_printable
+        return self._is_at_rest and (is_letter or not self._is_searching)
 
     @property
     def _is_at_rest(self) -> bool:
@@ -103,7 +112,7 @@ class TypedAhead:
         pumps = list(self._pumps())
         if any(_is_handling(pump) for pump in pumps):
             return False
-        return self._is_laid_out(pumps) and self._work.is_at_rest and not self._is_searching
+        return self._is_laid_out(pumps) and self._work.is_at_rest
 
     def _pumps(self) -> Iterator[MessagePump]:
         yield self._app
