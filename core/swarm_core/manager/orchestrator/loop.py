@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
-from swarm_core.api.proto.types_pb2 import REMOVE, TaskState
+from swarm_core.api.proto.types_pb2 import REMOVE, RUNNING, TaskState
 from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.inbox import Inbox
-from swarm_core.manager.orchestrator.restart import RestartSupervisor, start
+from swarm_core.manager.orchestrator.restart import RestartSupervisor, start, tasks_of_slot
+from swarm_core.manager.orchestrator.restart_history import slot_tuple
 from swarm_core.manager.orchestrator.updater import Updater
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
@@ -118,7 +119,8 @@ class ServiceOrchestrator(ABC):
         restarts = [
             restart
             for task_id in self._restarts
-            if self._may_restart(task_id) and (restart := self._supervisor.restart(task_id)) is not None
+            if self._may_restart(task_id)
+            and (restart := self._supervisor.restart(task_id, is_alone=self._is_alone(task_id))) is not None
         ]
         steps, self._steps = self._steps, []
         self._restarts.clear()
@@ -126,6 +128,15 @@ class ServiceOrchestrator(ABC):
         for restart, error in zip(restarts, errors, strict=False):
             if error is None:
                 restart.settle(self._clock.monotonic(), self._clock.wall_ns())
+
+    def _is_alone(self, task_id: str) -> bool:
+        """Whether no other task of its slot is to run. Only an update puts two there, so few restarts have to look closer."""
+        task = self._store.get(Task, task_id)
+        service = self._store.get(Service, task.service_id) if task is not None else None
+        if task is None or service is None:
+            return True
+        slot = tasks_of_slot(self._store, service, slot_tuple(service, task))
+        return not any(other.id != task_id and other.desired_state <= RUNNING for other in slot)
 
     async def _write(self, steps: list[Step]) -> list[StoreError | None]:
         return await changes.write(self._store, steps, who=self.name) if steps else []

@@ -17,11 +17,14 @@ from swarm_core.manager.orchestrator.delayed_starts import DelayedStarts
 from swarm_core.manager.orchestrator.new_task import TaskMaker
 from swarm_core.manager.orchestrator.restart_history import (
     RestartHistory,
+    SlotTuple,
     restart_delay_s,
     slot_tuple,
     status_ns,
 )
+from swarm_core.rules.dirty import is_dirty
 from swarm_core.runtime.clock import Clock
+from swarm_core.store.by import ByNode, Slot
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Step, Transaction
 
@@ -29,9 +32,10 @@ from swarm_core.store.transactions import Step, Transaction
 class Restart:
     """The step that restarts one task; afterwards it holds what was done."""
 
-    def __init__(self, supervisor: "RestartSupervisor", task_id: str) -> None:
+    def __init__(self, supervisor: "RestartSupervisor", task_id: str, *, is_alone: bool) -> None:
         self._supervisor = supervisor
         self._task_id = task_id
+        self._is_alone = is_alone
         self.service: Service | None = None
         self.new: Task | None = None
         self.delay_s = 0.0
@@ -50,6 +54,8 @@ class Restart:
         if is_job(service) and not is_of_iteration(service, old):
             return
         if not self._supervisor.history.should_restart(service, old):
+            return
+        if not self._is_alone and _has_successor(transaction, service, old):
             return
         node = transaction.get(Node, old.node_id) if old.node_id else None
         is_drained = node is not None and node.spec.availability == NodeSpec.Availability.DRAIN
@@ -95,12 +101,13 @@ class RestartSupervisor:
         self.history.forget(service_id)
         self._makers.pop(service_id, None)
 
-    def restart(self, task_id: str) -> Restart | None:
-        """The restart of a task; None while it waits itself: then it is restarted when its wait ends."""
+    def restart(self, task_id: str, *, is_alone: bool) -> Restart | None:
+        """The restart of a task; None while it waits itself: then it is restarted when its wait ends. `is_alone` says that no
+        other task of its slot is to run."""
         if task_id in self.starts:
             self.starts.restart_after(task_id)
             return None
-        return Restart(self, task_id)
+        return Restart(self, task_id, is_alone=is_alone)
 
     def updatable(self, service: Service, tasks: list[Task]) -> list[Task]:
         """The tasks of a slot that stand for it; none means that the slot is dead."""
@@ -120,6 +127,25 @@ class RestartSupervisor:
             return start(task.id)
         self.starts.begin(task.id, delay_s=max(0.0, remaining_s), old=old, now=self._clock.monotonic())
         return None
+
+
+def tasks_of_slot(reader: MemoryStore | Transaction, service: Service, slot: SlotTuple) -> list[Task]:
+    """The tasks in the slot of a service, or on its node."""
+    number, node_id = slot
+    if not node_id:
+        return reader.find(Task, Slot(service.id, number))
+    return [task for task in reader.find(Task, ByNode(node_id)) if task.service_id == service.id]
+
+
+def _has_successor(transaction: Transaction, service: Service, old: Task) -> bool:
+    """Whether an update has put a task beside `old` that stands for the slot from now on (2.6.5)."""
+    return any(
+        task.id != old.id
+        and task.desired_state <= RUNNING
+        and task.status.state <= RUNNING
+        and not is_dirty(service, task, transaction.get(Node, task.node_id) if task.node_id else None)
+        for task in tasks_of_slot(transaction, service, slot_tuple(service, old))
+    )
 
 
 def still_runs(reader: MemoryStore | Transaction, task: Task) -> bool:

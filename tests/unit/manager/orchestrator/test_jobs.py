@@ -160,7 +160,7 @@ async def test_update_between_a_restart_and_its_write() -> None:
         job(completions=1, iteration=1),
         make_task("old", service=before, slot=0, state="FAILED", desired="COMPLETE"),
     )
-    restart = RestartSupervisor(clock=leader.clock, rng=leader.rng).restart("old")
+    restart = RestartSupervisor(clock=leader.clock, rng=leader.rng).restart("old", is_alone=True)
     assert restart is not None
     await leader.store.update(restart.write)
     assert [(task.id, task.desired_state) for task in leader.tasks()] == [("old", SHUTDOWN)]

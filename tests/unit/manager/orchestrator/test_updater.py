@@ -271,6 +271,29 @@ async def test_start_first_that_fails_keeps_the_old(cluster: Cluster) -> None:
     assert cluster.running() == ["one", "one"] and cluster.state == "PAUSED"
 
 
+async def test_an_old_task_is_not_replaced_beside_its_successor(cluster: Cluster) -> None:
+    """2.6.5: the successor of START_FIRST stands for the slot when the old task is lost: a third one is not made, and a pause leaves one."""
+    await cluster.create(1, config(order="START_FIRST"))
+    (old,) = cluster.made("one")
+    await cluster.update(image("bad"))
+    (new,) = cluster.made("bad")
+    await cluster.leader.report(old.id, "FAILED")
+    assert cluster.made("bad") == [cluster.leader.task(new.id)]
+    await cluster.settle()
+    assert cluster.state == "PAUSED"
+    (second,) = [task for task in cluster.leader.tasks("web") if task.desired_state <= RUNNING]
+    assert second.id != new.id
+
+
+async def test_a_failing_successor_is_tried_again_beside_the_old_task(cluster: Cluster) -> None:
+    """2.6.5: the old task is no successor: the new one is restarted beside it, as its policy says."""
+    await cluster.create(1, config(order="START_FIRST"))
+    await cluster.update(image("bad"))
+    await cluster.settle()
+    assert cluster.running() == ["one"]
+    assert [task.status.state for task in cluster.made("bad")] == [FAILED, READY]
+
+
 async def test_pause(cluster: Cluster) -> None:
     """2.6.6: a failure pauses the update; the status names the task, has no end, and the other slots stay as they are."""
     await cluster.create(3)
