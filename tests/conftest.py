@@ -19,6 +19,11 @@ def _missing(item: pytest.Item) -> str:
     return ""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers for each processor: half of the time of a run with real daemons is waiting for them."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if reason := _missing(item):
         lacking(reason)
