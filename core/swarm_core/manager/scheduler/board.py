@@ -73,8 +73,8 @@ class Board:
             info = self._nodes.get(task.node_id)
             if info is None or task.id not in info:
                 self._stop_waiting(task)
-            if info is not None:
-                info.add(task)
+            if info is not None and info.add(task):
+                self._changed[info.id] = None
         elif may_move(state, ASSIGNED, Actor.SCHEDULER):
             if task.node_id:
                 # Whatever another implementation wrote before: a task that waits is counted nowhere.
@@ -158,6 +158,8 @@ class Board:
         if isinstance(decision, Assign):
             decision.node.remove(decision.task.id)
             self._changed[decision.node.id] = None
+        elif decision.task.node_id:
+            self._changed[decision.task.node_id] = None
         self.task_changed(decision.task)
 
     def _close_unwanted(self) -> list[Decision]:

@@ -134,15 +134,19 @@ class NodeInfo:
         """The ids of the tasks that have `port` here; for people, so a scan may find them."""
         return [task_id for task_id, use in self._uses.items() if port in use.demand.ports]
 
-    def add(self, task: Task, demand: Demand | None = None) -> None:
-        """Count `task`, or follow its desired state when it is counted already."""
+    def add(self, task: Task, demand: Demand | None = None) -> bool:
+        """Count `task`, or follow its desired state when it is counted already. True when the node has more room for it now:
+        a task that is no longer active does not count against the most per node."""
         use = self._uses.get(task.id)
         is_active = task.desired_state <= COMPLETE
         if use is None:
             self.take(task.id, demand or Demand.of(task), tuple(task.assigned_generic_resources), is_active)
-        elif use.is_active != is_active:
-            use.is_active = is_active
-            self._count(use.demand.service_id, +1 if is_active else -1)
+            return False
+        if use.is_active == is_active:
+            return False
+        use.is_active = is_active
+        self._count(use.demand.service_id, +1 if is_active else -1)
+        return not is_active
 
     def take(
         self, task_id: str, demand: Demand, items: tuple[GenericResource, ...], is_active: bool = True

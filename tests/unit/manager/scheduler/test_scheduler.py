@@ -124,6 +124,21 @@ async def test_freed_resources_are_used(leader: Leader) -> None:
     assert leader.task(second.id).node_id == "n"
 
 
+@pytest.mark.parametrize("node_id", ["", "n"])
+async def test_a_task_that_is_to_stop_leaves_its_place(leader: Leader, node_id: str) -> None:
+    """3.5.7: only active tasks count against the most per node, so one that is asked to stop makes room at once."""
+    service = make_service("s", task=make_task_spec(max_replicas=1))
+    await leader.put(make_node("n"))
+    for number in (1, 2):
+        await leader.put(make_task(f"t{number}", service=service, state="PENDING", node_id=node_id))
+    assert leader.task("t2").status.state == PENDING
+    stopping = Task()
+    stopping.CopyFrom(leader.task("t1"))
+    stopping.desired_state = SHUTDOWN
+    await leader.put(stopping)
+    assert leader.task("t2").status.state == ASSIGNED
+
+
 async def test_deleted_task_frees_its_node(leader: Leader) -> None:
     """3.3: deleting a counted task releases what it held."""
     spec = make_task_spec(max_replicas=1)
