@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from swarm_core.api.proto import types_pb2 as swarm__core_dot_api_dot_proto_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"swarm_core/api/proto/process.proto\x12\x0bswarmtui.v1\x1a\x1egoogle/protobuf/duration.proto\x1a swarm_core/api/proto/types.proto\"\xc2\x02\n\x0bProcessSpec\x12\x0f\n\x07\x63ommand\x18\x01 \x03(\t\x12\x0c\n\x04\x61rgs\x18\x02 \x03(\t\x12\x0b\n\x03\x65nv\x18\x03 \x03(\t\x12\x0b\n\x03\x64ir\x18\x04 \x01(\t\x12\x0c\n\x04user\x18\x05 \x01(\t\x12\x13\n\x0bstop_signal\x18\x06 \x01(\t\x12\x34\n\x11stop_grace_period\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x0bhealthcheck\x18\x08 \x01(\x0b\x32 .docker.swarmkit.v1.HealthConfig\x12\x34\n\x07secrets\x18\t \x03(\x0b\x32#.docker.swarmkit.v1.SecretReference\x12\x34\n\x07\x63onfigs\x18\n \x03(\x0b\x32#.docker.swarmkit.v1.ConfigReferenceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"swarm_core/api/proto/process.proto\x12\x0bswarmtui.v1\x1a\x1egoogle/protobuf/duration.proto\x1a swarm_core/api/proto/types.proto\"\xed\x02\n\x0bProcessSpec\x12\x0f\n\x07\x63ommand\x18\x01 \x03(\t\x12\x0c\n\x04\x61rgs\x18\x02 \x03(\t\x12\x0b\n\x03\x65nv\x18\x03 \x03(\t\x12\x0b\n\x03\x64ir\x18\x04 \x01(\t\x12\x0c\n\x04user\x18\x05 \x01(\t\x12\x13\n\x0bstop_signal\x18\x06 \x01(\t\x12\x34\n\x11stop_grace_period\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x0bhealthcheck\x18\x08 \x01(\x0b\x32 .docker.swarmkit.v1.HealthConfig\x12\x34\n\x07secrets\x18\t \x03(\x0b\x32#.docker.swarmkit.v1.SecretReference\x12\x34\n\x07\x63onfigs\x18\n \x03(\x0b\x32#.docker.swarmkit.v1.ConfigReference\x12)\n\x06mounts\x18\x0b \x03(\x0b\x32\x19.docker.swarmkit.v1.Mountb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'swarm_core.api.proto.proces
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROCESSSPEC']._serialized_start=118
-  _globals['_PROCESSSPEC']._serialized_end=440
+  _globals['_PROCESSSPEC']._serialized_end=483
 # @@protoc_insertion_point(module_scope)

@@ -38,6 +38,7 @@ class ProcessSpec(_message.Message):
     HEALTHCHECK_FIELD_NUMBER: _builtins.int
     SECRETS_FIELD_NUMBER: _builtins.int
     CONFIGS_FIELD_NUMBER: _builtins.int
+    MOUNTS_FIELD_NUMBER: _builtins.int
     dir: _builtins.str
     """Working directory; empty means the task's own directory."""
     user: _builtins.str
@@ -64,6 +65,10 @@ class ProcessSpec(_message.Message):
     def secrets(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.SecretReference]: ...
     @_builtins.property
     def configs(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.ConfigReference]: ...
+    @_builtins.property
+    def mounts(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Mount]:
+        """Cluster volumes alone: a process sees the files of its machine, and has no other use for a mount."""
+
     def __init__(
         self,
         *,
@@ -77,10 +82,11 @@ class ProcessSpec(_message.Message):
         healthcheck: _types_pb2.HealthConfig | None = ...,
         secrets: _abc.Iterable[_types_pb2.SecretReference] | None = ...,
         configs: _abc.Iterable[_types_pb2.ConfigReference] | None = ...,
+        mounts: _abc.Iterable[_types_pb2.Mount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["healthcheck", b"healthcheck", "stop_grace_period", b"stop_grace_period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["args", b"args", "command", b"command", "configs", b"configs", "dir", b"dir", "env", b"env", "healthcheck", b"healthcheck", "secrets", b"secrets", "stop_grace_period", b"stop_grace_period", "stop_signal", b"stop_signal", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["args", b"args", "command", b"command", "configs", b"configs", "dir", b"dir", "env", b"env", "healthcheck", b"healthcheck", "mounts", b"mounts", "secrets", b"secrets", "stop_grace_period", b"stop_grace_period", "stop_signal", b"stop_signal", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -36,7 +36,7 @@ def control_handlers(
         SecretsApi(store, rng),
         ConfigsApi(store, rng),
         NetworksApi(store),
-        VolumesApi(store),
+        VolumesApi(store, rng),
         ExtensionsApi(store),
         ResourcesApi(store),
     )

@@ -65,6 +65,10 @@ def calls(handlers: tuple[object, ...]) -> Calls:
         ("UpdateConfig", control_pb2.UpdateConfigRequest),
         ("RemoveConfig", control_pb2.RemoveConfigRequest),
         ("GetNetwork", control_pb2.GetNetworkRequest),
+        ("GetVolume", control_pb2.GetVolumeRequest),
+        ("CreateVolume", control_pb2.CreateVolumeRequest),
+        ("UpdateVolume", control_pb2.UpdateVolumeRequest),
+        ("RemoveVolume", control_pb2.RemoveVolumeRequest),
         ("CreateService", control_pb2.CreateServiceRequest),
     ],
 )
@@ -98,9 +102,6 @@ async def test_unknown_objects(calls: Calls, method: str, request_: object) -> N
     [
         ("CreateNetwork", "networks are not supported yet"),
         ("RemoveNetwork", "networks are not supported yet"),
-        ("CreateVolume", "cluster volumes are not supported yet"),
-        ("UpdateVolume", "cluster volumes are not supported yet"),
-        ("RemoveVolume", "cluster volumes are not supported yet"),
         ("CreateExtension", "extensions are not supported yet"),
         ("RemoveExtension", "extensions are not supported yet"),
         ("CreateResource", "extension resources are not supported yet"),
