@@ -87,7 +87,7 @@ def make_task_spec(
         spec.container.secrets.extend(secrets)
         spec.container.configs.extend(configs)
     else:
-        process = process_pb2.ProcessSpec(command=command, secrets=secrets, configs=configs)
+        process = process_pb2.ProcessSpec(command=command, secrets=secrets, configs=configs, mounts=mounts)
         spec.generic.kind = "process"
         payload = AnyPayload()
         payload.Pack(process)
@@ -247,8 +247,11 @@ def make_node(
     platform: tuple[str, str] | None = ("x86_64", "linux"),
     resources: types_pb2.Resources | None = None,
     addr: str = "192.0.2.1",
+    csi: Iterable[str] = (),
+    topology: Mapping[str, str] | None = None,
 ) -> objects_pb2.Node:
-    """A ready worker with an engine, 4 CPUs and 8 GiB; `plugins` are pairs of type and name."""
+    """A ready worker with an engine, 4 CPUs and 8 GiB; `plugins` are pairs of type and name, `csi` names of storage plugins
+    that run there and reach volumes of this `topology`."""
     node = objects_pb2.Node(id=id_ or make_id("node"), role=types_pb2.NodeRole.Value(role))
     node.spec.membership = specs_pb2.NodeSpec.ACCEPTED
     node.spec.desired_role = node.role
@@ -265,6 +268,9 @@ def make_node(
     description.engine.labels.update(engine_labels or {})
     for type_, name in plugins:
         description.engine.plugins.add(type=type_, name=name)
+    for name in csi:
+        info = description.csi_info.add(plugin_name=name, node_id=f"csi-{node.id}")
+        info.accessible_topology.segments.update(topology or {})
     return node
 
 
@@ -310,3 +316,41 @@ def make_network(
     network.spec.driver_config.name = driver
     network.driver_state.name = driver
     return network
+
+
+def make_volume(
+    id_: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    group: str = "",
+    driver: str = "csi",
+    scope: str = "MULTI_NODE",
+    sharing: str = "ALL",
+    availability: str = "ACTIVE",
+    published: Mapping[str, str] | None = None,
+    topologies: Iterable[Mapping[str, str]] = (),
+    is_created: bool = True,
+    pending_delete: bool = False,
+) -> objects_pb2.Volume:
+    """A file system that every node can reach and every task may use; `published` maps a node's id to its state there."""
+    volume = objects_pb2.Volume(id=id_ or make_id("volume"), pending_delete=pending_delete)
+    spec = volume.spec
+    spec.annotations.name = name or f"name-of-{volume.id}"
+    spec.group, spec.driver.name = group, driver
+    spec.access_mode.scope = types_pb2.VolumeAccessMode.Scope.Value(scope)
+    spec.access_mode.sharing = types_pb2.VolumeAccessMode.Sharing.Value(sharing)
+    spec.access_mode.mount.SetInParent()
+    spec.availability = specs_pb2.VolumeSpec.VolumeAvailability.Value(availability)
+    for node_id, state in (published or {}).items():
+        volume.publish_status.add(node_id=node_id, state=types_pb2.VolumePublishStatus.State.Value(state))
+    if is_created:
+        volume.volume_info.volume_id = f"plugin-{volume.id}"
+        for segments in topologies:
+            volume.volume_info.accessible_topology.add(segments=segments)
+    return volume
+
+
+def make_cluster_mount(source: str, target: str = "/data", *, readonly: bool = False) -> types_pb2.Mount:
+    """A mount of a cluster volume, or of one of `group:NAME`."""
+    return types_pb2.Mount(type=types_pb2.Mount.CLUSTER, source=source, target=target, readonly=readonly)

@@ -44,6 +44,7 @@ from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
 from swarm_core.manager.orchestrator.jobs import JobsOrchestrator
 from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.orchestrator.task_reaper import TaskReaper
+from swarm_core.manager.orchestrator.volume_enforcer import VolumeEnforcer
 from swarm_core.manager.own_certificate import OwnCertificateApi
 from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi, RaftStatusApi
 from swarm_core.manager.role_manager import RoleManager
@@ -126,6 +127,7 @@ def _loops(ports: Ports) -> tuple[LeaderComponent, ...]:
         Allocator(store=store, clock=clock, rng=rng),
         Scheduler(store=store, clock=clock, rng=rng),
         ConstraintEnforcer(store=store, clock=clock, rng=rng),
+        VolumeEnforcer(store=store, clock=clock, rng=rng),
         TaskReaper(store=store, clock=clock, rng=rng),
         ReplicatedOrchestrator(store=store, clock=clock, rng=rng),
         GlobalOrchestrator(store=store, clock=clock, rng=rng),

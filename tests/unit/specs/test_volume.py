@@ -11,9 +11,7 @@ _Mode = types_pb2.VolumeAccessMode
 def test_a_new_volume() -> None:
     """12.9.1: what is not said is docker's default: one node, no sharing, a block device, active."""
     spec = volume.new("v")
-    assert spec.access_mode == _Mode(
-        scope=_Mode.SINGLE_NODE, sharing=_Mode.NONE, block=_Mode.BlockVolume()
-    )
+    assert spec.access_mode == _Mode(scope=_Mode.SINGLE_NODE, sharing=_Mode.NONE, block=_Mode.BlockVolume())
     assert spec.availability == specs_pb2.VolumeSpec.ACTIVE
     assert not spec.HasField("capacity_range")
     assert not spec.HasField("AccessibilityRequirements")

@@ -123,9 +123,7 @@ def _check_unchanged(stored: specs_pb2.VolumeSpec, wanted: specs_pb2.VolumeSpec)
         raise InvalidArgument("a volume's name cannot be changed")
     for field, what in _FIXED.items():
         if getattr(stored, field) != getattr(wanted, field):
-            raise InvalidArgument(
-                f"a volume's {what} cannot be changed; only labels and availability can be"
-            )
+            raise InvalidArgument(f"a volume's {what} cannot be changed; only labels and availability can be")
 
 
 def _in_use(tx: Transaction, volume: objects_pb2.Volume) -> str:

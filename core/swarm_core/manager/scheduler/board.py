@@ -9,9 +9,11 @@ Rules
    REMOVE is left to the reaper.
 5. A newer spec version of its service does not stop a waiting task from being placed: it is still desired,
    and whoever wants it replaced says so in its desired state.
+6. A task that waits for a volume is tried again when any volume changed or lost a user; one that nobody uses on a node is
+   freed there (docs/design/volumes.md 12.3).
 """
 
-from swarm_core.api.proto.objects_pb2 import Node, Task
+from swarm_core.api.proto.objects_pb2 import Node, Task, Volume
 from swarm_core.api.proto.types_pb2 import (
     ASSIGNED,
     COMPLETE,
@@ -26,12 +28,14 @@ from swarm_core.api.proto.types_pb2 import (
 )
 from swarm_core.api.states import Actor, may_move
 from swarm_core.api.timestamps import timestamp
-from swarm_core.manager.scheduler.decisions import Assign, Close, Decision, Explain
+from swarm_core.api.volumes import cluster_mounts
+from swarm_core.manager.scheduler.decisions import Assign, Close, Decision, Explain, Free
 from swarm_core.manager.scheduler.groups import Group, GroupKey, group_key
 from swarm_core.rules.placement import spread
 from swarm_core.rules.placement.explain import Refusals
 from swarm_core.rules.placement.filters import Pipeline
 from swarm_core.rules.placement.node_info import NodeInfo
+from swarm_core.rules.placement.volumes import VolumeSet
 from swarm_core.runtime.clock import Clock
 
 
@@ -41,6 +45,7 @@ class Board:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._nodes: dict[str, NodeInfo] = {}
+        self._volumes = VolumeSet()
         self._groups: dict[GroupKey, Group] = {}
         self._group_of: dict[str, Group] = {}
         self._preset: dict[str, dict[str, Task]] = {}  # node id -> pending tasks that must go there
@@ -54,15 +59,25 @@ class Board:
         """A node is new or has a new object."""
         info = self._nodes.get(node.id)
         if info is None:
-            self._nodes[node.id] = NodeInfo(node)
+            self._nodes[node.id] = NodeInfo(node, self._volumes)
         else:
             info.describe(node)
         self._changed[node.id] = None
 
     def node_removed(self, node_id: str) -> None:
         """A node is gone."""
-        self._nodes.pop(node_id, None)
+        info = self._nodes.pop(node_id, None)
+        for task_id in info.task_ids if info is not None else ():
+            self._volumes.release(task_id)
         self._changed[node_id] = None
+
+    def volume_changed(self, volume: Volume) -> None:
+        """A volume is new or has a new object."""
+        self._volumes.put(volume)
+
+    def volume_removed(self, volume_id: str) -> None:
+        """A volume is gone."""
+        self._volumes.remove(volume_id)
 
     def task_changed(self, task: Task) -> None:
         """A task is new or has a new object."""
@@ -140,8 +155,27 @@ class Board:
 
     # deciding
 
-    def plan(self) -> list[Decision]:
+    def plan(self) -> list[Decision | Free]:
         """Everything that can be decided now; assignments are counted already."""
+        touched = self._volumes.take_touched()
+        if touched:
+            self._look_again_for_volumes()
+        decisions: list[Decision | Free] = [*self._place_all()]
+        # Placing uses volumes and frees none; what it used is not unused any more.
+        for volume_id in touched:
+            if nodes := self._volumes.unused_on(volume_id):
+                decisions.append(Free(volume_id, tuple(nodes)))
+        return decisions
+
+    def _look_again_for_volumes(self) -> None:
+        for group in self._groups.values():
+            if group.pipeline.demand.mounts:
+                group.refusals = None
+        for node_id, waiting in self._preset.items():
+            if any(cluster_mounts(task.spec) for task in waiting.values()):
+                self._changed[node_id] = None
+
+    def _place_all(self) -> list[Decision]:
         changed = {node_id: self._nodes.get(node_id) for node_id in self._changed}
         self._changed.clear()
         decisions = self._close_unwanted()
@@ -200,9 +234,11 @@ class Board:
     def _assign(self, task: Task, info: NodeInfo, pipeline: Pipeline, status: TaskStatus) -> Assign:
         demand = pipeline.demand
         items = info.generic.choose(demand.generic) if demand.generic else ()
+        volumes = info.volumes.choose(demand.mounts, info.node) if demand.mounts else ()
+        assert volumes is not None, "the node has just passed the filter of volumes"
         self._stop_waiting(task)
-        info.take(task.id, demand, items)
-        return Assign(task, info, status, items)
+        info.take(task.id, demand, items, volumes=volumes)
+        return Assign(task, info, status, items, tuple(volumes))
 
     def _explain(self, group: Group) -> list[Decision]:
         if not group.unexplained:

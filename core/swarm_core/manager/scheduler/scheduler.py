@@ -7,9 +7,10 @@ decisions as one batch, and what was committed meanwhile is the next lot.
 import logging
 import random
 
-from swarm_core.api.proto.objects_pb2 import Node, Task
+from swarm_core.api.proto.objects_pb2 import Node, Task, Volume
 from swarm_core.api.proto.types_pb2 import PENDING, RUNNING
 from swarm_core.manager.scheduler.board import Board
+from swarm_core.manager.scheduler.decisions import Free
 from swarm_core.runtime.clock import Clock
 from swarm_core.store.events import Commit, Deleted
 from swarm_core.store.memory import MemoryStore
@@ -30,7 +31,7 @@ class Scheduler:
     async def run(self) -> None:
         """Schedule until cancelled."""
         while True:
-            with self._store.subscribe(Node, Task) as events:
+            with self._store.subscribe(Node, Task, Volume) as events:
                 try:
                     await self._follow(events)
                 except Overflow:
@@ -48,6 +49,8 @@ class Scheduler:
         board = Board(self._clock)
         for node in self._store.find(Node):
             board.node_changed(node)
+        for volume in self._store.find(Volume):
+            board.volume_changed(volume)
         for task in self._store.find(Task):
             if PENDING <= task.status.state <= RUNNING:
                 board.task_changed(task)
@@ -59,7 +62,11 @@ class Scheduler:
             return
         results = await self._store.batch(decision.write for decision in decisions)
         for decision, error in zip(decisions, results, strict=True):
-            if error is not None:
+            if error is None:
+                continue
+            if isinstance(decision, Free):
+                log.error("volume %s could not be freed: %s", decision.volume_id, error)
+            else:
                 log.debug("task %s: %s", decision.task.id, error)
                 board.refused(decision)
 
@@ -74,3 +81,8 @@ def _feed(board: Board, commit: Commit) -> None:
                 board.node_removed(item.id)
             else:
                 board.node_changed(item)
+        elif isinstance(item, Volume):
+            if isinstance(event, Deleted):
+                board.volume_removed(item.id)
+            else:
+                board.volume_changed(item)

@@ -3,8 +3,6 @@
 A filter looks at a task once and gives a check on nodes, or nothing when the task does not need it.
 `Pipeline` holds the checks of one task. `first_failure` stops at the first filter that refuses, as the
 scheduler counts; `verdicts` asks all of them, for people who want to know everything that is wrong.
-
-Volumes of kind CLUSTER are no filter here yet: the control API refuses specs that ask for one.
 """
 
 from collections.abc import Callable
@@ -277,6 +275,15 @@ def _too_many_replicas(question: Question, info: NodeInfo) -> str:
     return f"has {have} of at most {question.task.spec.placement.max_replicas}"
 
 
+def _volumes(task: Task, demand: Demand) -> Check | None:
+    mounts = demand.mounts
+    return (lambda info: info.volumes.choose(mounts, info.node) is not None) if mounts else None
+
+
+def _missing_volumes(task: Task, demand: Demand, info: NodeInfo) -> str:
+    return "; ".join(info.volumes.shortfalls(demand.mounts, info.node))
+
+
 FILTERS = (
     Filter("ready", True, _ready, _why_not_ready),
     Filter("resources", False, _resources, _missing_resources),
@@ -286,6 +293,7 @@ FILTERS = (
     Filter("platform", True, _platforms, _other_platform),
     Filter("host port", False, _host_ports, _taken_ports),
     Filter("max replicas", False, _max_replicas, _too_many_replicas),
+    Filter("volumes", False, _volumes, _missing_volumes),
 )
 
 

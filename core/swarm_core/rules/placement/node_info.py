@@ -8,21 +8,25 @@ Rules
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from swarm_core.api.proto.objects_pb2 import Node, Task
+from swarm_core.api.proto.objects_pb2 import Node, Task, Volume
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import (
     ASSIGNED,
     COMPLETE,
     RUNNING,
     GenericResource,
+    Mount,
     NodeStatus,
     PortConfig,
+    VolumeAttachment,
 )
 from swarm_core.api.resources import GenericPool, Wanted, wanted_of
+from swarm_core.api.volumes import cluster_mounts
+from swarm_core.rules.placement.volumes import VolumeSet
 
 FAILURE_WINDOW_S = 5 * 60.0
 FAILURES_MAX = 5  # this many in the window make a node the last choice for that service version (3.1)
@@ -41,6 +45,8 @@ class Demand:
     memory_bytes: int
     generic: Wanted
     ports: tuple[Port, ...]
+    mounts: tuple[Mount, ...] = ()
+    """Those that ask for a cluster volume."""
 
     @classmethod
     def of(cls, task: Task) -> Self:
@@ -51,7 +57,8 @@ class Demand:
             reservations = task.spec.resources.reservations
             nano_cpus, memory = reservations.nano_cpus, reservations.memory_bytes
             generic = wanted_of(reservations)
-        return cls(task.service_id, task.spec_version.index, nano_cpus, memory, generic, _host_ports(task))
+        ports, mounts = _host_ports(task), cluster_mounts(task.spec)
+        return cls(task.service_id, task.spec_version.index, nano_cpus, memory, generic, ports, mounts)
 
     @property
     def release(self) -> Release:
@@ -97,10 +104,13 @@ class NodeInfo:
         "node",
         "ports",
         "version",
+        "volumes",
     )
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, volumes: VolumeSet | None = None) -> None:
+        """`volumes` are the cluster's, which all its nodes share."""
         self.id = node.id
+        self.volumes = VolumeSet() if volumes is None else volumes
         self.active = 0
         self.active_of: dict[str, int] = {}  # service id -> active tasks; no zeros
         self.ports: Counter[Port] = Counter()  # no zeros
@@ -140,7 +150,9 @@ class NodeInfo:
         use = self._uses.get(task.id)
         is_active = task.desired_state <= COMPLETE
         if use is None:
-            self.take(task.id, demand or Demand.of(task), tuple(task.assigned_generic_resources), is_active)
+            demand = demand or Demand.of(task)
+            items = tuple(task.assigned_generic_resources)
+            self.take(task.id, demand, items, is_active=is_active, volumes=task.volumes)
             return False
         if use.is_active == is_active:
             return False
@@ -149,14 +161,22 @@ class NodeInfo:
         return not is_active
 
     def take(
-        self, task_id: str, demand: Demand, items: tuple[GenericResource, ...], is_active: bool = True
+        self,
+        task_id: str,
+        demand: Demand,
+        items: tuple[GenericResource, ...],
+        *,
+        is_active: bool = True,
+        volumes: Sequence[VolumeAttachment] = (),
     ) -> None:
-        """Count a task that is not counted yet; `items` are the generic resources it holds."""
+        """Count a task that is not counted yet; `items` are the generic resources it holds, `volumes` what it mounts."""
         assert task_id not in self._uses
         self._uses[task_id] = _Use(demand, is_active, items)
         self._reserve(demand, items, +1)
         if demand.ports:
             self.ports.update(demand.ports)
+        if volumes:
+            self.volumes.use(task_id, self.id, volumes, demand.mounts)
         if is_active:
             self._count(demand.service_id, +1)
 
@@ -168,6 +188,8 @@ class NodeInfo:
         self._reserve(use.demand, use.items, -1)
         if use.demand.ports:
             self.ports = +(self.ports - Counter(use.demand.ports))
+        if use.demand.mounts:
+            self.volumes.release(task_id)
         if use.is_active:
             self._count(use.demand.service_id, -1)
         return True
@@ -208,9 +230,12 @@ class NodeInfo:
             del self.active_of[service_id]
 
 
-def survey(nodes: Iterable[Node], tasks: Iterable[Task]) -> dict[str, NodeInfo]:
+def survey(
+    nodes: Iterable[Node], tasks: Iterable[Task], volumes: Iterable[Volume] = ()
+) -> dict[str, NodeInfo]:
     """All of `nodes` by id, with those of `tasks` counted that are on one of them."""
-    infos = {node.id: NodeInfo(node) for node in nodes}
+    shared = VolumeSet(volumes)
+    infos = {node.id: NodeInfo(node, shared) for node in nodes}
     for task in tasks:
         info = infos.get(task.node_id)
         if info is not None and ASSIGNED <= task.status.state <= RUNNING:
