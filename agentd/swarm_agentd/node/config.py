@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from swarm_core.csi.sockets import PluginSocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class NodeConfig:
     unlock_key: bytes | None = None
     autolock: bool = False
     external_cas: tuple[str, ...] = ()
+    csi_plugins: "tuple[PluginSocket, ...]" = ()
     heartbeat_tick: int = 1
     election_tick: int = 10
     tick_s: float | None = None
@@ -46,4 +51,5 @@ class NodeConfig:
             "--log-level", self.log_level,
             *(() if self.tick_s is None else ("--tick", str(self.tick_s))),
             *(word for text in self.external_cas for word in ("--external-ca", text)),
+            *(word for plugin in self.csi_plugins for word in ("--csi-plugin", str(plugin))),
         ]  # fmt: skip

@@ -27,6 +27,7 @@ from swarm_agentd.node.errors import NodeError
 
 if TYPE_CHECKING:
     from swarm_core.api.proto.types_pb2 import GenericResource
+    from swarm_core.csi.sockets import PluginSocket
 
 STATE_DIR = Path("/var/lib/swarmd")
 CONTROL_SOCKET = Path("/var/run/swarmd.sock")
@@ -146,6 +147,14 @@ def _parser() -> Parser:
         metavar="SPEC",
         help="protocol=cfssl,url=https://… of a CA that signs for a new cluster",
     )
+    add(
+        "--csi-plugin",
+        action="append",
+        default=[],
+        metavar="NAME=SOCKET",
+        help="a storage plugin on this machine, for cluster volumes whose driver is NAME; with ,published=DIRECTORY where the "
+        "plugin has files of its own",
+    )
     return parser
 
 
@@ -172,6 +181,7 @@ def _options(given: argparse.Namespace) -> Options:
         unlock_key=_unlock_key(given.unlock_key),
         autolock=given.autolock,
         external_cas=tuple(_external_ca(text) for text in given.external_ca),
+        csi_plugins=_csi_plugins(given.csi_plugin),
         heartbeat_tick=given.heartbeat_tick,
         election_tick=given.election_tick,
         tick_s=given.tick,
@@ -228,6 +238,17 @@ def _external_ca(text: str) -> str:
     except InvalidValue as error:
         raise ValueError(f"--external-ca: {error}") from None
     return text
+
+
+def _csi_plugins(texts: Sequence[str]) -> "tuple[PluginSocket, ...]":
+    if not texts:
+        return ()
+    from swarm_core.csi.sockets import parse_all
+
+    try:
+        return parse_all(texts)
+    except ValueError as error:
+        raise ValueError(f"--csi-plugin: {error}") from None
 
 
 def _unlock_key(text: str) -> bytes | None:

@@ -50,6 +50,8 @@ from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi, RaftStatusAp
 from swarm_core.manager.role_manager import RoleManager
 from swarm_core.manager.root_rotation import RootRotation
 from swarm_core.manager.scheduler.scheduler import Scheduler
+from swarm_core.manager.volumes.manager import VolumeManager
+from swarm_core.manager.volumes.ports import Plugins
 from swarm_core.manager.watch_api import WatchApi
 from swarm_core.raft_node.errors import RaftNodeError
 from swarm_core.raft_node.member_status import MemberStatuses
@@ -80,6 +82,7 @@ class Ports:
     check_joiner: Callable[[str], Awaitable[None]]
     prepare: Callable[[], Awaitable[None]]
     identity: Callable[[], NodeIdentity]
+    plugins: Plugins
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ def _loops(ports: Ports) -> tuple[LeaderComponent, ...]:
         Allocator(store=store, clock=clock, rng=rng),
         Scheduler(store=store, clock=clock, rng=rng),
         ConstraintEnforcer(store=store, clock=clock, rng=rng),
+        VolumeManager(store, clock, rng, ports.plugins),
         VolumeEnforcer(store=store, clock=clock, rng=rng),
         TaskReaper(store=store, clock=clock, rng=rng),
         ReplicatedOrchestrator(store=store, clock=clock, rng=rng),

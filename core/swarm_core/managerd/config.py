@@ -7,9 +7,13 @@ The node daemon starts this program and passes the flags that people give to it;
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
+
+if TYPE_CHECKING:
+    from swarm_core.csi.sockets import PluginSocket
 
 AVAILABILITIES = ("active", "pause", "drain")
 ROOT_KEY_FILE = "swarm-root-ca.key"
@@ -34,6 +38,7 @@ class Config:
     until_stdin_closes: bool
     orders_on_stdin: bool = False
     external_cas: tuple[str, ...] = ()
+    csi_plugins: "tuple[PluginSocket, ...]" = ()
 
     @property
     def certificates(self) -> Path:
@@ -88,11 +93,18 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     parser.add_argument(
         "--external-ca", action="append", default=[], help="protocol=cfssl,url=… for a new cluster"
     )
+    parser.add_argument(
+        "--csi-plugin", action="append", default=[], help="NAME=SOCKET of a storage plugin on this machine"
+    )
     given = parser.parse_args(arguments)
     if not 0 < given.heartbeat_tick < given.election_tick:
         parser.error("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
     if given.tick is not None and not given.tick > 0:
         parser.error("--tick must be larger than 0")
+    try:
+        csi_plugins = _csi_plugins(given.csi_plugin)
+    except ValueError as error:
+        parser.error(f"--csi-plugin: {error}")
     return Config(
         state_dir=given.state_dir,
         control_socket=given.listen_control_api,
@@ -109,4 +121,13 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         until_stdin_closes=given.until_stdin_closes,
         orders_on_stdin=given.orders_on_stdin,
         external_cas=tuple(given.external_ca),
+        csi_plugins=csi_plugins,
     )
+
+
+def _csi_plugins(texts: Sequence[str]) -> "tuple[PluginSocket, ...]":
+    if not texts:
+        return ()
+    from swarm_core.csi.sockets import parse_all
+
+    return parse_all(texts)

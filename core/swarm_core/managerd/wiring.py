@@ -25,6 +25,7 @@ from swarm_core.ca.key_file import KeyFile
 from swarm_core.manager import parts
 from swarm_core.manager.health import CONTROL_API, RAFT
 from swarm_core.manager.raft_api import RaftApi
+from swarm_core.manager.volumes.ports import NoPlugins, Plugins
 from swarm_core.managerd.autolock import Autolock
 from swarm_core.managerd.config import Config
 from swarm_core.managerd.credentials import LiveCredentials
@@ -205,6 +206,7 @@ class ManagerDaemon:
                 check_joiner=lambda address: check_joiner(self._dial, address),
                 prepare=self._founder.prepare,
                 identity=lambda: self._credentials.identity,
+                plugins=_plugins(self._config),
             )
         )
 
@@ -335,3 +337,12 @@ class ManagerDaemon:
 
 UNUSABLE = (AddressUnusable, RaftNodeError, OSError)
 """Why a manager cannot start or go on, apart from bugs; the text is for a person."""
+
+
+def _plugins(config: Config) -> Plugins:
+    """The storage plugins that the flags name. Most managers have none, and load nothing for them."""
+    if not config.csi_plugins:
+        return NoPlugins()
+    from swarm_core.csi.controller import Controllers
+
+    return Controllers(config.csi_plugins)

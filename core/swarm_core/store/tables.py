@@ -143,6 +143,7 @@ _NODE_INDEXES: dict[str, Keys] = {
 _VOLUME_INDEXES: dict[str, Keys] = {
     "group": lambda volume: (volume.spec.group,),
     "driver": lambda volume: (volume.spec.driver.name,),
+    "node": lambda volume: {status.node_id for status in volume.publish_status},
     "custom": _spec_custom,
 }
 _RESOURCE_INDEXES: dict[str, Keys] = {"kind": lambda item: (item.kind.lower(),), "custom": _own_custom}

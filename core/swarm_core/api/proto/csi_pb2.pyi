@@ -839,11 +839,13 @@ class ControllerServiceCapability(_message.Message):
             UNKNOWN: ControllerServiceCapability.RPC._Type.ValueType  # 0
             CREATE_DELETE_VOLUME: ControllerServiceCapability.RPC._Type.ValueType  # 1
             PUBLISH_UNPUBLISH_VOLUME: ControllerServiceCapability.RPC._Type.ValueType  # 2
+            PUBLISH_READONLY: ControllerServiceCapability.RPC._Type.ValueType  # 8
 
         class Type(_Type, metaclass=_TypeEnumTypeWrapper): ...
         UNKNOWN: ControllerServiceCapability.RPC.Type.ValueType  # 0
         CREATE_DELETE_VOLUME: ControllerServiceCapability.RPC.Type.ValueType  # 1
         PUBLISH_UNPUBLISH_VOLUME: ControllerServiceCapability.RPC.Type.ValueType  # 2
+        PUBLISH_READONLY: ControllerServiceCapability.RPC.Type.ValueType  # 8
 
         TYPE_FIELD_NUMBER: _builtins.int
         type: Global___ControllerServiceCapability.RPC.Type.ValueType
