@@ -19,7 +19,7 @@ _PHRASES: dict[str, Callable[[int], str]] = {
     "platform": lambda n: f"platform not supported by {nodes_words(n)}",
     "host port": lambda n: f"host port taken on {nodes_words(n)}",
     "max replicas": lambda n: "limit of replicas per node reached",
-    "volumes": lambda n: f"cluster volumes not to be had on {_nodes(n)}",
+    "volumes": lambda n: f"cluster volumes not to be had on {nodes_words(n)}",
 }
 assert set(_PHRASES) == {rule.name for rule in FILTERS}
 

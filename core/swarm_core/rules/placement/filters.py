@@ -15,6 +15,7 @@ from swarm_core.api.runtimes import ATTACHMENT, CONTAINER, PROCESS, RUNTIME_PLUG
 from swarm_core.api.words import cpu_words, enum_word, size_words
 from swarm_core.rules.placement import constraint
 from swarm_core.rules.placement.node_info import Demand, NodeInfo, Port
+from swarm_core.rules.placement.volumes import Obstacle
 
 Check = Callable[[NodeInfo], bool]
 
@@ -280,8 +281,13 @@ def _volumes(task: Task, demand: Demand) -> Check | None:
     return (lambda info: info.volumes.choose(mounts, info.node) is not None) if mounts else None
 
 
-def _missing_volumes(task: Task, demand: Demand, info: NodeInfo) -> str:
-    return "; ".join(info.volumes.shortfalls(demand.mounts, info.node))
+def missing_volumes(question: Question, info: NodeInfo) -> list[Obstacle]:
+    """What stands between the node and each volume that the task mounts."""
+    return list(info.volumes.obstacles(question.demand.mounts, info.node))
+
+
+def _volumes_in_words(question: Question, info: NodeInfo) -> str:
+    return ", ".join(obstacle.text for obstacle in missing_volumes(question, info))
 
 
 FILTERS = (
@@ -293,7 +299,7 @@ FILTERS = (
     Filter("platform", True, _platforms, _other_platform),
     Filter("host port", False, _host_ports, _taken_ports),
     Filter("max replicas", False, _max_replicas, _too_many_replicas),
-    Filter("volumes", False, _volumes, _missing_volumes),
+    Filter("volumes", False, _volumes, _volumes_in_words),
 )
 
 

@@ -14,6 +14,7 @@ from swarm_core.rules.placement.filters import (
     Question,
     availability_words,
     missing_plugins,
+    missing_volumes,
     port_words,
     shortages,
     taken_ports,
@@ -113,6 +114,10 @@ def _max_replicas(question: Question, info: NodeInfo) -> str:
     return f"allow more than {limit} replicas per node, or add a node"
 
 
+def _volumes(question: Question, info: NodeInfo) -> str:
+    return " and ".join(dict.fromkeys(obstacle.remedy for obstacle in missing_volumes(question, info)))
+
+
 def _ready_effort(question: Question, info: NodeInfo) -> float:
     is_inactive = info.node.spec.availability != NodeSpec.Availability.ACTIVE
     return 0.5 * is_inactive + 2.5 * (info.node.status.state != NodeStatus.READY)
@@ -137,5 +142,6 @@ _REMEDIES: dict[str, Rule] = {
     "platform": (lambda question, info: 3.5, _platform),
     "host port": (lambda question, info: 1.0, _host_port),
     "max replicas": (lambda question, info: 0.7, _max_replicas),
+    "volumes": (lambda question, info: 1.2, _volumes),
 }
 assert set(_REMEDIES) == {rule.name for rule in FILTERS}

@@ -7,6 +7,7 @@ from swarm_core.rules.placement.filters import (
     FILTERS,
     Question,
     Shortage,
+    missing_volumes,
     port_words,
     shortages,
     taken_ports,
@@ -117,6 +118,13 @@ def _max_replicas(question: Question, refusing: _Infos, count: int) -> str:
     return f"{_of(refusing, count)} {verb} as many tasks of the service as allowed ({limit} per node)"
 
 
+def _volumes(question: Question, refusing: _Infos, count: int) -> str:
+    """Most obstacles are the volume's and the same on every node: each is told once."""
+    found = list(dict.fromkeys(each.text for info in refusing for each in missing_volumes(question, info)))
+    shown = [*found[:_NAMED_MAX], *(["…"] if len(found) > _NAMED_MAX else [])]
+    return f"{_of(refusing, count)} cannot have the volumes ({', '.join(shown)})"
+
+
 _SUMMARIES: dict[str, Callable[[Question, _Infos, int], str]] = {
     "ready": _ready,
     "resources": _resources,
@@ -126,5 +134,6 @@ _SUMMARIES: dict[str, Callable[[Question, _Infos, int], str]] = {
     "platform": _platform,
     "host port": _host_port,
     "max replicas": _max_replicas,
+    "volumes": _volumes,
 }
 assert set(_SUMMARIES) == {rule.name for rule in FILTERS}

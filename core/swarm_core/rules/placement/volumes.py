@@ -34,26 +34,41 @@ class _Use:
     writes: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a mount cannot have a volume on a node: half a sentence, and an order to a person who wants it there."""
+
+    text: str
+    remedy: str
+
+
 def is_open(volume: Volume, node_id: str) -> bool:
     """Whether a task on this node may still be given the volume, whoever else uses it."""
-    return not _closed(volume, node_id)
+    return _closed(volume, node_id) is None
 
 
-def _closed(volume: Volume, node_id: str) -> str:
-    """Why nobody new on the node may have the volume; empty where somebody may."""
+def _closed(volume: Volume, node_id: str) -> Obstacle | None:
+    """Why nobody new on the node may have the volume."""
+    name, spec = volume.spec.annotations.name, volume.spec
     if not volume.HasField("volume_info"):
-        return "is not created yet"
+        return Obstacle("is not created yet", f"let the CSI plugin {spec.driver.name} make the volume {name}")
     if volume.pending_delete:
-        return "is being removed"
-    if volume.spec.availability != VolumeSpec.ACTIVE:
-        return f"has availability {enum_word(VolumeSpec.VolumeAvailability, volume.spec.availability)}"
+        return Obstacle("is being removed", f"create the volume {name} anew when it is gone")
+    if spec.availability != VolumeSpec.ACTIVE:
+        word = enum_word(VolumeSpec.VolumeAvailability, spec.availability, "availability")
+        state = {"drain": "drained", "pause": "paused"}.get(word, word)
+        return Obstacle(f"is {state}", f"activate the volume {name}")
     status = publish_status(volume, node_id)
     if status is not None and status.state in _LEAVING:
-        return "is being taken off this node"
+        return Obstacle("is being taken off this node", f"wait until the volume {name} has left the node")
     is_elsewhere = any(status.node_id != node_id for status in volume.publish_status)
-    if is_elsewhere and volume.spec.access_mode.scope == VolumeAccessMode.SINGLE_NODE:
-        return "is on another node, and for one node at a time"
-    return ""
+    if is_elsewhere and spec.access_mode.scope == VolumeAccessMode.SINGLE_NODE:
+        return Obstacle("is on another node, and for one node at a time", _another_scope(name))
+    return None
+
+
+def _another_scope(name: str) -> str:
+    return f"use a volume of scope multi instead of {name}, or run the task where it is"
 
 
 class VolumeSet:
@@ -149,23 +164,22 @@ class VolumeSet:
             chosen.append(VolumeAttachment(id=volume_id, source=mount.source, target=mount.target))
         return chosen
 
-    def shortfalls(self, mounts: Sequence[Mount], node: Node) -> Iterator[str]:
-        """For people: what keeps a task with these mounts off the node, one sentence for each mount."""
+    def obstacles(self, mounts: Sequence[Mount], node: Node) -> Iterator[Obstacle]:
+        """For people: what keeps a task with these mounts off the node, one for each volume that would do if it could."""
         chosen: list[VolumeAttachment] = []
         for mount in mounts:
             volume_id = self._best(mount, node, chosen)
             if volume_id is not None:
                 chosen.append(VolumeAttachment(id=volume_id, source=mount.source, target=mount.target))
                 continue
-            reasons = {
-                f"volume {self._volumes[each].spec.annotations.name} {self._refusal(each, mount, node, chosen)}"
-                for each in self._candidates(mount, chosen)
-            }
-            if not reasons:
-                is_group = mount.source.startswith(GROUP_PREFIX)
-                name = mount.source.removeprefix(GROUP_PREFIX)
-                reasons = {f"no further volume in group {name}" if is_group else f"there is no volume {name}"}
-            yield ", ".join(sorted(reasons))
+            candidates = self._candidates(mount, chosen)
+            if not candidates:
+                yield _nothing_there(mount.source)
+            for each in candidates:
+                obstacle = self._obstacle(each, mount, node, chosen)
+                assert obstacle is not None, "none of them was chosen"
+                name = self._volumes[each].spec.annotations.name
+                yield Obstacle(f"volume {name} {obstacle.text}", obstacle.remedy)
 
     def _candidates(self, mount: Mount, chosen: Sequence[VolumeAttachment]) -> list[str]:
         """The volumes that a mount names. Two mounts of one group get two volumes."""
@@ -180,7 +194,7 @@ class VolumeSet:
         fit = [
             volume_id
             for volume_id in self._candidates(mount, chosen)
-            if not self._refusal(volume_id, mount, node, chosen)
+            if self._obstacle(volume_id, mount, node, chosen) is None
         ]
 
         def rank(volume_id: str) -> tuple[int, bool, str]:
@@ -189,8 +203,10 @@ class VolumeSet:
 
         return min(fit, key=rank, default=None)
 
-    def _refusal(self, volume_id: str, mount: Mount, node: Node, chosen: Sequence[VolumeAttachment]) -> str:
-        """Why a mount on the node cannot have the volume; empty where it can."""
+    def _obstacle(
+        self, volume_id: str, mount: Mount, node: Node, chosen: Sequence[VolumeAttachment]
+    ) -> Obstacle | None:
+        """Why a mount on the node cannot have the volume."""
         volume = self._volumes[volume_id]
         return (
             _closed(volume, node.id)
@@ -199,22 +215,21 @@ class VolumeSet:
             or self._unshared(volume, mount, node.id)
         )
 
-    def _full(self, volume: Volume, node: Node, chosen: Sequence[VolumeAttachment]) -> str:
+    def _full(self, volume: Volume, node: Node, chosen: Sequence[VolumeAttachment]) -> Obstacle | None:
         """The plugin's limit of volumes on one node."""
         driver = volume.spec.driver.name
         info = csi_info_of(node.description, driver)
         most = info.max_volumes_per_node if info is not None else 0
         if most <= 0:
-            return ""
+            return None
         here = {attachment.id for attachment in chosen} | {
             each.id for each in self._volumes.values() if self._is_on(each, node.id)
         }
         of_driver = sum(self._volumes[each].spec.driver.name == driver for each in here)
-        is_new = volume.id not in here
-        return (
-            f"cannot be added: {driver} takes {most} volumes on this node"
-            if is_new and of_driver >= most
-            else ""
+        if volume.id in here or of_driver < most:
+            return None
+        return Obstacle(
+            f"cannot be added: {driver} takes {most} volumes on this node", "add a node, or use fewer volumes"
         )
 
     def _is_on(self, volume: Volume, node_id: str) -> bool:
@@ -222,32 +237,48 @@ class VolumeSet:
             use.node_id == node_id for use in self._users.get(volume.id, {}).values()
         )
 
-    def _unshared(self, volume: Volume, mount: Mount, node_id: str) -> str:
+    def _unshared(self, volume: Volume, mount: Mount, node_id: str) -> Obstacle | None:
         """What the volume's scope and sharing have against one more user."""
         users, mode = self._users.get(volume.id, {}).values(), volume.spec.access_mode
+        name = volume.spec.annotations.name
         if mode.scope == VolumeAccessMode.SINGLE_NODE and any(use.node_id != node_id for use in users):
-            return "is used on another node, and for one node at a time"
+            return Obstacle("is used on another node, and for one node at a time", _another_scope(name))
         match mode.sharing:
             case VolumeAccessMode.NONE if users:
-                return "is used by another task, and for one task at a time"
+                return Obstacle(
+                    "is used by another task, and for one task at a time", f"stop the task that uses {name}"
+                )
             case VolumeAccessMode.ONE_WRITER if not mount.readonly and any(use.writes for use in users):
-                return "has a writer, and takes one"
+                return Obstacle("has a writer, and takes one", f"mount {name} read-only, or stop its writer")
             case VolumeAccessMode.READ_ONLY if not mount.readonly:
-                return "may only be mounted read-only"
-        return ""
+                return Obstacle("may only be mounted read-only", f"mount {name} read-only")
+        return None
 
 
-def _unreachable(volume: Volume, node: Node) -> str:
+def _nothing_there(source: str) -> Obstacle:
+    if not source.startswith(GROUP_PREFIX):
+        return Obstacle(f"there is no volume {source}", f"create the volume {source}")
+    group = source.removeprefix(GROUP_PREFIX)
+    return Obstacle(f"there is no further volume in group {group}", f"create a volume of group {group}")
+
+
+def _unreachable(volume: Volume, node: Node) -> Obstacle | None:
     driver = volume.spec.driver.name
     info = csi_info_of(node.description, driver)
     if info is None:
-        return f"needs CSI plugin {driver}, which does not run here"
+        where = node.description.hostname or node.id
+        return Obstacle(
+            f"needs CSI plugin {driver}, which does not run here", f"start the CSI plugin {driver} on {where}"
+        )
     accessible = volume.volume_info.accessible_topology
     if not accessible or not info.accessible_topology.segments:
-        return ""
+        return None
     if any(_lies_in(info.accessible_topology, topology) for topology in accessible):
-        return ""
-    return "cannot be reached from this node's topology"
+        return None
+    name = volume.spec.annotations.name
+    return Obstacle(
+        "cannot be reached from this node's topology", f"add a node from where {name} can be reached"
+    )
 
 
 def _lies_in(place: Topology, wanted: Topology) -> bool:

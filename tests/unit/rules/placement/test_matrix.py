@@ -10,7 +10,15 @@ from swarm_core.rules.placement.filters import FILTERS, Pipeline
 from swarm_core.rules.placement.matrix import Matrix
 from swarm_core.rules.placement.node_info import survey
 from swarm_core.rules.placement.spread import tree
-from swarm_testkit.factories import GIB, make_node, make_resources, make_service, make_task, make_task_spec
+from swarm_testkit.factories import (
+    GIB,
+    make_cluster_mount,
+    make_node,
+    make_resources,
+    make_service,
+    make_task,
+    make_task_spec,
+)
 
 
 def asked(task: Task, *nodes: Node, here: Iterable[Task] = ()) -> Matrix:
@@ -25,6 +33,7 @@ def test_every_filter_on_every_node() -> None:
         reservations=make_resources(cpus=8, memory=16 * GIB, generic={"gpu": 2}),
         log_driver="gelf",
         max_replicas=1,
+        mounts=[make_cluster_mount("v")],
     )
     service = make_service(task=spec)
     task = make_task(service=service, host_ports=[("TCP", 80)])
@@ -44,6 +53,7 @@ def test_every_filter_on_every_node() -> None:
         "needs linux/arm64, is linux/x86_64",
         "80/tcp taken by <t1>",
         "has 1 of at most 1",
+        "there is no volume v",
     ]
 
 

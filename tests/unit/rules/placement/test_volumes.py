@@ -4,6 +4,7 @@ import pytest
 from swarm_core.api.proto.objects_pb2 import Node, Volume
 from swarm_core.api.proto.types_pb2 import Mount, VolumeAttachment
 from swarm_core.rules.placement.filters import FILTERS, Pipeline
+from swarm_core.rules.placement.matrix import Matrix
 from swarm_core.rules.placement.node_info import NodeInfo, survey
 from swarm_core.rules.placement.volumes import VolumeSet, is_open
 from swarm_testkit.factories import make_cluster_mount, make_node, make_task, make_task_spec, make_volume
@@ -19,7 +20,7 @@ def chosen(volumes: VolumeSet, here: Node, *mounts: Mount) -> list[str] | None:
 
 
 def why(volumes: VolumeSet, here: Node, *mounts: Mount) -> str:
-    return "; ".join(volumes.shortfalls(mounts, here))
+    return "; ".join(obstacle.text for obstacle in volumes.obstacles(mounts, here))
 
 
 def use(volumes: VolumeSet, task_id: str, node_id: str, volume_id: str, mount: Mount) -> None:
@@ -38,8 +39,8 @@ READING = make_cluster_mount("v", readonly=True)
         (make_volume("v1", name="w"), "there is no volume v"),
         (make_volume("v1", name="v", is_created=False), "volume v is not created yet"),
         (make_volume("v1", name="v", pending_delete=True), "volume v is being removed"),
-        (make_volume("v1", name="v", availability="PAUSE"), "volume v has availability pause"),
-        (make_volume("v1", name="v", availability="DRAIN"), "volume v has availability drain"),
+        (make_volume("v1", name="v", availability="PAUSE"), "volume v is paused"),
+        (make_volume("v1", name="v", availability="DRAIN"), "volume v is drained"),
         (make_volume("v1", name="v", driver="nfs"), "volume v needs CSI plugin nfs, which does not run here"),
         (make_volume("v1", name="v", published={"n1": "PENDING_PUBLISH"}), ""),
         (make_volume("v1", name="v", published={"n1": "PUBLISHED"}), ""),
@@ -142,7 +143,7 @@ def test_groups() -> None:
     for id_ in ids:
         volumes.remove(id_)
     assert chosen(volumes, node(), any_of) is None
-    assert why(volumes, node(), any_of) == "no further volume in group g"
+    assert why(volumes, node(), any_of) == "there is no further volume in group g"
 
 
 def test_volumes_without_a_group_are_no_group() -> None:
@@ -200,8 +201,11 @@ def test_filter(command: list[str] | None) -> None:
     plugins = [("Runtime", "container"), ("Runtime", "process")]
     infos = survey([node(plugins=plugins)], [], [make_volume("v1", name="v")])
     assert Pipeline(task).passes(infos["n1"])
-    verdict = Pipeline(task).verdicts(NodeInfo(node(plugins=plugins)))[-1]
-    assert (verdict.filter, verdict.passed, verdict.shortfall) == ("volumes", False, "there is no volume v")
+    matrix = Matrix.of(Pipeline(task), [NodeInfo(node(hostname="a", plugins=plugins))])
+    assert matrix.sentence == (
+        "No node can take it: the only node cannot have the volumes (there is no volume v)."
+    )
+    assert matrix.remedies == ("Create the volume v.",)
 
 
 def test_survey_counts_users() -> None:

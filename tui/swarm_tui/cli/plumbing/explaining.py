@@ -10,7 +10,13 @@ from swarm_tui.cli.plumbing.say import say
 from swarm_tui.resources.printable import cut, printable
 from swarm_tui.resources.why.explanation import Explanation, Finding, as_record
 
-KINDS = (objects_pb2.Node, objects_pb2.Service, objects_pb2.Task, objects_pb2.Network)
+KINDS = (
+    objects_pb2.Node,
+    objects_pb2.Service,
+    objects_pb2.Task,
+    objects_pb2.Network,
+    objects_pb2.Volume,
+)
 """What an explanation asks for."""
 _ROWS_MAX, _CELL_MAX, _NAMED_MAX = 20, 48, 5
 

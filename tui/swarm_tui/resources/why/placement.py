@@ -14,6 +14,7 @@ Network = objects_pb2.Network
 Node = objects_pb2.Node
 Service = objects_pb2.Service
 Task = objects_pb2.Task
+Volume = objects_pb2.Volume
 
 
 class Places:
@@ -21,7 +22,9 @@ class Places:
 
     def __init__(self, view: ClusterView) -> None:
         self._view = view
-        self._infos: Mapping[str, NodeInfo] = survey(view.objects(Node), view.objects(Task))
+        self._infos: Mapping[str, NodeInfo] = survey(
+            view.objects(Node), view.objects(Task), view.objects(Volume)
+        )
 
     def asked(self, task: Task, node_ids: Iterable[str] | None = None) -> Matrix:
         """What these nodes, or all of them, say about `task`. A task that is on a node already does not stand in its own way."""
