@@ -1,0 +1,108 @@
+"""Names of a stack's objects in the swarm, and the labels by which they are known (docs/design/stacks.md 12.6)."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from swarm_core.api.proto import specs_pb2
+from swarm_core.compose.reading.errors import Unsound
+
+NAMESPACE: Final = "com.docker.stack.namespace"
+IMAGE: Final = "com.docker.stack.image"
+GENERATION: Final = "swarmtui.generation.of"
+"""On a secret or config that is one generation of several: the name that the files give it."""
+PAYLOAD_NAME_MAX: Final = 64
+_HASH_DIGITS: Final = 10
+_QUOTES: Final = "'\"`"
+Payload = specs_pb2.SecretSpec | specs_pb2.ConfigSpec
+
+
+def check_stack_name(name: str) -> None:
+    """Raise Unsound for a name that no stack can have."""
+    if not name.strip() or set(name) & set(_QUOTES) or name != name.strip():
+        raise Unsound(f'invalid stack name: "{name}"')
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise Unsound(f'invalid stack name: "{name}" (write letters, digits, -, _ and .)')
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """The stack whose objects are named."""
+
+    stack: str
+
+    def scoped(self, name: str) -> str:
+        """The name in the swarm of what the files call `name`."""
+        return f"{self.stack}_{name}"
+
+    def descoped(self, name: str) -> str:
+        """What a file would call the object of this name."""
+        return name.removeprefix(f"{self.stack}_")
+
+    def labels(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Those labels with the one that marks what belongs to the stack."""
+        return {**given, NAMESPACE: self.stack}
+
+
+class PayloadNames(Protocol):
+    """How secrets and configs are called that no file gives a name of its own."""
+
+    def name(self, space: Namespace, short: str, spec: Payload) -> str:
+        """The name in the swarm. `spec` has everything but its name."""
+
+    @property
+    def has_generations(self) -> bool:
+        """Whether other content makes another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class DockerNames:
+    """Docker's names: content that changes is refused by the manager."""
+
+    has_generations: bool = False
+
+    def name(self, space: Namespace, short: str, spec: Payload) -> str:
+        return space.scoped(short)
+
+
+@dataclass(frozen=True, slots=True)
+class Generations:
+    """A name for each content. A secret's hash is slow to make and salted, so that its name does not give it away."""
+
+    salt: bytes
+    known: Mapping[str, str]
+    """Names that stand whatever their content: by "secret NAME" or "config NAME"."""
+    has_generations: bool = True
+
+    def name(self, space: Namespace, short: str, spec: Payload) -> str:
+        is_secret = isinstance(spec, specs_pb2.SecretSpec)
+        if known := self.known.get(f"{'secret' if is_secret else 'config'} {short}"):
+            return known
+        digest = secret_hash(spec, self.salt) if is_secret else config_hash(spec)
+        return generation_name(space.scoped(short), digest)
+
+
+def generation_name(scoped: str, digest: str) -> str:
+    """The name with the beginning of the digest; cut so that the digest stays whole."""
+    tail = f"-{digest[:_HASH_DIGITS]}"
+    return scoped[: PAYLOAD_NAME_MAX - len(tail)] + tail
+
+
+def config_hash(spec: Payload) -> str:
+    """Of the content and of how it is templated."""
+    return hashlib.sha256(_content(spec)).hexdigest()
+
+
+def secret_hash(spec: Payload, salt: bytes) -> str:
+    """The same for a secret: whoever has the salt needs a tenth of a second for each guess."""
+    return hashlib.scrypt(_content(spec), salt=salt, n=1 << 15, r=8, p=1, maxmem=64 << 20, dklen=32).hex()
+
+
+def _content(spec: Payload) -> bytes:
+    drivers = [spec.templating]
+    if isinstance(spec, specs_pb2.SecretSpec):
+        drivers.append(spec.driver)
+    parts = [driver.SerializeToString(deterministic=True) for driver in drivers]
+    return b"".join(len(part).to_bytes(4) + part for part in [*parts, spec.data])
