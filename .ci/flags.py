@@ -32,7 +32,6 @@ _WINDOWS = "for Windows nodes alone, which we do not have"
 MISSING = {
     "credential-spec": _WINDOWS,
     "isolation": _WINDOWS,
-    "with-registry-auth": "not yet: credentials of registries are not read",
     "network-add": _NETWORKS,
     "network-rm": _NETWORKS,
     "data-path-addr": _NETWORKS,

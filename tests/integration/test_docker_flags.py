@@ -3,9 +3,12 @@
 The engine is of version 20.10; what it does not know is compared in no case here. Published ports and networks have tests of their own.
 """
 
+import base64
 import itertools
+import json
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from swarm_testkit.engines import IMAGE, Engine
@@ -211,6 +214,47 @@ def test_what_is_updated(pair: Pair, before: str, flags: str) -> None:
     for name in (pair.theirs, pair.ours):
         assert not pair.docker(*own, "--name", name, *shlex.split(before), IMAGE, "sleep", "99")
     assert pair.update(shlex.split(flags)) == ("", "")
+    theirs, ours = pair.specs()
+    assert theirs is not None and ours is not None
+    assert not differences(theirs, ours)
+
+
+@pytest.mark.parametrize("image", ["r.example/a:1", "busybox:local", "n.example/a", "nobody.example/a"])
+def test_credentials_of_registries(
+    pair: Pair, image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both send the same credentials, byte by byte, from the file, from a helper, and without any."""
+    auth = base64.b64encode("me:pass<&>é".encode()).decode()
+    auths = {name: {"auth": auth} for name in ("r.example", "https://index.docker.io/v1/")}
+    config = {"auths": auths, "credHelpers": {"n.example": "flagstest"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    helper = tmp_path / "docker-credential-flagstest"
+    helper.write_text("""#!/bin/sh\necho '{"ServerURL": "n.example", "Username": "u", "Secret": "s"}'\n""")
+    helper.chmod(0o755)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert pair.create(["--with-registry-auth", "--replicas", "0"], image) == ("", "")
+    theirs, ours = pair.specs()
+    assert theirs is not None and ours is not None
+    assert theirs.task.container.pull_options.registry_auth
+    assert not differences(theirs, ours)
+    assert pair.update(["--with-registry-auth", "--image", "r.example/b"]) == ("", "")
+    assert pair.update(["--env-add", "A=1"]) == ("", "")
+    theirs, ours = pair.specs()
+    assert theirs is not None and ours is not None
+    assert not differences(theirs, ours)
+
+
+@pytest.mark.parametrize(
+    "image", ["docker.io/library/busybox", "r.example:5000/library/a", "index.docker.io/x/y", "b" * 63, "a@sha256:" + "0" * 64]
+)  # fmt: skip
+def test_names_of_images(pair: Pair, image: str) -> None:
+    """An image's name is stored in the same form, of a new service and of an updated one."""
+    assert pair.create(["--replicas", "0"], image) == ("", "")
+    theirs, ours = pair.specs()
+    assert theirs is not None and ours is not None
+    assert not differences(theirs, ours)
+    assert pair.update(["--image", image.replace("b", "c")]) == ("", "")
     theirs, ours = pair.specs()
     assert theirs is not None and ours is not None
     assert not differences(theirs, ours)

@@ -61,8 +61,13 @@ def check_image(reference: str) -> None:
     """A repository with an optional tag or digest, as `docker pull` takes it."""
     if not reference:
         raise InvalidSpec("an image is required")
-    if not re.fullmatch(_IMAGE, reference) or re.fullmatch(_IMAGE_ID, reference):
+    if not is_image(reference):
         raise InvalidSpec(f"{reference!r} is not a valid image reference")
+
+
+def is_image(reference: str) -> bool:
+    """Whether it names an image; an id does not."""
+    return bool(re.fullmatch(_IMAGE, reference)) and not re.fullmatch(_IMAGE_ID, reference)
 
 
 def check_service(spec: specs_pb2.ServiceSpec) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, MutableMapping, MutableSequence, Sequence
 from typing import Final
 
 from swarm_core.api.proto import specs_pb2
-from swarm_core.specs import lists, notation, parts
+from swarm_core.specs import images, lists, notation, parts
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
 
@@ -15,7 +15,12 @@ Pairs = Callable[[specs_pb2.ContainerSpec], MutableMapping[str, str]]
 
 
 def set_image(draft: Draft, reference: str) -> None:
-    draft.container.image = reference
+    draft.container.image = images.familiar(reference)
+
+
+def set_registry_auth(draft: Draft, credentials: str) -> None:
+    """What nodes show the registry when they pull the image."""
+    draft.container.pull_options.registry_auth = credentials
 
 
 def set_entrypoint(draft: Draft, line: str) -> None:
@@ -146,9 +151,10 @@ def dns_options(container: specs_pb2.ContainerSpec) -> MutableSequence[str]:
 
 
 def fill_in(draft: Draft) -> None:
-    """What docker's own command sends with every new service, also where nothing is asked for: empty parts, and that no init
-    process runs, whatever the engine's own setting is."""
+    """What docker's own command sends with every new service, also where nothing is asked for: a tag, empty parts, and that no
+    init process runs, whatever the engine's own setting is."""
     spec, container = draft.spec, draft.container
+    set_image(draft, container.image)
     spec.endpoint.SetInParent()
     spec.task.placement.SetInParent()
     spec.task.resources.limits.SetInParent()

@@ -1,13 +1,16 @@
 """Whole objects as people read them: plain values with the wire's field names, and YAML.
 
-Rule: it never fails, whatever another implementation's leader replicated. What cannot be told in protobuf's own way (a
-payload of an unknown type, a time that is none) is told field by field as it is, bytes in base64.
+Rules
+1. It never fails, whatever another implementation's leader replicated. What cannot be told in protobuf's own way (a payload of an
+   unknown type, a time that is none) is told field by field as it is, bytes in base64.
+2. What must not be seen is hidden here, and every output that shows whole objects is made here: `as_dict` is the one way from a
+   message to text.
 """
 
 import base64
 import json
 import math
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -17,6 +20,8 @@ from swarm_core.api.proto import process_pb2
 
 assert process_pb2.DESCRIPTOR is not None
 
+HIDDEN: Final = "(hidden)"
+_CREDENTIALS: Final = ("pull_options", "registry_auth")
 _TEXT_NUMBERS = (
     FieldDescriptor.CPPTYPE_INT64,
     FieldDescriptor.CPPTYPE_UINT64,
@@ -25,10 +30,19 @@ _TEXT_NUMBERS = (
 
 
 def as_dict(message: Message) -> dict[str, Any]:
-    """A message as plain values; a process's payload is unpacked."""
-    found = _value(message)
+    """A message as plain values; a process's payload is unpacked, credentials of registries are hidden."""
+    found = _hidden(_value(message))
     assert isinstance(found, dict)
     return found
+
+
+def _hidden(value: Any, holder: str = "") -> Any:
+    """The same, with a word in place of every credential: `registry_auth` in `pull_options`, however deep."""
+    if isinstance(value, dict):
+        return {
+            key: HIDDEN if (holder, key) == _CREDENTIALS else _hidden(one, key) for key, one in value.items()
+        }
+    return [_hidden(one) for one in value] if isinstance(value, list) else value
 
 
 def as_yaml(value: Any) -> str:

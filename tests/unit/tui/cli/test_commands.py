@@ -210,7 +210,7 @@ def test_options_after_the_image_belong_to_the_command(tui: CommandLine) -> None
     """As with docker, what follows the image is the command, whatever it looks like."""
     tui("service", "create", "-d", "--name", "x", "redis", "redis-server", "--name", "y", "-d")
     container = only(tui.fake, "x").spec.task.container
-    assert (container.image, list(container.args)) == ("redis", ["redis-server", "--name", "y", "-d"])
+    assert (container.image, list(container.args)) == ("redis:latest", ["redis-server", "--name", "y", "-d"])
 
 
 def test_process_service(tui: CommandLine) -> None:

@@ -1,6 +1,7 @@
 """`swarm-tui service create` and `update`. Flags are the docker command line's; `--runtime process` runs a command instead of
 an image. They live apart from the other commands of the noun, which need not wait for so many options."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from swarm_core.specs import container, service, task
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
 
-from swarm_tui.cli.plumbing import completion, flags
+from swarm_tui.cli.plumbing import completion, flags, registry_auth
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, run
 from swarm_tui.cli.plumbing.signature import with_flags
@@ -24,6 +25,9 @@ from swarm_tui.operations import update as updating
 Service = objects_pb2.Service
 NameArgument = Annotated[str, typer.Argument(metavar="SERVICE", autocompletion=completion.services)]
 DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the tasks.")]
+RegistryAuthOption = Annotated[
+    bool, typer.Option("--with-registry-auth", help="Send the docker command's credentials to the nodes.")
+]
 QuietProgressOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -38,10 +42,14 @@ def create(
     ] = CONTAINER,
     detach: DetachOption = False,
     quiet: QuietProgressOption = False,
+    with_registry_auth: RegistryAuthOption = False,
     **given: Any,
 ) -> None:
     """Create a service: of an image, or with --runtime process [OPTIONS] -- COMMAND… of a command."""
     draft = _new_draft(runtime, words or [], given)
+    if with_registry_auth:
+        with reading("--with-registry-auth"):
+            container.set_registry_auth(draft, registry_auth.encoded(draft.container.image))
 
     async def work(cluster: Cluster) -> None:
         service.set_name(draft, _invented_name(cluster, words or []) if name is None else name)
@@ -99,10 +107,11 @@ def update(
     ] = False,
     detach: DetachOption = False,
     quiet: QuietProgressOption = False,
+    with_registry_auth: RegistryAuthOption = False,
     **given: Any,
 ) -> None:
     """Change a service."""
-    wanted = any(value is not None and value != [] for value in given.values())
+    wanted = with_registry_auth or any(value is not None and value != [] for value in given.values())
     if rollback and wanted:
         raise Failure("--rollback: other flags may not be combined with it.", USAGE)
 
@@ -112,7 +121,7 @@ def update(
         if rollback:
             await carry_out(cluster, updating.rollback(view, [found.id]), say=lambda outcome: name)
         elif wanted:
-            plan = updating.plan(view, [found.id], await _edit(cluster, found, given))
+            plan = updating.plan(view, [found.id], await _edit(cluster, found, given, with_registry_auth))
             await carry_out(cluster, plan, say=lambda outcome: name)
         else:
             say(name)
@@ -122,7 +131,7 @@ def update(
 
 
 async def _edit(
-    cluster: Cluster, found: Service, given: dict[str, Any]
+    cluster: Cluster, found: Service, given: dict[str, Any], has_auth: bool
 ) -> Callable[[specs_pb2.ServiceSpec], object]:
     """What the flags do, once tried on the spec as it is now. Raises Failure."""
     trial = specs_pb2.ServiceSpec()
@@ -130,10 +139,16 @@ async def _edit(
     draft = Draft.of(trial)
     _apply(draft, flags.UPDATE, given)
     looked_up = await references.look_up(draft, cluster.control)
+    credentials = ""
+    if has_auth:
+        with reading("--with-registry-auth"):
+            credentials = await asyncio.to_thread(registry_auth.encoded, draft.container.image)
 
     def edit(spec: specs_pb2.ServiceSpec) -> None:
         draft = Draft.of(spec)
         flags.apply(draft, flags.UPDATE, given)
+        if credentials:
+            container.set_registry_auth(draft, credentials)
         draft.finish(looked_up)
 
     return edit
