@@ -1,11 +1,9 @@
 """We lead what Docker Engines made: services with networks and published ports (docs/design/allocator.md)."""
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
-from swarm_core.client.errors import CallFailed
 from swarm_testkit.daemons import Daemon, wait_until
 from swarm_testkit.docker_peers import (
     DOCKER_ADDRESS,
@@ -17,7 +15,6 @@ from swarm_testkit.docker_peers import (
 )
 from swarm_testkit.engines import IMAGE, Engine
 from swarm_testkit.managers import through
-from swarm_testkit.programs import TUI
 
 pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -37,37 +34,6 @@ def engine(shared: tuple[Engine, list[Daemon]]) -> Engine:
 def ours(shared: tuple[Engine, list[Daemon]]) -> list[Daemon]:
     """Two nodes of ours in the engine's network, not yet started."""
     return shared[1]
-
-
-async def test_joining_and_leading_say_what_stands_still(engine: Engine, ours: list[Daemon]) -> None:
-    """A manager of ours that joins a swarm whose service publishes a port says so at once; `status` says it as a
-    problem while it leads, and not while Docker does."""
-    node = ours[0]
-    engine.init_swarm()
-    published(engine)
-    token = engine.docker("swarm", "join-token", "-q", "manager")
-
-    def tui(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [*engine.enter, *TUI, *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
-
-    own = ("--state-dir", str(node.state), "--listen-addr", node.address, "--advertise-addr", node.address)
-    done = tui("cluster", "join", *own, "--executor", "process", "--token", token, DOCKER_ADDRESS)
-    try:
-        assert done.returncode == 0, done.stderr
-        assert "This node joined a swarm as a manager." in done.stdout
-        assert (
-            "WARNING: This swarm has 1 service with networks or ports. While a manager of swarm-tui"
-            in done.stderr
-        )
-        socket = ("--socket", str(node.socket))
-        words = "cannot be made or changed until a Docker Engine leads again"
-        assert words not in tui(*socket, "status").stdout
-        docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
-        engine.docker("node", "demote", docker_id)
-        wait_until(lambda: words in tui(*socket, "status").stdout, what="the problem", seconds=90)
-    finally:
-        tui("down", "--state-dir", str(node.state))
 
 
 def published(engine: Engine) -> None:
@@ -93,7 +59,7 @@ def web_tasks(engine: Engine, state: str = "running") -> list[str]:
 
 async def test_we_lead_services_with_networks_and_ports_of_docker(engine: Engine, ours: list[Daemon]) -> None:
     """Two of ours join a swarm whose service has a network and a port, and lead it: the service is labelled and scaled, a
-    container that dies is replaced, each with an address of its own on both networks; what is new is refused. Docker leads again
+    container that dies is replaced, each with an address of its own on both networks. Docker leads again
     and goes on with it."""
     engine.init_swarm()
     published(engine)
@@ -134,10 +100,6 @@ async def test_we_lead_services_with_networks_and_ports_of_docker(engine: Engine
             assert {task.networks[place].network.spec.annotations.name for task in tasks} == {name}
             given = [task.networks[place].addresses[0] for task in tasks]
             assert len(set(given)) == 4
-        with pytest.raises(CallFailed, match="published ports are not supported yet"):
-            await control.change(
-                objects_pb2.Service, service.id, lambda spec: spec.endpoint.ports.add(target_port=443)
-            )
         (after,) = await control.find(objects_pb2.Service)
         assert after.endpoint.virtual_ips == service.endpoint.virtual_ips
     await set_role(node, docker_id, types_pb2.MANAGER)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task, Volume
+from swarm_core.api.proto.objects_pb2 import Cluster, Network, Node, Service, Task, Volume
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import NodeStatus, TaskState
 from swarm_core.api.timestamps import timestamp
@@ -22,7 +22,7 @@ from swarm_core.store.transactions import Transaction
 
 from swarm_testkit.manual_clock import ManualClock, settle
 
-Stored = Cluster | Node | Service | Task | Volume
+Stored = Cluster | Network | Node | Service | Task | Volume
 
 
 class Component(Protocol):

@@ -94,7 +94,10 @@ def check_task(task: specs_pb2.TaskSpec) -> None:
         check_container(task.container)
     elif runtime == "generic":
         _check_generic(task.generic)
-        _check_process(process_payload(task))
+        process = process_payload(task)
+        _check_process(process)
+        if process is not None and task.networks:
+            raise InvalidSpec("a process has the network of its node; other networks are for containers")
     elif runtime is None:
         raise InvalidSpec("a task needs a runtime: a container or a process")
 

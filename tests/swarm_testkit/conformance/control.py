@@ -57,10 +57,10 @@ class ControlConformance:
         stale = control_pb2.UpdateConfigRequest(config_id=made.id, spec=config_spec("taken", late="yes"))
         stale.config_version.index = made.meta.version.index + 1000
         assert await refused(calls, "Control.UpdateConfig", stale) == ("UNKNOWN", "update out of sequence")
-        network = control_pb2.CreateNetworkRequest()
-        assert await refused(calls, "Control.CreateNetwork", network) == (
+        extension = control_pb2.CreateExtensionRequest()
+        assert await refused(calls, "Control.CreateExtension", extension) == (
             "UNIMPLEMENTED",
-            "networks are not supported yet",
+            "extensions are not supported yet",
         )
         await control.remove(Config, made.id)
 

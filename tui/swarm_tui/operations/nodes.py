@@ -12,7 +12,6 @@ from swarm_tui.operations import changes
 from swarm_tui.operations.model import Change, Done, Nothing, Plan, Step
 from swarm_tui.operations.model import Edit as SpecEdit
 from swarm_tui.resources.format import plural
-from swarm_tui.resources.mixed import is_ours, stands_still
 from swarm_tui.resources.model import ClusterView
 from swarm_tui.resources.nodes import KIND, takes_tasks
 
@@ -101,8 +100,6 @@ def _unless_already(view: ClusterView, step: Step, word: str) -> Step:
 
 def _warnings(view: ClusterView, ids: Sequence[str], edit: Edit) -> tuple[str, ...]:
     texts = []
-    if edit.role == "manager" and any(map(is_ours, changes.found(view, KIND, ids))):
-        texts.append(stands_still(view.objects(objects_pb2.Service)))
     if edit.availability == "drain":
         texts.append(_of_draining(view, ids))
     return tuple(text for text in texts if text)

@@ -6,7 +6,7 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.timestamps import duration_s, timestamp_ns
 
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import managers, mixed, nodes
+from swarm_tui.resources import managers, nodes
 from swarm_tui.resources.model import (
     ClusterView,
     Column,
@@ -83,8 +83,7 @@ def name(item: Cluster, view: ClusterView | None = None) -> str:
 
 
 def health(item: Cluster, view: ClusterView, now_ns: int) -> Health:
-    managers = _managers_health(quorum(view))
-    return Health.WARNING if managers is Health.OK and _standing_still(item, view) else managers
+    return _managers_health(quorum(view))
 
 
 def _managers_health(state: Quorum) -> Health:
@@ -94,34 +93,19 @@ def _managers_health(state: Quorum) -> Health:
 
 
 def problems(item: Cluster, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
-    found = (_missing_managers(item, view, now_ns), _standing_still(item, view))
-    return tuple(problem for problem in found if problem is not None)
-
-
-def _missing_managers(item: Cluster, view: ClusterView, now_ns: int) -> Problem | None:
     state = quorum(view)
     look = _managers_health(state)
     if look is Health.OK:
-        return None
+        return ()
     count = f"{state.reachable} of {state.managers} managers reachable"
     text = (
         "No majority of the managers is left: nothing can be changed until one returns."
         if state.is_lost
         else f"The loss of {fmt.plural(state.tolerates + 1, 'more manager')} would stop every change."
     )
-    return Problem(ObjectRef(view.cluster, "cluster", item.id), "managers", look, count, text, "2", "nodes")
-
-
-def _standing_still(item: Cluster, view: ClusterView) -> Problem | None:
-    """A manager of ours leads services of Docker's."""
-    leader = next((node for node in view.objects(objects_pb2.Node) if node.manager_status.leader), None)
-    if leader is None or not mixed.is_ours(leader):
-        return None
-    about = mixed.subject(view.objects(objects_pb2.Service))
-    if not about:
-        return None
-    ref = ObjectRef(view.cluster, "cluster", item.id)
-    return Problem(ref, "networks", Health.WARNING, about, mixed.WHILE_OURS_LEAD, "2", "nodes")
+    return (
+        Problem(ObjectRef(view.cluster, "cluster", item.id), "managers", look, count, text, "2", "nodes"),
+    )
 
 
 def row(item: Cluster, view: ClusterView, now_ns: int) -> RowCells:
@@ -187,6 +171,6 @@ KIND: ResourceKind[Cluster] = ResourceKind(
     ),
     verbs=("open", "describe", "yaml", "copy"),
     drill_in=lambda item, view: Link("nodes"),
-    depends_on=(objects_pb2.Node, objects_pb2.Service),
+    depends_on=(objects_pb2.Node,),
     aliases=("clusters",),
 )

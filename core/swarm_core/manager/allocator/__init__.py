@@ -1,1 +1,1 @@
-"""Addresses for tasks and nodes on networks that are there already: `allocator` is the component, the rest is pure."""
+"""Subnets, endpoints and addresses: `allocator` is the component, the rest is pure."""

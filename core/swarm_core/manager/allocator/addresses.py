@@ -11,12 +11,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_net
 
 from swarm_core.api.proto.objects_pb2 import Network
 from swarm_core.api.proto.types_pb2 import IPAMConfig
-
-_DEFAULT_IPAM = ("", "default")
-
-
-class NoAddress(Exception):
-    """The text says why there is none."""
+from swarm_core.manager.allocator.errors import CannotAllocate
+from swarm_core.specs.network import IPAM_DRIVERS
 
 
 @dataclass(slots=True)
@@ -83,9 +79,9 @@ class Addresses:
         return bool(numbers)
 
     def take(self, holder: str, wanted: Iterable[str] = ()) -> str:
-        """An address that `holder` has from now on: one of `wanted` where that names any. Raises NoAddress."""
-        if self._driver not in _DEFAULT_IPAM:
-            raise NoAddress(
+        """An address that `holder` has from now on: one of `wanted` where that names any. Raises CannotAllocate."""
+        if self._driver not in IPAM_DRIVERS:
+            raise CannotAllocate(
                 f"the addresses of network {self._name} are given by plugin {self._driver!r}, "
                 "which this manager cannot ask"
             )
@@ -103,7 +99,7 @@ class Addresses:
                     if number not in self._held and number not in subnet.kept:
                         return subnet, number
         if wanted:
-            raise NoAddress(f"network {self._name} cannot give the address {', '.join(wanted)}")
+            raise CannotAllocate(f"network {self._name} cannot give the address {', '.join(wanted)}")
         return None
 
     def _next(self) -> tuple[_Subnet, int]:
@@ -111,7 +107,16 @@ class Addresses:
             if (number := subnet.next_free(self._held)) is not None:
                 subnet.cursor = number
                 return subnet, number
-        raise NoAddress(f"network {self._name} has no free address")
+        raise CannotAllocate(f"network {self._name} has no free address")
+
+
+def first_address(config: IPAMConfig) -> str:
+    """The first one that can be given in a subnet that nobody uses yet, without its prefix length: its gateway. Raises CannotAllocate."""
+    subnet = _subnet(config)
+    number = None if subnet is None else subnet.next_free({})
+    if subnet is None or number is None:
+        raise CannotAllocate(f"subnet {config.subnet} has no address for a gateway")
+    return subnet.text(number).partition("/")[0]
 
 
 def needs_address(network: Network) -> bool:

@@ -1,17 +1,17 @@
-"""The allocator: addresses for new tasks, and for nodes, on networks and endpoints that are there already (docs/design/allocator.md).
+"""The allocator: subnets for networks, endpoints for services, addresses for tasks and nodes (docs/design/allocator.md).
 
-It makes no network, publishes no port and gives no service an address: what needs that is refused by the control API, and a task
-whose service lacks it stays NEW and says why. All that it knows is in the store, so it goes on with what a leader of another make
-has given, and such a leader goes on with what it gave.
+What it cannot give stays as it is, and the tasks that wait for it say why. All that it knows is in the store, so it goes on with what a
+leader of another make has given, and such a leader goes on with what it gave.
 """
 
 import logging
 import random
 from functools import partial
 
-from swarm_core.api.proto.objects_pb2 import Network, Node, Service, Task
+from swarm_core.api.proto.objects_pb2 import Cluster, Network, Node, Service, Task
 from swarm_core.api.timestamps import timestamp
 from swarm_core.manager.allocator.board import Board
+from swarm_core.manager.allocator.subnets import Pools
 from swarm_core.runtime.clock import Clock
 from swarm_core.store.events import Commit, Deleted, Event
 from swarm_core.store.memory import MemoryStore
@@ -54,7 +54,7 @@ class Allocator:
             await self._decide(board)
 
     def _fill_board(self) -> Board:
-        board = Board()
+        board = Board(Pools.of(next(iter(self._store.find(Cluster)), None)))
         for network in self._store.find(Network):
             board.network_changed(network)
         for service in self._store.find(Service):

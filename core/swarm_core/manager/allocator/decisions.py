@@ -6,10 +6,42 @@ from dataclasses import dataclass
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from swarm_core.api.proto.objects_pb2 import Endpoint, NetworkAttachment, Node, Task
+from swarm_core.api.proto.objects_pb2 import Endpoint, Network, NetworkAttachment, Node, Service, Task
 from swarm_core.api.proto.types_pb2 import PENDING
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class AllocateNetwork:
+    """`network` becomes `made`: it has its subnets."""
+
+    network: Network
+    made: Network
+
+    def write(self, transaction: Transaction, now: Timestamp) -> None:
+        """Write it. Raises OutOfSequence."""
+        if transaction.get(Network, self.network.id) is not self.network:
+            raise OutOfSequence
+        transaction.update(self.made)
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """`service` has this endpoint."""
+
+    service: Service
+    endpoint: Endpoint
+
+    def write(self, transaction: Transaction, now: Timestamp) -> None:
+        """Write it. Raises OutOfSequence."""
+        if transaction.get(Service, self.service.id) is not self.service:
+            raise OutOfSequence
+        service = Service()
+        service.CopyFrom(self.service)
+        service.endpoint.CopyFrom(self.endpoint)
+        service.endpoint.SetInParent()
+        transaction.update(service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +98,7 @@ class Attach:
         transaction.update(node)
 
 
-Decision = Allocate | Explain | Attach
+Decision = AllocateNetwork | Serve | Allocate | Explain | Attach
 
 
 def _copy(transaction: Transaction, task: Task) -> Task:

@@ -20,14 +20,12 @@ from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import InvalidArgument
 from swarm_core.runtime.clock import Clock
 from swarm_core.specs.cluster import check as check_cluster
+from swarm_core.specs.defaults import ADDRESS_POOL, SUBNET_SIZE, VXLAN_PORT
 from swarm_core.specs.errors import InvalidSpec
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
-DEFAULT_ADDRESS_POOL = "10.0.0.0/8"
-DEFAULT_SUBNET_SIZE = 24
-DEFAULT_VXLAN_PORT = 4789
 _FIELD = control_pb2.GetClusterResponse.CLUSTER_FIELD_NUMBER
 assert control_pb2.ListClustersResponse.CLUSTERS_FIELD_NUMBER == _FIELD
 _SELECTION = Selection(objects_pb2.Cluster, BY_SPEC_NAME, (BY_SPEC_LABELS,))
@@ -43,9 +41,9 @@ def redacted(cluster: objects_pb2.Cluster) -> objects_pb2.Cluster:
         shown.root_ca.root_rotation.ClearField("ca_key")
     for node_id, entry in cluster.blacklisted_certificates.items():
         shown.blacklisted_certificates[node_id].CopyFrom(entry)
-    shown.defaultAddressPool.extend(cluster.defaultAddressPool or [DEFAULT_ADDRESS_POOL])
-    shown.subnetSize = cluster.subnetSize or DEFAULT_SUBNET_SIZE
-    shown.VXLANUDPPort = cluster.VXLANUDPPort or DEFAULT_VXLAN_PORT
+    shown.defaultAddressPool.extend(cluster.defaultAddressPool or [ADDRESS_POOL])
+    shown.subnetSize = cluster.subnetSize or SUBNET_SIZE
+    shown.VXLANUDPPort = cluster.VXLANUDPPort or VXLAN_PORT
     return shown
 
 

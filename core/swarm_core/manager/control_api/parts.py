@@ -35,7 +35,7 @@ def control_handlers(
         ClustersApi(store, clock, rng, external),
         SecretsApi(store, rng),
         ConfigsApi(store, rng),
-        NetworksApi(store),
+        NetworksApi(store, rng),
         VolumesApi(store, rng),
         ExtensionsApi(store),
         ResourcesApi(store),

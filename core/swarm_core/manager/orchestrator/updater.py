@@ -12,7 +12,7 @@ from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.replacement import Replacement
 from swarm_core.manager.orchestrator.restart import RestartSupervisor
 from swarm_core.manager.orchestrator.restart_history import slot_tuple
-from swarm_core.rules import attached, rollout
+from swarm_core.rules import rollout
 from swarm_core.rules.rollout import Rollout, SlotKey, Verdict
 from swarm_core.runtime.clock import Clock
 from swarm_core.store.by import ByService
@@ -149,8 +149,6 @@ class Updater:
                 rollout.pause(stored, message)
             elif not stored.HasField("previous_spec"):
                 rollout.pause(stored, f"{message}; there is no spec before it to go back to")
-            elif refusal := attached.refusal(stored.previous_spec, stored.spec):
-                rollout.pause(stored, f"{message}; it cannot go back: {refusal}")
             else:
                 rollout.roll_back(stored, message)
 

@@ -1,4 +1,4 @@
-"""The allocator: addresses for tasks and nodes on what another manager's allocator has made (docs/design/allocator.md)."""
+"""The allocator: addresses for tasks and nodes (docs/design/allocator.md)."""
 
 from ipaddress import ip_interface, ip_network
 
@@ -18,6 +18,7 @@ def overlay(id_: str, subnet: str, *, ingress: bool = False, ipam: str = "defaul
     """A network as Docker's allocator leaves it."""
     network = make_network(id_)
     network.spec.ingress = ingress
+    network.driver_state.name = "overlay"
     network.ipam.driver.name = ipam
     first = next(ip_network(subnet).hosts())
     network.ipam.configs.append(IPAMConfig(family=IPAMConfig.IPV4, subnet=subnet, gateway=str(first)))
@@ -77,20 +78,21 @@ async def test_new_tasks_get_addresses_that_nobody_holds() -> None:
 
 
 async def test_the_ingress_network_comes_first() -> None:
-    """4.3, 4.5: a service that publishes a port is attached to it before its own networks; its tasks are told the port."""
+    """4.3, 4.5, 4.6: a service that publishes a port is attached to it before its own networks; its tasks are told the port."""
     service = served("web", "net", ports=(WEB,), net="10.0.1.2/24", ingress="10.9.0.2/24")
     leader = await store_of(
         overlay("net", "10.0.1.0/24"),
         overlay("ingress", "10.9.0.0/24", ingress=True),
-        make_node("n"),
+        make_node("n", plugins=[("Network", "overlay")]),
+        make_node("processes"),
         service,
     )
     async with leader.running(ReplicatedOrchestrator, Allocator):
         (task,) = leader.tasks("web")
         assert [one.network.id for one in task.networks] == ["ingress", "net"]
         assert task.status.state == PENDING and list(task.endpoint.ports) == [WEB]
-        # Every node is reached through it.
-        assert list(attached(leader, "n")) == ["ingress"]
+        # Every engine is reached through it.
+        assert list(attached(leader, "n")) == ["ingress"] and attached(leader, "processes") == {}
 
 
 async def test_what_needs_no_address() -> None:
@@ -112,10 +114,10 @@ async def test_a_task_that_can_get_no_address_says_why() -> None:
         full,
         overlay("odd", "10.0.2.0/24", ipam="weave"),
         served("other-ipam", "odd", odd="10.0.2.2/24"),
-        make_network("fresh"),
-        served("no-subnet", "fresh"),
+        make_network("unknown", driver="weave"),
+        make_service("no-subnet", task=make_task_spec(networks=["unknown"])),
         served("nowhere", "gone"),
-        served("no-address", "tiny"),
+        make_service("no-address", task=make_task_spec(networks=["tiny"])),
         make_service("no-port", ports=[WEB]),
     )
     async with leader.running(ReplicatedOrchestrator, Allocator):
@@ -124,13 +126,14 @@ async def test_a_task_that_can_get_no_address_says_why() -> None:
         assert reasons == {
             "full": "network name-of-tiny has no free address",
             "other-ipam": "the addresses of network name-of-odd are given by plugin 'weave', which this manager cannot ask",
-            "no-subnet": "network name-of-fresh has no subnet yet",
+            "no-subnet": "network name-of-unknown has no subnet: network driver 'weave' is a plugin's, which this manager cannot ask",
             "nowhere": "network gone does not exist",
-            "no-address": "the service has no address on network name-of-tiny yet",
-            "no-port": "the service's port 80 is not published yet",
+            "no-address": "network name-of-tiny has no free address",
+            "no-port": "there is no ingress network to publish the service's ports",
         }
         await leader.delete(Service, "full")  # type: ignore[arg-type]
-        await leader.put(served("no-address", "tiny", tiny="10.0.1.2/30"))
+        service = leader.store.get(Service, "no-address")
+        assert service is not None and [one.addr for one in service.endpoint.virtual_ips] == ["10.0.1.2/30"]
         assert leader.tasks("no-address")[0].status.err == "network name-of-tiny has no free address"
         wider = overlay("tiny", "10.0.1.0/24")
         await leader.put(wider)  # type: ignore[arg-type]

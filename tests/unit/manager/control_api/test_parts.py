@@ -88,6 +88,7 @@ async def test_empty_requests(calls: Calls, method: str, request_: type) -> None
         ("RemoveService", control_pb2.RemoveServiceRequest(service_id="x")),
         ("GetSecret", control_pb2.GetSecretRequest(secret_id="x")),
         ("RemoveConfig", control_pb2.RemoveConfigRequest(config_id="x")),
+        ("RemoveNetwork", control_pb2.RemoveNetworkRequest(network_id="x")),
         ("GetVolume", control_pb2.GetVolumeRequest(volume_id="x")),
     ],
 )
@@ -100,8 +101,6 @@ async def test_unknown_objects(calls: Calls, method: str, request_: object) -> N
 @pytest.mark.parametrize(
     ("method", "sentence"),
     [
-        ("CreateNetwork", "networks are not supported yet"),
-        ("RemoveNetwork", "networks are not supported yet"),
         ("CreateExtension", "extensions are not supported yet"),
         ("RemoveExtension", "extensions are not supported yet"),
         ("CreateResource", "extension resources are not supported yet"),

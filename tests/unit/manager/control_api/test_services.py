@@ -18,7 +18,7 @@ from swarm_core.rpc.errors import (
 from swarm_core.store import by
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.memory import MemoryStore
-from swarm_testkit.factories import make_job, make_network, make_service, make_task, make_task_spec
+from swarm_testkit.factories import make_job, make_service, make_task, make_task_spec
 from swarm_testkit.manual_clock import ManualClock
 
 CALLER = Caller("operator", frozenset({"swarm-manager"}), "org", "127.0.0.1:1", is_local=True)
@@ -89,8 +89,8 @@ PORT = types_pb2.PortConfig(target_port=80, published_port=80)
         ("task.container.secrets", types_pb2.SecretReference(secret_id="s"), InvalidArgument),
         ("replicated.replicas", 1 << 63, InvalidArgument),
         ("update.max_failure_ratio", 1.5, InvalidArgument),
-        ("endpoint.ports", PORT, Unimplemented),
-        ("task.networks", types_pb2.NetworkAttachmentConfig(target="n"), Unimplemented),
+        ("endpoint.ports", PORT, FailedPrecondition),
+        ("task.networks", types_pb2.NetworkAttachmentConfig(target="n"), InvalidArgument),
         ("task.attachment", specs_pb2.NetworkAttachmentSpec(container_id="c"), Unimplemented),
         ("task.generic.kind", "process", InvalidArgument),
     ],
@@ -219,16 +219,6 @@ async def test_rollback_needs_a_spec_before(api: ServicesApi) -> None:
         await api.update_service(back(service), CALLER)
 
 
-async def test_rollback_to_what_cannot_be_given(api: ServicesApi, store: MemoryStore) -> None:
-    """Going back to a network or port that was given up is refused, as asking for a new one is."""
-    service = await docker_service(store)
-    request = update_of(service)
-    del request.spec.endpoint.ports[:]
-    updated = (await api.update_service(request, CALLER)).service
-    with pytest.raises(Unimplemented, match="ports"):
-        await api.update_service(back(updated), CALLER)
-
-
 async def test_rollback_to_a_secret_that_is_gone(api: ServicesApi, store: MemoryStore) -> None:
     """The spec to go back to is checked for what it refers to."""
     reference = types_pb2.SecretReference(secret_id="gone", secret_name="key")
@@ -242,76 +232,14 @@ async def test_rollback_to_a_secret_that_is_gone(api: ServicesApi, store: Memory
         await api.update_service(back(stored), CALLER)
 
 
-async def docker_service(store: MemoryStore) -> objects_pb2.Service:
-    """A running service with a network and a port, as Docker's allocator leaves it."""
-    service = make_service(
-        "web", name="web", task=make_task_spec(image="nginx:1", networks=["net"]), ports=[PORT]
-    )
-    service.endpoint.spec.CopyFrom(service.spec.endpoint)
-    service.endpoint.ports.append(PORT)
-    for network in ("ingress", "net"):
-        service.endpoint.virtual_ips.add(network_id=network, addr="10.0.0.2/24")
-    ingress = make_network("ingress")
-    ingress.spec.ingress = True
-    for item in (ingress, make_network("net"), service, make_task(service=service)):
-        await store.update(lambda tx, item=item: tx.create(item))  # type: ignore[misc]
-    return service
-
-
-async def test_networks_and_ports_that_are_there_stay(api: ServicesApi, store: MemoryStore) -> None:
-    """A service that has them is scaled and labelled while its tasks run; the endpoint stays as its allocator made it."""
-    service = await docker_service(store)
-    request = update_of(service)
-    request.spec.replicated.replicas = 7
-    request.spec.annotations.labels["a"] = "b"
-    updated = (await api.update_service(request, CALLER)).service
-    assert updated.spec.replicated.replicas == 7 and updated.endpoint == service.endpoint
-
-
-@pytest.mark.parametrize(
-    ("what", "sentence"),
-    [("network", "networks"), ("port", "ports"), ("other port", "ports"), ("mode", "endpoint mode")],
-)
-async def test_no_others_come(api: ServicesApi, store: MemoryStore, what: str, sentence: str) -> None:
-    """Another network, another port, a changed one, another way to find the service: refused, and nothing is changed."""
-    service = await docker_service(store)
-    request = update_of(service)
-    match what:
-        case "network":
-            request.spec.task.networks.add(target="other")
-        case "port":
-            request.spec.endpoint.ports.add(target_port=443)
-        case "other port":
-            request.spec.endpoint.ports[0].published_port = 81
-        case _:
-            request.spec.endpoint.mode = specs_pb2.EndpointSpec.DNSRR
-            del request.spec.endpoint.ports[:]
-    with pytest.raises(Unimplemented, match=sentence):
-        await api.update_service(request, CALLER)
-    assert store.get(objects_pb2.Service, service.id) == service
-
-
-async def test_what_is_given_up_is_free(api: ServicesApi, store: MemoryStore) -> None:
-    """Without its port and network a service holds neither any more, so that the next leader can give them to others."""
-    service = await docker_service(store)
-    (task,) = store.find(objects_pb2.Task)
-    await store.update(lambda tx: tx.delete(objects_pb2.Task, task.id))
-    request = update_of(service)
-    del request.spec.endpoint.ports[:]
-    updated = (await api.update_service(request, CALLER)).service
-    assert not updated.endpoint.ports and [ip.network_id for ip in updated.endpoint.virtual_ips] == ["net"]
-    request = update_of(updated)
-    del request.spec.task.networks[:]
-    updated = (await api.update_service(request, CALLER)).service
-    assert not updated.endpoint.virtual_ips and updated.endpoint.spec == updated.spec.endpoint
-
-
-@pytest.mark.parametrize("change", ["rename", "mode"])
+@pytest.mark.parametrize("change", ["rename", "mode", "older networks"])
 async def test_unsupported_updates(api: ServicesApi, change: str) -> None:
-    """Renaming and changing the mode are UNIMPLEMENTED."""
+    """Renaming, changing the mode, and networks in the place where older clients had them are UNIMPLEMENTED."""
     request = update_of(await create(api, spec()))
     if change == "rename":
         request.spec.annotations.name = "other"
+    elif change == "older networks":
+        request.spec.networks.add(target="net")
     else:
         getattr(request.spec, "global").SetInParent()
     with pytest.raises(Unimplemented):

@@ -28,7 +28,7 @@ from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.scheduler.scheduler import Scheduler
 from swarm_core.rpc.caller import Caller
 from swarm_core.store.events import Commit, Updated
-from swarm_testkit.factories import make_host_port, make_node, make_restart, make_service, make_task_spec
+from swarm_testkit.factories import make_node, make_restart, make_service, make_task_spec
 from swarm_testkit.leader import Leader
 
 CALLER = Caller("operator", frozenset({"swarm-manager"}), "org", "127.0.0.1:1", is_local=True)
@@ -419,7 +419,7 @@ async def test_rollback_by_hand(cluster: Cluster) -> None:
 
 
 async def test_no_way_back(cluster: Cluster) -> None:
-    """2.6.10: without a spec before, or with one whose ports cannot be given, a failing update pauses and says so."""
+    """2.6.10: without a spec before, a failing update pauses and says so."""
     await cluster.create(1, config("ROLLBACK"))
     await cluster.update(image("bad"))
     service = Service()
@@ -429,21 +429,6 @@ async def test_no_way_back(cluster: Cluster) -> None:
     await cluster.settle()
     assert cluster.state == "PAUSED"
     assert cluster.service.update_status.message.endswith("; there is no spec before it to go back to")
-
-
-async def test_no_way_back_to_ports(cluster: Cluster) -> None:
-    """2.6.10: what the service gave up it cannot be given again by going back."""
-    await cluster.create(1, config("ROLLBACK"))
-    await cluster.update(image("bad"))
-    service = Service()
-    service.CopyFrom(cluster.service)
-    service.previous_spec.endpoint.ports.append(make_host_port(80))
-    await cluster.leader.put(service)
-    await cluster.settle()
-    assert (
-        cluster.state == "PAUSED"
-        and "it cannot go back: published ports" in cluster.service.update_status.message
-    )
 
 
 async def test_an_update_during_an_update(cluster: Cluster) -> None:

@@ -14,7 +14,6 @@ from swarm_core.client import certificates
 from swarm_core.manager.root_rotation import target_issuer
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
 from swarm_testkit.command_line import CommandLine
-from swarm_testkit.factories import make_service, make_task_spec
 from swarm_testkit.trust import make_authority
 from swarm_tui.cli import main
 
@@ -212,20 +211,6 @@ def promoted(node: Node) -> None:
 
 def desired(fake: FakeCluster, name: str) -> int:
     return next(node for node in fake.all(Node) if node.description.hostname == name).spec.desired_role
-
-
-def test_promote_warns_of_what_stands_still(tui: CommandLine, swarm: TrustingCluster) -> None:
-    """Before one of ours may lead services with networks; the promotion goes on."""
-    service = make_service("net-service", task=make_task_spec(networks=["net"]))
-    swarm.fake.put(service)
-
-    def is_ours(node: Node) -> None:
-        node.description.engine.plugins.add(type="Runtime", name="process")
-
-    swarm.fake.update(Node, "n03-w1", is_ours)
-    done = tui("node", "promote", "w1")
-    assert done.lines == ["Node w1 promoted to a manager in the swarm."]
-    assert "networks and published ports cannot be made or changed" in done.err
 
 
 def test_promote_and_demote(tui: CommandLine, swarm: TrustingCluster) -> None:

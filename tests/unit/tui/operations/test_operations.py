@@ -12,7 +12,6 @@ from swarm_testkit.factories import (
     make_secret,
     make_service,
     make_task,
-    make_task_spec,
 )
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.operations import create, nodes, remove
@@ -136,22 +135,6 @@ def test_a_drain_counts_the_tasks_that_move() -> None:
     )
     assert nodes.availability(view, ["n"], "pause").warnings == ()
     assert nodes.availability(view, ["n"], "pause").title == "Pause host-n"
-
-
-def test_a_promotion_says_what_will_stand_still() -> None:
-    """Of a node of ours, where a Docker Engine has given services networks or ports; a Docker Engine can do all of it."""
-    ours, docker = worker("a"), worker("b")
-    ours.description.engine.plugins.add(type="Runtime", name="process")
-    docker.description.engine.plugins.add(type="Network", name="overlay")
-    plain, attached = make_service("s"), make_service("t", task=make_task_spec(networks=["net"]))
-    (text,) = nodes.role(Snapshot([ours, plain, attached]), ["a"], "manager").warnings
-    assert text.startswith(
-        "This swarm has 1 service with networks or ports. While a manager of swarm-tui leads"
-    )
-    assert nodes.plan(Snapshot([ours, attached]), ["a"], nodes.Edit(role="manager")).warnings == (text,)
-    assert nodes.role(Snapshot([ours, plain]), ["a"], "manager").warnings == ()
-    assert nodes.role(Snapshot([docker, attached]), ["b"], "manager").warnings == ()
-    assert nodes.role(Snapshot([ours, attached]), ["a"], "worker").warnings == ()
 
 
 async def test_roles() -> None:

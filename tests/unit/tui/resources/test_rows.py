@@ -16,7 +16,6 @@ from swarm_testkit.factories import (
     make_task_spec,
 )
 from swarm_tui.clusters.mirror import Mirror
-from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.resources import cluster, nodes, registry, services, tasks
 from swarm_tui.resources.model import Health, ResourceKind, Role
 from swarm_tui.resources.problems import ProblemBoard
@@ -214,24 +213,6 @@ def managers(*reachable: bool) -> Mirror:
 def test_quorum(reachable: tuple[bool, ...], text: str) -> None:
     """The header's words about the managers."""
     assert cluster.quorum_text(cluster.quorum(managers(*reachable))) == text
-
-
-def test_what_stands_still_while_ours_lead() -> None:
-    """A problem of the cluster as long as a node of ours leads services that have networks or ports of Docker's."""
-    leader = make_node("leader")
-    leader.manager_status.leader = True
-    leader.manager_status.reachability = types_pb2.RaftMemberStatus.REACHABLE
-    attached = make_service("s", task=make_task_spec(networks=["net"]))
-
-    def told(*objects: Any) -> list[str]:
-        found = cluster.problems(objects_pb2.Cluster(id="c"), Snapshot(objects), START_NS)
-        return [problem.cause for problem in found]
-
-    assert told(leader, attached) == []
-    leader.description.engine.plugins.add(type="Runtime", name="process")
-    assert told(leader, make_service("t")) == []
-    (text,) = told(leader, attached)
-    assert "cannot be made or changed until a Docker Engine leads again" in text
 
 
 def test_problem_board_follows_changes(lively: Mirror) -> None:

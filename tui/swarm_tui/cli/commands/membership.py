@@ -172,27 +172,9 @@ def join(
     except InvalidAddress as error:
         raise Failure(f"{error}.", USAGE) from None
     flags = [f"--availability={availability or _ACTIVE}"]
-    path = own_node.start(
-        directory, _launch(listen_addr, advertise_addr, executor, flags, to_join=(manager, token))
-    )
+    own_node.start(directory, _launch(listen_addr, advertise_addr, executor, flags, to_join=(manager, token)))
     role = "worker" if local_node.is_worker(directory) else "manager"
     typer.echo(f"This node joined a swarm as a {role}.")
-    if role == "manager":
-        asyncio.run(_warn_of_what_stands_still(path))
-
-
-async def _warn_of_what_stands_still(path: Path) -> None:
-    """This manager may lead from now on."""
-    from swarm_core.api.proto.objects_pb2 import Service
-
-    from swarm_tui.resources.mixed import stands_still
-
-    cluster = await Cluster.open(sockets.Candidate(path, "your own node"))
-    try:
-        if text := stands_still(await cluster.control.find(Service)):
-            typer.echo(f"WARNING: {text}", err=True)
-    finally:
-        await cluster.close()
 
 
 def leave(

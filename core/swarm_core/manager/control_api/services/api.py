@@ -7,11 +7,10 @@ from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
 from swarm_core.api.runtimes import runtime_of
 from swarm_core.api.timestamps import timestamp
-from swarm_core.manager.allocator.attachments import is_ingress, keep_in_spec
 from swarm_core.manager.control_api.requests import check_has_spec, check_update, copy, known
 from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAME, Criterion, Selection
+from swarm_core.manager.control_api.services.attached import check_attached
 from swarm_core.manager.control_api.services.checks import (
-    check_attached,
     check_change,
     check_payloads_exist,
     check_spec,
@@ -107,7 +106,6 @@ class ServicesApi:
         check_has_spec(request, "service")
         spec = request.spec
         check_spec(spec)
-        check_attached(spec)
         service = objects_pb2.Service(id=new_id(self._rng), spec=spec)
         service.spec_version.index = 0
         service.spec_version.SetInParent()
@@ -115,6 +113,7 @@ class ServicesApi:
 
         def create(tx: Transaction) -> None:
             check_payloads_exist(tx, spec.task)
+            check_attached(tx, service)
             tx.create(service)
 
         try:
@@ -146,8 +145,8 @@ class ServicesApi:
                 service.spec_version.CopyFrom(request.service_version)
                 service.ClearField("update_status")
             check_payloads_exist(tx, service.spec.task)
+            check_attached(tx, service, stored.spec)
             self._begin_iteration(service, stored.job_status.job_iteration.index + 1)
-            keep_in_spec(service, next(filter(is_ingress, tx.find(objects_pb2.Network)), None))
             tx.update(service)
             return service
 
@@ -157,7 +156,6 @@ class ServicesApi:
         """A job has no rollout, so no status of one: its next iteration runs the spec before."""
         if not stored.HasField("previous_spec"):
             raise FailedPrecondition(f"service {stored.id} does not have a previous spec")
-        check_attached(stored.previous_spec, stored.spec)
         swap(service, self._clock.wall_ns())
         if is_job(service):
             service.ClearField("update_status")

@@ -1,8 +1,6 @@
 """Which specs of services this manager takes, and which changes of them (docs/design/control-api.md 4.3).
 
-What it cannot do yet is refused with UNIMPLEMENTED and one sentence, never accepted and ignored: new networks and
-published ports, and cluster volumes. Networks and ports that another manager's
-allocator has given a service stay.
+What it cannot do yet is refused with UNIMPLEMENTED and one sentence, never accepted and ignored: cluster volumes.
 """
 
 from collections.abc import Sequence
@@ -10,7 +8,6 @@ from collections.abc import Sequence
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.references import config_references, secret_references
 from swarm_core.rpc.errors import InvalidArgument, Unimplemented, Unknown
-from swarm_core.rules.attached import refusal
 from swarm_core.rules.placement.constraint import InvalidConstraint, parse
 from swarm_core.specs.checks import check_service, missing_references
 from swarm_core.specs.errors import InvalidSpec
@@ -38,19 +35,14 @@ def _check_supported(spec: specs_pb2.ServiceSpec) -> None:
         raise Unimplemented("cluster volumes are not supported yet; use a bind, volume or tmpfs mount")
 
 
-def check_attached(spec: specs_pb2.ServiceSpec, before: specs_pb2.ServiceSpec | None = None) -> None:
-    """A service may keep the networks and ports that it has, and give them up; it gets no others. Raises Unimplemented."""
-    if sentence := refusal(spec, before or specs_pb2.ServiceSpec()):
-        raise Unimplemented(sentence)
-
-
 def check_change(stored: objects_pb2.Service, spec: specs_pb2.ServiceSpec) -> None:
-    """What an update may not do: rename, change the mode's type, ask for networks or ports. Raises Unimplemented."""
+    """What an update may not do: rename, change the mode's type, use the older place for networks. Raises Unimplemented."""
     if stored.spec.annotations.name != spec.annotations.name:
         raise Unimplemented("renaming a service is not supported")
     if stored.spec.WhichOneof("mode") != spec.WhichOneof("mode"):
         raise Unimplemented("changing a service's mode is not supported")
-    check_attached(spec, stored.spec)
+    if stored.spec.networks != spec.networks and stored.spec.task.networks == spec.task.networks:
+        raise Unimplemented("a service's networks are changed in its task's spec")
 
 
 def check_payloads_exist(tx: Transaction, task: specs_pb2.TaskSpec) -> None:
