@@ -18,6 +18,10 @@ class AgentConfig:
     # A state that the task only passes through is told after this time, unless it is gone by then.
     passing_state_s: float = 0.1
     report_tasks_max: int = 1024
+    # Progress is for people: it is told this seldom, and again so that the manager does not forget it.
+    progress_rest_s: float = 0.5
+    progress_again_s: float = 3.0
+    progress_tasks_max: int = 1000
     log_batch_bytes_max: int = 64 * 1024
     log_bytes_per_s: int = 10 * 1024 * 1024
 

@@ -18,6 +18,7 @@ from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.agent.storage import FileStorage, StorageUnusable
 from swarm_agentd.exec.executor import Executor
+from swarm_agentd.exec.progress import ProgressBoard
 from swarm_agentd.executors.runtimes import Runtimes
 from swarm_agentd.node import flags
 from swarm_agentd.node.errors import ManagerGaveUp, NodeError
@@ -58,7 +59,8 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
     with state.locked(), closing(FileStorage(state.worker / "tasks.db")) as storage:
         launcher = CommandLauncher(options.node.manager_flags(), state.manager_pid_file, clock, early=early)
         around = Surroundings(state, storage, launcher, SystemDial())
-        node = Node(options.node, around, make_executor(options, state.worker, clock, rng), clock, rng)
+        executor = make_executor(options, state.worker, clock, rng, around.progress)
+        node = Node(options.node, around, executor, clock, rng)
         async with Group() as group:
             group.spawn(node.run(), name="node")
             has_left = group.spawn(_leave(node, leaving), name="leaving")
@@ -85,15 +87,19 @@ async def _leave(node: Node, leaving: asyncio.Event) -> None:
     await node.leave()
 
 
-def make_executor(options: flags.Options, directory: Path, clock: Clock, rng: random.Random) -> Executor:
-    """The runtimes that the flags name, in one. Only these are loaded."""
+def make_executor(
+    options: flags.Options, directory: Path, clock: Clock, rng: random.Random, progress: ProgressBoard
+) -> Executor:
+    """The runtimes that the flags name, in one. Only these are loaded. They tell `progress` what tasks are busy with."""
     executors: dict[str, Executor] = {}
     for name in options.executors:
         match name:
             case "docker":
                 from swarm_agentd.executors.docker.executor import DockerExecutor
 
-                executors[CONTAINER] = DockerExecutor(options.engine, directory / "docker", clock)
+                executors[CONTAINER] = DockerExecutor(
+                    options.engine, directory / "docker", clock, progress=progress
+                )
             case "process":
                 from swarm_agentd.executors.process.executor import ProcessExecutor
 
@@ -101,7 +107,7 @@ def make_executor(options: flags.Options, directory: Path, clock: Clock, rng: ra
             case _:
                 from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 
-                machine = Machine(Behaviour(), clock, rng)
+                machine = Machine(Behaviour(), clock, rng, progress)
                 executors[CONTAINER] = executors[PROCESS] = SimulatedExecutor(machine)
     return Runtimes(executors, options.generic)
 

@@ -28,6 +28,7 @@ from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.agent.agent import Agent
 from swarm_agentd.agent.storage import MemoryStorage
+from swarm_agentd.exec.progress import ProgressBoard
 from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.node import identity as identities
 from swarm_agentd.node.config import Join
@@ -93,14 +94,16 @@ class Fleet:
         labels = {"zone": f"zone-{(number - 1) % config.zones + 1}"} if config.zones else {}
         behaviour = replace(config.behaviour, hostname=f"{config.prefix}-{number:03d}", labels=labels)
         remotes = Remotes(rng, [Peer(addr=config.join.address)])
+        progress = ProgressBoard()
         return Agent(
             node_id=identity.node_id,
-            executor=SimulatedExecutor(Machine(behaviour, self._clock, rng)),
+            executor=SimulatedExecutor(Machine(behaviour, self._clock, rng, progress)),
             managers=KnownManagers(remotes, identity.tls, SystemDial()),
             storage=MemoryStorage(),
             clock=self._clock,
             rng=rng,
             tls_info=identity.tls_info,
+            progress=progress,
         )
 
 

@@ -1,7 +1,7 @@
 """A cluster in memory behind the client's connection: for tests of the client, the mirror, the command line and the dashboard.
 
 `FakeCluster` answers `call` and `stream` as `client.connection.Connection` does. The answers are the product's: a
-`SoleManager` holds the objects and serves Control, Watch, Logs, CA and RaftStatus. What is scripted stands around it:
+`SoleManager` holds the objects and serves Control, Watch, Logs, CA, Progress and RaftStatus. What is scripted stands around it:
 
 - content: `put`, `update` and `remove`, each one commit of another manager's; what raft knows of managers is `members`;
 - tasks: with `orchestrate` a service gets its running tasks, or loses them, as soon as it was created, changed or removed;
@@ -23,12 +23,14 @@ from swarm_core.api.proto import (
     control_pb2,
     logbroker_pb2,
     objects_pb2,
+    progress_pb2,
     raft_status_pb2,
     types_pb2,
     watch_pb2,
 )
 from swarm_core.api.timestamps import timestamp
 from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.rpc.caller import Caller
 from swarm_core.store import actions
 from swarm_core.store.by import ByService, Name
 from swarm_core.store.tables import SCHEMA_OF
@@ -43,6 +45,7 @@ T = TypeVar("T", bound=Message)
 START_NS = 1_760_000_000 * 1_000_000_000
 _FIRST_INDEX = 10
 _RAFT_STATUS = "RaftStatus.GetRaftStatus"
+_PROGRESS = "Progress.WatchProgress"
 
 
 class ClusterClock:
@@ -63,7 +66,8 @@ class ClusterClock:
 
 class FakeCluster:
     """See the module's text. `calls` records every (method, request) in order; counted are the questions for raft's status,
-    the streams that are open, and the messages of all streams."""
+    the streams that are open (that of progress apart, which comes and goes with tasks that are prepared), and the messages of all
+    streams."""
 
     def __init__(self, objects: Iterable[Message] = (), *, orchestrate: bool = False) -> None:
         self.now_ns = START_NS
@@ -75,7 +79,7 @@ class FakeCluster:
         self.raft_asked = 0
         self.calls: list[tuple[str, Message]] = []
         self.closed = False
-        self.streams_open = self.messages_given = 0
+        self.streams_open = self.progress_open = self.messages_given = 0
         self._hanging: set[str] = set()
         self._failures: dict[str, list[BaseException]] = {}
         self._log = CommitLog(_FIRST_INDEX)
@@ -161,6 +165,15 @@ class FakeCluster:
         for line in lines:
             self._lines.write(line)
 
+    async def tell_progress(self, *tasks: progress_pb2.TaskProgress) -> None:
+        """Let the nodes tell that these tasks, and no others, are busy."""
+        for node in self.all(objects_pb2.Node):
+            own = [each for each in tasks if self.get(objects_pb2.Task, each.task_id).node_id == node.id]
+            caller = Caller(node.id, frozenset({"swarm-worker"}), "cluster", "192.0.2.1:1")
+            request = progress_pb2.ReportProgressRequest(tasks=own)
+            async with self._reached("Progress.ReportProgress"):
+                await self._manager.connection(caller).call("Progress.ReportProgress", request)
+
     # -- troubles, for the test -----------------------------------------------------------------
 
     def fail_next(self, method: str, error: BaseException, *, times: int = 1) -> None:
@@ -201,7 +214,7 @@ class FakeCluster:
             self._reached(method) as connection,
             aclosing(connection.stream(method, request)) as messages,  # type: ignore[type-var]
         ):
-            self.streams_open += 1
+            self._count(method, 1)
             try:
                 async for message in messages:
                     if isinstance(message, watch_pb2.WatchMessage) and self.silent_versions:
@@ -209,7 +222,7 @@ class FakeCluster:
                     self.messages_given += 1
                     yield message
             finally:
-                self.streams_open -= 1
+                self._count(method, -1)
 
     async def close(self) -> None:
         """End every stream; later calls fail."""
@@ -219,11 +232,17 @@ class FakeCluster:
 
     # -- inside ---------------------------------------------------------------------------------
 
+    def _count(self, method: str, change: int) -> None:
+        if method == _PROGRESS:
+            self.progress_open += change
+        else:
+            self.streams_open += change
+
     def _note(self, method: str, request: Message) -> None:
         """Record what is asked, and raise the trouble that is due."""
         if method == _RAFT_STATUS:
             self.raft_asked += 1
-        else:
+        elif method != _PROGRESS:
             self.calls.append((method, request))
         if self.unreachable is not None:
             raise Unreachable(self.unreachable)

@@ -16,6 +16,7 @@ from swarm_core.api.proto import (
     control_pb2,
     dispatcher_pb2,
     logbroker_pb2,
+    progress_pb2,
     raft_status_pb2,
     watch_pb2,
 )
@@ -34,7 +35,15 @@ M = TypeVar("M", bound=Message)
 LOST = "the connection was lost"
 _SERVICES = {
     name: service
-    for module in (ca_pb2, control_pb2, dispatcher_pb2, logbroker_pb2, raft_status_pb2, watch_pb2)
+    for module in (
+        ca_pb2,
+        control_pb2,
+        dispatcher_pb2,
+        logbroker_pb2,
+        progress_pb2,
+        raft_status_pb2,
+        watch_pb2,
+    )
     for name, service in module.DESCRIPTOR.services_by_name.items()
 }
 

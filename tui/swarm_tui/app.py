@@ -20,6 +20,7 @@ from textual.theme import Theme
 from textual.types import CSSPathType
 
 from swarm_tui.clusters.managers import ManagerNews
+from swarm_tui.clusters.progress import ProgressNews
 from swarm_tui.clusters.session import Session
 from swarm_tui.shell.palette import SwarmCommands
 from swarm_tui.shell.screen import main_screen
@@ -58,6 +59,7 @@ class SwarmApp(App[None]):
         self._session = session
         self._updates = updates
         self._managers = ManagerNews(session)
+        self._progress = ProgressNews(session.mirror, session.control, session.clock)
         self._work = Work()
         self._typed_ahead = TypedAhead(self, self._work, session.clock)
         self._garbage_thresholds = gc.get_threshold()
@@ -89,6 +91,7 @@ class SwarmApp(App[None]):
         self._typed_ahead.start()
         self._follow()
         self.run_worker(self._managers.run(), group="managers", name="managers")
+        self.run_worker(self._progress.run(), group="progress", name="progress")
 
     def watch_app_focus(self, has_focus: bool) -> None:
         self._managers.set_looked_at(has_focus)

@@ -20,12 +20,14 @@ from swarm_core.runtime.tasks import Group
 from swarm_core.runtime.waiting import event_or_time
 
 from swarm_agentd.agent.logs import LogPublisher
+from swarm_agentd.agent.progress import ProgressReporter
 from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.agent.session import Managers, SessionLoop
 from swarm_agentd.agent.storage import TaskStorage
 from swarm_agentd.agent.worker import Worker
 from swarm_agentd.config import AgentConfig
 from swarm_agentd.exec.executor import Executor
+from swarm_agentd.exec.progress import ProgressBoard
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class Agent:
     """`hostname` replaces the executor's when not empty; `tls_info` describes the node's certificate, if it has one.
 
     `on_session` sees every session message after the agent did: role, root CA and managers are the node's business.
-    `registered_once` is set once the node has had its first session.
+    `registered_once` is set once the node has had its first session. `progress` is what the executor tells of its tasks.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Agent:
         hostname: str = "",
         tls_info: Callable[[], NodeTLSInfo | None] = lambda: None,
         on_session: Callable[[SessionMessage], None] = lambda _: None,
+        progress: ProgressBoard | None = None,
     ) -> None:
         self.registered_once = asyncio.Event()
         self._executor = executor
@@ -78,6 +81,7 @@ class Agent:
             handler=self,
             reporter=self._reporter,
             logs=LogPublisher(node_id, self._worker, clock, self._config),
+            progress=ProgressReporter(progress or ProgressBoard(), clock, self._config),
             clock=clock,
             rng=rng,
             config=self._config,

@@ -25,6 +25,7 @@ from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.agent.logs import LogPublisher
+from swarm_agentd.agent.progress import ProgressReporter
 from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.config import AgentConfig
 
@@ -88,6 +89,7 @@ class SessionLoop:
         handler: SessionHandler,
         reporter: Reporter,
         logs: LogPublisher,
+        progress: ProgressReporter,
         clock: Clock,
         rng: random.Random,
         config: AgentConfig,
@@ -96,6 +98,7 @@ class SessionLoop:
         self._handler = handler
         self._reporter = reporter
         self._logs = logs
+        self._progress = progress
         self._clock = clock
         self._config = config
         self._rng = rng
@@ -169,6 +172,7 @@ class SessionLoop:
             group.spawn(guarded(self._follow_assignments(dispatch)), name="session assignments")
             group.spawn(guarded(self._reporter.run(dispatch, self._session_id)), name="session reports")
             group.spawn(guarded(self._publish_logs(dispatch)), name="session logs")
+            group.spawn(guarded(self._progress.run(dispatch)), name="session progress")
             group.spawn(guarded(self._await_renewal()), name="session renewal")
             self._handler.registered()
         raise failures[0]

@@ -147,6 +147,7 @@ class Node:
             hostname=self._config.hostname,
             tls_info=lambda: live.now.tls_info(),
             on_session=RoleWatch(live, renewer).observe,
+            progress=self._around.progress,
         )
         live.listen(lambda _: agent.identity_changed())
         return agent

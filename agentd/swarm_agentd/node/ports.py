@@ -1,7 +1,7 @@
 """What a node needs of the machine it runs on. The daemon gives the machine's own; a simulated cluster gives others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from swarm_core.ca.key_file import KeyFile
 from swarm_core.client.dial import Dial
 
 from swarm_agentd.agent.storage import TaskStorage
+from swarm_agentd.exec.progress import ProgressBoard
 from swarm_agentd.node.launcher import Launcher
 
 
@@ -49,9 +50,11 @@ class NodeState(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """`storage` keeps the agent's tasks, `launcher` starts managers, `dial` reaches them."""
+    """`storage` keeps the agent's tasks, `launcher` starts managers, `dial` reaches them; `progress` is what the executor tells of
+    its tasks."""
 
     state: NodeState
     storage: TaskStorage
     launcher: Launcher
     dial: Dial
+    progress: ProgressBoard = field(default_factory=ProgressBoard)

@@ -60,6 +60,7 @@ _MODULES = {
     "Raft": "raft_pb2",
     "RaftMembership": "raft_pb2",
     "RaftStatus": "raft_status_pb2",
+    "Progress": "progress_pb2",
     "OwnCertificate": "own_certificate_pb2",
     "ResourceAllocator": "resource_pb2",
 }

@@ -7,14 +7,14 @@ Rules:
   and edits again, so `edit` must be fit to run more than once.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
 from swarm_core.api.kinds import NOUNS
-from swarm_core.api.proto import control_pb2, objects_pb2, raft_status_pb2, types_pb2
-from swarm_core.client.calls import Calls
+from swarm_core.api.proto import control_pb2, objects_pb2, progress_pb2, raft_status_pb2, types_pb2
+from swarm_core.client.calls import Calls, opened
 from swarm_core.client.errors import CallFailed
 
 T = TypeVar("T", bound=Message)
@@ -127,6 +127,17 @@ class Control:
                 raise
             return None
         return answer
+
+    async def watch_progress(self) -> AsyncIterator[progress_pb2.WatchProgressMessage]:
+        """What tasks are busy with while they are prepared. Ends at once where it is not told, as by a Docker Engine."""
+        request = progress_pb2.WatchProgressRequest()
+        async with opened(self._calls.stream("Progress.WatchProgress", request)) as messages:
+            try:
+                async for message in messages:
+                    yield message
+            except CallFailed as error:
+                if error.code != "UNIMPLEMENTED":
+                    raise
 
     async def cluster(self) -> objects_pb2.Cluster:
         """The one cluster object."""

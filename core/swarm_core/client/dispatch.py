@@ -24,6 +24,7 @@ from swarm_core.api.proto.logbroker_pb2 import (
     PublishLogsMessage,
     SubscriptionMessage,
 )
+from swarm_core.api.proto.progress_pb2 import ReportProgressRequest, TaskProgress
 from swarm_core.api.proto.types_pb2 import NodeDescription, TaskStatus
 from swarm_core.api.timestamps import duration_s
 from swarm_core.client.calls import Calls
@@ -75,6 +76,11 @@ class Dispatch:
     def tasks(self, session_id: str) -> AsyncIterator[TasksMessage]:
         """The node's tasks, all of them in each message: for managers that do not know assignments."""
         return self._connection.stream("Dispatcher.Tasks", TasksRequest(session_id=session_id))
+
+    async def report_progress(self, tasks: Iterable[TaskProgress]) -> None:
+        """Tell everything that the node's tasks are busy with. Managers of another make answer UNIMPLEMENTED."""
+        request = ReportProgressRequest(tasks=tasks)
+        await self._connection.call("Progress.ReportProgress", request, timeout=self._call_s)
 
     def subscriptions(self) -> AsyncIterator[SubscriptionMessage]:
         """Whose logs are wanted."""

@@ -24,6 +24,7 @@ from swarm_core.api.proto import (
     logbroker_pb2,
     objects_pb2,
     own_certificate_pb2,
+    progress_pb2,
     raft_pb2,
     raft_status_pb2,
     types_pb2,
@@ -46,6 +47,7 @@ from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.orchestrator.task_reaper import TaskReaper
 from swarm_core.manager.orchestrator.volume_enforcer import VolumeEnforcer
 from swarm_core.manager.own_certificate import OwnCertificateApi
+from swarm_core.manager.progress import Progress
 from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi, RaftStatusApi
 from swarm_core.manager.role_manager import RoleManager
 from swarm_core.manager.root_rotation import RootRotation
@@ -102,8 +104,9 @@ def build(ports: Ports) -> Parts:
     dispatcher = Dispatcher(store, clock, rng, node_id=ports.node_id, managers=ports.statuses.peers)
     log_broker = LogBroker(store, clock, rng)
     ca_server = CaServer(store, clock, rng, ports.external)
+    progress = Progress(store, clock)
     ports.raft.members.on_change = dispatcher.managers_changed
-    handlers = _Handlers(ports, dispatcher, log_broker, ca_server)
+    handlers = _Handlers(ports, dispatcher, log_broker, ca_server, progress)
     local_health, remote_health = Health(), Health()
     return Parts(
         local=handlers.services(local_health, is_local=True),
@@ -111,7 +114,7 @@ def build(ports: Ports) -> Parts:
         local_health=local_health,
         remote_health=remote_health,
         manager=Manager(
-            (dispatcher, log_broker, ca_server),
+            (dispatcher, log_broker, ca_server, progress),
             _loops(ports),
             prepare=ports.prepare,
             clock=clock,
@@ -143,10 +146,16 @@ class _Handlers:
     """The handlers of one manager, by service."""
 
     def __init__(
-        self, ports: Ports, dispatcher: Dispatcher, log_broker: LogBroker, ca_server: CaServer
+        self,
+        ports: Ports,
+        dispatcher: Dispatcher,
+        log_broker: LogBroker,
+        ca_server: CaServer,
+        progress: Progress,
     ) -> None:
         self._ports = ports
         self._dispatcher, self._log_broker, self._ca_server = dispatcher, log_broker, ca_server
+        self._progress = progress
         self._control = control_handlers(
             ports.store,
             ports.clock,
@@ -168,6 +177,7 @@ class _Handlers:
         services.add(_service(logbroker_pb2, "Logs"), self._log_broker, to_leader=is_local)
         services.add(_service(logbroker_pb2, "LogBroker"), self._log_broker, to_leader=True)
         services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=is_local)
+        services.add(_service(progress_pb2, "Progress"), self._progress, to_leader=True)
         if is_local:
             services.add(_service(own_certificate_pb2, "OwnCertificate"), self._own_certificate())
         else:

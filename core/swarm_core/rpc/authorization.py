@@ -44,6 +44,8 @@ _ROLES: dict[str, frozenset[str]] = {
     "LogBroker": _NODES,
     "ResourceAllocator": _NODES,
     "Dispatcher": _NODES,
+    "Progress/ReportProgress": _NODES,
+    "Progress/WatchProgress": _MANAGERS,
 }
 
 

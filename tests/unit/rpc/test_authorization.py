@@ -8,6 +8,7 @@ from swarm_core.api.proto import (
     dispatcher_pb2,
     health_pb2,
     logbroker_pb2,
+    progress_pb2,
     raft_pb2,
     raft_status_pb2,
     resource_pb2,
@@ -34,9 +35,13 @@ METHODS: list[MethodDescriptor] = [
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
-OURS: list[MethodDescriptor] = list(raft_status_pb2.DESCRIPTOR.services_by_name["RaftStatus"].methods)
+OURS: list[MethodDescriptor] = [
+    *raft_status_pb2.DESCRIPTOR.services_by_name["RaftStatus"].methods,
+    *progress_pb2.DESCRIPTOR.services_by_name["Progress"].methods,
+]
 OPEN = {"CA.GetRootCACertificate", "NodeCA.IssueNodeCertificate", "NodeCA.NodeCertificateStatus"}
 FOR_NODES = {"LogBroker", "ResourceAllocator", "Dispatcher"}
+OUR_METHODS_FOR_NODES = {"Progress.ReportProgress"}
 BLACKLIST: set[str] = {"banned"}
 AUTHORIZER = Authorizer("org", lambda: BLACKLIST)
 ADDRESS = "10.0.0.1:4000"
@@ -73,7 +78,8 @@ def test_every_method_and_role(method: MethodDescriptor, role: str | None) -> No
     """Managers may call everything, workers what agents need, others what joining needs; forwarded or not."""
     service = method.containing_service.name
     is_open = f"{service}.{method.name}" in OPEN
-    expected = is_open or role == MANAGER or (role == WORKER and service in FOR_NODES)
+    is_for_nodes = service in FOR_NODES or f"{service}.{method.name}" in OUR_METHODS_FOR_NODES
+    expected = is_open or role == MANAGER or (role == WORKER and is_for_nodes)
     assert admitted(method, peer(role)) == expected
     assert admitted(method, peer(), forwarded(role or "")) == expected
 

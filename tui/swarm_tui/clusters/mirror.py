@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto.progress_pb2 import TaskProgress
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.client.managers import Managers, statuses_of, with_status
@@ -87,6 +88,7 @@ class Mirror:
         """The newest change and when it came in."""
         self.raft: GetRaftStatusResponse | None = None
         """How the managers stand with raft's log; None while it is not told."""
+        self._progress: Mapping[str, TaskProgress] = {}
         self._clear()
 
     def _clear(self) -> None:
@@ -152,6 +154,10 @@ class Mirror:
         """How many nodes have this host name."""
         return self._hostnames[hostname]
 
+    def progress(self, task_id: str) -> TaskProgress | None:
+        """What a task is busy with while it is prepared; None when nothing is told."""
+        return self._progress.get(task_id)
+
     @property
     def tasks_alive(self) -> int:
         """Tasks that run or are meant to."""
@@ -201,6 +207,13 @@ class Mirror:
                 self._set_stream(Stream(Phase.LIVE, self._resumed_ns))
             case Managers():
                 self._apply_managers(update)
+
+    def set_progress(self, told: Mapping[str, TaskProgress]) -> None:
+        """Take in what tasks are busy with, by task id; what is not in it is over."""
+        before, self._progress = self._progress, told
+        for task_id in {*before, *told}:
+            if before.get(task_id) != told.get(task_id):
+                self._touch(_Task, task_id)
 
     def _apply_managers(self, told: Managers) -> None:
         if told.statuses is not None:

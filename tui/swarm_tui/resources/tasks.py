@@ -2,7 +2,9 @@
 
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
+from swarm_core.api.proto.progress_pb2 import TaskProgress
 from swarm_core.api.timestamps import timestamp_ns
+from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import nodes
@@ -75,6 +77,14 @@ def health(task: Task, view: ClusterView, now_ns: int) -> Health:
     return own
 
 
+def busy_with(task: Task, view: ClusterView) -> str:
+    """How far its preparation is: "pulling 34 %". Empty when nothing is told."""
+    told = view.progress(task.id) if task.status.state == types_pb2.PREPARING else None
+    if told is None or told.activity == TaskProgress.UNKNOWN:
+        return ""
+    return f"{enum_word(TaskProgress.Activity, told.activity, 'activity')} {told.percent} %"
+
+
 def row(task: Task, view: ClusterView, now_ns: int) -> RowCells:
     look = health(task, view, now_ns)
     is_past = not is_wanted(task) and look is not Health.OK
@@ -90,7 +100,7 @@ def row(task: Task, view: ClusterView, now_ns: int) -> RowCells:
         cell(host or "–", text_role if host else Role.MUTED),
         spans(
             (f"to be {state_word(task.desired_state)}  " if is_wanted_otherwise(task) else "", Role.MUTED),
-            (short_cause(task), Role.MUTED if is_past else look.role),
+            (short_cause(task) or busy_with(task, view), Role.MUTED if is_past else look.role),
         ),
         cell(fmt.image(runs) if runtime == "container" else f"{runtime} {runs}", Role.MUTED),
         cell(fmt.short_id(task.id), Role.MUTED),
@@ -134,7 +144,8 @@ def describe(task: Task, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
         (
             "State",
             spans(
-                (f"{look.glyph} {state_word(status.state)}", look.role), (f"  {status.message}", Role.MUTED)
+                (f"{look.glyph} {state_word(status.state)}", look.role),
+                (f"  {busy_with(task, view) or status.message}", Role.MUTED),
             ),
         ),
         ("Desired", cell(state_word(task.desired_state))),

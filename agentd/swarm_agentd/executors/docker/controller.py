@@ -8,6 +8,7 @@ import json
 import logging
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ from swarm_agentd.exec.errors import (
 )
 from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.private_files import PrivateFiles
+from swarm_agentd.exec.progress import ProgressBoard
 from swarm_agentd.executors.docker import engine_age, files, logs, mapping
 from swarm_agentd.executors.docker.engine import Conflict, Engine, NotFound
 from swarm_agentd.executors.docker.images import Images
@@ -55,6 +57,7 @@ class Host:
     networks: Networks
     private: PrivateFiles
     clock: Clock
+    progress: ProgressBoard
     own_labels: dict[str, str]
 
 
@@ -75,7 +78,8 @@ class DockerController:
             raise AlreadyPrepared(self._name)
         engine_age.check(self._task, self._host.engine.api_version)
         mounted = self._collect()
-        await self._host.images.provide(self._task.spec.container.image, self._credentials())
+        with self._host.progress.telling(self._task.id) as tell:
+            await self._host.images.provide(self._task.spec.container.image, self._credentials(), tell)
         await self._create_volumes()
         await self._host.networks.provide(self._task)
         self._write_files(mounted)
@@ -148,19 +152,26 @@ class DockerController:
 
     async def shutdown(self) -> None:
         self._check_open()
+        self._give_up_pull()
         await stop(self._host, self._name, grace_s=self._grace_s())
         await self._host.networks.release(self._task)
 
     async def terminate(self) -> None:
         self._check_open()
+        self._give_up_pull()
         await stop(self._host, self._name, grace_s=0)
 
     async def remove(self) -> None:
         self._check_open()
+        self._give_up_pull()
         await stop(self._host, self._name, grace_s=self._grace_s())
         await free(self._host, self._name, self._task.id)
         await self._host.networks.release(self._task)
         self._last = None
+
+    def _give_up_pull(self) -> None:
+        with suppress(InvalidTask):  # credentials that cannot be read began no pull
+            self._host.images.give_up(self._task.spec.container.image, self._credentials())
 
     async def close(self) -> None:
         self._closed = True

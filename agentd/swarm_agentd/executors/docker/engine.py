@@ -31,6 +31,7 @@ T = TypeVar("T")
 Client = Any
 """docker.APIClient; its published types are partial."""
 THREADS_MAX = 8
+LONG_CALLS_MAX = 8
 CALL_S = 60
 NEWEST_API = "1.46"
 """The newest version of the engine's API whose fields `mapping` knows. An engine ignores fields of newer versions than the one
@@ -55,6 +56,9 @@ class Engine:
         self.url = url
         self._clock, self._label = clock, label
         self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="docker")
+        # Pulls take minutes; they must not keep a container from being stopped.
+        self._long_pool = ThreadPoolExecutor(LONG_CALLS_MAX, thread_name_prefix="docker-pull")
+        self._streams: set[Any] = set()
         self._client: Client = None
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._out_of_memory: set[str] = set()
@@ -73,7 +77,10 @@ class Engine:
                 self._wake_all()
                 await self._clock.sleep(RECONNECT_S)
         finally:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            for pool in (self._pool, self._long_pool):
+                pool.shutdown(wait=False, cancel_futures=True)
+            for response in tuple(self._streams):
+                close(response)
             self._drop_client()
 
     @property
@@ -91,6 +98,20 @@ class Engine:
     def submit(self, work: Callable[[Client], T]) -> asyncio.Future[T]:
         """Begin `work` in a thread; see `call` for what its future raises."""
         return asyncio.get_running_loop().run_in_executor(self._pool, self._guarded, work)
+
+    def submit_long(self, work: Callable[[Client], T]) -> asyncio.Future[T]:
+        """As `submit`, for work of minutes that reads a stream; it gives the stream to `closed_at_end`."""
+        return asyncio.get_running_loop().run_in_executor(self._long_pool, self._guarded, work)
+
+    @contextmanager
+    def closed_at_end(self, response: Any) -> Iterator[None]:
+        """In a thread: `response` ends when the block is left, or with `run`, which must not wait for its reader."""
+        self._streams.add(response)
+        try:
+            yield
+        finally:
+            self._streams.discard(response)
+            close(response)
 
     @contextmanager
     def watching(self, name: str) -> Iterator[asyncio.Event]:
@@ -207,14 +228,24 @@ class Engine:
 
 def post(client: Client, path: str, body: dict[str, Any]) -> None:
     """A POST below the API version's path, for requests that the client has no method for."""
+    _checked(client.post(f"{client.base_url}/v{client.api_version}{path}", json=body, timeout=CALL_S))
+
+
+def post_stream(client: Client, path: str, params: dict[str, str], headers: dict[str, str]) -> Any:
+    """As `post`, with an answer that is read as it comes and that the caller closes."""
+    url = f"{client.base_url}/v{client.api_version}{path}"
+    return _checked(client.post(url, params=params, headers=headers, stream=True, timeout=None))
+
+
+def _checked(response: Any) -> Any:
     import docker.errors
     import requests.exceptions
 
-    response = client.post(f"{client.base_url}/v{client.api_version}{path}", json=body, timeout=CALL_S)
     try:
         response.raise_for_status()
     except requests.exceptions.HTTPError as error:
         docker.errors.create_api_error_from_http_exception(error)  # raises APIError
+    return response
 
 
 def stream_failures() -> tuple[type[Exception], ...]:

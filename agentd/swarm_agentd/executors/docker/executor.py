@@ -20,6 +20,7 @@ from swarm_core.runtime.tasks import Group
 from swarm_agentd.exec.errors import Temporary
 from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.private_files import PrivateFiles, memory_root
+from swarm_agentd.exec.progress import ProgressBoard
 from swarm_agentd.executors.docker import mapping
 from swarm_agentd.executors.docker.controller import STOP_GRACE_S, DockerController, Host, free, stop
 from swarm_agentd.executors.docker.engine import Engine
@@ -33,9 +34,17 @@ _CAPABILITIES = {"volumedriver": "Volume", "networkdriver": "Network", "logdrive
 
 
 class DockerExecutor:
-    """`state` is a directory of this executor alone; `memory` is found on the host when not given."""
+    """`state` is a directory of this executor alone; `memory` is found on the host when not given; `progress` is told of pulls."""
 
-    def __init__(self, url: str, state: Path, clock: Clock, *, memory: Path | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        state: Path,
+        clock: Clock,
+        *,
+        memory: Path | None = None,
+        progress: ProgressBoard | None = None,
+    ) -> None:
         key = hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:12]
         engine = Engine(url, clock, f"{OWNER_LABEL}={key}")
         own_labels = {OWNER_LABEL: key}
@@ -45,6 +54,7 @@ class DockerExecutor:
             networks=Networks(engine, own_labels),
             private=PrivateFiles(memory_root(key, state / "memory") if memory is None else memory),
             clock=clock,
+            progress=progress or ProgressBoard(),
             own_labels=own_labels,
         )
 

@@ -2,34 +2,59 @@
 
 Rules (docs/design/docker-executor.md 7.5): a pull is tried always, except for image ids, digests that are here, and where the
 operator prefers offline images; when it fails, an image that is here serves, and without one the task fails. A pull
-goes on when the task that began it stops waiting.
+goes on when the task that began it stops waiting, and is given up when no task wants the image any more.
 """
 
 import asyncio
+import json
 import logging
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from swarm_agentd.exec.errors import Fatal, Missing, Temporary
-from swarm_agentd.executors.docker.engine import Client, Engine, NotFound
+from swarm_agentd.exec.progress import Progress
+from swarm_agentd.executors.docker.engine import Client, Engine, NotFound, close, post_stream
 from swarm_agentd.executors.docker.mapping import image_reference, is_image_id
+from swarm_agentd.executors.docker.pull_progress import PullProgress
 
 _log = logging.getLogger(__name__)
 PREFER_OFFLINE = "DOCKER_SERVICE_PREFER_OFFLINE_IMAGE"
 Credentials = dict[str, str] | None
+Tell = Callable[[Progress], None]
+
+
+@dataclass(eq=False, slots=True)
+class _Pull:
+    """A pull under way; `listeners` are the tasks that wait for it."""
+
+    ended: asyncio.Future[None] = field(init=False)
+    listeners: set[Tell] = field(default_factory=set)
+    last: Progress | None = None
+    response: Any = None
+    is_given_up: bool = False
+
+    def tell(self, progress: Progress) -> None:
+        self.last = progress
+        for listener in self.listeners:
+            listener(progress)
 
 
 class Images:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._pulls: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self._pulls: dict[tuple[str, str], _Pull] = {}
 
-    async def provide(self, image: str, credentials: Credentials) -> None:
-        """See to it that `image` is here. Raises Missing, or Temporary without an engine."""
+    async def provide(self, image: str, credentials: Credentials, tell: Tell) -> None:
+        """See to it that `image` is here; `tell` hears how far its pull is. Raises Missing, or Temporary without an engine."""
         reference = image_reference(image) if not is_image_id(image) else image
         is_offline = os.environ.get(PREFER_OFFLINE) == "1"
         if (is_offline or is_image_id(image) or "@" in image) and await self._is_here(reference):
             return
-        reason = "it has no such image" if is_image_id(image) else await self._pull(reference, credentials)
+        reason = (
+            "it has no such image" if is_image_id(image) else await self._pull(reference, credentials, tell)
+        )
         if reason and not await self._is_here(reference):
             raise Missing(f"no such image: {reference}: {reason}")
 
@@ -40,28 +65,70 @@ class Images:
             return False
         return True
 
-    async def _pull(self, reference: str, credentials: Credentials) -> str:
+    async def _pull(self, reference: str, credentials: Credentials, tell: Tell) -> str:
         """Pull, or join the pull of the same image; why it failed, empty for success."""
         key = (reference, str(credentials))
-        pull = self._pulls.get(key)
-        if pull is None:
-            pull = self._engine.submit(lambda client: _pull(client, reference, credentials))
-            self._pulls[key] = pull
-            pull.add_done_callback(lambda done: self._forget(key, done))
+        pull = self._pulls.get(key) or self._begin(key, reference, credentials)
+        pull.listeners.add(tell)
+        if pull.last is not None:
+            tell(pull.last)
         try:
-            await asyncio.shield(pull)
+            await asyncio.shield(pull.ended)
         except (Temporary, Fatal) as error:
             return str(error)
+        finally:
+            pull.listeners.discard(tell)
         return ""
 
-    def _forget(self, key: tuple[str, str], pull: "asyncio.Future[None]") -> None:
+    def _begin(self, key: tuple[str, str], reference: str, credentials: Credentials) -> _Pull:
+        loop = asyncio.get_running_loop()
+
+        def tell(progress: Progress) -> None:
+            loop.call_soon_threadsafe(pull.tell, progress)
+
+        pull = _Pull()
+        pull.ended = self._engine.submit_long(
+            lambda client: self._read(client, reference, credentials, pull, tell)
+        )
+        self._pulls[key] = pull
+        pull.ended.add_done_callback(lambda done: self._forget(key, done))
+        return pull
+
+    def give_up(self, image: str, credentials: Credentials) -> None:
+        """End the pull of `image` if no task waits for it any more."""
+        pull = self._pulls.get((image_reference(image), str(credentials)))
+        if pull is not None and not pull.listeners:
+            pull.is_given_up = True
+            if pull.response is not None:
+                close(pull.response)
+
+    def _read(
+        self, client: Client, reference: str, credentials: Credentials, pull: _Pull, tell: Tell
+    ) -> None:
+        """In a thread: read the engine's lines about the pull until its end."""
+        response = _open(client, reference, credentials)
+        progress = PullProgress()
+        with self._engine.closed_at_end(response):
+            pull.response = response
+            if pull.is_given_up:
+                return
+            for line in filter(None, response.iter_lines()):
+                told = json.loads(line)
+                if "error" in told:
+                    raise Missing(str(told["error"]))
+                if (now := progress.take(told)) is not None:
+                    tell(now)
+
+    def _forget(self, key: tuple[str, str], ended: "asyncio.Future[None]") -> None:
         del self._pulls[key]
-        if not pull.cancelled() and (error := pull.exception()) is not None:
+        if not ended.cancelled() and (error := ended.exception()) is not None:
             _log.info("image %s cannot be pulled: %s", key[0], error)
 
 
-def _pull(client: Client, reference: str, credentials: Credentials) -> None:
-    repository, _, tag = reference.rpartition(":") if "@" not in reference else (reference, "", None)
-    for progress in client.pull(repository, tag=tag, auth_config=credentials or {}, stream=True, decode=True):
-        if "error" in progress:
-            raise Missing(str(progress["error"]))
+def _open(client: Client, reference: str, credentials: Credentials) -> Any:
+    import docker.auth
+
+    repository, _, tag = reference.rpartition(":") if "@" not in reference else (reference, "", "")
+    params = {"fromImage": repository} | ({"tag": tag} if tag else {})
+    headers = {"X-Registry-Auth": docker.auth.encode_header(credentials).decode()} if credentials else {}
+    return post_stream(client, "/images/create", params, headers)

@@ -41,12 +41,15 @@ from swarm_agentd.exec.errors import (
     UnsupportedRuntime,
 )
 from swarm_agentd.exec.executor import Dependencies
+from swarm_agentd.exec.progress import Activity, Progress, ProgressBoard
 from swarm_agentd.executors.simulated.log_lines import STDERR, STDOUT, End, Line, Story
 
 GIB = 1 << 30
 KILLED = 137
 STOP_GRACE_S = 10.0
 FOLLOW_INTERVAL_S = 0.2
+PULL_TOLD_FROM_S = 1.0
+PULL_STEPS = 25
 NS_PER_S = 1_000_000_000
 
 
@@ -113,8 +116,11 @@ class Work:
 class Machine:
     """What a simulated machine remembers: its behaviour and its work."""
 
-    def __init__(self, behaviour: Behaviour, clock: Clock, rng: random.Random) -> None:
+    def __init__(
+        self, behaviour: Behaviour, clock: Clock, rng: random.Random, progress: ProgressBoard | None = None
+    ) -> None:
         self.behaviour, self.clock, self.rng = behaviour, clock, rng
+        self.progress = progress or ProgressBoard()
         self.works: dict[str, Work] = {}
 
     async def take(self, span: tuple[float, float]) -> None:
@@ -122,6 +128,19 @@ class Machine:
         low, high = span
         if high > 0:
             await self.clock.sleep(self.rng.uniform(low, high))
+
+    async def pull(self, task_id: str, span: tuple[float, float]) -> None:
+        """Spend a time from `span` as if an image came; a time that people can watch is told as it goes by."""
+        low, high = span
+        whole_s = self.rng.uniform(low, high) if high > 0 else 0.0
+        if whole_s < PULL_TOLD_FROM_S:
+            if high > 0:
+                await self.clock.sleep(whole_s)
+            return
+        with self.progress.telling(task_id) as tell:
+            for step in range(PULL_STEPS):
+                tell(Progress(Activity.PULLING, 100 * step // PULL_STEPS))
+                await self.clock.sleep(whole_s / PULL_STEPS)
 
     def happens(self, rate: float) -> bool:
         return rate > 0 and self.rng.random() < rate
@@ -180,7 +199,7 @@ class SimulatedController:
             self._dependencies.secret(secret.secret_id)
         for config in self._wishes.configs:
             self._dependencies.config(config.config_id)
-        await machine.take(machine.behaviour.prepare_s)
+        await machine.pull(self._task.id, machine.behaviour.prepare_s)
         if self._wishes.script.is_broken or machine.happens(machine.behaviour.prepare_failure_rate):
             raise Missing("simulated: no such image or program")
         machine.works[self._task.id] = Work()

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from swarm_agentd.agent.logs import LogPublisher
+from swarm_agentd.agent.progress import ProgressReporter
 from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.agent.session import SessionLoop
 from swarm_agentd.agent.status_buffer import StatusBuffer
 from swarm_agentd.agent.task_manager import TaskManager
 from swarm_agentd.config import AgentConfig
+from swarm_agentd.exec.progress import ProgressBoard
 from swarm_core.api.proto.dispatcher_pb2 import (
     AssignmentsMessage,
     AssignmentsRequest,
@@ -344,6 +346,7 @@ async def session_loop(managers: LocalManagers, handler: Handler) -> AsyncIterat
         handler=handler,
         reporter=Reporter(9),
         logs=LogPublisher("n1", NoTasks(), clock, AgentConfig()),
+        progress=ProgressReporter(ProgressBoard(), clock, AgentConfig()),
         clock=clock,
         rng=random.Random(5),
         config=AgentConfig(),

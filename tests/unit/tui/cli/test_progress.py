@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto.progress_pb2 import TaskProgress
 from swarm_core.api.proto.types_pb2 import UpdateStatus
+from swarm_core.client.cluster import Cluster
 from swarm_core.client.watch import Action, Change, Changed, Listed, Update
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.cluster_fake import FakeCluster
@@ -197,3 +199,36 @@ async def test_a_rollback_that_nobody_asked_for_is_told_at_its_end() -> None:
     with pytest.raises(Failure, match=r"^update rolled back$"):
         await converge(OneService(*updates), "s")  # type: ignore[arg-type]
     await converge(OneService(*updates), "s", goes_back=True)  # type: ignore[arg-type]
+
+
+async def test_waiting_tells_how_far_the_slowest_image_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """While tasks are prepared the line says what they wait for, for the one that is the least far."""
+    service = make_service("s1", replicas=2)
+    made = [
+        make_task(f"t{slot}", service=service, slot=slot, node_id="n1", state="PREPARING") for slot in (1, 2)
+    ]
+    fake = FakeCluster([make_node("n1"), service, *made])
+    waiting = asyncio.create_task(converge(Cluster(fake, clock=fake.clock), "s1"))
+
+    async def shown(text: str) -> None:
+        told = ""
+        async with asyncio.timeout(20):
+            while text not in told:
+                await asyncio.sleep(0.01)
+                told += capsys.readouterr().err
+
+    async with asyncio.timeout(20):
+        while not fake.progress_open:
+            await asyncio.sleep(0.01)
+    await fake.tell_progress(
+        *(TaskProgress(task_id=f"t{n}", activity=TaskProgress.PULLING, percent=30 * n) for n in (1, 2))
+    )
+    await shown("0 of 2 tasks running · pulling 30 %")
+    for task in made:
+        fake.update(objects_pb2.Task, task.id, _is_running)
+    await shown("2 of 2 tasks running")
+    await waiting
+
+
+def _is_running(task: objects_pb2.Task) -> None:
+    task.status.state = types_pb2.RUNNING

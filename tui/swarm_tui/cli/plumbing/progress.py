@@ -22,10 +22,12 @@ from swarm_core.rules.rollout import is_going, is_paused
 
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.clusters.progress import ProgressNews
 from swarm_tui.resources import jobs, services
 from swarm_tui.resources.model import Health
 from swarm_tui.resources.printable import printable
 from swarm_tui.resources.states import cause, is_wanted
+from swarm_tui.resources.tasks import busy_with
 
 _KINDS = (objects_pb2.Cluster, objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
 _CLEAR_LINE = "\r\x1b[K"
@@ -43,6 +45,8 @@ class Progress:
     given_up: str = ""
     """Why the goal will never be reached, as it looks now."""
     verb: str = "running"
+    busy_with: str = ""
+    """What the tasks wait for that are the least far."""
     is_updating: bool = False
 
     @property
@@ -53,7 +57,8 @@ class Progress:
         text = f"{self.done} of {self.goal} tasks {self.verb}"
         if self.done >= self.goal and self.is_updating and not self.cause:
             return f"{text} · watching that they stay"
-        return f"{text} · {self.cause}" if self.cause else text
+        more = self.cause or self.busy_with
+        return f"{text} · {more}" if more else text
 
 
 def progress_of(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Progress:
@@ -76,6 +81,7 @@ def progress_of(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> Pr
         max((timestamp_ns(task.status.timestamp) for task in running), default=0),
         "" if is_going(service) else _given_up(service, current),
         is_updating=is_going(service),
+        busy_with=_busy_with(current, mirror),
     )
 
 
@@ -90,7 +96,17 @@ def _job_progress(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> 
     why = _cause(mirror, service, now_ns)
     is_over = jobs.health(service, mirror) is Health.FAILED
     given_up = (why or "it ended without a reason") if is_over else ""
-    return Progress(done, goal, why, given_up=given_up, verb="completed")
+    busy_with = _busy_with(mirror.tasks_of_service(service.id), mirror)
+    return Progress(done, goal, why, given_up=given_up, verb="completed", busy_with=busy_with)
+
+
+def _busy_with(tasks: Iterable[objects_pb2.Task], mirror: Mirror) -> str:
+    """How far the one is that is the least far."""
+    told = [(progress, task) for task in tasks if (progress := mirror.progress(task.id)) is not None]
+    if not told:
+        return ""
+    _, task = min(told, key=lambda each: (each[0].activity, each[0].percent))
+    return busy_with(task, mirror)
 
 
 def _cause(mirror: Mirror, service: objects_pb2.Service, now_ns: int) -> str:
@@ -172,8 +188,11 @@ async def converge(
     try:
         async with asyncio.TaskGroup() as group:
             feeding = group.create_task(_feed(cluster, mirror, line, changed))
+            telling = group.create_task(ProgressNews(mirror, cluster.control, cluster.clock).run())
+            mirror.listen(lambda _: changed.set())
             await _follow(cluster, mirror, service_id, line, changed, updating)
             feeding.cancel()
+            telling.cancel()
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     finally:
@@ -187,7 +206,7 @@ async def _feed(cluster: Cluster, mirror: Mirror, line: "_Line", changed: asynci
             if isinstance(update, Lost):
                 line.show(f"waiting for the manager: {update.reason}")
             elif isinstance(update, Listed | Changed):
-                changed.set()
+                mirror.flush()
 
 
 async def _follow(

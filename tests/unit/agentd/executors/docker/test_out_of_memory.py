@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from swarm_agentd.exec.errors import ExitFailure
 from swarm_agentd.exec.private_files import PrivateFiles
+from swarm_agentd.exec.progress import ProgressBoard
 from swarm_agentd.executors.docker.controller import DockerController, Host
 from swarm_agentd.executors.docker.engine import Engine
 from swarm_agentd.executors.docker.images import Images
@@ -35,7 +36,9 @@ def controller(engine: Engine, tmp_path: Path, *, limit: int) -> DockerControlle
     task.service_annotations.name = "web"
     task.spec.resources.limits.memory_bytes = limit
     clock = SystemClock()
-    host = Host(engine, Images(engine), Networks(engine, {}), PrivateFiles(tmp_path), clock, {})
+    host = Host(
+        engine, Images(engine), Networks(engine, {}), PrivateFiles(tmp_path), clock, ProgressBoard(), {}
+    )
     return DockerController(task, FixedDependencies(), host)
 
 
