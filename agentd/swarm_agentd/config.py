@@ -30,3 +30,11 @@ class AgentConfig:
         assert 0 <= self.switch_s <= self.backoff_ceiling_s
         assert self.passing_state_s < self.retry_step_s
         assert self.report_tasks_max > 0
+
+
+@dataclass(frozen=True, slots=True)
+class PortsConfig:
+    """`address`: where published ports answer, empty for all addresses. `gate_port`: 0 for one that is free."""
+
+    address: str = ""
+    gate_port: int = 0

@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from swarm_core.api.runtimes import CONTAINER, PROCESS
@@ -17,6 +18,7 @@ from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.agent.storage import FileStorage, StorageUnusable
+from swarm_agentd.agent.task_ports import TaskPorts
 from swarm_agentd.exec.executor import Executor
 from swarm_agentd.exec.progress import ProgressBoard
 from swarm_agentd.executors.runtimes import Runtimes
@@ -27,6 +29,8 @@ from swarm_agentd.node.node import Node
 from swarm_agentd.node.ports import Surroundings
 from swarm_agentd.node.standby import Standby
 from swarm_agentd.node.state_dir import open_state
+from swarm_agentd.ports.published import PublishedPorts
+from swarm_agentd.ports.tasks import LocalTasks
 
 # What a person can mend; anything else is a fault of the program and keeps its traceback.
 _UNUSABLE = (NodeError, StorageUnusable)
@@ -58,8 +62,10 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
     state = open_state(options.node.state_dir)
     with state.locked(), closing(FileStorage(state.worker / "tasks.db")) as storage:
         launcher = CommandLauncher(options.node.manager_flags(), state.manager_pid_file, clock, early=early)
-        around = Surroundings(state, storage, launcher, SystemDial())
-        executor = make_executor(options, state.worker, clock, rng, around.progress)
+        tasks = LocalTasks(clock)
+        ports = make_ports(options, tasks, state.worker, clock, rng)
+        around = Surroundings(state, storage, launcher, SystemDial(), ports=ports)
+        executor = make_executor(options, state.worker, clock, rng, Shared(around.progress, tasks))
         node = Node(options.node, around, executor, clock, rng)
         async with Group() as group:
             group.spawn(node.run(), name="node")
@@ -87,10 +93,28 @@ async def _leave(node: Node, leaving: asyncio.Event) -> None:
     await node.leave()
 
 
+def make_ports(
+    options: flags.Options, tasks: LocalTasks, directory: Path, clock: Clock, rng: random.Random
+) -> TaskPorts | None:
+    """The ports of the node's tasks; simulated ones have none."""
+    if "simulated" in options.executors:
+        return None
+    return PublishedPorts(tasks, directory, clock, rng, options.ports)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What executors share with the rest of the node: they tell `progress` what tasks are busy with, and `tasks` which take no
+    connections any more."""
+
+    progress: ProgressBoard
+    tasks: LocalTasks
+
+
 def make_executor(
-    options: flags.Options, directory: Path, clock: Clock, rng: random.Random, progress: ProgressBoard
+    options: flags.Options, directory: Path, clock: Clock, rng: random.Random, shared: Shared
 ) -> Executor:
-    """The runtimes that the flags name, in one. Only these are loaded. They tell `progress` what tasks are busy with."""
+    """The runtimes that the flags name, in one. Only these are loaded."""
     executors: dict[str, Executor] = {}
     for name in options.executors:
         match name:
@@ -98,16 +122,16 @@ def make_executor(
                 from swarm_agentd.executors.docker.executor import DockerExecutor
 
                 executors[CONTAINER] = DockerExecutor(
-                    options.engine, directory / "docker", clock, progress=progress
+                    options.engine, directory / "docker", clock, progress=shared.progress
                 )
             case "process":
                 from swarm_agentd.executors.process.executor import ProcessExecutor
 
-                executors[PROCESS] = ProcessExecutor(directory / "process", clock)
+                executors[PROCESS] = ProcessExecutor(directory / "process", clock, ports=shared.tasks)
             case _:
                 from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 
-                machine = Machine(Behaviour(), clock, rng, progress)
+                machine = Machine(Behaviour(), clock, rng, shared.progress)
                 executors[CONTAINER] = executors[PROCESS] = SimulatedExecutor(machine)
     return Runtimes(executors, options.generic)
 

@@ -24,6 +24,7 @@ from swarm_agentd.agent.progress import ProgressReporter
 from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.agent.session import Managers, SessionLoop
 from swarm_agentd.agent.storage import TaskStorage
+from swarm_agentd.agent.task_ports import NoPorts, TaskPorts
 from swarm_agentd.agent.worker import Worker
 from swarm_agentd.config import AgentConfig
 from swarm_agentd.exec.executor import Executor
@@ -53,8 +54,11 @@ class Agent:
         tls_info: Callable[[], NodeTLSInfo | None] = lambda: None,
         on_session: Callable[[SessionMessage], None] = lambda _: None,
         progress: ProgressBoard | None = None,
+        ports: TaskPorts | None = None,
     ) -> None:
         self.registered_once = asyncio.Event()
+        self._node_id = node_id
+        self._ports = ports or NoPorts()
         self._executor = executor
         self._managers = managers
         self._clock = clock
@@ -75,6 +79,7 @@ class Agent:
             clock=clock,
             config=self._config,
             description=lambda: self._description or NodeDescription(),
+            ports=self._ports,
         )
         self._sessions = SessionLoop(
             managers=managers,
@@ -85,12 +90,14 @@ class Agent:
             clock=clock,
             rng=rng,
             config=self._config,
+            ports=self._ports,
         )
 
     async def run(self) -> None:
         """Until cancelled. Raises, in an ExceptionGroup, StorageUnusable or what ends the choice of a manager for good."""
         async with Group() as outer:
             outer.spawn(self._executor.run(), name="executor")
+            outer.spawn(self._ports.run(self._node_id, self._is_changed.set), name="ports")
             try:
                 self._description = await self._describe()
                 async with Group() as group:
@@ -128,6 +135,7 @@ class Agent:
         keys = list(message.network_bootstrap_keys)
         if any(key.lamport_time not in self._key_times for key in keys):
             self._key_times = frozenset(key.lamport_time for key in keys)
+            self._ports.set_keys(keys)
             await self._executor.set_network_bootstrap_keys(keys)
         self._on_session(message)
 
@@ -156,6 +164,7 @@ class Agent:
         tls_info = self._tls_info()
         if tls_info is not None:
             description.tls_info.CopyFrom(tls_info)
+        self._ports.describe(description)
         return description
 
     async def _watch_description(self) -> None:

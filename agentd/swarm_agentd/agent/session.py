@@ -27,6 +27,7 @@ from swarm_core.runtime.tasks import Group
 from swarm_agentd.agent.logs import LogPublisher
 from swarm_agentd.agent.progress import ProgressReporter
 from swarm_agentd.agent.reporter import Reporter
+from swarm_agentd.agent.task_ports import TaskPorts
 from swarm_agentd.config import AgentConfig
 
 _log = logging.getLogger(__name__)
@@ -93,7 +94,9 @@ class SessionLoop:
         clock: Clock,
         rng: random.Random,
         config: AgentConfig,
+        ports: TaskPorts,
     ) -> None:
+        self._ports = ports
         self._managers = managers
         self._handler = handler
         self._reporter = reporter
@@ -174,6 +177,8 @@ class SessionLoop:
             group.spawn(guarded(self._publish_logs(dispatch)), name="session logs")
             group.spawn(guarded(self._progress.run(dispatch)), name="session progress")
             group.spawn(guarded(self._await_renewal()), name="session renewal")
+            if self._ports.is_served:
+                group.spawn(guarded(self._follow_endpoints(dispatch)), name="session endpoints")
             self._handler.registered()
         raise failures[0]
 
@@ -209,6 +214,17 @@ class SessionLoop:
                     last = message.results_in
                 else:
                     raise SessionEnded("the manager ended the assignments")
+
+    async def _follow_endpoints(self, dispatch: Dispatch) -> None:
+        try:
+            async with opened(dispatch.endpoints()) as messages:
+                async for message in messages:
+                    self._ports.apply(message)
+        except CallFailed as failure:
+            if failure.code != "UNIMPLEMENTED":
+                raise
+            await asyncio.Event().wait()  # the leader is a Docker Engine
+        raise SessionEnded("the manager ended the endpoints")
 
     async def _publish_logs(self, dispatch: Dispatch) -> None:
         await self._logs.run(dispatch)

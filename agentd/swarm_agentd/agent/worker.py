@@ -28,6 +28,7 @@ from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.agent.status_buffer import StatusBuffer
 from swarm_agentd.agent.storage import Change, Forget, PutStatus, PutTask, StorageUnusable, TaskStorage
 from swarm_agentd.agent.task_manager import TaskManager
+from swarm_agentd.agent.task_ports import TaskPorts
 from swarm_agentd.config import AgentConfig
 from swarm_agentd.exec.errors import InvalidTask, Temporary
 from swarm_agentd.exec.executor import Executor
@@ -46,7 +47,7 @@ class _Entry:
 
 
 class Worker:
-    """The tasks of one node. `description` gives the node's newest description, for templates."""
+    """The tasks of one node. `description` gives the node's newest description, for templates; `ports` gives tasks theirs."""
 
     def __init__(
         self,
@@ -57,8 +58,10 @@ class Worker:
         clock: Clock,
         config: AgentConfig,
         description: Callable[[], NodeDescription],
+        ports: TaskPorts,
     ) -> None:
         self._executor = executor
+        self._ports = ports
         self._storage = storage
         self._reporter = reporter
         self._clock = clock
@@ -99,6 +102,9 @@ class Worker:
         removed = set(given.removed_tasks)
         if given.is_complete:
             removed |= self._entries.keys() - given.tasks.keys()
+        for task in given.tasks.values():
+            if task.id not in self._entries:
+                self._ports.give(task)
         changes = [PutTask(task) for task in given.tasks.values()]
         await self._store([*map(Forget, removed), *changes])
         for task_id in removed:
@@ -153,6 +159,7 @@ class Worker:
             raise InvalidTask(str(error)) from None
 
     def _start(self, task: Task) -> None:
+        self._ports.resume(task)
         try:
             expanded = self._expand(task)
             dependencies = self._dependencies.restricted(expanded, self._description)
@@ -193,6 +200,7 @@ class Worker:
         self._reporter.discard(task_id)
         entry = self._entries.pop(task_id, None)
         if entry is None or entry.manager is None or entry.runner is None:
+            self._ports.forget(task_id)
             return
         removal = self._group.spawn(self._dismantle(entry.manager, entry.runner), name=f"remove {task_id}")
         self._removals[task_id] = removal
@@ -209,6 +217,8 @@ class Worker:
                 await self._clock.sleep(self._config.retry_step_s)
         finally:
             await manager.controller.close()
+            if manager.task.id not in self._entries:
+                self._ports.forget(manager.task.id)
 
     async def _try_remove(self, manager: TaskManager) -> bool:
         """Free the task's work; False asks for another try."""
@@ -235,6 +245,7 @@ class Worker:
     # statuses
 
     def _note(self, task: Task, status: TaskStatus) -> None:
+        self._ports.observe(task, status)
         settled = is_settled(status.state, task.desired_state)
         if self._buffer.put(task.id, status, is_settled=settled, now=self._clock.monotonic()):
             self._noted.set()

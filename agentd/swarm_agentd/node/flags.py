@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
 from swarm_core.specs.errors import InvalidValue
 
+from swarm_agentd.config import PortsConfig
 from swarm_agentd.node.config import Join, NodeConfig
 from swarm_agentd.node.errors import NodeError
 
@@ -49,6 +50,7 @@ class Options:
     executors: tuple[str, ...]
     engine: str
     generic: tuple["GenericResource", ...]
+    ports: PortsConfig = field(default_factory=PortsConfig)
     ready_fd: int | None = None
     until_stdin_closes: bool = False
 
@@ -138,6 +140,19 @@ def _parser() -> Parser:
         action="store_true",
         help="end when standard input does, with whoever started it",
     )
+    add(
+        "--ingress-address",
+        default="",
+        metavar="IP",
+        help="where published ports answer, instead of everywhere",
+    )
+    add(
+        "--ingress-port",
+        type=int,
+        default=0,
+        metavar="NUMBER",
+        help="where other nodes lead connections to processes of this one (a free port, always the same)",
+    )
     for name in ("--listen-debug", "--listen-metrics"):
         add(name, default="", metavar="ADDR", help="not available in this version")
     add(
@@ -194,6 +209,7 @@ def _options(given: argparse.Namespace) -> Options:
         _executors(given.executor),
         given.engine_addr,
         _generic(given.generic_node_resources),
+        _ports(given.ingress_address, given.ingress_port),
         _descriptor(given.ready_fd),
         given.until_stdin_closes,
     )
@@ -267,6 +283,19 @@ def _executors(text: str) -> tuple[str, ...]:
     if not names or ("simulated" in names and len(names) > 1):
         raise ValueError("--executor takes docker, process or both, or simulated alone")
     return names
+
+
+def _ports(address: str, number: int) -> PortsConfig:
+    from ipaddress import ip_address
+
+    try:
+        if address:
+            ip_address(address)
+    except ValueError:
+        raise ValueError(f"--ingress-address: {address!r} is no IP address") from None
+    if not 0 <= number < 1 << 16:
+        raise ValueError("--ingress-port must be a port")
+    return PortsConfig(address, number)
 
 
 def _generic(text: str) -> tuple["GenericResource", ...]:

@@ -148,6 +148,7 @@ class Node:
             tls_info=lambda: live.now.tls_info(),
             on_session=RoleWatch(live, renewer).observe,
             progress=self._around.progress,
+            ports=self._around.ports,
         )
         live.listen(lambda _: agent.identity_changed())
         return agent

@@ -10,6 +10,7 @@ from swarm_core.ca.key_file import KeyFile
 from swarm_core.client.dial import Dial
 
 from swarm_agentd.agent.storage import TaskStorage
+from swarm_agentd.agent.task_ports import TaskPorts
 from swarm_agentd.exec.progress import ProgressBoard
 from swarm_agentd.node.launcher import Launcher
 
@@ -51,10 +52,11 @@ class NodeState(Protocol):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """`storage` keeps the agent's tasks, `launcher` starts managers, `dial` reaches them; `progress` is what the executor tells of
-    its tasks."""
+    its tasks; `ports` are those of its tasks, None where they have none."""
 
     state: NodeState
     storage: TaskStorage
     launcher: Launcher
     dial: Dial
     progress: ProgressBoard = field(default_factory=ProgressBoard)
+    ports: TaskPorts | None = None

@@ -63,6 +63,7 @@ _MODULES = {
     "Progress": "progress_pb2",
     "OwnCertificate": "own_certificate_pb2",
     "ResourceAllocator": "resource_pb2",
+    "Endpoints": "endpoints_pb2",
 }
 
 

@@ -19,6 +19,7 @@ from swarm_core.api.proto.dispatcher_pb2 import (
     TasksRequest,
     UpdateTaskStatusRequest,
 )
+from swarm_core.api.proto.endpoints_pb2 import EndpointsMessage, FollowEndpointsRequest
 from swarm_core.api.proto.logbroker_pb2 import (
     ListenSubscriptionsRequest,
     PublishLogsMessage,
@@ -81,6 +82,10 @@ class Dispatch:
         """Tell everything that the node's tasks are busy with. Managers of another make answer UNIMPLEMENTED."""
         request = ReportProgressRequest(tasks=tasks)
         await self._connection.call("Progress.ReportProgress", request, timeout=self._call_s)
+
+    def endpoints(self) -> AsyncIterator[EndpointsMessage]:
+        """Where the tasks behind published ports are: everything, then changes."""
+        return self._connection.stream("Endpoints.FollowEndpoints", FollowEndpointsRequest())
 
     def subscriptions(self) -> AsyncIterator[SubscriptionMessage]:
         """Whose logs are wanted."""

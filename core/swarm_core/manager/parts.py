@@ -20,6 +20,7 @@ from swarm_core.api.proto import (
     ca_pb2,
     control_pb2,
     dispatcher_pb2,
+    endpoints_pb2,
     health_pb2,
     logbroker_pb2,
     objects_pb2,
@@ -36,6 +37,7 @@ from swarm_core.manager.allocator.allocator import Allocator
 from swarm_core.manager.ca_server import CaServer
 from swarm_core.manager.control_api.parts import control_handlers
 from swarm_core.manager.dispatcher.dispatcher import Dispatcher
+from swarm_core.manager.endpoints.api import EndpointsApi
 from swarm_core.manager.health import Health
 from swarm_core.manager.key_manager import KeyManager
 from swarm_core.manager.log_broker.broker import LogBroker
@@ -105,8 +107,14 @@ def build(ports: Ports) -> Parts:
     log_broker = LogBroker(store, clock, rng)
     ca_server = CaServer(store, clock, rng, ports.external)
     progress = Progress(store, clock)
-    ports.raft.members.on_change = dispatcher.managers_changed
-    handlers = _Handlers(ports, dispatcher, log_broker, ca_server, progress)
+    endpoints = EndpointsApi(store, ports.statuses.peers)
+
+    def managers_changed() -> None:
+        dispatcher.managers_changed()
+        endpoints.managers_changed()
+
+    ports.raft.members.on_change = managers_changed
+    handlers = _Handlers(ports, (dispatcher, log_broker, ca_server, endpoints, progress))
     local_health, remote_health = Health(), Health()
     return Parts(
         local=handlers.services(local_health, is_local=True),
@@ -114,7 +122,7 @@ def build(ports: Ports) -> Parts:
         local_health=local_health,
         remote_health=remote_health,
         manager=Manager(
-            (dispatcher, log_broker, ca_server, progress),
+            (dispatcher, log_broker, ca_server, endpoints, progress),
             _loops(ports),
             prepare=ports.prepare,
             clock=clock,
@@ -146,16 +154,10 @@ class _Handlers:
     """The handlers of one manager, by service."""
 
     def __init__(
-        self,
-        ports: Ports,
-        dispatcher: Dispatcher,
-        log_broker: LogBroker,
-        ca_server: CaServer,
-        progress: Progress,
+        self, ports: Ports, leading: tuple[Dispatcher, LogBroker, CaServer, EndpointsApi, Progress]
     ) -> None:
         self._ports = ports
-        self._dispatcher, self._log_broker, self._ca_server = dispatcher, log_broker, ca_server
-        self._progress = progress
+        self._dispatcher, self._log_broker, self._ca_server, self._endpoints, self._progress = leading
         self._control = control_handlers(
             ports.store,
             ports.clock,
@@ -176,6 +178,7 @@ class _Handlers:
         services.add(_service(ca_pb2, "NodeCA"), self._ca_server, to_leader=True)
         services.add(_service(logbroker_pb2, "Logs"), self._log_broker, to_leader=is_local)
         services.add(_service(logbroker_pb2, "LogBroker"), self._log_broker, to_leader=True)
+        services.add(_service(endpoints_pb2, "Endpoints"), self._endpoints, to_leader=True)
         services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=is_local)
         services.add(_service(progress_pb2, "Progress"), self._progress, to_leader=True)
         if is_local:

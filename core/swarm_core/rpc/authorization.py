@@ -46,6 +46,7 @@ _ROLES: dict[str, frozenset[str]] = {
     "Dispatcher": _NODES,
     "Progress/ReportProgress": _NODES,
     "Progress/WatchProgress": _MANAGERS,
+    "Endpoints": _NODES,
 }
 
 

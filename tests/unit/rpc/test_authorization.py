@@ -6,6 +6,7 @@ from swarm_core.api.proto import (
     ca_pb2,
     control_pb2,
     dispatcher_pb2,
+    endpoints_pb2,
     health_pb2,
     logbroker_pb2,
     progress_pb2,
@@ -38,9 +39,10 @@ METHODS: list[MethodDescriptor] = [
 OURS: list[MethodDescriptor] = [
     *raft_status_pb2.DESCRIPTOR.services_by_name["RaftStatus"].methods,
     *progress_pb2.DESCRIPTOR.services_by_name["Progress"].methods,
+    *endpoints_pb2.DESCRIPTOR.services_by_name["Endpoints"].methods,
 ]
 OPEN = {"CA.GetRootCACertificate", "NodeCA.IssueNodeCertificate", "NodeCA.NodeCertificateStatus"}
-FOR_NODES = {"LogBroker", "ResourceAllocator", "Dispatcher"}
+FOR_NODES = {"LogBroker", "ResourceAllocator", "Dispatcher", "Endpoints"}
 OUR_METHODS_FOR_NODES = {"Progress.ReportProgress"}
 BLACKLIST: set[str] = {"banned"}
 AUTHORIZER = Authorizer("org", lambda: BLACKLIST)

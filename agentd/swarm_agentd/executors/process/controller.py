@@ -12,7 +12,8 @@ from typing import Any
 
 from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
 from swarm_core.api.proto.objects_pb2 import Task
-from swarm_core.api.proto.types_pb2 import ContainerStatus, PortConfig, PortStatus
+from swarm_core.api.proto.types_pb2 import ContainerStatus, PortStatus
+from swarm_core.api.task_ports import described, ingress_targets, local_ports
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
@@ -33,6 +34,8 @@ from swarm_agentd.executors.process.cgroups import Cgroups
 from swarm_agentd.executors.process.directory import Exit, Started, TaskDirectory
 from swarm_agentd.executors.process.material import CONFIGS, SECRETS, collect, environment
 from swarm_agentd.executors.process.plan import Plan, find_user
+from swarm_agentd.ports import sockets
+from swarm_agentd.ports.tasks import LocalTasks
 
 _RELEASE_TRIES, _RELEASE_WAIT_S = 50, 0.02
 
@@ -44,6 +47,7 @@ class Host:
     clock: Clock
     cgroups: Cgroups
     material: PrivateFiles
+    ports: LocalTasks
 
 
 class ProcessController:
@@ -115,15 +119,16 @@ class ProcessController:
 
     async def shutdown(self) -> None:
         self._check_open()
-        await stop(self._directory, self._host, grace_s=self._plan.stop_grace_s)
+        await self._stop_gently()
 
     async def terminate(self) -> None:
         self._check_open()
+        self._host.ports.withdraw(self._task.id)
         await stop(self._directory, self._host, grace_s=0)
 
     async def remove(self) -> None:
         self._check_open()
-        await stop(self._directory, self._host, grace_s=self._plan.stop_grace_s)
+        await self._stop_gently()
         await free(self._task.id, self._directory, self._host)
 
     async def close(self) -> None:
@@ -141,14 +146,10 @@ class ProcessController:
         )
 
     async def port_status(self) -> PortStatus | None:
-        ports = [port for port in self._task.endpoint.ports if port.publish_mode == PortConfig.HOST]
+        ports = local_ports(self._task)
         if not ports or self._directory.started() is None or self._directory.exit() is not None:
             return None
-        status = PortStatus()
-        for port in ports:
-            status.ports.add().CopyFrom(port)
-            status.ports[-1].published_port = port.target_port
-        return status
+        return PortStatus(ports=ports)
 
     async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
         self._check_open()
@@ -176,6 +177,7 @@ class ProcessController:
             raise Missing("the process was not prepared")
         if self._directory.is_start_forbidden():
             raise Fatal("the process was stopped before it was started")
+        await self._check_ports()
         try:
             user = find_user(self._plan.spec.user)
             self._host.material.write(
@@ -197,6 +199,20 @@ class ProcessController:
             ):
                 raise
             raise Temporary(f"cannot start: {error.strerror}") from error
+
+    async def _check_ports(self) -> None:
+        """Whoever listens already is a stranger: the tasks of this node have other ports. Raises Fatal."""
+        for port in local_ports(self._task):
+            if not sockets.is_free(port.protocol, port.published_port):
+                holder = await asyncio.to_thread(sockets.holder, port.protocol, port.published_port)
+                raise Fatal(f"port {described(port)} of this node is taken by {holder}")
+
+    async def _stop_gently(self) -> None:
+        """First let the connections that were forwarded here end, then stop politely, both within the grace period."""
+        grace_s = self._plan.stop_grace_s
+        if ingress_targets(self._task):
+            grace_s -= await self._host.ports.drain(self._task.id, grace_s / 2)
+        await stop(self._directory, self._host, grace_s=grace_s)
 
     async def _begun(self) -> Started:
         """Who runs what was just launched. Raises Fatal when the command cannot be run."""
@@ -250,6 +266,7 @@ class ProcessController:
         return self._monitor
 
     async def _fail_unhealthy(self) -> None:
+        self._host.ports.withdraw(self._task.id)
         await stop(self._directory, self._host, grace_s=self._plan.stop_grace_s)
         ended = self._directory.exit()
         if ended is None or ended.code == 0:

@@ -20,10 +20,12 @@ from swarm_agentd.executors.process import cgroups
 from swarm_agentd.executors.process.controller import Host, ProcessController, free, stop
 from swarm_agentd.executors.process.directory import TaskDirectory, known_ids
 from swarm_agentd.executors.process.plan import STOP_GRACE_S, Plan
+from swarm_agentd.ports.tasks import LocalTasks
 
 
 class ProcessExecutor:
-    """`state` is a directory of this executor alone; `groups` and `memory` are found on the host when not given."""
+    """`state` is a directory of this executor alone; `groups` and `memory` are found on the host when not given. `ports` says which
+    tasks take connections."""
 
     def __init__(
         self,
@@ -32,6 +34,7 @@ class ProcessExecutor:
         *,
         groups: cgroups.Cgroups | None = None,
         memory: Path | None = None,
+        ports: LocalTasks | None = None,
     ) -> None:
         key = hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:12]
         self._tasks = state / "tasks"
@@ -39,6 +42,7 @@ class ProcessExecutor:
             clock=clock,
             cgroups=cgroups.detect(key) if groups is None else groups,
             material=PrivateFiles(memory_root(key, state / "memory") if memory is None else memory),
+            ports=LocalTasks(clock) if ports is None else ports,
         )
 
     async def run(self) -> None:

@@ -19,7 +19,9 @@ from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.proto.types_pb2 import Driver, PortConfig
 from swarm_core.api.runtimes import PROCESS, MalformedProcess, process_payload
+from swarm_core.api.task_ports import has_all, local_ports, published, variables
 from swarm_core.api.timestamps import duration_s
+from swarm_core.api.words import enum_word
 from swarm_core.specs.errors import InvalidValue
 from swarm_core.specs.notation import byte_count
 
@@ -71,13 +73,14 @@ class Plan:
             raise InvalidTask(str(spec))
         if not (spec.command or spec.args):
             raise InvalidTask("the process spec names no command")
-        if task.networks or task.spec.networks:
+        # The ingress network is Docker's way to published ports; an allocator of Docker's attaches every task that has some.
+        if task.spec.networks or any(not attached.network.spec.ingress for attached in task.networks):
             raise InvalidTask("processes use the host's network; they cannot be attached to others")
         _check_ports(task)
         has_grace = spec.HasField("stop_grace_period")
         return cls(
             spec=spec,
-            env=_environment([*spec.env, *claimed_resources(task)]),
+            env=variables(local_ports(task)) | _environment([*spec.env, *claimed_resources(task)]),
             stop_signal=_signal(spec.stop_signal),
             stop_grace_s=duration_s(spec.stop_grace_period) if has_grace else STOP_GRACE_S,
             limits=_limits(task),
@@ -200,12 +203,14 @@ def _limits(task: Task) -> Limits:
 
 
 def _check_ports(task: Task) -> None:
-    for port in task.endpoint.ports:
-        is_own = port.published_port in (0, port.target_port)
-        if port.publish_mode == PortConfig.HOST and not is_own:
+    for port in published(task):
+        if port.protocol not in (PortConfig.TCP, PortConfig.UDP):
+            word = enum_word(PortConfig.Protocol, port.protocol)
             raise InvalidTask(
-                f"a process answers on its own ports: {port.published_port} cannot stand for {port.target_port}"
+                f"processes have TCP and UDP ports; {port.target_port}/{word} cannot be published"
             )
+    if not has_all(task):
+        raise InvalidTask("this node has no free port left for the ports that the task publishes")
 
 
 def _log_limits(driver: Driver) -> LogLimits | None:

@@ -6,8 +6,9 @@ from swarm_core.api.naming import slot_name, task_name
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.specs_pb2 import ContainerSpec, ServiceSpec
 from swarm_core.api.proto.types_pb2 import NodeDescription
-from swarm_core.api.runtimes import process_spec, set_process
-from swarm_core.rules.templates.values import Struct
+from swarm_core.api.runtimes import PROCESS, process_spec, runtime_of, set_process
+from swarm_core.api.task_ports import by_target, local_ports, published
+from swarm_core.rules.templates.values import Struct, Value
 
 # What parses and executes templates is loaded by the first one.
 
@@ -22,8 +23,15 @@ def task_fields(task: Task, description: NodeDescription) -> Struct:
             Labels=dict(task.service_annotations.labels),
         ),
         Node=Struct(ID=task.node_id, Hostname=description.hostname, Platform=platform),
-        Task=Struct(ID=task.id, Name=task_name(task), Slot=slot_name(task)),
+        Task=Struct(ID=task.id, Name=task_name(task), Slot=slot_name(task), **_port_fields(task)),
     )
+
+
+def _port_fields(task: Task) -> dict[str, Value]:
+    """The ports of its node that a process task was given: `.Task.Port` is the first, `.Task.Ports` has them by target."""
+    if runtime_of(task.spec) != PROCESS or not (ports := local_ports(task)):
+        return {}
+    return {"Port": ports[0].published_port, "Ports": dict(by_target(ports))}
 
 
 def expand_task(task: Task, description: NodeDescription) -> Task:
@@ -47,6 +55,8 @@ def check_templates(spec: ServiceSpec) -> None:
     task = Task(id="taskid", service_id="serviceid", node_id="nodeid", slot=1)
     task.service_annotations.CopyFrom(spec.annotations)
     task.spec.CopyFrom(spec.task)
+    task.endpoint.ports.extend(spec.endpoint.ports)
+    task.status.port_status.ports.extend(published(task))
     description = NodeDescription(hostname="hostname")
     description.platform.os, description.platform.architecture = "os", "architecture"
     expand_task(task, description)

@@ -14,6 +14,7 @@ from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.agent.session import SessionLoop
 from swarm_agentd.agent.status_buffer import StatusBuffer
 from swarm_agentd.agent.task_manager import TaskManager
+from swarm_agentd.agent.task_ports import NoPorts
 from swarm_agentd.config import AgentConfig
 from swarm_agentd.exec.progress import ProgressBoard
 from swarm_core.api.proto.dispatcher_pb2 import (
@@ -342,6 +343,7 @@ class NoTasks:
 async def session_loop(managers: LocalManagers, handler: Handler) -> AsyncIterator[SessionLoop]:
     clock = VirtualClock()
     loop = SessionLoop(
+        ports=NoPorts(),
         managers=managers,
         handler=handler,
         reporter=Reporter(9),

@@ -1,0 +1,283 @@
+"""Published TCP ports: real sockets between nodes of this process."""
+
+import asyncio
+import contextlib
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from swarm_agentd.ports import tcp as tcp_module
+from swarm_testkit.port_nodes import Echo, PortNodes, free_port, number_of, port_nodes, tcp, until
+
+TARGET = 80
+
+
+@contextlib.asynccontextmanager
+async def serving(directory: Path, *, nodes: int, tasks: int) -> AsyncIterator[tuple[PortNodes, list[Echo]]]:
+    """A published port on `nodes`, behind it `tasks` that run on them in turn."""
+    async with port_nodes(nodes, directory, tcp(TARGET, free_port())) as rig:
+        echoes = []
+        for index in range(tasks):
+            task = rig.add(f"t{index}", on=index % nodes)
+            echoes.append(await Echo(task.id).open(number_of(task)))
+            rig.run(task)
+        await until(lambda: sum(node.tasks.count for node in rig.nodes) == tasks)
+        await until(lambda: all(node.ports.gate_is_open for node in rig.nodes if node.tasks.count))
+        try:
+            yield rig, echoes
+        finally:
+            for echo in echoes:
+                echo.close()
+
+
+async def connect(rig: PortNodes, node: int = 0) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    port = rig.service.endpoint.ports[0].published_port
+    return await asyncio.open_connection(rig.nodes[node].address, port)
+
+
+async def name_of(reader: asyncio.StreamReader) -> str:
+    return (await asyncio.wait_for(reader.readline(), 10)).decode().strip()
+
+
+async def test_every_node_answers_and_leads_to_all_tasks(tmp_path: Path) -> None:
+    """A connection at any node reaches a task on any node; with connections held open, each task gets as many as the others."""
+    async with serving(tmp_path, nodes=3, tasks=3) as (rig, _):
+        for node in range(3):
+            open_ = [await connect(rig, node) for _ in range(6)]
+            names = Counter([await name_of(reader) for reader, _ in open_])
+            assert names == {"t0": 2, "t1": 2, "t2": 2}
+            for _, writer in open_:
+                writer.close()
+
+
+async def test_least_connections(tmp_path: Path) -> None:
+    """A task whose connections ended gets the next ones, until it has as many as the others."""
+    async with serving(tmp_path, nodes=1, tasks=2) as (rig, echoes):
+        held = [await connect(rig) for _ in range(8)]
+        names = [await name_of(reader) for reader, _ in held]
+        for name, (_, writer) in zip(names, held, strict=True):
+            if name == "t0":
+                writer.close()
+        await until(lambda: echoes[0].connections == 0)
+        later = [await connect(rig) for _ in range(4)]
+        assert [await name_of(reader) for reader, _ in later] == ["t0"] * 4
+        for _, writer in [*held, *later]:
+            writer.close()
+
+
+@pytest.mark.parametrize("node", [0, 1])
+async def test_half_close(tmp_path: Path, node: int) -> None:
+    """The end of one direction reaches the other side, and the answer comes whole afterwards; here and through a gate."""
+    async with serving(tmp_path, nodes=2, tasks=1) as (rig, _):
+        reader, writer = await connect(rig, node)
+        assert await name_of(reader) == "t0"
+        sent = bytes(range(256)) * 4096
+        writer.write(sent)
+        writer.write_eof()
+        answer = await asyncio.wait_for(reader.read(-1), 20)
+        assert answer == sent + b"\nbye\n"
+        writer.close()
+
+
+@pytest.mark.parametrize("node", [0, 1])
+async def test_slow_reader_stops_its_sender(tmp_path: Path, node: int) -> None:
+    """What a client does not read is not taken from the task either: the forwarder keeps a bounded amount, and loses nothing."""
+    total = 64 * 1024 * 1024
+    sent = 0
+
+    async def pour(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        chunk = bytes(65536)
+        for _number in range(total // len(chunk)):
+            writer.write(chunk)
+            await writer.drain()
+            sent += len(chunk)
+        writer.close()
+
+    async with port_nodes(2, tmp_path, tcp(TARGET, free_port())) as rig:
+        task = rig.add("t0", on=0)
+        server = await asyncio.start_server(pour, "127.0.0.1", number_of(task))
+        rig.run(task)
+        await until(lambda: rig.nodes[0].ports.gate_is_open)
+        client = socket.socket()
+        client.setblocking(False)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        address = (rig.nodes[node].address, rig.service.endpoint.ports[0].published_port)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, address)
+        before = -1
+        while sent != before or not sent:  # until the sender stands still
+            before = sent
+            await asyncio.sleep(0.3)
+        # The kernel's own buffers of each hop are the most of it: some megabytes each.
+        assert sent < total // 2
+        received = 0
+        while data := await loop.sock_recv(client, 1 << 20):
+            received += len(data)
+        assert received == total
+        client.close()
+        server.close()
+
+
+async def test_broken_task_breaks_its_clients(tmp_path: Path) -> None:
+    """A connection that the task's end breaks is broken for the client too: half an answer does not look whole."""
+
+    async def die(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"half")
+        await writer.drain()
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        writer.transport.abort()
+
+    async with port_nodes(2, tmp_path, tcp(TARGET, free_port())) as rig:
+        task = rig.add("t0", on=0)
+        server = await asyncio.start_server(die, "127.0.0.1", number_of(task))
+        rig.run(task)
+        await until(lambda: rig.nodes[0].ports.gate_is_open)
+        for node in (0, 1):
+            reader, writer = await connect(rig, node)
+            with pytest.raises(ConnectionError):
+                await asyncio.wait_for(reader.read(-1), 10)
+            writer.close()
+        server.close()
+
+
+@pytest.mark.parametrize("node", [0, 1])
+async def test_task_that_is_gone_costs_no_client(tmp_path: Path, node: int) -> None:
+    """While the table still lists a task whose process was killed, its turn goes to another one: nothing was sent to it."""
+    async with serving(tmp_path, nodes=2, tasks=4) as (rig, echoes):
+        echoes[0].close()
+        names = set()
+        for _ in range(12):
+            reader, writer = await connect(rig, node)
+            names.add(await name_of(reader))
+            writer.close()
+        assert names == {"t1", "t2", "t3"}
+
+
+@pytest.mark.parametrize("node", [0, 1])
+async def test_withdrawn_task(tmp_path: Path, node: int) -> None:
+    """A task that is to stop gets no new connection, at once and on every node; the one that it has goes on, and its stop waits for it."""
+    async with serving(tmp_path, nodes=2, tasks=2) as (rig, _):
+        held = {}
+        while len(held) < 2:
+            reader, writer = await connect(rig, node)
+            held[await name_of(reader)] = reader, writer
+        draining = asyncio.ensure_future(rig.nodes[0].tasks.drain("t0", 30))
+        await asyncio.sleep(0)
+        for _ in range(6):
+            reader, writer = await connect(rig, node)
+            assert await name_of(reader) == "t1"
+            writer.close()
+        reader, writer = held["t0"]
+        writer.write(b"still here\n")
+        assert await name_of(reader) == "still here"
+        assert not draining.done()
+        writer.close()
+        assert await asyncio.wait_for(draining, 10) < 30
+        held["t1"][1].close()
+
+
+async def test_drain_ends(tmp_path: Path) -> None:
+    """A connection that does not end holds the stop of its task up for the given time and no longer."""
+    async with serving(tmp_path, nodes=1, tasks=1) as (rig, _):
+        reader, writer = await connect(rig)
+        await name_of(reader)
+        assert await rig.nodes[0].tasks.drain("t0", 0.2) == pytest.approx(0.2)
+        writer.close()
+
+
+async def test_connection_waits_for_a_task(tmp_path: Path) -> None:
+    """A connection that comes between the end of one task and the start of the next is led to the next."""
+    async with port_nodes(1, tmp_path, tcp(TARGET, free_port())) as rig:
+        reader, writer = await connect(rig)
+        task = rig.add("t0", on=0)
+        echo = await Echo("t0").open(number_of(task))
+        rig.run(task)
+        assert await name_of(reader) == "t0"
+        writer.close()
+        echo.close()
+
+
+async def test_no_task_is_a_refusal(tmp_path: Path) -> None:
+    """Without any task a client is refused after a while, not kept for ever."""
+    async with port_nodes(1, tmp_path, tcp(TARGET, free_port())) as rig:
+        reader, writer = await connect(rig)
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(reader.read(-1), 20)
+        writer.close()
+
+
+async def test_port_of_a_stranger(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A published port that a stranger has is said to be taken, by whom, and answers once the stranger has gone."""
+    number = free_port()
+    with socket.create_server(("127.0.0.10", number)) as stranger:
+        nodes = PortNodes(1, tmp_path, [tcp(TARGET, number)])
+        running = asyncio.ensure_future(nodes.nodes[0].run())
+        await until(lambda: nodes.nodes[0].ports.has_begun)
+        nodes.publish()
+        await until(lambda: f"published port {number} does not answer" in caplog.text)
+        assert "(process " in caplog.text
+        assert nodes.nodes[0].ports.listening == 0
+        stranger.close()
+        await until(lambda: nodes.nodes[0].ports.listening == 1)
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_nothing_listens_without_need(tmp_path: Path) -> None:
+    """Without published ports and tasks a node listens to nothing; what it began to listen to it leaves again."""
+    async with serving(tmp_path, nodes=1, tasks=1) as (rig, _):
+        node = rig.nodes[0]
+        rig.leave_table(rig.running["t0"])
+        node.ports.forget("t0")
+        rig.table.remove_service("s")
+        rig.tell()
+        await until(lambda: not node.ports.listening and not node.ports.gate_is_open)
+    alone = PortNodes(1, tmp_path / "n0", [])
+    running = asyncio.ensure_future(alone.nodes[0].run())
+    await until(lambda: alone.nodes[0].ports.has_begun)
+    assert not alone.nodes[0].ports.listening and not alone.nodes[0].ports.gate_is_open
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_too_many_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection beyond the limit of the port is refused at once and said once; those that are there go on, and room comes back."""
+    monkeypatch.setattr(tcp_module, "CONNECTIONS_MAX", 3)
+    async with serving(tmp_path, nodes=1, tasks=1) as (rig, echoes):
+        held = [await connect(rig) for _ in range(3)]
+        for reader, _ in held:
+            assert await name_of(reader) == "t0"
+        for _ in range(2):
+            reader, writer = await connect(rig)
+            with pytest.raises(ConnectionError):
+                await asyncio.wait_for(reader.read(-1), 10)
+            writer.close()
+        assert caplog.text.count("too many at once") == 1
+        held[0][1].close()
+        await until(lambda: echoes[0].connections == 2)
+        await until(lambda: rig.nodes[0].ports.connections == 2)
+        reader, writer = await connect(rig)
+        assert await name_of(reader) == "t0"
+        for _, one in [*held, (reader, writer)]:
+            one.close()
+
+
+async def test_taken_gate(tmp_path: Path) -> None:
+    """When a stranger has the gate's port another one is chosen, and the node says so."""
+    async with port_nodes(1, tmp_path, tcp(TARGET, free_port())) as rig:
+        node = rig.nodes[0]
+        with socket.create_server(("127.0.0.1", node.gate_port)):
+            before = node.gate_port
+            task = rig.add("t0", on=0)
+            echo = await Echo("t0").open(number_of(task))
+            rig.run(task)
+            await until(lambda: node.renumbered == 1)
+            await until(lambda: node.ports.gate_is_open)
+            assert node.gate_port != before
+            echo.close()
