@@ -30,6 +30,7 @@ class NodeConfig:
     unlock_key: bytes | None = None
     autolock: bool = False
     external_cas: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()  # the flags of a new cluster's network defaults
     csi_plugins: "tuple[PluginSocket, ...]" = ()
     heartbeat_tick: int = 1
     election_tick: int = 10
@@ -51,5 +52,6 @@ class NodeConfig:
             "--log-level", self.log_level,
             *(() if self.tick_s is None else ("--tick", str(self.tick_s))),
             *(word for text in self.external_cas for word in ("--external-ca", text)),
+            *self.networks,
             *(word for plugin in self.csi_plugins for word in ("--csi-plugin", str(plugin))),
         ]  # fmt: skip

@@ -163,6 +163,15 @@ def _parser() -> Parser:
         help="protocol=cfssl,url=https://… of a CA that signs for a new cluster",
     )
     add(
+        "--default-addr-pool",
+        action="append",
+        default=[],
+        metavar="SUBNET",
+        help="what a new cluster's networks are cut from",
+    )
+    add("--default-addr-pool-mask-length", type=int, default=0, help="prefix length of each of them (24)")
+    add("--data-path-port", type=int, default=0, help="UDP port of overlay traffic in a new cluster (4789)")
+    add(
         "--csi-plugin",
         action="append",
         default=[],
@@ -196,6 +205,7 @@ def _options(given: argparse.Namespace) -> Options:
         unlock_key=_unlock_key(given.unlock_key),
         autolock=given.autolock,
         external_cas=tuple(_external_ca(text) for text in given.external_ca),
+        networks=_networks(given),
         csi_plugins=_csi_plugins(given.csi_plugin),
         heartbeat_tick=given.heartbeat_tick,
         election_tick=given.election_tick,
@@ -254,6 +264,18 @@ def _external_ca(text: str) -> str:
     except InvalidValue as error:
         raise ValueError(f"--external-ca: {error}") from None
     return text
+
+
+def _networks(given: argparse.Namespace) -> tuple[str, ...]:
+    """Checked here, for people; the manager reads it."""
+    pools, size, port = given.default_addr_pool, given.default_addr_pool_mask_length, given.data_path_port
+    if not (pools or size or port):
+        return ()
+    from swarm_core.specs.network_defaults import NetworkDefaults
+
+    wanted = NetworkDefaults(tuple(pools), size, port)
+    wanted.check()
+    return tuple(wanted.flags())
 
 
 def _csi_plugins(texts: Sequence[str]) -> "tuple[PluginSocket, ...]":

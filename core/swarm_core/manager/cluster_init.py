@@ -1,20 +1,25 @@
-"""What a new leader makes sure of before anything else runs: the cluster object and its own node object
-(docs/design/manager.md 5.3, 5.5).
+"""What a new leader makes sure of before anything else runs: the cluster object, its own node object, and the networks that every
+cluster has (docs/design/manager.md 5.3, 5.5; docs/design/allocator.md 4.9).
 
-Both normally exist; then this changes nothing. The root CA's key reaches the cluster only here: `committed` is
+All normally exist; then this changes nothing. The root CA's key reaches the cluster only here: `committed` is
 called once the cluster object holds it.
 """
 
+import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from swarm_core.api.autolock import set_unlock_key
+from swarm_core.api.ids import new_id
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration
 from swarm_core.ca import tokens
 from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.specs import defaults
+from swarm_core.specs.network import PREDEFINED, PREDEFINED_LABEL
+from swarm_core.specs.network_defaults import NONE_CHOSEN, NetworkDefaults
+from swarm_core.store.by import Name
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
@@ -32,7 +37,9 @@ class Founding:
     availability: int = specs_pb2.NodeSpec.ACTIVE
     unlock_key: bytes | None = None  # autolock from the beginning
     external_cas: tuple[types_pb2.ExternalCA, ...] = ()
+    networks: NetworkDefaults = NONE_CHOSEN
     chance: Chance = SYSTEM
+    rng: random.Random = field(default_factory=random.SystemRandom)
 
 
 def new_cluster(founding: Founding) -> objects_pb2.Cluster:
@@ -57,7 +64,30 @@ def new_cluster(founding: Founding) -> objects_pb2.Cluster:
     cluster.root_ca.ca_key = founding.root_key
     cluster.root_ca.join_tokens.worker = tokens.generate(certificate, chance=founding.chance)
     cluster.root_ca.join_tokens.manager = tokens.generate(certificate, chance=founding.chance)
+    cluster.defaultAddressPool.extend(founding.networks.pools)
+    cluster.subnetSize = founding.networks.size
+    cluster.VXLANUDPPort = founding.networks.port
     return cluster
+
+
+def ingress_network(rng: random.Random) -> objects_pb2.Network:
+    """The network through which ports are published. The allocator gives it the first subnet."""
+    network = objects_pb2.Network(id=new_id(rng))
+    network.spec.annotations.name = "ingress"
+    network.spec.ingress = True
+    # As Docker's managers make it: there, and empty.
+    network.spec.driver_config.SetInParent()
+    network.spec.ipam.driver.SetInParent()
+    return network
+
+
+def predefined_network(name: str, rng: random.Random) -> objects_pb2.Network:
+    """A reference to a network that every Docker Engine has by itself, under the driver's name."""
+    network = objects_pb2.Network(id=new_id(rng))
+    network.spec.annotations.name = name
+    network.spec.annotations.labels[PREDEFINED_LABEL] = "true"
+    network.spec.driver_config.name = name
+    return network
 
 
 def own_node(founding: Founding) -> objects_pb2.Node:
@@ -69,6 +99,7 @@ def own_node(founding: Founding) -> objects_pb2.Node:
     node.spec.desired_role = types_pb2.MANAGER
     node.spec.membership = specs_pb2.NodeSpec.ACCEPTED
     node.spec.availability = founding.availability  # type: ignore[assignment]
+    node.VXLANUDPPort = founding.networks.port
     return node
 
 
@@ -78,8 +109,13 @@ async def take_over(store: MemoryStore, founding: Founding, committed: Callable[
     def create(tx: Transaction) -> None:
         if tx.get(objects_pb2.Cluster, founding.cluster_id) is None:
             tx.create(new_cluster(founding))
+            tx.create(ingress_network(founding.rng))
         if tx.get(objects_pb2.Node, founding.node_id) is None:
             tx.create(own_node(founding))
+        for name in PREDEFINED:
+            # Whoever has a network of that name keeps it.
+            if not tx.find(objects_pb2.Network, Name(name)):
+                tx.create(predefined_network(name, founding.rng))
 
     await store.update(create)
     committed()

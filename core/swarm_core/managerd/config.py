@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
+from swarm_core.specs.network_defaults import NONE_CHOSEN, POOL_FLAG, PORT_FLAG, SIZE_FLAG, NetworkDefaults
 
 if TYPE_CHECKING:
     from swarm_core.csi.sockets import PluginSocket
@@ -38,6 +39,7 @@ class Config:
     until_stdin_closes: bool
     orders_on_stdin: bool = False
     external_cas: tuple[str, ...] = ()
+    networks: NetworkDefaults = NONE_CHOSEN
     csi_plugins: "tuple[PluginSocket, ...]" = ()
 
     @property
@@ -94,6 +96,11 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         "--external-ca", action="append", default=[], help="protocol=cfssl,url=… for a new cluster"
     )
     parser.add_argument(
+        POOL_FLAG, action="append", default=[], help="subnet that a new cluster's networks are cut from"
+    )
+    parser.add_argument(SIZE_FLAG, type=int, default=0, help="prefix length of each of them")
+    parser.add_argument(PORT_FLAG, type=int, default=0, help="UDP port of overlay traffic in a new cluster")
+    parser.add_argument(
         "--csi-plugin", action="append", default=[], help="NAME=SOCKET of a storage plugin on this machine"
     )
     given = parser.parse_args(arguments)
@@ -121,6 +128,9 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         until_stdin_closes=given.until_stdin_closes,
         orders_on_stdin=given.orders_on_stdin,
         external_cas=tuple(given.external_ca),
+        networks=NetworkDefaults(
+            tuple(given.default_addr_pool), given.default_addr_pool_mask_length, given.data_path_port
+        ),
         csi_plugins=csi_plugins,
     )
 

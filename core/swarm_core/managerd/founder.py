@@ -3,6 +3,7 @@
 The key of a new cluster's root CA waits in a file until the cluster object holds it; then the file goes.
 """
 
+import random
 from pathlib import Path
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
@@ -23,8 +24,10 @@ _AVAILABILITY = {
 class Founder:
     """Of one manager process. Made before anything else: raises InvalidKey, OSError when the waiting key is of no use."""
 
-    def __init__(self, config: Config, credentials: LiveCredentials, store: MemoryStore) -> None:
-        self._config, self._credentials, self._store = config, credentials, store
+    def __init__(
+        self, config: Config, credentials: LiveCredentials, store: MemoryStore, rng: random.Random
+    ) -> None:
+        self._config, self._credentials, self._store, self._rng = config, credentials, store, rng
         self._root_key_path = config.certificates / ROOT_KEY_FILE
         if self.has_root_key:
             # A key that does not fit shall end the start, not every attempt to take over.
@@ -54,6 +57,8 @@ class Founder:
             external_cas=tuple(
                 external_ca(text, lambda path: Path(path).read_bytes()) for text in config.external_cas
             ),
+            networks=config.networks,
+            rng=self._rng,
         )
 
     def _root_key_committed(self) -> None:

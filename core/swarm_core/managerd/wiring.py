@@ -90,7 +90,7 @@ class ManagerDaemon:
         self._identity = self._credentials.identity
         self._keyring = Keyring(self._key_file, kek=kek)
         self._store = MemoryStore(clock=clock)
-        self._founder = Founder(config, self._credentials, self._store)
+        self._founder = Founder(config, self._credentials, self._store, rng)
         self._cross_signed = CrossSignedRoot(self._store, self._identity.organization)
         self._listening: list[socket.socket] = (
             tls_listener.bind(config.remote_address) if config.remote_address else []

@@ -22,6 +22,8 @@ DEFAULT_IPAM: Final = "default"
 IPAM_DRIVERS: Final = ("", DEFAULT_IPAM)
 PREDEFINED_LABEL: Final = "com.docker.swarm.predefined"
 """On the networks that every Docker Engine has."""
+PREDEFINED: Final = ("bridge", "host")
+"""Those networks, each called as its driver."""
 _INGRESS_LABEL: Final = "com.docker.swarm.internal"
 
 

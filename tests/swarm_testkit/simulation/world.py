@@ -253,7 +253,7 @@ class World:
         """What a new leader makes sure of. The first one finds what a cluster of this age would have: all its nodes."""
         root = self._root
         key = root.key or b""
-        founding = Founding(CLUSTER_ID, node_id, root, key, chance=rng.randbytes)
+        founding = Founding(CLUSTER_ID, node_id, root, key, chance=rng.randbytes, rng=rng)
 
         def create(tx: Transaction) -> None:
             if tx.get(Cluster, CLUSTER_ID) is not None:

@@ -16,6 +16,8 @@ from swarm_core.client.cluster import Cluster
 from swarm_core.client.errors import ClientError
 from swarm_core.specs import node as node_setters
 from swarm_core.specs.addresses import InvalidAddress, manager_to_join
+from swarm_core.specs.errors import InvalidValue
+from swarm_core.specs.network_defaults import NetworkDefaults, split
 
 from swarm_tui.cli.commands import settings
 from swarm_tui.cli.commands.up import StateDirOption
@@ -35,6 +37,9 @@ _MANAGER_LEAVES = (
 _NO_MANAGER = (
     "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. Please run this command "
     "on a manager node or promote the current node to a manager."
+)
+_NETWORKS_STAY = (
+    "The address pools and the data path port are chosen when a cluster begins; this one has its own already."
 )
 _ListenOption = Annotated[
     str | None, typer.Option("--listen-addr", help="Where other nodes reach this one.", metavar="HOST[:PORT]")
@@ -68,6 +73,22 @@ def init(
     max_snapshots: settings.SnapshotsOption = None,
     snapshot_interval: settings.IntervalOption = None,
     task_history_limit: settings.HistoryOption = None,
+    default_addr_pool: Annotated[
+        list[str] | None,
+        typer.Option("--default-addr-pool", help="What networks are cut from.", metavar="SUBNET"),
+    ] = None,
+    default_addr_pool_mask_length: Annotated[
+        int,
+        typer.Option(
+            "--default-addr-pool-mask-length", help="Prefix length of each of them: 24.", show_default=False
+        ),
+    ] = 0,
+    data_path_port: Annotated[
+        int,
+        typer.Option(
+            "--data-path-port", help="UDP port of overlay traffic between nodes: 4789.", show_default=False
+        ),
+    ] = 0,
 ) -> None:
     """Begin a cluster with this machine as its first manager."""
     directory = _directory(state_dir)
@@ -82,12 +103,19 @@ def init(
         task_history_limit=task_history_limit,
     )
     wanted = _availability(availability)
+    networks = _networks(default_addr_pool or [], default_addr_pool_mask_length, data_path_port)
     if is_again:
+        if networks:
+            raise Failure(_NETWORKS_STAY, USAGE)
         how = _launch_again(directory, listen_addr, advertise_addr, executor)
         _end_manager(directory)
     else:
         _refuse_member(directory)
-        flags = [f"--availability={availability or _ACTIVE}", *(["--autolock"] if autolock else [])]
+        flags = [
+            f"--availability={availability or _ACTIVE}",
+            *(["--autolock"] if autolock else []),
+            *networks,
+        ]
         how = _launch(listen_addr, advertise_addr, executor, flags)
     path = own_node.start(directory, how)
     if is_again and availability is not None:
@@ -111,6 +139,16 @@ def _availability(word: str | None) -> int:
     with reading("--availability"):
         node_setters.set_availability(spec, word or _ACTIVE)
     return spec.availability
+
+
+def _networks(pools: Sequence[str], size: int, port: int) -> list[str]:
+    """The daemon's flags. Raises Failure."""
+    wanted = NetworkDefaults(split(pools), size, port)
+    try:
+        wanted.check()
+    except InvalidValue as error:
+        raise Failure(f"{error}.", USAGE) from None
+    return wanted.flags()
 
 
 def _refuse_member(directory: Path) -> None:
