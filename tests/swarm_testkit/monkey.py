@@ -58,11 +58,14 @@ class Monkey:
                 happen(self._run.cluster, rng, self._number)
                 self._number += 1
         await self._run.until(lambda: self._run.app.is_caught_up)
-        # Rows keep their order while the cursor is being moved; what is gone is taken out when it rests.
-        view = self._run.screen.navigator.view
-        await self._run.until(lambda: not any(pane._held for pane in view.query(ObjectPane) if pane.is_shown))
+        # Rows keep their order while the cursor is being moved; what is gone is taken out when it rests. Work that took longer than
+        # keys wait for it may still change the view.
+        await self._run.until(lambda: not any(pane._held for pane in self._panes() if pane.is_shown))
         await settle(self._run.app, self._run.pilot)
         check(self._run)
+
+    def _panes(self) -> list[ObjectPane]:
+        return list(self._run.screen.navigator.view.query(ObjectPane))
 
     def _some_keys(self) -> list[str]:
         if self._rng.random() < 0.05:

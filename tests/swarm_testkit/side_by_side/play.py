@@ -4,8 +4,8 @@ After each step a side comes to rest: what it holds is the same for `REST_S` and
 never comes to rest is taken as it is after `LIMIT_S`.
 """
 
-import dataclasses
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +14,7 @@ from swarm_core.api.proto import specs_pb2
 
 from swarm_testkit.side_by_side.sides import LIMIT_S, Said, Side, pause
 from swarm_testkit.side_by_side.situations import FindAgain, Lose, Put, Situation, Wait
-from swarm_testkit.side_by_side.state import ServiceState, is_moving, state_of
+from swarm_testkit.side_by_side.state import Place, ServiceState, is_moving, state_of
 
 REST_S: Final = 3.0
 _LOOK_S: Final = 0.4
@@ -118,15 +118,12 @@ def _of_service(name: str, situation: Situation, ours: ServiceState, theirs: Ser
         mine, other = getattr(ours, field), getattr(theirs, field)
         if mine != other:
             found.append(f"{name}: {field} {mine!r}, docker's {other!r}")
-    for key in sorted(ours.places.keys() | theirs.places.keys()):
-        place, other_place = ours.places.get(key), theirs.places.get(key)
-        if place is None or other_place is None:
-            found.append(f"{name}.{key}: {place}, docker's {other_place}")
-            continue
-        for one in dataclasses.fields(place):
-            mine, other = getattr(place, one.name), getattr(other_place, one.name)
-            if mine != other:
-                found.append(f"{name}.{key}: {one.name} {mine!r}, docker's {other!r}")
+    only_ours, only_theirs = Counter(ours.places), Counter(theirs.places)
+    shared = only_ours & only_theirs
+    only_ours -= shared
+    only_theirs -= shared
+    if only_ours or only_theirs:
+        found.append(f"{name}: {_words(only_ours)}; docker's {_words(only_theirs)}")
     mine_per_node, other_per_node = _nodes(situation, ours), _nodes(situation, theirs)
     if mine_per_node != other_per_node:
         found.append(f"{name}: tasks per node {mine_per_node}, docker's {other_per_node}")
@@ -135,3 +132,12 @@ def _of_service(name: str, situation: Situation, ours: ServiceState, theirs: Ser
 
 def _nodes(situation: Situation, state: ServiceState) -> object:
     return state.per_node if situation.is_placed else sorted(state.per_node.values())
+
+
+def _words(places: Counter[Place]) -> str:
+    """What stands at places that the other side has otherwise."""
+    parts = [
+        f"{count} {one.state} (desired {one.desired}) of {one.runs!r}{f' on {one.node}' if one.node else ''}: {one.error!r}"
+        for one, count in sorted(places.items())
+    ]
+    return "; ".join(parts) or "nothing"

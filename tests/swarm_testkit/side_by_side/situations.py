@@ -72,6 +72,8 @@ def update(name: str, flags: str) -> Step:
 _FAIL_ARGS: Final = "--restart-condition none"
 _ONCE: Final = "--restart-condition none"
 
+_WHY_NO_IMAGE: Final = "ours says why the image could not be pulled, docker only that it is not there"
+
 CREATING: Final = (
     Situation("one task", (create("web"),)),
     Situation("three tasks", (create("web", "--replicas 3"),)),
@@ -97,8 +99,12 @@ CREATING: Final = (
         "any, with three attempts",
         (create("web", "--restart-condition any --restart-max-attempts 3 --restart-delay 300ms", "true"),),
     ),
-    Situation("an image that is not there", (create("web", _ONCE, image="nosuch:1"),)),
-    Situation("a program that is not there", (create("web", _ONCE, "/no/such/program"),)),
+    Situation("an image that is not there", (create("web", _ONCE, image="nosuch:1"),), known=_WHY_NO_IMAGE),
+    Situation(
+        "a program that is not there",
+        (create("web", _ONCE, "/no/such/program"),),
+        known="docker names the step that failed before the engine's words",
+    ),
     Situation("a constraint that nobody meets", (create("web", "--constraint node.labels.disk==ssd"),)),
     Situation(
         "a constraint that one meets later",

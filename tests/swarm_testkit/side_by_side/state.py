@@ -12,6 +12,17 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_testkit.side_by_side.sides import Held, Side
 
 _RUNNING, _COMPLETE = types_pb2.RUNNING, types_pb2.COMPLETE
+SAME_WORDS = (
+    ("constraints not met by", "scheduling constraints not satisfied on"),
+    ("not enough resources on", "insufficient resources on"),
+    ("limit of replicas per node reached", "max replicas per node limit exceed"),
+    ("host port taken on", "host-mode port already in use on"),
+    ("plugin missing on", "missing plugin on"),
+    ("platform not supported by", "unsupported platform on"),
+    ("do not accept new tasks", "not available for new tasks"),
+    ("does not accept new tasks", "not available for new tasks"),
+)
+"""Ours and docker's words for one thing."""
 _ID = re.compile(r"\b[a-z0-9]{25}\b")
 _HEX = re.compile(r"\b[0-9a-f]{12,64}\b")
 _MOVING = (
@@ -20,9 +31,12 @@ _MOVING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A slot, or a node of a global service, with its newest task."""
+    """A slot, or a node of a global service, with its newest task. Which slot it is, is chance."""
+
+    node: str
+    """Of a global service; empty otherwise."""
 
     desired: str
     state: str
@@ -37,7 +51,7 @@ class ServiceState:
     update: str
     message: str
     replicas: int
-    places: dict[str, Place] = field(default_factory=dict)
+    places: list[Place] = field(default_factory=list)
     per_node: dict[str, int] = field(default_factory=dict)
     """Live tasks on each node."""
 
@@ -78,8 +92,7 @@ def _service(
     newest: dict[str, objects_pb2.Task] = {}
     for task in sorted(tasks, key=_age):
         newest[str(task.slot) if task.slot else names.get(task.node_id, task.node_id)] = task
-    for key, task in newest.items():
-        state.places[key] = _place(task)
+    state.places = sorted(_place(task, "" if task.slot else key) for key, task in newest.items())
     live = [task for task in tasks if task.desired_state <= _COMPLETE and task.status.state <= _RUNNING]
     state.per_node = dict(Counter(names.get(task.node_id, task.node_id) for task in live))
     return state
@@ -91,10 +104,11 @@ def _age(task: objects_pb2.Task) -> tuple[int, int, int]:
     return (task.desired_state <= _COMPLETE, made.seconds, made.nanos)
 
 
-def _place(task: objects_pb2.Task) -> Place:
+def _place(task: objects_pb2.Task, node: str) -> Place:
     container = task.spec.container
     runs = " ".join((container.image, *container.command, *container.args, *container.env))
     return Place(
+        node,
         types_pb2.TaskState.Name(task.desired_state),
         types_pb2.TaskState.Name(task.status.state),
         runs,
@@ -103,5 +117,7 @@ def _place(task: objects_pb2.Task) -> Place:
 
 
 def normal(text: str) -> str:
-    """A sentence without ids."""
+    """A sentence without ids, in docker's words where ours say the same."""
+    for ours, dockers in SAME_WORDS:
+        text = text.replace(ours, dockers)
     return _HEX.sub("<hex>", _ID.sub("<id>", text)).strip()
