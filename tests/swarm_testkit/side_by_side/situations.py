@@ -74,6 +74,8 @@ _ONCE: Final = "--restart-condition none"
 
 _WHY_NO_IMAGE: Final = "ours says why the image could not be pulled, docker only that it is not there"
 
+_NO_STEP: Final = "docker puts the step that failed before the engine's words"
+
 CREATING: Final = (
     Situation("one task", (create("web"),)),
     Situation("three tasks", (create("web", "--replicas 3"),)),
@@ -103,7 +105,7 @@ CREATING: Final = (
     Situation(
         "a program that is not there",
         (create("web", _ONCE, "/no/such/program"),),
-        known="docker names the step that failed before the engine's words",
+        known=_NO_STEP,
     ),
     Situation("a constraint that nobody meets", (create("web", "--constraint node.labels.disk==ssd"),)),
     Situation(
@@ -158,13 +160,14 @@ CREATING: Final = (
                 f"{_ONCE} --health-cmd false --health-interval 300ms --health-retries 1 --health-timeout 1s",
             ),
         ),
+        known="ours says what the check answered",
     ),
     Situation(
         "a health check that holds",
         (create("web", "--health-cmd true --health-interval 300ms --health-timeout 1s"),),
     ),
     Situation("a label", (create("web", "--label a=b --container-label c=d --env E=f"),)),
-    Situation("a user that is not there", (create("web", f"{_ONCE} --user nobody-here"),)),
+    Situation("a user that is not there", (create("web", f"{_ONCE} --user nobody-here"),), known=_NO_STEP),
     Situation("a stop signal that is none", (create("web", "--stop-signal NONSENSE"),)),
 )
 
