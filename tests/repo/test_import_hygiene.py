@@ -43,6 +43,16 @@ def test_commands_load_no_textual(arguments: list[str]) -> None:
     assert not {"textual", "rich", "grpc", "swarm_tui.app"} & modules
 
 
+def test_only_stacks_load_the_reader_of_compose_files() -> None:
+    """YAML and compose files cost nothing but those commands that read them."""
+    for arguments in (["--socket", "/nonexistent", "service", "ls"], ["stack", "--help"]):
+        _, modules = loaded_by(*arguments)
+        assert not {"yaml", "swarm_core.compose.project"} & modules
+    _, modules = loaded_by("stack", "config", "-c", "/nonexistent")
+    assert {"yaml", "swarm_core.compose.project"} <= modules
+    assert "grpc" not in modules
+
+
 def test_version_loads_no_protobuf() -> None:
     """What needs no cluster loads no generated messages and no event loop."""
     code, modules = loaded_by("version")

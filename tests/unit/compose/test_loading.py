@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from swarm_core.compose.convert.names import DockerNames
+from swarm_core.compose.convert.names import PayloadNames, Style
 from swarm_core.compose.convert.payloads import Content
 from swarm_core.compose.convert.stack import Desired, convert
 from swarm_core.compose.project import Options, Project, Source, load
@@ -34,7 +34,7 @@ def converted(text: str) -> Desired:
     def read(path: str) -> bytes:
         return f"content of {path}".encode()
 
-    return convert(loaded(text), "s", DockerNames(), Content(read, {"TOKEN": "t"}))
+    return convert(loaded(text), "s", PayloadNames(Style.DOCKER), Content(read, {"TOKEN": "t"}))
 
 
 # What is refused by both; the text is this product's.

@@ -8,6 +8,7 @@ Rules:
 - A failure is an outcome. What was done before it stays done, and the next object is tried, unless no manager answers.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
@@ -150,6 +151,21 @@ async def apply(plan: Plan, control: Control) -> AsyncIterator[Outcome]:
                 yield Outcome(f"Not tried: {', '.join(one.doing for one in rest)}.", is_error=True)
             return
         yield outcome
+
+
+async def apply_together(plan: Plan, control: Control) -> list[Outcome]:
+    """Carry out a plan whose steps need nothing of one another, all at once: a manager writes what comes together as one entry.
+    The outcomes stand in the order of the steps."""
+
+    async def one(step: Step) -> Outcome:
+        (outcome,) = [outcome async for outcome in apply(Plan(plan.title, (step,)), control)]
+        return outcome
+
+    if plan.refusals:
+        return list(outcome_of(plan))
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(one(step)) for step in plan.steps]
+    return [task.result() for task in running]
 
 
 async def _carry_out(step: Step, control: Control) -> Outcome:

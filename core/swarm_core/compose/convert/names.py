@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
 
 from swarm_core.api.proto import specs_pb2
 from swarm_core.compose.reading.errors import Unsound
@@ -46,42 +47,45 @@ class Namespace:
         return {**given, NAMESPACE: self.stack}
 
 
-class PayloadNames(Protocol):
-    """How secrets and configs are called that no file gives a name of its own."""
+class Style(Enum):
+    """How secrets and configs are called that no file gives a name."""
 
-    def name(self, space: Namespace, short: str, spec: Payload) -> str:
+    GENERATIONS = "generations"
+    """A name for each content."""
+    DOCKER = "docker"
+    """Docker's names: content that changes is refused."""
+    RANDOM = "random"
+    """Generations of secrets whose names say nothing about their content, and which change on request alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadNames:
+    """Names of secrets and configs. A secret's hash is slow to make and salted, so that its name does not give it away."""
+
+    style: Style
+    salt: bytes = b""
+    rotated: Mapping[str, str] = field(default_factory=dict)
+    """Names that stand whatever the content, by "secret NAME" or "config NAME"."""
+    made_up: Callable[[], str] = str
+    """A new name's random digits."""
+    _hashes: dict[bytes, str] = field(default_factory=dict)
+
+    def name(self, noun: str, scoped: str, spec: Payload) -> str:
         """The name in the swarm. `spec` has everything but its name."""
+        if self.style is Style.DOCKER:
+            return scoped
+        if self.style is Style.RANDOM and noun == "secret":
+            return generation_name(scoped, self.made_up())
+        return generation_name(scoped, self.digest(spec))
 
-    @property
-    def has_generations(self) -> bool:
-        """Whether other content makes another name."""
-
-
-@dataclass(frozen=True, slots=True)
-class DockerNames:
-    """Docker's names: content that changes is refused by the manager."""
-
-    has_generations: bool = False
-
-    def name(self, space: Namespace, short: str, spec: Payload) -> str:
-        return space.scoped(short)
-
-
-@dataclass(frozen=True, slots=True)
-class Generations:
-    """A name for each content. A secret's hash is slow to make and salted, so that its name does not give it away."""
-
-    salt: bytes
-    known: Mapping[str, str]
-    """Names that stand whatever their content: by "secret NAME" or "config NAME"."""
-    has_generations: bool = True
-
-    def name(self, space: Namespace, short: str, spec: Payload) -> str:
-        is_secret = isinstance(spec, specs_pb2.SecretSpec)
-        if known := self.known.get(f"{'secret' if is_secret else 'config'} {short}"):
-            return known
-        digest = secret_hash(spec, self.salt) if is_secret else config_hash(spec)
-        return generation_name(space.scoped(short), digest)
+    def digest(self, spec: Payload) -> str:
+        """Of the content; that of a secret is made once."""
+        if not isinstance(spec, specs_pb2.SecretSpec):
+            return hashlib.sha256(_content(spec)).hexdigest()
+        content = _content(spec)
+        if content not in self._hashes:
+            self._hashes[content] = secret_hash(spec, self.salt)
+        return self._hashes[content]
 
 
 def generation_name(scoped: str, digest: str) -> str:
@@ -90,13 +94,8 @@ def generation_name(scoped: str, digest: str) -> str:
     return scoped[: PAYLOAD_NAME_MAX - len(tail)] + tail
 
 
-def config_hash(spec: Payload) -> str:
-    """Of the content and of how it is templated."""
-    return hashlib.sha256(_content(spec)).hexdigest()
-
-
 def secret_hash(spec: Payload, salt: bytes) -> str:
-    """The same for a secret: whoever has the salt needs a tenth of a second for each guess."""
+    """Of a secret's content and of how it is templated: whoever has the salt needs a tenth of a second for each guess."""
     return hashlib.scrypt(_content(spec), salt=salt, n=1 << 15, r=8, p=1, maxmem=64 << 20, dklen=32).hex()
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from swarm_core.api.proto import specs_pb2, types_pb2
-from swarm_core.compose.convert.names import GENERATION, Namespace, PayloadNames
+from swarm_core.compose.convert.names import GENERATION, Namespace, PayloadNames, Style
 from swarm_core.compose.forms.scalars import plain_texts
 from swarm_core.compose.reading.errors import Unreadable, Unsound
 from swarm_core.compose.reading.values import Map, Seq
@@ -23,14 +24,24 @@ class Content:
     variables: Mapping[str, str]
 
 
+class Check(Enum):
+    """How a change of content is noticed."""
+
+    NAME = "name"
+    """Another content has another name."""
+    CONTENT = "content"
+    """The name is fixed, so the content must stay."""
+    NONE = "none"
+    """The content is the business of `stack rotate` alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Owned(Generic[S]):
     """A secret or config that belongs to the stack."""
 
     short: str
     spec: S
-    is_fixed: bool
-    """Its name says nothing of its content, which therefore must not change."""
+    check: "Check"
 
     @property
     def name(self) -> str:
@@ -63,13 +74,24 @@ def payloads(
         spec = make()
         _fill(noun, short, spec, definition, content)
         spec.annotations.labels.update(space.labels(plain_texts(definition.get("labels") or {})))
-        given = definition.get("name")
-        has_generations = not given and names.has_generations
-        if has_generations:
-            spec.annotations.labels[GENERATION] = short
-        spec.annotations.name = given or names.name(space, short, spec)
-        owned[short] = Owned(short, spec, not has_generations)
+        owned[short] = _named(noun, short, spec, definition.get("name") or "", space, names)
     return Payloads(owned, external)
+
+
+def _named(noun: str, short: str, spec: S, given: str, space: Namespace, names: PayloadNames) -> Owned[S]:
+    """The spec with its name: the one of the last rotation, else the one the file gives, else the one of its content."""
+    rotated = names.rotated.get(f"{noun} {short}", "")
+    if given and not rotated:
+        spec.annotations.name = given
+        return Owned(short, spec, Check.CONTENT)
+    if noun == "secret" and names.style is Style.RANDOM:
+        check = Check.NONE
+    else:
+        check = Check.CONTENT if rotated or names.style is Style.DOCKER else Check.NAME
+    if names.style is not Style.DOCKER or rotated:
+        spec.annotations.labels[GENERATION] = short
+    spec.annotations.name = rotated or names.name(noun, space.scoped(short), spec)
+    return Owned(short, spec, check)
 
 
 def _fill(noun: str, short: str, spec: Any, definition: Map, content: Content) -> None:

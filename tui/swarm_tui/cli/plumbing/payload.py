@@ -45,7 +45,7 @@ def commands(kind: ResourceKind[Any], spec_type: type[Any], *, is_secret: bool) 
             with reading("--driver"):
                 payload.set_driver(spec, driver)
         else:
-            spec.data = _read(file, kind.noun, is_secret=is_secret)
+            spec.data = read_payload(file, kind.noun, is_secret=is_secret)
 
         async def work(cluster: Cluster) -> None:
             await carry_out(cluster, creation.plan(message, spec), say=lambda outcome: outcome.id)
@@ -58,7 +58,7 @@ def commands(kind: ResourceKind[Any], spec_type: type[Any], *, is_secret: bool) 
     return noun
 
 
-def _read(file: str, noun: str, *, is_secret: bool) -> bytes:
+def read_payload(file: str, noun: str, *, is_secret: bool) -> bytes:
     if file == "-" and sys.stdin.isatty():
         return _typed(noun, is_secret=is_secret)
     if file == "-":

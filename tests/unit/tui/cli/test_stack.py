@@ -1,0 +1,314 @@
+"""`swarm-tui stack …` on a cluster in memory (docs/design/stacks.md 12.7, 12.8, 12.9)."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.client.errors import CallFailed
+from swarm_testkit.cluster_fake import FakeCluster
+from swarm_testkit.command_line import CommandLine
+from swarm_testkit.factories import make_cluster, make_node, make_service, make_task
+
+TEXT = """
+name: shop
+services:
+  db:
+    x-process: {command: [sleep, "100"]}
+    secrets: [key]
+    healthcheck: {test: "true"}
+  api:
+    x-process: {command: [sleep, "200"]}
+    depends_on: {db: {condition: service_started}}
+    configs: [conf]
+    deploy: {replicas: 3}
+secrets: {key: {file: ./key}}
+configs: {conf: {content: "a"}}
+"""
+
+
+@pytest.fixture
+def fake() -> FakeCluster:
+    return FakeCluster([make_cluster(), make_node("n1", plugins=[("Runtime", "process")])], orchestrate=True)
+
+
+@pytest.fixture
+def run(fake: FakeCluster, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(fake, capsys)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], str]:
+    """Writes the compose file, and the secret beside it; gives the file's path."""
+    (tmp_path / "key").write_text("one")
+
+    def to(text: str) -> str:
+        path = tmp_path / "compose.yml"
+        path.write_text(text)
+        return str(path)
+
+    return to
+
+
+def writes(fake: FakeCluster) -> list[str]:
+    """The calls that changed something, in their order."""
+    words = ("Create", "Update", "Remove")
+    return [method for method, _ in fake.calls if method.partition(".")[2].startswith(words)]
+
+
+def test_deploy_and_again(run: CommandLine, fake: FakeCluster, write: Callable[[str], str]) -> None:
+    """A stack is made wave by wave; the second deploy writes nothing."""
+    file = write(TEXT)
+    done = run("stack", "deploy", "-c", file, "--yes", "--wait")
+    assert done.code == 0
+    said = [line.split()[1:3] for line in done.lines]
+    assert [words for words in said if words[0] == "service"] == [
+        ["service", "shop_db"],
+        ["service", "shop_api"],
+    ]
+    fake.calls.clear()
+    again = run("stack", "deploy", "-c", file, "--yes", "--wait")
+    assert (again.code, again.out) == (0, "Nothing to do: the stack is as the files say.\n")
+    assert writes(fake) == []
+
+
+def test_plan(run: CommandLine, fake: FakeCluster, write: Callable[[str], str]) -> None:
+    """A plan writes nothing; its exit code says whether there is something to do."""
+    file = write(TEXT)
+    planned = run("stack", "plan", "-c", file, "--format", "json")
+    assert planned.code == 2
+    assert writes(fake) == []
+    steps = {step["name"]: step for step in json.loads(planned.out)["steps"]}
+    assert (steps["shop_db"]["do"], steps["shop_db"]["wave"], steps["shop_api"]["wave"]) == ("create", 1, 2)
+    run("stack", "deploy", "-c", file, "--yes")
+    assert run("stack", "plan", "-c", file).code == 0
+    changed = run("stack", "diff", "-c", write(TEXT.replace("replicas: 3", "replicas: 4")))
+    assert changed.code == 2
+    assert "replicated.replicas: 3 → 4" in changed.out
+
+
+def test_a_wave_waits_for_the_one_before(
+    run: CommandLine, fake: FakeCluster, write: Callable[[str], str]
+) -> None:
+    """Where the first wave does not get there the second one is never written, and the cause is told."""
+    fake.orchestrate = False
+    done = run("stack", "deploy", "-c", write(TEXT), "--yes", "--no-wait", "--wave-timeout", "50ms")
+    assert done.code == 1
+    assert "shop_db did not get there within 0.05s" in done.err
+    assert [one.spec.annotations.name for one in fake.all(objects_pb2.Service)] == ["shop_db"]
+    fake.orchestrate = True
+    (db,) = fake.all(objects_pb2.Service)
+    fake.put(make_task(service=db, slot=1, node_id="n1", state="RUNNING", status_ns=fake.now_ns))
+    again = run("stack", "deploy", "-c", write(TEXT), "--yes", "--no-wait")
+    assert (again.code, again.lines) == (0, ["Creating service shop_api"])
+
+
+def test_detached_everything_is_written_at_once(
+    run: CommandLine, fake: FakeCluster, write: Callable[[str], str]
+) -> None:
+    """With --detach nothing is waited for, as docker does."""
+    fake.orchestrate = False
+    assert run("stack", "deploy", "-c", write(TEXT), "--yes", "--detach").code == 0
+    assert len(fake.all(objects_pb2.Service)) == 2
+
+
+def test_atomic(run: CommandLine, fake: FakeCluster, write: Callable[[str], str]) -> None:
+    """With --atomic a failure takes back what was done: created objects go, changed ones get their specs back."""
+    fake.fail_next("Control.CreateService", CallFailed("INTERNAL", "disk full"))
+    failed = run("stack", "deploy", "-c", write(TEXT), "--yes", "--atomic")
+    assert failed.code == 1
+    assert "disk full" in failed.err
+    for kind in (objects_pb2.Service, objects_pb2.Secret, objects_pb2.Config):
+        assert fake.all(kind) == []
+    run("stack", "deploy", "-c", write(TEXT), "--yes")
+    other = TEXT.replace('"100"', '"150"').replace(
+        "services:\n", "services:\n  new: {x-process: {command: a}}\n"
+    )
+    fake.fail_next("Control.CreateService", CallFailed("INTERNAL", "disk full"))
+    assert run("stack", "deploy", "-c", write(other), "--yes", "--atomic", "--detach").code == 1
+    assert "process: sleep 100" in run("stack", "services", "shop").out
+
+
+def test_without_atomic_what_was_done_stays(
+    run: CommandLine, fake: FakeCluster, write: Callable[[str], str]
+) -> None:
+    """A deploy that failed goes on where it stopped."""
+    fake.fail_next("Control.CreateService", CallFailed("INTERNAL", "disk full"))
+    assert run("stack", "deploy", "-c", write(TEXT), "--yes").code == 1
+    secrets = [one.id for one in fake.all(objects_pb2.Secret)]
+    done = run("stack", "deploy", "-c", write(TEXT), "--yes")
+    assert done.lines == ["Creating service shop_db", "Creating service shop_api"]
+    assert [one.id for one in fake.all(objects_pb2.Secret)] == secrets
+
+
+def test_a_changed_secret(
+    run: CommandLine, fake: FakeCluster, write: Callable[[str], str], tmp_path: Path
+) -> None:
+    """A secret whose content changed is a new generation, and its service points to it."""
+    file = write(TEXT)
+    run("stack", "deploy", "-c", file, "--yes")
+    (tmp_path / "key").write_text("two")
+    done = run("stack", "deploy", "-c", file, "--yes")
+    assert [line.split()[0] + " " + line.split()[1] for line in done.lines] == [
+        "Creating config", "Creating secret", "Updating service",
+    ]  # fmt: skip
+    assert len(fake.all(objects_pb2.Secret)) == 2
+
+
+def test_docker_names(run: CommandLine, write: Callable[[str], str], tmp_path: Path) -> None:
+    """With docker's names a content that changed is refused before anything is written."""
+    file = write(TEXT)
+    assert (
+        "Creating secret shop_key" in run("stack", "deploy", "-c", file, "--names", "docker", "--yes").lines
+    )
+    (tmp_path / "key").write_text("two")
+    refused = run("stack", "deploy", "-c", file, "--names", "docker", "--yes")
+    assert refused.code == 1
+    assert (
+        refused.err
+        == "Error: secret shop_key is fixed by name and its content changed; remove `name:` or rotate\n"
+    )
+
+
+@pytest.mark.parametrize("options", [["--names", "docker"], ["--secret-names", "random"], []])
+def test_rotate(
+    run: CommandLine, fake: FakeCluster, write: Callable[[str], str], tmp_path: Path, options: list[str]
+) -> None:
+    """A rotation re-points every service; the next deploy of the same files changes nothing."""
+    file = write(TEXT)
+    run("stack", "deploy", "-c", file, "--yes", *options)
+    (tmp_path / "key").write_text("two")
+    rotated = run(
+        "stack",
+        "rotate",
+        "shop",
+        "key",
+        str(tmp_path / "key"),
+        *(["--random"] if "random" in options else []),
+    )
+    assert rotated.code == 0
+    assert [line.split()[0] + " " + line.split()[1] for line in rotated.lines] == [
+        "Creating secret", "Updating service", "Creating config",
+    ]  # fmt: skip
+    assert "shop_db" in rotated.out
+    assert run("stack", "status", "shop").out.splitlines()[2].split() == ["shop_db", "1/1"]
+    again = run("stack", "deploy", "-c", file, "--yes", *options)
+    assert (again.code, again.out) == (0, "Nothing to do: the stack is as the files say.\n")
+
+
+def test_rotate_refuses(run: CommandLine, write: Callable[[str], str], tmp_path: Path) -> None:
+    """What is not there, and a content that is there already, are told."""
+    run("stack", "deploy", "-c", write(TEXT), "--yes")
+    missing = run("stack", "rotate", "shop", "none", str(tmp_path / "key"))
+    assert (missing.code, missing.err) == (1, "Error: Stack shop has no secret none.\n")
+    same = run("stack", "rotate", "shop", "key", str(tmp_path / "key"))
+    assert same.code == 1
+    assert "has this content already" in same.err
+
+
+def test_status_tells_drift(run: CommandLine, write: Callable[[str], str]) -> None:
+    """What somebody changed since the deploy is told field by field."""
+    run("stack", "deploy", "-c", write(TEXT), "--yes")
+    run("service", "scale", "shop_api=5", "--detach")
+    lines = run("stack", "status", "shop").lines
+    assert lines[1].split(maxsplit=2) == ["shop_api", "5/5", "replicated.replicas: 3 → 5"]
+
+
+def test_refusals(run: CommandLine, fake: FakeCluster, write: Callable[[str], str]) -> None:
+    """A plan that is refused writes nothing and tells every reason."""
+    text = "services: {w: {x-process: {command: a}, secrets: [s], configs: [c]}}\nsecrets: {s: {external: true}}\nconfigs: {c: {external: true}}"
+    refused = run("stack", "deploy", "-c", write(text), "s", "--yes")
+    assert (refused.code, refused.err) == (1, "Error: secret not found: s\nError: config not found: c\n")
+    assert run("stack", "plan", "-c", write(text), "s").code == 1
+    assert writes(fake) == []
+
+
+def test_wrong_files(run: CommandLine, write: Callable[[str], str], tmp_path: Path) -> None:
+    """A fault of the file is told with its place; a stack without a name, and no file, are told too."""
+    file = write("services:\n  w:\n    colour: red\n    image: x\n")
+    told = run("stack", "deploy", "-c", file, "s", "--yes")
+    assert told.err == f"Error: {file}:3:5: services.w Additional property colour is not allowed\n"
+    assert run("stack", "deploy", "-c", write("services: {}")).code == 2
+    assert "specify a Compose file (with --compose-file)" in run("stack", "deploy", "s").err
+    assert "cannot be read" in run("stack", "config", "-c", str(tmp_path / "none.yml")).err
+
+
+def test_config_and_lint(run: CommandLine, write: Callable[[str], str]) -> None:
+    """`config` prints the normal form; `lint` tells what docker would do otherwise, and --strict makes it an error."""
+    file = write(
+        "services:\n  w:\n    image: x\n    ports: ['127.0.0.1:80:80']\n    volumes: ['/a:/b:z']\n    platform: linux/arm64\n"
+    )
+    printed = run("stack", "config", "-c", file)
+    assert "published: 80" in printed.out
+    assert "ignoring IP-address (127.0.0.1:80:80/tcp) service will listen on '0.0.0.0'" in printed.err
+    assert (
+        json.loads(run("stack", "config", "-c", file, "--format", "json").out)["services"]["w"]["image"]
+        == "x"
+    )
+    plain = run("stack", "lint", "-c", file)
+    assert (plain.code, len(plain.lines)) == (0, 2)
+    explained = run("stack", "lint", "-c", file, "--explain")
+    assert [line.partition(": ")[2].partition(":")[0] for line in explained.lines[:-1]] == [
+        "warning", "dropped", "refused by docker",
+    ]  # fmt: skip
+    strict = run("stack", "lint", "-c", file, "--strict")
+    assert (strict.code, strict.err) == (
+        1,
+        f"Error: {file}:6:5: refused by docker: docker knows no key services.w.platform\n",
+    )
+
+
+def test_stacks_of_docker(run: CommandLine, fake: FakeCluster) -> None:
+    """Lists, tasks and removal work on whatever carries docker's label."""
+    labels = {"com.docker.stack.namespace": "old"}
+    service = make_service(name="old_web", labels=labels)
+    fake.put(service, make_service(name="alone"))
+    fake.put(make_task(service=service, slot=1, node_id="n1", state="RUNNING"))
+    assert run("stack", "ls").lines == ["NAME   SERVICES", "old    1"]
+    assert "old_web" in run("stack", "services", "old").out
+    assert "old_web.1" in run("stack", "ps", "old").out
+    status = run("stack", "status", "old")
+    assert "Not deployed by this program" in status.err
+    assert run("stack", "rm", "old").lines == ["Removing service old_web"]
+    assert [one.spec.annotations.name for one in fake.all(objects_pb2.Service)] == ["alone"]
+
+
+def test_nothing_there(run: CommandLine) -> None:
+    """An unknown stack is told as docker tells it: only `ps` fails."""
+    for command in ("services", "rm"):
+        told = run("stack", command, "none")
+        assert (told.code, told.err) == (0, "Nothing found in stack: none\n")
+    told = run("stack", "ps", "none")
+    assert (told.code, told.err) == (1, "Error: nothing found in stack: none\n")
+
+
+def test_removal_goes_on_after_a_failure(
+    run: CommandLine, fake: FakeCluster, write: Callable[[str], str]
+) -> None:
+    """What cannot be removed does not keep the rest, and the exit code says so."""
+    run("stack", "deploy", "-c", write(TEXT), "--yes")
+    fake.fail_next("Control.RemoveSecret", CallFailed("INTERNAL", "no"))
+    removed = run("stack", "rm", "shop")
+    assert removed.code == 1
+    assert "failed to remove some resources from stack: shop" in removed.err
+    assert fake.all(objects_pb2.Config) == []
+    assert run("stack", "rm", "shop").code == 0
+    assert fake.all(objects_pb2.Secret) == []
+
+
+def test_an_update_that_pauses_ends_the_wait(
+    run: CommandLine, fake: FakeCluster, write: Callable[[str], str]
+) -> None:
+    """A wave whose update pauses is a failure with the manager's words."""
+    run("stack", "deploy", "-c", write(TEXT), "--yes")
+
+    def pause(service: objects_pb2.Service) -> None:
+        service.update_status.state = types_pb2.UpdateStatus.PAUSED
+        service.update_status.message = "update paused due to failure or early termination of task t1"
+
+    (db,) = (one for one in fake.all(objects_pb2.Service) if one.spec.annotations.name == "shop_db")
+    fake.update(objects_pb2.Service, db.id, pause)
+    failed = run("stack", "deploy", "-c", write(TEXT.replace('"200"', '"300"')), "--yes")
+    assert failed.code == 1
+    assert "shop_db: update paused due to failure" in failed.err

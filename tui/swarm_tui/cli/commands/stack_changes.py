@@ -1,0 +1,87 @@
+"""`swarm-tui stack rm` and `rotate`: what changes stacks that are there."""
+
+import os
+from typing import Annotated
+
+import typer
+from swarm_core.client.cluster import Cluster
+
+from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+
+
+def rm(
+    ctx: typer.Context,
+    stacks: Annotated[list[str], typer.Argument(metavar="STACK…")],
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Try networks once, and do not wait for the tasks on them.")
+    ] = False,
+) -> None:
+    """Remove stacks: services, secrets, configs, and networks once no task is on them."""
+    from swarm_tui.operations.stacks.look import look
+    from swarm_tui.operations.stacks.remove import NETWORK_WAIT_S, nothing_in, remove
+
+    async def work(cluster: Cluster) -> None:
+        failed = []
+        for stack in stacks:
+            held = await look(cluster, stack)
+            if nothing_in(held):
+                say(f"Nothing found in stack: {stack}", err=True)
+                continue
+            is_whole = True
+            async for outcome in remove(cluster, held, within_s=0 if detach else NETWORK_WAIT_S):
+                is_whole = is_whole and not outcome.is_error
+                say(outcome.text, err=outcome.is_error)
+            if not is_whole:
+                failed.append(stack)
+        if failed:
+            raise Failure(
+                "\nError: ".join(f"failed to remove some resources from stack: {one}" for one in failed)
+            )
+
+    run(ctx, work)
+
+
+def rotate(
+    ctx: typer.Context,
+    stack: Annotated[str, typer.Argument(metavar="STACK")],
+    name: Annotated[str, typer.Argument(metavar="SECRET", help="As the files call it.")],
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]")] = "-",
+    is_config: Annotated[bool, typer.Option("--config", help="It is a config.")] = False,
+    random: Annotated[
+        bool,
+        typer.Option(
+            "--random", help="Give the new secret a random name, which tells nothing of its content."
+        ),
+    ] = False,
+) -> None:
+    """Give a secret or config another content, from a file or standard input: every service gets it in one go."""
+    from swarm_tui.cli.plumbing.payload import read_payload
+    from swarm_tui.operations.model import Refused
+    from swarm_tui.operations.stacks.look import look
+    from swarm_tui.operations.stacks.rotate import generations
+    from swarm_tui.operations.stacks.rotate import rotate as carry_out
+
+    if random and is_config:
+        raise Failure("--random is for secrets.", USAGE)
+    noun = "config" if is_config else "secret"
+
+    async def work(cluster: Cluster) -> None:
+        held = await look(cluster, stack)
+        try:
+            generations(held, noun, name)
+            data = read_payload(file, noun, is_secret=not is_config)
+            outcomes = await carry_out(cluster, held, noun, name, data, os.urandom, is_random=random)
+        except Refused as error:
+            raise Failure(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
+        wrong = [outcome.text for outcome in outcomes if outcome.is_error]
+        for outcome in outcomes:
+            if not outcome.is_error:
+                say(outcome.text)
+        if wrong:
+            raise Failure("\nError: ".join(wrong))
+
+    run(ctx, work)
+
+
+COMMANDS = {"rm": rm, "remove": rm, "down": rm, "rotate": rotate}
