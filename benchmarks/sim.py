@@ -12,8 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from swarm_testkit.simulation.plan import Plan
-from swarm_testkit.simulation.replay import Outcome, command, growing_command, simulate
+from swarm_testkit.simulation.replay import PLANS, Outcome, command, simulate
+
+_GROWING = "clusters of one that grow, with slow disks"
+_ORDERING = "services of every mode, updates and lost nodes above all"
 
 
 def main() -> int:
@@ -21,20 +23,22 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=2000, help="how many")
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first seed")
     parser.add_argument("--only", type=int, help="one seed, with its trace")
-    parser.add_argument("--growing", action="store_true", help="clusters of one that grow, with slow disks")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--growing", dest="kind", action="store_const", const="growing", help=_GROWING)
+    kinds.add_argument("--ordering", dest="kind", action="store_const", const="ordering", help=_ORDERING)
     options = parser.parse_args()
-    draw = Plan.growing if options.growing else Plan.of
+    draw = PLANS[options.kind]
     if options.only is not None:
         outcome = simulate(options.only, keep_trace=True, plan=draw(options.only))
         print("\n".join(outcome.lines))
         print(f"{outcome.plan}\ntrace {outcome.digest}, well again after {outcome.recovery_s:.1f} s")
-        _report(options.only, outcome, options.growing)
+        _report(options.only, outcome, options.kind)
         return 1 if outcome.findings else 0
-    return _run_many(range(options.first, options.first + options.seeds), options.growing)
+    return _run_many(range(options.first, options.first + options.seeds), options.kind)
 
 
-def _run_many(seeds: range, is_growing: bool) -> int:
-    draw = Plan.growing if is_growing else Plan.of
+def _run_many(seeds: range, kind: str | None) -> int:
+    draw = PLANS[kind]
     began, failed = time.perf_counter(), []
     totals: Counter[str] = Counter()
     slowest = 0.0
@@ -45,27 +49,30 @@ def _run_many(seeds: range, is_growing: bool) -> int:
             entries=outcome.entries,
             faults=outcome.faults,
             answers=outcome.answered,
+            updates=outcome.updates,
+            completions=outcome.completions,
         )
         slowest = max(slowest, outcome.recovery_s)
         if outcome.findings:
             failed.append(seed)
-            _report(seed, outcome, is_growing)
+            _report(seed, outcome, kind)
         if (seed + 1) % 100 == 0:
             print(f"{seed + 1 - seeds.start} seeds, {len(failed)} with findings", flush=True)
     took = time.perf_counter() - began
     print(
         f"{len(seeds)} seeds from {seeds.start} in {took:.0f} s: {len(failed)} with findings; "
         f"{totals['seconds'] / 3600:.1f} h simulated, {totals['faults']} faults, {totals['entries']} entries, "
-        f"{totals['answers']} answers to clients, well again after {slowest:.0f} s at most"
+        f"{totals['answers']} answers to clients, {totals['updates']} rollouts, {totals['completions']} tasks of jobs completed, "
+        f"well again after {slowest:.0f} s at most"
     )
     return 1 if failed else 0
 
 
-def _report(seed: int, outcome: Outcome, is_growing: bool) -> None:
+def _report(seed: int, outcome: Outcome, kind: str | None) -> None:
     for text in outcome.findings:
         print(f"seed {seed}: {text}")
     if outcome.findings:
-        print(f"    replay: {(growing_command if is_growing else command)(seed)}", flush=True)
+        print(f"    replay: {command(seed, kind)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import pytest
 from swarm_testkit.simulation.plan import Plan
-from swarm_testkit.simulation.replay import growing_command, simulate
+from swarm_testkit.simulation.replay import command, simulate
 
 SEEDS = 40
 _PARTS = 10
@@ -15,7 +15,7 @@ def test_a_cluster_that_grows_finds_its_leader(part: int) -> None:
     for seed in range(part, SEEDS, _PARTS):
         outcome = simulate(seed, plan=Plan.growing(seed))
         texts = "\n".join(outcome.findings)
-        assert not outcome.findings, f"seed {seed}: {texts}\nreplay: {growing_command(seed)}"
+        assert not outcome.findings, f"seed {seed}: {texts}\nreplay: {command(seed, 'growing')}"
         faults += outcome.faults
         assert outcome.answered > 0
     assert faults > 0

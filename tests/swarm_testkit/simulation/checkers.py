@@ -114,6 +114,7 @@ class Ledger:
     contents: dict[tuple[Key, int], int] = field(default_factory=dict)
     removed: set[Key] = field(default_factory=set)
     watchers: list[Callable[[Event], None]] = field(default_factory=list)
+    entry_watchers: list[Callable[[], None]] = field(default_factory=list)  # told after an entry's events
     index: int = 0
 
     # raft
@@ -158,6 +159,8 @@ class Ledger:
                 self._record(index, event)
                 for watcher in self.watchers:
                     watcher(event)
+        for entry_watcher in self.entry_watchers:
+            entry_watcher()
 
     def restored(self, name: str, index: int, total: int) -> None:
         """A member took the state at `index` from a snapshot: entries without changes have no state of their own."""

@@ -70,6 +70,7 @@ class Faults:
             machine.disk.latency = (0.0002, 0.005)
             machine.disk.spare_power()
             machine.release()
+            machine.tasks_fail(0.0)
 
     # processes and machines
 
@@ -130,6 +131,13 @@ class Faults:
             machine.kill_daemon()
         else:
             await self._for_a_while(lambda: self._isolate(machine.host.name))
+
+    async def _failing_tasks(self) -> None:
+        """Tasks that begin on some machine fail, often or now and then."""
+        machine = self._any_machine()
+        machine.tasks_fail(self._rng.choice((0.1, 0.5, 1.0)))
+        await self._ticks(self._rng.uniform(5, 40))
+        machine.tasks_fail(0.0)
 
     # the network
 

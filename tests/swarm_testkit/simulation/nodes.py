@@ -8,6 +8,7 @@ daemon, as containers do.
 import asyncio
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +46,7 @@ from swarm_testkit.simulation.state import MachineState
 from swarm_testkit.simulation.ways import SimulatedDial
 
 _JOIN_S = 5.0
+_CPUS = 3  # few, so that services often find no room
 
 
 class Operator(Protocol):
@@ -94,7 +96,11 @@ class NodeMachine:
     def _make_new(self) -> None:
         """A machine that belongs to no cluster."""
         behaviour = Behaviour(
-            prepare_s=(0.0, 1.0), start_s=(0.0, 0.5), stop_s=(0.0, 0.5), hostname=self.host.name
+            prepare_s=(0.0, 1.0),
+            start_s=(0.0, 0.5),
+            stop_s=(0.0, 0.5),
+            hostname=self.host.name,
+            cpus=_CPUS,
         )
         self.works = Machine(behaviour, self.host.clock, self._rng)
         self._storage = MemoryStorage()
@@ -128,6 +134,10 @@ class NodeMachine:
         self._is_forgetting = True
         self._lose("loses its manager", lambda: self.disk.after_kill())
         self._end_daemon()
+
+    def tasks_fail(self, rate: float) -> None:
+        """Let so large a share of the tasks that start here fail."""
+        self.works.behaviour = replace(self.works.behaviour, start_failure_rate=rate)
 
     def hold(self) -> None:
         """Do not start a manager."""

@@ -129,6 +129,13 @@ class People:
         self._note(f"{node_id} is removed")
         return True
 
+    async def update_service(self, request: control_pb2.UpdateServiceRequest) -> None:
+        """Update a service, or find that somebody was faster."""
+        try:
+            await self._call("Control.UpdateService", request)
+        except ClientError as error:
+            self._note(f"service {request.service_id} is not updated: {error}")
+
     # the cluster
 
     async def change_cluster(self, change: Callable[[control_pb2.UpdateClusterRequest], None]) -> bool:

@@ -36,6 +36,20 @@ FAULTS = (
     "days",
 )
 
+# Those that concern services and their tasks.
+ORDER_FAULTS = (
+    "failing tasks",
+    "agent",
+    "drain",
+    "remove node",
+    "kill",
+    "stop",
+    "leader",
+    "transfer",
+    "pause",
+    "bad network",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -56,6 +70,7 @@ class Plan:
     faults: tuple[str, ...]
     short_tick_s: float | None
     others_makes: int
+    service_share: float = 0.2  # of what clients do
 
     @classmethod
     def growing(cls, seed: int) -> "Plan":
@@ -71,6 +86,22 @@ class Plan:
             fault_every_ticks=rng.choice((8.0, 16.0)),
             faults=("slow joiner", *rng.choice(((), ("bad network",), ("pause",), ("slow disk",)))),
             others_makes=0,
+        )
+
+    @classmethod
+    def ordering(cls, seed: int) -> "Plan":
+        """Services of every mode are made, updated, rolled back and removed, while tasks fail and nodes are lost and drained."""
+        rng = random.Random(f"ordering {seed}")
+        return replace(
+            cls.of(seed),
+            managers=3,
+            agents=rng.choice((2, 3, 4)),
+            tick_s=rng.choice((0.25, 0.5)),
+            faulty_ticks=rng.choice((80, 160)),
+            fault_every_ticks=rng.choice((8.0, 16.0, 32.0)),
+            operation_every_ticks=rng.choice((1.0, 3.0, 9.0)),
+            faults=tuple(rng.sample(ORDER_FAULTS, rng.randint(1, len(ORDER_FAULTS)))),
+            service_share=0.9,
         )
 
     @classmethod

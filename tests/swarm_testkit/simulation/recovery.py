@@ -1,24 +1,21 @@
 """The second phase: nothing fails any more, and within a bound of time the cluster must be well.
 
 People do what they would do after such a time: they make every node active, remove nodes of machines that are no more, wipe
-machines whose node is no more, and have another root CA in the place of one that a wrong clock made. Nothing else is set right
-by hand.
+machines whose node is no more, have another root CA in the place of one that a wrong clock made, and update services whose update is
+paused or whose tasks always fail. Nothing else is set right by hand.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
 
-from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.specs_pb2 import NodeSpec
-from swarm_core.api.proto.types_pb2 import RUNNING, NodeStatus
 from swarm_core.client.errors import ClientError
-from swarm_core.store.by import ByService
-from swarm_core.store.memory import MemoryStore
 
 from swarm_testkit.simulation.checkers import Findings, Ledger
 from swarm_testkit.simulation.life import Life
 from swarm_testkit.simulation.nodes import NodeMachine
+from swarm_testkit.simulation.order_recovery import missing_orders, needs_help
+from swarm_testkit.simulation.orders import mended
 from swarm_testkit.simulation.people import People
 from swarm_testkit.simulation.trust_checkers import missing_members, missing_trust
 from swarm_testkit.simulation.ways import Verifier
@@ -53,6 +50,7 @@ class Recovery:
             await asyncio.sleep(_LOOK_S)
             if not self._is_tidy:
                 await self._tidy()
+            await self._help_services()
         if not self._findings.texts:
             self._judge_state()
         return self._now() - start
@@ -79,6 +77,13 @@ class Recovery:
         is_all = len(owned) == len(self._machines)
         self._is_tidy = is_all and not (lost or strays or passive or is_future)
 
+    async def _help_services(self) -> None:
+        """Update those that do not come right by themselves; what is refused is tried again with the next look."""
+        lives = [one.life for one in self._machines if one.life is not None and one.life.has_begun]
+        leaders = [life for life in lives if life.raft.leadership.is_leader]
+        for service in needs_help(leaders[0].store) if leaders else ():
+            await self._people.update_service(mended(service))
+
     def _missing(self) -> str:
         """What is not well yet, in a few words."""
         if not self._is_tidy:
@@ -102,33 +107,8 @@ class Recovery:
         return (
             missing_trust(store, self._machines, self._verifier)
             or missing_members(store, self._machines)
-            or self._missing_tasks(store)
+            or missing_orders(store, self._machines)
         )
-
-    def _missing_tasks(self, store: MemoryStore) -> str:
-        for node in store.find(Node):
-            if node.status.state != NodeStatus.READY:
-                return f"node {node.id} is {NodeStatus.State.Name(node.status.state)}"
-        expected: set[str] = set()
-        for service in store.find(Service):
-            running = [
-                task for task in store.find(Task, ByService(service.id)) if task.desired_state <= RUNNING
-            ]
-            if any(task.status.state != RUNNING for task in running):
-                return f"service {service.spec.annotations.name} has tasks that do not run"
-            wrong = _wrong_places(store, service, running)
-            if wrong:
-                return f"service {service.spec.annotations.name} {wrong}"
-            expected |= {task.id for task in running}
-        held = {
-            task_id
-            for machine in self._machines
-            for task_id, work in machine.works.works.items()
-            if work.started_s is not None and work.result(machine.host.clock.monotonic()) is None
-        }
-        if held != expected:
-            return f"machines run {sorted(held - expected)} too many, {sorted(expected - held)} too few"
-        return ""
 
     def _judge_state(self) -> None:
         life: Life | None = next(one.life for one in self._machines if one.life is not None)
@@ -136,18 +116,6 @@ class Recovery:
         for key, change in self._ledger.newest.items():
             if (change.digest is not None) != (key in life.machine.sum):
                 self._findings.add(f"{key} of index {change.index} is not what the members hold")
-
-
-def _wrong_places(store: MemoryStore, service: Service, running: list[Task]) -> str:
-    if service.spec.WhichOneof("mode") == "global":
-        places = Counter(task.node_id for task in running)
-        wanted = Counter(node.id for node in store.find(Node))
-        return "" if places == wanted else f"runs on {dict(places)}"
-    slots = {task.slot for task in running}
-    replicas = service.spec.replicated.replicas
-    if len(running) == len(slots) == replicas:
-        return ""
-    return f"runs {len(running)} tasks in {len(slots)} slots instead of {replicas}"
 
 
 def _set_active(spec: NodeSpec) -> None:

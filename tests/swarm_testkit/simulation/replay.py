@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,14 +27,19 @@ class Outcome:
     entries: int
     faults: int
     answered: int
+    updates: int
+    completions: int
 
 
-def command(seed: int) -> str:
-    return f".venv/bin/python benchmarks/sim.py --only {seed}"
+PLANS: dict[str | None, Callable[[int], Plan]] = {
+    None: Plan.of,
+    "growing": Plan.growing,
+    "ordering": Plan.ordering,
+}
 
 
-def growing_command(seed: int) -> str:
-    return f"{command(seed)} --growing"
+def command(seed: int, kind: str | None = None) -> str:
+    return f".venv/bin/python benchmarks/sim.py --only {seed}" + (f" --{kind}" if kind else "")
 
 
 def simulate(seed: int, *, keep_trace: bool = False, plan: Plan | None = None) -> Outcome:
@@ -72,6 +77,8 @@ def simulate(seed: int, *, keep_trace: bool = False, plan: Plan | None = None) -
         world.ledger.index,
         world.faults.count,
         sum(client.answered for client in world.clients),
+        world.orders.updates,
+        world.orders.completions,
     )
 
 

@@ -18,15 +18,14 @@ from swarm_testkit.simulation.checkers import Findings, Ledger
 from swarm_testkit.simulation.history import Operation, State, Tag
 from swarm_testkit.simulation.host import Host
 from swarm_testkit.simulation.nodes import NodeMachine
+from swarm_testkit.simulation.orders import Orders
 from swarm_testkit.simulation.ways import SimulatedDial
 
-_CROWD_CHANCE = 0.4
+_CROWD_CHANCE = 0.5
 _CALL_S = 8.0
 _NAMES = 4
 # A name with more open ends than this makes the check slow: the clients go on to another name.
 _UNKNOWN_MAX = 6
-_REPLICAS_MAX = 5
-_SERVICES_MAX = 4
 # Answers from the leader's copy: nothing was changed, and the copy was as the answer says.
 _REFUSALS = frozenset(("NOT_FOUND", "ALREADY_EXISTS"))
 _OUT_OF_SEQUENCE = "update out of sequence"
@@ -74,7 +73,8 @@ class Histories:
 
 
 class Client:
-    """One writer. `managers` are those that people would ask now. `pause_s` is the mean time between its operations."""
+    """One writer. `managers` are those that people would ask now. `pause_s` is the mean time between its operations, of which
+    `service_share` are about services."""
 
     def __init__(
         self,
@@ -86,6 +86,7 @@ class Client:
         findings: Findings,
         *,
         pause_s: float,
+        service_share: float,
     ) -> None:
         self._host = host
         self._managers = managers
@@ -94,6 +95,8 @@ class Client:
         self._histories = histories
         self._findings = findings
         self._pause_s = pause_s
+        self._service_share = service_share
+        self._orders = Orders(rng)
         self._known: dict[str, objects_pb2.Config] = {}
         self.answered = 0
 
@@ -102,13 +105,13 @@ class Client:
         while True:
             await asyncio.sleep(self._rng.expovariate(1 / self._pause_s))
             try:
-                if self._rng.random() < _CROWD_CHANCE:
+                if self._rng.random() < self._service_share:
+                    await self._work_on_service()
+                elif self._rng.random() < _CROWD_CHANCE:
                     await self._until_next_beat()
                     await self._work_on_config(0)
-                elif self._rng.random() < 0.7:
-                    await self._work_on_config(self._rng.randrange(_NAMES))
                 else:
-                    await self._work_on_service()
+                    await self._work_on_config(self._rng.randrange(_NAMES))
             except ClientError:
                 continue
 
@@ -210,23 +213,11 @@ class Client:
         answer, _, _ = await self._ask("Control.ListServices", control_pb2.ListServicesRequest())
         if answer is None:
             return
-        services = list(answer.services)
-        if len(services) < 2 or (len(services) < _SERVICES_MAX and self._rng.random() < 0.3):
-            spec = new_service(self._rng, f"service-{self._rng.randrange(_SERVICES_MAX * 2)}")
-            await self._write("Control.CreateService", control_pb2.CreateServiceRequest(spec=spec))
-            return
-        service = self._rng.choice(services)
-        if self._rng.random() < 0.15 or service.spec.WhichOneof("mode") == "global":
-            request = control_pb2.RemoveServiceRequest(service_id=service.id)
-            await self._ask("Control.RemoveService", request)
-            return
-        service.spec.replicated.replicas = self._rng.randint(0, _REPLICAS_MAX)
-        await self._write(
-            "Control.UpdateService",
-            control_pb2.UpdateServiceRequest(
-                service_id=service.id, service_version=service.meta.version, spec=service.spec
-            ),
-        )
+        method, request = self._orders.next(answer.services)
+        if isinstance(request, control_pb2.RemoveServiceRequest):
+            await self._ask(method, request)
+        else:
+            await self._write(method, request)
 
     async def _write(self, method: str, request: Message) -> None:
         answer, _, _ = await self._ask(method, request)
@@ -255,18 +246,6 @@ class Client:
             return None, None, None
         self.answered += 1
         return answer, connection.served_by, True
-
-
-def new_service(rng: random.Random, name: str) -> specs_pb2.ServiceSpec:
-    """A service whose tasks run until they are stopped; some are global, some end now and then."""
-    spec = specs_pb2.ServiceSpec()
-    spec.annotations.name = name
-    spec.task.container.image = "simulated"
-    if rng.random() < 0.2:
-        getattr(spec, "global").SetInParent()
-    else:
-        spec.replicated.replicas = rng.randint(1, _REPLICAS_MAX)
-    return spec
 
 
 def _text(tag: Tag) -> str:

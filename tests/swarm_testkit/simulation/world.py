@@ -38,6 +38,7 @@ from swarm_testkit.simulation.life import Birth, Life
 from swarm_testkit.simulation.loop import SimulationLoop
 from swarm_testkit.simulation.network import Network
 from swarm_testkit.simulation.nodes import NodeMachine
+from swarm_testkit.simulation.order_checkers import OrderLedger
 from swarm_testkit.simulation.people import People
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.raft_transport import SimulatedTransport
@@ -64,7 +65,12 @@ class World:
         self.trace = trace
         self.findings = Findings(trace)
         self.trust = TrustLedger(self.findings)
-        self.ledger = Ledger(self.findings, watchers=[self.trust.take])
+        self.orders = OrderLedger(self.findings, lambda: loop.now)
+        self.ledger = Ledger(
+            self.findings,
+            watchers=[self.trust.take, self.orders.take],
+            entry_watchers=[self.orders.entry_ends],
+        )
         self.recovery_s = 0.0
         self._loop = loop
         self._lives = 0
@@ -237,8 +243,8 @@ class World:
         )
 
     def _make_client(self, name: str) -> Client:
-        host = Host(name, self._loop, self.trace)
-        pause_s = self.plan.operation_every_ticks * self.plan.tick_s * self.plan.clients
+        plan, host = self.plan, Host(name, self._loop, self.trace)
+        pause_s = plan.operation_every_ticks * plan.tick_s * plan.clients
         return Client(
             host,
             self.managers,
@@ -247,6 +253,7 @@ class World:
             self.histories,
             self.findings,
             pause_s=pause_s,
+            service_share=plan.service_share,
         )
 
     def _preparation(self, node_id: str, rng: random.Random) -> Callable[[MemoryStore], Awaitable[None]]:

@@ -1,0 +1,17 @@
+"""Services of every mode are made, updated, rolled back and removed, while tasks fail and nodes are lost (docs/design/simulation.md)."""
+
+import pytest
+from swarm_testkit.simulation.plan import Plan
+from swarm_testkit.simulation.replay import command, simulate
+
+SEEDS = 30
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_services_come_to_what_was_asked(seed: int) -> None:
+    """Whatever happens: no slot twice beyond START_FIRST, no more than was asked for, no node overbooked, each slot of a job completed once; in
+    the end every service runs its newest spec."""
+    outcome = simulate(seed, plan=Plan.ordering(seed))
+    texts = "\n".join(outcome.findings)
+    assert not outcome.findings, f"{texts}\nreplay: {command(seed, 'ordering')}"
+    assert outcome.updates + outcome.completions > 0
