@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
+from swarm_core.api import revisions
 from swarm_core.api.kinds import NOUNS
 from swarm_core.api.proto import control_pb2, objects_pb2, progress_pb2, raft_status_pb2, types_pb2
+from swarm_core.api.proto.service_history_pb2 import ServiceRevision
 from swarm_core.client.calls import Calls, opened
 from swarm_core.client.errors import CallFailed
 
@@ -115,6 +117,16 @@ class Control:
         request = control_pb2.ListServiceStatusesRequest(services=ids)
         response = await self._calls.call("Control.ListServiceStatuses", request)
         return list(response.statuses)
+
+    async def earlier_specs(self, service_id: str) -> list[ServiceRevision]:
+        """The earlier specs of a service that are kept, oldest first. A Docker Engine that leads keeps none."""
+        filters = control_pb2.ListResourcesRequest.Filters(
+            kind=revisions.KIND, names=revisions.names_of(service_id)
+        )
+        response = await self._calls.call(
+            "Control.ListResources", control_pb2.ListResourcesRequest(filters=filters)
+        )
+        return revisions.read(response.resources)
 
     async def raft_status(self) -> raft_status_pb2.GetRaftStatusResponse | None:
         """How the managers stand with raft's log; None where that is not told, as by a Docker Engine."""

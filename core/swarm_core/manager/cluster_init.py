@@ -16,6 +16,7 @@ from swarm_core.api.timestamps import duration
 from swarm_core.ca import tokens
 from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.root_ca import RootCa
+from swarm_core.manager.service_history import forget_removed
 from swarm_core.specs import defaults
 from swarm_core.specs.network import PREDEFINED, PREDEFINED_LABEL
 from swarm_core.specs.network_defaults import NONE_CHOSEN, NetworkDefaults
@@ -104,7 +105,7 @@ def own_node(founding: Founding) -> objects_pb2.Node:
 
 
 async def take_over(store: MemoryStore, founding: Founding, committed: Callable[[], None]) -> None:
-    """Create what is missing. Raises what the store raises, e.g. when leadership is lost meanwhile."""
+    """Create what is missing, and delete what nothing belongs to. Raises what the store raises, e.g. when leadership is lost meanwhile."""
 
     def create(tx: Transaction) -> None:
         if tx.get(objects_pb2.Cluster, founding.cluster_id) is None:
@@ -116,6 +117,7 @@ async def take_over(store: MemoryStore, founding: Founding, committed: Callable[
             # Whoever has a network of that name keeps it.
             if not tx.find(objects_pb2.Network, Name(name)):
                 tx.create(predefined_network(name, founding.rng))
+        forget_removed(tx)
 
     await store.update(create)
     committed()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from swarm_core.api.proto import control_pb2, specs_pb2
+from swarm_core.api.proto.service_history_pb2 import ServiceRevision
 
 from swarm_tui.operations import changes
 from swarm_tui.operations.model import Done, Edit, Plan
@@ -22,6 +23,23 @@ def plan(view: ClusterView, ids: Sequence[str], edit: Callable[[specs_pb2.Servic
 
     steps, refusals = changes.steps(view, KIND, ids, verb="update", edit=of)
     return Plan(f"Update {changes.subject(view, KIND, ids)}", steps, refusals=refusals)
+
+
+def to_revision(view: ClusterView, id_: str, revision: ServiceRevision) -> Plan:
+    """A service back to a spec that it had earlier, by an update. The credentials that it has now stay: none are kept."""
+
+    def of(name: str) -> Edit:
+        def run(spec: specs_pb2.ServiceSpec) -> Done:
+            credentials = spec.task.container.pull_options.registry_auth
+            spec.CopyFrom(revision.spec)
+            if credentials and spec.task.HasField("container"):
+                spec.task.container.pull_options.registry_auth = credentials
+            return Done(f"service {name} rolled back to revision {revision.number}")
+
+        return run
+
+    steps, refusals = changes.steps(view, KIND, [id_], verb="roll back", edit=of)
+    return Plan(f"Roll back {changes.subject(view, KIND, [id_])}", steps, refusals=refusals)
 
 
 def rollback(view: ClusterView, ids: Sequence[str]) -> Plan:

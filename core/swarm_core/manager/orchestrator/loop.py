@@ -43,7 +43,7 @@ class ServiceOrchestrator(ABC):
 
     def _reset(self) -> None:
         self._supervisor = RestartSupervisor(clock=self._clock, rng=self._rng)
-        self._updater = Updater(self._store, self._clock, self._supervisor)
+        self._updater = Updater(self._store, self._clock, self._supervisor, self._rng)
         self._restarts: dict[str, None] = {}  # task ids in the order of their events
         self._steps: list[Step] = []
 

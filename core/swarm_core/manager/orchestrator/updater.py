@@ -4,6 +4,7 @@ One per orchestrator, part of its loop. The rules are in `swarm_core.rules.rollo
 again in the transaction that changes it, so what the restart supervisor or a person did meanwhile is respected.
 """
 
+import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
@@ -12,6 +13,7 @@ from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.replacement import Replacement
 from swarm_core.manager.orchestrator.restart import RestartSupervisor
 from swarm_core.manager.orchestrator.restart_history import slot_tuple
+from swarm_core.manager.service_history import ServiceHistory
 from swarm_core.rules import rollout
 from swarm_core.rules.rollout import Rollout, SlotKey, Verdict
 from swarm_core.runtime.clock import Clock
@@ -27,10 +29,13 @@ Write = Callable[[list[Step]], Awaitable[list[StoreError | None]]]
 class Updater:
     """The rollouts of one orchestrator's services."""
 
-    def __init__(self, store: MemoryStore, clock: Clock, supervisor: RestartSupervisor) -> None:
+    def __init__(
+        self, store: MemoryStore, clock: Clock, supervisor: RestartSupervisor, rng: random.Random
+    ) -> None:
         self._store = store
         self._clock = clock
         self._supervisor = supervisor
+        self._history = ServiceHistory(rng)
         self._rollouts: dict[str, Rollout] = {}
         self._steps: list[Step] = []
 
@@ -128,14 +133,14 @@ class Updater:
             if not stored.HasField("update_status"):
                 rollout.begin(stored, self._clock.wall_ns())
 
-        return _on(service, change)
+        return self._on(service, change)
 
     def _complete(self, service: Service) -> Step:
         def change(stored: Service) -> None:
             if rollout.is_going(stored):
                 rollout.complete(stored, self._clock.wall_ns())
 
-        return _on(service, change)
+        return self._on(service, change)
 
     def _verdict(self, going: Rollout, verdict: Verdict) -> Step:
         if verdict is Verdict.COMPLETE:
@@ -152,20 +157,22 @@ class Updater:
             else:
                 rollout.roll_back(stored, message)
 
-        return _on(going.service, change)
+        return self._on(going.service, change)
 
+    def _on(self, service: Service, change: Callable[[Service], None]) -> Step:
+        """A change of the service, unless it was updated since. A spec that is given up is kept, with why."""
 
-def _on(service: Service, change: Callable[[Service], None]) -> Step:
-    """A change of the service, unless it was updated since."""
-
-    def step(transaction: Transaction) -> None:
-        old = transaction.get(Service, service.id)
-        if old is None or old.spec_version.index != service.spec_version.index:
-            return
-        new = Service()
-        new.CopyFrom(old)
-        change(new)
-        if new != old:
+        def step(transaction: Transaction) -> None:
+            old = transaction.get(Service, service.id)
+            if old is None or old.spec_version.index != service.spec_version.index:
+                return
+            new = Service()
+            new.CopyFrom(old)
+            change(new)
+            if new == old:
+                return
+            now_ns = self._clock.wall_ns()
+            self._history.keep(transaction, old, new.spec, outcome=new.update_status, now_ns=now_ns)
             transaction.update(new)
 
-    return step
+        return step

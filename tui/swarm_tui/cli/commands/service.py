@@ -171,7 +171,12 @@ def _goal(text: str) -> "tuple[str, Amount]":
 
 
 noun.elsewhere("update", "service_spec", "Change a service.")
-noun.elsewhere("rollback", "service_spec", "Go back to the spec that a service had before this one.")
+noun.elsewhere(
+    "rollback",
+    "service_history",
+    "Go back to the spec that a service had before this one, or to an earlier one.",
+)
+noun.elsewhere("history", "service_history", "List the specs that a service had.")
 
 
 @noun.command()

@@ -154,23 +154,6 @@ async def _edit(
     return edit
 
 
-def rollback(
-    ctx: typer.Context,
-    name: NameArgument,
-    detach: DetachOption = False,
-    quiet: QuietProgressOption = False,
-) -> None:
-    """Go back to the spec that a service had before this one."""
-
-    async def work(cluster: Cluster) -> None:
-        found = await cluster.control.resolve(Service, name)
-        plan = updating.rollback(Snapshot([found]), [found.id])
-        await carry_out(cluster, plan, say=lambda outcome: name)
-        await _wait(cluster, found.id, detach=detach, quiet=quiet, goes_back=True)
-
-    run(ctx, work)
-
-
-COMMANDS = {"create": create, "update": update, "rollback": rollback}
+COMMANDS = {"create": create, "update": update}
 # What follows the image belongs to the command that runs, whatever it begins with.
 CONTEXT_SETTINGS = {"create": {"allow_interspersed_args": False}}

@@ -15,6 +15,7 @@ from swarm_core.manager.control_api.services.checks import (
     check_payloads_exist,
     check_spec,
 )
+from swarm_core.manager.service_history import ServiceHistory, forget
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AlreadyExists, FailedPrecondition
 from swarm_core.rules.rollout import swap
@@ -48,6 +49,7 @@ class ServicesApi:
         self._store = store
         self._clock = clock
         self._rng = rng
+        self._history = ServiceHistory(rng)
 
     # reading
 
@@ -147,6 +149,7 @@ class ServicesApi:
             check_payloads_exist(tx, service.spec.task)
             check_attached(tx, service, stored.spec)
             self._begin_iteration(service, stored.job_status.job_iteration.index + 1)
+            self._history.keep(tx, stored, service.spec, now_ns=self._clock.wall_ns())
             tx.update(service)
             return service
 
@@ -171,5 +174,10 @@ class ServicesApi:
         self, request: control_pb2.RemoveServiceRequest, caller: Caller
     ) -> control_pb2.RemoveServiceResponse:
         service = known(self._store, objects_pb2.Service, request.service_id)
-        await self._store.update(lambda tx: tx.delete(objects_pb2.Service, service.id))
+
+        def remove(tx: Transaction) -> None:
+            tx.delete(objects_pb2.Service, service.id)
+            forget(tx, service.id)
+
+        await self._store.update(remove)
         return control_pb2.RemoveServiceResponse()
