@@ -75,7 +75,7 @@ def test_changes_of_a_service() -> None:
     assert changed(services.KIND, old, new) == ["image 1.0 → 1.1, scaled 2 → 5, restarted"]
     other = copy_of(old)
     other.spec.endpoint.ports.add(published_port=80)
-    assert changed(services.KIND, old, other) == ["spec changed"]
+    assert changed(services.KIND, old, other) == ["ports"]
     moved = copy_of(old)
     moved.spec.task.container.image = "elsewhere/web:1.0"
     assert changed(services.KIND, old, moved) == ["registry/web:1.0 → elsewhere/web:1.0"]
