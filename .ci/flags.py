@@ -21,19 +21,28 @@ from swarm_tui.cli.main import app
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "flags.md"
 DATA = Path(__file__).with_name("docker-flags.json")
-NOUNS = {"swarm": "cluster", "node": "node", "service": "service", "secret": "secret", "config": "config"}
+NOUNS = {
+    "swarm": "cluster",
+    "node": "node",
+    "service": "service",
+    "secret": "secret",
+    "config": "config",
+    "network": "network",
+}
 """Docker's noun and ours."""
-_ROW = re.compile(r"^\s+(?:-\w, )?--([a-z][a-z-]*)", re.MULTILINE)
+_ROW = re.compile(r"^\s+(?:-\w, )?--([a-z][a-z0-9-]*)", re.MULTILINE)
 _COMMAND = re.compile(r"^  ([a-z][a-z-]*)\*? ", re.MULTILINE)
 
-_NETWORKS = "comes with networks"
 _WINDOWS = "for Windows nodes alone, which we do not have"
 # docker's flag → why we lack it; a name with a command in front is for that command alone
 MISSING = {
+    "network create config-only": "of one machine alone, which docker makes; --config-from refers to it",
+    "network create ipv4": "every overlay network has IPv4",
+    "network inspect verbose": "asks the engines of the nodes",
+    "network ls no-trunc": "ids are whole here",
+    "network rm force": "a name that nothing has is told",
     "credential-spec": _WINDOWS,
     "isolation": _WINDOWS,
-    "network-add": _NETWORKS,
-    "network-rm": _NETWORKS,
     "data-path-addr": "our nodes carry no overlay traffic; a Docker Engine that joins is told its own",
     "service logs details": "not yet: our executor of containers does not ask the engine for details",
 }
@@ -41,6 +50,7 @@ _PLACE = "where the state of this machine's node is"
 _OPPOSITE = "what docker writes as --flag=false"
 # our flag → what it is for
 OURS = {
+    "network inspect pretty": "printed for people, as for other kinds",
     "state-dir": _PLACE,
     "executor": "what runs tasks here; docker has one executor",
     "runtime": "processes as well as containers",
@@ -50,7 +60,11 @@ OURS = {
     "no-autolock": _OPPOSITE,
     "service ls no-trunc": "whole ids, as other lists have it",
 }
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "network connect": "containers of one machine alone are docker's",
+    "network disconnect": "containers of one machine alone are docker's",
+    "network prune": "networks are removed by name here",
+}
 """docker's command → why we lack it."""
 
 

@@ -6,7 +6,7 @@ import pytest
 from swarm_core.api.proto import objects_pb2
 from swarm_testkit.command_line import CommandLine
 from swarm_testkit.dashboard import running
-from swarm_testkit.factories import make_network
+from swarm_testkit.factories import make_volume
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import (
     PROBLEMS,
@@ -24,7 +24,7 @@ from swarm_tui.resources.model import (
 )
 from swarm_tui.resources.refs import ObjectRef
 
-Toy = objects_pb2.Network
+Toy = objects_pb2.Volume
 _MOODS = {"": Health.OK, "winding": Health.MOTION, "broken": Health.FAILED}
 
 
@@ -115,7 +115,7 @@ def toys(cluster):
         ("y-bear", "bear", {"mood": "broken"}),
         ("y-car", "car", {"mood": "winding", "of": "s-api"}),
     ):
-        toy = make_network(id_, name=toy_name)
+        toy = make_volume(id_, name=toy_name)
         toy.spec.annotations.labels.update(labels)
         cluster.put(toy)
     return cluster

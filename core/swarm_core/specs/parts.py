@@ -141,6 +141,30 @@ def _tmpfs_options(found: types_pb2.Mount, given: "_Options") -> None:
         found.tmpfs_options.mode = notation.file_mode(mode, "1770")
 
 
+def network(text: str) -> types_pb2.NetworkAttachmentConfig:
+    """NAME, or name=NAME,alias=…,driver-opt=KEY=VALUE,ip=ADDRESS, each of the latter as often as needed. The target is the name still."""
+    if "=" not in text:
+        if not text:
+            raise InvalidValue("a name is needed")
+        return types_pb2.NetworkAttachmentConfig(target=text)
+    found = types_pb2.NetworkAttachmentConfig()
+    for key, value in notation.field_list(text):
+        match key:
+            case "name":
+                found.target = value
+            case "alias":
+                found.aliases.append(value)
+            case "driver-opt":
+                found.driver_attachment_opts.update(notation.pairs([value]))
+            case "ip" | "ip6":
+                found.addresses.append(value)
+            case _:
+                raise InvalidValue(f"{key}: a network has no such option")
+    if not found.target:
+        raise InvalidValue(f"{text!r} names no network (write name=NAME)")
+    return found
+
+
 def port(text: str) -> types_pb2.PortConfig:
     """[PUBLISHED:]TARGET[/PROTOCOL], or published=…,target=…,protocol=…,mode=ingress|host."""
     if "=" in text:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from swarm_core.api.proto import specs_pb2, types_pb2
+from swarm_core.api.proto import specs_pb2
 from swarm_core.specs import lists, notation, parts, replicas
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
@@ -65,5 +65,9 @@ def set_endpoint_mode(draft: Draft, word: str) -> None:
     draft.spec.endpoint.mode = notation.choice(word, _ENDPOINT_MODES)  # type: ignore[assignment]
 
 
-def add_networks(draft: Draft, names: Sequence[str]) -> None:
-    draft.spec.task.networks.extend(types_pb2.NetworkAttachmentConfig(target=name) for name in names)
+def add_networks(draft: Draft, given: Sequence[str]) -> None:
+    draft.networks.extend(parts.network(text) for text in given)
+
+
+def drop_networks(draft: Draft, names: Sequence[str]) -> None:
+    draft.networks_left.extend(names)

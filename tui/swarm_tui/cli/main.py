@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "stack": ("stack", "Stacks: deploy, plan, ls, ps, services, status, rm, rotate, config, lint."),
     "secret": ("secret", "Secrets: create, ls, inspect, rm."),
     "config": ("config", "Configs: create, ls, inspect, rm."),
+    "network": ("network", "Networks: create, ls, inspect, rm."),
     "cluster": (
         "cluster",
         "The cluster: init, join, leave, join-token, update, unlock, unlock-key, ca, inspect.",

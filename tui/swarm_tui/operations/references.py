@@ -1,4 +1,4 @@
-"""Secrets and configs that a draft asks for by name, looked up in the cluster."""
+"""Secrets, configs and networks that a draft asks for by name, looked up in the cluster."""
 
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.control import Control
@@ -22,4 +22,6 @@ async def look_up(draft: Draft, control: Control) -> References:
                 config_id=config.id, config_name=config.spec.annotations.name, file=wanted.file()
             )
         )
-    return References(tuple(secrets), tuple(configs))
+    names = {*(wanted.target for wanted in draft.networks), *draft.networks_left}
+    networks = {name: (await control.resolve(objects_pb2.Network, name)).id for name in sorted(names)}
+    return References(tuple(secrets), tuple(configs), networks)

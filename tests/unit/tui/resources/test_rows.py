@@ -8,6 +8,7 @@ from swarm_core.client.watch import Listed
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster
 from swarm_testkit.factories import (
     make_config,
+    make_network,
     make_node,
     make_resources,
     make_secret,
@@ -42,7 +43,12 @@ def lively() -> Mirror:
             configs=[types_pb2.ConfigReference(config_id="con", config_name="n")],
         ),
     )
-    fake.put(secret, config, user, make_service("g", name="g", is_global=True))
+    net = make_network("net", name="net")
+    net.ipam.configs.add(
+        subnet="10.5.0.0/16", gateway="10.5.0.1", range="10.5.1.0/24", reserved={"router": "10.5.0.9"}
+    )
+    net.driver_state.options["encrypted"] = ""
+    fake.put(secret, config, net, user, make_service("g", name="g", is_global=True))
     return mirror_of(*(item for kind in registry.kinds() for item in fake.all(kind.message)))
 
 

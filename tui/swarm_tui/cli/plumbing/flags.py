@@ -278,7 +278,7 @@ FLAGS: tuple[Flag, ...] = (
     ),
     *_list_flags("host", "Line of the hosts file", hosts.add, hosts.drop, metavar="HOST:IP", drop_metavar="HOST[:IP]"),
     *_list_flags("publish", "Published port", service.add_ports, service.drop_ports, short="-p", metavar="PORT", drop_metavar="TARGET"),
-    Flag("--network", _LIST, "Network to attach to.", service.add_networks, On.CREATE, "NETWORK"),
+    *_list_flags("network", "Network to attach to", service.add_networks, service.drop_networks, metavar="NETWORK"),
     Flag("--endpoint-mode", str, "vip or dnsrr.", service.set_endpoint_mode, metavar="WORD"),
     *_rollout_flags("update"),
     *_rollout_flags("rollback"),
