@@ -67,6 +67,12 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(seconds, 0.0))
 
+    def stall(self, seconds: float) -> None:
+        """Time passes in which the loop runs nothing, as when something blocks it."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        loop.now += seconds
+
 
 async def until(condition: Callable[[], object], *, limit_s: float = 30.0) -> None:
     """Let the loop run until `condition` holds; fails after `limit_s` of the loop's time."""

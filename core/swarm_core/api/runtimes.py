@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
+from swarm_core.api.proto.objects_pb2 import Node
 from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.proto.specs_pb2 import TaskSpec
 
@@ -42,6 +43,11 @@ def runtime_of(spec: TaskSpec) -> str:
     if which == "generic":
         return spec.generic.kind.lower()
     return which or ""
+
+
+def is_ours(node: Node) -> bool:
+    """Whether the node runs our daemon: it lists what it can run, which Docker Engines do not."""
+    return any(plugin.type == RUNTIME_PLUGIN for plugin in node.description.engine.plugins)
 
 
 def process_payload(spec: TaskSpec) -> ProcessSpec | MalformedProcess | None:

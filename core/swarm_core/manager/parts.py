@@ -103,7 +103,14 @@ class Parts:
 def build(ports: Ports) -> Parts:
     """All parts of one manager; nothing runs yet."""
     store, clock, rng = ports.store, ports.clock, ports.rng
-    dispatcher = Dispatcher(store, clock, rng, node_id=ports.node_id, managers=ports.statuses.peers)
+    dispatcher = Dispatcher(
+        store,
+        clock,
+        rng,
+        node_id=ports.node_id,
+        managers=ports.statuses.peers,
+        managers_are_ours=ports.raft.members_are_ours,
+    )
     log_broker = LogBroker(store, clock, rng)
     ca_server = CaServer(store, clock, rng, ports.external)
     progress = Progress(store, clock)

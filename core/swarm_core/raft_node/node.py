@@ -61,6 +61,7 @@ class RaftNode:
         self._rng = rng
         self._keyring = keyring
         self._limits = limits
+        self._is_ours = transport.is_ours
         self._core = core = Core(config, disk, clock)
         proposals, membership = Proposals(clock), Membership()
         self.ticks = TickLength(
@@ -92,6 +93,13 @@ class RaftNode:
     def status(self) -> Status:
         """How raft stands, after the start."""
         return self._core.raw.status()
+
+    def members_are_ours(self) -> bool:
+        """Whether every other member was reached and is of our make."""
+        own_id = self._core.raft_id
+        return all(
+            self._is_ours(member.raft_id) is True for member in self.members.all() if member.raft_id != own_id
+        )
 
     async def rotate_key(self) -> None:
         """Have another data key; it takes effect with the next snapshots."""

@@ -35,7 +35,9 @@ from swarm_core.api.proto.types_pb2 import (
     WeightedPeer,
 )
 from swarm_core.api.timestamps import duration, duration_s
+from swarm_core.manager.dispatcher.config import DispatcherConfig
 from swarm_core.manager.dispatcher.dispatcher import Dispatcher
+from swarm_core.manager.dispatcher.periods import Periods
 from swarm_core.raft_node.errors import LostLeadership
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import (
@@ -78,8 +80,14 @@ class Rig:
         self.clock = VirtualClock()
         self.store = FlakyStore(clock=self.clock)
         self.peers = [WeightedPeer(peer=Peer(node_id="m1", addr="192.0.2.1:4242"), weight=10)]
+        self.managers_are_ours = True
         self.dispatcher = Dispatcher(
-            self.store, self.clock, random.Random(3), node_id="m1", managers=lambda: self.peers
+            self.store,
+            self.clock,
+            random.Random(3),
+            node_id="m1",
+            managers=lambda: self.peers,
+            managers_are_ours=lambda: self.managers_are_ours,
         )
 
     async def put(self, *items: Any) -> None:
@@ -168,9 +176,11 @@ def rigged(test: Callable[[Rig], Coroutine[Any, Any, None]]) -> Callable[[], Non
 async def session(
     rig: Rig, node_id: str = "n1", session_id: str = ""
 ) -> AsyncIterator[tuple[str, AsyncIterator[SessionMessage]]]:
-    """An open Session call, after its first message."""
+    """An open Session call, after its first message; the node describes the engine that is stored of it."""
     request = SessionRequest(session_id=session_id)
     request.description.hostname = f"host-{node_id}"
+    if (stored := rig.store.get(Node, node_id)) is not None:
+        request.description.engine.CopyFrom(stored.description.engine)
     async with contextlib.aclosing(rig.dispatcher.session(request, caller(node_id))) as stream:  # type: ignore[type-var]
         first = await anext(stream)
         yield first.session_id, stream
@@ -381,9 +391,126 @@ async def test_period_follows_the_cluster(rig: Rig) -> None:
         cluster = make_cluster("c1")
         cluster.spec.dispatcher.heartbeat_period.CopyFrom(duration(1))
         await rig.put(cluster)
-        await until(lambda: rig.dispatcher._liveness.period_s == 1)
+        await until(lambda: rig.dispatcher._liveness.periods.base_s == 1)
         assert await rig.beat(session_id) <= 1.5
         await rig.clock.sleep(5)
+        assert rig.node().status.state == NodeStatus.DOWN
+
+
+def ours(node_id: str = "n1") -> Node:
+    return make_node(node_id, plugins=[("Runtime", "container")])
+
+
+@rigged
+async def test_a_node_of_ours_is_missed_sooner(rig: Rig) -> None:
+    """5.5.2: a node that runs our daemon shows each second that it lives, and is DOWN after four without."""
+    await rig.put(ours())
+    async with session(rig) as (session_id, _):
+        for _ in range(20):
+            period = await rig.beat(session_id)
+            assert 0.9 <= period <= 1.1
+            await rig.clock.sleep(period)
+        await rig.clock.sleep(2.5)
+        assert rig.node().status.state == NodeStatus.READY
+        await rig.clock.sleep(1)
+        assert rig.node().status.state == NodeStatus.DOWN
+
+
+@rigged
+async def test_quick_heartbeats_have_conditions(rig: Rig) -> None:
+    """5.5.2: SwarmKit's period serves Docker Engines, all nodes while a manager is not ours, and whoever the cluster's own
+    period is for."""
+    async with session(rig) as (session_id, _):
+        assert await rig.beat(session_id) >= 4.5
+        await rig.put(ours())
+        assert await rig.beat(session_id) <= 1.1
+        rig.managers_are_ours = False
+        assert await rig.beat(session_id) >= 4.5
+        rig.managers_are_ours = True
+        cluster = make_cluster("c1")
+        cluster.spec.dispatcher.heartbeat_period.CopyFrom(duration(7))
+        await rig.put(cluster)
+        await until(lambda: rig.dispatcher._liveness.periods.base_s == 7)
+        assert await rig.beat(session_id) >= 6.5
+
+
+def test_many_nodes_have_longer_periods() -> None:
+    """5.5.2: the leader hears at most two hundred quick heartbeats a second; a thousand nodes have SwarmKit's period."""
+    periods = Periods(DispatcherConfig(), random.Random(1))
+    drawn = {count: periods.draw(is_quick=True, nodes=count) for count in (1, 200, 400, 1000, 5000)}
+    assert [round(period.seconds) for period in drawn.values()] == [1, 1, 2, 5, 5]
+    assert [round(period.silence_s / period.seconds) for period in drawn.values()] == [4, 4, 4, 3, 3]
+
+
+async def cut(stream: AsyncIterator[SessionMessage]) -> None:
+    """The connection of a session is lost: the server ends its handler."""
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+@rigged
+async def test_a_lost_connection_is_a_hint(rig: Rig) -> None:
+    """5.5.3: a node of ours whose connection is lost is DOWN after three seconds, however long its period is."""
+    await rig.put(ours())
+    async with session(rig) as (_, stream):
+        await cut(stream)
+        await rig.clock.sleep(2.5)
+        assert rig.node().status.state == NodeStatus.READY
+        await rig.clock.sleep(1)
+        assert rig.node().status.state == NodeStatus.DOWN
+
+
+@rigged
+async def test_who_comes_back_in_time_is_not_lost(rig: Rig) -> None:
+    """5.5.3: a node that registers again within three seconds stays READY, and its tasks where they are."""
+    await rig.put(ours())
+    async with session(rig) as (_, stream):
+        await cut(stream)
+        await rig.clock.sleep(2.5)
+        async with session(rig) as (session_id, _):
+            for _ in range(5):
+                await rig.clock.sleep(await rig.beat(session_id))
+            assert rig.node().status.state == NodeStatus.READY
+
+
+@rigged
+async def test_an_older_stream_that_ends_is_no_hint(rig: Rig) -> None:
+    """5.5.3: a node that has a newer stream open is not looked at sooner when the server notices the end of the older one."""
+    await rig.put(ours(), *(ours(f"more-{number}") for number in range(3)))
+    async with session(rig) as (session_id, older):
+        request = SessionRequest(session_id=session_id)
+        newer = rig.dispatcher.session(request, caller())
+        await anext(newer)
+        await cut(older)
+        assert rig.dispatcher._liveness._heartbeats.due("n1") == pytest.approx(
+            rig.clock.monotonic() + 15, abs=2
+        )
+        await cut(newer)
+        assert rig.dispatcher._liveness._heartbeats.due("n1") == pytest.approx(rig.clock.monotonic() + 3)
+
+
+@rigged
+async def test_a_lost_connection_of_an_engine_is_no_hint(rig: Rig) -> None:
+    """5.5.3: a Docker Engine has its three periods, also when its connection is lost."""
+    async with session(rig) as (_, stream):
+        await cut(stream)
+        await rig.clock.sleep(12)
+        assert rig.node().status.state == NodeStatus.READY
+
+
+@rigged
+async def test_a_leader_that_was_held_up_blames_nobody(rig: Rig) -> None:
+    """5.5.4: what a leader could not hear while it was held up itself is not missed: nodes get as long again."""
+    await rig.put(ours())
+    async with session(rig) as (session_id, _):
+        await rig.beat(session_id)
+        rig.clock.stall(9)
+        await asyncio.sleep(0)
+        await rig.clock.sleep(4)
+        assert rig.node().status.state == NodeStatus.READY
+        await rig.beat(session_id)
+        await rig.clock.sleep(3)
+        assert rig.node().status.state == NodeStatus.READY
+        await rig.clock.sleep(2)
         assert rig.node().status.state == NodeStatus.DOWN
 
 

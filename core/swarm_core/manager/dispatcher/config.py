@@ -11,6 +11,14 @@ class DispatcherConfig:
     heartbeat_jitter_s: float = 0.5
     grace_factor: float = 3.0
     grace_factor_unknown: float = 6.0
+    # Of nodes that run our daemon, while every manager does (5.5.2).
+    quick_period_s: float = 1.0
+    quick_grace_factor: float = 4.0
+    quick_beats_per_s_max: float = 200.0
+    # How long a node whose connection was lost has to come back, where heartbeats are quick (5.5.3).
+    reconnect_s: float = 3.0
+    # A leader that was held up for longer has not heard what was said meanwhile (5.5.4).
+    held_up_s: float = 0.5
     rate_window_s: float = 8.0
     registrations_max: int = 3
     orphan_s: float = 24 * 3600.0
@@ -22,3 +30,5 @@ class DispatcherConfig:
     def __post_init__(self) -> None:
         assert 0 <= self.heartbeat_jitter_s < self.heartbeat_period_s
         assert 1 < self.grace_factor <= self.grace_factor_unknown
+        assert 0 < self.quick_period_s <= self.heartbeat_period_s
+        assert self.quick_period_s * self.quick_grace_factor >= self.reconnect_s > self.quick_period_s

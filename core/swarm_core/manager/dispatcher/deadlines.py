@@ -26,6 +26,13 @@ class Deadlines:
         """Forget `key`, if it is there."""
         self._at.pop(key, None)
 
+    def due(self, key: str) -> float | None:
+        """The deadline of `key`, if it has one."""
+        return self._at.get(key)
+
+    def __len__(self) -> int:
+        return len(self._at)
+
     def __contains__(self, key: object) -> bool:
         return key in self._at
 

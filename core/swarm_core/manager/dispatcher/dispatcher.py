@@ -3,7 +3,7 @@
 Rules
 1. Outside `run` every call is answered Aborted, and open streams end.
 2. One subscription to the store serves all streams; one timer serves all nodes.
-3. A node that misses its heartbeats becomes DOWN and is no longer registered; after a day its tasks are orphaned. After a
+3. A node that misses its heartbeats, or loses its connection and does not come back, becomes DOWN and is no longer registered; after a day its tasks are orphaned. After a
    change of leader every node is UNKNOWN until it registers, and has twice the time for it.
 """
 
@@ -27,6 +27,7 @@ from swarm_core.api.proto.dispatcher_pb2 import (
 )
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Task
 from swarm_core.api.proto.types_pb2 import NodeStatus, WeightedPeer
+from swarm_core.api.runtimes import is_ours
 from swarm_core.api.timestamps import duration, duration_s
 from swarm_core.manager.dispatcher.config import DispatcherConfig
 from swarm_core.manager.dispatcher.feed import AssignmentFeed
@@ -48,7 +49,7 @@ class Dispatcher:
     """Handler of docker.swarmkit.v1.Dispatcher and component of the leader.
 
     `managers` gives the managers as agents shall know them, each with a weight; call `managers_changed` when it would give
-    another answer. `node_id` is this manager's.
+    another answer. `managers_are_ours` says whether each of them is known to be of our make. `node_id` is this manager's.
     """
 
     name = "dispatcher"
@@ -61,11 +62,13 @@ class Dispatcher:
         *,
         node_id: str,
         managers: Callable[[], Sequence[WeightedPeer]],
+        managers_are_ours: Callable[[], bool],
         config: DispatcherConfig | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._managers = managers
+        self._managers_are_ours = managers_are_ours
         self._config = config or DispatcherConfig()
         self._registrations = Registrations(self._config, rng)
         self._writer = StatusWriter(store, clock, node_id, self._config)
@@ -116,7 +119,7 @@ class Dispatcher:
         else:
             session_id = await self._register(node_id, update)
             _log.debug("%s has registered", caller)
-        with self._session_signal(node_id) as woken:
+        with self._cut_off_noted(node_id, session_id), self._session_signal(node_id) as woken:
             last: SessionMessage | None = None
             while self._events is not None:
                 self._registrations.check(node_id, session_id)
@@ -133,7 +136,10 @@ class Dispatcher:
     async def heartbeat(self, request: HeartbeatRequest, caller: Caller) -> HeartbeatResponse:
         """Put the node's deadline off; the answer says when to call again."""
         self._check(caller.node_id, request.session_id)
-        return HeartbeatResponse(period=duration(self._liveness.beat(caller.node_id)))
+        node_id = caller.node_id
+        return HeartbeatResponse(
+            period=duration(self._liveness.beat(node_id, is_quick=self._is_quick(node_id)))
+        )
 
     async def update_task_status(
         self, request: UpdateTaskStatusRequest, caller: Caller
@@ -230,6 +236,22 @@ class Dispatcher:
             if not signals and self._sessions.get(node_id) is signals:
                 del self._sessions[node_id]
 
+    @contextlib.contextmanager
+    def _cut_off_noted(self, node_id: str, session_id: str) -> Iterator[None]:
+        """Note when a session is ended from outside: its connection is lost. Not while another stream of the node is open."""
+        try:
+            yield
+        except (asyncio.CancelledError, GeneratorExit):
+            is_alone = self._events is not None and not self._sessions.get(node_id)
+            if is_alone and self._registrations.holds(node_id, session_id) and self._is_quick(node_id):
+                self._liveness.cut_off(node_id)
+            raise
+
+    def _is_quick(self, node_id: str) -> bool:
+        """Whether the node shows more often that it lives (5.5.2)."""
+        node = self._store.get(Node, node_id)
+        return node is not None and is_ours(node) and self._managers_are_ours()
+
     def _wake_sessions(self, node_id: str | None = None) -> None:
         chosen = self._sessions.values() if node_id is None else [self._sessions.get(node_id, [])]
         for signals in chosen:
@@ -260,7 +282,7 @@ class Dispatcher:
 
     def _adopt(self, cluster: Cluster) -> None:
         period_s = duration_s(cluster.spec.dispatcher.heartbeat_period)
-        self._liveness.period_s = period_s or self._config.heartbeat_period_s
+        self._liveness.periods.base_s = period_s or self._config.heartbeat_period_s
 
     async def _follow_events(self) -> None:
         while (events := self._events) is not None:

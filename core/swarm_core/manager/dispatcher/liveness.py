@@ -1,6 +1,9 @@
 """Which nodes live: heartbeats with grace, nodes that are down, and the end of their tasks (docs/design/dispatcher.md 5.5, 5.9).
 
-One timer serves all nodes. Deadlines are in this leader's memory: a new leader grants them anew.
+Rules
+1. One timer serves all nodes. Deadlines are in this leader's memory: a new leader grants them anew.
+2. A lost connection is a hint: a node with quick heartbeats has a few seconds to come back.
+3. A leader that was held up itself has not heard the nodes: who seems lost then gets as long again.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ from swarm_core.api.timestamps import timestamp
 from swarm_core.manager.dispatcher.config import DispatcherConfig
 from swarm_core.manager.dispatcher.deadlines import Deadlines
 from swarm_core.manager.dispatcher.orphans import orphan_steps
+from swarm_core.manager.dispatcher.periods import Periods
 from swarm_core.manager.dispatcher.status_writer import NodeUpdate, StatusWriter
 from swarm_core.raft_node.errors import ProposalRefused
 from swarm_core.runtime.clock import Clock
@@ -23,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Liveness:
-    """`lost` is told the id of each node whose heartbeats ended. `period_s` is the base of heartbeat periods from now on."""
+    """`lost` is told the id of each node whose heartbeats ended."""
 
     def __init__(
         self,
@@ -35,10 +39,9 @@ class Liveness:
         writer: StatusWriter,
         lost: Callable[[str], None],
     ) -> None:
-        self.period_s = config.heartbeat_period_s
+        self.periods = Periods(config, rng)
         self._store = store
         self._clock = clock
-        self._rng = rng
         self._config = config
         self._writer = writer
         self._lost = lost
@@ -46,20 +49,26 @@ class Liveness:
         self._orphanings = Deadlines()
         self._moved = asyncio.Event()
 
-    def beat(self, node_id: str) -> float:
+    def beat(self, node_id: str, *, is_quick: bool) -> float:
         """The node lives; the seconds until it is to show that again."""
-        period_s = self._draw_period()
-        self._set(self._heartbeats, node_id, period_s * self._config.grace_factor)
-        return period_s
+        period = self.periods.draw(is_quick=is_quick, nodes=len(self._heartbeats))
+        self._set(self._heartbeats, node_id, period.silence_s)
+        return period.seconds
 
     def arrive(self, node_id: str) -> None:
-        """The node registers: its tasks are safe, and heartbeats are expected."""
+        """The node registers: its tasks are safe, and heartbeats are expected. It says at once how it is."""
         self._orphanings.discard(node_id)
-        self.beat(node_id)
+        self.beat(node_id, is_quick=False)
+
+    def cut_off(self, node_id: str) -> None:
+        """The connection of a node with quick heartbeats was lost: it is expected back soon."""
+        due = self._heartbeats.due(node_id)
+        if due is not None and due > self._clock.monotonic() + self._config.reconnect_s:
+            self._set(self._heartbeats, node_id, self._config.reconnect_s)
 
     def await_unknown(self, node_id: str) -> None:
         """A node of the earlier leader: it gets more time to register here."""
-        self._set(self._heartbeats, node_id, self._draw_period() * self._config.grace_factor_unknown)
+        self._set(self._heartbeats, node_id, self.periods.unknown_s())
 
     def await_down(self, node_id: str) -> None:
         """The node is down: if it stays so, its tasks will be orphaned."""
@@ -79,8 +88,7 @@ class Liveness:
         while True:
             self._moved.clear()
             now = self._clock.monotonic()
-            for node_id in self._heartbeats.expired(now):
-                self._lose(node_id)
+            self._look_at_heartbeats(now)
             for node_id in self._orphanings.expired(now):
                 await self._orphan(node_id)
             times = (self._heartbeats.wake_at(), self._orphanings.wake_at())
@@ -88,9 +96,14 @@ class Liveness:
             pause_s = None if wake_at is None else wake_at - self._clock.monotonic()
             await event_or_time(self._clock, self._moved, pause_s)
 
-    def _draw_period(self) -> float:
-        jitter_s = min(self._config.heartbeat_jitter_s, self.period_s / 2)
-        return self.period_s + self._rng.uniform(-jitter_s, jitter_s)
+    def _look_at_heartbeats(self, now: float) -> None:
+        due = self._heartbeats.wake_at()
+        late_s = 0.0 if due is None else now - due
+        for node_id in self._heartbeats.expired(now):
+            if late_s > self._config.held_up_s:
+                self._set(self._heartbeats, node_id, late_s)
+            else:
+                self._lose(node_id)
 
     def _set(self, deadlines: Deadlines, node_id: str, seconds: float) -> None:
         before = deadlines.wake_at()

@@ -57,9 +57,7 @@ class Restart:
             return
         if not self._is_alone and _has_successor(transaction, service, old):
             return
-        node = transaction.get(Node, old.node_id) if old.node_id else None
-        is_drained = node is not None and node.spec.availability == NodeSpec.Availability.DRAIN
-        self.delay_s = 0.0 if is_drained else restart_delay_s(old)
+        self.delay_s = 0.0 if _is_moved(transaction, old) else restart_delay_s(old)
         if still_runs(transaction, old):
             self.waits_for = [old]
         is_free = self.delay_s <= 0 and not self.waits_for
@@ -146,6 +144,17 @@ def _has_successor(transaction: Transaction, service: Service, old: Task) -> boo
         and not is_dirty(service, task, transaction.get(Node, task.node_id) if task.node_id else None)
         for task in tasks_of_slot(transaction, service, slot_tuple(service, old))
     )
+
+
+def _is_moved(transaction: Transaction, old: Task) -> bool:
+    """Whether `old` is replaced for its node's sake, not for its own: the node is drained, or was lost with a task that ran."""
+    if not old.node_id:
+        return False
+    node = transaction.get(Node, old.node_id)
+    if node is not None and node.spec.availability == NodeSpec.Availability.DRAIN:
+        return True
+    is_lost = node is None or node.status.state == NodeStatus.DOWN
+    return is_lost and not is_terminal(old.status.state)
 
 
 def still_runs(reader: MemoryStore | Transaction, task: Task) -> bool:

@@ -48,7 +48,14 @@ class Rig:
         self.managers = LocalManagers({"Dispatcher": self.dispatcher}, "n1")
 
     def new_dispatcher(self) -> Dispatcher:
-        return Dispatcher(self.store, self.clock, random.Random(1), node_id="m1", managers=lambda: self.peers)
+        return Dispatcher(
+            self.store,
+            self.clock,
+            random.Random(1),
+            node_id="m1",
+            managers=lambda: self.peers,
+            managers_are_ours=lambda: True,
+        )
 
     def new_agent(self) -> Agent:
         return Agent(

@@ -304,14 +304,25 @@ async def test_old_task_that_never_stops(leader: Leader) -> None:
 
 
 async def test_node_down_replaces_without_waiting(leader: Leader) -> None:
-    """1.8: tasks of a node that is DOWN are replaced after their delay; their observed state is left alone."""
+    """1.8, 2.5.3: tasks of a node that is DOWN are replaced at once, whatever their delay; their observed state is left alone."""
     await leader.put(make_node("a"), web())
     (old,) = await run_all(leader, "a")
     await leader.set_node("a", state="DOWN")
     assert leader.task(old.id).status.state == RUNNING
-    (new,) = leader.tasks("web", desired="READY")
+    (new,) = leader.tasks("web", desired="RUNNING")
+    assert new.id != old.id
+
+
+async def test_a_task_that_failed_before_its_node_was_lost(leader: Leader) -> None:
+    """2.5.3: a task that had failed itself is replaced after its delay, also where its node is lost by then."""
+    await leader.put(make_node("a"), web())
+    (old,) = await run_all(leader, "a")
+    await leader.report(old.id, "FAILED")
+    (waiting,) = leader.tasks("web", desired="READY")
+    await leader.set_node("a", state="DOWN")
+    assert leader.task(waiting.id).desired_state == READY
     await leader.clock.advance(5)
-    assert leader.task(new.id).desired_state == RUNNING
+    assert leader.task(waiting.id).desired_state == RUNNING
 
 
 async def test_node_that_goes_down_while_draining(leader: Leader) -> None:
