@@ -26,11 +26,15 @@ def garbage_kept() -> Iterator[None]:
 _GARBAGE_THRESHOLDS = (50_000, 20, 50)
 
 
+def tune_collector() -> None:
+    """Look for garbage as seldom as a daemon does. What was loaded until now stays for ever, and need not be walked."""
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    gc.freeze()
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run` for a daemon's whole life."""
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
-    # What was loaded until now stays for ever, and need not be walked.
-    gc.freeze()
+    tune_collector()
     try:
         import uvloop
     except ImportError:

@@ -28,6 +28,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "service": ("service", "Services: create, ls, ps, inspect, why, scale, update, rollback, rm, logs."),
     "task": ("task", "Tasks: ls, inspect, why, logs."),
     "stack": ("stack", "Stacks: deploy, plan, ls, ps, services, status, rm, rotate, config, lint."),
+    "rebalance": ("rebalance", "Spread running tasks anew over the nodes; --dry-run says what would move."),
     "secret": ("secret", "Secrets: create, ls, inspect, rm."),
     "config": ("config", "Configs: create, ls, inspect, rm."),
     "network": ("network", "Networks: create, ls, inspect, rm."),
