@@ -131,7 +131,9 @@ def _of_service(name: str, situation: Situation, ours: ServiceState, theirs: Ser
 
 
 def _nodes(situation: Situation, state: ServiceState) -> object:
-    return state.per_node if situation.is_placed else sorted(state.per_node.values())
+    if situation.is_placed:
+        return state.per_node
+    return sorted(state.per_node.values()) if situation.is_spread else None
 
 
 def _words(places: Counter[Place]) -> str:

@@ -3,8 +3,8 @@
 Both take the same words (`service create …`): one the docker command, the other `swarm-tui`. Both are asked for their objects through
 the control socket, so that what is compared is what the clusters hold, not how a command prints it.
 
-Each node is a host of its own. Ours runs its tasks either by our agents, each on a plain engine, or (`with_engines_as_workers`) by
-Docker Engines that joined our manager: only these have overlay networks.
+Each node is a host of its own. Ours runs its tasks by our agents, each on a plain engine, or by Docker Engines: such that joined our
+manager, or such whose swarm our manager joined and took over. Only these have overlay networks.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from pathlib import Path
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.connection import Connection
 from swarm_core.client.control import Control
+from swarm_core.client.errors import ClientError
 
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.engines import Engine, private_engine
@@ -177,6 +178,46 @@ def our_side_with_engines_as_workers() -> Iterator[Side]:
             side.ids[name] = json.loads(engine.docker("info", "--format", "{{json .Swarm.NodeID}}"))
         wait_until(lambda: side.is_ready(3), what="two engines as workers", seconds=60)
         yield side
+
+
+@contextmanager
+def our_side_after_docker() -> Iterator[Side]:
+    """Two Docker Engines that made a swarm, and a manager of ours that joined it and took it over: both are workers now."""
+    with ExitStack() as stack:
+        found = stack.enter_context(hosts(3))
+        first, second = engines = _engines(stack, found, range(1, 3))
+        first.docker("swarm", "init", "--advertise-addr", first.address)
+        address = f"{first.address}:{PORT}"
+        _join(second, first.docker("swarm", "join-token", "-q", "worker"), address)
+        directory = stack.enter_context(private_directory())
+        join = ("--join-addr", address, "--join-token", first.docker("swarm", "join-token", "-q", "manager"))
+        manager = Daemon(
+            directory / "m", *join, executors="process", host=found.address(0), enter=found.enter(0)
+        )
+        stack.callback(manager.destroy)
+        manager.start()
+        wait_until(manager.socket.exists, what="our control socket", seconds=60)
+        side = Side(
+            "ours",
+            (*TUI, "--socket", str(manager.socket)),
+            manager.socket,
+            dict(zip(NODES, engines, strict=True)),
+        )
+        for name, engine in side.engines.items():
+            side.ids[name] = json.loads(engine.docker("info", "--format", "{{json .Swarm.NodeID}}"))
+        wait_until(lambda: _answers(side) and side.is_ready(3), what="three ready nodes", seconds=90)
+        first.docker("node", "demote", side.ids["n1"])
+        wait_until(lambda: _answers(side) and side.is_ready(3), what="ours to lead", seconds=90)
+        (own,) = (node.id for node in side.held().nodes if node.id not in side.ids.values())
+        assert side.run(("node", "update", "--availability", "drain", own)).code == 0
+        yield side
+
+
+def _answers(side: Side) -> bool:
+    try:
+        return bool(side.held().nodes)
+    except ClientError:
+        return False
 
 
 def _engines(stack: ExitStack, found: Hosts, numbers: range) -> list[Engine]:
