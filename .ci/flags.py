@@ -28,6 +28,7 @@ NOUNS = {
     "secret": "secret",
     "config": "config",
     "network": "network",
+    "volume": "volume",
 }
 """Docker's noun and ours."""
 _ROW = re.compile(r"^\s+(?:-\w, )?--([a-z][a-z0-9-]*)", re.MULTILINE)
@@ -45,6 +46,7 @@ MISSING = {
     "isolation": _WINDOWS,
     "data-path-addr": "our nodes carry no overlay traffic; a Docker Engine that joins is told its own",
     "service logs details": "not yet: our executor of containers does not ask the engine for details",
+    "volume ls cluster": "all that are listed are cluster volumes",
 }
 _PLACE = "where the state of this machine's node is"
 _OPPOSITE = "what docker writes as --flag=false"
@@ -59,11 +61,15 @@ OURS = {
     "no-tty": _OPPOSITE,
     "no-autolock": _OPPOSITE,
     "service ls no-trunc": "whole ids, as other lists have it",
+    "volume inspect pretty": "as the other nouns have it",
+    "volume update label-add": "what SwarmKit lets one change of a volume, beside its availability",
+    "volume update label-rm": "what SwarmKit lets one change of a volume, beside its availability",
 }
 COMMANDS: dict[str, str] = {
     "network connect": "containers of one machine alone are docker's",
     "network disconnect": "containers of one machine alone are docker's",
     "network prune": "networks are removed by name here",
+    "volume prune": "for volumes of one engine alone; docker prunes no cluster volumes either",
 }
 """docker's command → why we lack it."""
 

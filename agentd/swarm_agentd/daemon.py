@@ -19,8 +19,10 @@ from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.agent.storage import FileStorage, StorageUnusable
 from swarm_agentd.agent.task_ports import TaskPorts
+from swarm_agentd.agent.volume_records import FileRecords
 from swarm_agentd.exec.executor import Executor
 from swarm_agentd.exec.progress import ProgressBoard
+from swarm_agentd.exec.volumes import NodePlugins, NoPlugins
 from swarm_agentd.executors.runtimes import Runtimes
 from swarm_agentd.node import flags
 from swarm_agentd.node.errors import ManagerGaveUp, NodeError
@@ -63,8 +65,15 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
     with state.locked(), closing(FileStorage(state.worker / "tasks.db")) as storage:
         launcher = CommandLauncher(options.node.manager_flags(), state.manager_pid_file, clock, early=early)
         tasks = LocalTasks(clock)
-        ports = make_ports(options, tasks, state.worker, clock, rng)
-        around = Surroundings(state, storage, launcher, SystemDial(), ports=ports)
+        around = Surroundings(
+            state,
+            storage,
+            launcher,
+            SystemDial(),
+            ports=make_ports(options, tasks, state.worker, clock, rng),
+            plugins=_storage_plugins(options, state.worker),
+            records=FileRecords(state.worker / "volumes"),
+        )
         executor = make_executor(options, state.worker, clock, rng, Shared(around.progress, tasks))
         node = Node(options.node, around, executor, clock, rng)
         async with Group() as group:
@@ -77,6 +86,15 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
             group.cancel_all()
         if has_left.done() and not has_left.cancelled():
             state.forget()
+
+
+def _storage_plugins(options: flags.Options, directory: Path) -> NodePlugins:
+    """The storage plugins that the flags name. Most nodes have none, and load nothing for them."""
+    if not options.node.csi_plugins:
+        return NoPlugins()
+    from swarm_core.csi import node
+
+    return node.NodePlugins(options.node.csi_plugins, directory / "csi")
 
 
 async def _tell_ready(node: Node, descriptor: int) -> None:

@@ -25,16 +25,20 @@ from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.agent.session import Managers, SessionLoop
 from swarm_agentd.agent.storage import TaskStorage
 from swarm_agentd.agent.task_ports import NoPorts, TaskPorts
+from swarm_agentd.agent.volume_records import MemoryRecords, VolumeRecords
+from swarm_agentd.agent.volumes import NodeVolumes, Surroundings
 from swarm_agentd.agent.worker import Worker
 from swarm_agentd.config import AgentConfig
 from swarm_agentd.exec.executor import Executor
 from swarm_agentd.exec.progress import ProgressBoard
+from swarm_agentd.exec.volumes import NodePlugins, NoPlugins
 
 _log = logging.getLogger(__name__)
 
 
 class Agent:
-    """`hostname` replaces the executor's when not empty; `tls_info` describes the node's certificate, if it has one.
+    """`hostname` replaces the executor's when not empty; `tls_info` describes the node's certificate, if it has one. `plugins` are
+    the storage plugins of this node, `records` what is kept of the volumes that they publish.
 
     `on_session` sees every session message after the agent did: role, root CA and managers are the node's business.
     `registered_once` is set once the node has had its first session. `progress` is what the executor tells of its tasks.
@@ -47,6 +51,8 @@ class Agent:
         executor: Executor,
         managers: Managers,
         storage: TaskStorage,
+        plugins: NodePlugins | None = None,
+        records: VolumeRecords | None = None,
         clock: Clock,
         rng: random.Random,
         config: AgentConfig | None = None,
@@ -72,9 +78,20 @@ class Agent:
         self._is_leaving = False
         self._is_changed = asyncio.Event()
         self._reporter = Reporter(self._config.report_tasks_max)
+        self._volumes = NodeVolumes(
+            plugins or NoPlugins(),
+            records or MemoryRecords(),
+            clock,
+            Surroundings(
+                secret=lambda secret_id: self._worker.secret(secret_id),
+                in_use=lambda volume_id: self._worker.uses_volume(volume_id),
+                unpublished=self._reporter.report_unpublished,
+            ),
+        )
         self._worker = Worker(
             executor=executor,
             storage=storage,
+            volumes=self._volumes,
             reporter=self._reporter,
             clock=clock,
             config=self._config,
@@ -165,6 +182,7 @@ class Agent:
         if tls_info is not None:
             description.tls_info.CopyFrom(tls_info)
         self._ports.describe(description)
+        description.csi_info.extend(await self._volumes.describe())
         return description
 
     async def _watch_description(self) -> None:

@@ -4,17 +4,21 @@ from dataclasses import dataclass, field
 
 from swarm_core.api.proto.dispatcher_pb2 import AssignmentChange, AssignmentsMessage
 from swarm_core.api.proto.objects_pb2 import Config, Secret, Task
+from swarm_core.api.proto.types_pb2 import VolumeAssignment
 
 from swarm_agentd.agent.dependencies import DependencyStore
+from swarm_agentd.agent.volumes import NodeVolumes
 
 
 @dataclass(slots=True)
 class Assignments:
-    """What one message says. Kinds of items this agent has no use for (volumes) are left out."""
+    """What one message says. Kinds of items that only a newer manager knows are left out."""
 
     is_complete: bool
     tasks: dict[str, Task] = field(default_factory=dict)
     removed_tasks: list[str] = field(default_factory=list)
+    volumes: dict[str, VolumeAssignment] = field(default_factory=dict)
+    removed_volumes: dict[str, VolumeAssignment] = field(default_factory=dict)
     _secrets: list[tuple[Secret, bool]] = field(default_factory=list)
     _configs: list[tuple[Config, bool]] = field(default_factory=list)
 
@@ -39,6 +43,15 @@ class Assignments:
             else:
                 store.configs[config.id] = Config.FromString(config.SerializeToString())
 
+    def apply_volumes(self, store: NodeVolumes) -> None:
+        """Tell which volumes are to be here, and which no longer."""
+        for volume in self.removed_volumes.values():
+            store.remove(volume)
+        for volume in self.volumes.values():
+            store.put(volume)
+        if self.is_complete:
+            store.keep_only(self.volumes.keys() | self.removed_volumes.keys())
+
     def _add(self, change: AssignmentChange) -> None:
         is_removed = change.action == AssignmentChange.REMOVE
         item = change.assignment
@@ -51,6 +64,8 @@ class Assignments:
                 self._secrets.append((item.secret, is_removed))
             case "config":
                 self._configs.append((item.config, is_removed))
+            case "volume":
+                (self.removed_volumes if is_removed else self.volumes)[item.volume.id] = item.volume
 
 
 def _removals_first(change: tuple[Secret | Config, bool]) -> bool:

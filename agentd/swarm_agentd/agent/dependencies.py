@@ -1,12 +1,12 @@
-"""The secrets and configs on this node, and what one task may see of them (docs/design/agent.md 6.11).
+"""The secrets, configs and volumes on this node, and what one task may see of them (docs/design/agent.md 6.11).
 
 Rules
-1. A task sees only what its container or process spec lists.
+1. A task sees only what its container or process spec lists, and the volumes that its manager has given it.
 2. A value meant for one task alone comes under the id `<secret>.<task>` and is shown under the plain one.
 3. A payload is a template only if its spec names the driver "golang"; what its functions give is never a template.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from swarm_core.api.proto.objects_pb2 import Config, Secret, Task
@@ -17,15 +17,17 @@ from swarm_core.rules.templates.tasks import task_fields
 from swarm_core.rules.templates.values import TemplateError, Value
 
 from swarm_agentd.exec.errors import ExecError, InvalidTask, Missing, NotAuthorized, Temporary
+from swarm_agentd.exec.volumes import PublishedVolume
 
 _Payload = TypeVar("_Payload", Secret, Config)
 _TEMPLATE_DRIVER = "golang"
 
 
 class DependencyStore:
-    """What the manager assigned to this node. In memory only: it comes anew with each session."""
+    """What the manager assigned to this node. In memory only: it comes anew with each session. `volume` waits for a volume."""
 
-    def __init__(self) -> None:
+    def __init__(self, volume: Callable[[str], Awaitable[PublishedVolume]]) -> None:
+        self.volume = volume
         self.secrets: dict[str, Secret] = {}
         self.configs: dict[str, Config] = {}
         self._is_told = False
@@ -64,6 +66,12 @@ class TaskDependencies:
     def config(self, config_id: str) -> Config:
         """See exec.executor.Dependencies."""
         return self._expanded(self._plain_config(config_id), Config)
+
+    async def volume(self, volume_id: str) -> PublishedVolume:
+        """See exec.executor.Dependencies."""
+        if all(attachment.id != volume_id for attachment in self._task.volumes):
+            raise NotAuthorized(f"task {self._task.id} is not authorised for volume {volume_id}")
+        return await self._store.volume(volume_id)
 
     def _plain_secret(self, secret_id: str) -> Secret:
         if all(reference.secret_id != secret_id for reference in secret_references(self._task.spec)):

@@ -1,7 +1,7 @@
 """Statuses to the manager: the newest of each task, many per call, one call at a time.
 
 While no session is there, or a call is under way, newer statuses replace older ones. What a failed call carried is kept
-unless something newer came (docs/design/agent.md 6.6).
+unless something newer came (docs/design/agent.md 6.6). Volumes that were taken away are told likewise.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ class Reporter:
         """`tasks_max` limits one call."""
         self._tasks_max = tasks_max
         self._pending: dict[str, TaskStatus] = {}
+        self._unpublished: dict[str, None] = {}
         self._woken = asyncio.Event()
 
     def report(self, statuses: Mapping[str, TaskStatus]) -> None:
@@ -34,6 +35,11 @@ class Reporter:
         if self._pending:
             self._woken.set()
 
+    def report_unpublished(self, volume_id: str) -> None:
+        """Queue that a volume is not published here any more."""
+        self._unpublished[volume_id] = None
+        self._woken.set()
+
     def discard(self, task_id: str) -> None:
         """The task is gone."""
         self._pending.pop(task_id, None)
@@ -43,6 +49,7 @@ class Reporter:
         while True:
             await self._woken.wait()
             self._woken.clear()
+            await self._send_unpublished(dispatch, session_id)
             while self._pending:
                 batch = dict(itertools.islice(self._pending.items(), self._tasks_max))
                 for task_id in batch:
@@ -54,6 +61,19 @@ class Reporter:
                         self._pending.setdefault(task_id, status)
                     self._woken.set()
                     raise
+
+    async def _send_unpublished(self, dispatch: Dispatch, session_id: str) -> None:
+        batch, self._unpublished = self._unpublished, {}
+        if not batch:
+            return
+        try:
+            await dispatch.update_volume_status(session_id, batch)
+        except BaseException as error:
+            if isinstance(error, CallFailed) and error.code == "NOT_FOUND":
+                return  # no longer registered: the manager asks again with the next full set
+            self._unpublished = {**batch, **self._unpublished}
+            self._woken.set()
+            raise
 
     async def _send(self, dispatch: Dispatch, session_id: str, batch: Mapping[str, TaskStatus]) -> None:
         try:

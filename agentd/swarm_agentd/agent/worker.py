@@ -5,15 +5,17 @@ Rules (docs/design/agent.md 6.7)
    taken away is forgotten before its work is removed.
 2. The status that this node reached is the truth; an assignment's copy of it counts only for a task never seen here.
 3. Ending `run` closes the controllers and stops no task's work. Only what is no longer assigned is removed.
+4. A volume is in use until every task that was given it has ended, or its work is removed.
 """
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from swarm_core.api.proto.dispatcher_pb2 import AssignmentsMessage
-from swarm_core.api.proto.objects_pb2 import Task
+from swarm_core.api.proto.objects_pb2 import Secret, Task
 from swarm_core.api.proto.types_pb2 import RUNNING, NodeDescription, TaskStatus
 from swarm_core.api.timestamps import timestamp
 from swarm_core.rules.templates.tasks import expand_task
@@ -29,6 +31,7 @@ from swarm_agentd.agent.status_buffer import StatusBuffer
 from swarm_agentd.agent.storage import Change, Forget, PutStatus, PutTask, StorageUnusable, TaskStorage
 from swarm_agentd.agent.task_manager import TaskManager
 from swarm_agentd.agent.task_ports import TaskPorts
+from swarm_agentd.agent.volumes import NodeVolumes
 from swarm_agentd.config import AgentConfig
 from swarm_agentd.exec.errors import InvalidTask, Temporary
 from swarm_agentd.exec.executor import Executor
@@ -54,6 +57,7 @@ class Worker:
         *,
         executor: Executor,
         storage: TaskStorage,
+        volumes: NodeVolumes,
         reporter: Reporter,
         clock: Clock,
         config: AgentConfig,
@@ -67,9 +71,11 @@ class Worker:
         self._clock = clock
         self._config = config
         self._description = description
-        self._dependencies = DependencyStore()
+        self._volumes = volumes
+        self._dependencies = DependencyStore(volumes.published)
         self._entries: dict[str, _Entry] = {}
         self._removals: dict[str, asyncio.Task[None]] = {}
+        self._leaving: dict[str, Task] = {}  # tasks whose work is being removed
         self._observers: list[Callable[[TaskManager], None]] = []
         self._buffer = StatusBuffer(config.passing_state_s)
         self._storing: Set[str] = frozenset()
@@ -83,6 +89,7 @@ class Worker:
         tasks = self._storage.load()
         try:
             async with Group() as self._group:
+                self._group.spawn(self._volumes.run(), name="volumes")
                 for task in tasks:
                     self._start(task)
                 self._ready.set()
@@ -99,6 +106,7 @@ class Worker:
         if given.is_complete:
             self._dependencies.reset()
         given.apply_dependencies(self._dependencies)
+        given.apply_volumes(self._volumes)
         removed = set(given.removed_tasks)
         if given.is_complete:
             removed |= self._entries.keys() - given.tasks.keys()
@@ -115,10 +123,26 @@ class Worker:
             self._put(task)
 
     async def leave(self) -> None:
-        """Give up every task and return when all their work is removed."""
+        """Give up every task and volume; return when all work is removed, and the volumes are gone or their plugins do not answer."""
         await self.assign(AssignmentsMessage(type=AssignmentsMessage.COMPLETE))
         while self._removals:
             await asyncio.wait(self._removals.values())
+        if not await self._volumes.until_none(self._config.leave_volumes_s):
+            _log.error("volumes stay published: their plugins have not taken them away")
+
+    def secret(self, secret_id: str) -> Secret | None:
+        """A secret that was assigned to this node."""
+        return self._dependencies.secrets.get(secret_id)
+
+    def uses_volume(self, volume_id: str) -> bool:
+        """Whether a task that has not ended was given this volume."""
+        here = ((entry.manager or entry).task for entry in self._entries.values())
+        running = (task for task in here if task.status.state <= RUNNING)
+        return any(
+            attachment.id == volume_id
+            for task in itertools.chain(running, self._leaving.values())
+            for attachment in task.volumes
+        )
 
     def statuses(self) -> dict[str, TaskStatus]:
         """The newest status of every task; one that is yet to be stored will be reported when it is."""
@@ -204,11 +228,14 @@ class Worker:
             return
         removal = self._group.spawn(self._dismantle(entry.manager, entry.runner), name=f"remove {task_id}")
         self._removals[task_id] = removal
+        self._leaving[task_id] = entry.manager.task
         removal.add_done_callback(lambda done: self._removal_ended(task_id, done))
 
     def _removal_ended(self, task_id: str, removal: "asyncio.Task[None]") -> None:
         if self._removals.get(task_id) is removal:
             del self._removals[task_id]
+            if self._leaving.pop(task_id).volumes:
+                self._volumes.tasks_changed()
 
     async def _dismantle(self, manager: TaskManager, runner: "asyncio.Task[None]") -> None:
         await cancel_and_wait(runner)
@@ -246,6 +273,8 @@ class Worker:
 
     def _note(self, task: Task, status: TaskStatus) -> None:
         self._ports.observe(task, status)
+        if status.state > RUNNING and task.volumes:
+            self._volumes.tasks_changed()
         settled = is_settled(status.state, task.desired_state)
         if self._buffer.put(task.id, status, is_settled=settled, now=self._clock.monotonic()):
             self._noted.set()

@@ -1,4 +1,4 @@
-"""Port: a runtime on this node, and what it may ask about a task's secrets and configs.
+"""Port: a runtime on this node, and what it may ask about a task's secrets, configs and volumes.
 
 Rules for who implements it:
 1. run encloses everything else: the agent starts it before the first other call and cancels it after the last.
@@ -14,16 +14,20 @@ from swarm_core.api.proto.objects_pb2 import Config, Node, Secret, Task
 from swarm_core.api.proto.types_pb2 import EncryptionKey, NodeDescription
 
 from swarm_agentd.exec.controller import Controller
+from swarm_agentd.exec.volumes import PublishedVolume
 
 
 class Dependencies(Protocol):
-    """The secrets and configs of one task, restricted to those its spec names, payload templates expanded."""
+    """The secrets, configs and volumes of one task, restricted to those it was given, payload templates expanded."""
 
     def secret(self, secret_id: str) -> Secret:
         """Raises NotAuthorized, Missing, InvalidTask for a template that fails, or Temporary before a manager has told."""
 
     def config(self, config_id: str) -> Config:
         """Raises NotAuthorized, Missing, InvalidTask for a template that fails, or Temporary before a manager has told."""
+
+    async def volume(self, volume_id: str) -> PublishedVolume:
+        """Where a cluster volume is, once it is published here. Raises NotAuthorized, or Temporary while it is not."""
 
 
 class Executor(Protocol):

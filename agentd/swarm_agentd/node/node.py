@@ -142,6 +142,8 @@ class Node:
             executor=self._executor,
             managers=managers,
             storage=self._around.storage,
+            plugins=self._around.plugins,
+            records=self._around.records,
             clock=self._clock,
             rng=self._rng,
             hostname=self._config.hostname,

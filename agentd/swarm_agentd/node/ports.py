@@ -11,7 +11,9 @@ from swarm_core.client.dial import Dial
 
 from swarm_agentd.agent.storage import TaskStorage
 from swarm_agentd.agent.task_ports import TaskPorts
+from swarm_agentd.agent.volume_records import MemoryRecords, VolumeRecords
 from swarm_agentd.exec.progress import ProgressBoard
+from swarm_agentd.exec.volumes import NodePlugins, NoPlugins
 from swarm_agentd.node.launcher import Launcher
 
 
@@ -52,7 +54,8 @@ class NodeState(Protocol):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """`storage` keeps the agent's tasks, `launcher` starts managers, `dial` reaches them; `progress` is what the executor tells of
-    its tasks; `ports` are those of its tasks, None where they have none."""
+    its tasks; `ports` are those of its tasks, None where they have none; `plugins` are the storage plugins of this machine, `records` what
+    is kept of the volumes that they publish."""
 
     state: NodeState
     storage: TaskStorage
@@ -60,3 +63,5 @@ class Surroundings:
     dial: Dial
     progress: ProgressBoard = field(default_factory=ProgressBoard)
     ports: TaskPorts | None = None
+    plugins: NodePlugins = field(default_factory=NoPlugins)
+    records: VolumeRecords = field(default_factory=MemoryRecords)

@@ -18,6 +18,7 @@ from swarm_core.api.proto.dispatcher_pb2 import (
     TasksMessage,
     TasksRequest,
     UpdateTaskStatusRequest,
+    UpdateVolumeStatusRequest,
 )
 from swarm_core.api.proto.endpoints_pb2 import EndpointsMessage, FollowEndpointsRequest
 from swarm_core.api.proto.logbroker_pb2 import (
@@ -31,6 +32,7 @@ from swarm_core.api.timestamps import duration_s
 from swarm_core.client.calls import Calls
 
 _Update = UpdateTaskStatusRequest.TaskStatusUpdate
+_VolumeUpdate = UpdateVolumeStatusRequest.VolumeStatusUpdate
 
 
 class AgentConnection(Calls, Protocol):
@@ -70,8 +72,14 @@ class Dispatch:
         request = UpdateTaskStatusRequest(session_id=session_id, updates=updates)
         await self._connection.call("Dispatcher.UpdateTaskStatus", request, timeout=self._call_s)
 
+    async def update_volume_status(self, session_id: str, unpublished: Iterable[str]) -> None:
+        """Report volumes that this node does not use any more, by their ids."""
+        updates = [_VolumeUpdate(id=volume_id, unpublished=True) for volume_id in unpublished]
+        request = UpdateVolumeStatusRequest(session_id=session_id, updates=updates)
+        await self._connection.call("Dispatcher.UpdateVolumeStatus", request, timeout=self._call_s)
+
     def assignments(self, session_id: str) -> AsyncIterator[AssignmentsMessage]:
-        """The node's tasks, secrets and configs: the full set, then changes."""
+        """The node's tasks, secrets, configs and volumes: the full set, then changes."""
         return self._connection.stream("Dispatcher.Assignments", AssignmentsRequest(session_id=session_id))
 
     def tasks(self, session_id: str) -> AsyncIterator[TasksMessage]:

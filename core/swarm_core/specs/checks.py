@@ -122,10 +122,7 @@ def check_mode(spec: specs_pb2.ServiceSpec) -> None:
 
 def check_container(container: specs_pb2.ContainerSpec) -> None:
     check_image(container.image)
-    targets = [mount.target for mount in container.mounts]
-    for target in targets:
-        if targets.count(target) > 1:
-            raise InvalidSpec(f"two mounts have the target {target!r}; each target can be used once")
+    _check_mounts(container.mounts)
     health = container.healthcheck
     periods = {
         "interval": health.interval,
@@ -141,6 +138,16 @@ def check_container(container: specs_pb2.ContainerSpec) -> None:
     check_references(container.secrets, "secret", "secret_id", "secret_name")
     check_references(container.configs, "config", "config_id", "config_name")
     _check_credential_spec(container)
+
+
+def _check_mounts(mounts: Iterable[types_pb2.Mount]) -> None:
+    targets: set[str] = set()
+    for mount in mounts:
+        if mount.target in targets:
+            raise InvalidSpec(f"two mounts have the target {mount.target!r}; each target can be used once")
+        targets.add(mount.target)
+        if mount.type == types_pb2.Mount.CLUSTER and not mount.source:
+            raise InvalidSpec(f"the cluster mount at {mount.target!r} names no volume")
 
 
 def check_references(references: Iterable[Reference], what: str, id_field: str, name_field: str) -> None:
@@ -187,6 +194,11 @@ def _check_process(process: process_pb2.ProcessSpec | MalformedProcess | None) -
         raise InvalidSpec(str(process))
     if not process.command:
         raise InvalidSpec("a process needs a command")
+    _check_mounts(process.mounts)
+    if any(mount.type != types_pb2.Mount.CLUSTER for mount in process.mounts):
+        raise InvalidSpec(
+            "a process sees the files of its machine, and takes mounts of cluster volumes alone"
+        )
     check_references(process.secrets, "secret", "secret_id", "secret_name")
     check_references(process.configs, "config", "config_id", "config_name")
 

@@ -1,10 +1,11 @@
-"""Setters of what only a container has. Each raises InvalidValue for a service of another runtime."""
+"""Setters of what only a container has, and of mounts. Each raises InvalidValue for a service of another runtime; a process takes
+cluster volumes alone."""
 
 import re
 from collections.abc import Callable, MutableMapping, MutableSequence, Sequence
 from typing import Final
 
-from swarm_core.api.proto import specs_pb2
+from swarm_core.api.proto import specs_pb2, types_pb2
 from swarm_core.specs import images, lists, notation, parts
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
@@ -44,24 +45,31 @@ def set_tty(draft: Draft, wanted: bool) -> None:
 
 
 def add_mounts(draft: Draft, given: Sequence[str]) -> None:
-    draft.container.mounts.extend(parts.mount(text) for text in given)
+    draft.body.mounts.extend(_parsed_mounts(draft, given))
+
+
+def _parsed_mounts(draft: Draft, given: Sequence[str]) -> list[types_pb2.Mount]:
+    found = [parts.mount(text) for text in given]
+    if draft.process is not None and any(mount.type != types_pb2.Mount.CLUSTER for mount in found):
+        raise InvalidValue("a process sees the files of its machine, and takes mounts of type=cluster alone")
+    return found
 
 
 def replace_mounts(draft: Draft, given: Sequence[str]) -> None:
     """Add, or replace by target; sorted by what is mounted."""
-    new = [parts.mount(text) for text in given]
+    new = _parsed_mounts(draft, given)
     targets = [mount.target for mount in new]
     if len(set(targets)) < len(targets):
         twice = next(target for target in targets if targets.count(target) > 1)
         raise InvalidValue(f"two mounts have the target {twice!r}")
-    lists.keep(draft.container.mounts, lambda mount: mount.target not in targets)
-    draft.container.mounts.extend(new)
-    lists.sort(draft.container.mounts, lambda mount: (mount.source, mount.target))
+    drop_mounts(draft, targets)
+    draft.body.mounts.extend(new)
+    lists.sort(draft.body.mounts, lambda mount: (mount.source, mount.target))
 
 
 def drop_mounts(draft: Draft, targets: Sequence[str]) -> None:
-    lists.keep(draft.container.mounts, lambda mount: mount.target not in targets)
-    lists.sort(draft.container.mounts, lambda mount: (mount.source, mount.target))
+    lists.keep(draft.body.mounts, lambda mount: mount.target not in targets)
+    lists.sort(draft.body.mounts, lambda mount: (mount.source, mount.target))
 
 
 def add_ulimits(draft: Draft, given: Sequence[str]) -> None:

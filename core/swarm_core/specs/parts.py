@@ -77,6 +77,8 @@ def mount(text: str) -> types_pb2.Mount:
         found.consistency = notation.choice(word, _CONSISTENCIES)  # type: ignore[assignment]
     if kind == "bind" and not found.source:
         raise InvalidValue(f"bind mount {text!r} has no source")
+    if kind == "cluster" and not found.source:
+        raise InvalidValue(f"mount {text!r} names no volume (write source=NAME or source=group:NAME)")
     match found.type:
         case _Mount.BIND:
             _bind_options(found, given)

@@ -9,13 +9,14 @@ controllers, leave the run of the first executor, ask the bench for a new execut
 import asyncio
 import contextlib
 import enum
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 import pytest
 from swarm_agentd.exec import errors
 from swarm_agentd.exec.controller import Controller
 from swarm_agentd.exec.executor import Executor
+from swarm_agentd.exec.volumes import PublishedVolume
 from swarm_core.api.proto.logbroker_pb2 import (
     LOG_STREAM_STDERR,
     LOG_STREAM_STDOUT,
@@ -58,7 +59,15 @@ class Bench(Protocol):
 
 
 class FixedDependencies:
-    """Dependencies with one secret and one config, whatever the task lists."""
+    """Dependencies with one secret, one config and the volumes at `places`, whatever the task lists."""
+
+    def __init__(self, places: Mapping[str, PublishedVolume] | None = None) -> None:
+        self._places = places or {}
+
+    async def volume(self, volume_id: str) -> PublishedVolume:
+        if volume_id not in self._places:
+            raise errors.Temporary(f"volume {volume_id} is not published on this node yet")
+        return self._places[volume_id]
 
     def secret(self, secret_id: str) -> Secret:
         if secret_id != SECRET_ID:

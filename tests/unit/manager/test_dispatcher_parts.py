@@ -145,7 +145,7 @@ class Node:
             (wire.SECRET, "x"): make_secret("x"),
             (wire.CONFIG, "y"): make_config("y"),
         }
-        self.set = AssignmentSet(lambda item, id_: self.items.get((item, id_)))
+        self.set = AssignmentSet("n1", lambda item, id_: self.items.get((item, id_)))
         self.has: dict[str, Task | Secret | Config] = {}
 
     def put(self, task: Task) -> list[str]:

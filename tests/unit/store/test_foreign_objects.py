@@ -176,7 +176,7 @@ def test_assigned(replicated: list[bytes]) -> None:
     def lookup(item: int, id_: str) -> Secret | Config | None:
         return {wire.SECRET: Secret(id=id_), wire.CONFIG: Config(id=id_)}[item] if id_ else None
 
-    assignments = AssignmentSet(lookup)
+    assignments = AssignmentSet("n1", lookup)
     assignments.reset(tasks[:1])
     for task in tasks:
         assignments.put(task, task.SerializeToString())

@@ -32,6 +32,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "secret": ("secret", "Secrets: create, ls, inspect, rm."),
     "config": ("config", "Configs: create, ls, inspect, rm."),
     "network": ("network", "Networks: create, ls, inspect, rm."),
+    "volume": ("volume", "Cluster volumes: create, ls, inspect, update, rm."),
     "cluster": (
         "cluster",
         "The cluster: init, join, leave, join-token, update, unlock, unlock-key, ca, inspect.",

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from swarm_tui.resources import cluster, configs, networks, nodes, secrets, services, tasks
+from swarm_tui.resources import cluster, configs, networks, nodes, secrets, services, tasks, volumes
 from swarm_tui.resources.model import ResourceKind
 
 _kinds: list[ResourceKind[Any]] = []
@@ -62,4 +62,5 @@ register(tasks.KIND)
 register(secrets.KIND)
 register(configs.KIND)
 register(networks.KIND)
+register(volumes.KIND)
 register(cluster.KIND)

@@ -32,7 +32,8 @@ from swarm_agentd.exec.errors import (
 from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.private_files import PrivateFiles
 from swarm_agentd.exec.progress import ProgressBoard
-from swarm_agentd.executors.docker import engine_age, files, logs, mapping
+from swarm_agentd.exec.volumes import mounted_volumes
+from swarm_agentd.executors.docker import engine_age, files, logs, mapping, mounts
 from swarm_agentd.executors.docker.engine import Conflict, Engine, NotFound
 from swarm_agentd.executors.docker.images import Images
 from swarm_agentd.executors.docker.networks import Networks
@@ -78,13 +79,14 @@ class DockerController:
             raise AlreadyPrepared(self._name)
         engine_age.check(self._task, self._host.engine.api_version)
         mounted = self._collect()
+        volumes = await mounted_volumes(self._task, self._dependencies)
         with self._host.progress.telling(self._task.id) as tell:
             await self._host.images.provide(self._task.spec.container.image, self._credentials(), tell)
         await self._create_volumes()
         await self._host.networks.provide(self._task)
         self._write_files(mounted)
         body = mapping.create_body(
-            self._task,
+            mounts.with_volumes(self._task, volumes),
             self._host.own_labels,
             files.binds(self._host.private.directory(self._task.id), mounted),
         )
@@ -103,6 +105,8 @@ class DockerController:
             if _health(container) == "starting":
                 await self._await_healthy()
             raise AlreadyStarted(self._name)
+        # After a restart of the machine the volumes come anew.
+        await mounted_volumes(self._task, self._dependencies)
         if (mounted := self._collect()) and not self._host.private.directory(self._task.id).exists():
             self._write_files(mounted)  # memory was lost since: the machine was restarted
         await self._start(container["Id"])

@@ -4,14 +4,16 @@ A mount that makes no sense is refused with InvalidTask before the engine sees i
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.specs_pb2 import ContainerSpec
 from swarm_core.api.proto.types_pb2 import Mount
 from swarm_core.api.words import enum_word
 
 from swarm_agentd.exec.errors import InvalidTask
+from swarm_agentd.exec.volumes import MountedVolume
 
 _TYPES = {Mount.BIND: "bind", Mount.VOLUME: "volume", Mount.TMPFS: "tmpfs"}
 _CONSISTENCY = {0: "default", 1: "consistent", 2: "cached", 3: "delegated"}
@@ -35,8 +37,21 @@ def _check(mount: Mount) -> None:
             raise InvalidTask(f"volume mount source {mount.source!r} must be a name, not a path")
         case Mount.TMPFS if mount.source:
             raise InvalidTask(f"a tmpfs mount has no source, not {mount.source!r}")
-        case Mount.CLUSTER:
-            raise InvalidTask("cluster volumes are not available on this node")
+
+
+def with_volumes(task: Task, volumes: Sequence[MountedVolume]) -> Task:
+    """The task as the engine is to run it: each cluster volume is a directory, or a device, of this machine. `volumes` come in the
+    order of their mounts."""
+    if not volumes:
+        return task
+    made = Task()
+    made.CopyFrom(task)
+    left = iter(volumes)
+    for each in made.spec.container.mounts:
+        if each.type == Mount.CLUSTER:
+            volume = next(left)
+            each.type, each.source = Mount.BIND, str(volume.path)
+    return made
 
 
 def known(words: Mapping[Any, str], number: int, what: str) -> str:

@@ -29,7 +29,8 @@ from swarm_agentd.exec.errors import (
 )
 from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.private_files import File, PrivateFiles
-from swarm_agentd.executors.process import health, keeper, logs
+from swarm_agentd.exec.volumes import mounted_volumes
+from swarm_agentd.executors.process import health, keeper, logs, volumes
 from swarm_agentd.executors.process.cgroups import Cgroups
 from swarm_agentd.executors.process.directory import Exit, Started, TaskDirectory
 from swarm_agentd.executors.process.material import CONFIGS, SECRETS, collect, environment
@@ -74,12 +75,15 @@ class ProcessController:
                 f"this node cannot limit {' and '.join(missing)}: its control groups are not ours to use"
             )
         has_files = bool(self._collect())
+        mounted = await mounted_volumes(self._task, self._dependencies)
         try:
             self._directory.create()
-            launch = self._plan.launch(
-                self._directory,
-                environment(self._host.material.directory(self._task.id)) if has_files else {},
-            )
+            added = volumes.link(self._directory, mounted)
+            if has_files:
+                added |= environment(self._host.material.directory(self._task.id))
+            launch = self._plan.launch(self._directory, added)
+            if launch["user"] is not None and mounted:
+                volumes.check_reachable(self._directory, mounted)
             if (user := launch["user"]) is not None:
                 self._directory.give_work_to(user["uid"], user["gid"])
             launch["cgroup_procs"] = cgroups.create(self._task.id, limits)
@@ -178,6 +182,8 @@ class ProcessController:
         if self._directory.is_start_forbidden():
             raise Fatal("the process was stopped before it was started")
         await self._check_ports()
+        # After a restart of the machine the volumes come anew.
+        await mounted_volumes(self._task, self._dependencies)
         try:
             user = find_user(self._plan.spec.user)
             self._host.material.write(

@@ -9,6 +9,7 @@
                      shim.log       what the shim had to complain about
                      log/           output, framed (see shim)
                      work/          working directory when the spec names none
+                     volumes/       links to the volumes of the task
 
 Rules: a file appears whole or not at all; who finds none of it finds nothing to stop.
 """
@@ -53,6 +54,7 @@ class TaskDirectory:
         self.path = root / task_id
         self.logs = self.path / "log"
         self.work = self.path / "work"
+        self.volumes = self.path / "volumes"
 
     def create(self) -> None:
         for path in (self.path, self.logs, self.work):

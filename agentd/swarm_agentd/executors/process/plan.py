@@ -27,6 +27,7 @@ from swarm_core.specs.notation import byte_count
 
 from swarm_agentd.exec.environment import claimed_resources
 from swarm_agentd.exec.errors import InvalidTask, Missing, UnsupportedRuntime
+from swarm_agentd.executors.process import volumes
 from swarm_agentd.executors.process.cgroups import Limits
 from swarm_agentd.executors.process.directory import TaskDirectory
 
@@ -77,6 +78,7 @@ class Plan:
         if task.spec.networks or any(not attached.network.spec.ingress for attached in task.networks):
             raise InvalidTask("processes use the host's network; they cannot be attached to others")
         _check_ports(task)
+        volumes.check(spec)
         has_grace = spec.HasField("stop_grace_period")
         return cls(
             spec=spec,

@@ -25,7 +25,7 @@ from swarm_core.api.proto.dispatcher_pb2 import (
     UpdateVolumeStatusRequest,
     UpdateVolumeStatusResponse,
 )
-from swarm_core.api.proto.objects_pb2 import Cluster, Node, Task
+from swarm_core.api.proto.objects_pb2 import Cluster, Node, Task, Volume
 from swarm_core.api.proto.types_pb2 import NodeStatus, WeightedPeer
 from swarm_core.api.runtimes import is_ours
 from swarm_core.api.timestamps import duration, duration_s
@@ -38,7 +38,7 @@ from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import Aborted, Code, NotFound, PermissionDenied, RpcFailure, Unknown
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
-from swarm_core.store.events import Commit, Deleted
+from swarm_core.store.events import Commit, Deleted, Updated
 from swarm_core.store.memory import MemoryStore
 from swarm_core.watch.queue import Overflow, Subscription
 
@@ -266,7 +266,7 @@ class Dispatcher:
     # the store
 
     def _subscribe(self) -> Subscription[Commit]:
-        return self._store.subscribe(Task, Node, Cluster)
+        return self._store.subscribe(Task, Node, Cluster, Volume)
 
     def _take_over(self) -> None:
         for cluster in self._store.find(Cluster):
@@ -324,6 +324,13 @@ class Dispatcher:
                 elif isinstance(item, Cluster):
                     self._adopt(item)
                     self._wake_sessions()
+                elif isinstance(item, Volume):
+                    if isinstance(event, Deleted):
+                        self._feed.remove_volume(item)
+                    else:
+                        old = event.old if isinstance(event, Updated) else None
+                        assert old is None or isinstance(old, Volume)
+                        self._feed.put_volume(item, old)
 
 
 def _host(address: str) -> str:

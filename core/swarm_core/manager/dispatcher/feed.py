@@ -1,4 +1,4 @@
-"""One reader of the store's events for all assignment streams: it hands each task's change to the streams of its node.
+"""One reader of the store's events for all assignment streams: it hands the change of a task or volume to the streams of its nodes.
 
 A stream begins with the store as it is, after the reader has taken in every event up to that moment; from then on it sees
 each event once. While a message is on its way, changes gather for the next one; an idle stream sends at once.
@@ -7,7 +7,7 @@ each event once. While a message is on its way, changes gather for the next one;
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from swarm_core.api.proto.objects_pb2 import Config, Secret, Task
+from swarm_core.api.proto.objects_pb2 import Config, Secret, Task, Volume
 from swarm_core.api.proto.types_pb2 import ASSIGNED
 from swarm_core.manager.dispatcher import wire
 from swarm_core.manager.dispatcher.assignments import AssignmentSet
@@ -23,14 +23,15 @@ class Stream:
         self._node_id = node_id
         self._sequence = 0
         self._complete = True
-        self.set = AssignmentSet(self._look_up)
+        self.set = AssignmentSet(node_id, self._look_up)
         self.woken = asyncio.Event()
         self.start_anew()
 
     def start_anew(self) -> None:
         """The next message is a full set of what the store holds."""
         self._complete = True
-        self.set.reset(self._store.find(Task, ByNode(self._node_id)))
+        here = ByNode(self._node_id)
+        self.set.reset(self._store.find(Task, here), self._store.find(Volume, here))
         self.woken.set()
 
     def message(self) -> bytes | None:
@@ -72,6 +73,26 @@ class AssignmentFeed:
         for stream in self._streams.get(task.node_id, ()):
             stream.set.remove(task.id)
             stream.woken.set()
+
+    def put_volume(self, volume: Volume, old: Volume | None) -> None:
+        """A volume was created, or changed from `old`."""
+        for stream in self._streams_of(volume, old):
+            stream.set.put_volume(volume)
+            if stream.set:
+                stream.woken.set()
+
+    def remove_volume(self, volume: Volume) -> None:
+        """A volume was deleted."""
+        for stream in self._streams_of(volume, None):
+            stream.set.remove_volume(volume)
+            stream.woken.set()
+
+    def _streams_of(self, volume: Volume, old: Volume | None) -> list[Stream]:
+        """The streams of the nodes that have, or had, anything to do with a volume."""
+        nodes = {status.node_id: None for status in volume.publish_status}
+        if old is not None:
+            nodes.update((status.node_id, None) for status in old.publish_status)
+        return [stream for node_id in nodes for stream in self._streams.get(node_id, ())]
 
     def start_anew(self) -> None:
         """Events were missed: every stream sends a full set."""

@@ -193,7 +193,8 @@ def _volume_step(volume_id: str, node_id: str) -> Step:
         volume = Volume()
         volume.CopyFrom(stored)
         for status in volume.publish_status:
-            if status.node_id == node_id:
+            # A report that was on its way for long may meet a volume that was published there anew.
+            if status.node_id == node_id and status.state == VolumePublishStatus.PENDING_NODE_UNPUBLISH:
                 status.state = VolumePublishStatus.PENDING_UNPUBLISH
         if volume != stored:
             transaction.update(volume)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from swarm_core.api.proto.dispatcher_pb2 import AssignmentChange, AssignmentsMessage
 from swarm_core.api.wire import VARINT, delimited, tag, varint
 
-TASK, SECRET, CONFIG = 1, 2, 3  # fields of Assignment.item
+TASK, SECRET, CONFIG, VOLUME = 1, 2, 3, 4  # fields of Assignment.item
 
 _APPLIES_TO, _RESULTS_IN, _CHANGES = 2, 3, 4  # fields of AssignmentsMessage
 _INCREMENTAL = tag(1, VARINT) + varint(AssignmentsMessage.INCREMENTAL)
@@ -19,7 +19,7 @@ _TASKS = 1  # of TasksMessage
 
 
 def update(item: int, encoded: bytes) -> bytes:
-    """A change that carries an object; `item` is TASK, SECRET or CONFIG."""
+    """A change that carries an object; `item` is one of the fields above."""
     return delimited(_CHANGES, delimited(_ASSIGNMENT, delimited(item, encoded)))
 
 
@@ -27,6 +27,11 @@ def remove(item: int, object_id: str) -> bytes:
     """A change that takes an object away; the object has its id alone."""
     only_id = delimited(_ID, object_id.encode())
     return delimited(_CHANGES, delimited(_ASSIGNMENT, delimited(item, only_id)) + _REMOVE)
+
+
+def take_away(item: int, encoded: bytes) -> bytes:
+    """A change that takes an object away and tells all of it, for who may not know it."""
+    return delimited(_CHANGES, delimited(_ASSIGNMENT, delimited(item, encoded)) + _REMOVE)
 
 
 def complete(applies_to: str, results_in: str, changes: Iterable[bytes]) -> bytes:

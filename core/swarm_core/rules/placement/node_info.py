@@ -57,7 +57,9 @@ class Demand:
             reservations = task.spec.resources.reservations
             nano_cpus, memory = reservations.nano_cpus, reservations.memory_bytes
             generic = wanted_of(reservations)
-        ports, mounts = _host_ports(task), cluster_mounts(task.spec)
+        # Reading a process's mounts costs: a task that has a node and no volumes wants none.
+        wants_none = task.status.state >= ASSIGNED and not task.volumes
+        ports, mounts = _host_ports(task), () if wants_none else cluster_mounts(task.spec)
         return cls(task.service_id, task.spec_version.index, nano_cpus, memory, generic, ports, mounts)
 
     @property

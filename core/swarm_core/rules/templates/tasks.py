@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from swarm_core.api.naming import slot_name, task_name
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.specs_pb2 import ContainerSpec, ServiceSpec
-from swarm_core.api.proto.types_pb2 import NodeDescription
+from swarm_core.api.proto.types_pb2 import Mount, NodeDescription
 from swarm_core.api.runtimes import PROCESS, process_spec, runtime_of, set_process
 from swarm_core.api.task_ports import by_target, local_ports, published
 from swarm_core.rules.templates.values import Struct, Value
@@ -45,6 +45,7 @@ def expand_task(task: Task, description: NodeDescription) -> Task:
         _expand_container(expanded.spec.container, fields)
     elif (process := process_spec(task.spec)) is not None:
         process.env[:] = _expand_env(process.env, fields)
+        _expand_mounts(process.mounts, fields)
         set_process(expanded.spec, process)
     return expanded
 
@@ -77,7 +78,13 @@ def _expand_container(container: ContainerSpec, fields: Struct) -> None:
 
     container.env[:] = _expand_env(container.env, fields)
     container.hostname = expand(container.hostname, fields)
-    for mount in container.mounts:
+    _expand_mounts(container.mounts, fields)
+
+
+def _expand_mounts(mounts: Iterable[Mount], fields: Struct) -> None:
+    from swarm_core.rules.templates.execute import expand
+
+    for mount in mounts:
         mount.source = expand(mount.source, fields)
         mount.target = expand(mount.target, fields)
         for values in (mount.volume_options.labels, mount.volume_options.driver_config.options):

@@ -28,6 +28,8 @@ from swarm_core.api.proto.dispatcher_pb2 import (
     TasksRequest,
     UpdateTaskStatusRequest,
     UpdateTaskStatusResponse,
+    UpdateVolumeStatusRequest,
+    UpdateVolumeStatusResponse,
 )
 from swarm_core.api.proto.logbroker_pb2 import SubscribeLogsRequest
 from swarm_core.api.proto.objects_pb2 import Task
@@ -47,7 +49,7 @@ from swarm_core.client.dispatch import AgentConnection, Dispatch
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.manager.log_broker.broker import LogBroker
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import PermissionDenied, Unimplemented
+from swarm_core.rpc.errors import NotFound, PermissionDenied, Unavailable, Unimplemented
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.memory import MemoryStore
 from swarm_testkit.clock import VirtualClock, in_virtual_time, until
@@ -213,6 +215,16 @@ class ReportHandler:
         self.hold: asyncio.Event | None = None
         self.failures: list[Exception] = []
         self.foreign: set[str] = set()
+        self.unpublished: list[list[str]] = []
+
+    async def update_volume_status(
+        self, request: UpdateVolumeStatusRequest, _: Caller
+    ) -> UpdateVolumeStatusResponse:
+        assert all(update.unpublished for update in request.updates)
+        self.unpublished.append([update.id for update in request.updates])
+        if self.failures:
+            raise self.failures.pop(0)
+        return UpdateVolumeStatusResponse()
 
     async def update_task_status(
         self, request: UpdateTaskStatusRequest, _: Caller
@@ -281,6 +293,25 @@ async def test_foreign_task_does_not_hold_up_others() -> None:
         await until(lambda: len(handler.calls) == 5)
         reporter.report({"t9": status(RUNNING)})
         await until(lambda: handler.calls[-1] == {"t9": RUNNING})
+
+
+@in_virtual_time
+async def test_unpublished_volumes_are_reported() -> None:
+    """docs/design/volumes.md 12.7.2: what is not here any more is told with the next call, and again after a failure; a manager that
+    does not know the node asks by itself."""
+    reporter, handler = Reporter(9), ReportHandler()
+    for volume_id in ("v1", "v2", "v1"):
+        reporter.report_unpublished(volume_id)
+    handler.failures = [Unavailable("not now")]
+    with pytest.raises(Unreachable):
+        await reporter.run(Dispatch(LocalConnection({"Dispatcher": handler}, CALLER), call_s=5), "session")
+    reporter.report_unpublished("v3")
+    handler.failures = [NotFound("node not registered")]
+    async with reporting(reporter, handler):
+        await until(lambda: len(handler.unpublished) == 2)
+        reporter.report_unpublished("v4")
+        await until(lambda: len(handler.unpublished) == 3)
+    assert handler.unpublished == [["v1", "v2"], ["v1", "v2", "v3"], ["v4"]]
 
 
 # the session loop

@@ -1,8 +1,11 @@
-"""Templates in payloads, and what a task may see of the node's secrets and configs."""
+"""Templates in payloads, and what a task may see of the node's secrets, configs and volumes."""
+
+from pathlib import Path
 
 import pytest
 from swarm_agentd.agent.dependencies import DependencyStore
 from swarm_agentd.exec.errors import InvalidTask, Missing, NotAuthorized, Temporary
+from swarm_agentd.exec.volumes import PublishedVolume
 from swarm_core.api.proto.objects_pb2 import Secret, Task
 from swarm_core.api.proto.types_pb2 import ConfigReference, NodeDescription, SecretReference
 from swarm_testkit.factories import make_config, make_secret, make_service, make_task, make_task_spec
@@ -28,8 +31,12 @@ def task(**spec: object) -> Task:
 # secrets and configs
 
 
+async def volume_at(volume_id: str) -> PublishedVolume:
+    return PublishedVolume(Path("/published") / volume_id)
+
+
 def store() -> DependencyStore:
-    known = DependencyStore()
+    known = DependencyStore(volume_at)
     known.secrets["x"] = make_secret("x", data=b"hush")
     known.configs["y"] = make_config("y", data=b"k=v")
     return known
@@ -54,7 +61,7 @@ def test_unlisted_dependencies_are_refused() -> None:
         seen.secret("x")
     with pytest.raises(NotAuthorized):
         seen.config("y")
-    known = DependencyStore()
+    known = DependencyStore(volume_at)
     seen = known.restricted(task(secrets=[SECRET], configs=[CONFIG]), lambda: NODE)
     with pytest.raises(Temporary):
         seen.secret("x")
@@ -63,6 +70,16 @@ def test_unlisted_dependencies_are_refused() -> None:
         seen.secret("x")
     with pytest.raises(Missing):
         seen.config("y")
+
+
+async def test_volumes_that_were_given_are_seen() -> None:
+    """A task has the volumes that its manager gave it, and no others."""
+    one = task()
+    one.volumes.add(id="v1")
+    seen = store().restricted(one, lambda: NODE)
+    assert (await seen.volume("v1")).path == Path("/published/v1")
+    with pytest.raises(NotAuthorized):
+        await seen.volume("v2")
 
 
 def test_own_secret_comes_first() -> None:

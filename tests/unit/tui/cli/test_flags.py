@@ -18,8 +18,10 @@ def test_flag_names_are_unique() -> None:
 
 
 def test_container_flags_of_a_process() -> None:
-    """A flag that only containers know is refused for a process, by its name."""
-    with pytest.raises(InvalidValue, match=r"^--mount: is for containers"):
+    """A flag that only containers know is refused for a process, by its name; so are mounts other than cluster volumes."""
+    with pytest.raises(InvalidValue, match=r"^--hostname: is for containers"):
+        flags.apply(Draft.new("process"), flags.CREATE, {"hostname": "h"})
+    with pytest.raises(InvalidValue, match=r"^--mount: a process sees the files of its machine"):
         flags.apply(Draft.new("process"), flags.CREATE, {"mount": ["target=/x"]})
 
 

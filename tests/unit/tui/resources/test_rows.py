@@ -7,6 +7,7 @@ from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.client.watch import Listed
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster
 from swarm_testkit.factories import (
+    make_cluster_mount,
     make_config,
     make_network,
     make_node,
@@ -15,9 +16,10 @@ from swarm_testkit.factories import (
     make_service,
     make_task,
     make_task_spec,
+    make_volume,
 )
 from swarm_tui.clusters.mirror import Mirror
-from swarm_tui.resources import cluster, nodes, registry, services, tasks
+from swarm_tui.resources import cluster, nodes, registry, services, tasks, volumes
 from swarm_tui.resources.model import Health, ResourceKind, Role
 from swarm_tui.resources.problems import ProblemBoard
 
@@ -41,6 +43,7 @@ def lively() -> Mirror:
             command=["sleep", "9"],
             secrets=[types_pb2.SecretReference(secret_id="sec", secret_name="n")],
             configs=[types_pb2.ConfigReference(config_id="con", config_name="n")],
+            mounts=[make_cluster_mount("data")],
         ),
     )
     net = make_network("net", name="net")
@@ -49,6 +52,10 @@ def lively() -> Mirror:
     )
     net.driver_state.options["encrypted"] = ""
     fake.put(secret, config, net, user, make_service("g", name="g", is_global=True))
+    volume = make_volume(
+        "vol", name="data", published={"user": "PENDING_PUBLISH"}, topologies=[{"zone": "a"}]
+    )
+    fake.put(volume, make_volume(is_created=False), make_volume(pending_delete=True))
     return mirror_of(*(item for kind in registry.kinds() for item in fake.all(kind.message)))
 
 
@@ -225,7 +232,7 @@ def test_problem_board_follows_changes(lively: Mirror) -> None:
     """The board finds the same problems object by object as all at once, the worst first."""
     whole, bit = ProblemBoard(lively), ProblemBoard(lively)
     whole.rebuild(START_NS)
-    for kind in (nodes.KIND, services.KIND, cluster.KIND):
+    for kind in (nodes.KIND, services.KIND, volumes.KIND, cluster.KIND):
         for item in every(lively, kind):
             bit.apply({kind.message: [item.id]}, START_NS)
     assert bit.all() == whole.all()

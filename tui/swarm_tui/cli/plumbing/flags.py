@@ -101,7 +101,7 @@ def _mounts(change: Callable[[Draft, Sequence[str]], None]) -> Callable[[Draft, 
 
     def setter(draft: Draft, given: Sequence[str]) -> None:
         change(draft, given)
-        for mount in draft.container.mounts:
+        for mount in draft.body.mounts:
             if mount.source.startswith("."):
                 mount.source = os.path.normpath(Path.cwd() / mount.source)
 

@@ -1,11 +1,11 @@
 """Which specs of services this manager takes, and which changes of them (docs/design/control-api.md 4.3).
 
-What it cannot do yet is refused with UNIMPLEMENTED and one sentence, never accepted and ignored: cluster volumes.
+What it cannot do is refused with UNIMPLEMENTED and one sentence, never accepted and ignored.
 """
 
 from collections.abc import Sequence
 
-from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.api.references import config_references, secret_references
 from swarm_core.rpc.errors import InvalidArgument, Unimplemented, Unknown
 from swarm_core.rules.placement.constraint import InvalidConstraint, parse
@@ -31,8 +31,6 @@ def _check_supported(spec: specs_pb2.ServiceSpec) -> None:
     runtime = spec.task.WhichOneof("runtime")
     if runtime == "attachment":
         raise Unimplemented("a service cannot be made of network attachments")
-    if any(mount.type == types_pb2.Mount.CLUSTER for mount in spec.task.container.mounts):
-        raise Unimplemented("cluster volumes are not supported yet; use a bind, volume or tmpfs mount")
 
 
 def check_change(stored: objects_pb2.Service, spec: specs_pb2.ServiceSpec) -> None:

@@ -1,17 +1,19 @@
 """What the engine is asked for, field by field (docs/design/docker-executor.md 7.2 to 7.4)."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from swarm_agentd.exec.errors import InvalidTask, UnsupportedRuntime
-from swarm_agentd.executors.docker import engine_age, mapping, networks
+from swarm_agentd.exec.volumes import MountedVolume
+from swarm_agentd.executors.docker import engine_age, mapping, mounts, networks
 from swarm_agentd.executors.docker.executor import describe
 from swarm_agentd.executors.docker.logs import FrameSplitter, LineSplitter, Record, parse_time
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import HealthConfig, Mount, PortConfig
 from swarm_core.api.timestamps import duration
-from swarm_testkit.factories import make_resources, make_task, make_task_spec
+from swarm_testkit.factories import make_cluster_mount, make_resources, make_task, make_task_spec
 
 
 def task() -> Task:
@@ -135,7 +137,6 @@ def test_mounts() -> None:
         Mount(type=Mount.VOLUME, source="/a", target="/b"),
         Mount(type=Mount.TMPFS, source="a", target="/b"),
         Mount(type=Mount.NPIPE, target="x"),
-        Mount(type=Mount.CLUSTER, source="v", target="/b"),
     ],
 )
 def test_bad_mounts_are_refused(mount: Mount) -> None:
@@ -144,6 +145,21 @@ def test_bad_mounts_are_refused(mount: Mount) -> None:
     made.spec.container.mounts.append(mount)
     with pytest.raises(InvalidTask):
         mapping.check(made)
+
+
+def test_cluster_volumes_are_bound() -> None:
+    """12.10.2: a cluster volume is a directory of this machine; what else the mount says, and other mounts, stay."""
+    made = task()
+    made.spec.container.mounts.add(type=Mount.VOLUME, source="data", target="/d")
+    made.spec.container.mounts.append(make_cluster_mount("group:g", "/g", readonly=True))
+    mapping.check(made)
+    volumes = [MountedVolume(made.spec.container.mounts[1], Path("/published/v1"), is_read_only=False)]
+    found = mapping.create_body(mounts.with_volumes(made, volumes), {}, [])["HostConfig"]["Mounts"]
+    assert [(each["Type"], each["Source"], each["Target"], each["ReadOnly"]) for each in found] == [
+        ("volume", "data", "/d", False),
+        ("bind", "/published/v1", "/g", True),
+    ]
+    assert made.spec.container.mounts[1].type == Mount.CLUSTER
 
 
 def test_other_tasks_are_refused() -> None:

@@ -1,0 +1,68 @@
+"""The cluster volumes of a process (docs/design/volumes.md 12.10): links in one directory, which a variable names.
+
+    <task directory>/volumes/<target>    a link to where the volume is published; SWARM_VOLUMES names the directory
+
+A process has no view of its own of the machine's files: nothing but the link brings the volume to the path that its mount asks
+for, and nothing keeps the process from writing. Rules: targets stay below the directory; a read-only mount is had of a
+read-only volume alone; a user that cannot reach the volume is told so before the process starts.
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from swarm_core.api.proto.process_pb2 import ProcessSpec
+from swarm_core.api.proto.types_pb2 import Mount
+
+from swarm_agentd.exec.errors import InvalidTask
+from swarm_agentd.exec.volumes import MountedVolume
+from swarm_agentd.executors.process.directory import TaskDirectory
+
+VARIABLE = "SWARM_VOLUMES"
+
+
+def check(spec: ProcessSpec) -> None:
+    """Refuse what can be seen to be wrong without the volumes. Raises InvalidTask."""
+    targets = [_target(mount) for mount in spec.mounts]
+    for mount, target in zip(spec.mounts, targets, strict=True):
+        if mount.type != Mount.CLUSTER:
+            raise InvalidTask(
+                "a process sees the files of its machine, and needs no mount but of cluster volumes"
+            )
+        others = [other for other in targets if other is not target]
+        if target in others or any(target in other.parents for other in others):
+            raise InvalidTask(f"two mounts of the process share the target {mount.target!r}")
+
+
+def link(directory: TaskDirectory, volumes: Sequence[MountedVolume]) -> dict[str, str]:
+    """Make the links anew; the variables that tell of them. Raises InvalidTask and OSError."""
+    if directory.volumes.exists():
+        shutil.rmtree(directory.volumes)
+    if not volumes:
+        return {}
+    for volume in volumes:
+        if volume.mount.readonly and not volume.is_read_only:
+            raise InvalidTask(
+                f"nothing keeps a process from writing to volume {volume.mount.source}: use a volume whose sharing is readonly"
+            )
+        path = directory.volumes / _target(volume.mount)
+        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        path.symlink_to(volume.path)
+    return {VARIABLE: str(directory.volumes)}
+
+
+def check_reachable(directory: TaskDirectory, volumes: Iterable[MountedVolume]) -> None:
+    """For a process of another user than the daemon's: whether that may go to where links and volumes are. Raises InvalidTask."""
+    for path in [directory.volumes / "x", *(volume.path for volume in volumes)]:
+        for parent in path.parents:
+            if not parent.stat().st_mode & 0o001:
+                raise InvalidTask(
+                    f"other users than the daemon's cannot reach {path.parent}, where volumes are: {parent} keeps them out"
+                )
+
+
+def _target(mount: Mount) -> Path:
+    path = PurePosixPath(mount.target.lstrip("/"))
+    if ".." in path.parts or not path.parts:
+        raise InvalidTask(f"target {mount.target!r} must stay below the process's own volumes")
+    return Path(path)

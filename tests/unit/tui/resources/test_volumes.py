@@ -1,0 +1,85 @@
+"""Volumes as people see them: how they fare, what changed, what a removal or a drain does (docs/design/volumes.md 12.9)."""
+
+from typing import Any
+
+import pytest
+from swarm_core.api.proto.objects_pb2 import Volume
+from swarm_core.client.watch import Listed
+from swarm_testkit.cluster_fake import START_NS, FakeCluster
+from swarm_testkit.factories import make_cluster_mount, make_node, make_service, make_task_spec, make_volume
+from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.operations import volumes as operation
+from swarm_tui.resources.model import Health
+from swarm_tui.resources.volumes import KIND
+
+
+def mirror_of(*items: Any) -> Mirror:
+    mirror = Mirror(FakeCluster())
+    mirror.apply(Listed(tuple(items), 1))
+    return mirror
+
+
+def user(source: str = "data") -> Any:
+    return make_service("s1", name="web", task=make_task_spec(mounts=[make_cluster_mount(source)]))
+
+
+@pytest.mark.parametrize(
+    ("volume", "expected"),
+    [
+        (make_volume(), Health.IDLE),
+        (make_volume(published={"n": "PUBLISHED"}), Health.OK),
+        (make_volume(is_created=False), Health.MOTION),
+        (make_volume(pending_delete=True), Health.MOTION),
+    ],
+)
+def test_health(volume: Volume, expected: Health) -> None:
+    """In use, unused, or on its way."""
+    assert KIND.health(volume, mirror_of(), START_NS) is expected
+    assert KIND.problems(volume, mirror_of(), START_NS) == ()
+
+
+def test_a_failure_is_a_problem() -> None:
+    """What a plugin says of a failure is told with the nodes that it concerns."""
+    volume = make_volume("v1", name="data", published={"n1": "PENDING_PUBLISH"})
+    volume.publish_status[0].message = "the cable is out"
+    view = mirror_of(make_node("n1", hostname="alpha"))
+    assert KIND.health(volume, view, START_NS) is Health.WARNING
+    (problem,) = KIND.problems(volume, view, START_NS)
+    assert (problem.name, problem.cause) == ("data", "the cable is out")
+    assert "alpha" in problem.summary
+
+
+def test_changes() -> None:
+    """What became different, in docker's words."""
+    assert KIND.changes is not None
+    old, new = make_volume("v1", is_created=False), make_volume("v1", availability="DRAIN")
+    new.spec.annotations.labels["a"] = "b"
+    assert list(KIND.changes(old, new, mirror_of())) == [
+        "labels",
+        "active → drain",
+        "pending creation → created",
+    ]
+    assert list(KIND.changes(None, new, mirror_of())) == ["created"]
+    assert list(KIND.changes(new, None, mirror_of())) == ["removed"]
+
+
+def test_what_a_removal_does() -> None:
+    """A published volume will be refused; one that is asked for leaves its service waiting."""
+    published = make_volume("v1", name="data", published={"n1": "PUBLISHED"})
+    asked = make_volume("v2", name="other", group="g")
+    view = mirror_of(published, asked, user("group:g"))
+    said = KIND.consequences([published, asked], view)
+    assert said == [
+        "data is published on 1 node, so the manager will refuse it.",
+        "other is asked for by web, whose new tasks will wait for it.",
+        "The plugin deletes what is in them. There is no undo.",
+    ]
+
+
+def test_what_a_drain_does() -> None:
+    """Draining warns of the services whose tasks stop; pausing stops nobody."""
+    view = mirror_of(make_volume("v1", name="data"), user())
+    plan = operation.plan(view, ["v1"], operation.Edit("drain"))
+    assert plan.warnings == ("Tasks of web that use data are stopped.",)
+    assert plan.steps[0].changes == ("active → drain",)
+    assert operation.plan(view, ["v1"], operation.Edit("pause")).warnings == ()
