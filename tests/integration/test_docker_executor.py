@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from swarm_agentd.exec import errors
+from swarm_agentd.exec.volumes import PublishedVolume
 from swarm_agentd.executors.docker.controller import DockerController
 from swarm_agentd.executors.docker.executor import DockerExecutor
 from swarm_agentd.executors.docker.networks import PREDEFINED_LABEL
@@ -412,3 +413,28 @@ async def test_an_engine_that_restarts(bench: DockerBench, engine: Engine) -> No
         for each in (controller, again):
             with contextlib.suppress(errors.Temporary):
                 await each.remove()
+
+
+async def test_cluster_volume_in_a_container(bench: DockerBench, tmp_path: Path) -> None:
+    """docs/design/volumes.md 12.10.2: what is published on this machine is at the mount's target, also through a link, and kept
+    from writing where the mount says so; without it the container waits."""
+    (tmp_path / "published").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "published")
+    (tmp_path / "published/there").write_text("before")
+    task = container("cv", "cat /data/there; echo after > /data/new; touch /seen/x 2>/dev/null || echo kept")
+    for target, is_read_only in (("/data", False), ("/seen", True)):
+        task.spec.container.mounts.add(type=Mount.CLUSTER, source="v", target=target, readonly=is_read_only)
+        task.volumes.add(id="v1", source="v", target=target)
+    async with running(bench.executor()) as executor:
+        with pytest.raises(errors.Temporary, match="not published"):
+            await executor.controller(task, FixedDependencies()).prepare()
+        places = {"v1": PublishedVolume(tmp_path / "link")}
+        controller = executor.controller(task, FixedDependencies(places))
+        await controller.prepare()
+        await controller.start()
+        await controller.wait()
+        assert "".join(await output(controller)) == "beforekept"
+        assert (tmp_path / "published/new").read_text() == "after\n"
+        assert not (tmp_path / "published/x").exists()
+        await controller.remove()
+        assert (tmp_path / "published/there").exists()

@@ -171,12 +171,12 @@ def test_a_registered_kind_is_found_until_it_is_taken_out() -> None:
         **{
             **{name: getattr(tasks.KIND, name) for name in tasks.KIND.__dataclass_fields__},
             "noun": "toy",
-            "message": objects_pb2.Volume,
+            "message": objects_pb2.Resource,
             "aliases": ("toys",),
         }
     )
     unregister = registry.register(toy)
-    assert registry.by_word("TOYS") is registry.by_message(objects_pb2.Volume) is toy
+    assert registry.by_word("TOYS") is registry.by_message(objects_pb2.Resource) is toy
     assert registry.kinds() == (*before, toy)
     with pytest.raises(AssertionError):
         registry.register(toy)
