@@ -62,11 +62,11 @@ def process_task(
 
 
 class PortNode:
-    """One node: its ports and its tasks."""
+    """One node: its ports and its tasks. It answers at a loopback address of its own, or at `address`."""
 
-    def __init__(self, number: int, directory: Path) -> None:
+    def __init__(self, number: int, directory: Path, *, address: str | None = None) -> None:
         self.id = f"n{number}"
-        self.address = f"127.0.0.{10 + number}"
+        self.address = f"127.0.0.{10 + number}" if address is None else address
         self.tasks = LocalTasks(SystemClock())
         self.renumbered = 0
         self.ports = PublishedPorts(

@@ -16,6 +16,7 @@ from pathlib import Path
 from swarm_core.api.proto.endpoints_pb2 import EndpointsMessage
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import EncryptionKey, NodeDescription, PortConfig, TaskStatus
+from swarm_core.api.runtimes import PROCESS, runtime_of
 from swarm_core.api.task_ports import GATE_PLUGIN
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
@@ -52,7 +53,7 @@ class PublishedPorts:
         self._config = config
         self._numbers = LocalPorts(rng)
         self._kept = directory / "ingress-port"
-        self._gate_port = 0
+        self._gate_port = self._first_number()  # now, so that the node's first description has it
         self._table = RoutingTable()
         self._search = Search(self._table, clock)
         self._reach = Reach("", tasks)
@@ -60,13 +61,14 @@ class PublishedPorts:
         self._listening: dict[RouteKey, TcpPort | UdpPort] = {}
         self._said: set[RouteKey] = set()
         self._gate: Gate | None = None
+        self._has_begun = False
         self._woken = asyncio.Event()
         self._renumbered: Callable[[], None] = lambda: None
 
     @property
     def has_begun(self) -> bool:
         """Whether `run` is at work."""
-        return bool(self._gate_port)
+        return self._has_begun
 
     @property
     def listening(self) -> int:
@@ -91,8 +93,9 @@ class PublishedPorts:
             description.engine.plugins.add(type=GATE_PLUGIN, name=str(self._gate_port))
 
     def give(self, task: Task) -> None:
-        """A task that is new here: its ports go into its status."""
-        self._numbers.give(task)
+        """A process task that is new here: its ports go into its status. Containers get theirs from their engine."""
+        if runtime_of(task.spec) == PROCESS:
+            self._numbers.give(task)
 
     def resume(self, task: Task) -> None:
         """A task is begun, or goes on after a restart."""
@@ -126,7 +129,7 @@ class PublishedPorts:
         """Listen and lead on until cancelled; `renumbered` is called when `describe` gives something else."""
         self._reach.node_id = node_id
         self._renumbered = renumbered
-        self._gate_port = self._first_number()
+        self._has_begun = True
         try:
             async with Group() as group:
                 self._gate = gate = Gate(self._reach, self._connections, group)

@@ -6,6 +6,7 @@ be told by the kernel.
 
 import errno
 import socket
+from typing import Any
 
 import psutil
 from swarm_core.api.proto.types_pb2 import PortConfig
@@ -41,7 +42,7 @@ def is_free_in(family: socket.AddressFamily, protocol: "PortConfig.Protocol.Valu
 def holder(protocol: "PortConfig.Protocol.ValueType", number: int) -> str:
     """Who has the port, for a sentence: "nginx (process 71)". Looks through the whole machine; meant for a thread."""
     kind = "tcp" if protocol == PortConfig.TCP else "udp"
-    for found in psutil.net_connections(kind):
+    for found in _sockets(kind):
         if not found.laddr or found.laddr.port != number:
             continue
         if kind == "tcp" and found.status != psutil.CONN_LISTEN:
@@ -53,3 +54,11 @@ def holder(protocol: "PortConfig.Protocol.ValueType", number: int) -> str:
         except psutil.Error:  # ended meanwhile, or hidden from this user
             return f"process {found.pid}"
     return "another program of this machine"
+
+
+def _sockets(kind: str) -> list[Any]:
+    """The machine's sockets, as far as this user may see them."""
+    try:
+        return psutil.net_connections(kind)
+    except psutil.Error:
+        return []

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from swarm_agentd.agent.agent import Agent
 from swarm_agentd.agent.storage import Change, MemoryStorage, StorageUnusable
+from swarm_agentd.agent.task_ports import NoPorts
 from swarm_agentd.exec.errors import Temporary
+from swarm_core.api.proto.endpoints_pb2 import EndpointsMessage
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Secret, Task
 from swarm_core.api.proto.types_pb2 import (
     COMPLETE,
@@ -19,19 +21,24 @@ from swarm_core.api.proto.types_pb2 import (
     REJECTED,
     RUNNING,
     SHUTDOWN,
+    NodeDescription,
     NodeStatus,
     Peer,
     SecretReference,
     TaskState,
+    TaskStatus,
     WeightedPeer,
 )
+from swarm_core.api.task_ports import GATE_PLUGIN
 from swarm_core.manager.dispatcher.dispatcher import Dispatcher
+from swarm_core.manager.endpoints.api import EndpointsApi
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 from swarm_testkit.clock import VirtualClock, in_virtual_time, until
 from swarm_testkit.factories import make_cluster, make_node, make_secret, make_task, make_task_spec
 from swarm_testkit.fakes import FakeController, FakeExecutor, LocalManagers, World
+from swarm_testkit.port_nodes import tcp
 
 
 class Rig:
@@ -454,3 +461,98 @@ async def test_full_disk_delays_and_loses_nothing(rig: Rig) -> None:
         await rig.reached("t1", FAILED)
         await rig.reached("t2", RUNNING)
         assert {task.id: task.status.state for task in storage.load()} == {"t1": FAILED, "t2": RUNNING}
+
+
+class RecordedPorts(NoPorts):
+    """Ports that say what they were told; a task gets the port 20080."""
+
+    is_served = True
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.states: dict[str, int] = {}
+        self.node_id = ""
+        self.messages: list[EndpointsMessage] = []
+
+    def describe(self, description: NodeDescription) -> None:
+        description.engine.plugins.add(type=GATE_PLUGIN, name="4711")
+
+    def give(self, task: Task) -> None:
+        self.said.append(f"give {task.id}")
+        task.status.port_status.ports.append(tcp(80, 20080))
+
+    def resume(self, task: Task) -> None:
+        self.said.append(f"resume {task.id}")
+
+    def observe(self, task: Task, status: TaskStatus) -> None:
+        self.states[task.id] = status.state
+
+    def forget(self, task_id: str) -> None:
+        self.said.append(f"forget {task_id}")
+
+    def apply(self, message: EndpointsMessage) -> None:
+        self.messages.append(message)
+
+    async def run(self, node_id: str, renumbered: Callable[[], None]) -> None:
+        self.node_id = node_id
+
+
+@rigged
+async def test_ports_of_a_task_are_told_kept_and_freed(rig: Rig) -> None:
+    """A task that is new here has its ports before it is stored; its status carries them to the manager; the node's first description
+    names its gate; statuses, keys and endpoints reach the ports, and a removed task is forgotten."""
+    ports = RecordedPorts()
+    task = assigned("t1", "runs")
+    task.endpoint.ports.append(tcp(80, 30080))
+    await rig.create(task)
+    agent = Agent(
+        node_id="n1",
+        executor=FakeExecutor(rig.world),
+        managers=rig.managers,
+        storage=rig.storage,
+        clock=rig.clock,
+        rng=random.Random(2),
+        ports=ports,
+    )
+    async with running(agent):
+        await agent.registered_once.wait()
+        assert [one.name for one in rig.node().description.engine.plugins if one.type == GATE_PLUGIN] == [
+            "4711"
+        ]
+        done = await rig.reached("t1", RUNNING)
+        assert [port.published_port for port in done.status.port_status.ports] == [20080]
+        stored = rig.storage.tasks["t1"]
+        assert [port.published_port for port in stored.status.port_status.ports] == [20080]
+        assert ports.said[:2] == ["give t1", "resume t1"] and ports.states["t1"] == RUNNING
+        assert ports.node_id == "n1"
+        await rig.delete("t1")
+        await until(lambda: "forget t1" in ports.said)
+    assert ports.said.count("give t1") == 1
+
+
+@rigged
+async def test_endpoints_are_followed_where_the_leader_tells_them(rig: Rig) -> None:
+    """A leader that knows no endpoints (a Docker Engine) ends no session for it; one that tells them is heard."""
+    endpoints = EndpointsApi(rig.store, lambda: rig.peers)
+    silent, told = RecordedPorts(), RecordedPorts()
+    for ports, handlers in ((silent, {}), (told, {"Endpoints": endpoints})):
+        rig.managers.handlers = {"Dispatcher": rig.dispatcher, **handlers}
+        agent = Agent(
+            node_id="n1",
+            executor=FakeExecutor(rig.world),
+            managers=rig.managers,
+            storage=rig.storage,
+            clock=rig.clock,
+            rng=random.Random(2),
+            ports=ports,
+        )
+        async with Group() as group:
+            group.spawn(endpoints.run(), name="endpoints")
+            async with running(agent):
+                await agent.registered_once.wait()
+                if handlers:
+                    await until(lambda: told.messages)
+                await rig.clock.sleep(30)
+            group.cancel_all()
+    assert not silent.messages and told.messages[0].is_complete
+    assert len(rig.managers.connections) == 2

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from swarm_agentd.ports import tcp as tcp_module
-from swarm_testkit.port_nodes import Echo, PortNodes, free_port, number_of, port_nodes, tcp, until
+from swarm_testkit.factories import make_task
+from swarm_testkit.host import lacking
+from swarm_testkit.port_nodes import Echo, PortNode, PortNodes, free_port, number_of, port_nodes, tcp, until
 
 TARGET = 80
 
@@ -266,6 +268,51 @@ async def test_too_many_connections(
         assert await name_of(reader) == "t0"
         for _, one in [*held, (reader, writer)]:
             one.close()
+
+
+async def test_both_families(tmp_path: Path) -> None:
+    """Where no address is given the published port answers at every address of the machine, IPv4 and IPv6, to tasks of either family."""
+    if not socket.has_ipv6 or not can_listen("::1"):
+        lacking("this machine has no IPv6")
+    number = free_port()
+    nodes = PortNodes(2, tmp_path, [tcp(TARGET, number)])
+    node = nodes.nodes[0] = PortNode(0, tmp_path / "n0", address="")
+    del nodes.nodes[1:]
+    running = asyncio.ensure_future(node.run())
+    await until(lambda: node.ports.has_begun)
+    nodes.publish()
+    await until(lambda: node.ports.listening == 1)
+    echoes = []
+    for index, host in enumerate(("127.0.0.1", "::1")):
+        task = nodes.add(f"t{index}", on=0)
+        echoes.append(await Echo(task.id).open(number_of(task), host))
+        nodes.run(task)
+    for address in ("127.0.0.1", "127.0.0.2", "::1"):
+        open_ = [await asyncio.open_connection(address, number) for _ in range(2)]
+        assert {await name_of(reader) for reader, _ in open_} == {"t0", "t1"}
+        for _, writer in open_:
+            writer.close()
+    running.cancel()
+    await asyncio.wait([running])
+    for echo in echoes:
+        echo.close()
+
+
+def can_listen(host: str) -> bool:
+    try:
+        socket.create_server((host, 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+async def test_containers_are_left_alone(tmp_path: Path) -> None:
+    """A container task gets no ports here: its engine publishes them."""
+    node = PortNodes(1, tmp_path, []).nodes[0]
+    task = make_task("c", state="ASSIGNED")
+    task.endpoint.ports.append(tcp(TARGET, 30080))
+    node.ports.give(task)
+    assert not task.status.HasField("port_status")
 
 
 async def test_taken_gate(tmp_path: Path) -> None:

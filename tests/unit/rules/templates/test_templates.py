@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.process_pb2 import ProcessSpec
-from swarm_core.api.proto.types_pb2 import Mount, NodeDescription
+from swarm_core.api.proto.types_pb2 import Mount, NodeDescription, PortConfig
+from swarm_core.api.runtimes import process_spec, set_process
 from swarm_core.rules.templates.execute import expand
 from swarm_core.rules.templates.tasks import check_templates, expand_task, task_fields
 from swarm_core.rules.templates.values import STEPS_MAX, Struct, TemplateError
@@ -207,3 +208,21 @@ def test_a_service_is_tried_with_a_task_that_stands_for_all() -> None:
     wrong.spec.task.generic.payload.Pack(ProcessSpec(command=["sh"], env=["A={{end}}"]))
     with pytest.raises(TemplateError):
         check_templates(wrong.spec)
+
+
+def test_ports_of_a_process() -> None:
+    """A process's environment may name its ports of the node; a service that names a port it does not publish is refused at once."""
+    spec = make_service("s", task=make_task_spec(command=["serve"])).spec
+    process = ProcessSpec(command=["serve"], env=["A={{.Task.Port}}", 'B={{index .Task.Ports "53/udp"}}'])
+    set_process(spec.task, process)
+    spec.endpoint.ports.add(target_port=80, published_port=8080)
+    spec.endpoint.ports.add(target_port=53, protocol=PortConfig.UDP)
+    check_templates(spec)
+    task = Task(spec=spec.task)
+    task.status.port_status.ports.add(target_port=80, published_port=20001)
+    task.status.port_status.ports.add(target_port=53, published_port=20002, protocol=PortConfig.UDP)
+    expanded = process_spec(expand_task(task, NodeDescription()).spec)
+    assert expanded is not None and list(expanded.env) == ["A=20001", "B=20002"]
+    del spec.endpoint.ports[:]
+    with pytest.raises(TemplateError):
+        check_templates(spec)
