@@ -95,8 +95,9 @@ async def _connected(family: int, address: tuple[object, ...]) -> socket.socket:
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        async with asyncio.timeout(CONNECT_S):
-            await asyncio.get_running_loop().sock_connect(sock, address)
+        if not _is_connected_at_once(sock, address):
+            async with asyncio.timeout(CONNECT_S):
+                await asyncio.get_running_loop().sock_connect(sock, address)
     except TimeoutError:
         sock.close()
         raise OSError("it did not answer in time") from None
@@ -104,3 +105,14 @@ async def _connected(family: int, address: tuple[object, ...]) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _is_connected_at_once(sock: socket.socket, address: tuple[object, ...]) -> bool:
+    """Begin to connect. Within one machine the second call finds it done: that saves a turn of the loop. Raises OSError."""
+    for _ in range(2):
+        try:
+            sock.connect(address)
+        except BlockingIOError:
+            continue
+        return True
+    return False

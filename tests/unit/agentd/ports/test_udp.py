@@ -108,7 +108,6 @@ async def test_session_moves_on(tmp_path: Path) -> None:
 async def test_sessions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One session more than the limit takes the place of the one that was idle longest; idle ones end by themselves."""
     monkeypatch.setattr(udp_module, "SESSIONS_MAX", 3)
-    monkeypatch.setattr(udp_module, "SESSION_IDLE_S", 0.0)
     async with port_nodes(1, tmp_path, udp(TARGET, free_port(socket.SOCK_DGRAM))) as rig:
         _, server = await task_on(rig, "t0", 0)
         clients = [Client(rig, 0) for _ in range(6)]
@@ -117,7 +116,7 @@ async def test_sessions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert rig.nodes[0].ports.connections == 3
         assert await clients[0].ask(b"x") == "t0"
         assert rig.nodes[0].ports.connections == 3
-        rig.tell()
+        monkeypatch.setattr(udp_module, "SESSION_IDLE_S", 0.0)
         rig.nodes[0].ports.forget("nobody")  # any news begins a round, which sweeps
         await until(lambda: rig.nodes[0].ports.connections == 0)
         for client in clients:
