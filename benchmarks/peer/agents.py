@@ -3,7 +3,7 @@
     python -m peer.agents ADDRESS COUNT each|batch      (the join token in $SWARM_JOIN_TOKEN)
 
 `each`: one task a report, one report after the other, as Docker Engines do. `batch`: what one message of assignments asks for is
-one report. Only the last state of a task is reported. A lost session is begun again after SwarmKit's pauses, with any manager
+one report, and they say that they run our daemon, as agents of ours do. Only the last state of a task is reported. A lost session is begun again after SwarmKit's pauses, with any manager
 that the last session told of. `READY` says that all have had a session.
 """
 
@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from swarm_agentd.node import identity as identities
 from swarm_agentd.node.identity import Identity, Join
 from swarm_core.api.proto import dispatcher_pb2, types_pb2
+from swarm_core.api.runtimes import CONTAINER, RUNTIME_PLUGIN
 from swarm_core.api.states import RUNNING, SHUTDOWN
 from swarm_core.ca import tls
 from swarm_core.client import certificates
@@ -51,6 +52,8 @@ class Session(asyncio.Protocol):
         description = types_pb2.NodeDescription(hostname=self._agent.name)
         description.platform.architecture, description.platform.os = "x86_64", "linux"
         description.resources.nano_cpus, description.resources.memory_bytes = 64 * 10**9, 256 << 30
+        if self._agent.reports_batches:
+            description.engine.plugins.add(type=RUNTIME_PLUGIN, name=CONTAINER)
         self._call("Session", dispatcher_pb2.SessionRequest(description=description))
         self._flush()
 

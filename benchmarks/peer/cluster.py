@@ -140,6 +140,13 @@ class Cluster:
             process.wait()
         self._agents.clear()
 
+    def kill_newest_agents(self) -> None:
+        """kill -9 of the process that was started last, which has one agent."""
+        process = self._agents.pop()
+        process.kill()
+        process.wait()
+        self._agents_total -= 1
+
     @property
     def pids(self) -> list[int]:
         return [manager.pid for manager in self.managers]

@@ -86,10 +86,15 @@ def _timed(
 
 
 def tasks_up(caller: Caller) -> objects_pb2.Service:
-    """A service whose tasks all run."""
-    request = control_pb2.CreateServiceRequest(spec=_spec(f"tasks-{next(_numbers)}", TASKS))
+    """A service of TASKS tasks that all run."""
+    return service_up(caller, TASKS)
+
+
+def service_up(caller: Caller, count: int) -> objects_pb2.Service:
+    """A service of so many tasks that all run."""
+    request = control_pb2.CreateServiceRequest(spec=_spec(f"tasks-{next(_numbers)}", count))
     service = caller.call("Control.CreateService", request, control_pb2.CreateServiceResponse).service
-    until(lambda: _running(caller, service.id) >= TASKS, "all tasks", step_s=0.1)
+    until(lambda: _running(caller, service.id) >= count, "all tasks", step_s=0.1)
     return service
 
 
@@ -124,14 +129,14 @@ def _running(caller: Caller, service_id: str) -> int:
     return int(answer.statuses[0].running_tasks)
 
 
-def _list_tasks(caller: Caller, service_id: str) -> list[objects_pb2.Task]:
+def tasks_of(caller: Caller, service_id: str) -> list[objects_pb2.Task]:
     request = control_pb2.ListTasksRequest()
     request.filters.service_ids.append(service_id)
     return list(caller.call("Control.ListTasks", request, control_pb2.ListTasksResponse).tasks)
 
 
 def count_tasks(caller: Caller, service_id: str) -> int:
-    return len(_list_tasks(caller, service_id))
+    return len(tasks_of(caller, service_id))
 
 
 # Writes
@@ -219,7 +224,7 @@ def with_tasks(pair: Pair, rounds: int) -> list[Figure]:
         for _ in range(rounds):
             for name, found in both.items():
                 with found.open() as caller:
-                    task = _list_tasks(caller, services[name].id)[TASKS // 2]
+                    task = tasks_of(caller, services[name].id)[TASKS // 2]
                     _read(found, caller, task.id, reads, read_cpu, name)
                     watched.take(name, _watch(found, caller))
         for found in both.values():

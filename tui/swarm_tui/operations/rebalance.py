@@ -21,6 +21,7 @@ from swarm_tui.resources.why.placement import probe
 Node = objects_pb2.Node
 Service = objects_pb2.Service
 Task = objects_pb2.Task
+Volume = objects_pb2.Volume
 _UPDATING = (
     types_pb2.UpdateStatus.UPDATING,
     types_pb2.UpdateStatus.PAUSED,
@@ -31,7 +32,7 @@ _UPDATING = (
 
 def moves(view: ClusterView, found: Iterable[Service], moves_max: int) -> list[Move]:
     """What would move, in order. Services whose tasks are bound to nodes, that are updated just now, or that are not at their
-    goal are left alone: their tasks are about to be placed anyway."""
+    goal are left alone: their tasks are about to be placed anyway. So are those with cluster volumes, which would have to move too."""
     movable = [
         Movable(probe(service, view), _running(service, view))
         for service in found
@@ -39,8 +40,9 @@ def moves(view: ClusterView, found: Iterable[Service], moves_max: int) -> list[M
         and not is_job(service)
         and service.update_status.state not in _UPDATING
         and services.running(service, view) >= services.wanted(service, view)
+        and not any(mount.type == types_pb2.Mount.CLUSTER for mount in service.spec.task.container.mounts)
     ]
-    balancer = Balancer(survey(view.objects(Node), view.objects(Task)))
+    balancer = Balancer(survey(view.objects(Node), view.objects(Task), view.objects(Volume)))
     return balancer.moves(movable, moves_max)
 
 

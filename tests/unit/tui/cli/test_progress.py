@@ -12,7 +12,7 @@ from swarm_core.client.cluster import Cluster
 from swarm_core.client.watch import Action, Change, Changed, Listed, Update
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.cluster_fake import FakeCluster
-from swarm_testkit.factories import make_node, make_service, make_task, make_task_spec
+from swarm_testkit.factories import GIB, make_node, make_resources, make_service, make_task, make_task_spec
 from swarm_tui.cli.plumbing.progress import Progress, converge, failure_of, progress_of
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.clusters.mirror import Mirror
@@ -199,6 +199,24 @@ async def test_a_rollback_that_nobody_asked_for_is_told_at_its_end() -> None:
     with pytest.raises(Failure, match=r"^update rolled back$"):
         await converge(OneService(*updates), "s")  # type: ignore[arg-type]
     await converge(OneService(*updates), "s", goes_back=True)  # type: ignore[arg-type]
+
+
+async def test_an_impossible_request_says_the_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/design/scheduling.md 3.12: while no node takes the tasks the line says why with the numbers, in place of the
+    scheduler's counts."""
+    spec = make_task_spec(reservations=make_resources(memory=16 * GIB))
+    service = make_service("s1", replicas=1, task=spec)
+    task = make_task("t1", service=service, slot=1, state="PENDING", err="no suitable node (…)")
+    fake = FakeCluster([make_node("n1", hostname="a"), service, task])
+    waiting = asyncio.create_task(converge(Cluster(fake, clock=fake.clock), "s1"))
+    told = ""
+    async with asyncio.timeout(20):
+        while "No node can take it: 16 GiB of memory asked, 8 GiB free (a)." not in told:
+            await asyncio.sleep(0.01)
+            told += capsys.readouterr().err
+    assert "no suitable node" not in told
+    fake.update(objects_pb2.Task, task.id, _is_running)
+    await waiting
 
 
 async def test_waiting_tells_how_far_the_slowest_image_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from collections.abc import Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import typer
@@ -28,6 +28,7 @@ from swarm_tui.resources.model import Health
 from swarm_tui.resources.printable import printable
 from swarm_tui.resources.states import cause, is_wanted
 from swarm_tui.resources.tasks import busy_with
+from swarm_tui.resources.why.placement import Nowhere
 
 _KINDS = (objects_pb2.Cluster, objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
 _CLEAR_LINE = "\r\x1b[K"
@@ -217,7 +218,7 @@ async def _follow(
     changed: asyncio.Event,
     updating: _Update,
 ) -> None:
-    since_s, before = 0.0, ""
+    since_s, before, nowhere = 0.0, "", Nowhere(mirror)
     while True:
         await changed.wait()
         changed.clear()
@@ -229,7 +230,7 @@ async def _follow(
         updating.look(mirror, service)
         now_ns = cluster.clock.wall_ns()
         progress = progress_of(mirror, service, now_ns)
-        line.show(str(progress))
+        line.show(str(replace(progress, cause=nowhere.sentence(service, progress.cause))))
         end = "goal" if progress.is_converged else progress.given_up
         now_s = cluster.clock.monotonic()
         if end != before:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.rules.placement.filters import Pipeline
 from swarm_core.rules.placement.matrix import Matrix
 from swarm_core.rules.placement.node_info import NodeInfo, survey
@@ -48,6 +48,34 @@ class Places:
     def _name(self, task_id: str) -> str:
         task = self._view.get(Task, task_id)
         return tasks.name(task, self._view) if task is not None else task_id
+
+
+class Nowhere:
+    """Why a service's tasks have no node, in one sentence with the numbers, in place of the scheduler's counts. Asked for again and
+    again while somebody waits, it looks at the cluster anew only when the scheduler has found another reason. `view` holds
+    nodes and tasks; what asks for cluster volumes keeps the scheduler's words."""
+
+    def __init__(self, view: ClusterView) -> None:
+        self._view = view
+        self._told: tuple[str, str] = ("", "")
+
+    def sentence(self, service: Service, reason: str) -> str:
+        """The sentence for `reason`, where a task of the service waits with it; any other reason as it is."""
+        if reason == self._told[0]:
+            return self._told[1]
+        waiting = next(
+            (
+                task
+                for task in self._view.tasks_of_service(service.id)
+                if task.status.state == types_pb2.PENDING and task.status.err == reason
+            ),
+            None,
+        )
+        if waiting is None or Pipeline(waiting).demand.mounts:
+            return reason
+        matrix = Places(self._view).asked(waiting, [waiting.node_id] if waiting.node_id else None)
+        self._told = (reason, reason if matrix.fitting else matrix.sentence)
+        return self._told[1]
 
 
 def probe(service: Service, view: ClusterView) -> Task:
