@@ -24,14 +24,15 @@ def register(kind: ResourceKind[Any]) -> Callable[[], None]:
     _kinds.append(kind)
     _by_message[kind.message] = kind
     _by_word.update(dict.fromkeys(words, kind))
+    return lambda: unregister(kind)
 
-    def unregister() -> None:
-        _kinds.remove(kind)
-        del _by_message[kind.message]
-        for word in words:
-            del _by_word[word]
 
-    return unregister
+def unregister(kind: ResourceKind[Any]) -> None:
+    """Take a kind out again."""
+    _kinds.remove(kind)
+    del _by_message[kind.message]
+    for word in (kind.noun, *kind.aliases):
+        del _by_word[word]
 
 
 def kinds() -> tuple[ResourceKind[Any], ...]:
