@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from swarm_core.api.proto import objects_pb2, types_pb2
 
 from swarm_testkit.daemons import Daemon, private_directory
 from swarm_testkit.engines import ADDRESS, Engine, private_engine
+from swarm_testkit.hosts import hosts
 from swarm_testkit.managers import through
 
 DOCKER_ADDRESS = f"{ADDRESS}:2377"
@@ -26,8 +27,30 @@ def engine_and_nodes() -> Iterator[tuple[Engine, list[Daemon]]]:
                     node.destroy()
 
 
+@contextmanager
+def two_engines_and_a_node() -> Iterator[tuple[list[Engine], Daemon]]:
+    """Two engines and a node of ours, not yet started, each on a host of its own."""
+    with ExitStack() as stack:
+        found = stack.enter_context(hosts(3))
+        engines = [
+            stack.enter_context(
+                private_engine(
+                    stack.enter_context(private_directory()),
+                    namespace=found.namespace(number),
+                    address=found.address(number),
+                )
+            )
+            for number in (1, 2)
+        ]
+        node = Daemon(
+            stack.enter_context(private_directory()) / "s", host=found.address(0), enter=found.enter(0)
+        )
+        stack.callback(node.destroy)
+        yield engines, node
+
+
 def docker_join(engine: Engine, token: str, address: str) -> None:
-    own = ("--advertise-addr", ADDRESS, "--listen-addr", DOCKER_ADDRESS)
+    own = ("--advertise-addr", engine.address, "--listen-addr", f"{engine.address}:2377")
     engine.docker("swarm", "join", *own, "--token", token, address)
 
 

@@ -28,6 +28,7 @@ from swarm_core.api.proto import (
     progress_pb2,
     raft_pb2,
     raft_status_pb2,
+    resource_pb2,
     types_pb2,
     watch_pb2,
 )
@@ -51,6 +52,7 @@ from swarm_core.manager.orchestrator.volume_enforcer import VolumeEnforcer
 from swarm_core.manager.own_certificate import OwnCertificateApi
 from swarm_core.manager.progress import Progress
 from swarm_core.manager.raft_api import RaftApi, RaftMembershipApi, RaftStatusApi
+from swarm_core.manager.resource_api import ResourceApi
 from swarm_core.manager.role_manager import RoleManager
 from swarm_core.manager.root_rotation import RootRotation
 from swarm_core.manager.scheduler.scheduler import Scheduler
@@ -165,6 +167,7 @@ class _Handlers:
     ) -> None:
         self._ports = ports
         self._dispatcher, self._log_broker, self._ca_server, self._endpoints, self._progress = leading
+        self._resources = ResourceApi(ports.store, ports.clock, ports.rng)
         self._control = control_handlers(
             ports.store,
             ports.clock,
@@ -186,6 +189,7 @@ class _Handlers:
         services.add(_service(logbroker_pb2, "Logs"), self._log_broker, to_leader=is_local)
         services.add(_service(logbroker_pb2, "LogBroker"), self._log_broker, to_leader=True)
         services.add(_service(endpoints_pb2, "Endpoints"), self._endpoints, to_leader=True)
+        services.add(_service(resource_pb2, "ResourceAllocator"), self._resources, to_leader=True)
         services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=is_local)
         services.add(_service(progress_pb2, "Progress"), self._progress, to_leader=True)
         if is_local:
