@@ -365,6 +365,23 @@ async def test_foreign_containers_are_left_alone(bench: DockerBench, engine: Eng
     engine.docker("rm", "-f", name)
 
 
+async def test_a_container_of_somebody_else_under_the_name_is_left_alone(
+    bench: DockerBench, engine: Engine
+) -> None:
+    """It is not taken for the task's: the task is refused with the engine's reason, and removing the task removes nothing."""
+    task = container("mine", _RUNS)
+    task.annotations.name = f"named{next(_numbers)}"
+    engine.docker("run", "-d", "--name", task.annotations.name, IMAGE, "sleep", "100")
+    async with running(bench.executor()) as executor:
+        controller = executor.controller(task, FixedDependencies())
+        with pytest.raises(errors.Fatal, match="already in use"):
+            await controller.prepare()
+        await controller.shutdown()
+        await controller.remove()
+    assert engine.docker("inspect", "-f", "{{.State.Running}}", task.annotations.name) == "true"
+    engine.docker("rm", "-f", task.annotations.name)
+
+
 async def test_description(bench: DockerBench) -> None:
     """The node tells its engine's version and plugins, and that it runs containers."""
     async with running(bench.executor()) as executor:

@@ -21,6 +21,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
+
 IMAGE = "busybox:local"
 ADDRESS = "198.18.99.1"
 _PROGRAMS = ("dockerd", "docker", "containerd", "runc", "ip", "nsenter", "busybox")
@@ -41,10 +43,13 @@ def missing_parts() -> str:
 
 class Engine:
     """One private dockerd. `directory` must be empty and is its own. With a `namespace` its network is there already, and
-    stays; `address` is the one it has in it."""
+    stays; `address` is the one it has in it. `flags` are dockerd's."""
 
-    def __init__(self, directory: Path, *, namespace: str = "", address: str = ADDRESS) -> None:
+    def __init__(
+        self, directory: Path, *, namespace: str = "", address: str = ADDRESS, flags: tuple[str, ...] = ()
+    ) -> None:
         self.directory = directory
+        self.flags = flags
         self.socket = directory / "docker.sock"
         self.url = f"unix://{self.socket}"
         self.address = address
@@ -61,6 +66,11 @@ class Engine:
     def enter(self) -> tuple[str, ...]:
         """The command that runs another one in the engine's network."""
         return ("nsenter", f"--net=/run/netns/{self._namespace}", "--")
+
+    @property
+    def network_path(self) -> Path:
+        """The engine's network namespace."""
+        return Path("/run/netns") / self._namespace
 
     @property
     def root_certificate(self) -> Path:
@@ -83,16 +93,28 @@ class Engine:
     def start(self) -> None:
         """Start the engine, also again on what an earlier start left; returns when it answers."""
         assert self._process is None
+        self._forget_dead_containerd()
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *self.enter, "dockerd",
                     "--data-root", str(self.directory / "data"), "--exec-root", str(self.directory / "exec"),
-                    "--pidfile", str(self.directory / "pid"), "-H", self.url,
+                    "--pidfile", str(self.directory / "pid"), "-H", self.url, *self.flags,
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._until(self._answers, "the engine does not answer", 60)
+
+    def _forget_dead_containerd(self) -> None:
+        """A killed engine's containerd dies with it. Where nobody waits for orphans it stays a zombie, which the next engine
+        takes for one that runs."""
+        pid_file = self.directory / "exec" / "containerd" / "containerd.pid"
+        with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
+            former = psutil.Process(int(pid_file.read_text()))
+            self._until(
+                lambda: former.status() == psutil.STATUS_ZOMBIE, "the killed engine's containerd lives", 20
+            )
+            pid_file.unlink()
 
     @property
     def pid(self) -> int:
@@ -172,7 +194,7 @@ class Engine:
             "-c", 'CMD ["sh"]',
             "-c", "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "-", IMAGE,
-            stdin=_root_file_system(),
+            stdin=root_file_system(),
         )  # fmt: skip
 
     def _until(self, condition: Callable[[], bool], failure: str, limit_s: float) -> None:
@@ -185,9 +207,11 @@ class Engine:
 
 
 @contextlib.contextmanager
-def private_engine(directory: Path, *, namespace: str = "", address: str = ADDRESS) -> Iterator[Engine]:
+def private_engine(
+    directory: Path, *, namespace: str = "", address: str = ADDRESS, flags: tuple[str, ...] = ()
+) -> Iterator[Engine]:
     """An engine that is gone, whatever happens, when the block ends."""
-    engine = Engine(directory, namespace=namespace, address=address)
+    engine = Engine(directory, namespace=namespace, address=address, flags=flags)
     try:
         engine.create()
         yield engine
@@ -195,7 +219,7 @@ def private_engine(directory: Path, *, namespace: str = "", address: str = ADDRE
         engine.destroy()
 
 
-def _root_file_system() -> bytes:
+def root_file_system() -> bytes:
     """A tar file: busybox under all its names, and the few files that programs expect."""
     busybox = shutil.which("busybox")
     assert busybox is not None

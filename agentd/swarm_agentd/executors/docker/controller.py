@@ -157,18 +157,18 @@ class DockerController:
     async def shutdown(self) -> None:
         self._check_open()
         self._give_up_pull()
-        await stop(self._host, self._name, grace_s=self._grace_s())
+        await stop(self._host, self._name, self._task.id, grace_s=self._grace_s())
         await self._host.networks.release(self._task)
 
     async def terminate(self) -> None:
         self._check_open()
         self._give_up_pull()
-        await stop(self._host, self._name, grace_s=0)
+        await stop(self._host, self._name, self._task.id, grace_s=0)
 
     async def remove(self) -> None:
         self._check_open()
         self._give_up_pull()
-        await stop(self._host, self._name, grace_s=self._grace_s())
+        await stop(self._host, self._name, self._task.id, grace_s=self._grace_s())
         await free(self._host, self._name, self._task.id)
         await self._host.networks.release(self._task)
         self._last = None
@@ -256,7 +256,7 @@ class DockerController:
                 )
 
     async def _inspect(self) -> Container | None:
-        self._last = await inspect(self._host.engine, self._name)
+        self._last = await inspect(self._host.engine, self._name, self._task.id)
         return self._last
 
     async def _newest(self) -> Container | None:
@@ -291,7 +291,7 @@ class DockerController:
             await self._fail_unhealthy()
 
     async def _fail_unhealthy(self) -> None:
-        await stop(self._host, self._name, grace_s=self._grace_s())
+        await stop(self._host, self._name, self._task.id, grace_s=self._grace_s())
         container = await self._required()
         code, cause = (
             container["State"]["ExitCode"],
@@ -302,31 +302,33 @@ class DockerController:
         raise ExitFailure(code, cause)
 
 
-async def inspect(engine: Engine, name: str) -> Container | None:
-    """What the engine tells of the container, None when there is none. Raises Temporary."""
+async def inspect(engine: Engine, name: str, task_id: str) -> Container | None:
+    """What the engine tells of the task's container, None when there is none; one of somebody else under its name is none.
+    Raises Temporary."""
     try:
         found: Container = await engine.call(lambda client: client.inspect_container(name))
     except NotFound:
         return None
-    return found
+    labels = found["Config"].get("Labels") or {}
+    return found if labels.get(mapping.TASK_LABEL) == task_id else None
 
 
-async def stop(host: Host, name: str, *, grace_s: float) -> None:
+async def stop(host: Host, name: str, task_id: str, *, grace_s: float) -> None:
     """Stop the container politely for `grace_s`, then at once. None, or one that does not run, is fine."""
     engine = host.engine
     with engine.watching(name) as changed:
-        container = await inspect(engine, name)
+        container = await inspect(engine, name, task_id)
         if container is None or not _is_running(container):
             return
         if grace_s > 0:
             await _kill(engine, name, container["Config"].get("StopSignal") or "SIGTERM")
             end_s = host.clock.monotonic() + grace_s
-            while _is_running(await inspect(engine, name)):
+            while _is_running(await inspect(engine, name, task_id)):
                 if not await event_or_time(host.clock, changed, end_s - host.clock.monotonic()):
                     break
                 changed.clear()
         await _kill(engine, name, "SIGKILL")
-        while _is_running(await inspect(engine, name)):
+        while _is_running(await inspect(engine, name, task_id)):
             await changed.wait()
             changed.clear()
 
@@ -335,13 +337,17 @@ async def free(host: Host, name: str, task_id: str) -> None:
     """Remove the stopped container and its anonymous volumes, and the task's files."""
     host.private.delete(task_id)
     with host.engine.watching(name) as changed:
+        if (container := await inspect(host.engine, name, task_id)) is None:
+            return
         try:
-            await host.engine.call(lambda client: client.remove_container(name, v=True, force=True))
+            await host.engine.call(
+                lambda client: client.remove_container(container["Id"], v=True, force=True)
+            )
         except NotFound:
             return
         except Conflict:
             _log.debug("container %s is being removed already", name)
-        while await inspect(host.engine, name) is not None:
+        while await inspect(host.engine, name, task_id) is not None:
             await changed.wait()
             changed.clear()
 

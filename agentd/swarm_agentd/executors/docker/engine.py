@@ -44,6 +44,10 @@ class NotFound(Missing):
     """The engine has no such container, image or volume."""
 
 
+class EngineAway(Temporary):
+    """Nobody answers at the engine's address, or the answer broke off."""
+
+
 class Conflict(Fatal):
     """The engine has something of that name, or the container is in the wrong state."""
 
@@ -174,8 +178,8 @@ class Engine:
             self._drop_client()
             raise self._silent(error) from None
 
-    def _silent(self, error: BaseException) -> Temporary:
-        return Temporary(f"the container engine at {self.url} does not answer: {_reason(error)}")
+    def _silent(self, error: BaseException) -> EngineAway:
+        return EngineAway(f"the container engine at {self.url} does not answer: {_reason(error)}")
 
     def _drop_client(self) -> None:
         client, self._client = self._client, None

@@ -7,7 +7,7 @@ serve several daemons, and be in a swarm of its own.
 import hashlib
 import logging
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ from swarm_agentd.executors.docker.networks import OVERLAY, Networks
 
 _log = logging.getLogger(__name__)
 OWNER_LABEL = "io.swarm-tui.node"
-TASK_LABEL = mapping.LABEL_PREFIX + "task.id"
 _CAPABILITIES = {"volumedriver": "Volume", "networkdriver": "Network", "logdriver": "Log"}
 
 
@@ -57,6 +56,11 @@ class DockerExecutor:
             progress=progress or ProgressBoard(),
             own_labels=own_labels,
         )
+
+    @property
+    def pulled_now(self) -> Set[str]:
+        """The images whose pull is under way."""
+        return self._host.images.pulled_now
 
     async def run(self) -> None:
         await self._host.engine.run()
@@ -100,10 +104,12 @@ class DockerExecutor:
         """Name and task id of each container of this daemon."""
         labels = [f"{name}={value}" for name, value in self._host.own_labels.items()]
         found = client.containers(all=True, filters={"label": labels})
-        return [(each["Names"][0].removeprefix("/"), each["Labels"].get(TASK_LABEL, "")) for each in found]
+        return [
+            (each["Names"][0].removeprefix("/"), each["Labels"].get(mapping.TASK_LABEL, "")) for each in found
+        ]
 
     async def _clear(self, name: str, task_id: str) -> None:
-        await stop(self._host, name, grace_s=STOP_GRACE_S)
+        await stop(self._host, name, task_id, grace_s=STOP_GRACE_S)
         await free(self._host, name, task_id)
 
 

@@ -9,13 +9,21 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from swarm_agentd.exec.errors import Fatal, Missing, Temporary
+from swarm_agentd.exec.errors import ExecError, Fatal, Missing, Temporary
 from swarm_agentd.exec.progress import Progress
-from swarm_agentd.executors.docker.engine import Client, Engine, NotFound, close, post_stream
+from swarm_agentd.executors.docker.engine import (
+    Client,
+    Engine,
+    EngineAway,
+    NotFound,
+    close,
+    post_stream,
+    stream_failures,
+)
 from swarm_agentd.executors.docker.mapping import image_reference, is_image_id
 from swarm_agentd.executors.docker.pull_progress import PullProgress
 
@@ -46,17 +54,30 @@ class Images:
         self._engine = engine
         self._pulls: dict[tuple[str, str], _Pull] = {}
 
+    @property
+    def pulled_now(self) -> Set[str]:
+        """References whose pull is under way."""
+        return {reference for reference, _ in self._pulls}
+
     async def provide(self, image: str, credentials: Credentials, tell: Tell) -> None:
         """See to it that `image` is here; `tell` hears how far its pull is. Raises Missing, or Temporary without an engine."""
         reference = image_reference(image) if not is_image_id(image) else image
         is_offline = os.environ.get(PREFER_OFFLINE) == "1"
         if (is_offline or is_image_id(image) or "@" in image) and await self._is_here(reference):
             return
-        reason = (
-            "it has no such image" if is_image_id(image) else await self._pull(reference, credentials, tell)
-        )
-        if reason and not await self._is_here(reference):
-            raise Missing(f"no such image: {reference}: {reason}")
+        failure = await self._try_to_get(image, reference, credentials, tell)
+        if failure is None or await self._is_here(reference):
+            return
+        if isinstance(failure, EngineAway):  # it is back already, and the pull is begun anew
+            raise failure
+        raise Missing(f"no such image: {reference}: {failure}")
+
+    async def _try_to_get(
+        self, image: str, reference: str, credentials: Credentials, tell: Tell
+    ) -> ExecError | None:
+        if is_image_id(image):
+            return Missing("it has no such image")
+        return await self._pull(reference, credentials, tell)
 
     async def _is_here(self, reference: str) -> bool:
         try:
@@ -65,20 +86,22 @@ class Images:
             return False
         return True
 
-    async def _pull(self, reference: str, credentials: Credentials, tell: Tell) -> str:
-        """Pull, or join the pull of the same image; why it failed, empty for success."""
+    async def _pull(self, reference: str, credentials: Credentials, tell: Tell) -> ExecError | None:
+        """Pull, or join the pull of the same image; why it failed, None for success."""
         key = (reference, str(credentials))
-        pull = self._pulls.get(key) or self._begin(key, reference, credentials)
+        pull = self._pulls.get(key)
+        if pull is None or pull.is_given_up:
+            pull = self._begin(key, reference, credentials)
         pull.listeners.add(tell)
         if pull.last is not None:
             tell(pull.last)
         try:
             await asyncio.shield(pull.ended)
         except (Temporary, Fatal) as error:
-            return str(error)
+            return error
         finally:
             pull.listeners.discard(tell)
-        return ""
+        return None
 
     def _begin(self, key: tuple[str, str], reference: str, credentials: Credentials) -> _Pull:
         loop = asyncio.get_running_loop()
@@ -91,7 +114,7 @@ class Images:
             lambda client: self._read(client, reference, credentials, pull, tell)
         )
         self._pulls[key] = pull
-        pull.ended.add_done_callback(lambda done: self._forget(key, done))
+        pull.ended.add_done_callback(lambda _: self._forget(key, pull))
         return pull
 
     def give_up(self, image: str, credentials: Credentials) -> None:
@@ -107,22 +130,30 @@ class Images:
     ) -> None:
         """In a thread: read the engine's lines about the pull until its end."""
         response = _open(client, reference, credentials)
-        progress = PullProgress()
         with self._engine.closed_at_end(response):
             pull.response = response
             if pull.is_given_up:
                 return
-            for line in filter(None, response.iter_lines()):
-                told = json.loads(line)
-                if "error" in told:
-                    raise Missing(str(told["error"]))
-                if (now := progress.take(told)) is not None:
-                    tell(now)
+            try:
+                _read_lines(response, tell)
+            except stream_failures() as error:
+                raise EngineAway(f"the pull broke off: {error}") from None
 
-    def _forget(self, key: tuple[str, str], ended: "asyncio.Future[None]") -> None:
-        del self._pulls[key]
-        if not ended.cancelled() and (error := ended.exception()) is not None:
+    def _forget(self, key: tuple[str, str], pull: _Pull) -> None:
+        if self._pulls.get(key) is pull:
+            del self._pulls[key]
+        if not pull.ended.cancelled() and (error := pull.ended.exception()) is not None:
             _log.info("image %s cannot be pulled: %s", key[0], error)
+
+
+def _read_lines(response: Any, tell: Tell) -> None:
+    progress = PullProgress()
+    for line in filter(None, response.iter_lines()):
+        told = json.loads(line)
+        if "error" in told:
+            raise Missing(str(told["error"]))
+        if (now := progress.take(told)) is not None:
+            tell(now)
 
 
 def _open(client: Client, reference: str, credentials: Credentials) -> Any:

@@ -20,6 +20,7 @@ from swarm_agentd.executors.docker import mounts, networks
 from swarm_agentd.executors.docker.mounts import known
 
 LABEL_PREFIX = "com.docker.swarm."
+TASK_LABEL = LABEL_PREFIX + "task.id"
 _ISOLATION = {0: "default", 1: "process", 2: "hyperv"}
 _SECCOMP = {
     Privileges.SeccompOpts.DEFAULT: "",

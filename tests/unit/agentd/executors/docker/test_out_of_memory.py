@@ -8,6 +8,7 @@ import pytest
 from swarm_agentd.exec.errors import ExitFailure
 from swarm_agentd.exec.private_files import PrivateFiles
 from swarm_agentd.exec.progress import ProgressBoard
+from swarm_agentd.executors.docker import mapping
 from swarm_agentd.executors.docker.controller import DockerController, Host
 from swarm_agentd.executors.docker.engine import Engine
 from swarm_agentd.executors.docker.images import Images
@@ -28,7 +29,8 @@ class Telling(Engine):
 
     async def call(self, work: Any) -> Any:
         self.inspected.set()
-        return {"Id": "c", "State": {"Status": "exited", "ExitCode": 137, "Pid": 0, "OOMKilled": False}}
+        state = {"Status": "exited", "ExitCode": 137, "Pid": 0, "OOMKilled": False}
+        return {"Id": "c", "State": state, "Config": {"Labels": {mapping.TASK_LABEL: "t1"}}}
 
 
 def controller(engine: Engine, tmp_path: Path, *, limit: int) -> DockerController:
