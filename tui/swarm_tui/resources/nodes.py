@@ -211,6 +211,7 @@ def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
                 ("CPUs", cell(_use(fmt.cpus(sums.nano_cpus), fmt.cpus(have.nano_cpus), cpu))),
                 ("Memory", cell(_use(fmt.size(sums.memory_bytes), fmt.size(have.memory_bytes), memory))),
                 ("Plugins", cell(", ".join(plugins) or "–")),
+                *(("Volumes by", cell(_storage(info))) for info in description.csi_info),
                 ("Running tasks", cell(str(sums.running))),
             ),
         ),
@@ -218,6 +219,14 @@ def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
     if section := managers.section(node, view):
         sections.append(section)
     return tuple(sections)
+
+
+def _storage(info: types_pb2.NodeCSIInfo) -> str:
+    """A storage plugin: its name, the node's in it, from where it reaches volumes, and how many it takes."""
+    parts = [f"as {info.node_id}", fmt.labels(info.accessible_topology.segments)]
+    if info.max_volumes_per_node > 0:
+        parts.append(f"at most {info.max_volumes_per_node}")
+    return f"{info.plugin_name} ({', '.join(filter(None, parts))})"
 
 
 def _tail(message: str) -> str:

@@ -9,6 +9,7 @@ from swarm_testkit.cluster_fake import START_NS, FakeCluster
 from swarm_testkit.factories import make_cluster_mount, make_node, make_service, make_task_spec, make_volume
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.operations import volumes as operation
+from swarm_tui.resources import nodes
 from swarm_tui.resources.model import Health
 from swarm_tui.resources.volumes import KIND
 
@@ -73,6 +74,19 @@ def test_what_a_removal_does() -> None:
         "data is published on 1 node, so the manager will refuse it.",
         "other is asked for by web, whose new tasks will wait for it.",
         "The plugin deletes what is in them. There is no undo.",
+    ]
+
+
+def test_a_node_says_which_volumes_it_reaches() -> None:
+    """docs/design/volumes.md 12.7.1: a node's description names its storage plugins, with topology and limit where there are some."""
+    node = make_node("n1", csi=["csi", "nfs"], topology={"zone": "a"})
+    node.description.csi_info[0].max_volumes_per_node = 7
+    lines = [
+        line for section in nodes.KIND.describe(node, mirror_of(node), START_NS) for line in section.lines
+    ]
+    assert [value.text for label, value in lines if label == "Volumes by"] == [
+        "csi (as csi-n1, zone=a, at most 7)",
+        "nfs (as csi-n1, zone=a)",
     ]
 
 
