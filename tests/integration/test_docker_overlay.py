@@ -67,17 +67,20 @@ async def addresses(control: Control, service_id: str) -> set[str]:
     return {one.addresses[0].partition("/")[0] for task in live for one in task.networks}
 
 
-async def test_tasks_of_two_engines_meet_on_an_overlay_of_ours(cluster: tuple[list[Engine], Daemon]) -> None:
+@pytest.mark.parametrize("first", ["worker", "manager"])
+async def test_tasks_of_two_engines_meet_on_an_overlay_of_ours(
+    cluster: tuple[list[Engine], Daemon], first: str
+) -> None:
     """Each reaches the other by its address, by tasks.NAME, and by name where names mean the tasks (DNS round-robin); the name of
-    another service is its virtual address. The network cannot be removed before its services, and goes with them."""
+    another service is its virtual address. Engines that are workers alone meet at our manager (docs/design/manager.md 5.9). The network cannot be removed before its services, and goes with them."""
     engines, node = cluster
     node.flags = ("--availability", "drain")
     node.start()
     await eventually(lambda: managers_seen(node), what="our manager")
     async with through(node) as control:
         tokens = (await control.find(objects_pb2.Cluster))[0].root_ca.join_tokens
-        # Engines find one another through those that are managers.
-        docker_join(engines[0], tokens.manager, node.address)
+        roles = {"worker": tokens.worker, "manager": tokens.manager}
+        docker_join(engines[0], roles[first], node.address)
         docker_join(engines[1], tokens.worker, node.address)
         assert (await managers_seen(node))[node.address].leader
         net = await control.create(objects_pb2.Network, overlay("net"))

@@ -31,6 +31,7 @@ from swarm_core.managerd.config import Config
 from swarm_core.managerd.credentials import LiveCredentials
 from swarm_core.managerd.cross_signed import CrossSignedRoot
 from swarm_core.managerd.founder import Founder
+from swarm_core.managerd.introductions import Introductions
 from swarm_core.managerd.leader import RaftLeaderLocator
 from swarm_core.managerd.membership import AddressKeeper, ThisManager, advertised_address
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
@@ -126,6 +127,8 @@ class ManagerDaemon:
             clock,
             rng,
         )
+
+        self._introductions = Introductions(self._store, clock, rng, self._advertised())
 
     def _make_raft(self) -> RaftNode:
         config = self._config
@@ -256,6 +259,7 @@ class ManagerDaemon:
         group.spawn(self._credentials.run(), name="credentials")
         group.spawn(self._cross_signed.run(), name="cross-signed root")
         group.spawn(self._autolock.run(), name="autolock")
+        group.spawn(self._introductions.run(), name="introductions of engines")
 
     async def _ask(self, stack: AsyncExitStack, former: frozenset[int]) -> JoinResponse:
         """Ask the cluster that this node has a certificate of to admit it: see raft_node.life. The others must reach it
