@@ -62,7 +62,7 @@ def is_as_wanted(there: specs_pb2.ServiceSpec, wanted: specs_pb2.ServiceSpec, he
 def laid_over(held: specs_pb2.ServiceSpec, wanted: specs_pb2.ServiceSpec) -> specs_pb2.ServiceSpec:
     """The spec to write over the one that is held: as wanted, and what files cannot say as it is.
 
-    Kept are the count of forced updates, the registry's credentials, the platforms that docker's command line found out, the digest
+    Kept are the count of forced updates, the registry's credentials unless there are new ones, the platforms that docker's command line found out, the digest
     of an image that the files name as before, and fields of a newer manager.
     """
     found = specs_pb2.ServiceSpec()
@@ -71,7 +71,7 @@ def laid_over(held: specs_pb2.ServiceSpec, wanted: specs_pb2.ServiceSpec) -> spe
     found.task.force_update = held.task.force_update
     if wanted.task.HasField("container") and held.task.HasField("container"):
         before, after = held.task.container, found.task.container
-        if before.HasField("pull_options"):
+        if before.HasField("pull_options") and not after.pull_options.registry_auth:
             after.pull_options.CopyFrom(before.pull_options)
         if before.image.startswith(f"{after.image}@"):
             after.image = before.image

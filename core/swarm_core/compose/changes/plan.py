@@ -221,6 +221,8 @@ class _Work:
             return Step(Do.KEEP, "service", name, short, there.id)
         wanted = binding.laid_over(there.spec, spec)
         different = differences.services(there.spec, wanted, self._held.network_names)
+        if _credentials(wanted) != _credentials(there.spec):
+            different = (*different, Difference("credentials of the registry", "as they are", "new"))
         if not different:
             return Step(Do.KEEP, "service", name, short, there.id)
         restarts = _tasks(spec) if any(_is_of_tasks(one) for one in different) else 0
@@ -313,6 +315,11 @@ def _asked(there: specs_pb2.NetworkSpec, wanted: specs_pb2.NetworkSpec) -> specs
             found.ClearField(part)
     if not wanted.driver_config.options:
         found.driver_config.options.clear()
+    # Docker's manager writes the gateway that it chose into the spec.
+    asked = {config.subnet: config.gateway for config in wanted.ipam.configs}
+    for config in found.ipam.configs:
+        if not asked.get(config.subnet, config.gateway):
+            config.gateway = ""
     return found
 
 
@@ -325,6 +332,10 @@ def _generations(items: Iterable[Any]) -> dict[str, list[Any]]:
     for group in groups.values():
         group.sort(key=lambda item: (-item.meta.created_at.ToNanoseconds(), item.id))
     return groups
+
+
+def _credentials(spec: specs_pb2.ServiceSpec) -> str:
+    return spec.task.container.pull_options.registry_auth
 
 
 def _mode(spec: specs_pb2.ServiceSpec) -> str:

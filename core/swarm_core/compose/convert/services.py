@@ -13,6 +13,7 @@ from swarm_core.compose.forms.scalars import plain_texts
 from swarm_core.compose.reading.errors import Unsound, joined
 from swarm_core.compose.reading.values import Map
 from swarm_core.specs import notation
+from swarm_core.specs.images import familiar
 
 Body = specs_pb2.ContainerSpec | process_pb2.ProcessSpec
 _MODES: Final = ("replicated", "global", "replicated-job", "global-job")
@@ -102,7 +103,7 @@ def _process(short: str, spec: specs_pb2.ServiceSpec, given: Map, stack: Stack) 
 
 def _container(short: str, spec: specs_pb2.ServiceSpec, given: Map, stack: Stack) -> None:
     container = spec.task.container
-    container.image = given["image"]
+    container.image = familiar(given["image"])
     container.command.extend(given.get("entrypoint") or ())
     container.args.extend(given.get("command") or ())
     container.labels.update(stack.space.labels(plain_texts(given.get("labels") or {})))

@@ -100,8 +100,10 @@ def health(given: Map) -> types_pb2.HealthConfig:
             raise Unsound("test and disable can't be set at the same time", given.at("disable"))
         return types_pb2.HealthConfig(test=["NONE"])
     found = types_pb2.HealthConfig(test=test, retries=given.get("retries") or 0)
-    for key in ("interval", "timeout", "start_period", "start_interval"):
+    for key in ("interval", "timeout", "start_period"):
         getattr(found, key).CopyFrom(notation.duration(given.get(key) or "0s"))
+    if given.get("start_interval"):
+        found.start_interval.CopyFrom(notation.duration(given["start_interval"]))
     return found
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -221,6 +222,9 @@ def deploy(
         bool, typer.Option("--atomic", help="Take everything back when something fails.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    with_registry_auth: Annotated[
+        bool, typer.Option("--with-registry-auth", help="Send the docker command's credentials to the nodes.")
+    ] = False,
     resolve_image: Annotated[
         ResolveImage,
         typer.Option(
@@ -242,7 +246,7 @@ def deploy(
     project = read_project(files, profiles)
     say_warnings(project)
     name = stack_name(stack, project)
-    choices = Choices(_style(names, secret_names), prune)
+    choices = Choices(_style(names, secret_names), prune, _credentials() if with_registry_auth else None)
     timeout_s = _seconds(wave_timeout)
 
     async def work(cluster: Cluster) -> None:
@@ -275,6 +279,12 @@ def deploy(
         )
 
     run(ctx, work)
+
+
+def _credentials() -> Callable[[str], str]:
+    from swarm_tui.cli.plumbing import registry_auth
+
+    return registry_auth.encoded
 
 
 def _seconds(text: str) -> float:

@@ -22,6 +22,8 @@ class Choices:
 
     style: Style = Style.GENERATIONS
     prune: bool = False
+    credentials: Callable[[str], str] | None = None
+    """Those of an image's registry, to be sent with the services; None to send none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ def prepare(
     )
     desired = convert(project, held.stack, names, content)
     new = _state(project, desired, names, before)
+    if choices.credentials is not None:
+        # After the state was made: it must not hold them.
+        for spec in desired.services.values():
+            if spec.task.HasField("container"):
+                auth = choices.credentials(spec.task.container.image)
+                spec.task.container.pull_options.registry_auth = auth
     return Prepared(desired, plan(desired, held, new, before, prune=choices.prune))
 
 
