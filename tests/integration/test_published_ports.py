@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 from swarm_testkit.daemons import Daemon, free_port, private_directory, wait_until
+from swarm_testkit.host import lacking
+from swarm_testkit.hosts import hosts, missing_parts
 from swarm_testkit.pollers import Polled, ask_or_none, datagram, polling
 from swarm_testkit.programs import TUI, run
 
@@ -27,17 +30,21 @@ ADDRESSES = ("127.0.0.11", "127.0.0.12")
 
 
 class Swarm:
-    """Daemons of ours on one machine, each with an address of its own for published ports."""
+    """Daemons of ours; the first is the manager."""
 
-    def __init__(self, directory: Path, count: int) -> None:
-        self.directory = directory
-        self.nodes = [
-            Daemon(
-                directory / f"n{number}", "--ingress-address", ADDRESSES[number], "--hostname", f"n{number}"
-            )
-            for number in range(count)
-        ]
+    def __init__(self, nodes: list[Daemon]) -> None:
+        self.nodes = nodes
         self.port = free_port()
+
+    @classmethod
+    def on_loopback(cls, directory: Path) -> "Swarm":
+        """Two nodes, each with an address of its own for published ports."""
+        return cls(
+            [
+                Daemon(directory / f"n{number}", "--ingress-address", address, "--hostname", f"n{number}")
+                for number, address in enumerate(ADDRESSES)
+            ]
+        )
 
     def start(self) -> None:
         first, *others = self.nodes
@@ -88,7 +95,7 @@ class Swarm:
 @pytest.fixture
 def swarm() -> Iterator[Swarm]:
     with private_directory() as directory:
-        made = Swarm(directory, 2)
+        made = Swarm.on_loopback(directory)
         try:
             made.start()
             yield made
@@ -107,10 +114,10 @@ def test_no_request_fails(swarm: Swarm) -> None:
     """While clients ask both nodes with a new connection each time, no request fails through an update that starts first, scaling up
     and down, and the drain of a node; each time the answers come from whom they should."""
     swarm.serve(replicas=3)
+    for address in ADDRESSES:
+        await_all(swarm, address, 3)
     with polling(ADDRESSES, swarm.port) as polled:
         is_hearing(polled)
-        for address in ADDRESSES:
-            assert len({answer.split()[1] for answer in answers(swarm, address, 12)}) == 3
         swarm.do("service", "update", "--detach", "--env-add", "VERSION=2", "web")
         wait_until(swarm.is_updated, what="the update", seconds=90)
         before = polled.answers["1"]
@@ -129,6 +136,14 @@ def test_no_request_fails(swarm: Swarm) -> None:
         is_hearing(polled)
     assert polled.failures == []
     assert polled.count > 200
+
+
+def await_all(swarm: Swarm, address: str, count: int) -> None:
+    """Return when requests at one address were answered by that many tasks, taking turns."""
+    wait_until(
+        lambda: len({answer.split()[1] for answer in answers(swarm, address, count)}) == count,
+        what=f"answers of {count} tasks",
+    )
 
 
 def on_nodes(swarm: Swarm) -> set[str]:
@@ -270,3 +285,38 @@ def _version(port: int) -> bytes:
         return b""
     with sock:
         return _rest(sock)
+
+
+ASK = "import sys; from swarm_testkit.pollers import ask; print(ask(sys.argv[1], int(sys.argv[2])))"
+
+
+@pytest.mark.root
+def test_lost_node_costs_no_client() -> None:
+    """When a node is cut off in silence, clients of another node are answered by the tasks that are left: none of them fails."""
+    if lack := missing_parts():
+        lacking(lack)
+    with hosts(2) as found, private_directory() as directory:
+        swarm = Swarm([
+            Daemon(
+                directory / f"n{number}", "--hostname", f"n{number}",
+                host=found.address(number), enter=found.enter(number),
+            )
+            for number in range(2)
+        ])  # fmt: skip
+
+        def asked() -> str:
+            command = [*found.enter(0), sys.executable, "-c", ASK, found.address(0), str(swarm.port)]
+            env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+            done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+            assert done.returncode == 0, done.stderr
+            return done.stdout.split()[1]
+
+        try:
+            swarm.start()
+            swarm.serve(replicas=4)
+            wait_until(lambda: len({asked() for _ in range(4)}) == 4, what="answers of all tasks")
+            found.cut(1)
+            assert len({asked() for _ in range(12)}) >= 2
+        finally:
+            for node in reversed(swarm.nodes):
+                node.destroy()

@@ -6,9 +6,7 @@ be told by the kernel.
 
 import errno
 import socket
-from typing import Any
 
-import psutil
 from swarm_core.api.proto.types_pb2 import PortConfig
 
 _TYPES = {PortConfig.TCP: socket.SOCK_STREAM, PortConfig.UDP: socket.SOCK_DGRAM}
@@ -41,24 +39,18 @@ def is_free_in(family: socket.AddressFamily, protocol: "PortConfig.Protocol.Valu
 
 def holder(protocol: "PortConfig.Protocol.ValueType", number: int) -> str:
     """Who has the port, for a sentence: "nginx (process 71)". Looks through the whole machine; meant for a thread."""
+    import psutil  # rarely needed, and slow to load
+
     kind = "tcp" if protocol == PortConfig.TCP else "udp"
-    for found in _sockets(kind):
-        if not found.laddr or found.laddr.port != number:
-            continue
-        if kind == "tcp" and found.status != psutil.CONN_LISTEN:
-            continue
-        if found.pid is None:
-            break
-        try:
-            return f"{psutil.Process(found.pid).name()} (process {found.pid})"
-        except psutil.Error:  # ended meanwhile, or hidden from this user
-            return f"process {found.pid}"
-    return "another program of this machine"
-
-
-def _sockets(kind: str) -> list[Any]:
-    """The machine's sockets, as far as this user may see them."""
     try:
-        return psutil.net_connections(kind)
-    except psutil.Error:
-        return []
+        found = [one for one in psutil.net_connections(kind) if one.laddr and one.laddr.port == number]
+    except psutil.Error:  # this user may not look
+        found = []
+    for one in found:
+        if one.pid is None or (kind == "tcp" and one.status != psutil.CONN_LISTEN):
+            continue
+        try:
+            return f"{psutil.Process(one.pid).name()} (process {one.pid})"
+        except psutil.Error:  # ended meanwhile, or hidden from this user
+            return f"process {one.pid}"
+    return "another program of this machine"
