@@ -147,7 +147,9 @@ def test_forecast_says_how_many_stay_pending():
     assert (found.placed, found.wanted) == (4, 9)
     none = fit(constraints="node.labels.disk==tape")
     assert (none.fitting, none.room, none.placed) == (0, 0, 0)
-    assert "constraints not met by 4 nodes" in none.refusals
+    assert none.refusals.startswith("No node can take it: all 4 nodes do not meet node.labels.disk == tape (")
+    assert any(remedy.startswith("Label ") for remedy in none.remedies)
+    assert not found.remedies
 
 
 def test_forecast_without_reservation_has_no_limit():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.rules.placement.explain import Refusals
 from swarm_core.rules.placement.filters import Pipeline
+from swarm_core.rules.placement.matrix import Matrix
 from swarm_core.rules.placement.node_info import Demand, NodeInfo
 from swarm_core.rules.placement.spread import tree
 
@@ -29,6 +30,9 @@ class Fit:
     placed: int
     landing: tuple[tuple[str, int], ...]
     refusals: str
+    """Why nodes are left out: counts where others fit, and everything with the numbers where none does."""
+    remedies: tuple[str, ...] = ()
+    """What would help where none fits."""
 
 
 def fit_now(
@@ -43,6 +47,7 @@ def fit_now(
     pipeline = Pipeline(probe)
     refusals = Refusals(pipeline, infos.values())
     admitted = [info for info in infos.values() if info.id in refusals.admitted]
+    nowhere = None if admitted else Matrix.of(pipeline, infos.values())
     room = _room(pipeline.demand, admitted)
     wanted = len(admitted) if spec.WhichOneof("mode") == "global" else spec.replicated.replicas
     landing = _landing(pipeline, admitted, min(wanted, _PLACED_MAX))
@@ -57,7 +62,8 @@ def fit_now(
         wanted=wanted,
         placed=placed,
         landing=tuple(sorted((names[node_id], count) for node_id, count in landing.items())),
-        refusals=str(refusals),
+        refusals=str(refusals) if nowhere is None else nowhere.sentence,
+        remedies=() if nowhere is None else nowhere.remedies,
     )
 
 

@@ -213,4 +213,5 @@ def _fit_lines(fit: Fit) -> list[Spans]:
         )
     if fit.refusals:
         lines.append([(" not here    ", "muted"), (fit.refusals, "text")])
+    lines += [[(" would help  ", "muted"), (remedy, "text")] for remedy in fit.remedies]
     return lines
