@@ -4,6 +4,7 @@ ClientError
 ├── CallFailed            the manager answered with a failure: `code` is the status's name ("NOT_FOUND")
 ├── Unreachable           no manager answered: try again later, or another one
 │   └── UntrustedManager  somebody answered who cannot be believed: only another address or CA helps
+├── IncompleteLogs        the end of logs of which some node or task gave nothing
 └── CertificateRefused    the certificate authority will not issue: retrying does not help
 """
 
@@ -31,3 +32,7 @@ class UntrustedManager(Unreachable):
 
 class CertificateRefused(ClientError):
     """The certificate authority's final no."""
+
+
+class IncompleteLogs(ClientError):
+    """The end of logs of which some node or task gave nothing; the text says which. What came is valid."""

@@ -4,31 +4,29 @@ Each node publishes its own lines as they come; the broker relays them in order 
 back for a short window, so that lines of different tasks come out in order of time, and hands whole batches to its sink.
 
 Rules: at most LINES_HELD_MAX lines are held and as many messages are read ahead as the queue takes; then reading waits,
-and with it the broker. A long line that came in pieces is one line again (`log_pieces`). A line older than what is already out comes out late rather than never.
+and with it the broker. A long line that came in pieces is one line again (`log_pieces`), a lost connection makes no gap and
+no double line (`log_records`). A line older than what is already out comes out late rather than never.
 """
 
 import asyncio
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from swarm_core.api.proto import logbroker_pb2
-from swarm_core.api.timestamps import timestamp, timestamp_ns
-from swarm_core.client.calls import Calls, opened
-from swarm_core.client.errors import CallFailed, Unreachable
-from swarm_core.client.log_pieces import PieceJoiner
+from swarm_core.api.timestamps import timestamp_ns
+from swarm_core.client.calls import Calls
+from swarm_core.client.errors import ClientError
+from swarm_core.client.log_query import LogQuery
+from swarm_core.client.log_records import LogRecords
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
 REORDER_WINDOW_S = 0.25
 LINES_HELD_MAX = 10_000
 _MESSAGES_AHEAD_MAX = 64
-_INCOMPLETE = "warning: incomplete log stream"
-
-
-class IncompleteLogs(Exception):
-    """The end of logs of which some node or task gave nothing; the text says which. What came is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +43,6 @@ class LogLine:
     def text(self) -> str:
         """The line for people's eyes; bytes that are no UTF-8 are shown as replacements."""
         return self.data.decode("utf-8", "replace")
-
-
-@dataclass(frozen=True, slots=True)
-class LogQuery:
-    """Whose lines, and which. `tail` counts per task; None means all of them."""
-
-    service_ids: tuple[str, ...] = ()
-    task_ids: tuple[str, ...] = ()
-    node_ids: tuple[str, ...] = ()
-    follow: bool = False
-    tail: int | None = None
-    since_ns: int | None = None
-
-    def request(self) -> logbroker_pb2.SubscribeLogsRequest:
-        """The query as the broker reads it: a tail of n is written -n-1."""
-        request = logbroker_pb2.SubscribeLogsRequest()
-        request.selector.service_ids.extend(self.service_ids)
-        request.selector.task_ids.extend(self.task_ids)
-        request.selector.node_ids.extend(self.node_ids)
-        request.options.follow = self.follow
-        if self.tail is not None:
-            request.options.tail = -self.tail - 1
-        if self.since_ns is not None:
-            request.options.since.CopyFrom(timestamp(self.since_ns))
-        return request
 
 
 @dataclass(slots=True)
@@ -122,43 +95,38 @@ class LogReader:
         self._clock = clock
         self._window_s = window_s
 
-    async def run(self, query: LogQuery, sink: Callable[[Sequence[LogLine]], None]) -> None:
-        """Hand lines to `sink` until the logs end (never, when following). Raises IncompleteLogs, CallFailed, Unreachable."""
-        queue: asyncio.Queue[list[LogLine] | Exception | None] = asyncio.Queue(_MESSAGES_AHEAD_MAX)
+    async def run(
+        self,
+        query: LogQuery,
+        sink: Callable[[Sequence[LogLine]], None],
+        heard: Callable[[str | None], None] = lambda reason: None,
+    ) -> None:
+        """Hand lines to `sink` until the logs end (never, when following). When the connection breaks `heard` is told why, and None
+        once reading goes on, which it does by itself. Raises IncompleteLogs, CallFailed, Unreachable."""
+        queue: asyncio.Queue[list[LogLine] | ClientError | None] = asyncio.Queue(_MESSAGES_AHEAD_MAX)
+        records = LogRecords(self._calls, self._clock, query, heard)
         async with Group() as group:
-            group.spawn(self._read(query, queue), name="log reader")
+            group.spawn(self._read(records, queue), name="log reader")
             failure = await self._merge(queue, sink)
             group.cancel_all()
         if failure is not None:
             raise failure
 
-    async def _read(self, query: LogQuery, queue: asyncio.Queue[list[LogLine] | Exception | None]) -> None:
-        pieces = PieceJoiner()
-        try:
-            async with opened(self._calls.stream("Logs.SubscribeLogs", query.request())) as stream:
-                async for message in stream:
-                    whole = [one for item in message.messages if (one := pieces.add(item)) is not None]
-                    await queue.put([line for one in whole for line in lines_of(one)])
-            await self._put_rest(pieces, queue)
-            await queue.put(None)
-        except CallFailed as error:
-            text = str(error)
-            await self._put_rest(pieces, queue)
-            await queue.put(IncompleteLogs(text) if _INCOMPLETE in text else error)
-        except Unreachable as error:
-            await self._put_rest(pieces, queue)
-            await queue.put(error)
-
     @staticmethod
-    async def _put_rest(pieces: PieceJoiner, queue: asyncio.Queue[list[LogLine] | Exception | None]) -> None:
-        if rest := [line for one in pieces.rest() for line in lines_of(one)]:
-            await queue.put(rest)
+    async def _read(records: LogRecords, queue: asyncio.Queue[list[LogLine] | ClientError | None]) -> None:
+        try:
+            async with aclosing(records.batches()) as batches:
+                async for batch in batches:
+                    await queue.put([line for one in batch for line in lines_of(one)])
+            await queue.put(None)
+        except ClientError as error:
+            await queue.put(error)
 
     async def _merge(
         self,
-        queue: asyncio.Queue[list[LogLine] | Exception | None],
+        queue: asyncio.Queue[list[LogLine] | ClientError | None],
         sink: Callable[[Sequence[LogLine]], None],
-    ) -> Exception | None:
+    ) -> ClientError | None:
         window = ReorderWindow(self._window_s)
         while True:
             try:

@@ -6,8 +6,9 @@ import pytest
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2, watch_pb2
 from swarm_core.client.calls import opened
 from swarm_core.client.control import Control
-from swarm_core.client.errors import CallFailed, Unreachable
-from swarm_core.client.logs import IncompleteLogs, LogLine, LogQuery, LogReader
+from swarm_core.client.errors import CallFailed, IncompleteLogs, Unreachable
+from swarm_core.client.log_query import LogQuery
+from swarm_core.client.logs import LogLine, LogReader
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.cluster_fake import FakeCluster, log_line
 from swarm_testkit.conformance.control import ControlConformance

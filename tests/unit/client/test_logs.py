@@ -1,15 +1,20 @@
 """Logs: lines of several tasks in order of time, bounded and never lost."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from swarm_core.client.errors import CallFailed, Unreachable
-from swarm_core.client.logs import IncompleteLogs, LogLine, LogQuery, LogReader, ReorderWindow, lines_of
+from swarm_core.client.errors import CallFailed, IncompleteLogs, Unreachable, UntrustedManager
+from swarm_core.client.log_pieces import PIECE_BYTES
+from swarm_core.client.log_query import LogQuery
+from swarm_core.client.log_records import OUTAGE_S
+from swarm_core.client.logs import LogLine, LogReader, ReorderWindow, lines_of
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, log_line
 from swarm_testkit.factories import make_node, make_service, make_task
+from swarm_testkit.manual_clock import ManualClock
 
 SERVICE = make_service("s1", name="web")
 ONE, TWO = (
@@ -80,8 +85,27 @@ async def test_follow_gives_new_lines() -> None:
     assert fake.streams_open == 0
 
 
-async def test_cut_while_following() -> None:
-    """What was on hold when the connection broke still comes out, then the loss is told."""
+async def follow(fake: FakeCluster, query: LogQuery, until: Callable[[list[str]], bool]) -> list[str]:
+    """Texts of a query's lines, read until enough have come."""
+    out: list[str] = []
+    enough = asyncio.Event()
+
+    def take(lines: Sequence[LogLine]) -> None:
+        out.extend(item.text for item in lines)
+        if until(out):
+            enough.set()
+
+    running = asyncio.ensure_future(LogReader(fake, clock=fake.clock, window_s=0.01).run(query, take))
+    waiting = asyncio.ensure_future(enough.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    running.cancel()
+    await asyncio.gather(running, waiting, return_exceptions=True)
+    return out
+
+
+async def test_an_untrusted_manager_is_no_outage() -> None:
+    """What was on hold when the stream broke for good still comes out, then the loss is told."""
     fake = cluster()
     out: list[LogLine] = []
     reader = LogReader(fake, clock=SystemClock(), window_s=30)
@@ -89,10 +113,127 @@ async def test_cut_while_following() -> None:
     running = asyncio.ensure_future(reader.run(LogQuery(service_ids=("s1",), follow=True), out.extend))
     while not fake.messages_given:
         await asyncio.sleep(0)
+    fake.fail_next("Control.ListTasks", UntrustedManager("another root"))
     fake.cut("gone")
-    with pytest.raises(Unreachable, match="gone"):
+    with pytest.raises(UntrustedManager, match="another root"):
         await running
     assert [item.text for item in out] == ["kept"]
+
+
+async def test_cut_while_following() -> None:
+    """The loss is told, reading goes on by itself, and nothing is missing or twice: also lines of the same moment, of a task that
+    was silent before, of one that began meanwhile, and without the past that a tail had left out."""
+    fake = cluster()
+    heard: list[str | None] = []
+    fake.log_lines(*(log_line(ONE, f"old {number}", at_ns=START_NS - 5 + number) for number in range(3)))
+    fake.log_lines(log_line(TWO, "silent before", at_ns=START_NS - 5))
+    out: list[str] = []
+    got = asyncio.Event()
+
+    def take(lines: Sequence[LogLine]) -> None:
+        out.extend(item.text for item in lines)
+        got.set()
+
+    async def told(text: str) -> None:
+        while text not in out:
+            got.clear()
+            await got.wait()
+
+    query = LogQuery(service_ids=("s1",), follow=True, tail=1)
+    reader = LogReader(fake, clock=fake.clock, window_s=0.01)
+    running = asyncio.ensure_future(reader.run(query, take, heard.append))
+    await told("old 2")
+    await told("silent before")
+    for number in range(3):
+        fake.log_lines(log_line(ONE, f"same {number}", at_ns=START_NS))
+    await told("same 2")
+    fake.unreachable = "connection refused"
+    fake.cut("gone")
+    fake.log_lines(log_line(ONE, "same 3", at_ns=START_NS), log_line(TWO, "first", at_ns=START_NS + 7))
+    new = make_task("t3", service=SERVICE, slot=3, node_id="n2", state="RUNNING")
+    fake.put(new)
+    fake.log_lines(log_line(new, "new", at_ns=START_NS + 9))
+    while heard.count("gone") < 1 or "connection refused" not in heard:
+        await asyncio.sleep(0)
+    fake.unreachable = None
+    await told("new")
+    fake.log_lines(log_line(ONE, "after", at_ns=START_NS + 10))
+    await told("after")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert heard[-1] is None
+    assert sorted(out) == sorted(
+        ["old 2", "silent before", "same 0", "same 1", "same 2", "same 3", "first", "new", "after"]
+    )
+
+
+async def test_a_cut_in_the_middle_of_a_line() -> None:
+    """A line of many pieces comes whole and once, however far it had come."""
+    fake = cluster()
+    piece = log_line(ONE, "", at_ns=START_NS)
+    piece.data = b"x" * PIECE_BYTES
+    fake.log_lines(log_line(ONE, "before", at_ns=START_NS - 1), piece)
+    heard: list[str | None] = []
+    out: list[str] = []
+    reader = LogReader(fake, clock=fake.clock, window_s=0.01)
+
+    def take(lines: Sequence[LogLine]) -> None:
+        out.extend(item.text for item in lines)
+
+    query = LogQuery(service_ids=("s1",), follow=True)
+    running = asyncio.ensure_future(reader.run(query, take, heard.append))
+    while "before" not in out:
+        await asyncio.sleep(0)
+    fake.cut("gone")
+    while None not in heard:
+        await asyncio.sleep(0)
+    fake.log_lines(log_line(ONE, "end", at_ns=START_NS + 2), log_line(ONE, "after", at_ns=START_NS + 3))
+    while "after" not in out:
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [len(text) for text in out] == [len("before"), PIECE_BYTES + len("end"), len("after")]
+
+
+async def test_nothing_had_come_when_the_connection_broke() -> None:
+    """With an empty tail what is written meanwhile still comes, and what was before does not."""
+    fake = cluster()
+    fake.log_lines(log_line(ONE, "past", at_ns=START_NS - 1))
+
+    async def interrupt() -> None:
+        while not fake.streams_open:
+            await asyncio.sleep(0)
+        fake.log_lines(log_line(ONE, "meanwhile", at_ns=START_NS + 1))
+        fake.cut("gone")
+
+    interrupting = asyncio.ensure_future(interrupt())
+    query = LogQuery(service_ids=("s1",), follow=True, tail=0)
+    assert await follow(fake, query, lambda out: "meanwhile" in out) == ["meanwhile"]
+    await interrupting
+
+
+async def test_logs_that_are_not_followed_go_on_too() -> None:
+    """A reading of the past that breaks is finished by another one."""
+    fake = cluster()
+    fake.log_lines(*(log_line(ONE, str(number), at_ns=START_NS + number) for number in range(500)))
+    reading = asyncio.ensure_future(read(fake))
+    while not fake.messages_given:
+        await asyncio.sleep(0)
+    fake.cut("gone")
+    assert [item.text for item in await reading] == [str(number) for number in range(500)]
+
+
+async def test_an_outage_without_end() -> None:
+    """Logs that are not followed give up after a while."""
+    clock = ManualClock()
+    fake = cluster()
+    fake.unreachable = "connection refused"
+    running = asyncio.ensure_future(LogReader(fake, clock=clock).run(QUERY, lambda lines: None))
+    while not running.done():
+        await clock.advance(1.0)
+    with pytest.raises(Unreachable, match="connection refused"):
+        await running
+    assert OUTAGE_S <= clock.monotonic() <= OUTAGE_S + 5
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Whether logs that are followed can bring anything more (docs/design/terminal.md 11.5)."""
 
 from swarm_core.api.proto import objects_pb2, types_pb2
-from swarm_core.client.logs import LogQuery
+from swarm_core.client.log_query import LogQuery
 
 from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror

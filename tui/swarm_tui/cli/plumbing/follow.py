@@ -8,9 +8,10 @@ from typing import Final
 
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
-from swarm_core.client.logs import LogQuery
+from swarm_core.client.log_query import LogQuery
 
 from swarm_tui.cli.plumbing.lines import LinePrinter
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.clusters.log_end import LAST_LINES_S, is_over
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import tasks
@@ -36,6 +37,21 @@ class Naming:
         return f"{name}{'.' + task_id if self.has_task_ids else ''}@{node or '-'}"
 
 
+class Outages:
+    """Says on standard error when the manager is lost, once, and when it is there again."""
+
+    def __init__(self) -> None:
+        self._is_lost = False
+
+    def hear(self, reason: str | None) -> None:
+        """Why it was lost, or None when it is back."""
+        if reason is not None and not self._is_lost:
+            say(f"The logs wait for a manager: {reason}", err=True)
+        elif reason is None and self._is_lost:
+            say("The logs go on.", err=True)
+        self._is_lost = reason is not None
+
+
 async def follow_logs(
     cluster: Cluster,
     query: LogQuery,
@@ -50,7 +66,7 @@ async def follow_logs(
     try:
         async with asyncio.TaskGroup() as group:
             feeding = group.create_task(_feed(cluster, mirror))
-            reading = group.create_task(cluster.logs().run(query, lines.print))
+            reading = group.create_task(cluster.logs().run(query, lines.print, Outages().hear))
             ending = group.create_task(_ended(cluster, mirror, query, changed))
             await asyncio.wait({reading, ending}, return_when=asyncio.FIRST_COMPLETED)
             for task in (feeding, reading, ending):

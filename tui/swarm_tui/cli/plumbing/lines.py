@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import typer
 from swarm_core.api.timestamps import NS_PER_S, calendar_time
-from swarm_core.client.logs import LogLine, LogQuery
+from swarm_core.client.log_query import LogQuery
+from swarm_core.client.logs import LogLine
 from swarm_core.specs import notation
 from swarm_core.specs.errors import InvalidValue
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client import logs
-from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.client.errors import CallFailed, IncompleteLogs, Unreachable
+from swarm_core.client.log_query import LogQuery
 from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.worker import Worker
@@ -29,7 +30,6 @@ from swarm_tui.widgets.log_lines import LogLine, LogLines
 NAME: Final = "logs"
 TAIL: Final = 500
 _PAINT_S: Final = 0.1
-_RETRY_S: Final = 2.0
 _LOOK_S: Final = 0.5
 _OVER: Final = "■ ended: every task has ended"
 
@@ -44,11 +44,10 @@ class LogsView(LinesPage):
         self._lines.add_class("pane")
         self._title = ""
         self._status = ""
-        self._query = logs.LogQuery()
+        self._query = LogQuery()
         self._labels: dict[str, str] = {}
         self._waiting: list[logs.LogLine] = []
         self._paint: Timer | None = None
-        self._retry: Timer | None = None
         self._looking: Timer | None = None
         self._over_for = 0
         self._reader: Worker[None] | None = None
@@ -73,7 +72,7 @@ class LogsView(LinesPage):
         self._last_ns = 0
         assert kind.logs is not None, f"a {kind.noun} has no logs"
         whose = kind.logs(object_id)
-        self._query = logs.LogQuery(
+        self._query = LogQuery(
             service_ids=tuple(whose.service_ids),
             task_ids=tuple(whose.task_ids),
             node_ids=tuple(whose.node_ids),
@@ -88,10 +87,10 @@ class LogsView(LinesPage):
         if self._reader is not None:
             self._reader.cancel()
             self._reader = None
-        for timer in (self._paint, self._retry, self._looking):
+        for timer in (self._paint, self._looking):
             if timer is not None:
                 timer.stop()
-        self._paint = self._retry = self._looking = None
+        self._paint = self._looking = None
         self._over_for = 0
         self._waiting.clear()
 
@@ -104,22 +103,23 @@ class LogsView(LinesPage):
         self._lines.shows_times = not self._lines.shows_times
         self.describe_border()
 
-    def _read(self, query: logs.LogQuery) -> None:
+    def _read(self, query: LogQuery) -> None:
         self._status = ""
         self.describe_border()
         self._reader = self.run_worker(self._run(query), group="logs", exclusive=True)
 
-    async def _run(self, query: logs.LogQuery) -> None:
+    async def _run(self, query: LogQuery) -> None:
         try:
-            await self._session.logs.run(query, self._take)
-            self._status = "the logs ended"
-        except logs.IncompleteLogs as error:
+            await self._session.logs.run(query, self._take, self._hear)
+        except IncompleteLogs as error:
             self._status = f"▲ {error}"
-        except Unreachable:
-            self._status = "◌ stream lost, trying again"
-            self._retry = self.set_timer(_RETRY_S, self._read_on)
-        except CallFailed as error:
+        except (CallFailed, Unreachable) as error:
             self._status = f"✖ {error}"
+        self.describe_border()
+
+    def _hear(self, reason: str | None) -> None:
+        """The stream broke, or goes on."""
+        self._status = "" if reason is None else "◌ stream lost, trying again"
         self.describe_border()
 
     def _look_for_the_end(self) -> None:
@@ -137,8 +137,7 @@ class LogsView(LinesPage):
             self.describe_border()
 
     def _read_on(self) -> None:
-        """Take up a broken stream after the last line that came."""
-        self._retry = None
+        """Follow tasks that came after all had ended: from the last line that came on."""
         since_ns = self._last_ns + 1 if self._last_ns else None
         query = self._query if since_ns is None else _resumed(self._query, since_ns)
         self._read(query)
@@ -188,8 +187,8 @@ class LogsView(LinesPage):
         self.describe_border()
 
 
-def _resumed(query: logs.LogQuery, since_ns: int) -> logs.LogQuery:
-    return logs.LogQuery(
+def _resumed(query: LogQuery, since_ns: int) -> LogQuery:
+    return LogQuery(
         service_ids=query.service_ids,
         task_ids=query.task_ids,
         node_ids=query.node_ids,
