@@ -22,8 +22,8 @@ from swarm_core.client.calls import Calls, opened
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, ClientError, IncompleteLogs, Unreachable, UntrustedManager
 from swarm_core.client.log_pieces import PieceJoiner
-from swarm_core.client.log_positions import LogPositions
 from swarm_core.client.log_query import LogQuery
+from swarm_core.rules.log_positions import LogPositions
 from swarm_core.runtime.clock import Clock
 
 OVERLAP_S: Final = 60

@@ -38,6 +38,8 @@ class LogLine:
     is_stderr: bool
     data: bytes
     """One line without its line end."""
+    details: str = ""
+    """What the log driver noted with it: key=value, in order, between commas."""
 
     @property
     def text(self) -> str:
@@ -149,9 +151,16 @@ def lines_of(message: logbroker_pb2.LogMessage) -> list[LogLine]:
     context = message.context
     is_stderr = message.stream == logbroker_pb2.LOG_STREAM_STDERR
     at_ns = timestamp_ns(message.timestamp)
+    details = ",".join(sorted(f"{one.key}={one.value}" for one in message.attrs))
     return [
         LogLine(
-            at_ns, context.task_id, context.service_id, context.node_id, is_stderr, part.removesuffix(b"\r")
+            at_ns,
+            context.task_id,
+            context.service_id,
+            context.node_id,
+            is_stderr,
+            part.removesuffix(b"\r"),
+            details,
         )
         for part in message.data.removesuffix(b"\n").split(b"\n")
     ]

@@ -230,6 +230,32 @@ async def test_late_listener_hears_of_following(rig: Rig) -> None:
 
 
 @rigged
+async def test_a_node_that_comes_back_gives_nothing_twice(rig: Rig) -> None:
+    """It is asked from its last records on, without the tail that was asked for first; records of one moment are counted."""
+
+    def timed(subscription_id: str, *seconds: int) -> PublishLogsMessage:
+        message = lines(
+            subscription_id, "n1", *(f"{number}:{second}" for number, second in enumerate(seconds))
+        )
+        for record, second in zip(message.messages, seconds, strict=True):
+            record.context.task_id = "t1"
+            record.timestamp.seconds = second
+        return message
+
+    async with reading(rig, follow=True, node_ids=["n1"]) as reader:
+        async with listening(rig, "n1") as one:
+            await until(lambda: one.heard)
+            assert not one.heard[0].options.HasField("since")
+            await rig.publish("n1", timed(one.id, 10, 20, 20))
+        async with listening(rig, "n1") as again:
+            await until(lambda: again.heard)
+            assert (again.heard[0].options.since.seconds, again.heard[0].options.tail) == (19, 0)
+            await rig.publish("n1", timed(again.id, 20, 20, 20, 30))
+        await until(lambda: len(reader.lines) >= 5)
+        assert reader.lines == ["0:10", "1:20", "2:20", "2:20", "3:30"]
+
+
+@rigged
 async def test_full_queue_makes_publishers_wait(rig: Rig) -> None:
     """A client that does not read stops the publisher; when it goes away the publisher is let go."""
     request = SubscribeLogsRequest()

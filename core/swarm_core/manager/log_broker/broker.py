@@ -5,6 +5,7 @@ Rules
    an error.
 2. A following subscription reaches further nodes as matching tasks land there.
 3. Outside `run` every call is answered Aborted, and open streams end so.
+4. A node that comes back to a subscription that follows is asked for what came after its last records, and what it gives twice is dropped.
 """
 
 import asyncio
@@ -36,7 +37,8 @@ _INCOMPLETE = "warning: incomplete log stream. some logs could not be retrieved 
 class _Listener:
     """One node's open stream: the subscriptions it must still be told of, each at most once open and once closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, node_id: str) -> None:
+        self._node_id = node_id
         self._waiting: dict[str, SubscriptionMessage] = {}
         self._told: set[str] = set()
         self._woken = asyncio.Event()
@@ -44,13 +46,13 @@ class _Listener:
 
     def open(self, subscription: Subscription) -> None:
         if subscription.id not in self._told:
-            self._waiting[subscription.id] = subscription.message()
+            self._waiting[subscription.id] = subscription.message(self._node_id)
             self._woken.set()
 
     def close(self, subscription: Subscription) -> None:
         self._waiting.pop(subscription.id, None)
         if subscription.id in self._told:
-            self._waiting[subscription.id] = subscription.message(close=True)
+            self._waiting[subscription.id] = subscription.message(self._node_id, close=True)
             self._woken.set()
 
     def end(self) -> None:
@@ -138,7 +140,7 @@ class LogBroker:
         """Tell the calling node which subscriptions concern it, as they come and go."""
         self._check_running()
         node_id = caller.node_id
-        listener = _Listener()
+        listener = _Listener(node_id)
         self._listeners.setdefault(node_id, []).append(listener)
         for subscription in self._subscriptions.values():
             if subscription.awaits(node_id):
@@ -159,12 +161,15 @@ class LogBroker:
         error = "the node stopped sending"
         try:
             async for request in requests:
+                is_first = subscription is None
                 subscription = self._addressed(request, subscription)
+                if is_first:
+                    subscription.begin(caller.node_id)
                 if request.close:
                     break
                 if any(message.context.node_id != caller.node_id for message in request.messages):
                     raise PermissionDenied("log messages must come from the node that they name")
-                await subscription.publish(request.messages)
+                await subscription.publish(caller.node_id, request.messages)
             error = ""
         except RpcFailure as failure:
             error = failure.message

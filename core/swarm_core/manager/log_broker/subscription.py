@@ -16,6 +16,8 @@ from swarm_core.api.proto.logbroker_pb2 import (
 )
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import RUNNING
+from swarm_core.api.timestamps import timestamp
+from swarm_core.rules.log_positions import LogPositions
 from swarm_core.store.by import ByService
 from swarm_core.store.memory import MemoryStore
 
@@ -37,6 +39,8 @@ class Subscription:
         self._unplaced: set[str] = set()
         self._service_ids = frozenset(selector.service_ids)
         self._task_ids = frozenset(selector.task_ids)
+        self._positions: dict[str, LogPositions] = {}
+        """Of the nodes that have published into a subscription that follows."""
         self._batches: deque[Sequence[LogMessage]] = deque()
         self._readable = asyncio.Event()
         self._writable = asyncio.Event()
@@ -61,10 +65,15 @@ class Subscription:
             return self._place(task)
         return ""
 
-    def message(self, *, close: bool = False) -> SubscriptionMessage:
-        """What the nodes are told. The options are always there: agents of other makes rely on it."""
+    def message(self, node_id: str, *, close: bool = False) -> SubscriptionMessage:
+        """What a node is told; one that published before is asked for what is missing. The options are always there: agents of
+        other makes rely on it."""
         message = SubscriptionMessage(id=self.id, selector=self.selector, options=self.options, close=close)
         message.options.SetInParent()
+        positions = self._positions.get(node_id)
+        if positions is not None and positions.has_begun:
+            message.options.tail = 0
+            message.options.since.CopyFrom(timestamp(positions.reached_ns))
         return message
 
     def awaits(self, node_id: str) -> bool:
@@ -100,12 +109,19 @@ class Subscription:
 
     # what comes
 
-    async def publish(self, messages: Iterable[LogMessage]) -> None:
-        """Queue records; waits while the queue is full. After `close` they are dropped."""
+    def begin(self, node_id: str) -> None:
+        """A node starts to publish, perhaps not for the first time."""
+        if self.options.follow:
+            self._positions.setdefault(node_id, LogPositions()).begin_anew()
+
+    async def publish(self, node_id: str, messages: Iterable[LogMessage]) -> None:
+        """Queue what is new; waits while the queue is full. After `close` they are dropped."""
         while len(self._batches) >= BATCHES_MAX and not self.is_closed:
             self._writable.clear()
             await self._writable.wait()
-        if not self.is_closed and (batch := list(messages)):
+        positions = self._positions.get(node_id)
+        new = list(messages) if positions is None else [one for one in messages if positions.is_new(one)]
+        if not self.is_closed and (batch := new):
             self._batches.append(batch)
             self._readable.set()
 

@@ -1,4 +1,5 @@
-"""How far the logs of each task have been read, so that reading can go on after a lost connection. Pure.
+"""How far the logs of each task have been read, so that reading can go on after a lost connection: a client's to a manager, or a node's
+to the leader. Pure.
 
 Records of one task and stream come in the order of their times; several may have the same time. A position is the time of the last
 record and how many of that time were taken. A reading that begins anew gives some records again, from an earlier time on: as many as
@@ -108,6 +109,11 @@ class LogPositions:
         for ids in together.values():
             found.append(Group(tuple(ids), min(reached[task_id] for task_id in ids)))
         return found
+
+    @property
+    def reached_ns(self) -> int:
+        """From when on something may be missing: the earliest place at which a task stands."""
+        return min(self._reached().values(), default=0)
 
     def _reached(self) -> Mapping[str, int]:
         """Up to where everything of a task has been read."""
