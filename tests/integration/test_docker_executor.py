@@ -333,6 +333,26 @@ async def test_terminal_output_is_read(bench: DockerBench) -> None:
         await controller.remove()
 
 
+@pytest.mark.parametrize("has_terminal", [False, True])
+async def test_details_that_the_log_driver_notes(bench: DockerBench, has_terminal: bool) -> None:
+    """Labels and variables that a log driver notes come with each line; a line that begins with a blank keeps it."""
+    task = container("details", "echo ' one'; echo two")
+    task.spec.container.tty = has_terminal
+    task.spec.container.labels["a,b"] = "c d=é"
+    task.spec.container.env.append("E=f")
+    task.spec.log_driver.name = "json-file"
+    task.spec.log_driver.options["labels"] = "a,b"
+    task.spec.log_driver.options["env"] = "E"
+    async with running(bench.executor()) as executor:
+        controller = await start(executor, task)
+        await controller.wait()
+        records = [record async for record in controller.logs(LogSubscriptionOptions())]
+        assert [record.data.decode().rstrip() for record in records] == [" one", "two"]
+        for record in records:
+            assert ("E", "f") in [(one.key, one.value) for one in record.attrs]
+        await controller.remove()
+
+
 async def test_many_lines_and_a_reader_that_leaves(bench: DockerBench) -> None:
     """All lines come in order, and a reader may leave a stream that goes on."""
     async with running(bench.executor()) as executor:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
 
 from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
 from swarm_core.api.timestamps import timestamp, timestamp_ns
@@ -31,6 +32,8 @@ class Record:
     time_ns: int
     stream: int
     data: bytes
+    details: tuple[tuple[str, str], ...] = ()
+    """What the log driver was told to note with each line: labels and variables."""
 
 
 async def read(
@@ -58,7 +61,10 @@ async def read(
 
 
 def _message(record: Record) -> LogMessage:
-    return LogMessage(timestamp=timestamp(record.time_ns), stream=record.stream, data=record.data)  # type: ignore[arg-type]
+    message = LogMessage(timestamp=timestamp(record.time_ns), stream=record.stream, data=record.data)  # type: ignore[arg-type]
+    for key, value in record.details:
+        message.attrs.add(key=key, value=value)
+    return message
 
 
 async def _records(
@@ -68,6 +74,7 @@ async def _records(
         "stdout": int(STDOUT in streams),
         "stderr": int(STDERR in streams),
         "timestamps": 1,
+        "details": 1,
         "follow": int(follow),
         "since": f"{since_ns // 1_000_000_000}.{since_ns % 1_000_000_000:09d}",
         "tail": "all",
@@ -125,7 +132,7 @@ def _chunks(response: Any) -> Iterator[bytes]:
 
 
 class FrameSplitter:
-    """Takes the multiplexed stream apart: a header of stream number and length, then a line with its time."""
+    """Takes the multiplexed stream apart: a header of stream number and length, then a line with its time and details."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -155,8 +162,21 @@ class LineSplitter:
 
 
 def _record(stream: int, line: bytes) -> Record:
-    stamp, _, data = line.partition(b" ")
-    return Record(parse_time(stamp.decode("ascii", "replace")), STDERR if stream == STDERR else STDOUT, data)
+    stamp, _, rest = line.partition(b" ")
+    details, _, data = rest.partition(b" ")
+    return Record(
+        parse_time(stamp.decode("ascii", "replace")),
+        STDERR if stream == STDERR else STDOUT,
+        data,
+        tuple(_details(details.decode("ascii", "replace"))) if details else (),
+    )
+
+
+def _details(text: str) -> Iterator[tuple[str, str]]:
+    """key=value of each part between commas, escaped as in an address."""
+    for part in text.split(","):
+        key, _, value = part.partition("=")
+        yield unquote_plus(key), unquote_plus(value)
 
 
 def parse_time(text: str) -> int:

@@ -6,7 +6,8 @@ import sys
 import pytest
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.cluster import Cluster
-from swarm_core.client.logs import LogLine, LogQuery
+from swarm_core.client.log_query import LogQuery
+from swarm_core.client.logs import LogLine, lines_of
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, log_line
 from swarm_testkit.factories import make_cluster, make_node, make_service, make_task
 from swarm_tui.cli.plumbing import follow
@@ -50,6 +51,18 @@ def test_names_are_padded_by_cells(capsys):
     printer = LinePrinter(names.get, show_names=True, show_times=False)
     printer.print([a_line(b"a", "t1"), a_line(b"b", "t2")])
     assert capsys.readouterr().out == "web.1@節點 | a\nweb.2@n    | b\n"
+
+
+def test_details_stand_before_the_line(capsys):
+    """What the log driver noted, after the name; nothing is only its blank."""
+    printer = LinePrinter({"t1": "web.1@n"}.get, show_names=True, show_times=False, show_details=True)
+    task = make_task("t1", service=make_service("s", name="web"), slot=1, node_id="n")
+    message = log_line(task, "text")
+    message.attrs.add(key="b", value="2")
+    message.attrs.add(key="a", value="1")
+    printer.print(lines_of(message))
+    printer.print([a_line(b"bare", "t1")])
+    assert capsys.readouterr().out == "web.1@n | a=1,b=2 text\nweb.1@n |  bare\n"
 
 
 @pytest.fixture

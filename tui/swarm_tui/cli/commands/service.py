@@ -204,6 +204,9 @@ def logs(
     ] = None,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Only the lines, without names.")] = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="Show what the log driver notes with each line.")
+    ] = False,
     no_trunc: Annotated[
         bool, typer.Option("--no-trunc", help="Name each task with its whole id behind its slot.")
     ] = False,
@@ -226,7 +229,9 @@ def logs(
         view = await view_of(cluster, objects_pb2.Node, objects=found)
         naming = Naming(is_resolved=not no_resolve, has_task_ids=no_trunc and not no_task_ids)
         known = [shown for task in found if (shown := naming.label(view, task.id))]
-        printer = partial(LinePrinter, show_names=not raw, show_times=timestamps, known=known)
+        printer = partial(
+            LinePrinter, show_names=not raw, show_times=timestamps, show_details=details, known=known
+        )
         with ending_with_the_reader():
             if follow:
                 await follow_logs(cluster, query, printer, naming)

@@ -63,12 +63,14 @@ class LinePrinter:
         *,
         show_names: bool,
         show_times: bool,
+        show_details: bool = False,
         known: Iterable[str] = (),
     ) -> None:
         self._names = names
         self._width = max((width_of(printable(name)) for name in known), default=0)
         self._show_names = show_names
         self._show_times = show_times
+        self._show_details = show_details
 
     def print(self, lines: Sequence[LogLine]) -> None:
         """Print one batch."""
@@ -82,6 +84,8 @@ class LinePrinter:
                 name = printable(self._names(line.task_id) or line.task_id[:12])
                 self._width = max(self._width, width_of(name))
                 parts.append(f"{padded(name, self._width)} |")
+            if self._show_details:
+                parts.append(printable(line.details))
             self._write(" ".join([*parts, ""]), line)
 
     @staticmethod

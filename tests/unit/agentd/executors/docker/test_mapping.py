@@ -284,18 +284,21 @@ def test_description() -> None:
 
 
 def test_output_is_taken_apart() -> None:
-    """Frames may come in any pieces; times have nine digits or fewer."""
+    """Frames may come in any pieces; times have nine digits or fewer, details are none or some."""
     raw = b""
-    for stream, text in ((1, b"one\n"), (2, b"two\n")):
+    for stream, text in ((1, b" one\n"), (2, b"a%2Cb=c+d,e=%C3%A9 two\n")):
         line = b"2026-01-02T03:04:05.000000007Z " + text
         raw += bytes([stream, 0, 0, 0]) + len(line).to_bytes(4, "big") + line
     split = FrameSplitter()
     records = [record for at in range(len(raw)) for record in split(raw[at : at + 1])]
     at_ns = parse_time("2026-01-02T03:04:05.000000007Z")
-    assert records == [Record(at_ns, 1, b"one\n"), Record(at_ns, 2, b"two\n")]
+    assert records == [
+        Record(at_ns, 1, b"one\n"),
+        Record(at_ns, 2, b"two\n", (("a,b", "c d"), ("e", "é"))),
+    ]
     assert at_ns % 1_000_000_000 == 7
     assert parse_time("1970-01-01T00:00:01.5Z") == 1_500_000_000
-    assert [record.data for record in LineSplitter()(b"1970-01-01T00:00:01Z hi\r\n1970")] == [b"hi\r\n"]
+    assert [record.data for record in LineSplitter()(b"1970-01-01T00:00:01Z  hi\r\n1970")] == [b"hi\r\n"]
 
 
 def test_what_only_a_newer_manager_knows_is_refused_with_a_sentence() -> None:
