@@ -8,7 +8,7 @@ from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.command_line import CommandLine
 from swarm_testkit.factories import make_cluster, make_config, make_node, make_secret, make_service, make_task
 from swarm_testkit.hostile_text import HARM, LONG, fill, harmless
-from swarm_tui.cli.plumbing.progress import _Line
+from swarm_tui.cli.plumbing.progress_lines import ProgressLines
 from swarm_tui.resources.printable import cut, padded, printable, width_of
 
 LISTS = (
@@ -126,7 +126,7 @@ def test_an_error_that_names_something(run):
 
 def test_progress_says_a_cause_safely(capsys):
     """The line that tells how far a service is shows the cause without its control characters."""
-    _Line(quiet=False).show(f"0 of 1 tasks running · {HARM}")
+    ProgressLines(quiet=False).show(f"0 of 1 tasks running · {HARM}")
     said = capsys.readouterr().err
     assert harmless(said)
     assert "right to left" in said

@@ -250,3 +250,21 @@ async def test_waiting_tells_how_far_the_slowest_image_is(capsys: pytest.Capture
 
 def _is_running(task: objects_pb2.Task) -> None:
     task.status.state = types_pb2.RUNNING
+
+
+async def test_an_interrupt_leaves_nothing_behind(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever stops waiting leaves the service as it is, and no stream and no task of ours."""
+    service = make_service("s", name="web", replicas=1)
+    fake = FakeCluster([service])
+    before = asyncio.all_tasks()
+    waiting = asyncio.ensure_future(converge(Cluster(fake, clock=fake.clock, target="fake"), "s"))
+    while not fake.streams_open:
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await asyncio.sleep(0)
+    assert fake.streams_open == 0
+    left = asyncio.all_tasks() - before
+    assert not [task for task in left if "converge" in repr(task) or "_feed" in repr(task)], left
+    assert fake.get(objects_pb2.Service, "s").spec == service.spec

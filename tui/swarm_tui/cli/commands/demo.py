@@ -18,6 +18,7 @@ from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import local_node
 from swarm_tui.cli.plumbing.passing import ending_politely, pipe, private_directory
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.cli.plumbing.start_options import Launch
 
@@ -87,7 +88,7 @@ async def _show(place: _Place, nodes: int, headless: bool) -> None:
             await _fill(cluster, nodes)
             over = asyncio.Event()
             if headless:
-                typer.echo(f"The demo cluster is at {candidate.path}; interrupt to end it.")
+                say(f"The demo cluster is at {candidate.path}; interrupt to end it.")
                 await _live(cluster, over)
             else:
                 await asyncio.gather(_dashboard(cluster, over), _live(cluster, over))

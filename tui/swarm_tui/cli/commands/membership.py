@@ -22,6 +22,7 @@ from swarm_core.specs.network_defaults import NetworkDefaults, split
 from swarm_tui.cli.commands import settings
 from swarm_tui.cli.commands.up import StateDirOption
 from swarm_tui.cli.plumbing import endpoints, local_node, own_node, start_options
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, reading
 from swarm_tui.cli.plumbing.start_options import Launch
 
@@ -178,10 +179,10 @@ async def _greet(cluster: Cluster, directory: Path, *, is_locked: bool) -> None:
     from swarm_tui.cli.commands.trust import print_join_command
 
     name = node_directory.role(directory)
-    typer.echo(f"Swarm initialized: current node ({name[0] if name else '?'}) is now a manager.\n")
+    say(f"Swarm initialized: current node ({name[0] if name else '?'}) is now a manager.\n")
     tokens = (await cluster.control.cluster()).root_ca.join_tokens
     await print_join_command(cluster, "worker", tokens.worker)
-    typer.echo(
+    say(
         "To add a manager to this swarm, run 'swarm-tui cluster join-token manager' and follow the instructions."
     )
     if is_locked:
@@ -212,7 +213,7 @@ def join(
     flags = [f"--availability={availability or _ACTIVE}"]
     own_node.start(directory, _launch(listen_addr, advertise_addr, executor, flags, to_join=(manager, token)))
     role = "worker" if local_node.is_worker(directory) else "manager"
-    typer.echo(f"This node joined a swarm as a {role}.")
+    say(f"This node joined a swarm as a {role}.")
 
 
 def leave(
@@ -237,7 +238,7 @@ def leave(
                 "The node does not run, and its tasks may; start it with 'swarm-tui up', or use --force."
             )
         local_node.forget(directory)
-    typer.echo("Node left the swarm.")
+    say("Node left the swarm.")
 
 
 def unlock(state_dir: StateDirOption = None) -> None:

@@ -12,6 +12,7 @@ from swarm_core.specs.cluster import replace_root
 from swarm_tui.cli.commands import settings
 from swarm_tui.cli.commands.settings import CertExpiryOption, ExternalCaOption, apply, edits_of, unlock_key
 from swarm_tui.cli.commands.settings import rotate as rotate_secret
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
 from swarm_tui.operations.cluster import Rotated
 
@@ -39,10 +40,10 @@ def join_token(
         if rotate:
             await rotate_secret(cluster, _TOKENS[role], say=not quiet)
             if not quiet:
-                typer.echo()
+                say()
         token = getattr((await cluster.control.cluster()).root_ca.join_tokens, role)
         if quiet:
-            typer.echo(token)
+            say(token)
         else:
             await print_join_command(cluster, role, token)
 
@@ -55,8 +56,8 @@ async def print_join_command(cluster: Cluster, role: str, token: str) -> None:
     managers = [node.manager_status for node in nodes if node.manager_status.addr]
     managers.sort(key=lambda status: not status.leader)
     address = managers[0].addr if managers else "HOST:PORT"
-    typer.echo(f"To add a {role} to this swarm, run the following command:\n")
-    typer.echo(f"    swarm-tui cluster join --token {token} {address}\n")
+    say(f"To add a {role} to this swarm, run the following command:\n")
+    say(f"    swarm-tui cluster join --token {token} {address}\n")
 
 
 def unlock_key_(
@@ -76,7 +77,7 @@ def unlock_key_(
         if not key:
             raise Failure("No unlock key is set: autolock is not turned on.")
         if quiet:
-            typer.echo(key)
+            say(key)
         else:
             await settings.print_unlock_key(cluster)
 
@@ -115,7 +116,7 @@ def ca(
                 return
             await _wait(cluster, quiet=quiet)
         root = (await cluster.control.cluster()).root_ca.ca_cert
-        typer.echo(root.decode(errors="replace").rstrip("\n"))
+        say(root.decode(errors="replace").rstrip("\n"))
 
     run(ctx, work)
 
@@ -137,14 +138,14 @@ async def _wait(cluster: Cluster, *, quiet: bool) -> None:
             if wanted != root_ca.root_rotation.ca_cert:
                 wanted = root_ca.root_rotation.ca_cert
                 if not quiet:
-                    typer.echo(f"desired root digest: {certificates.root_digest(wanted)}", err=True)
+                    say(f"desired root digest: {certificates.root_digest(wanted)}", err=True)
             done = sum(_is_issued_by(node, wanted) for node in nodes)
             line = f"  rotated TLS certificates: {done}/{len(nodes)} nodes"
         else:
             done = sum(node.description.tls_info.trust_root == root_ca.ca_cert for node in nodes)
             line = f"  rotated CA certificates: {done}/{len(nodes)} nodes"
         if line != told and not quiet:
-            typer.echo(line, err=True)
+            say(line, err=True)
         told = line
         if done == len(nodes) and not root_ca.HasField("root_rotation"):
             return

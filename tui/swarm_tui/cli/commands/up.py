@@ -11,6 +11,7 @@ from swarm_core.client import sockets
 from swarm_core.specs.addresses import InvalidAddress, is_loopback, manager_to_join
 
 from swarm_tui.cli.plumbing import endpoints, local_node, own_node
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
 from swarm_tui.cli.plumbing.start_options import Launch
 
@@ -55,9 +56,9 @@ def up(
     )
     control_socket = own_node.start(directory, how)
     if local_node.is_worker(directory):
-        typer.echo("The node is up as a worker; look at the cluster from one of its managers.")
+        say("The node is up as a worker; look at the cluster from one of its managers.")
     elif detach or not has_terminal():
-        typer.echo(f"The node is up: {control_socket}")
+        say(f"The node is up: {control_socket}")
     else:
         open_dashboard(Globals(socket=str(control_socket)))
 
@@ -94,12 +95,12 @@ def down(
     with local_node.exclusive(directory):
         running = local_node.running(directory)
         if running is None:
-            typer.echo("No node runs here.")
+            say("No node runs here.")
             return
         if stop_tasks:
             asyncio.run(own_node.stop_tasks(directory))
         running.end()
-        typer.echo("The node has ended.")
+        say("The node has ended.")
 
 
 COMMANDS = {"up": up, "down": down}

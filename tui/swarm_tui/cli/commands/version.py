@@ -2,12 +2,12 @@
 
 from importlib import metadata
 
-import typer
+from swarm_tui.cli.plumbing.say import say
 
 
 def version() -> None:
     """Print the version."""
-    typer.echo(f"swarm-tui {metadata.version('swarm-tui')}")
+    say(f"swarm-tui {metadata.version('swarm-tui')}")
 
 
 COMMANDS = {"version": version}

@@ -12,6 +12,7 @@ from swarm_core.client.cluster import Cluster
 from swarm_tui.cli.plumbing import filters
 from swarm_tui.cli.plumbing.kind_commands import add_inspect, add_ls, add_rm
 from swarm_tui.cli.plumbing.nouns import Noun
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure, carry_out, reading, run
 from swarm_tui.resources.model import ResourceKind
 
@@ -72,7 +73,7 @@ def read_payload(file: str, noun: str, *, is_secret: bool) -> bytes:
 def _typed(noun: str, *, is_secret: bool) -> bytes:
     """What a person types: a secret is one line that nobody sees, so it is asked for twice; anything else ends with ctrl+d."""
     if not is_secret:
-        typer.echo(f"Type the {noun}; ctrl+d on a line of its own ends it.", err=True)
+        say(f"Type the {noun}; ctrl+d on a line of its own ends it.", err=True)
         return sys.stdin.buffer.read()
     text: str = typer.prompt(
         f"The {noun} (not shown)", hide_input=True, confirmation_prompt="Once more", err=True

@@ -1,17 +1,15 @@
 """Waiting for a service to reach its goal, told as it happens (docs/design/terminal.md 11.6).
 
 An update is at its goal when its status says so: until then new tasks are watched. One that pauses, or goes back by itself,
-is a failure and says why. On a terminal one line is rewritten; otherwise each change is a line of its own.
+is a failure and says why. `progress_lines` draws it.
 """
 
 import asyncio
-import sys
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
-import typer
 from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.timestamps import NS_PER_S, timestamp_ns
@@ -20,18 +18,17 @@ from swarm_core.client.watch import Changed, Listed, Lost
 from swarm_core.rules.dirty import is_dirty
 from swarm_core.rules.rollout import is_going, is_paused
 
+from swarm_tui.cli.plumbing.progress_lines import ProgressLines, places_of
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.progress import ProgressNews
 from swarm_tui.resources import jobs, services
 from swarm_tui.resources.model import Health
-from swarm_tui.resources.printable import printable
 from swarm_tui.resources.states import cause, is_wanted
 from swarm_tui.resources.tasks import busy_with
 from swarm_tui.resources.why.placement import Nowhere
 
 _KINDS = (objects_pb2.Cluster, objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
-_CLEAR_LINE = "\r\x1b[K"
 SETTLING_S: Final = 1.0
 """A command that fails at once runs for a moment too: only a state that lasts this long is told as the end."""
 
@@ -185,7 +182,7 @@ async def converge(
     its update pauses, and, unless going back was asked for, after it went back by itself."""
     stored = await cluster.control.get(objects_pb2.Service, service_id)
     updating = _Update(stored.meta.version.index, goes_back=goes_back)
-    mirror, line, changed = Mirror(cluster.clock), _Line(quiet=quiet), asyncio.Event()
+    mirror, line, changed = Mirror(cluster.clock), ProgressLines(quiet=quiet), asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
             feeding = group.create_task(_feed(cluster, mirror, line, changed))
@@ -200,7 +197,7 @@ async def converge(
         line.end()
 
 
-async def _feed(cluster: Cluster, mirror: Mirror, line: "_Line", changed: asyncio.Event) -> None:
+async def _feed(cluster: Cluster, mirror: Mirror, line: ProgressLines, changed: asyncio.Event) -> None:
     async with aclosing(cluster.watch(_KINDS).updates()) as updates:
         async for update in updates:
             mirror.apply(update)
@@ -214,7 +211,7 @@ async def _follow(
     cluster: Cluster,
     mirror: Mirror,
     service_id: str,
-    line: "_Line",
+    line: ProgressLines,
     changed: asyncio.Event,
     updating: _Update,
 ) -> None:
@@ -230,7 +227,8 @@ async def _follow(
         updating.look(mirror, service)
         now_ns = cluster.clock.wall_ns()
         progress = progress_of(mirror, service, now_ns)
-        line.show(str(replace(progress, cause=nowhere.sentence(service, progress.cause))))
+        progress_text = str(replace(progress, cause=nowhere.sentence(service, progress.cause)))
+        line.show(progress_text, places_of(mirror, service, progress.goal) if line.has_places else ())
         end = "goal" if progress.is_converged else progress.given_up
         now_s = cluster.clock.monotonic()
         if end != before:
@@ -251,27 +249,3 @@ async def _follow(
             raise Failure(f"The service cannot reach its goal, a task will not be started again: {end}")
         updating.check_end(service)
         return
-
-
-class _Line:
-    """The line that tells how far it is."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._is_quiet = quiet
-        self._is_terminal = sys.stderr.isatty()
-        self._shown = ""
-
-    def show(self, text: str) -> None:
-        text = printable(text)
-        if self._is_quiet or text == self._shown:
-            return
-        self._shown = text
-        if self._is_terminal:
-            typer.echo(f"{_CLEAR_LINE}{text}", nl=False, err=True)
-        else:
-            typer.echo(text, err=True)
-
-    def end(self) -> None:
-        if self._shown and self._is_terminal:
-            typer.echo("", err=True)
-        self._shown = ""
