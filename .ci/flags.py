@@ -45,7 +45,6 @@ MISSING = {
     "credential-spec": _WINDOWS,
     "isolation": _WINDOWS,
     "data-path-addr": "our nodes carry no overlay traffic; a Docker Engine that joins is told its own",
-    "service logs details": "not yet: our executor of containers does not ask the engine for details",
     "volume ls cluster": "all that are listed are cluster volumes",
 }
 _PLACE = "where the state of this machine's node is"
@@ -60,6 +59,7 @@ OURS = {
     "no-read-only": _OPPOSITE,
     "no-tty": _OPPOSITE,
     "no-autolock": _OPPOSITE,
+    "service rollback to": "further back than the one step that docker keeps",
     "service ls no-trunc": "whole ids, as other lists have it",
     "volume inspect pretty": "as the other nouns have it",
     "volume update label-add": "what SwarmKit lets one change of a volume, beside its availability",
@@ -163,8 +163,8 @@ def page() -> str:
     head = f"""# Docker's flags and ours
 
 Made by `python .ci/flags.py --write` from the docker command's own help (versions {versions}). Every command that both have, every flag;
-a difference has its reason. Our global `--socket` and `--context` stand before the command, as docker's `--host` and `--context` do. `--format` takes the words
-table, json and yaml here; docker's templates are not known.
+a difference has its reason. Our global `--socket` and `--context` stand before the command, as docker's `--host` and `--context` do. `--format` takes
+docker's templates and the words table, json and yaml; `.Self` and `.TLSStatus` of nodes are not known.
 
 | docker | ours | flags that both have; differences | reason |
 |---|---|---|---|

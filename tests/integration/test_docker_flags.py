@@ -260,6 +260,69 @@ def test_names_of_images(pair: Pair, image: str) -> None:
     assert not differences(theirs, ours)
 
 
+@pytest.mark.parametrize("flags", CREATED)
+def test_what_is_inspected(pair: Pair, flags: str) -> None:
+    """A service as templates see it is what docker's command shows of it, with the same names and values."""
+    assert pair.create(shlex.split(flags), IMAGE, ("true",)) == ("", "")
+    whole = ("service", "inspect", "--format", "{{json .Spec}}", pair.theirs)
+    assert json.loads(pair.shown(*whole)) == json.loads(pair.engine.docker(*whole))
+
+
+NODE = "the node"
+"""Stands for the node's id."""
+LISTS = [
+    *(("service", "ls", "--format", template) for template in (
+        "{{.ID}} {{.Name}} {{.Mode}} {{.Replicas}} {{.Image}} {{.Ports}}|", "table {{.ID}}\\t{{.Name}}\\t{{.Replicas}}",
+        "{{json .}}", "{{upper .Name}}-{{len .Image}}{{println}}", "table {{.Name}}\t{{lower .Mode}}",
+    )),
+    *(("node", "ls", "--format", template) for template in (
+        "{{.ID}} {{.Hostname}} {{.Status}} {{.Availability}} {{.ManagerStatus}} {{.EngineVersion}}",
+        "table {{.Hostname}}\t{{.Status}}\t{{.ManagerStatus}}",
+    )),
+    *((noun, "ls", "--format", template) for noun in ("secret", "config") for template in (
+        "{{.ID}}: {{.Name}} {{.Labels}}", "table {{.Name}}\t{{.ID}}", "{{range $i, $c := split .Name \"\"}}{{$i}}{{$c}}{{end}}",
+    )),
+    *(("service", "ps", "--no-trunc", "--format", template, "listed-d") for template in (
+        "{{.ID}} {{.Name}} {{.Image}} {{.Node}} {{.DesiredState}} {{.Error}} {{.Ports}}", "table {{.Name}}\t{{.Node}}",
+    )),
+    *(("service", "inspect", "--format", template, "listed-d") for template in (
+        "{{.Spec.Name}} {{.Spec.TaskTemplate.ContainerSpec.Image}} {{.Spec.Mode.Replicated.Replicas}} {{index .Spec.Labels \"a\"}}",
+        "{{range .Spec.TaskTemplate.ContainerSpec.Args}}[{{.}}]{{end}}{{.Spec.TaskTemplate.ContainerSpec.Hostname}}",
+        "{{json .Spec.TaskTemplate.Placement}} {{json .Endpoint}}", "{{.ID}} {{.Version.Index}} {{json .CreatedAt}}", "{{json .}}",
+    )),
+    *(("node", "inspect", "--format", template, NODE) for template in (
+        "{{.Description.Hostname}} {{.Status.State}} {{.Spec.Role}} {{.ManagerStatus.Leader}} {{.ManagerStatus.Addr}}",
+        "{{json .}}",
+    )),
+    *((noun, "inspect", "--format", template, f"{noun[0]}1") for noun in ("secret", "config") for template in (
+        "{{.Spec.Name}} {{.ID}} {{json .UpdatedAt}}", "{{json .}}",
+    )),
+]  # fmt: skip
+
+
+def _sorted_json(lines: str) -> str:
+    return "\n".join(json.dumps(json.loads(line), sort_keys=True) for line in lines.splitlines())
+
+
+def test_templates_of_lists_and_objects(engine_with_payloads: Engine) -> None:
+    """`--format` prints what docker's command prints, letter by letter; of JSON the values."""
+    pair = Pair(engine_with_payloads, "listed")
+    wrong = []
+    try:
+        flags = ["--label", "a=b", "--replicas", "2", "--constraint", "node.role==worker"]
+        assert pair.create(flags, IMAGE, ("sleep", "99")) == ("", "")
+        (node_id,) = pair.engine.docker("node", "ls", "-q").split()
+        for words in (tuple(node_id if word is NODE else word for word in words) for words in LISTS):
+            theirs, ours = pair.engine.docker(*words), pair.told(*words).strip()
+            if "{{json .}}" in words:
+                theirs, ours = (_sorted_json(text) for text in (theirs, ours))
+            if sorted(theirs.splitlines()) != sorted(ours.splitlines()):
+                wrong.append(f"{' '.join(words)}\n docker {theirs}\n ours   {ours}")
+    finally:
+        pair.remove()
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.parametrize("flags", REFUSED)
 def test_what_is_refused(pair: Pair, flags: str) -> None:
     """What docker's command refuses ours does too."""

@@ -55,6 +55,21 @@ class Pair:
             code = main.run(words, given=Globals(socket=str(self.engine.control_socket)))
         return "" if code == 0 else said.getvalue().strip() or "refused"
 
+    def shown(self, *words: str) -> str:
+        """What our command prints. Raises AssertionError when it fails."""
+        out, said = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
+            code = main.run(words, given=Globals(socket=str(self.engine.control_socket)))
+        assert code == 0, said.getvalue()
+        return out.getvalue()
+
+    def told(self, *words: str) -> str:
+        """The same; of a command that fails, what it says."""
+        try:
+            return self.shown(*words)
+        except AssertionError as failed:
+            return str(failed)
+
     def create(self, flags: Sequence[str], image: str, command: Sequence[str] = ()) -> tuple[str, str]:
         """Create both; what each said against it."""
         own = ("service", "create", "--detach", "--no-resolve-image")

@@ -15,10 +15,10 @@ from typing import Any, Final
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
-# A process's payload is an Any, whose type the converter knows once the module is loaded.
-from swarm_core.api.proto import process_pb2
+# The payloads of processes and of histories are of types that the converter knows once their modules are loaded.
+from swarm_core.api.proto import process_pb2, service_history_pb2
 
-assert process_pb2.DESCRIPTOR is not None
+assert process_pb2.DESCRIPTOR is not None and service_history_pb2.DESCRIPTOR is not None
 
 HIDDEN: Final = "(hidden)"
 _CREDENTIALS: Final = ("pull_options", "registry_auth")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from google.protobuf.message import Message
-from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.api.proto import objects_pb2, service_history_pb2, specs_pb2
 from swarm_core.client.watch import Listed
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
 from swarm_testkit.command_line import CommandLine
@@ -55,6 +55,10 @@ COMMANDS = [
     *(("service", "ps", "api", *style) for style in FORMATS),
     *(("node", "ps", "self", *style) for style in FORMATS),
     ("status",),
+    *(("service", "history", "api", *style) for style in FORMATS),
+    ("service", "inspect", "api", "--format", "{{json .}}{{.Spec}}"),
+    ("task", "inspect", "api.1", "--format", "{{json .}}{{.Spec}}"),
+    ("service", "rollback", "-d", "api"),
     ("service", "scale", "-d", "api=3"),
     ("service", "update", "-d", "--label-add", "a=b", "api"),
     ("service", "update", "-d", "--constraint-add", "nonsense", "api"),
@@ -103,16 +107,18 @@ def test_no_text_of_the_dashboard_shows_them(fake: FakeCluster) -> None:
 def test_watched_objects_hide_them() -> None:
     """In JSON and YAML, in a payload that holds a spec, and where protobuf's own way fails; a label of that name is shown."""
     resource = objects_pb2.Resource(id="r", kind="history")
+    kept = objects_pb2.Resource(id="h", kind="history")
     spec = specs_pb2.ServiceSpec()
     spec.task.container.pull_options.registry_auth = SECRET
     spec.annotations.labels["registry_auth"] = "a label"
     resource.payload.Pack(spec)
+    kept.payload.Pack(service_history_pb2.ServiceRevision(number=1, spec=spec))
     assert as_dict(resource)["payload"]["annotations"]["labels"] == {"registry_auth": "a label"}
     broken = objects_pb2.Service(id="s")
     broken.spec.CopyFrom(spec)
     broken.previous_spec.task.generic.payload.type_url = "no such type"
     broken.previous_spec.task.container.pull_options.registry_auth = SECRET
-    for item in (resource, broken):
+    for item in (resource, kept, broken):
         told = as_json(as_dict(item)) + as_yaml(as_dict(item))
         told += as_json(watch.records(Listed([item], version=1), with_objects=True))
         assert HIDDEN in told

@@ -1,12 +1,12 @@
 """What commands print: tables as the docker command line draws them, JSON, YAML; one way for every kind.
 
 `ls --format json` prints one object a line with the docker command line's keys; `inspect` prints the whole objects, as
-the wire has them, in a list.
+the wire has them, in a list. A template gets a row of the list, or the object as docker's API shows it.
 """
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
 import typer
 from google.protobuf.message import Message
@@ -22,13 +22,50 @@ _CELL_MAX = 200
 """What is longer is no name that a person reads."""
 
 
-class Format(StrEnum):
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One of three words, or a template of Go's as docker's commands take it."""
+
+    TABLE: ClassVar["Format"]
+    JSON: ClassVar["Format"]
+    YAML: ClassVar["Format"]
+    text: str
+
+    @property
+    def is_template(self) -> bool:
+        return self not in (Format.TABLE, Format.JSON, Format.YAML)
+
+    @property
+    def is_table_template(self) -> bool:
+        return self.is_template and self.text.startswith("table")
+
+    def __str__(self) -> str:
+        return self.text
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="table, json or yaml.", case_sensitive=False)]
+Format.TABLE, Format.JSON, Format.YAML = Format("table"), Format("json"), Format("yaml")
+
+
+def _format(text: "str | Format") -> Format:
+    """What was typed, or the default of the command."""
+    if isinstance(text, Format):
+        return text
+    words = {known.text: known for known in (Format.TABLE, Format.JSON, Format.YAML)}
+    if (known := words.get(text.strip().lower())) is not None:
+        return known
+    if "{{" not in text:
+        raise typer.BadParameter(
+            f"{text!r} is neither table, json nor yaml, nor a template such as '{{{{.ID}}}}'"
+        )
+    return Format(text)
+
+
+FormatOption = Annotated[
+    Format,
+    typer.Option(
+        "--format", help="table, json, yaml, or a template: '{{.ID}}'.", parser=_format, metavar="FORMAT"
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids only.")]
 NoTruncOption = Annotated[bool, typer.Option("--no-trunc", help="Cut nothing.")]
 NoResolveOption = Annotated[
@@ -67,7 +104,46 @@ def print_listing(
         print_table([listing.title for listing in listings], shorter)
         return
     records = [{listing.key: text for listing, text in zip(listings, row, strict=True)} for row in rows]
+    if style.is_template:
+        titles = {listing.key: listing.title for listing in listings}
+        filled = [
+            _for_template(one, item, listings, no_trunc) for one, item in zip(records, shown, strict=True)
+        ]
+        _print_rows(titles, filled, style)
+        return
     print_records(records, style)
+
+
+def _for_template(
+    record: dict[str, Any], item: Any, listings: Sequence[Listing], no_trunc: bool
+) -> dict[str, Any]:
+    """A row for a template: ids as the table shows them, all else whole, and the labels. JSON has labels in docker's rows of what
+    shows when it was made."""
+    from swarm_tui.resources.docker_form import Form
+
+    ids = {listing.key for listing in listings if listing.is_id and not no_trunc}
+    shown = {key: short_id(text) if key in ids else text for key, text in record.items()}
+    left_out = frozenset() if "CreatedAt" in record else frozenset({"Labels"})
+    return Form(dict(sorted((shown | _labels(item)).items())), left_out)
+
+
+def _labels(item: Any) -> dict[str, str]:
+    """The labels, as one text, of what has any."""
+    spec = getattr(item, "spec", None)
+    if spec is None or "annotations" not in spec.DESCRIPTOR.fields_by_name:
+        return {}
+    return {"Labels": ",".join(f"{key}={value}" for key, value in sorted(spec.annotations.labels.items()))}
+
+
+def _print_rows(titles: dict[str, str], records: list[dict[str, Any]], style: Format) -> None:
+    from swarm_tui.cli.plumbing import templates
+
+    if style.is_table_template:
+        lines = templates.table(style.text, {**titles, "Labels": "LABELS"}, records)
+    else:
+        lines = [templates.rendered(style.text, record) for record in records]
+    for line in lines:
+        say(line)
 
 
 def _cut(text: str, listing: Listing, no_trunc: bool) -> str:
@@ -92,6 +168,9 @@ def print_records(records: Sequence[dict[str, Any]], style: Format) -> None:
     if style is Format.YAML:
         say(as_yaml(list(records)), nl=False)
         return
+    if style.is_template:
+        _print_rows({}, list(records), style)
+        return
     for record in records:
         say(as_json(record))
 
@@ -100,16 +179,21 @@ def print_objects(
     kind: ResourceKind[Any], items: Sequence[Message], view: ClusterView, now_ns: int, style: Format
 ) -> None:
     """Whole objects: as a JSON list, as YAML, or as the detail view's sections."""
-    match style:
-        case Format.JSON:
-            say(as_json([as_dict(item) for item in items], indent=4))
-        case Format.YAML:
-            say(as_yaml([as_dict(item) for item in items]), nl=False)
-        case Format.TABLE:
-            for index, item in enumerate(items):
-                if index:
-                    say("")
-                print_sections(kind.describe(item, view, now_ns))
+    if style is Format.JSON:
+        say(as_json([as_dict(item) for item in items], indent=4))
+    elif style is Format.YAML:
+        say(as_yaml([as_dict(item) for item in items]), nl=False)
+    elif style.is_template:
+        from swarm_tui.cli.plumbing import templates
+        from swarm_tui.resources.docker_form import docker_form
+
+        for item in items:
+            say(templates.rendered(style.text, docker_form(item)))
+    else:
+        for index, item in enumerate(items):
+            if index:
+                say("")
+            print_sections(kind.describe(item, view, now_ns))
 
 
 def print_sections(sections: Iterable[Section]) -> None:

@@ -1,0 +1,189 @@
+"""An object as docker's API shows it: the names and values that docker's templates know (`{{.Spec.TaskTemplate.ForceUpdate}}`).
+
+Made from the wire's messages by their descriptors and the tables below. Fields that nobody has set are there with their empty value,
+as in Go's structs, so that a template finds them; JSON leaves them out where docker's does. Credentials are not part of docker's form.
+"""
+
+import base64
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.wrappers_pb2 import BoolValue, Int64Value
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.timestamps import calendar_time, timestamp_ns
+from swarm_core.specs.defaults import with_defaults
+
+_NS: Final = 1_000_000_000
+_WORDS: Final = {
+    "id": "ID", "tty": "TTY", "os": "OS", "uid": "UID", "gid": "GID", "pid": "PID", "cpus": "CPUs", "tls": "TLS", "dns": "DNS",
+    "ips": "IPs", "ca": "CA", "ipam": "IPAM", "fips": "FIPS", "readonly": "ReadOnly", "nocopy": "NoCopy", "nonrecursive": "NonRecursive",
+    "createmountpoint": "CreateMountpoint", "readonlynonrecursive": "ReadOnlyNonRecursive", "ipv6": "IPv6",
+    "readonlyforcerecursive": "ReadOnlyForceRecursive",
+}  # fmt: skip
+# A message's name and a field of it → docker's name for the field; none where docker has no such field.
+_FIELDS: Final[dict[str, str | None]] = {
+    "ServiceSpec.task": "TaskTemplate", "ServiceSpec.update": "UpdateConfig", "ServiceSpec.rollback": "RollbackConfig",
+    "ServiceSpec.endpoint": "EndpointSpec", "TaskSpec.container": "ContainerSpec", "TaskSpec.restart": "RestartPolicy",
+    "TaskSpec.attachment": "NetworkAttachmentSpec", "TaskSpec.generic": None, "TaskSpec.resource_references": None,
+    "Resources.generic": "GenericResources", "TaskStatus.container": "ContainerStatus", "NodeSpec.desired_role": "Role",
+    "Task.networks": "NetworksAttachments", "Task.assigned_generic_resources": "GenericResources",
+    "NetworkAttachmentConfig.driver_attachment_opts": "DriverOpts", "ContainerSpec.pull_options": None, "ContainerSpec.pidsLimit": None,
+    "Service.spec_version": None, "Service.previous_spec_version": None, "Service.pending_delete": None, "NodeSpec.membership": None,
+    "Node.certificate": None, "Node.role": None, "Node.attachment": None, "Node.attachments": None, "Node.VXLANUDPPort": None,
+    "ManagerStatus.raft_id": None, "Task.spec_version": None, "Task.service_annotations": None, "Task.endpoint": None,
+    "Task.log_driver": None, "TaskStatus.applied_by": None, "TaskStatus.applied_at": None, "SecretSpec.data": None,
+    "Secret.internal": None, "Mount.consistency": None, "NodeDescription.fips": None, "JobStatus.last_execution": "LastExecution",
+}  # fmt: skip
+_KEPT: Final = frozenset({
+    "ID", "Index", "Version", "ForceUpdate", "Parallelism", "MaxFailureRatio", "Replicas", "Mode", "UID", "GID", "PID", "ExitCode",
+    "Hard", "Soft", "MaxAttempts",
+})  # fmt: skip
+"""What docker writes though it is empty."""
+_POINTERS: Final = ("RestartPolicy.delay", "RestartPolicy.window", "ContainerSpec.stop_grace_period")
+"""Durations of which docker tells none from nothing."""
+_UNDERSCORED: Final = ("UpdateState",)
+"""Enums whose words docker writes with an underscore."""
+
+
+class Form(dict[str, Any]):
+    """One object of docker's; `told` is what its JSON has."""
+
+    def __init__(self, fields: dict[str, Any], left_out: frozenset[str]) -> None:
+        super().__init__(fields)
+        self._left_out = left_out
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return {key: value for key, value in self.items() if key not in self._left_out}
+
+
+def docker_form(item: Message) -> Form:
+    """The whole object, a service with the defaults that docker shows."""
+    if isinstance(item, objects_pb2.Service):
+        shown = objects_pb2.Service()
+        shown.CopyFrom(item)
+        with_defaults(shown.spec)
+        if not shown.HasField("endpoint"):
+            return _with_endpoint(_form(shown))
+        item = shown
+    return _form(item)
+
+
+def _with_endpoint(service: Form) -> Form:
+    """Docker's services have an endpoint, however empty it is."""
+    spec = Form({"Mode": "", "Ports": []}, frozenset({"Mode", "Ports"}))
+    service["Endpoint"] = Form(
+        {"Spec": spec, "Ports": [], "VirtualIPs": []}, frozenset({"Ports", "VirtualIPs"})
+    )
+    return service
+
+
+def _form(message: Message) -> Form:
+    fields: dict[str, Any] = {}
+    kept = set(_KEPT)
+    for field in message.DESCRIPTOR.fields:
+        for name, value, is_kept in _of_field(message, cast(FieldDescriptor, field)):
+            fields[name] = value
+            if is_kept:
+                kept.add(name)
+    empty = (key for key, value in fields.items() if _is_empty(value) and key not in kept)
+    return Form(fields, frozenset(empty))
+
+
+def _is_empty(value: Any) -> bool:
+    return not isinstance(value, Form) and (value is None or value in ("", 0, False) or value in ([], {}))
+
+
+def _of_field(message: Message, field: FieldDescriptor) -> Iterator[tuple[str, Any, bool]]:
+    """(docker's name, value, whether it is written though empty) of one field."""
+    value = getattr(message, field.name)
+    known = f"{message.DESCRIPTOR.name}.{field.name}"
+    if field.name == "meta":
+        yield "Version", Form({"Index": value.version.index}, frozenset()), True
+        yield "CreatedAt", _time(value.created_at), False
+        yield "UpdatedAt", _time(value.updated_at), False
+    elif isinstance(value, types_pb2.Annotations) and known != "Task.service_annotations":
+        yield "Name", value.name, False
+        yield "Labels", dict(value.labels), True
+    elif field.containing_oneof is not None and field.containing_oneof.name == "mode":
+        if message.HasField(field.name):
+            yield "Mode", Form({_camel(field.name): _form(value)}, frozenset()), True
+    else:
+        name = _FIELDS.get(known, _camel(field.name))
+        if name is not None and (field.message_type is None or field.is_repeated or _has(message, field)):
+            is_kept = field.has_presence and (known in _POINTERS or not isinstance(value, Duration))
+            yield name, _value(field, value), is_kept
+        if known == "TaskSpec.resources" and isinstance(message, specs_pb2.TaskSpec):
+            yield from _with_pids(message)
+        if known == "TaskSpec.force_update" and isinstance(message, specs_pb2.TaskSpec):
+            yield "Runtime", "container" if message.HasField("container") else "", False
+
+
+def _with_pids(task: specs_pb2.TaskSpec) -> Iterator[tuple[str, Any, bool]]:
+    """Docker has the limit of processes among the resources."""
+    if not task.container.pidsLimit:
+        return
+    resources = _form(task.resources)
+    limits = resources.get("Limits") or _form(types_pb2.Resources())
+    limits["Pids"] = task.container.pidsLimit
+    resources["Limits"] = limits
+    yield "Resources", resources, True
+
+
+def _has(message: Message, field: FieldDescriptor) -> bool:
+    return message.HasField(field.name)
+
+
+def _value(field: FieldDescriptor, value: Any) -> Any:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return {str(key): value[key] for key in sorted(value)}
+    if field.is_repeated:
+        return [_one(field, one) for one in value]
+    return _one(field, value)
+
+
+def _one(field: FieldDescriptor, value: Any) -> Any:
+    match value:
+        case Duration():
+            return value.seconds * _NS + value.nanos
+        case Timestamp():
+            return _time(value)
+        case BoolValue() | Int64Value():
+            return value.value
+        case Message():
+            return _form(value)
+        case bytes():
+            is_text = field.name == "trust_root"
+            return value.decode("utf-8", "replace") if is_text else base64.b64encode(value).decode()
+        case int() if field.enum_type is not None:
+            return _word(field, value)
+        case float():
+            shortest = float(f"{value:.7g}")  # of a number of 32 bits
+            return int(shortest) if shortest.is_integer() else shortest
+    return value
+
+
+def _word(field: FieldDescriptor, number: int) -> Any:
+    assert field.enum_type is not None
+    known = field.enum_type.values_by_number.get(number)
+    if known is None:
+        return number
+    word = known.name.lower().removeprefix("isolation_")
+    return word if field.enum_type.name in _UNDERSCORED else word.replace("_", "-")
+
+
+def _time(moment: Timestamp) -> str:
+    at_ns = timestamp_ns(moment)
+    found = calendar_time(at_ns) if at_ns else None
+    if found is None:
+        return ""
+    fraction = f".{at_ns % _NS:09}".rstrip("0").rstrip(".")
+    return f"{found:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def _camel(name: str) -> str:
+    return "".join(_WORDS.get(part, part[:1].upper() + part[1:]) for part in name.split("_"))
