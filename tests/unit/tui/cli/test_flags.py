@@ -43,7 +43,7 @@ def test_parts_that_the_server_may_lack_are_sent() -> None:
     flags.apply(draft, flags.CREATE, given)
     spec = draft.spec
     assert (spec.replicated_job.total_completions, spec.replicated_job.max_concurrent) == (5, 2)
-    assert spec.task.networks[0].target == "front" and spec.endpoint.ports[0].published_port == 80
+    assert draft.networks[0].target == "front" and spec.endpoint.ports[0].published_port == 80
     assert spec.update.order == types_pb2.UpdateConfig.START_FIRST
     assert spec.rollback.failure_action == types_pb2.UpdateConfig.CONTINUE
 
