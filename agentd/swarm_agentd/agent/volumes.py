@@ -67,6 +67,7 @@ class NodeVolumes:
         self._around = around
         self._held: dict[str, _Held] = {}
         self._working: set[str] = set()
+        self._left_out: set[str] = set()  # plugins that did not answer when the node was described last
         self._group: Group | None = None
         self._changed = asyncio.Event()  # another one after each change
 
@@ -95,7 +96,11 @@ class NodeVolumes:
             try:
                 async with asyncio.timeout(INFO_S):
                     found.append(await plugin.info())
+                self._left_out.discard(name)
             except (PluginFailed, TimeoutError) as error:
+                if name in self._left_out:
+                    continue  # a node is described often; once is enough
+                self._left_out.add(name)
                 _log.warning(
                     "CSI plugin %s is left out of the node's description: %s", name, error or "no answer"
                 )
