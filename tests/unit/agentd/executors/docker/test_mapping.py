@@ -13,7 +13,9 @@ from swarm_agentd.executors.docker.logs import FrameSplitter, LineSplitter, Reco
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import HealthConfig, Mount, PortConfig
 from swarm_core.api.timestamps import duration
-from swarm_testkit.factories import make_cluster_mount, make_resources, make_task, make_task_spec
+from swarm_core.rules.placement.filters import Pipeline
+from swarm_core.rules.placement.node_info import NodeInfo
+from swarm_testkit.factories import make_cluster_mount, make_node, make_resources, make_task, make_task_spec
 
 
 def task() -> Task:
@@ -254,6 +256,21 @@ def test_the_rest_of_the_spec() -> None:
     }
     assert "DOCKER_RESOURCE_GPU=a,b" in found["Env"]
     assert "Healthcheck" not in body(task()) and "Init" not in host(task())
+
+
+def test_placement_knows_what_such_a_node_cannot_join() -> None:
+    """A task in an overlay network is not placed there, and is told the missing driver; one in a bridge network is."""
+    info = {
+        "Name": "box", "Architecture": "x86_64", "OSType": "linux", "NCPU": 2, "MemTotal": 9, "ServerVersion": "20.10",
+        "Plugins": {"Network": ["bridge", "host", "overlay"]},
+    }  # fmt: skip
+    node = make_node()
+    node.description.CopyFrom(describe(info, []))
+    for driver, lacking in (("overlay", ["no network plugin 'overlay'"]), ("bridge", [])):
+        networked = task()
+        networked.networks.add().network.driver_state.name = driver
+        verdicts = Pipeline(networked).verdicts(NodeInfo(node))
+        assert [verdict.shortfall for verdict in verdicts if not verdict.passed] == lacking
 
 
 def test_description() -> None:
