@@ -24,6 +24,17 @@ async def test_a_terminal_grown_smaller_and_larger_again(cluster, small, tabs):
         assert run.screen.navigator.here.view == "services"
 
 
+@pytest.mark.parametrize("tabs", range(6))
+async def test_back_at_a_pane_that_has_the_whole_screen(cluster, tabs):
+    """Whichever pane of the dashboard was given the whole screen has the keys when one comes back, and no hidden one."""
+    async with running(cluster) as run:
+        await run.one_by_one(*["tab"] * tabs, "f")
+        zoomed = run.app.focused
+        await run.burst("3")
+        await run.burst("1")
+        await run.until(lambda: run.app.focused is zoomed)
+
+
 async def test_a_filter_line_keeps_the_keys_through_a_small_terminal(cluster):
     """A filter that was being typed goes on where it was."""
     async with running(cluster) as run:

@@ -1,10 +1,12 @@
 """The dashboard: nodes, services and tasks, and beside them what moves, what is wrong and what changed."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.widget import Widget
 
 from swarm_tui.clusters.changes import Changes, Phase
 from swarm_tui.resources import nodes, services, tasks
@@ -71,8 +73,10 @@ class DashboardView(View):
 
     def arrive(self, place: Place) -> None:
         left = place.cursor
-        panes = (pane for pane in self.object_panes if left is not None and pane.table.cursor_id == left)
-        next(panes, self.services).table.focus()
+        lists = (
+            pane.table for pane in self.object_panes if left is not None and pane.table.cursor_id == left
+        )
+        (self._zoomed or next(lists, self.services.table)).focus()
         self._show_side_panes()
 
     def apply(self, changes: Changes) -> None:
@@ -152,6 +156,13 @@ class DashboardView(View):
     def is_zoomed(self) -> bool:
         """Whether one pane has the whole view."""
         return self.has_class("-zoomed")
+
+    @property
+    def _zoomed(self) -> Widget | None:
+        """What takes the keys in the pane that has the whole view: the others are not to be seen."""
+        lists = (pane.table for pane in self.object_panes if pane.has_class("-zoom"))
+        notes = (side.notes for side in self.side_panes if side.has_class("-zoom"))
+        return next(chain[Widget](lists, notes), None)
 
     @property
     def _focused_pane(self) -> ObjectPane | None:
