@@ -4,7 +4,7 @@ import json
 
 import pytest
 from swarm_core.api.proto import objects_pb2, types_pb2
-from swarm_testkit.cluster_fake import lively_cluster
+from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
 from swarm_testkit.command_line import CommandLine
 from swarm_testkit.factories import make_service, make_task
 from swarm_tui.cli.plumbing import templates
@@ -43,7 +43,7 @@ def test_objects(tui: CommandLine) -> None:
     ("template", "sentence"),
     [
         ("{{.Nothing}}", "--format: there is no field 'Nothing'."),
-        ("{{.Name", "--format: "),
+        ("{{.Name", "'--format': an action is not closed"),
         ("{{nothing .}}", "--format: function 'nothing' is not defined."),
         ("words", "is neither table, json nor yaml, nor a template"),
     ],
@@ -52,6 +52,14 @@ def test_what_is_wrong_is_a_sentence(tui: CommandLine, template: str, sentence: 
     """A template that cannot be carried out is wrong usage."""
     result = tui("service", "ls", "--format", template)
     assert (result.code, result.out, sentence in result.err) == (2, "", True), result.err
+
+
+def test_a_wrong_template_is_told_where_there_is_nothing_to_show(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is wrong usage before anything is listed."""
+    result = CommandLine(FakeCluster(), capsys)("service", "ls", "--format", "{{if}}")
+    assert (result.code, "--format" in result.err) == (2, True)
 
 
 @pytest.mark.parametrize("word", ["JSON", "Yaml", " table"])

@@ -57,6 +57,10 @@ def _format(text: "str | Format") -> Format:
         raise typer.BadParameter(
             f"{text!r} is neither table, json nor yaml, nor a template such as '{{{{.ID}}}}'"
         )
+    from swarm_tui.cli.plumbing import templates
+
+    if wrong := templates.complaint(text):
+        raise typer.BadParameter(wrong)
     return Format(text)
 
 

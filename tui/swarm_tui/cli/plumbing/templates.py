@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from swarm_core.rules.templates.execute import expand
 from swarm_core.rules.templates.functions import BUILTINS
+from swarm_core.rules.templates.parse import parse
 from swarm_core.rules.templates.values import TemplateError
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure
@@ -24,6 +25,15 @@ Function = Callable[..., Any]
 def rendered(template: str, value: Any) -> str:
     """The template for one object, its line end left to who prints it. Raises Failure."""
     return _expanded(unescaped(template), value, _FUNCTIONS)
+
+
+def complaint(template: str) -> str:
+    """What is wrong with the template by itself; empty when nothing is. It is told also where there is nothing to show."""
+    try:
+        parse(unescaped(template))
+    except TemplateError as error:
+        return str(error).partition(": ")[2]
+    return ""
 
 
 def table(template: str, titles: Mapping[str, str], records: Sequence[Mapping[str, Any]]) -> list[str]:
