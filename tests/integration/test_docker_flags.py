@@ -1,6 +1,7 @@
 """The flags of `service create` and `service update`: docker's command and ours make the same spec on a real engine, field by field.
 
-The engine is of version 20.10; what it does not know is compared in no case here. Published ports and networks have tests of their own.
+The engine is of version 20.10; what it does not know is compared in no case here. Networks have tests of their own, and so have
+ports that are published under a given number through the ingress network, which two services cannot both have.
 """
 
 import base64
@@ -65,6 +66,8 @@ CREATED = """
 --ulimit nofile=1024:2048 --ulimit nproc=512 --ulimit core=-1
 --dns 8.8.8.8 --dns 0:0:0::1 --dns ::ffff:1.2.3.4 --dns-search example.com. --dns-search . --dns-option timeout:1
 --host a:1.2.3.4 --host b=::1 --host c:[::2] --host d:host-gateway
+--publish 80 --publish mode=host,published=53,target=53,protocol=udp
+-p 90-92 -p 80/udp
 --endpoint-mode dnsrr
 --endpoint-mode vip
 --update-parallelism 2
@@ -129,6 +132,13 @@ UPDATED = [
 --read-only --tty | --read-only=false --tty=false
 --quiet | --stop-signal 9 --stop-grace-period 1m --hostname x --user y --workdir z
 --hostname x --user y --workdir z | --hostname '' --user '' --workdir ''
+--publish 80 --publish 81 | --publish-rm 80 --publish-add 82-83
+--publish 80 | --publish-rm 80/udp
+--publish 80 | --publish-rm published=8081,target=80
+--publish 80 | --publish-add 80
+--publish 80 | --publish-rm 80 --publish-add 80
+--publish mode=host,published=8081,target=80 | --publish-rm 80
+--publish mode=host,published=8081,target=80 | --publish-rm mode=host,target=80 --publish-add mode=host,published=8082,target=80
 --quiet | --endpoint-mode dnsrr
 --quiet | --quiet
 """.strip().splitlines()
@@ -172,6 +182,11 @@ REFUSED = """
 --update-max-failure-ratio 2
 --restart-condition foo
 --endpoint-mode foo
+--publish published=80
+--publish 80-81:1-3
+--publish 8080:80/foo
+--publish 99999:80
+--publish 127.0.0.1:8080:80
 --secret nosuch
 --secret s1 --secret s1
 --config source=c1,target=/a,mode=rw

@@ -112,11 +112,15 @@ async def _spec(cluster: Cluster, name: str) -> specs_pb2.ServiceSpec | None:
 
 
 def _settle(spec: specs_pb2.ServiceSpec) -> None:
-    """What docker's command leaves to chance, the order of variables, resources, secrets and configs; and what is said twice is
+    """What docker's command leaves to chance, the order of variables, resources, ports, secrets and configs; and what is said twice is
     said once."""
     container, reserved = spec.task.container, spec.task.resources.reservations.generic
     container.env[:] = sorted(container.env)
     _sort(reserved, lambda one: one.discrete_resource_spec.kind)
+    _sort(
+        spec.endpoint.ports,
+        lambda one: f"{one.published_port}:{one.target_port}/{one.protocol}/{one.publish_mode}",
+    )
     for references in (container.secrets, container.configs):
         _sort(references, lambda one: one.file.name)
     for texts in (container.groups, container.dns_config.nameservers, spec.task.placement.constraints):

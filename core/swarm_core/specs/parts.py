@@ -172,6 +172,8 @@ def port(text: str) -> types_pb2.PortConfig:
     if "=" in text:
         given = _Options(notation.fields(text))
         target, published = given.take("target"), given.take("published")
+        if not target:
+            raise InvalidValue(f"{text!r} names no target")
         protocol, mode = given.take("protocol") or "tcp", given.take("mode") or "ingress"
         given.finish("a port")
     else:
@@ -184,6 +186,35 @@ def port(text: str) -> types_pb2.PortConfig:
         protocol=notation.choice(protocol, _PROTOCOLS),  # type: ignore[arg-type]
         publish_mode=notation.choice(mode, _PUBLISH_MODES),  # type: ignore[arg-type]
     )
+
+
+def ports(text: str) -> list[types_pb2.PortConfig]:
+    """The same with ranges: 8000-8002:80-82 is three ports, 8000-8002:80 one that is published three times, 80-82 three that are
+    published anywhere."""
+    if "=" in text or "-" not in text:
+        return [port(text)]
+    address, slash, protocol = text.partition("/")
+    published, colon, target = address.rpartition(":")
+    inner = _port_range(target)
+    outer = _port_range(published) if colon else None
+    if outer is None:
+        pairs = [(0, one) for one in inner]
+    elif len(outer) == len(inner):
+        pairs = list(zip(outer, inner, strict=True))
+    elif len(inner) == 1:
+        pairs = [(one, inner[0]) for one in outer]
+    else:
+        raise InvalidValue(f"{text!r} has ranges of different lengths")
+    return [port(f"{f'{here}:' if here else ''}{there}{slash}{protocol}") for here, there in pairs]
+
+
+def _port_range(text: str) -> range:
+    first, dash, last = text.partition("-")
+    start = port_number(first)
+    end = port_number(last) if dash else start
+    if end < start:
+        raise InvalidValue(f"{text!r} is no range of ports")
+    return range(start, end + 1)
 
 
 def port_number(text: str) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from swarm_core.api.proto import specs_pb2
+from swarm_core.api.proto import specs_pb2, types_pb2
 from swarm_core.specs import lists, notation, parts, replicas
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
@@ -53,12 +53,30 @@ def force(draft: Draft, wanted: bool) -> None:
 
 
 def add_ports(draft: Draft, given: Sequence[str]) -> None:
-    draft.spec.endpoint.ports.extend(parts.port(text) for text in given)
+    draft.spec.endpoint.ports.extend(port for text in given for port in parts.ports(text))
 
 
-def drop_ports(draft: Draft, targets: Sequence[str]) -> None:
-    gone = {parts.port_number(text.partition("/")[0]) for text in targets}
-    lists.keep(draft.spec.endpoint.ports, lambda port: port.target_port not in gone)
+def edit_ports(draft: Draft, leaving: Sequence[str], adding: Sequence[str]) -> None:
+    """Change an existing spec, as docker's command does: a port leaves by target, protocol and way of publishing, whatever it is
+    published as; one that was there before is not added again; sorted as texts."""
+    held = draft.spec.endpoint.ports
+    before = {_port_key(port): port for port in held}
+    gone = {_target(port) for text in leaving for port in parts.ports(text)}
+    kept = [port for port in before.values() if _target(port) not in gone]
+    kept += [port for text in adding for port in parts.ports(text) if _port_key(port) not in before]
+    ordered = sorted(kept, key=_port_key)
+    del held[:]
+    held.extend(ordered)
+
+
+def _target(port: types_pb2.PortConfig) -> tuple[int, int, int]:
+    return port.target_port, port.protocol, port.publish_mode
+
+
+def _port_key(port: types_pb2.PortConfig) -> str:
+    protocol = types_pb2.PortConfig.Protocol.Name(port.protocol).lower()
+    mode = types_pb2.PortConfig.PublishMode.Name(port.publish_mode).lower()
+    return f"{port.published_port}:{port.target_port}/{protocol}/{mode}"
 
 
 def set_endpoint_mode(draft: Draft, word: str) -> None:

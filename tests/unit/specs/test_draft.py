@@ -118,7 +118,7 @@ def test_lists_grow_and_shrink() -> None:
     container.drop_mounts(made, ["/a"])
     assert [mount.target for mount in made.container.mounts] == ["/b"]
     service.add_ports(made, ["80:8080", "81"])
-    service.drop_ports(made, ["8080/tcp"])
+    service.edit_ports(made, ["8080/tcp"], [])
     assert [port.target_port for port in made.spec.endpoint.ports] == [81]
     placement.put_preferences(made, ["spread=node.labels.zone", "spread=node.labels.rack"])
     placement.drop_preferences(made, ["spread=node.labels.zone"])
@@ -128,6 +128,28 @@ def test_lists_grow_and_shrink() -> None:
     task.put_env(made, ["A=3"])
     task.drop_env(made, ["B"])
     assert list(made.container.env) == ["A=3"]
+
+
+def test_published_ports_are_edited() -> None:
+    """A port leaves by target, protocol and mode; what was there is not added again, even when it leaves; texts are the order."""
+    made = draft()
+    service.add_ports(made, ["80", "8000-8001:90-91/udp", "mode=host,published=70,target=80"])
+    service.edit_ports(made, ["80", "90/tcp"], ["80", "9", "10-11:5"])
+    found = [
+        (one.published_port, one.target_port, one.protocol, one.publish_mode)
+        for one in made.spec.endpoint.ports
+    ]
+    assert found == [
+        (0, 9, 0, 0),
+        (10, 5, 0, 0),
+        (11, 5, 0, 0),
+        (70, 80, 0, 1),
+        (8000, 90, 1, 0),
+        (8001, 91, 1, 0),
+    ]
+    for wrong in ("80-81:1-3", "81-80", "1-x", "published=80", "1:2:3"):
+        with pytest.raises(InvalidValue):
+            service.add_ports(made, [wrong])
 
 
 def test_references_are_put_in_at_the_end() -> None:

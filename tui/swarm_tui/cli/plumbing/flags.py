@@ -114,6 +114,10 @@ def _capabilities(
     return lambda draft, adding, dropping: change(draft, adding or (), dropping or ())
 
 
+def _ports(draft: Draft, leaving: Sequence[str] | None, adding: Sequence[str] | None) -> None:
+    service.edit_ports(draft, leaving or (), adding or ())
+
+
 def _set_log(draft: Draft, driver: str | None, options: Sequence[str] | None) -> None:
     """Options belong to the driver that is named beside them; of the one that a service has, nothing is changed."""
     if driver:
@@ -277,7 +281,9 @@ FLAGS: tuple[Flag, ...] = (
         edit=container.put(container.dns_options, is_sorted=True), drops_last=True,
     ),
     *_list_flags("host", "Line of the hosts file", hosts.add, hosts.drop, metavar="HOST:IP", drop_metavar="HOST[:IP]"),
-    *_list_flags("publish", "Published port", service.add_ports, service.drop_ports, short="-p", metavar="PORT", drop_metavar="TARGET"),
+    Flag("--publish -p", _LIST, "Published port, or range of ports.", service.add_ports, On.CREATE, "PORT"),
+    Flag("--publish-rm", _LIST, "Remove: published port.", _ports, On.UPDATE, "TARGET", ("publish_add",)),
+    Flag("--publish-add", _LIST, "Add: published port, or range of ports.", _with_its_companion, On.UPDATE, "PORT"),
     *_list_flags("network", "Network to attach to", service.add_networks, service.drop_networks, metavar="NETWORK"),
     Flag("--endpoint-mode", str, "vip or dnsrr.", service.set_endpoint_mode, metavar="WORD"),
     *_rollout_flags("update"),
