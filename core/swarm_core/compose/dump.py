@@ -42,6 +42,15 @@ def dump(document: Mapping[str, Any]) -> str:
     return text
 
 
+def escaped(value: Any) -> Any:
+    """The value with every dollar sign written twice, so that nothing in it is taken for a variable. Keys stay as they are."""
+    if isinstance(value, Mapping):
+        return {key: escaped(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [escaped(item) for item in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value
+
+
 def _sorted(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _sorted(value[key]) for key in sorted(value)}

@@ -77,6 +77,12 @@ class StackPlan:
 
     @property
     def has_changes(self) -> bool:
+        """Whether the stack becomes different; keeping a new state alone changes nothing of it."""
+        return any(step.is_change and step.noun != "state" for step in self.steps)
+
+    @property
+    def has_writes(self) -> bool:
+        """Whether anything is written."""
         return any(step.is_change for step in self.steps)
 
 

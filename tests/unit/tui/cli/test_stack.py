@@ -312,3 +312,16 @@ def test_an_update_that_pauses_ends_the_wait(
     failed = run("stack", "deploy", "-c", write(TEXT.replace('"200"', '"300"')), "--yes")
     assert failed.code == 1
     assert "shop_db: update paused due to failure" in failed.err
+
+
+def test_export(run: CommandLine, write: Callable[[str], str], tmp_path: Path) -> None:
+    """What is exported plans to nothing; an existing directory is not written into."""
+    run("stack", "deploy", "-c", write(TEXT), "--yes")
+    folder = tmp_path / "out"
+    assert run("stack", "export", "shop", "-o", str(folder)).out == f"{folder}/compose.yml\n"
+    assert (folder / "conf").read_text() == "a"
+    planned = run("stack", "plan", "-c", str(folder / "compose.yml"), "shop")
+    assert planned.code == 0, planned.out
+    assert run("stack", "export", "shop", "-o", str(folder)).code == 1
+    assert "sleep" in run("stack", "export", "shop").out
+    assert run("stack", "export", "none").code == 1

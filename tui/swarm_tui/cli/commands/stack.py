@@ -176,6 +176,7 @@ noun.elsewhere("rm", _CHANGES, "Remove stacks.")
 noun.elsewhere("remove", _CHANGES, "The same as rm.")
 noun.elsewhere("down", _CHANGES, "The same as rm.")
 noun.elsewhere("rotate", _CHANGES, "Give a secret or config of a stack another content.")
+noun.elsewhere("export", _CHANGES, "Write a compose file from the services of a stack as they are.")
 noun.elsewhere("config", _FROM_FILES, "Print compose files in their normal form.")
 noun.elsewhere(
     "lint", _FROM_FILES, "Say what is wrong with compose files, and what docker would make of them."

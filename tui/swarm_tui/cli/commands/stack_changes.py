@@ -1,6 +1,8 @@
 """`swarm-tui stack rm` and `rotate`: what changes stacks that are there."""
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -84,4 +86,45 @@ def rotate(
     run(ctx, work)
 
 
-COMMANDS = {"rm": rm, "remove": rm, "down": rm, "rotate": rotate}
+def export(
+    ctx: typer.Context,
+    stack: Annotated[str, typer.Argument(metavar="STACK")],
+    pin: Annotated[bool, typer.Option("--pin", help="Images with their digests.")] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="Write compose.yml and configs into this new directory.", metavar="DIR"
+        ),
+    ] = None,
+) -> None:
+    """Write a compose file from the services of a stack as they are. Secrets are external: nobody can read them."""
+    from swarm_core.compose.dump import dump, escaped
+    from swarm_core.compose.export import export as made_of
+
+    from swarm_tui.operations.stacks.look import look
+
+    async def work(cluster: Cluster) -> None:
+        held = await look(cluster, stack)
+        if not held.own(held.services):
+            raise Failure(f"nothing found in stack: {stack}")
+        made = made_of(held, is_pinned=pin, has_files=output is not None)
+        for text in made.lost:
+            say(f"Warning: {text}.", err=True)
+        text = dump(escaped(made.document))
+        if output is None:
+            say(text, nl=False)
+            return
+        say(_write(Path(output), text, made.files))
+
+    run(ctx, work)
+
+
+def _write(folder: Path, text: str, files: Mapping[str, bytes]) -> str:
+    """Put everything into a new directory; the path of the compose file. Raises OSError."""
+    folder.mkdir(parents=True)
+    for name, data in {"compose.yml": text.encode(), **files}.items():
+        (folder / name).write_bytes(data)
+    return str(folder / "compose.yml")
+
+
+COMMANDS = {"export": export, "rm": rm, "remove": rm, "down": rm, "rotate": rotate}

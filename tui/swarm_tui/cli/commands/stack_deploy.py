@@ -260,9 +260,9 @@ def deploy(
         else:
             for text in prepared.plan.warnings:
                 say(f"Warning: {text}.", err=True)
-        if not prepared.plan.has_changes:
+        if not prepared.plan.has_writes:
             return
-        if asks and not typer.confirm("Deploy this?", default=False, err=True):
+        if asks and prepared.plan.has_changes and not typer.confirm("Deploy this?", default=False, err=True):
             raise Failure("Nothing was changed.", FAILED)
         from swarm_tui.cli.plumbing.stack_progress import carry_out
 
