@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from google.protobuf.message import Message
 from swarm_core.api.jobs import is_job
 from swarm_core.api.proto import control_pb2
-from swarm_core.api.proto.objects_pb2 import Service
-from swarm_core.api.proto.specs_pb2 import ServiceSpec
+from swarm_core.api.proto.objects_pb2 import Network, Service
+from swarm_core.api.proto.specs_pb2 import EndpointSpec, ServiceSpec
 from swarm_core.api.proto.types_pb2 import RestartPolicy, UpdateConfig
 from swarm_core.api.timestamps import duration
 
@@ -20,8 +20,19 @@ _REPLICAS_MAX = 5
 _SERVICES, _JOBS = 4, 2
 _BAD = (("SIM_BROKEN=1",), ("SIM_AFTER=0", "SIM_EXIT=1"), ("SIM_AFTER=1.5", "SIM_EXIT=3"))
 _RESERVED_CPUS = (0.0, 0.5, 1.0)
+NETWORKS = ("net-a", "net-b")
+"""Those that are there from the beginning."""
+_PORTS = (0, 0, 8080, 8081, 30_001)
 
 Request = tuple[str, Message]
+
+
+def networks() -> list[Network]:
+    """The networks that services join; nobody has given them anything yet."""
+    found = [Network(id=name) for name in NETWORKS]
+    for network in found:
+        network.spec.annotations.name = network.id
+    return found
 
 
 class Orders:
@@ -63,6 +74,7 @@ class Orders:
         self._scale(spec)
         self._behave(spec)
         self._reserve(spec)
+        self._attach(spec)
         if rng.random() < 0.7:
             restart = spec.task.restart
             restart.condition = RestartPolicy.ON_FAILURE if is_a_job else RestartPolicy.ANY
@@ -72,7 +84,12 @@ class Orders:
         return spec
 
     def _changes(self, service: Service) -> list[Callable[[ServiceSpec], None]]:
-        changes: list[Callable[[ServiceSpec], None]] = [self._behave, self._force, self._reserve]
+        changes: list[Callable[[ServiceSpec], None]] = [
+            self._behave,
+            self._force,
+            self._reserve,
+            self._attach,
+        ]
         if not service.spec.HasField("global"):
             changes += [self._scale, self._scale]
         if not is_job(service):
@@ -101,6 +118,19 @@ class Orders:
     def _reserve(self, spec: ServiceSpec) -> None:
         spec.task.resources.reservations.nano_cpus = int(self._rng.choice(_RESERVED_CPUS) * NANO_CPUS)
 
+    def _attach(self, spec: ServiceSpec) -> None:
+        """Some networks and ports; a port that another service has is refused."""
+        rng = self._rng
+        del spec.task.networks[:], spec.endpoint.ports[:]
+        for name in rng.sample(NETWORKS, rng.choice((0, 0, 1, 2))):
+            spec.task.networks.add(target=name)
+        is_found_by_tasks = rng.random() < 0.3
+        spec.endpoint.mode = EndpointSpec.DNSRR if is_found_by_tasks else EndpointSpec.VIP
+        for target in range(0 if is_found_by_tasks else rng.choice((0, 0, 1, 2))):
+            spec.endpoint.ports.add(
+                target_port=80 + target, published_port=rng.choice(_PORTS) if not target else 0
+            )
+
     def _configure(self, spec: ServiceSpec) -> None:
         for config in (spec.update, spec.rollback):
             config.parallelism = self._rng.choice((0, 1, 1, 2))
@@ -123,6 +153,8 @@ def mended(service: Service) -> control_pb2.UpdateServiceRequest:
         service_id=service.id, service_version=service.meta.version, spec=service.spec
     )
     request.spec.task.resources.reservations.nano_cpus = 0
+    # A rollback may have asked for a port that is another's by then.
+    del request.spec.endpoint.ports[:]
     if is_bad(service.spec):
         env = request.spec.task.container.env
         del env[:]

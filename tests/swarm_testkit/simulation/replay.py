@@ -29,6 +29,8 @@ class Outcome:
     answered: int
     updates: int
     completions: int
+    given: int
+    """Addresses, subnets and ports that somebody got."""
 
 
 PLANS: dict[str | None, Callable[[int], Plan]] = {
@@ -79,6 +81,7 @@ def simulate(seed: int, *, keep_trace: bool = False, plan: Plan | None = None) -
         sum(client.answered for client in world.clients),
         world.orders.updates,
         world.orders.completions,
+        world.given_once.given,
     )
 
 

@@ -19,7 +19,7 @@ from swarm_core.ca.key_file import NodeCredentials
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.client.errors import ClientError
 from swarm_core.client.trust import Trust
-from swarm_core.manager.cluster_init import Founding, new_cluster, own_node, take_over
+from swarm_core.manager.cluster_init import Founding, ingress_network, new_cluster, own_node, take_over
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
 from swarm_core.raft_node.errors import JoinFailed
 from swarm_core.raft_node.membership import Member
@@ -32,6 +32,7 @@ from swarm_testkit.simulation.calls import Server
 from swarm_testkit.simulation.checkers import Findings, Ledger
 from swarm_testkit.simulation.faults import Faults
 from swarm_testkit.simulation.founding import CLUSTER_ID, DIRECTORY, SeededKeyring, found
+from swarm_testkit.simulation.given_once import GivenOnce
 from swarm_testkit.simulation.history import explain
 from swarm_testkit.simulation.host import Host
 from swarm_testkit.simulation.life import Birth, Life
@@ -39,6 +40,7 @@ from swarm_testkit.simulation.loop import SimulationLoop
 from swarm_testkit.simulation.network import Network
 from swarm_testkit.simulation.nodes import NodeMachine
 from swarm_testkit.simulation.order_checkers import OrderLedger
+from swarm_testkit.simulation.orders import networks
 from swarm_testkit.simulation.people import People
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.raft_transport import SimulatedTransport
@@ -66,10 +68,11 @@ class World:
         self.findings = Findings(trace)
         self.trust = TrustLedger(self.findings)
         self.orders = OrderLedger(self.findings, lambda: loop.now)
+        self.given_once = GivenOnce(self.findings)
         self.ledger = Ledger(
             self.findings,
-            watchers=[self.trust.take, self.orders.take],
-            entry_watchers=[self.orders.entry_ends],
+            watchers=[self.trust.take, self.orders.take, self.given_once.take],
+            entry_watchers=[self.orders.entry_ends, self.given_once.entry_ends],
         )
         self.recovery_s = 0.0
         self._loop = loop
@@ -268,6 +271,9 @@ class World:
             cluster = new_cluster(founding)
             cluster.spec.orchestration.task_history_retention_limit = _HISTORY_LIMIT
             tx.create(cluster)
+            tx.create(ingress_network(rng))
+            for network in networks():
+                tx.create(network)
             for at in range(1, self.plan.managers + 1):
                 tx.create(own_node(Founding(CLUSTER_ID, f"m{at}", root, key)))
 

@@ -48,6 +48,8 @@ GIB = 1 << 30
 KILLED = 137
 STOP_GRACE_S = 10.0
 FOLLOW_INTERVAL_S = 0.2
+# As an engine has them: simulated containers are attached to networks, on which nothing passes.
+_NETWORK_DRIVERS = ("bridge", "host", "overlay")
 PULL_TOLD_FROM_S = 1.0
 PULL_STEPS = 25
 NS_PER_S = 1_000_000_000
@@ -163,6 +165,8 @@ class SimulatedExecutor:
         description.engine.labels.update(behaviour.labels)
         for runtime in (CONTAINER, PROCESS):
             description.engine.plugins.add(type=RUNTIME_PLUGIN, name=runtime)
+        for driver in _NETWORK_DRIVERS:
+            description.engine.plugins.add(type="Network", name=driver)
         return description
 
     async def configure(self, node: Node) -> None:

@@ -136,7 +136,7 @@ def _required_plugins(task: Task) -> list[tuple[str, str]]:
     ]
     if task.spec.log_driver.name not in ("", "none"):
         required.append(("Log", task.spec.log_driver.name))
-    return required
+    return list(dict.fromkeys(required))
 
 
 def _lacking_plugins(required: list[tuple[str, str]], info: NodeInfo) -> list[tuple[str, str]]:

@@ -105,7 +105,8 @@ async def test_processes_are_pretended_too() -> None:
     await controller.prepare()
     await controller.start()
     plugins = [(plugin.type, plugin.name) for plugin in (await executor.describe()).engine.plugins]
-    assert plugins == [("Runtime", "container"), ("Runtime", "process")]
+    networks = [("Network", driver) for driver in ("bridge", "host", "overlay")]
+    assert plugins == [("Runtime", "container"), ("Runtime", "process"), *networks]
 
 
 async def test_log_lines_come_by_themselves() -> None:

@@ -214,3 +214,15 @@ async def test_a_wish_for_an_address_is_granted_or_explained() -> None:
         assert addresses(first) == ["10.0.1.77/24"]
         assert second.status.state == NEW
         assert second.status.err == "network name-of-net cannot give the address 10.0.1.77"
+
+
+async def test_more_nodes_than_addresses() -> None:
+    """4.6: those without one get it when another node goes."""
+    nodes = [make_node(f"n{number}", plugins=[("Network", "overlay")]) for number in range(9)]
+    leader = await store_of(overlay("ingress", "10.9.0.0/29", ingress=True), *nodes)
+    async with leader.running(Allocator):
+        having = [node.id for node in nodes if attached(leader, node.id)]
+        assert having == ["n0", "n1", "n2", "n3", "n4"]
+        await leader.delete(Node, "n1")  # type: ignore[arg-type]
+        having = [node.id for node in nodes if node.id != "n1" and attached(leader, node.id)]
+        assert len(having) == 5 and set(having) > {"n0", "n2", "n3", "n4"}

@@ -1,0 +1,74 @@
+"""What must hold of networks and ports after every entry (docs/design/allocator.md 4.4, 4.7, 4.8).
+
+Rules
+1. An address of a network has one holder: a service, a task that has not ended, or a node.
+2. A port that is published through the ingress network has one service.
+3. A subnet belongs to one network, and so does an overlay identifier.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from swarm_core.api.proto.objects_pb2 import Network, NetworkAttachment, Node, Service, Task
+from swarm_core.api.proto.types_pb2 import RUNNING
+from swarm_core.manager.allocator.overlay_ids import OPTION
+from swarm_core.rules.published_ports import is_through_ingress
+from swarm_core.store.events import Deleted, Event
+
+from swarm_testkit.simulation.checkers import Findings
+
+
+class GivenOnce:
+    """Fed with every event and with the end of every entry."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._held: dict[str, set[str]] = {}  # holder -> what it has
+        self._holders: dict[str, set[str]] = {}
+        self._touched: dict[str, None] = {}
+        self.given = 0
+
+    def take(self, event: Event) -> None:
+        """See Ledger.watchers."""
+        item = event.object
+        if not isinstance(item, Network | Node | Service | Task):
+            return
+        holder = f"{type(item).__name__.lower()} {item.id}"
+        now = set() if isinstance(event, Deleted) else set(_things(item))
+        before = self._held.pop(holder, set())
+        if now:
+            self._held[holder] = now
+        for thing in before - now:
+            self._holders[thing].discard(holder)
+        for thing in now - before:
+            self._holders.setdefault(thing, set()).add(holder)
+            self._touched[thing] = None
+            self.given += 1
+
+    def entry_ends(self) -> None:
+        """See Ledger.entry_watchers."""
+        for thing in self._touched:
+            holders = self._holders[thing]
+            if len(holders) > 1:
+                self._findings.add(f"{thing} is given to {', '.join(sorted(holders))}")
+        self._touched.clear()
+
+
+def _things(item: Network | Node | Service | Task) -> Iterator[str]:
+    match item:
+        case Network():
+            yield from (f"subnet {config.subnet}" for config in item.ipam.configs)
+            numbers = item.driver_state.options.get(OPTION, "")
+            yield from (f"overlay identifier {number}" for number in numbers.split(",") if number)
+        case Service():
+            addresses = item.endpoint.virtual_ips
+            yield from (f"{one.addr} of {one.network_id}" for one in addresses if one.addr)
+            ports = filter(is_through_ingress, item.endpoint.ports)
+            yield from (f"port {port.published_port}/{port.protocol}" for port in ports)
+        case Node():
+            yield from _addresses(item.attachments)
+        case Task() if item.status.state <= RUNNING:
+            yield from _addresses(item.networks)
+
+
+def _addresses(attached: Iterable[NetworkAttachment]) -> Iterator[str]:
+    return (f"{address} of {one.network.id}" for one in attached for address in one.addresses)
