@@ -22,14 +22,17 @@ class Confirm(Dialog[bool]):
         Binding("n,q", "refuse", "cancel", show=False),
     ]
 
-    def __init__(self, title: str, sentences: Sequence[str], word: str = "") -> None:
+    def __init__(
+        self, title: str, sentences: Sequence[str], word: str = "", *, is_dangerous: bool = True
+    ) -> None:
         super().__init__()
+        self._is_dangerous = is_dangerous
         self._title = title
         self._sentences = sentences
         self._word = word
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog danger") as box:
+        with Vertical(classes="dialog danger" if self._is_dangerous else "dialog") as box:
             box.border_title = title(self._title)
             box.border_subtitle = "enter go on · esc cancel" if self._word else "y go on · esc cancel"
             for sentence in self._sentences:

@@ -89,7 +89,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done. With `refusals`, nothing will: they are whole sentences, and so are `warnings`."""
+    """What will be done. With `refusals`, nothing will: they are whole sentences, and so are `warnings` and `notes`, which tell what it
+    comes to."""
 
     title: str
     steps: tuple[Step, ...] = ()
@@ -97,6 +98,7 @@ class Plan:
     refusals: tuple[str, ...] = ()
     word: str = ""
     """What a person types to go on, where it cannot be taken back; empty where no confirmation is due."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from swarm_tui.resources.model import (
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.states import cause, since_ns, state_word
 from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
+from swarm_tui.resources.update_progress import update_section
 
 Service = objects_pb2.Service
 Task = objects_pb2.Task
@@ -239,6 +240,7 @@ def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section,
         overview.append(("Update", cell(f"{state}  {service.update_status.message}")))
     return (
         Section("Service", tuple(overview)),
+        *update_section(service, view),
         *task_spec_sections(spec.task),
     )
 
@@ -330,7 +332,7 @@ KIND: ResourceKind[Service] = ResourceKind(
             "PORTS", "Ports", lambda s, view, now: ports_listed(s.endpoint.ports or s.spec.endpoint.ports)
         ),
     ),
-    verbs=("open", "logs", "describe", "scale", "yaml", "copy", "remove"),
+    verbs=("open", "logs", "describe", "scale", "update", "restart", "rollback", "yaml", "copy", "remove"),
     drill_in=lambda service, view: Link("tasks", "service", service.id),
     changes=service_changes.changes,
     motion=Motion(_is_moving, _motion_note),

@@ -23,6 +23,7 @@ from swarm_tui.verbs import (
     problems,
     program,
     remove,
+    rollouts,
     scale,
     sort,
     submit,
@@ -55,6 +56,9 @@ register(logs.VERB)
 register(texts.DESCRIBE)
 register(texts.YAML)
 register(scale.VERB)
+register(rollouts.UPDATE)
+register(rollouts.RESTART)
+register(rollouts.ROLLBACK)
 register(new.VERB)
 register(remove.VERB)
 register(availability.VERB)

@@ -1,0 +1,89 @@
+"""Update services, restart them, and take them back to the spec before: each after its plan was read."""
+
+from swarm_core.api.proto import objects_pb2
+
+from swarm_tui.dialogs.confirm import Confirm
+from swarm_tui.dialogs.service_update import ServiceUpdate, refusal_of
+from swarm_tui.operations import update
+from swarm_tui.operations.model import Plan
+from swarm_tui.verbs.model import Verb
+from swarm_tui.verbs.ports import Ports
+from swarm_tui.views.view import Context
+
+
+def _services(ports: Ports) -> list[objects_pb2.Service]:
+    cluster = ports.operations.cluster
+    found = (cluster.get(objects_pb2.Service, id_) for id_ in ports.ids)
+    return [service for service in found if service is not None]
+
+
+async def _apply(ports: Ports, plan: Plan) -> None:
+    """Once the person has read what it comes to."""
+    answer: bool | None = bool(plan.refusals)
+    if plan.steps:
+        answer = await ports.desk.ask(Confirm(plan.title, plan.notes, is_dangerous=False))
+    if answer:
+        await ports.operations.apply(plan)
+
+
+async def change(ports: Ports) -> None:
+    """One service at a time: what several have in common is their number (scale) and their tasks (restart)."""
+    services = _services(ports)
+    if not services:
+        return
+    service, *more = services
+    refusal = "Could not update several services at once." if more else refusal_of(service.spec)
+    if refusal:
+        await ports.operations.apply(Plan("Update", refusals=(refusal,)))
+        return
+    cluster = ports.operations.cluster
+    edit = await ports.desk.ask(ServiceUpdate(service, lambda edit: update.plan(cluster, [service.id], edit)))
+    if edit is not None:
+        await ports.operations.apply(update.plan(cluster, [service.id], edit))
+
+
+async def restart(ports: Ports) -> None:
+    await _apply(ports, update.restart(ports.operations.cluster, [one.id for one in _services(ports)]))
+
+
+async def rollback(ports: Ports) -> None:
+    services = _services(ports)
+    without = [one.spec.annotations.name for one in services if not one.HasField("previous_spec")]
+    if without:
+        texts = tuple(f"Could not roll back {name}: it has no spec before this one." for name in without)
+        await ports.operations.apply(Plan("Roll back", refusals=texts))
+        return
+    await _apply(ports, update.rollback(ports.operations.cluster, [one.id for one in services]))
+
+
+UPDATE = Verb(
+    "list.update",
+    ("u",),
+    "update",
+    "change what a service runs: image, command, environment",
+    Context.LIST,
+    change,
+    is_on_objects=True,
+    rank=6,
+    changes=True,
+)
+RESTART = Verb(
+    "list.restart",
+    ("R",),
+    "restart",
+    "give services new tasks, as many at a time as they say",
+    Context.LIST,
+    restart,
+    is_on_objects=True,
+    changes=True,
+)
+ROLLBACK = Verb(
+    "list.rollback",
+    ("b",),
+    "roll back",
+    "take services back to the spec before this one",
+    Context.LIST,
+    rollback,
+    is_on_objects=True,
+    changes=True,
+)
