@@ -1,4 +1,5 @@
-"""The whole path: tasks created and RUNNING on simulated agents, then scaled to 0; and writes, one and 64 at once.
+"""The whole path: tasks created and RUNNING on simulated agents, then scaled to 0; 1 000 tasks replaced, ten at a time and all at once; and
+writes, one and 64 at once.
 
     bench_cluster.py [TASKS] [AGENTS]
 
@@ -27,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
 
 WRITE_S = 4.0
+UPDATED_TASKS = 1000
 
 
 def say(**figures: Any) -> None:
@@ -140,6 +142,53 @@ class Bench:
         remove = control_pb2.RemoveServiceRequest(service_id=created.id)
         await self.connection.call("Control.RemoveService", remove)
 
+    async def update(self, count: int, parallelism: int) -> None:
+        """Every task of a service replaced, from the call until the new ones all run. What is watched for after that is cut short."""
+        spec = service(f"update-{parallelism}", count)
+        request = control_pb2.CreateServiceRequest(spec=spec)
+        created = (await self.connection.call("Control.CreateService", request)).service
+
+        async def all_run() -> bool:
+            return await self.running(created.id) >= count
+
+        await poll(all_run, 0.05)
+        spec.task.force_update = 1
+        spec.update.parallelism = parallelism
+        spec.update.monitor.FromMilliseconds(1)
+        started = (await self._service(created.id)).meta.version
+        change = control_pb2.UpdateServiceRequest(service_id=created.id, service_version=started, spec=spec)
+        cpu, fleet_cpu = cpu_s(self.manager_pid), cpu_s(self.fleet.pid)
+        clock = time.perf_counter()
+        await self.connection.call("Control.UpdateService", change)
+
+        async def is_complete() -> bool:
+            found = await self._service(created.id)
+            return found.update_status.state == types_pb2.UpdateStatus.COMPLETED
+
+        await poll(is_complete, 0.02)
+        say(
+            what="rolling update",
+            tasks=count,
+            at_a_time=parallelism or "all",
+            seconds=round(time.perf_counter() - clock, 2),
+            manager_cpu_s=round(cpu_s(self.manager_pid) - cpu, 2),
+            fleet_cpu_s=round(cpu_s(self.fleet.pid) - fleet_cpu, 2),
+        )
+        assert await self.running(created.id) >= count
+        await self.connection.call(
+            "Control.RemoveService", control_pb2.RemoveServiceRequest(service_id=created.id)
+        )
+
+        async def all_gone() -> bool:
+            return not await self.tasks(created.id)
+
+        await poll(all_gone)
+
+    async def _service(self, service_id: str) -> objects_pb2.Service:
+        request = control_pb2.GetServiceRequest(service_id=service_id)
+        found: objects_pb2.Service = (await self.connection.call("Control.GetService", request)).service
+        return found
+
     async def writes(self, writers: int, floor_ms: float) -> float:
         taken: list[float] = []
         end = time.perf_counter() + WRITE_S
@@ -220,6 +269,8 @@ async def measure(node: Daemon, directory: Path, tasks: int, agents: int) -> Non
             bench = Bench(node, fleet, connection)
             for count in (100, 1000, tasks):
                 await bench.create_and_remove(count)
+            for parallelism in (10, 0):
+                await bench.update(UPDATED_TASKS, parallelism)
         finally:
             fleet.terminate()
             fleet.wait()

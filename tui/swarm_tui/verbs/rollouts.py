@@ -64,7 +64,6 @@ UPDATE = Verb(
     Context.LIST,
     change,
     is_on_objects=True,
-    rank=6,
     changes=True,
 )
 RESTART = Verb(

@@ -5,13 +5,13 @@ again in the transaction that changes it, so what the restart supervisor or a pe
 """
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.types_pb2 import REMOVE, RUNNING, SHUTDOWN
 from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.replacement import Replacement
-from swarm_core.manager.orchestrator.restart import RestartSupervisor
+from swarm_core.manager.orchestrator.restart import RestartSupervisor, tasks_of_slot
 from swarm_core.manager.orchestrator.restart_history import slot_tuple
 from swarm_core.manager.service_history import ServiceHistory
 from swarm_core.rules import rollout
@@ -110,7 +110,7 @@ class Updater:
         finish, taken = going.take_to_finish(), going.take(now)
         if not finish and not taken:
             return []
-        slots = self._slots(going.service)
+        slots = self._slots(going.service, {key for key, _ in finish}.union(taken))
         for key, new_id in finish:
             others = (task for task in slots.get(key, ()) if task.id != new_id)
             steps += (changes.desire(task.id, SHUTDOWN) for task in others if task.desired_state <= RUNNING)
@@ -119,7 +119,11 @@ class Updater:
             for key in taken
         ]
 
-    def _slots(self, service: Service) -> dict[SlotKey, list[Task]]:
+    def _slots(self, service: Service, keys: Collection[SlotKey]) -> dict[SlotKey, list[Task]]:
+        """The tasks of these slots; a small step must not look at every task of a large service."""
+        if not service.spec.HasField("global"):
+            found = {key: tasks_of_slot(self._store, service, key) for key in keys}
+            return {key: [one for one in tasks if one.desired_state < REMOVE] for key, tasks in found.items()}
         slots: dict[SlotKey, list[Task]] = {}
         for task in self._store.find(Task, ByService(service.id)):
             if task.desired_state < REMOVE:

@@ -386,9 +386,9 @@ async def test_automatic_rollback(cluster: Cluster) -> None:
     assert cluster.running() == ["one"] * 3
     assert (cluster.state, service.spec.task.container.image) == ("ROLLBACK_COMPLETED", "one")
     assert cluster.service.update_status.message == "rollback completed"
-    (kept,) = read(cluster.leader.store.find(Resource))
-    assert (kept.number, kept.spec.task.container.image) == (1, "bad")
-    assert kept.update_status.message.startswith("update rolled back due to failure")
+    kept = read(cluster.leader.store.find(Resource))
+    assert [(one.number, one.spec.task.container.image) for one in kept] == [(1, "one"), (2, "bad")]
+    assert kept[1].update_status.message.startswith("update rolled back due to failure")
 
 
 @pytest.mark.parametrize(("action", "noun"), [("PAUSE", "update"), ("ROLLBACK", "rollback")])
