@@ -117,7 +117,12 @@ def test_filter(picture):
 
 def test_help(picture):
     """The keys."""
-    picture(("question_mark",), shows="what each key does")
+    picture(("question_mark",), shows="take services back to the spec before this one")
+
+
+def test_update(picture):
+    """The dialog that updates a service, with an image typed and what it comes to."""
+    picture(("3", "u", "0"), shows="image 1.42 → 1.420.")
 
 
 def test_scale(picture):

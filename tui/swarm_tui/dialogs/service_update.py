@@ -85,7 +85,7 @@ class ServiceUpdate(Dialog[Edit]):
             for key, text in self._before.items():
                 with Horizontal(classes="field"):
                     yield Static(_LABELS[key], classes="label", markup=False)
-                    yield Input(text, compact=True, id=key)
+                    yield Input(text, compact=True, select_on_focus=False, id=key)
                     yield VerdictLabel(id=f"verdict-{key}")
             yield Static("", classes="ask", id="notes", markup=False)
 
