@@ -107,7 +107,7 @@ class _Merge:
         if key_of is None:
             if within[-1] == "aliases":
                 self._notes.different("docker replaces the aliases of the earlier file", mark)
-            return _joined(base, over)
+            return _joined(base, over, self._notes)
         if within == ("ports",):
             self._note_ports(base, over, mark)
         return _keyed(base, over, key_of, _SORTED.get(within[0], ""))
@@ -123,11 +123,16 @@ class _Merge:
             )
 
 
-def _joined(base: Seq, over: Seq) -> Seq:
+def _joined(base: Seq, over: Seq, notes: Notes) -> Seq:
+    """One list after the other; a text that is there already is not said twice, as no file may say it twice."""
     found = base.like()
     for items in (base, over):
         for item, at in items.marked():
-            if not isinstance(item, Reset):
+            if isinstance(item, Reset):
+                continue
+            if isinstance(item, str) and item in found:
+                notes.different(f"docker keeps {item!r} twice, as both files say it", at)
+            else:
                 found.add(item, at)
     return found
 
