@@ -54,6 +54,7 @@ class Addresses:
         self._subnets = [subnet for config in network.ipam.configs if (subnet := _subnet(config)) is not None]
         self._held: dict[int, set[str]] = {}
         self._of: dict[str, set[int]] = {}
+        self._is_full = False  # found out by looking at all; holds until an address is free again
 
     def hold(self, holder: str, addresses: Iterable[str]) -> None:
         """Note that `holder` has these and no others."""
@@ -76,6 +77,7 @@ class Addresses:
             holders.discard(holder)
             if not holders:
                 del self._held[number]
+                self._is_full = False
         return bool(numbers)
 
     def take(self, holder: str, wanted: Iterable[str] = ()) -> str:
@@ -103,10 +105,11 @@ class Addresses:
         return None
 
     def _next(self) -> tuple[_Subnet, int]:
-        for subnet in self._subnets:
+        for subnet in self._subnets if not self._is_full else ():
             if (number := subnet.next_free(self._held)) is not None:
                 subnet.cursor = number
                 return subnet, number
+        self._is_full = True
         raise CannotAllocate(f"network {self._name} has no free address")
 
 

@@ -28,7 +28,6 @@ class Nodes:
         self._counted: dict[str, tuple[str, list[str]]] = {}  # task id -> node, networks
         self._unplanned: dict[str, None] = {}
         self._short: dict[str, None] = {}  # those that lack an address
-        self._full: set[str] = set()  # networks without a free one, as the present plan has found
 
     def changed(self, node: Node) -> bool:
         """A node is new or has a new object; whether that freed anything."""
@@ -72,7 +71,6 @@ class Nodes:
     def plan(self) -> list[Attach]:
         """What nodes get and give back now; it is counted already, but for what is given back."""
         unplanned, self._unplanned = self._unplanned, {}
-        self._full.clear()
         nodes = (self._known[node_id] for node_id in unplanned if node_id in self._known)
         return [decision for node in nodes if (decision := self._plan(node)) is not None]
 
@@ -108,13 +106,9 @@ class Nodes:
 
     def _attach(self, node: Node, network_id: str) -> NetworkAttachment | None:
         network = self._networks.usable(network_id)
-        if network_id in self._full:
-            self._short[node.id] = None
-            return None
         try:
             address = self._addresses.take(_holder(node.id), network)
         except CannotAllocate:
-            self._full.add(network_id)
             self._short[node.id] = None
             return None
         return NetworkAttachment(network=network, addresses=[address])
