@@ -12,7 +12,6 @@ from swarm_core.api.proto.types_pb2 import PortConfig
 
 from swarm_agentd.ports import sockets
 from swarm_agentd.ports.limits import BUFFER_BYTES, DATAGRAM_BYTES_MAX
-from swarm_agentd.ports.pipe import keep_alive
 from swarm_agentd.ports.reach import LOOPBACK
 from swarm_agentd.ports.words import FRAME
 
@@ -99,7 +98,6 @@ class FramedWay(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)  # uvloop has classes of its own
         self._transport = transport
-        keep_alive(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         heard = self._heard

@@ -19,7 +19,7 @@ from swarm_core.runtime.tasks import Group
 from swarm_agentd.ports.connections import Connections
 from swarm_agentd.ports.datagrams import FramedWay, LocalWay, tie
 from swarm_agentd.ports.limits import BACKLOG, GREETING_S, GREETINGS_MAX
-from swarm_agentd.ports.pipe import Side
+from swarm_agentd.ports.pipe import Side, keep_alive
 from swarm_agentd.ports.reach import Reach, Unreachable
 from swarm_agentd.ports.words import GREETING_BYTES_MAX, NO, YES, Greeting, Malformed, heard
 
@@ -40,8 +40,11 @@ class Gate:
         """Listen on all addresses of the machine. Raises OSError."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Visitor(self), None, port, backlog=BACKLOG, reuse_address=True
+            lambda: _Visitor(self), None, port, backlog=BACKLOG, reuse_address=True, start_serving=False
         )
+        for sock in self._server.sockets:
+            keep_alive(sock)
+        await self._server.start_serving()
 
     def close(self) -> None:
         if self._server is not None:

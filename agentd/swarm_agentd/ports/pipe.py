@@ -70,7 +70,6 @@ class Side(asyncio.Protocol):
         self.transport = transport
         transport.pause_reading()
         transport.set_write_buffer_limits(high=BUFFER_BYTES)
-        keep_alive(transport.get_extra_info("socket"))
         if self._on_made is not None:
             self._on_made(self)
 
@@ -120,10 +119,8 @@ class Side(asyncio.Protocol):
             other.transport.close()
 
 
-def keep_alive(sock: socket.socket | None) -> None:
-    """Notice, within minutes, a peer that vanished without a word."""
-    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return
+def keep_alive(sock: socket.socket) -> None:
+    """Notice, within minutes, a peer that vanished without a word. What a listening socket accepts is like it."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)

@@ -189,6 +189,9 @@ class PublishedPorts:
                     "published port %d does not answer on this node: %s (%s)", key[1], error.strerror, holder
                 )
             return False
+        except BaseException:
+            port.close()
+            raise
         self._said.discard(key)
         self._listening[key] = port
         return True

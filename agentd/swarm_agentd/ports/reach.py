@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from swarm_core.api.proto.endpoints_pb2 import Backend, Place
 
 from swarm_agentd.ports.limits import CONNECT_S
+from swarm_agentd.ports.pipe import keep_alive
 from swarm_agentd.ports.tasks import LocalTasks, Target
 from swarm_agentd.ports.words import YES, Greeting
 
@@ -66,6 +67,7 @@ class Reach:
             async with asyncio.timeout(CONNECT_S):
                 sock = await _dialled(place.host, place.gate_port)
                 try:
+                    keep_alive(sock)
                     await loop.sock_sendall(sock, greeting)
                     answer = await loop.sock_recv(sock, 1)
                 except BaseException:

@@ -10,7 +10,7 @@ from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.ports.connections import Connections, Search
 from swarm_agentd.ports.limits import BACKLOG, CONNECTIONS_MAX
-from swarm_agentd.ports.pipe import Side
+from swarm_agentd.ports.pipe import Side, keep_alive
 from swarm_agentd.ports.reach import Reach, Unreachable
 from swarm_agentd.ports.table import RouteKey
 from swarm_agentd.ports.tasks import Target
@@ -33,8 +33,16 @@ class TcpPort:
     async def open(self, host: str | None) -> None:
         """Listen on all addresses of the machine, or on one. Raises OSError."""
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Side(made=self._accept), host, self._key[1], backlog=BACKLOG, reuse_address=True
+            lambda: Side(made=self._accept),
+            host,
+            self._key[1],
+            backlog=BACKLOG,
+            reuse_address=True,
+            start_serving=False,  # so that it can be closed if this is cancelled from here on
         )
+        for sock in self._server.sockets:
+            keep_alive(sock)
+        await self._server.start_serving()
 
     def close(self) -> None:
         if self._server is not None:

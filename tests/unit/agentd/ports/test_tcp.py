@@ -212,6 +212,26 @@ async def test_no_task_is_a_refusal(tmp_path: Path) -> None:
         writer.close()
 
 
+@pytest.mark.parametrize("node", [0, 1])
+async def test_vanished_peers_are_noticed(tmp_path: Path, node: int) -> None:
+    """Every connection that comes from another machine is kept alive by the kernel's probes, on the client's side and between nodes."""
+    async with serving(tmp_path, nodes=2, tasks=1) as (rig, _):
+        reader, writer = await connect(rig, node)
+        await name_of(reader)
+        published = rig.service.endpoint.ports[0].published_port
+        probed = {published} if node == 0 else {published, rig.nodes[0].gate_port}
+        await until(lambda: {timer_of(number) for number in probed} == {"02"})
+        writer.close()
+
+
+def timer_of(number: int) -> str:
+    """What the kernel waits for on the established connection at a port of ours: 02 is the time of the next probe."""
+    with Path("/proc/net/tcp").open() as table:
+        rows = [line.split() for line in table][1:]
+    timers = [row[5][:2] for row in rows if row[3] == "01" and int(row[1].partition(":")[2], 16) == number]
+    return timers[0] if timers else ""
+
+
 async def test_port_of_a_stranger(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A published port that a stranger has is said to be taken, by whom, and answers once the stranger has gone."""
     number = free_port()
