@@ -1,5 +1,6 @@
 """`swarm-tui stack …` on a cluster in memory (docs/design/stacks.md 12.7, 12.8, 12.9)."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -325,3 +326,29 @@ def test_export(run: CommandLine, write: Callable[[str], str], tmp_path: Path) -
     assert run("stack", "export", "shop", "-o", str(folder)).code == 1
     assert "sleep" in run("stack", "export", "shop").out
     assert run("stack", "export", "none").code == 1
+
+
+class _Person(io.StringIO):
+    """Somebody at a terminal who has typed this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code", "count"), [("n\n", 1, 0), ("y\n", 0, 2)])
+def test_a_person_is_asked(
+    run: CommandLine,
+    fake: FakeCluster,
+    write: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+    count: int,
+) -> None:
+    """On a terminal the plan is shown and asked for; no means that nothing is written."""
+    file = write(TEXT)
+    monkeypatch.setattr("sys.stdin", _Person(answer))
+    done = run("stack", "deploy", "-c", file)
+    assert done.code == code
+    assert "create   service shop_db" in done.out
+    assert len(fake.all(objects_pb2.Service)) == count

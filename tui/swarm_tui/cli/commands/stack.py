@@ -25,7 +25,7 @@ from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure, run
 from swarm_tui.cli.plumbing.views import counted
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import jobs, services
+from swarm_tui.resources import services
 
 noun = Noun("Deploy and see stacks: services, networks, secrets and configs of compose files.")
 StackArgument = Annotated[str, typer.Argument(metavar="STACK")]
@@ -120,9 +120,7 @@ def status(ctx: typer.Context, stack: StackArgument, style: FormatOption = Forma
         records = [
             {
                 "Name": services.name(service),
-                "Replicas": jobs.listed(service, view)
-                if services.mode(service).endswith("job")
-                else f"{services.running(service, view)}/{services.wanted(service, view)}",
+                "Replicas": services.replicas_listed(service, view),
                 "Update": _update(service),
                 "Drift": drift.get(services.name(service), ""),
             }
