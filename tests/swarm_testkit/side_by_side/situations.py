@@ -48,6 +48,8 @@ class Situation:
     predecessor still counts."""
     needs_overlay: bool = False
     known: str = ""
+    known_of_agents: str = ""
+    """The same, where our agents run the tasks."""
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -72,7 +74,8 @@ def update(name: str, flags: str) -> Step:
     return words(f"{_UPDATE} {flags} {name}")
 
 
-_FAIL_ARGS: Final = "--restart-condition none"
+_FAIL_ARGS: Final = "--restart-condition none --update-delay 1s"
+"""What fails does so before the next place is begun: otherwise it is chance."""
 _ONCE: Final = "--restart-condition none"
 
 _WHY_NO_IMAGE: Final = "ours says why the image could not be pulled, docker only that it is not there"
@@ -104,11 +107,13 @@ CREATING: Final = (
         "any, with three attempts",
         (create("web", "--restart-condition any --restart-max-attempts 3 --restart-delay 300ms", "true"),),
     ),
-    Situation("an image that is not there", (create("web", _ONCE, image="nosuch:1"),), known=_WHY_NO_IMAGE),
+    Situation(
+        "an image that is not there", (create("web", _ONCE, image="nosuch:1"),), known_of_agents=_WHY_NO_IMAGE
+    ),
     Situation(
         "a program that is not there",
         (create("web", _ONCE, "/no/such/program"),),
-        known=_NO_STEP,
+        known_of_agents=_NO_STEP,
     ),
     Situation("a constraint that nobody meets", (create("web", "--constraint node.labels.disk==ssd"),)),
     Situation(
@@ -163,14 +168,16 @@ CREATING: Final = (
                 f"{_ONCE} --health-cmd false --health-interval 300ms --health-retries 1 --health-timeout 1s",
             ),
         ),
-        known="ours says what the check answered",
+        known_of_agents="ours says what the check answered",
     ),
     Situation(
         "a health check that holds",
         (create("web", "--health-cmd true --health-interval 300ms --health-timeout 1s"),),
     ),
     Situation("a label", (create("web", "--label a=b --container-label c=d --env E=f"),)),
-    Situation("a user that is not there", (create("web", f"{_ONCE} --user nobody-here"),), known=_NO_STEP),
+    Situation(
+        "a user that is not there", (create("web", f"{_ONCE} --user nobody-here"),), known_of_agents=_NO_STEP
+    ),
     Situation("a stop signal that is none", (create("web", "--stop-signal NONSENSE"),)),
 )
 
@@ -385,7 +392,7 @@ NETWORKS: Final = (
     ), needs_overlay=True),
     Situation("ports of the nodes", (
         create("web", "--replicas 3 --publish mode=host,published=8091,target=80"),
-    ), needs_overlay=True, known="our manager's own node is drained, and counted as such"),
+    ), needs_overlay=True),
     Situation("round robin with a port of the mesh", (
         create("web", "--endpoint-mode dnsrr --publish 8090:80"),
     ), needs_overlay=True),

@@ -62,7 +62,7 @@ def state_of(held: Held, side: Side) -> dict[str, ServiceState]:
     found = {}
     for service in held.services:
         tasks = [task for task in held.tasks if task.service_id == service.id]
-        found[service.spec.annotations.name] = _service(service, tasks, names)
+        found[service.spec.annotations.name] = _service(service, tasks, names, side.also_counted)
     return found
 
 
@@ -80,7 +80,7 @@ def is_moving(held: Held) -> bool:
 
 
 def _service(
-    service: objects_pb2.Service, tasks: list[objects_pb2.Task], names: dict[str, str]
+    service: objects_pb2.Service, tasks: list[objects_pb2.Task], names: dict[str, str], also: str
 ) -> ServiceState:
     status = service.update_status
     mode = service.spec.WhichOneof("mode")
@@ -92,7 +92,7 @@ def _service(
     newest: dict[str, objects_pb2.Task] = {}
     for task in sorted(tasks, key=_age):
         newest[str(task.slot) if task.slot else names.get(task.node_id, task.node_id)] = task
-    state.places = sorted(_place(task, "" if task.slot else key) for key, task in newest.items())
+    state.places = sorted(_place(task, "" if task.slot else key, also) for key, task in newest.items())
     live = [task for task in tasks if task.desired_state <= _COMPLETE and task.status.state <= _RUNNING]
     state.per_node = dict(Counter(names.get(task.node_id, task.node_id) for task in live))
     return state
@@ -104,7 +104,7 @@ def _age(task: objects_pb2.Task) -> tuple[int, int, int]:
     return (task.desired_state <= _COMPLETE, made.seconds, made.nanos)
 
 
-def _place(task: objects_pb2.Task, node: str) -> Place:
+def _place(task: objects_pb2.Task, node: str, also: str) -> Place:
     container = task.spec.container
     runs = " ".join((container.image, *container.command, *container.args, *container.env))
     return Place(
@@ -112,7 +112,7 @@ def _place(task: objects_pb2.Task, node: str) -> Place:
         types_pb2.TaskState.Name(task.desired_state),
         types_pb2.TaskState.Name(task.status.state),
         runs,
-        normal(task.status.err),
+        normal(task.status.err.replace(also, "")),
     )
 
 
