@@ -73,7 +73,7 @@ def test_a_terminal_is_drawn_over(
 ) -> None:
     """What stood there is gone, whatever grows or shrinks; lines are as wide and as many as the terminal has room for."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((12, 4)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((12, 4)))
     lines = ProgressLines(quiet=False)
     assert lines.has_places
     lines.show("whole", ["one", "two", "three", "four"])
