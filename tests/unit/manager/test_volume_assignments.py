@@ -126,7 +126,14 @@ class Rig(Leader):
     """A dispatcher that serves the node n1."""
 
     def dispatcher(self, **_: object) -> Dispatcher:
-        self.made = Dispatcher(self.store, VirtualClock(), random.Random(1), node_id="m1", managers=list)
+        self.made = Dispatcher(
+            self.store,
+            VirtualClock(),
+            random.Random(1),
+            node_id="m1",
+            managers=list,
+            managers_are_ours=lambda: False,
+        )
         return self.made
 
     async def session(self) -> str:
