@@ -19,6 +19,8 @@ from swarm_testkit.managers import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(180)]
 IDS = "com.docker.network.driver.overlay.vxlanid_list"
+# The first free address of each subnet of the network "two".
+FIRST_OF_TWO = {"10.60.0.1/24", "10.61.0.2/24"}
 
 
 def network(
@@ -139,8 +141,9 @@ class Side:
         }  # fmt: skip
 
     async def services(self) -> dict[str, Any]:
-        """The ports of each service, and its address on each network; on the ingress network whether it has one: the engine
-        that leads has taken one there for itself."""
+        """The ports of each service, and its address on each network. On the ingress network whether it has one: the engine
+        that leads has taken one there for itself. On the network of two subnets whether it is the first free one of either:
+        the engine takes the subnets in the random order of a Go map."""
         names = {id_: name for name, id_ in (await self.ids()).items()}
         return {
             name: (
@@ -148,14 +151,18 @@ class Side:
                     (p.target_port, p.published_port, p.protocol, p.publish_mode) for p in one.endpoint.ports
                 ),
                 {
-                    names[virtual.network_id]: bool(virtual.addr)
-                    if names[virtual.network_id] == "ingress"
-                    else virtual.addr
+                    names[virtual.network_id]: _without_chance(names[virtual.network_id], virtual.addr)
                     for virtual in one.endpoint.virtual_ips
                 },
             )
             for name, one in (await self.all(objects_pb2.Service)).items()
         }
+
+
+def _without_chance(network: str, address: str) -> str | bool:
+    if network == "ingress":
+        return bool(address)
+    return address in FIRST_OF_TWO if network == "two" else address
 
 
 @pytest.fixture

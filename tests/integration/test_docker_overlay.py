@@ -112,10 +112,18 @@ async def test_tasks_of_two_engines_meet_on_an_overlay_of_ours(
                     ),
                     what=f"{name} to mean {sorted(behind)}",
                 )
-                assert reaches(engine, inside, name) in behind
+                wait_until(
+                    lambda engine=engine, inside=inside, name=name, behind=behind: (
+                        reaches(engine, inside, name) in behind
+                    ),
+                    what=f"{name} to answer",
+                )
         (stored,) = (one for one in await control.find(objects_pb2.Service) if one.id == vip.id)
         virtual = {one.addr.partition("/")[0] for one in stored.endpoint.virtual_ips}
-        assert answers(engines[0], container(engines[0], "rr"), "vip") == virtual
+        wait_until(
+            lambda: answers(engines[0], container(engines[0], "rr"), "vip") == virtual,
+            what=f"vip to mean {sorted(virtual)}",
+        )
         await control.remove(objects_pb2.Service, vip.id)
         await control.remove(objects_pb2.Service, rr.id)
 

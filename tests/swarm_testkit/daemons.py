@@ -142,7 +142,10 @@ class Daemon:
         )
 
     def destroy(self) -> None:
-        """End every process that belongs to this state directory: daemon, manager, shims and their tasks."""
+        """End every process that belongs to this state directory: daemon, manager, shims and their tasks. The end of the log is
+        printed where the daemon ended by itself: a failing test shows it."""
+        if self.process is not None and self.process.poll():
+            print(f"{self.address} ended with {self.process.returncode}:\n{self.tail()}")  # noqa: T201
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()

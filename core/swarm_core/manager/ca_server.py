@@ -224,7 +224,10 @@ class CaServer:
             role = types_pb2.WORKER
         else:
             raise InvalidArgument("A valid join token is necessary to join this cluster")
-        return await self._admit(request, role, cluster.VXLANUDPPort)
+        node = _new_node(request, role, cluster.VXLANUDPPort)
+        # Known from here on: whoever looks at the nodes need not wait for its first session.
+        node.status.addr = caller.host
+        return await self._admit(node)
 
     async def node_certificate_status(
         self, request: ca_pb2.NodeCertificateStatusRequest, caller: Caller
@@ -258,14 +261,9 @@ class CaServer:
         node = await self._store.update(renew)
         return ca_pb2.IssueNodeCertificateResponse(node_id=node_id, node_membership=node.spec.membership)
 
-    async def _admit(
-        self,
-        request: ca_pb2.IssueNodeCertificateRequest,
-        role: "types_pb2.NodeRole.ValueType",
-        vxlan_port: int,
-    ) -> ca_pb2.IssueNodeCertificateResponse:
+    async def _admit(self, node: objects_pb2.Node) -> ca_pb2.IssueNodeCertificateResponse:
         for tries_left in reversed(range(_ID_TRIES)):
-            node = _new_node(new_id(self._rng), request, role, vxlan_port)
+            node = _named(node, new_id(self._rng))
             node_id = node.id
             try:
                 await self._store.update(lambda tx, node=node: tx.create(node))  # type: ignore[misc]
@@ -273,7 +271,7 @@ class CaServer:
             except ObjectExists:
                 if not tries_left:
                     raise
-        _LOGGER.info("node %s was admitted as %s", node_id, _OU[role])
+        _LOGGER.info("node %s was admitted as %s", node_id, _OU[node.role])
         return ca_pb2.IssueNodeCertificateResponse(
             node_id=node_id, node_membership=specs_pb2.NodeSpec.ACCEPTED
         )
@@ -323,18 +321,23 @@ def _is_due(node: objects_pb2.Node) -> bool:
 
 
 def _new_node(
-    node_id: str,
     request: ca_pb2.IssueNodeCertificateRequest,
     role: "types_pb2.NodeRole.ValueType",
     vxlan_port: int,
 ) -> objects_pb2.Node:
-    node = objects_pb2.Node(id=node_id, role=role, VXLANUDPPort=vxlan_port)
+    node = objects_pb2.Node(role=role, VXLANUDPPort=vxlan_port)
     node.spec.desired_role = role
     node.spec.membership = specs_pb2.NodeSpec.ACCEPTED
     node.spec.availability = request.availability
-    node.certificate.CopyFrom(types_pb2.Certificate(csr=request.csr, cn=node_id, role=role))
+    node.certificate.CopyFrom(types_pb2.Certificate(csr=request.csr, role=role))
     node.certificate.status.state = _State.PENDING
     return node
+
+
+def _named(node: objects_pb2.Node, node_id: str) -> objects_pb2.Node:
+    named = _copy(node)
+    named.id = named.certificate.cn = node_id
+    return named
 
 
 def _copy(node: objects_pb2.Node) -> objects_pb2.Node:

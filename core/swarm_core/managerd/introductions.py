@@ -1,7 +1,8 @@
 """When the meeting point of Docker Engines is open on this manager (docs/design/manager.md 5.9).
 
-Open while an engine is in the cluster, and none on this machine: one that is here has the port for itself, and answers the others. It is
-opened and closed in the turn in which the node is registered, long before the engine begins to gossip.
+Open while an engine is in the cluster, and none on this machine: one that is here has the port for itself, and answers the others. An engine
+begins to gossip with the first message of its session, before its description is stored: a node that was admitted and has not described
+itself yet counts as an engine.
 """
 
 import asyncio
@@ -52,7 +53,7 @@ class Engines:
             self._sort(node)
 
     def _sort(self, node: Node) -> None:
-        if any(one.type == "Network" and one.name == OVERLAY for one in node.description.engine.plugins):
+        if _may_be_engine(node):
             (self._here if node.status.addr == self._host else self._elsewhere).add(node.id)
 
 
@@ -106,6 +107,12 @@ class Introductions:
     def _keys(self) -> Sequence[bytes]:
         clusters = self._store.find(Cluster)
         return [key.key for one in clusters for key in one.network_bootstrap_keys if key.subsystem == _GOSSIP]
+
+
+def _may_be_engine(node: Node) -> bool:
+    if not node.HasField("description"):
+        return bool(node.status.addr)
+    return any(one.type == "Network" and one.name == OVERLAY for one in node.description.engine.plugins)
 
 
 def _is_reachable(host: str) -> bool:

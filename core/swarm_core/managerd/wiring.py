@@ -222,6 +222,8 @@ class ManagerDaemon:
         self._credentials.listen(lambda _: self._redial())
         async with self._life.forgotten_if_removed(), Group() as group:
             group.spawn(self._transport.run(), name="raft transport")
+            # From the first moment: the cluster's root may rotate while this manager asks to be admitted.
+            group.spawn(self._credentials.run(), name="credentials")
             group.spawn(self._serve(group), name="servers")
 
     async def step_down(self) -> None:
@@ -256,7 +258,6 @@ class ManagerDaemon:
         group.spawn(self._manager.run(), name="manager")
         group.spawn(self._locator.run(), name="leader's connection")
         group.spawn(self._addresses.run(), name="own address")
-        group.spawn(self._credentials.run(), name="credentials")
         group.spawn(self._cross_signed.run(), name="cross-signed root")
         group.spawn(self._autolock.run(), name="autolock")
         group.spawn(self._introductions.run(), name="introductions of engines")

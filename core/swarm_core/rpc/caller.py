@@ -17,6 +17,14 @@ class Caller:
     is_local: bool = False
     forwarder: str = ""
 
+    @property
+    def host(self) -> str:
+        """The host of `remote_addr`, which is "host:port" or "[host]:port"; of anything else nothing."""
+        host, separator, port = self.remote_addr.rpartition(":")
+        if not separator or not port.isdigit():
+            return ""
+        return host.removeprefix("[").removesuffix("]")
+
     def __str__(self) -> str:
         """For the log: who, from where, and through whom."""
         way = f" through manager {self.forwarder}" if self.forwarder else ""

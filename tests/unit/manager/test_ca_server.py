@@ -133,7 +133,7 @@ async def test_a_token_makes_a_node(token: str, role: Any, unit: str) -> None:
     found = certificates.identity(answer.certificate.certificate)
     assert (found.node_id, found.role, found.organization) == (node_id, unit, ORGANIZATION)
     assert (node.role, node.spec.desired_role, node.certificate.role) == (role, role, role)
-    assert node.spec.membership == specs_pb2.NodeSpec.ACCEPTED
+    assert (node.spec.membership, node.status.addr) == (specs_pb2.NodeSpec.ACCEPTED, "192.0.2.1")
     assert (node.spec.availability, node.VXLANUDPPort, node.certificate.cn) == (
         specs_pb2.NodeSpec.DRAIN,
         4790,

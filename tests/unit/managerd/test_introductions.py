@@ -29,3 +29,17 @@ def test_it_is_needed_where_engines_are_elsewhere_alone() -> None:
     assert not seen.need_introductions
     seen.begin([there])
     assert seen.need_introductions
+
+
+def test_a_node_that_has_not_described_itself_may_be_an_engine() -> None:
+    """5.9.2: an engine looks for others before its description is stored. Nobody knows where a node without an address is."""
+    admitted = make_node("new", addr="10.0.0.2")
+    admitted.ClearField("description")
+    seen = Engines("10.0.0.1")
+    seen.look_at(Created(admitted, b""))
+    assert seen.need_introductions
+    seen.look_at(Updated(make_node("new", addr="10.0.0.2"), admitted, b""))
+    assert not seen.need_introductions
+    admitted.status.addr = ""
+    seen.begin([admitted])
+    assert not seen.need_introductions

@@ -110,7 +110,7 @@ class Dispatcher:
         node_id = caller.node_id
         update = NodeUpdate(
             state=NodeStatus.READY,
-            addr=_host(caller.remote_addr),
+            addr=caller.host,
             description=request.description if request.HasField("description") else None,
         )
         if self._registrations.holds(node_id, request.session_id):
@@ -331,11 +331,3 @@ class Dispatcher:
                         old = event.old if isinstance(event, Updated) else None
                         assert old is None or isinstance(old, Volume)
                         self._feed.put_volume(item, old)
-
-
-def _host(address: str) -> str:
-    """The host of "host:port" or "[host]:port"; of anything else nothing."""
-    host, separator, port = address.rpartition(":")
-    if not separator or not port.isdigit():
-        return ""
-    return host.removeprefix("[").removesuffix("]")

@@ -49,11 +49,14 @@ async def ask_to_join(
     timeout_s: float,
     former: Collection[int] = (),
 ) -> JoinResponse:
-    """Ask the manager at an address to be admitted, as `ask_until_admitted` does. Raises JoinFailed."""
+    """Ask the manager at an address to be admitted, as `ask_until_admitted` does. Raises JoinFailed.
+
+    Each time on a connection of its own: this node's certificate and whom it trusts may have changed meanwhile.
+    """
     request = JoinRequest(addr=own_address).SerializeToString()
-    channel = dial(manager)
 
     async def ask(seconds: float) -> JoinResponse:
+        channel = dial(manager)
         try:
             data: bytes = await channel.unary_unary(_JOIN, None, None)(
                 request, timeout=seconds, wait_for_ready=True
@@ -61,14 +64,11 @@ async def ask_to_join(
         except grpc.aio.AioRpcError as error:
             reason = error.details() or error.code().name
             raise JoinRefused(reason, is_final=error.code().name in FINAL_CODES) from None
+        finally:
+            await channel.close(None)
         return JoinResponse.FromString(data)
 
-    try:
-        return await ask_until_admitted(
-            ask, clock, backoff, manager=manager, timeout_s=timeout_s, former=former
-        )
-    finally:
-        await channel.close(None)
+    return await ask_until_admitted(ask, clock, backoff, manager=manager, timeout_s=timeout_s, former=former)
 
 
 async def ask_until_admitted(

@@ -66,12 +66,15 @@ async def test_a_refusal_is_asked_again_unless_it_is_final() -> None:
 
 
 async def test_a_manager_is_asked_by_its_service(tmp_path: Path) -> None:
-    """With this manager's address; its refusals have the code and the words that it gave."""
+    """With this manager's address, each time on another connection; its refusals have the code and the words that it gave."""
     requests: list[str] = []
+    dialled: list[str] = []
 
     async def join(request: JoinRequest, context: grpc.aio.ServicerContext) -> JoinResponse:
         requests.append(request.addr)
-        if len(requests) > 1:
+        if len(requests) == 1:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
+        if len(requests) > 2:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "no manager")
         return JoinResponse(raft_id=9)
 
@@ -86,8 +89,12 @@ async def test_a_manager_is_asked_by_its_service(tmp_path: Path) -> None:
     server.add_insecure_port(address)
     await server.start()
 
+    def dial(to: str) -> grpc.aio.Channel:
+        dialled.append(to)
+        return grpc.aio.insecure_channel(to)
+
     async def ask() -> JoinResponse:
-        dial, backoff = grpc.aio.insecure_channel, Backoff(random.Random(1))
+        backoff = Backoff(random.Random(1))
         return await ask_to_join(dial, address, "10.0.0.1:1", SystemClock(), backoff, timeout_s=30)
 
     try:
@@ -96,4 +103,5 @@ async def test_a_manager_is_asked_by_its_service(tmp_path: Path) -> None:
             await ask()
     finally:
         await server.stop(0)
-    assert requests == ["10.0.0.1:1", "10.0.0.1:1"]
+    assert requests == ["10.0.0.1:1"] * 3
+    assert dialled == [address] * 3
