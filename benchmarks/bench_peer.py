@@ -1,7 +1,7 @@
 """Ours beside a peer, in one run and in turn: SwarmKit's own daemon where $SWARM_PEER_BIN names the directory of `swarmd`, else
 a Docker Engine in swarm mode where one can be started, else nobody.
 
-    bench_peer.py [ROW…]      batch, each, writes, managers, reads, start, failover, loss; all without
+    bench_peer.py [ROW…]      batch, each, writes, managers, reads, start, failover, loss, drain; all without
 
 Prints a table with the middle, the low and the high of both sides, and their ratio: above 1 ours is ahead. Twelve minutes at most.
 """
@@ -26,6 +26,7 @@ _ROWS: dict[str, Callable[[Pair], list[Figure]]] = {
     "start": lambda pair: rows.first_start(pair, 5),
     "failover": lambda pair: rows.failover(pair, 2),
     "loss": lambda pair: node_rows.loss(pair, 3),
+    "drain": lambda pair: node_rows.drain(pair, 3),
 }
 
 

@@ -94,7 +94,7 @@ class Cluster:
                 until(lambda manager=manager: answers(manager), "another manager")  # type: ignore[misc]
             until(lambda: self._are_reachable(caller), "all managers")
             for node in nodes(caller):
-                until(lambda node=node: self._drain(caller, node.id), "a drained manager")  # type: ignore[misc]
+                until(lambda node=node: self.drain(caller, node.id), "a drained manager")  # type: ignore[misc]
 
     @contextlib.contextmanager
     def open(self, manager: Manager | None = None) -> Iterator[Caller]:
@@ -147,6 +147,16 @@ class Cluster:
         process.wait()
         self._agents_total -= 1
 
+    def drain(self, caller: Caller, node_id: str) -> bool:
+        """Let a node have no tasks."""
+        node = next(one for one in nodes(caller) if one.id == node_id)
+        request = control_pb2.UpdateNodeRequest(
+            node_id=node.id, node_version=node.meta.version, spec=node.spec
+        )
+        request.spec.availability = specs_pb2.NodeSpec.DRAIN
+        caller.call("Control.UpdateNode", request, control_pb2.UpdateNodeResponse)
+        return True
+
     @property
     def pids(self) -> list[int]:
         return [manager.pid for manager in self.managers]
@@ -162,15 +172,6 @@ class Cluster:
         reachable = types_pb2.RaftMemberStatus.REACHABLE
         seen = [one for one in nodes(caller) if one.manager_status.reachability == reachable]
         return len(seen) == len(self.managers)
-
-    def _drain(self, caller: Caller, node_id: str) -> bool:
-        node = next(one for one in nodes(caller) if one.id == node_id)
-        request = control_pb2.UpdateNodeRequest(
-            node_id=node.id, node_version=node.meta.version, spec=node.spec
-        )
-        request.spec.availability = specs_pb2.NodeSpec.DRAIN
-        caller.call("Control.UpdateNode", request, control_pb2.UpdateNodeResponse)
-        return True
 
 
 def ready_workers(caller: Caller) -> list[objects_pb2.Node]:

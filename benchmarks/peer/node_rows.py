@@ -1,4 +1,4 @@
-"""A worker that is killed, on both sides in turn."""
+"""A worker that is killed, and one that is drained, on both sides in turn."""
 
 import time
 
@@ -10,6 +10,7 @@ from peer.figures import Figure
 from peer.rows import Pair, service_up, tasks_of
 
 TASKS, WORKERS = 20, 4
+DRAINED_TASKS, DRAINED_WORKERS = 500, 5
 
 
 def loss(pair: Pair, rounds: int) -> list[Figure]:
@@ -42,6 +43,32 @@ def _lose(found: Cluster, caller: Caller, number: int, figures: tuple[Figure, Fi
     figures[0].take(name, time.perf_counter() - start)
     until(lambda: _elsewhere(caller, service, victim) >= TASKS, "tasks elsewhere", step_s=0.02)
     figures[1].take(name, time.perf_counter() - start)
+
+
+def drain(pair: Pair, rounds: int) -> list[Figure]:
+    """One of the workers, each with as many tasks, is drained: until all of its tasks run elsewhere. Each round has clusters of
+    its own, as SwarmKit keeps the drained tasks as the history of their slots."""
+    moved = Figure(f"a worker with {DRAINED_TASKS} tasks is drained, until all run elsewhere", "s")
+    cpu = Figure("  the same, manager", "CPU s")
+    for _ in range(rounds):
+        with pair.clusters() as both:
+            for name, found in both.items():
+                found.start_agents(DRAINED_WORKERS, "batch")
+                with found.open() as caller:
+                    _drain(found, caller, (moved, cpu), name)
+    return [moved, cpu]
+
+
+def _drain(found: Cluster, caller: Caller, figures: tuple[Figure, Figure], name: str) -> None:
+    total = DRAINED_TASKS * DRAINED_WORKERS
+    service = service_up(caller, total)
+    victim = ready_workers(caller)[0].id
+    assert total - _elsewhere(caller, service, victim) == DRAINED_TASKS, "tasks are not spread evenly"
+    before, start = found.cpu_s(), time.perf_counter()
+    found.drain(caller, victim)
+    until(lambda: _elsewhere(caller, service, victim) >= total, "tasks elsewhere", step_s=0.1)
+    figures[0].take(name, time.perf_counter() - start)
+    figures[1].take(name, found.cpu_s() - before)
 
 
 def _elsewhere(caller: Caller, service: objects_pb2.Service, node_id: str) -> int:

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from peer import rows
+from peer import node_rows, rows
 from peer.cluster import cluster
+from peer.rows import Pair
 from peer.sides import our_side
 
 
@@ -24,3 +25,12 @@ def test_writers_and_agents_of_both_kinds_are_served(monkeypatch):
         with rows._Writers(manager.socket, manager.root, 4, 2) as writers:
             done = writers.run()
         assert all(one["taken"] for one in done)
+
+
+def test_a_drained_worker_is_measured(monkeypatch):
+    """Without a peer ours alone is drained, and gives its seconds and CPU seconds for each round."""
+    monkeypatch.setattr(node_rows, "DRAINED_TASKS", 5)
+    moved, cpu = node_rows.drain(Pair(our_side(), None), 2)
+    assert len(moved.ours) == len(cpu.ours) == 2
+    assert all(seconds > 0 for seconds in moved.ours)
+    assert not moved.peer
