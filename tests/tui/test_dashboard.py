@@ -193,6 +193,25 @@ async def test_filter_by_field_and_its_errors(cluster):
         await run.shows("There is no field 'colour'")
 
 
+async def test_filters_are_recalled(cluster):
+    """The newest filter of a kind stands in its empty filter line; up and down go through them, and back to what is typed."""
+    async with running(cluster) as run:
+        await run.press("3")
+        for text in ("web", "stack:shop"):
+            await run.press("slash")
+            await run.type(text)
+            await run.press("escape")
+        await run.press("slash")
+        await run.shows("↑ stack:shop")
+        await run.type("x")
+        await run.press("up", "up")
+        await run.shows("1 of 8 · /web")
+        await run.press("down", "down")
+        assert run.screen.query_one("FilterBar Input").value == "x"
+        await run.press("escape", "4", "slash")
+        assert "↑ " not in run.text.splitlines()[-2]
+
+
 async def test_a_filter_follows_the_cluster(cluster):
     """What begins to match appears, what ceases to match goes."""
     async with running(cluster) as run:

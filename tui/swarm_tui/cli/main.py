@@ -37,6 +37,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         "cluster",
         "The cluster: init, join, leave, join-token, update, unlock, unlock-key, ca, inspect.",
     ),
+    "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),
     "watch": ("watch", "Print every change as a line of JSON."),
     "version": ("version", "Print the version."),
 }

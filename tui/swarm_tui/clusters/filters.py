@@ -1,12 +1,15 @@
 """The grammar of the filter line: words that all must hold.
 
     web            letters of the name, in this order (fuzzy)
-    /re/           a regular expression found in the name
+    web*           the whole name, where `*` and `?` stand for anything
+    /re/           a regular expression found in the name; the slashes may be left out: `^web|api$`
     key:value      a field holds the value; `a,b` means either, `*` stands for anything
     key<5  key>1m  a number, a share (%), a size (k m g t) or an age (s m h d w) below or above
-    !term          the term does not hold
+    !term          the term does not hold; `!web` leaves out the names that hold "web" as it stands
+    -l a=b,c!=d,e  labels, as in k9s: a is b, c is not d, e is there
+    -f web         fuzzy whatever signs it has, as in k9s
 
-Case does not matter. A field's value is a text, a number, a list of texts (any of them may match) or None, which no term
+A term without its value (`state:`) is being typed and holds for everything. Case does not matter. A field's value is a text, a number, a list of texts (any of them may match) or None, which no term
 matches. Fields of the same kind of object are known by name; a wrong name is an error that lists them.
 """
 
@@ -14,7 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Protocol
 
 from swarm_core.specs.notation import AGE_UNITS_S, BYTE_UNITS
 
@@ -22,7 +25,14 @@ Value = str | float | Sequence[str] | None
 Field = Callable[[Any], Value]
 NAME = "name"
 
-_TERM = re.compile(r"(?P<key>[a-z_]+)(?P<operator>[:<>])(?P<value>.+)", re.IGNORECASE)
+_Read = Callable[[str], Value]
+Term = Callable[[_Read], bool]
+LABEL = "label"
+
+_TERM = re.compile(r"(?P<key>[a-z_]+)(?P<operator>[:<>])(?P<value>.*)", re.IGNORECASE)
+_REGEX_SIGNS = re.compile(r"[\^$+()\[\]{}|\\]|\.\*")
+_GLOB_SIGNS = re.compile(r"[*?]")
+_SELECTOR = re.compile(r"(?P<no>!?)(?P<key>[^=!]+)(?:(?P<operator>!=|==?)(?P<value>.*))?")
 _QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[a-z%]*)", re.IGNORECASE)
 _SIZES = {unit: BYTE_UNITS[unit] for unit in "kmgt"} | {"%": 0.01}
 AGE_FIELDS = frozenset({"age"})
@@ -38,11 +48,11 @@ class Filter:
     """Terms that all must hold. `matches` is given the reader of one object's fields."""
 
     text: str
-    terms: tuple[Callable[[Callable[[str], Value]], bool], ...]
+    terms: tuple[Term, ...]
     is_timed: bool
     """Whether an object may begin or cease to match while nothing changes but the time."""
 
-    def matches(self, read: Callable[[str], Value]) -> bool:
+    def matches(self, read: _Read) -> bool:
         """Whether the object whose fields `read` gives holds every term."""
         return all(term(read) for term in self.terms)
 
@@ -50,14 +60,34 @@ class Filter:
 def parse(text: str, fields: Iterable[str]) -> Filter:
     """The filter that `text` means for objects with these fields (`name` always is one). Raises FilterError."""
     known = {NAME, *fields}
-    terms = []
+    terms: list[Term] = []
     is_timed = False
-    for word in _words(text):
+    words = iter(_words(text))
+    for word in words:
+        if word in _FLAGS:
+            terms += [_FLAGS[word](value, known) for value in (next(words, ""),) if value]
+            continue
         is_negated = word.startswith("!") and len(word) > 1
-        term, timed = _term(word[1:] if is_negated else word, known)
-        terms.append(_negated(term) if is_negated else term)
-        is_timed |= timed
+        body = word[1:] if is_negated else word
+        term, timed = _term(body, known, is_negated=is_negated)
+        if term is not None:
+            terms.append(_negated(term) if is_negated else term)
+            is_timed |= timed
     return Filter(text, tuple(terms), is_timed)
+
+
+class Readable(Protocol):
+    """What a filter asks of a kind of object."""
+
+    @property
+    def fields(self) -> Mapping[str, Callable[[Any, Any, int], Value]]: ...
+    @property
+    def name(self) -> Callable[[Any, Any], str]: ...
+
+
+def reader(kind: Readable, item: Any, view: Any, now_ns: int) -> _Read:
+    """The reader of one object's fields, for `Filter.matches`."""
+    return lambda field: kind.name(item, view) if field == NAME else kind.fields[field](item, view, now_ns)
 
 
 def fuzzy(pattern: str, text: str) -> bool:
@@ -75,29 +105,66 @@ def _words(text: str) -> list[str]:
     return re.findall(r"!?/(?:\\.|[^/\\])*/(?=\s|$)|\S+", text)
 
 
-def _term(word: str, known: set[str]) -> tuple[Callable[[Callable[[str], Value]], bool], bool]:
+def _term(word: str, known: set[str], *, is_negated: bool) -> tuple[Term | None, bool]:
+    """The term, if it says something yet, and whether its answer changes with time."""
     if word.startswith("/"):
-        return _regex(word), False
+        return _regex(word[1:].removesuffix("/")), False
     match = _TERM.fullmatch(word)
     if match is None:
-        pattern = word.lower()
-        return (lambda read: fuzzy(pattern, str(read(NAME)).lower())), False
+        return _on_name(word, is_whole=is_negated), False
     key, operator, value = match["key"].lower(), match["operator"], match["value"]
     if key not in known:
         raise FilterError(f"There is no field {key!r}; known are {', '.join(sorted(known))}.")
+    if not value:
+        return None, False
     if operator == ":":
         return _holds(key, value), False
     return _compares(key, operator, value), key in AGE_FIELDS
 
 
-def _negated(
-    term: Callable[[Callable[[str], Value]], bool],
-) -> Callable[[Callable[[str], Value]], bool]:
+def _on_name(word: str, *, is_whole: bool) -> Term:
+    """What a bare word says of the name: to leave out what holds its letters somewhere would leave out too much."""
+    if _REGEX_SIGNS.search(word):
+        return _regex(word)
+    pattern = word.lower()
+    if _GLOB_SIGNS.search(word):
+        return lambda read: fnmatchcase(str(read(NAME)).lower(), pattern)
+    if is_whole:
+        return lambda read: pattern in str(read(NAME)).lower()
+    return _fuzzy(word, set())
+
+
+def _fuzzy(word: str, known: set[str]) -> Term:
+    pattern = word.lower()
+    return lambda read: fuzzy(pattern, str(read(NAME)).lower())
+
+
+def _labels(word: str, known: set[str]) -> Term:
+    """All of the selectors between commas; a label without a value is held as its key and `=`."""
+    if LABEL not in known:
+        raise FilterError("There are no labels here, which -l asks for.")
+    selectors = [_SELECTOR.fullmatch(one) for one in word.lower().split(",") if one]
+    if None in selectors:
+        raise FilterError(f"{word!r} names no labels: write -l key=value, -l key!=value or -l key.")
+    return lambda read: all(_selects(found, read(LABEL) or ()) for found in selectors if found is not None)
+
+
+def _selects(selector: re.Match[str], labels: Value) -> bool:
+    held = dict(one.lower().partition("=")[::2] for one in labels) if isinstance(labels, Sequence) else {}
+    key, operator = selector["key"], selector["operator"]
+    if operator is None:
+        return (key in held) is not bool(selector["no"])
+    return (held.get(key) == selector["value"]) is not (operator == "!=" or bool(selector["no"]))
+
+
+_FLAGS: Mapping[str, Callable[[str, set[str]], Term]] = {"-l": _labels, "-f": _fuzzy}
+
+
+def _negated(term: Term) -> Term:
     return lambda read: not term(read)
 
 
-def _regex(word: str) -> Callable[[Callable[[str], Value]], bool]:
-    body = word[1:].removesuffix("/")
+def _regex(body: str) -> Term:
     try:
         pattern = re.compile(body, re.IGNORECASE)
     except re.error as error:
@@ -105,10 +172,10 @@ def _regex(word: str) -> Callable[[Callable[[str], Value]], bool]:
     return lambda read: pattern.search(str(read(NAME))) is not None
 
 
-def _holds(key: str, value: str) -> Callable[[Callable[[str], Value]], bool]:
+def _holds(key: str, value: str) -> Term:
     choices = [choice.lower() for choice in value.split(",") if choice]
 
-    def holds(read: Callable[[str], Value]) -> bool:
+    def holds(read: _Read) -> bool:
         found = read(key)
         if found is None:
             return False
@@ -126,10 +193,10 @@ def _fits(choice: str, text: str) -> bool:
     return choice in text
 
 
-def _compares(key: str, operator: str, value: str) -> Callable[[Callable[[str], Value]], bool]:
+def _compares(key: str, operator: str, value: str) -> Term:
     bound = _quantity(key, value)
 
-    def compares(read: Callable[[str], Value]) -> bool:
+    def compares(read: _Read) -> bool:
         found = read(key)
         if not isinstance(found, int | float):
             return False

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from sortedcontainers import SortedList
 
 from swarm_tui.clusters.changes import Changes
-from swarm_tui.clusters.filters import NAME, Filter, Value
+from swarm_tui.clusters.filters import Filter, Value, reader
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources.refs import ObjectRef
 
@@ -193,12 +193,4 @@ class Table(Generic[Row]):
             return False
         if self.is_problems_only and not self._kind.has_problem(item, self._mirror, now_ns):
             return False
-        if self.filter is None:
-            return True
-
-        def read(field: str) -> Value:
-            if field == NAME:
-                return self._kind.name(item, self._mirror)
-            return self._kind.fields[field](item, self._mirror, now_ns)
-
-        return self.filter.matches(read)
+        return self.filter is None or self.filter.matches(reader(self._kind, item, self._mirror, now_ns))

@@ -57,6 +57,11 @@ class Findable:
     find_hint: ClassVar[str] = "search"
 
     @property
+    def find_topic(self) -> str:
+        """What was typed for one target is recalled for others of its topic."""
+        return self.find_label
+
+    @property
     def found_text(self) -> str:
         """The text in force, as it was typed."""
         raise NotImplementedError

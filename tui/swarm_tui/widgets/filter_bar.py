@@ -1,5 +1,6 @@
 """The line in which a filter or a search is typed; what it does is felt with every key."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,9 +13,14 @@ from swarm_tui.widgets.verdict import VerdictLabel
 
 
 class FilterBar(Horizontal):
-    """Hidden until opened. Posts `Typed` with each change, `Closed` when it is left."""
+    """Hidden until opened. Posts `Typed` with each change, `Closed` when it is left. Up and down go through what was typed
+    before."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "clear", "clear", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "clear", "clear", show=False),
+        Binding("up", "recall(1)", "earlier", show=False),
+        Binding("down", "recall(-1)", "later", show=False),
+    ]
     DEFAULT_CSS = """
     FilterBar { height: 1; display: none; }
     FilterBar.-open { display: block; }
@@ -37,6 +43,13 @@ class FilterBar(Horizontal):
             super().__init__()
             self.is_kept = is_kept
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._earlier: Sequence[str] = ()
+        self._back = 0
+        """How many texts back the recalled one is; 0 is what the person types now."""
+        self._own = ""
+
     def compose(self) -> ComposeResult:
         yield Static("/", markup=False)
         yield Input(compact=True, select_on_focus=False)
@@ -47,11 +60,12 @@ class FilterBar(Horizontal):
         """Whether it is on screen."""
         return self.has_class("-open")
 
-    def open(self, text: str, hint: str) -> None:
-        """Show the bar with `text` in it and take the keys."""
+    def open(self, text: str, hint: str, earlier: Sequence[str] = ()) -> None:
+        """Show the bar with `text` in it and take the keys; `earlier` texts can be recalled, the newest first."""
         self.add_class("-open")
+        self._earlier, self._back, self._own = [one for one in earlier if one != text], 0, text
         field = self.query_one(Input)
-        field.placeholder = hint
+        field.placeholder = f"↑ {self._earlier[0]}   {hint}" if self._earlier else hint
         with self.prevent(Input.Changed):
             field.value = text
         field.cursor_position = len(text)
@@ -75,6 +89,14 @@ class FilterBar(Horizontal):
             self.query_one(Input).value = ""
         self.close()
         self.post_message(self.Closed(False))
+
+    def action_recall(self, step: int) -> None:
+        field = self.query_one(Input)
+        if not self._back:
+            self._own = field.value
+        self._back = min(max(self._back + step, 0), len(self._earlier))
+        field.value = self._earlier[self._back - 1] if self._back else self._own
+        field.cursor_position = len(field.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

@@ -52,6 +52,35 @@ def test_columns_are_dockers(tui: CommandLine, noun: str, titles: str) -> None:
     assert " ".join(result.lines[0].split()) == titles
 
 
+@pytest.mark.parametrize(
+    ("terms", "names"),
+    [
+        (["tasks", "state:pending"], ["billing.2", "billing.3"]),
+        (["svc", "/^b/", "!stack:ops"], ["billing"]),
+        (["nodes", "state:down"], ["w7"]),
+        (["service", "-f", "blng"], ["billing"]),
+        (["service", "-l", "com.docker.stack.namespace=nowhere"], []),
+    ],
+)
+def test_find(tui: CommandLine, terms: list[str], names: list[str]) -> None:
+    """The filter line's terms find the same on the command line, options of k9s among them."""
+    key = {"nodes": "Hostname"}.get(terms[0], "Name")
+    result = tui("find", *terms, "--format", "json")
+    assert result.code == 0
+    assert [json.loads(line)[key] for line in result.lines] == names
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [(["svc", "colour:red"], "There is no field 'colour'"), (["cats"], "no kind of object")],
+)
+def test_find_refuses(tui: CommandLine, terms: list[str], said: str) -> None:
+    """A mistake is wrong usage, said in a sentence."""
+    result = tui("find", *terms)
+    assert result.code == 2
+    assert said in result.err
+
+
 def test_service_ls(tui: CommandLine) -> None:
     """Services by name, with what runs and what should."""
     rows = {line.split()[1]: line.split() for line in tui("service", "ls").lines[1:]}

@@ -79,6 +79,10 @@ class ObjectPane(Vertical, Findable):
         return tuple(self._table.selected_ids)
 
     @property
+    def find_topic(self) -> str:
+        return self.kind.plural
+
+    @property
     def found_text(self) -> str:
         return self._rows.table.filter.text if self._rows.table.filter else ""
 
