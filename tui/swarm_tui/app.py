@@ -15,6 +15,7 @@ from textual.command import Provider
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import ANSIToTruecolor, LineFilter
+from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.types import CSSPathType
@@ -22,6 +23,7 @@ from textual.types import CSSPathType
 from swarm_tui.clusters.managers import ManagerNews
 from swarm_tui.clusters.progress import ProgressNews
 from swarm_tui.clusters.session import Session
+from swarm_tui.journal.recorder import Recorder
 from swarm_tui.shell.palette import SwarmCommands
 from swarm_tui.shell.screen import main_screen
 from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
@@ -35,10 +37,20 @@ from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 # they are all walked again after every few pages of scrolling, and a key that comes then waits for it. Small young
 # generations keep the remaining pauses within a few milliseconds.
 GARBAGE_THRESHOLDS: Final = (5_000, 10, 1_000)
+_JOURNAL_S: Final = 10
+
+
+class JournalSaid(Message):
+    """The recorder has something to say."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
 
 
 class SwarmApp(App[None]):
-    """`updates` opens the cluster's stream of updates; it is called again when everything is to be listed anew."""
+    """`updates` opens the cluster's stream of updates; it is called again when everything is to be listed anew. `recorder`
+    keeps what the mirror is told, for rewinding."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = "styles.tcss"
     TITLE = "swarm-tui"
@@ -52,12 +64,14 @@ class SwarmApp(App[None]):
         theme: str | None = None,
         is_ascii: bool = False,
         driver_class: type[Driver] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._ascii_filter = AsciiOnly() if is_ascii else None
         self._themes_found: dict[str, Theme | None] = {}
         super().__init__(driver_class=driver_class)
         self._session = session
         self._updates = updates
+        self._recorder = recorder
         self._managers = ManagerNews(session)
         self._progress = ProgressNews(session.mirror, session.control, session.clock)
         self._work = Work()
@@ -89,6 +103,9 @@ class SwarmApp(App[None]):
         # The terminal comes back empty from the shell.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self._typed_ahead.start()
+        if self._recorder is not None:
+            self._recorder.tell_to(self._tell_from_thread)
+            self._session.mirror.record_to(self._recorder.note)
         self._follow()
         self.run_worker(self._managers.run(), group="managers", name="managers")
         self.run_worker(self._progress.run(), group="progress", name="progress")
@@ -100,6 +117,13 @@ class SwarmApp(App[None]):
         gc.set_threshold(*self._garbage_thresholds)
         if self._unlisten is not None:
             self._unlisten()
+
+    def _tell_from_thread(self, text: str) -> None:
+        """Called by the recorder's thread, which must not wait for this one."""
+        self.post_message(JournalSaid(text))
+
+    def on_journal_said(self, event: JournalSaid) -> None:
+        self.notify(event.text, severity="warning", timeout=_JOURNAL_S, markup=False)
 
     def _look_at_terminal(self) -> None:
         if isinstance(self._driver, TerminalDriver) and self._driver.is_gone:

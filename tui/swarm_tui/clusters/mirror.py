@@ -86,6 +86,7 @@ class Mirror:
         self.version = 0
         self._newest: tuple[Any, int] | None = None
         """The newest change and when it came in."""
+        self._note: Callable[[Update | Managers], None] | None = None
         self.raft: GetRaftStatusResponse | None = None
         """How the managers stand with raft's log; None while it is not told."""
         self._progress: Mapping[str, TaskProgress] = {}
@@ -187,6 +188,8 @@ class Mirror:
 
     def apply(self, update: Update | Managers) -> None:
         """Take one update in; listeners hear of it with the next flush."""
+        if self._note is not None:
+            self._note(update)
         match update:
             case Changed():
                 self._apply_changed(update)
@@ -207,6 +210,10 @@ class Mirror:
                 self._set_stream(Stream(Phase.LIVE, self._resumed_ns))
             case Managers():
                 self._apply_managers(update)
+
+    def record_to(self, note: Callable[[Update | Managers], None] | None) -> None:
+        """Call `note` with every update from now on, before it is taken in; None ends it."""
+        self._note = note
 
     def set_progress(self, told: Mapping[str, TaskProgress]) -> None:
         """Take in what tasks are busy with, by task id; what is not in it is over."""

@@ -38,6 +38,10 @@ class Snapshot:
             self._objects.setdefault(type(item), {})[item.id] = item
         self._counts = counts or {}
 
+    def share(self, objects: Mapping[type[Message], dict[str, Any]]) -> None:
+        """Show what somebody else holds instead, as it is now: no copy is made."""
+        self._objects = dict(objects)
+
     def get(self, kind: type[T], id_: str) -> T | None:
         """The object, if it was listed."""
         item: T | None = self._objects.get(kind, {}).get(id_)

@@ -91,16 +91,17 @@ async def _show(place: _Place, nodes: int, headless: bool) -> None:
                 say(f"The demo cluster is at {candidate.path}; interrupt to end it.")
                 await _live(cluster, over)
             else:
-                await asyncio.gather(_dashboard(cluster, over), _live(cluster, over))
+                await asyncio.gather(_dashboard(cluster, place, over), _live(cluster, over))
     finally:
         await cluster.close()
 
 
-async def _dashboard(cluster: Cluster, over: asyncio.Event) -> None:
+async def _dashboard(cluster: Cluster, place: _Place, over: asyncio.Event) -> None:
     from swarm_tui.cli.plumbing.ui import dashboard
 
     try:
-        await dashboard(cluster, title="demo", ends_with_program=True)
+        journals = place.state_dir / "journals"
+        await dashboard(cluster, title="demo", ends_with_program=True, journals=journals)
     finally:
         over.set()
 

@@ -5,7 +5,7 @@ import locale
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import typer
 from swarm_core.client import sockets
@@ -13,9 +13,12 @@ from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.journal.recorder import Recorder
 
 _CANNOT_PLACE: Final = ("", "dumb", "unknown")
 _PLAIN: Final = frozenset({"linux", "vt100", "vt102", "vt220", "ansi", "cons25"})
+JOURNAL_VARIABLE: Final = "SWARM_TUI_JOURNAL"
+_NO_JOURNAL: Final = ("off", "0", "no")
 _OWN_COLORS: Final = "ansi-dark"
 """The theme of nothing but the terminal's own colours."""
 
@@ -74,23 +77,43 @@ async def _open(given: Globals) -> int:
         await cluster.close()
 
 
-async def dashboard(cluster: Cluster, *, title: str, ends_with_program: bool = False) -> int:
+async def dashboard(
+    cluster: Cluster, *, title: str, ends_with_program: bool = False, journals: Path | None = None
+) -> int:
     """Show the dashboard until it is left; the exit code is not 0 when somebody else ended it. `ends_with_program`: the
-    cluster is there for it alone."""
+    cluster is there for it alone. `journals`: where what is seen is recorded, if not among the user's."""
     from swarm_tui.app import SwarmApp
     from swarm_tui.clusters.session import Session
     from swarm_tui.resources.refs import ClusterId
 
     mirror = Mirror(cluster.clock, cluster=ClusterId(title))
     session = Session(title, mirror, cluster.control, cluster.logs(), cluster.clock, ends_with_program)
+    recorder = _recorder(journals or journal_directory(), cluster.clock, title)
     app = SwarmApp(
         session,
         lambda: cluster.watch().updates(),
         theme=_OWN_COLORS if is_plain() else None,
         is_ascii=wants_ascii(),
+        recorder=recorder,
     )
-    await app.run_async()
+    try:
+        await app.run_async()
+    finally:
+        if recorder is not None:
+            await asyncio.to_thread(recorder.close)
     return app.return_code or 0
+
+
+def journal_directory() -> Path:
+    """Where the journals of this user are."""
+    return sockets.state_directory() / "journals"
+
+
+def _recorder(directory: Path, clock: Any, title: str) -> Recorder | None:
+    """What records, unless the user wants none."""
+    if os.environ.get(JOURNAL_VARIABLE, "").lower() in _NO_JOURNAL:
+        return None
+    return Recorder(directory, clock, title=title)
 
 
 def title_of(target: str) -> str:

@@ -1,0 +1,1 @@
+"""The past of a cluster, as this client saw it."""
