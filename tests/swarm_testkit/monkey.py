@@ -139,7 +139,7 @@ def check(run: Running) -> None:
 
 def _check_contents(run: Running) -> None:
     mirror = run.screen.session.mirror
-    for kind in registry.kinds():
+    for kind in registry.stored():
         held = {item.id for item in run.cluster.all(kind.message)}
         assert set(mirror.ids(kind.message)) == held, f"not the cluster's {kind.plural}"
     view = run.screen.navigator.view

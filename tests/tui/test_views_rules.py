@@ -77,6 +77,35 @@ def test_the_dashboard_is_always_the_beginning():
     assert places.here == HOME
 
 
+def test_the_history_goes_both_ways():
+    """Earlier and later go through all places in the order of time, home included, with the rows they were left on; who goes
+    elsewhere from an earlier one forgets what came after."""
+    places = Places(HOME)
+    places.go(at("services"))
+    places.go(HOME, cursor=row("service", "s-1"))
+    places.go(at("nodes"))
+    assert places.step(1) is None
+    assert places.step(-1) == HOME
+    assert places.step(-1, cursor=None) == at("services", cursor=row("service", "s-1"))
+    assert places.back() == HOME
+    assert places.step(-1) == at("services")
+    assert places.step(1) == HOME
+    places.go(at("tasks"))
+    assert places.step(1) is None
+    assert places.step(-1) == HOME
+
+
+def test_the_last_two_places_take_turns():
+    """To and fro between two, whichever way they were reached."""
+    places = Places(HOME)
+    assert places.swap() is None
+    places.go(at("services"))
+    places.go(at("nodes"), cursor=row("service", "s-1"))
+    assert places.swap(cursor=row("node", "n-1")) == at("services", cursor=row("service", "s-1"))
+    assert places.swap() == at("nodes", cursor=row("node", "n-1"))
+    assert places.back() == HOME
+
+
 def test_single_changes_and_bursts_are_not_held_back():
     """Frames that come now and then, or a few in a row, need no rest."""
     budget = FrameBudget()
@@ -139,10 +168,17 @@ def test_the_feed_begins_with_the_interface():
     """What was there at the start is no change; what was listed anew after a gap is told if it differs."""
     cluster = lively_cluster()
     mirror = mirror_of(cluster)
+    mirror.flush()
     feed = ChangeFeed(mirror)
-    assert not feed.apply(Changes(is_reset=True), 0)
     assert feed.notes() == []
-    assert not feed.apply(Changes(is_reset=True), 1)
+    node = cluster.all(objects_pb2.Node)[0]
+    cluster.update(objects_pb2.Node, node.id, lambda one: one.spec.annotations.labels.update(disk="new"))
+    mirror.apply(Listed((cluster.get(objects_pb2.Node, node.id),), 2))
+    told = []
+    mirror.listen(told.append)
+    mirror.flush()
+    assert feed.apply(told[0])
+    assert [note.text for note in feed.notes() if "labels" in note.text]
 
 
 def test_yaml_of_a_task_reads_as_yaml():

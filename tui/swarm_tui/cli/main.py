@@ -54,7 +54,7 @@ def _noun_of_kind(word: str) -> Any:
     from swarm_tui.resources.registry import by_word
 
     kind = by_word(word)
-    if kind is None or kind.noun != word:
+    if kind is None or kind.noun != word or kind.is_derived:
         return None
     from swarm_tui.cli.plumbing.kind_commands import noun_of
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-
-from google.protobuf.message import Message
+from typing import Any
 
 
 class Phase(Enum):
@@ -33,12 +32,12 @@ class Changes:
     """What changed since the last flush. `ids` holds objects whose rows may look different, whether changed, removed or
     only touched by a change of another object."""
 
-    ids: Mapping[type[Message], frozenset[str]] = field(default_factory=dict)
+    ids: Mapping[type[Any], frozenset[str]] = field(default_factory=dict)
     is_reset: bool = False
     """Everything was listed anew; `ids` says nothing."""
     is_stream: bool = False
     """The stream's phase changed."""
 
-    def of(self, kind: type[Message]) -> frozenset[str]:
+    def of(self, kind: type[Any]) -> frozenset[str]:
         """Touched ids of one kind."""
         return self.ids.get(kind, frozenset())

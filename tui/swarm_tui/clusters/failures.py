@@ -35,16 +35,17 @@ class Failures:
     def __init__(self) -> None:
         self._services: defaultdict[str, deque[_Failure]] = defaultdict(partial(deque, maxlen=KEPT_MAX))
 
-    def note(self, task: objects_pb2.Task) -> None:
-        """Count the task, if it failed or was rejected and was not counted before."""
+    def note(self, task: objects_pb2.Task) -> bool:
+        """Count the task, if it failed or was rejected and was not counted before; whether it was."""
         if task.status.state not in (types_pb2.FAILED, types_pb2.REJECTED):
-            return
+            return False
         kept = self._services[task.service_id]
         if any(one.task_id == task.id for one in kept):
-            return
+            return False
         place = str(task.slot) if task.slot else task.node_id
         at_ns = timestamp_ns(task.status.timestamp)
         kept.append(_Failure(task.id, at_ns, task.spec_version.index, place, cause(task)[:_CAUSE_MAX]))
+        return True
 
     def forget(self, service_id: str) -> None:
         """The service is gone."""

@@ -16,7 +16,6 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
-from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.progress_pb2 import TaskProgress
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
@@ -25,14 +24,19 @@ from swarm_core.client.managers import Managers, statuses_of, with_status
 from swarm_core.client.watch import KINDS, Action, Changed, Listed, Lost, Resumed, Update
 
 from swarm_tui.clusters.changes import Changes, Phase, Stream
+from swarm_tui.clusters.event_log import EventLog
 from swarm_tui.clusters.failures import Failures
 from swarm_tui.clusters.history import History
+from swarm_tui.clusters.relations import RELATED, Relations
 from swarm_tui.clusters.task_sums import TaskFacts, TaskSums
-from swarm_tui.resources import services
+from swarm_tui.resources import registry, services
+from swarm_tui.resources.events import Event
 from swarm_tui.resources.model import FailureSums, NodeSums, ServiceSums
 from swarm_tui.resources.refs import ONLY_CLUSTER, ClusterId
+from swarm_tui.resources.stacks import Stack
+from swarm_tui.resources.uses import Use
 
-T = TypeVar("T", bound=Message)
+T = TypeVar("T")
 FLUSH_INTERVAL_S = 0.1
 
 _Node, _Service, _Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
@@ -78,7 +82,7 @@ class Mirror:
         self._clock = clock
         self._interval_s = flush_interval_s
         self._listeners: list[Callable[[Changes], None]] = []
-        self._dirty: defaultdict[type[Message], set[str]] = defaultdict(set)
+        self._dirty: defaultdict[type[Any], set[str]] = defaultdict(set)
         self._is_reset = False
         self._is_stream_dirty = False
         self._resumed_ns: int | None = None
@@ -90,10 +94,13 @@ class Mirror:
         self.raft: GetRaftStatusResponse | None = None
         """How the managers stand with raft's log; None while it is not told."""
         self._progress: Mapping[str, TaskProgress] = {}
+        self._events = EventLog()
         self._clear()
 
     def _clear(self) -> None:
-        self._objects: dict[type[Message], dict[str, Any]] = {kind: {} for kind in KINDS}
+        self._objects: dict[type[Any], dict[str, Any]] = {kind: {} for kind in KINDS}
+        self._relations = Relations()
+        self._objects[Stack], self._objects[Event] = self._relations.stacks, self._events.events
         # Ids of tasks, as the keys of dicts because those keep the order in which they came.
         self._by_service: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._by_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -114,7 +121,7 @@ class Mirror:
         """Every object of a kind, in no order; valid until the next change."""
         return self._objects[kind].values()
 
-    def ids(self, kind: type[Message]) -> Collection[str]:
+    def ids(self, kind: type[Any]) -> Collection[str]:
         """Every id of a kind."""
         return self._objects[kind].keys()
 
@@ -150,6 +157,15 @@ class Mirror:
     def failures(self, service: objects_pb2.Service, now_ns: int) -> FailureSums:
         """How often its tasks failed lately, those included that the cluster has forgotten."""
         return self._failures.sums(service, now_ns)
+
+    def users(self, noun: str, called: Collection[str]) -> Collection[str]:
+        """Ids of the services that use the secret, config, network or volume that is called by any of these."""
+        return self._relations.users(noun, called)
+
+    @property
+    def events(self) -> Collection[Event]:
+        """What changed while this program was looking, the oldest first."""
+        return self._events.events.values()
 
     def namesakes(self, hostname: str) -> int:
         """How many nodes have this host name."""
@@ -251,6 +267,8 @@ class Mirror:
                     self._failures.note(item)
             elif isinstance(item, _Node):
                 self._hostnames[item.description.hostname] += 1
+            elif type(item) in RELATED:
+                self._relations.put(item)
         self._managers = statuses_of(listed.objects)
         for service_id in self._objects[_Service]:
             self._record(service_id, now_ns)
@@ -289,6 +307,8 @@ class Mirror:
                 self._failures.forget(id_)
             elif kind is _Service:
                 self._record(id_, self._clock.wall_ns())
+            if kind in RELATED:
+                self._relate(kind, id_, None if is_removed else item)
         if changed.version > self.version:
             self.version = changed.version
         if newest is not None:
@@ -321,8 +341,8 @@ class Mirror:
                 self._dirty[_Node].add(node_id)
             if old is new:
                 return
-            if new.is_troubled:
-                self._failures.note(task)
+            if new.is_troubled and self._failures.note(task):
+                self._events.note_failure(task, self._clock.wall_ns(), self)
         if old is None or new is None or old[:2] != new[:2]:
             self._place_changed(id_, old, new)
         if old is None or new is None or old.is_running != new.is_running:
@@ -364,7 +384,21 @@ class Mirror:
             self._touch(_Task, task.id)
             self._touch(_Service, task.service_id)
 
-    def _touch(self, kind: type[Message], id_: str) -> None:
+    def _relate(self, kind: type[Any], id_: str, item: Any) -> None:
+        """The object is as `item` now, or gone: its stack's row and those of what a service uses may look different."""
+        relations = self._relations
+        stacks, used = relations.put(item) if item is not None else relations.remove(kind, id_)
+        self._dirty[Stack] |= stacks
+        for use in used:
+            self._touch_used(use)
+
+    def _touch_used(self, use: Use) -> None:
+        noun, called = use
+        kind = registry.by_noun(noun).message
+        for id_ in (called,) if called in self._objects[kind] else self._objects[kind]:
+            self._touch(kind, id_)
+
+    def _touch(self, kind: type[Any], id_: str) -> None:
         if id_ in self._objects[kind]:
             self._dirty[kind].add(id_)
 
@@ -384,8 +418,11 @@ class Mirror:
         """Tell the listeners what changed since the last flush, if anything."""
         if not self.is_dirty:
             return
+        self._dirty[Stack].update(self._relations.stacks_of(self._dirty.get(_Service, ())))
+        told = self._events.take(self, self._dirty, self._clock.wall_ns(), is_reset=self._is_reset)
+        self._dirty[Event] |= told
         changes = Changes(
-            {kind: frozenset(ids) for kind, ids in self._dirty.items()},
+            {kind: frozenset(ids) for kind, ids in self._dirty.items() if ids},
             is_reset=self._is_reset,
             is_stream=self._is_stream_dirty,
         )

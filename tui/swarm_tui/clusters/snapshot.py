@@ -9,17 +9,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.progress_pb2 import TaskProgress
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 
 from swarm_tui.clusters.failures import Failures
+from swarm_tui.clusters.relations import Relations, relations_of
 from swarm_tui.clusters.task_sums import TaskSums
 from swarm_tui.resources.model import FailureSums, NodeSums, ServiceSums
 from swarm_tui.resources.refs import ONLY_CLUSTER
+from swarm_tui.resources.stacks import Stack
 
-T = TypeVar("T", bound=Message)
+T = TypeVar("T")
 
 
 class Snapshot:
@@ -33,23 +34,32 @@ class Snapshot:
     ) -> None:
         self.cluster = ONLY_CLUSTER
         self.raft = raft
-        self._objects: dict[type[Message], dict[str, Any]] = {}
+        self._objects: dict[type[Any], dict[str, Any]] = {}
         for item in objects:
             self._objects.setdefault(type(item), {})[item.id] = item
         self._counts = counts or {}
 
-    def share(self, objects: Mapping[type[Message], dict[str, Any]]) -> None:
+    def share(self, objects: Mapping[type[Any], dict[str, Any]]) -> None:
         """Show what somebody else holds instead, as it is now: no copy is made."""
         self._objects = dict(objects)
 
     def get(self, kind: type[T], id_: str) -> T | None:
-        """The object, if it was listed."""
-        item: T | None = self._objects.get(kind, {}).get(id_)
-        return item
+        """The object, if it was listed, or is made of what was."""
+        held: Mapping[str, Any] = self._relations.stacks if kind is Stack else self._objects.get(kind, {})
+        return held.get(id_)
 
     def objects(self, kind: type[T]) -> Collection[T]:
-        """Every listed object of a kind."""
-        return self._objects.get(kind, {}).values()
+        """Every listed object of a kind, and what is made of them."""
+        held: Mapping[str, Any] = self._relations.stacks if kind is Stack else self._objects.get(kind, {})
+        return held.values()
+
+    def users(self, noun: str, called: Collection[str]) -> Collection[str]:
+        """Ids of the listed services that use what is called by any of these."""
+        return self._relations.users(noun, called)
+
+    @property
+    def _relations(self) -> Relations:
+        return relations_of([item for held in self._objects.values() for item in held.values()])
 
     def tasks_of_service(self, service_id: str) -> Collection[objects_pb2.Task]:
         """The listed tasks of a service."""

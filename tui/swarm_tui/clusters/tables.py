@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from google.protobuf.message import Message
 from sortedcontainers import SortedList
 
 from swarm_tui.clusters.changes import Changes
@@ -30,7 +29,7 @@ class RowKind(Protocol[Row]):
     @property
     def noun(self) -> str: ...
     @property
-    def message(self) -> type[Message]: ...
+    def message(self) -> type[Any]: ...
     @property
     def default_sort(self) -> str: ...
     @property

@@ -13,20 +13,22 @@ from swarm_tui.widgets.verdict import VerdictLabel
 
 
 class Scale(Dialog[Amount]):
-    """Asks for an amount for `subject`, which has `present` tasks; `judge` says what a text would do."""
+    """Asks for an amount for `subject`, which has `present` tasks; `judge` says what a text would do. `typed` stands there
+    already."""
 
-    def __init__(self, subject: str, present: str, judge: Callable[[str], Verdict]) -> None:
+    def __init__(self, subject: str, present: str, judge: Callable[[str], Verdict], typed: str = "") -> None:
         super().__init__()
         self._subject = subject
         self._present = present
         self._judge = judge
+        self._typed = typed
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = title(f"Scale {self._subject}")
             box.border_subtitle = "enter scale · esc cancel"
             yield Static(f"{self._present} replicas now", classes="ask", markup=False)
-            yield Input(compact=True, id="amount", placeholder="12   =12   +3   -1   x2")
+            yield Input(self._typed, compact=True, id="amount", placeholder="12   =12   +3   -1   x2")
             yield VerdictLabel(id="verdict")
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -1,10 +1,12 @@
 """Configs: names, sizes, users and, in the detail view, the text."""
 
+from functools import partial
+
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.timestamps import timestamp_ns
 
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import payloads
+from swarm_tui.resources import payloads, services
 from swarm_tui.resources.model import (
     ClusterView,
     Listing,
@@ -17,19 +19,22 @@ from swarm_tui.resources.model import (
     description_of,
     no_problems,
 )
+from swarm_tui.resources.owners import stack_of
 
 Config = objects_pb2.Config
 LINES_SHOWN_MAX = 500
 
 
 def row(config: Config, view: ClusterView, now_ns: int) -> RowCells:
-    return payloads.row(config, "", now_ns)
+    return payloads.row(config, "config", "", view, now_ns)
 
 
 def describe(config: Config, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
     lines = payloads.overview(config)
     lines.append(("Size", cell(fmt.size(len(config.spec.data)))))
-    lines.append(("Used by", cell(", ".join(payloads.users(config.id, view)) or "no service")))
+    lines.append(
+        ("Used by", cell(", ".join(services.users_of("config", (config.id,), view)) or "no service"))
+    )
     return Section("Config", tuple(lines)), _content(config.spec.data)
 
 
@@ -53,6 +58,10 @@ KIND: ResourceKind[Config] = ResourceKind(
     row=row,
     sort_keys={
         "name": lambda config, view, now: fmt.natural(payloads.name(config)),
+        "users": lambda config, view, now: (
+            -len(view.users("config", (config.id,))),
+            fmt.natural(payloads.name(config)),
+        ),
         "age": lambda config, view, now: -timestamp_ns(config.meta.created_at),
     },
     default_sort="name",
@@ -62,8 +71,9 @@ KIND: ResourceKind[Config] = ResourceKind(
     describe=describe,
     fields={
         "label": lambda config, view, now: fmt.label_list(config.spec.annotations.labels),
-        "service": lambda config, view, now: payloads.users(config.id, view),
+        "service": lambda config, view, now: services.users_of("config", (config.id,), view),
         "size": lambda config, view, now: float(len(config.spec.data)),
+        "users": lambda config, view, now: float(len(view.users("config", (config.id,)))),
         "age": lambda config, view, now: fmt.age_s(config.meta.created_at, now),
         "id": lambda config, view, now: config.id,
     },
@@ -73,10 +83,23 @@ KIND: ResourceKind[Config] = ResourceKind(
         Listing("CREATED", "CreatedAt", payloads.created),
         Listing("UPDATED", "UpdatedAt", payloads.updated),
     ),
-    verbs=("describe", "yaml", "copy", "remove"),
+    verbs=(
+        "open",
+        "used_by",
+        "describe",
+        "owner",
+        "timeline",
+        "yaml",
+        "json",
+        "copy",
+        "copy_command",
+        "remove",
+    ),
     drill_in=description_of("config"),
+    owner=stack_of,
+    list_key="7",
     description_needs=(objects_pb2.Service,),
     changes=payloads.changes,
-    consequences=payloads.consequences,
+    consequences=partial(payloads.consequences, "config"),
     aliases=("configs", "cfg"),
 )

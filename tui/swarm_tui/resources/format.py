@@ -1,7 +1,7 @@
 """Ages, sizes, ids and images as people read them. Pure; nothing here knows the cluster."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from swarm_core.api.timestamps import calendar_time, timestamp_ns
@@ -64,6 +64,21 @@ def moment(then_ns: int) -> str:
     """A point in time, to the second, in UTC; a dash when it is unknown or beyond the calendar."""
     then = calendar_time(then_ns) if then_ns else None
     return "–" if then is None else then.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def time_of_day(time_ns: int) -> str:
+    """Hours, minutes and seconds of the wall clock beside the screen."""
+    then = calendar_time(time_ns)
+    return "--:--:--" if then is None else then.astimezone().strftime("%H:%M:%S")
+
+
+def common_start(words: Sequence[str]) -> str:
+    """The longest beginning that all words have."""
+    first, last = min(words, default=""), max(words, default="")
+    count = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
+    )
+    return first[:count]
 
 
 def size(count: float) -> str:

@@ -18,8 +18,8 @@ from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 
 from swarm_tui.resources.refs import ClusterId, ObjectRef
 
-T = TypeVar("T", bound=Message)
-M = TypeVar("M", bound=Message)
+T = TypeVar("T")
+M = TypeVar("M")
 
 
 class Role(StrEnum):
@@ -124,6 +124,8 @@ class Column:
     """0 never goes."""
     is_wide: bool = False
     """Only in wide mode."""
+    is_hidden: bool = False
+    """Chosen away."""
     wanted: int = 0
     """So much of the spare room is its own, before wide columns join and others grow."""
 
@@ -220,6 +222,7 @@ class ClusterView(Protocol):
     def running_history(self, service_id: str, now_ns: int) -> Sequence[float | None]: ...
     def failures(self, service: objects_pb2.Service, now_ns: int) -> FailureSums: ...
     def namesakes(self, hostname: str) -> int: ...
+    def users(self, noun: str, called: Collection[str]) -> Collection[str]: ...
     def progress(self, task_id: str) -> TaskProgress | None: ...
     @property
     def raft(self) -> GetRaftStatusResponse | None: ...
@@ -272,6 +275,16 @@ def no_consequences(items: Sequence[Any], view: ClusterView) -> list[str]:
     return []
 
 
+def no_owner(item: Any) -> tuple[str, str] | None:
+    """For kinds whose objects belong to nothing."""
+    return None
+
+
+def by_id(item: Any) -> tuple[str, ...]:
+    """What is called by its id alone."""
+    return (item.id,)
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceKind(Generic[M]):
     """One kind of object: all that the interface knows of it. `columns` and the cells of `row` go together, one to one."""
@@ -297,6 +310,10 @@ class ResourceKind(Generic[M]):
     """Other words for the noun in commands."""
     owners: Mapping[str, Callable[[M], Collection[str]]] = field(default_factory=dict)
     """By an owner's noun the ids of the owners that an object belongs to: what a list can be cut down to."""
+    owner: Callable[[M], tuple[str, str] | None] = no_owner
+    """Noun and id of what an object belongs to above all: where the key to the owner leads."""
+    called: Callable[[M], Collection[str]] = by_id
+    """What the objects that it owns call it in their `owners`."""
     changes: Callable[[M | None, M | None, ClusterView], Iterator[str]] | None = None
     """What became different between two states of an object (None: not there), in a few words each. Without it the
     dashboard's changes do not tell this kind."""
@@ -312,6 +329,8 @@ class ResourceKind(Generic[M]):
     """The view in which one is created."""
     empty_hint: str = ""
     """What a person may do about an empty list."""
+    is_derived: bool = False
+    """Its objects are made of others by this program: the cluster stores none, and commands for stored ones leave it out."""
     is_told_by_owners: bool = False
     """Its problems are its owners' problems too, and are told there, once."""
     depends_on: tuple[type[Message], ...] = ()
@@ -332,9 +351,11 @@ class ResourceKind(Generic[M]):
         """Whether an object belongs into a list of problems."""
         return lambda item, view, now_ns: self.health(item, view, now_ns) in PROBLEMS
 
-    def belongs_to(self, item: M, noun: str, id_: str) -> bool:
-        """Whether an object belongs to the owner of this noun and id. Raises KeyError for what owns none of this kind."""
-        return id_ in self.owners[noun](item)
+    def belongs_to(self, item: M, noun: str, *called: str) -> bool:
+        """Whether an object belongs to the owner of this noun that is called so. Raises KeyError for what owns none of this
+        kind."""
+        own = self.owners[noun](item)
+        return any(one in own for one in called)
 
 
 def no_problems(item: Any, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:

@@ -2,25 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 
-from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.specs.network import NODE_LOCAL, OVERLAY, is_ingress, is_predefined
 
+from swarm_tui.resources import addresses, services
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import (
     Align,
     ClusterView,
     Column,
+    Health,
     Listing,
+    Problem,
     ResourceKind,
     Role,
     RowCells,
     Section,
-    always_fine,
     cell,
     description_of,
-    no_problems,
 )
+from swarm_tui.resources.owners import stack_of
+from swarm_tui.resources.payloads import users_cell
+from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.resources.uses import network_called
 
 Network = objects_pb2.Network
 _NOT_YET = "none yet"
@@ -60,14 +65,7 @@ def kinds(network: Network) -> list[str]:
 def users(network: Network, view: ClusterView) -> list[str]:
     """Names of the services on it; of the ingress network, those that publish a port through it."""
 
-    def uses(service: objects_pb2.Service) -> bool:
-        spec = service.spec
-        if is_ingress(network.spec):
-            return any(port.publish_mode == types_pb2.PortConfig.INGRESS for port in spec.endpoint.ports)
-        return any(one.target == network.id for one in (*spec.task.networks, *spec.networks))
-
-    found = (service for service in view.objects(objects_pb2.Service) if uses(service))
-    return sorted((service.spec.annotations.name for service in found), key=fmt.natural)
+    return services.users_of("network", network_called(network), view)
 
 
 def row(network: Network, view: ClusterView, now_ns: int) -> RowCells:
@@ -75,10 +73,42 @@ def row(network: Network, view: ClusterView, now_ns: int) -> RowCells:
         cell(name(network)),
         cell(driver(network), Role.MUTED),
         cell(_subnet_text(network)),
+        *addresses.cells(network, view),
+        users_cell(users(network, view)),
         cell(", ".join(kinds(network)), Role.SPECIAL),
         cell(fmt.age_of(network.meta.created_at, now_ns), Role.MUTED),
         cell(fmt.short_id(network.id), Role.MUTED),
     )
+
+
+def health(network: Network, view: ClusterView, now_ns: int) -> Health:
+    """A warning when it runs out of addresses."""
+    share = addresses.share(network, view)
+    return Health.WARNING if share is not None and share >= addresses.WARNING else Health.OK
+
+
+def problems(network: Network, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
+    look = health(network, view, now_ns)
+    free, total = addresses.free(network, view), addresses.total(network)
+    if look is Health.OK or total is None:
+        return ()
+    return (
+        Problem(
+            ObjectRef(view.cluster, "network", network.id),
+            name(network),
+            look,
+            f"{free:.0f} of {total} addresses free",
+            "New tasks and services on it will wait for an address.",
+            "U",
+            "used by",
+        ),
+    )
+
+
+def _free(network: Network, view: ClusterView) -> float:
+    """For the order: what has no addresses of the cluster's comes last."""
+    left = addresses.free(network, view)
+    return float("inf") if left is None else left
 
 
 def _subnet_text(network: Network) -> str:
@@ -101,12 +131,12 @@ def describe(network: Network, view: ClusterView, now_ns: int) -> tuple[Section,
     ]
     options = network.driver_state.options or spec.driver_config.options
     given = tuple((key, cell(options[key])) for key in sorted(options))
-    sections = [Section("Network", tuple(lines)), _addresses(network)]
+    sections = [Section("Network", tuple(lines)), _addresses(network, view)]
     return (*sections, Section("Driver options", given)) if given else tuple(sections)
 
 
-def _addresses(network: Network) -> Section:
-    lines = []
+def _addresses(network: Network, view: ClusterView) -> Section:
+    lines = addresses.lines(network, view)
     for config in network.ipam.configs or network.spec.ipam.configs:
         lines.append(("Subnet", cell(config.subnet)))
         if config.range:
@@ -145,6 +175,9 @@ KIND: ResourceKind[Network] = ResourceKind(
         Column("name", "NAME", 14, grow=2),
         Column("driver", "DRIVER", 8, drop=2),
         Column("subnets", "SUBNETS", 14, grow=2),
+        Column("addresses", "TAKEN", 10, grow=1, drop=5),
+        Column("free", "FREE", 6, align=Align.RIGHT, drop=4),
+        Column("users", "USED BY", 12, grow=3, drop=6),
         Column("kind", "KIND", 10, drop=3),
         Column("age", "AGE", 4, align=Align.RIGHT, drop=1),
         Column("id", "ID", 12, is_wide=True, drop=4),
@@ -152,13 +185,15 @@ KIND: ResourceKind[Network] = ResourceKind(
     row=row,
     sort_keys={
         "name": lambda network, view, now: fmt.natural(name(network)),
+        "free": lambda network, view, now: (_free(network, view), fmt.natural(name(network))),
+        "users": lambda network, view, now: (-len(users(network, view)), fmt.natural(name(network))),
         "age": lambda network, view, now: -timestamp_ns(network.meta.created_at),
         "driver": lambda network, view, now: (driver(network), fmt.natural(name(network))),
     },
     default_sort="name",
     name=name,
-    health=always_fine,
-    problems=no_problems,
+    health=health,
+    problems=problems,
     describe=describe,
     fields={
         "driver": lambda network, view, now: driver(network),
@@ -166,6 +201,9 @@ KIND: ResourceKind[Network] = ResourceKind(
         "type": lambda network, view, now: "builtin" if is_predefined(network.spec) else "custom",
         "kind": lambda network, view, now: kinds(network),
         "subnet": lambda network, view, now: subnets(network),
+        "free": lambda network, view, now: addresses.free(network, view),
+        "taken": lambda network, view, now: addresses.share(network, view),
+        "users": lambda network, view, now: float(len(users(network, view))),
         "label": lambda network, view, now: fmt.label_list(network.spec.annotations.labels),
         "service": lambda network, view, now: users(network, view),
         "age": lambda network, view, now: fmt.age_s(network.meta.created_at, now),
@@ -177,8 +215,22 @@ KIND: ResourceKind[Network] = ResourceKind(
         Listing("DRIVER", "Driver", lambda network, view, now: driver(network)),
         Listing("SCOPE", "Scope", lambda network, view, now: scope(network)),
     ),
-    verbs=("describe", "yaml", "copy", "remove"),
+    verbs=(
+        "open",
+        "used_by",
+        "describe",
+        "owner",
+        "timeline",
+        "yaml",
+        "json",
+        "copy",
+        "copy_command",
+        "remove",
+    ),
     drill_in=description_of("network"),
+    owner=stack_of,
+    called=network_called,
+    list_key="6",
     description_needs=(objects_pb2.Service,),
     changes=changes,
     consequences=consequences,

@@ -322,7 +322,7 @@ KIND: ResourceKind[Node] = ResourceKind(
             "ENGINE VERSION", "EngineVersion", lambda node, view, now: node.description.engine.engine_version
         ),
     ),
-    verbs=("open", "describe", "availability", "yaml", "copy", "remove"),
+    verbs=("open", "describe", "availability", "timeline", "yaml", "json", "copy", "copy_command", "remove"),
     drill_in=lambda node, view: Link("tasks", "node", node.id),
     changes=changes,
     motion=Motion(is_drain_unfinished, _drain_note),

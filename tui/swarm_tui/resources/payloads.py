@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from swarm_core.api.proto import objects_pb2, types_pb2
-from swarm_core.api.references import dependencies
 from swarm_core.api.timestamps import timestamp_ns
 
 from swarm_tui.resources import format as fmt
@@ -30,6 +29,7 @@ class Payload(Protocol):
 
 COLUMNS = (
     Column("name", "NAME", 16, grow=3),
+    Column("users", "USED BY", 12, grow=3, drop=4),
     Column("labels", "LABELS", 10, grow=2, drop=2),
     Column("driver", "DRIVER", 8, drop=3),
     Column("age", "AGE", 4, align=Align.RIGHT, drop=1),
@@ -41,9 +41,10 @@ def name(item: Payload, view: ClusterView | None = None) -> str:
     return item.spec.annotations.name or fmt.short_id(item.id)
 
 
-def row(item: Payload, driver: str, now_ns: int) -> tuple[Cell, ...]:
+def row(item: Payload, noun: str, driver: str, view: ClusterView, now_ns: int) -> tuple[Cell, ...]:
     return (
         cell(name(item)),
+        users_cell(services.users_of(noun, (item.id,), view)),
         cell(fmt.labels(item.spec.annotations.labels), Role.SPECIAL),
         cell(driver, Role.MUTED),
         cell(fmt.age_of(item.meta.created_at, now_ns), Role.MUTED),
@@ -62,13 +63,9 @@ def overview(item: Payload) -> list[tuple[str, Cell]]:
     ]
 
 
-def users(id_: str, view: ClusterView) -> list[str]:
-    """Names of the services whose tasks are given this secret or config, in order."""
-    return sorted(
-        services.name(service)
-        for service in view.objects(objects_pb2.Service)
-        if any(id_ in ids for ids in dependencies(service.spec.task))
-    )
+def users_cell(names: Sequence[str]) -> Cell:
+    """Who uses it; that nobody does is worth a word."""
+    return cell(", ".join(names)) if names else cell("unused", Role.MUTED)
 
 
 def changes(old: Payload | None, new: Payload | None, view: ClusterView) -> Iterator[str]:
@@ -81,12 +78,12 @@ def changes(old: Payload | None, new: Payload | None, view: ClusterView) -> Iter
         yield "labels"
 
 
-def consequences(items: Sequence[Payload], view: ClusterView) -> list[str]:
+def consequences(noun: str, items: Sequence[Payload], view: ClusterView) -> list[str]:
     """What removing these does."""
     sentences = [
         f"{name(item)} is used by {', '.join(found)}, so the manager will refuse it."
         for item in items
-        if (found := users(item.id, view))
+        if (found := services.users_of(noun, (item.id,), view))
     ]
     return [*sentences, "There is no undo."]
 

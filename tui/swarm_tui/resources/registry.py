@@ -7,14 +7,23 @@ kind that is registered before the program starts is everywhere.
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.message import Message
-
-from swarm_tui.resources import cluster, configs, networks, nodes, secrets, services, tasks, volumes
+from swarm_tui.resources import (
+    cluster,
+    configs,
+    events,
+    networks,
+    nodes,
+    secrets,
+    services,
+    stacks,
+    tasks,
+    volumes,
+)
 from swarm_tui.resources.model import ResourceKind
 
 _kinds: list[ResourceKind[Any]] = []
 _by_word: dict[str, ResourceKind[Any]] = {}
-_by_message: dict[type[Message], ResourceKind[Any]] = {}
+_by_message: dict[type[Any], ResourceKind[Any]] = {}
 
 
 def register(kind: ResourceKind[Any]) -> Callable[[], None]:
@@ -40,6 +49,11 @@ def kinds() -> tuple[ResourceKind[Any], ...]:
     return tuple(_kinds)
 
 
+def stored() -> tuple[ResourceKind[Any], ...]:
+    """Those whose objects the cluster stores."""
+    return tuple(kind for kind in _kinds if not kind.is_derived)
+
+
 def by_word(word: str) -> ResourceKind[Any] | None:
     """The kind called `word` in a command; None when there is none."""
     return _by_word.get(word.lower())
@@ -52,7 +66,7 @@ def by_noun(noun: str) -> ResourceKind[Any]:
     return kind
 
 
-def by_message(message: type[Message]) -> ResourceKind[Any]:
+def by_message(message: type[Any]) -> ResourceKind[Any]:
     """The kind of these objects. Raises KeyError."""
     return _by_message[message]
 
@@ -60,8 +74,10 @@ def by_message(message: type[Message]) -> ResourceKind[Any]:
 register(nodes.KIND)
 register(services.KIND)
 register(tasks.KIND)
+register(stacks.KIND)
+register(networks.KIND)
 register(secrets.KIND)
 register(configs.KIND)
-register(networks.KIND)
 register(volumes.KIND)
+register(events.KIND)
 register(cluster.KIND)

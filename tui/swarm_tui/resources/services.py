@@ -1,6 +1,6 @@
 """Services: goal and reality, what runs, and the reason when they differ."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from swarm_core.api.jobs import is_job
 from swarm_core.api.names import STACK_LABEL
@@ -30,10 +30,12 @@ from swarm_tui.resources.model import (
     cell,
     spans,
 )
+from swarm_tui.resources.owners import stack_of
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.states import cause, since_ns, state_word
 from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
 from swarm_tui.resources.update_progress import update_section
+from swarm_tui.resources.uses import CONFIG, NETWORK, SECRET, VOLUME, uses
 
 Service = objects_pb2.Service
 Task = objects_pb2.Task
@@ -51,6 +53,12 @@ def name(service: Service, view: ClusterView | None = None) -> str:
 def stack(service: Service) -> str:
     """The stack it was deployed with, if any."""
     return service.spec.annotations.labels.get(STACK_LABEL, "")
+
+
+def users_of(noun: str, called: Collection[str], view: ClusterView) -> list[str]:
+    """Names of the services that use the secret, config, network or volume that is called by any of these, in order."""
+    found = (view.get(Service, id_) for id_ in view.users(noun, called))
+    return sorted((name(service) for service in found if service is not None), key=fmt.natural)
 
 
 def mode(service: Service) -> str:
@@ -129,7 +137,7 @@ def _troubled(service: Service, view: ClusterView) -> list[Task]:
     return [task for task in found if task is not None]
 
 
-def _age_ns(service: Service) -> int:
+def updated_ns(service: Service) -> int:
     return timestamp_ns(service.meta.updated_at) or timestamp_ns(service.meta.created_at)
 
 
@@ -153,7 +161,7 @@ def row(service: Service, view: ClusterView, now_ns: int) -> RowCells:
         cell(fmt.image(runs))
         if runtime == "container"
         else spans((runtime, Role.SPECIAL), (f" {runs}", Role.MUTED)),
-        cell(fmt.age(_age_ns(service), now_ns), Role.MUTED),
+        cell(fmt.age(updated_ns(service), now_ns), Role.MUTED),
         cell(fmt.short_id(service.id), Role.MUTED),
     )
 
@@ -284,6 +292,10 @@ def consequences(found: Sequence[Service], view: ClusterView) -> list[str]:
     ]
 
 
+def _used(noun: str) -> Callable[[Service], Collection[str]]:
+    return lambda service: [called for of, called in uses(service) if of == noun]
+
+
 KIND: ResourceKind[Service] = ResourceKind(
     noun="service",
     title="Services",
@@ -296,7 +308,7 @@ KIND: ResourceKind[Service] = ResourceKind(
         "stack": lambda s, view, now: (stack(s), _key_name(s)),
         "tasks": lambda s, view, now: (-running(s, view), _key_name(s)),
         "image": lambda s, view, now: (runtime_text(s.spec.task), _key_name(s)),
-        "age": lambda s, view, now: -_age_ns(s),
+        "age": lambda s, view, now: -updated_ns(s),
     },
     default_sort="service",
     name=name,
@@ -332,8 +344,28 @@ KIND: ResourceKind[Service] = ResourceKind(
             "PORTS", "Ports", lambda s, view, now: ports_listed(s.endpoint.ports or s.spec.endpoint.ports)
         ),
     ),
-    verbs=("open", "logs", "describe", "scale", "update", "restart", "rollback", "yaml", "copy", "remove"),
+    verbs=(
+        "open",
+        "logs",
+        "describe",
+        "scale",
+        "update",
+        "restart",
+        "rollback",
+        "owner",
+        "timeline",
+        "yaml",
+        "json",
+        "copy",
+        "copy_command",
+        "remove",
+    ),
     drill_in=lambda service, view: Link("tasks", "service", service.id),
+    owners={
+        "stack": lambda s: (stack(s),),
+        **{noun: _used(noun) for noun in (SECRET, CONFIG, NETWORK, VOLUME)},
+    },
+    owner=stack_of,
     changes=service_changes.changes,
     motion=Motion(_is_moving, _motion_note),
     consequences=consequences,

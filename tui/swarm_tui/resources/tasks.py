@@ -1,5 +1,6 @@
 """Tasks: where a slot runs, since when, and how it ended."""
 
+from swarm_core.api.names import STACK_LABEL
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
 from swarm_core.api.proto.progress_pb2 import TaskProgress
@@ -23,6 +24,7 @@ from swarm_tui.resources.model import (
     description_of,
     spans,
 )
+from swarm_tui.resources.owners import service_or_node_of
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.states import (
     cause,
@@ -235,6 +237,7 @@ KIND: ResourceKind[Task] = ResourceKind(
         "health": lambda t, view, now: health(t, view, now).name.lower(),
         "service": lambda t, view, now: service_name(t),
         "node": lambda t, view, now: node_name(t, view),
+        "stack": lambda t, view, now: t.service_annotations.labels.get(STACK_LABEL, ""),
         "image": lambda t, view, now: runtime_text(t.spec)[1],
         "label": lambda t, view, now: fmt.label_list(t.service_annotations.labels),
         "cause": lambda t, view, now: cause(t) or None,
@@ -252,8 +255,9 @@ KIND: ResourceKind[Task] = ResourceKind(
         Listing("ERROR", "Error", _error_listed, width_max=_ERROR_WIDTH),
         Listing("PORTS", "Ports", lambda t, view, now: ports_listed(t.status.port_status.ports)),
     ),
-    verbs=("open", "logs", "describe", "yaml", "copy"),
+    verbs=("open", "logs", "describe", "owner", "yaml", "json", "copy", "copy_command"),
     drill_in=description_of("task"),
+    owner=service_or_node_of,
     owners={"service": lambda t: (t.service_id,), "node": lambda t: (t.node_id,)},
     logs=lambda id_: LogSelector(task_ids=[id_]),
     list_key="4",

@@ -5,12 +5,12 @@ from typing import Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import timestamp_ns
-from swarm_core.api.volumes import GROUP_PREFIX, cluster_mounts
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import payloads, services
 from swarm_tui.resources.model import (
+    Align,
     ClusterView,
     Column,
     Health,
@@ -23,7 +23,9 @@ from swarm_tui.resources.model import (
     cell,
     description_of,
 )
+from swarm_tui.resources.payloads import users_cell
 from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.resources.uses import volume_called
 
 Volume = objects_pb2.Volume
 _Status = types_pb2.VolumePublishStatus
@@ -41,7 +43,10 @@ COLUMNS = (
     Column("driver", "DRIVER", 10, grow=1, drop=2),
     Column("availability", "AVAILABILITY", 12),
     Column("status", "STATUS", 16, grow=1),
-    Column("age", "AGE", 4, drop=1),
+    Column("size", "SIZE", 6, align=Align.RIGHT, drop=4),
+    Column("users", "USED BY", 12, grow=3, drop=5),
+    Column("nodes", "NODES", 10, grow=2, is_wide=True, drop=6),
+    Column("age", "AGE", 4, align=Align.RIGHT, drop=1),
 )
 
 
@@ -71,8 +76,16 @@ def row(volume: Volume, view: ClusterView, now_ns: int) -> RowCells:
         cell(volume.spec.driver.name, Role.MUTED),
         cell(availability(volume)),
         cell(status(volume), look.role),
+        cell(_size(volume), Role.MUTED),
+        users_cell(users(volume, view)),
+        cell(", ".join(_node(each.node_id, view) for each in volume.publish_status), Role.MUTED),
         cell(fmt.age_of(volume.meta.created_at, now_ns), Role.MUTED),
     )
+
+
+def _size(volume: Volume) -> str:
+    count = volume.volume_info.capacity_bytes
+    return fmt.size(count) if count else "–"
 
 
 def _failures(volume: Volume) -> list[types_pb2.VolumePublishStatus]:
@@ -147,14 +160,7 @@ def state_word(each: types_pb2.VolumePublishStatus) -> str:
 
 def users(volume: Volume, view: ClusterView) -> list[str]:
     """Names of the services that ask for this volume, by its name or its group."""
-    sources = {name(volume)}
-    if volume.spec.group:
-        sources.add(GROUP_PREFIX + volume.spec.group)
-    return sorted(
-        services.name(service)
-        for service in view.objects(objects_pb2.Service)
-        if any(mount.source in sources for mount in cluster_mounts(service.spec.task))
-    )
+    return services.users_of("volume", volume_called(volume), view)
 
 
 def changes(old: Volume | None, new: Volume | None, view: ClusterView) -> Iterator[str]:
@@ -197,6 +203,8 @@ KIND: ResourceKind[Volume] = ResourceKind(
         "name": lambda volume, view, now: fmt.natural(name(volume)),
         "group": lambda volume, view, now: (volume.spec.group, fmt.natural(name(volume))),
         "driver": lambda volume, view, now: (volume.spec.driver.name, fmt.natural(name(volume))),
+        "size": lambda volume, view, now: -volume.volume_info.capacity_bytes,
+        "users": lambda volume, view, now: (-len(users(volume, view)), fmt.natural(name(volume))),
         "age": lambda volume, view, now: -timestamp_ns(volume.meta.created_at),
     },
     default_sort="name",
@@ -209,6 +217,9 @@ KIND: ResourceKind[Volume] = ResourceKind(
         "driver": lambda volume, view, now: volume.spec.driver.name,
         "availability": lambda volume, view, now: availability(volume),
         "label": lambda volume, view, now: fmt.label_list(volume.spec.annotations.labels),
+        "node": lambda volume, view, now: [_node(each.node_id, view) for each in volume.publish_status],
+        "size": lambda volume, view, now: float(volume.volume_info.capacity_bytes) or None,
+        "users": lambda volume, view, now: float(len(users(volume, view))),
         "service": lambda volume, view, now: users(volume, view),
         "age": lambda volume, view, now: fmt.age_s(volume.meta.created_at, now),
         "id": lambda volume, view, now: volume.id,
@@ -220,8 +231,10 @@ KIND: ResourceKind[Volume] = ResourceKind(
         Listing("AVAILABILITY", "Availability", lambda volume, view, now: availability(volume)),
         Listing("STATUS", "Status", lambda volume, view, now: status(volume)),
     ),
-    verbs=("describe", "yaml", "copy", "remove"),
+    verbs=("open", "used_by", "describe", "timeline", "yaml", "json", "copy", "copy_command", "remove"),
     drill_in=description_of("volume"),
+    called=volume_called,
+    list_key="8",
     description_needs=(objects_pb2.Service, objects_pb2.Node),
     changes=changes,
     consequences=consequences,

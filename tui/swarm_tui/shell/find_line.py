@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from swarm_tui.views.view import Findable
+from swarm_tui.views.view import Findable, Verdict
 from swarm_tui.widgets.filter_bar import FilterBar
 
 EARLIER_MAX: Final = 20
@@ -18,27 +18,55 @@ class FindLine:
         self._bar = bar
         self._closed = closed
         self._target: Findable | None = None
+        self._offer: tuple[str | None, str] = None, ""
+        """A text that tab led to, and the words that may come at its end: they stand there until another is typed."""
         self._earlier: dict[str, deque[str]] = {}
         """By topic what was typed and kept, the newest first."""
 
     def open(self, target: Findable) -> None:
         """Let the person type for `target`, beginning with what is in force."""
-        self._target = target
-        self._bar.open(target.found_text, target.find_hint, self._earlier.get(target.find_topic, ()))
+        self._target, self._offer = target, (None, "")
+        target.begin()
+        earlier = self._earlier.get(target.find_topic, ())
+        self._bar.open(target.found_text, target.find_hint, earlier, sign=target.find_sign)
 
     def typed(self, text: str) -> None:
         """The text is another: it works at once."""
         if self._target is not None:
-            self._bar.judge(*self._target.find(text))
+            verdict = self._target.find(text)
+            self._bar.judge(*(Verdict(self._offer[1]) if self._offer[0] == text else verdict))
 
-    def left(self, *, is_kept: bool) -> None:
-        """The bar was closed; what was typed stays in force, or is gone."""
-        target, self._target = self._target, None
+    def completed(self, text: str) -> None:
+        """The person wants the text completed."""
+        if self._target is not None:
+            whole, words = self._target.complete(text)
+            self._offer = whole if words else None, words
+            if whole != text:
+                self._bar.set_text(whole)
+            elif words:
+                self._bar.judge(words, "muted")
+
+    def entered(self, text: str) -> None:
+        """The line is left with what was typed in force, if it can be."""
+        if self._target is None:
+            return
+        if refusal := self._target.accept(text):
+            self._bar.judge(f"✖ {refusal}", "error")
+            return
+        self._bar.close()
+        self._leave(self._target)
+
+    def left(self) -> None:
+        """The line was left; what was typed is gone."""
+        target = self._target
         if target is not None:
-            self._keep(target.find_topic, target.found_text)
-            if not is_kept:
-                target.find("")
-            target.take_focus()
+            self._leave(target)
+            target.find("")
+
+    def _leave(self, target: Findable) -> None:
+        self._target = None
+        self._keep(target.find_topic, target.found_text)
+        target.take_focus()
         self._closed()
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ Views that were visited stay, and are told of every change. Nothing here knows w
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from swarm_tui.resources import registry
@@ -82,9 +83,9 @@ class Navigator:
 
     # -- going elsewhere ---------------------------------------------------------------------------
 
-    async def go(self, link: Link) -> None:
-        """Go where `link` leads, in the present cluster; from there the way leads back here."""
-        await self._go(Place(self.here.cluster, link))
+    async def go(self, link: Link, at: ObjectRef | None = None) -> None:
+        """Go where `link` leads, in the present cluster, to the row `at`; from there the way leads back here."""
+        await self._go(Place(self.here.cluster, link, at))
 
     async def open(self, ref: ObjectRef) -> None:
         """Drill in, as the object's kind says; of what is gone the description says that it is."""
@@ -95,9 +96,21 @@ class Navigator:
 
     async def go_back(self) -> bool:
         """Go to the place before; False when there is none."""
+        return await self._move(self._places.back)
+
+    async def step(self, steps: int) -> bool:
+        """Go through the places visited, back (-1) or forward (1); False at the end."""
+        return await self._move(partial(self._places.step, steps))
+
+    async def swap(self) -> bool:
+        """Go to where one was before, whichever way one came; False when one was nowhere else."""
+        return await self._move(self._places.swap)
+
+    async def _move(self, move: Callable[..., Place | None]) -> bool:
+        """To a place that was visited, whose view exists."""
         async with self._going:
             left = self.view
-            if self._places.back() is None:
+            if move(cursor=left.cursor) is None:
                 return False
             self._show(left)
             return True

@@ -14,6 +14,7 @@ from textual.widgets import ContentSwitcher
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources.problems import ProblemBoard
 from swarm_tui.shell import toolkit
+from swarm_tui.shell.command_bar import CommandBar
 from swarm_tui.shell.find_line import FindLine
 from swarm_tui.shell.keyed import keyed
 from swarm_tui.shell.navigator import Navigator
@@ -67,6 +68,7 @@ class MainScreen(Screen[None]):
         )
         ports = Ports(self.navigator, self.selection, operations, desk)
         self.runner = Runner(verbs, ports, self.navigator, workers, work)
+        desk.command = CommandBar(self.runner, lambda: self.navigator.view.regain_focus())
 
     def compose(self) -> ComposeResult:
         yield HeaderBar()
@@ -141,8 +143,14 @@ class MainScreen(Screen[None]):
     def on_filter_bar_typed(self, event: FilterBar.Typed) -> None:
         self._find_line.typed(event.text)
 
+    def on_filter_bar_completing(self, event: FilterBar.Completing) -> None:
+        self._find_line.completed(event.text)
+
+    def on_filter_bar_entered(self, event: FilterBar.Entered) -> None:
+        self._find_line.entered(event.text)
+
     def on_filter_bar_closed(self, event: FilterBar.Closed) -> None:
-        self._find_line.left(is_kept=event.is_kept)
+        self._find_line.left()
 
 
 def main_screen(session: Session, work: Work) -> MainScreen:

@@ -112,6 +112,8 @@ class Desk:
         self._find_line = find_line
         self._help_lines = help_lines
         self._work = work
+        self.command: Findable | None = None
+        """The line of commands, which needs the verbs that this desk is for."""
 
     async def ask(self, dialog: Dialog[R]) -> R | None:
         answer = self._screen.app.push_screen(dialog, wait_for_dismiss=True)
@@ -125,6 +127,10 @@ class Desk:
 
     def show_help(self) -> None:
         self._screen.app.push_screen(Help("Keys", self._help_lines()))
+
+    def open_command(self) -> None:
+        if self.command is not None:
+            self._find_line.open(self.command)
 
     def find(self, target: Findable) -> None:
         self._find_line.open(target)

@@ -35,4 +35,5 @@ LEAVE = Verb(
     "back; on the dashboard, ask whether to quit",
     Context.GLOBAL,
     leave,
+    aliases=("q",),
 )

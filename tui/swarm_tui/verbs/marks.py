@@ -21,6 +21,16 @@ MARK = Verb(
     on_list.doing(ObjectPane.mark),
     on_list.has_rows,
 )
+MARK_RANGE = Verb(
+    "list.mark_range",
+    ("ctrl+at", "ctrl+space"),
+    "mark range",
+    "mark from the last marked row to this one",
+    Context.LIST,
+    on_list.doing(ObjectPane.mark_range),
+    on_list.has_rows,
+    shown="ctrl+space",
+)
 MARK_ALL = Verb(
     "list.mark_all",
     ("asterisk",),

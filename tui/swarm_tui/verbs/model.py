@@ -28,8 +28,13 @@ _KEY_NAMES: Final = {
     "escape": "esc",
     "asterisk": "*",
     "ctrl+backslash": "ctrl+\\",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "minus": "-",
+    "colon": ":",
+    "number_sign": "#",
 }
-_TYPED: Final = frozenset({"question_mark", "slash", "exclamation_mark", "asterisk", "space"})
+_TYPED: Final = frozenset(name for name, shown in _KEY_NAMES.items() if len(shown) == 1) | {"space"}
 
 
 def _types_something(key: str) -> bool:
@@ -61,6 +66,10 @@ class Verb:
     """What it is called where it means something narrower than `label`."""
     shown: str = ""
     """How the key is written, where its name is not what people read."""
+    aliases: tuple[str, ...] = ()
+    """Other words for it in commands."""
+    told: Callable[[Ports, str], Work | None] | None = None
+    """The same as `run`, with what a command says beside the names. Without it a command can say nothing."""
     is_built_in: bool = False
     """The toolkit binds the key itself; the verb is in the table for help and for the test of keys."""
     is_in_palette: bool = True

@@ -30,11 +30,17 @@ class Navigator(Protocol):
     def is_root(self) -> bool:
         """Whether there is no way back."""
 
-    async def go(self, link: Link) -> None:
-        """Go where `link` leads, in the present cluster."""
+    async def go(self, link: Link, at: ObjectRef | None = None) -> None:
+        """Go where `link` leads, in the present cluster; in a list to the row `at`."""
 
     async def go_back(self) -> bool:
         """Go to the place before; False when there is none."""
+
+    async def step(self, steps: int) -> bool:
+        """Go through the places visited, back (-1) or forward (1); False at the end."""
+
+    async def swap(self) -> bool:
+        """Go to where one was before; False when one was nowhere else."""
 
     async def open(self, ref: ObjectRef) -> None:
         """Drill in, as the object's kind says."""
@@ -74,6 +80,9 @@ class Desk(Protocol):
 
     def find(self, target: Findable) -> None:
         """Open the line in which a filter or a search for `target` is typed."""
+
+    def open_command(self) -> None:
+        """Open the line in which a command is typed."""
 
     def copy(self, text: str, what: str) -> None:
         """Put `text` on the clipboard, and say so."""

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable
 from swarm_tui.verbs import (
     availability,
     back,
+    columns,
+    command,
     copy,
     find,
     focus,
     help_page,
+    history,
     log_lines,
     logs,
     marks,
@@ -22,6 +25,7 @@ from swarm_tui.verbs import (
     places,
     problems,
     program,
+    related,
     remove,
     rollouts,
     scale,
@@ -55,6 +59,10 @@ register(open_object.VERB)
 register(logs.VERB)
 register(texts.DESCRIBE)
 register(texts.YAML)
+register(texts.JSON)
+register(related.OWNER)
+register(related.USED_BY)
+register(related.TIMELINE)
 register(scale.VERB)
 register(rollouts.UPDATE)
 register(rollouts.RESTART)
@@ -64,10 +72,14 @@ register(remove.VERB)
 register(availability.VERB)
 register(sort.SORT)
 register(sort.REVERSE)
+register(columns.WIDE)
+register(columns.COLUMNS)
 register(marks.MARK)
+register(marks.MARK_RANGE)
 register(marks.MARK_ALL)
 register(marks.CLEAR_MARKS)
 register(copy.IDS)
+register(copy.COMMAND)
 register(matches.NEXT_IN_TEXT)
 register(matches.PREVIOUS_IN_TEXT)
 register(copy.TEXT)
@@ -79,13 +91,18 @@ register(submit.VERB)
 register(focus.NEXT_FIELD)
 register(find.VERB)
 register(problems.VERB)
+register(problems.ALL)
 register_family(places.to_views)
 register(zoom.VERB)
 register(focus.NEXT_PANE)
+register(command.VERB)
 register(program.RESYNC)
 register(program.PALETTE)
 register(back.BACK)
 register(back.LEAVE)
+register(history.EARLIER)
+register(history.LATER)
+register(history.LAST)
 register(program.SUSPEND)
 register(program.QUIT)
 register(help_page.VERB)

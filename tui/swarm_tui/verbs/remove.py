@@ -26,5 +26,6 @@ VERB = Verb(
     run,
     is_on_objects=True,
     rank=9,
+    aliases=("rm", "delete"),
     changes=True,
 )

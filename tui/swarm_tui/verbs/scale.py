@@ -12,7 +12,7 @@ from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
 
 
-async def run(ports: Ports) -> None:
+async def run(ports: Ports, typed: str = "") -> None:
     cluster = ports.operations.cluster
     ids = [id_ for id_ in ports.ids if cluster.get(objects_pb2.Service, id_) is not None]
     if not ids:
@@ -21,7 +21,7 @@ async def run(ports: Ports) -> None:
     if refusals := scale.refusals(cluster, ids):
         await ports.operations.apply(Plan(f"Scale {subject}", refusals=tuple(refusals)))
         return
-    dialog = Scale(subject, scale.present(cluster, ids), partial(scale.judge, cluster, ids))
+    dialog = Scale(subject, scale.present(cluster, ids), partial(scale.judge, cluster, ids), typed)
     amount = await ports.desk.ask(dialog)
     if amount is not None:
         await ports.operations.apply(scale.plan(cluster, ids, amount))
@@ -36,5 +36,6 @@ VERB = Verb(
     run,
     is_on_objects=True,
     rank=4,
+    told=run,
     changes=True,
 )

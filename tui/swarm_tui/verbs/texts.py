@@ -22,6 +22,15 @@ DESCRIBE = Verb(
     is_on_objects=True,
     rank=3,
 )
+JSON = Verb(
+    "list.json",
+    ("i",),
+    "json",
+    "the object as JSON, whole",
+    Context.LIST,
+    lambda ports: _show(ports, detail.JSON),
+    is_on_objects=True,
+)
 YAML = Verb(
     "list.yaml",
     ("y",),

@@ -55,6 +55,7 @@ class Findable:
 
     find_label: ClassVar[str] = "search"
     find_hint: ClassVar[str] = "search"
+    find_sign: ClassVar[str] = "/"
 
     @property
     def find_topic(self) -> str:
@@ -69,6 +70,17 @@ class Findable:
     def find(self, text: str) -> Verdict:
         """Find `text`; the empty text ends it."""
         raise NotImplementedError
+
+    def complete(self, text: str) -> tuple[str, str]:
+        """`text` with as much as can only be meant, and the words that may come at its end."""
+        return text, ""
+
+    def begin(self) -> None:
+        """The line is opened."""
+
+    def accept(self, text: str) -> str:
+        """The line was left with enter; why it cannot be, in a sentence: then it stays open."""
+        return ""
 
     def take_focus(self) -> None:
         """Take the keys, after the line was left."""

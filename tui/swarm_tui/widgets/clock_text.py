@@ -2,6 +2,8 @@
 
 from swarm_core.api.timestamps import calendar_time
 
+from swarm_tui.resources import format as fmt
+
 
 def zone(time_ns: int) -> str:
     """The zone of the times of day: "UTC", "UTC+02:00"."""
@@ -14,6 +16,5 @@ def zone(time_ns: int) -> str:
 
 def time_of_day(time_ns: int, *, millis: bool = False) -> str:
     """Hours, minutes and seconds, with milliseconds where lines come fast."""
-    moment = calendar_time(time_ns)
-    text = "--:--:--" if moment is None else moment.astimezone().strftime("%H:%M:%S")
+    text = fmt.time_of_day(time_ns)
     return f"{text}.{time_ns // 1_000_000 % 1000:03}" if millis else text

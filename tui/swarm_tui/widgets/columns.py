@@ -45,15 +45,15 @@ def place(columns: Sequence[Column], width: int) -> tuple[Placed, ...]:
 
 
 def _that_fit(columns: Sequence[Column], room: int) -> list[int]:
-    kept = [index for index, column in enumerate(columns) if not column.is_wide]
+    kept = [index for index, column in enumerate(columns) if not column.is_wide and not column.is_hidden]
     while len(kept) > 1 and _needed(columns, kept) > room:
         worst = max(kept, key=lambda index: (columns[index].drop, index))
         if not columns[worst].drop:
             return kept
         kept.remove(worst)
-    if len(kept) < sum(not column.is_wide for column in columns):
+    if len(kept) < sum(not column.is_wide and not column.is_hidden for column in columns):
         return kept
-    wide = [index for index, column in enumerate(columns) if column.is_wide]
+    wide = [index for index, column in enumerate(columns) if column.is_wide and not column.is_hidden]
     for index in sorted(wide, key=lambda index: columns[index].drop):
         with_it = sorted([*kept, index])
         if _needed(columns, with_it) + _missing(columns, with_it) <= room:
@@ -68,7 +68,7 @@ def _missing(columns: Sequence[Column], kept: list[int]) -> int:
 
 def _title(columns: Sequence[Column], kept: list[int], index: int) -> str:
     own = columns[index].title
-    if own or not index or index - 1 in kept:
+    if own or not index or index - 1 in kept or columns[index - 1].is_hidden:
         return own
     return columns[index - 1].title.partition(" ")[0]
 

@@ -13,11 +13,12 @@ from swarm_tui.widgets.verdict import VerdictLabel
 
 
 class FilterBar(Horizontal):
-    """Hidden until opened. Posts `Typed` with each change, `Closed` when it is left. Up and down go through what was typed
+    """Hidden until opened. Posts `Typed` with each change, `Entered` or `Closed` when it is left. Up and down go through what was typed
     before."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear", "clear", show=False),
+        Binding("tab", "complete", "complete", show=False),
         Binding("up", "recall(1)", "earlier", show=False),
         Binding("down", "recall(-1)", "later", show=False),
     ]
@@ -36,12 +37,22 @@ class FilterBar(Horizontal):
             super().__init__()
             self.text = text
 
-    class Closed(Message):
-        """Left with enter (the text stays in force) or escape (it is gone)."""
+    class Completing(Message):
+        """Tab: the person wants the text completed."""
 
-        def __init__(self, is_kept: bool) -> None:
+        def __init__(self, text: str) -> None:
             super().__init__()
-            self.is_kept = is_kept
+            self.text = text
+
+    class Entered(Message):
+        """Enter: the text is to stay in force. The bar stays open until it is closed."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Closed(Message):
+        """Left with escape: the text is gone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +62,7 @@ class FilterBar(Horizontal):
         self._own = ""
 
     def compose(self) -> ComposeResult:
-        yield Static("/", markup=False)
+        yield Static("/", markup=False, id="sign")
         yield Input(compact=True, select_on_focus=False)
         yield VerdictLabel()
 
@@ -60,8 +71,9 @@ class FilterBar(Horizontal):
         """Whether it is on screen."""
         return self.has_class("-open")
 
-    def open(self, text: str, hint: str, earlier: Sequence[str] = ()) -> None:
+    def open(self, text: str, hint: str, earlier: Sequence[str] = (), *, sign: str = "/") -> None:
         """Show the bar with `text` in it and take the keys; `earlier` texts can be recalled, the newest first."""
+        self.query_one("#sign", Static).update(sign)
         self.add_class("-open")
         self._earlier, self._back, self._own = [one for one in earlier if one != text], 0, text
         field = self.query_one(Input)
@@ -88,7 +100,16 @@ class FilterBar(Horizontal):
         with self.prevent(Input.Changed):
             self.query_one(Input).value = ""
         self.close()
-        self.post_message(self.Closed(False))
+        self.post_message(self.Closed())
+
+    def action_complete(self) -> None:
+        self.post_message(self.Completing(self.query_one(Input).value))
+
+    def set_text(self, text: str) -> None:
+        """What stands there instead, as if it had been typed."""
+        field = self.query_one(Input)
+        field.value = text
+        field.cursor_position = len(text)
 
     def action_recall(self, step: int) -> None:
         field = self.query_one(Input)
@@ -104,5 +125,4 @@ class FilterBar(Horizontal):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.close()
-        self.post_message(self.Closed(True))
+        self.post_message(self.Entered(event.value))

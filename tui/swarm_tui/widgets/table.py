@@ -25,6 +25,7 @@ from swarm_tui.resources.model import Align, Cell, Column
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.widgets.cells import cell_spans
 from swarm_tui.widgets.columns import MARGIN, Placed, place
+from swarm_tui.widgets.marks import Marks
 from swarm_tui.widgets.paint import Span, dimmed, fit, to_strip
 from swarm_tui.widgets.scrolled import Scrolled
 
@@ -110,7 +111,7 @@ class ObjectTable(Scrolled):
         super().__init__(id=id)
         self._rows = rows
         self._empty = empty
-        self._marks: set[ObjectRef] = set()
+        self._marks = Marks()
         self._cursor_index = 0
         self._drawn: dict[ObjectRef, _Drawn] = {}
         self._painted: dict[int, ObjectRef | None] = {}
@@ -131,13 +132,13 @@ class ObjectTable(Scrolled):
     @property
     def marks(self) -> frozenset[ObjectRef]:
         """Ids that are marked, seen or not."""
-        return frozenset(self._marks)
+        return frozenset(self._marks.ids)
 
     @property
     def selected_ids(self) -> list[ObjectRef]:
         """What a verb works on: the marked rows, or else the one under the cursor."""
-        if self._marks:
-            return sorted(self._marks, key=lambda row_id: (self._rows.index_of(row_id) or 0, row_id))
+        if self._marks.ids:
+            return self._marks.in_order(self._rows)
         return [self.cursor_id] if self.cursor_id is not None else []
 
     @property
@@ -155,8 +156,7 @@ class ObjectTable(Scrolled):
         """Draw every row grey, because what it says is old; or in its colours again."""
         if is_dimmed != self._is_dimmed:
             self._is_dimmed = is_dimmed
-            self._drawn.clear()
-            self.refresh()
+            self._draw_anew()
 
     def show(self, rows: RowSource, *, empty: str | None = None) -> None:
         """Show another source from its top."""
@@ -193,7 +193,7 @@ class ObjectTable(Scrolled):
         """Rows came, went or moved: bring cursor, marks and scroll range in line, and repaint."""
         count = len(self._rows)
         self.set_extent(self.scrollable_content_region.width, count + _HEADER_LINES)
-        self._marks = {row_id for row_id in self._marks if self._rows.index_of(row_id) is not None}
+        self._marks.keep_listed(self._rows)
         self._follow_cursor(count)
         if self._awaited is not None:
             self.await_row(self._awaited)
@@ -210,28 +210,35 @@ class ObjectTable(Scrolled):
         self.rows_changed(self.visible_ids())
 
     def heading_changed(self) -> None:
-        """Repaint the line of headings."""
+        """Another order, or other columns: draw everything anew, the line of headings too."""
         self._placed_width = -1
-        self.refresh(Region(0, 0, self.size.width, _HEADER_LINES))
+        self.refresh()
+
+    def mark_range(self) -> None:
+        """Mark every row from the last one that was marked to the cursor."""
+        if len(self._rows):
+            self._marks.mark_to(self._cursor_index, self._rows)
+            self._draw_anew()
 
     def toggle_mark(self, row_id: ObjectRef) -> None:
         """Mark or unmark one row."""
-        self._marks.symmetric_difference_update({row_id})
+        self._marks.toggle(row_id)
         self._forget(row_id)
 
     def mark_all(self) -> None:
         """Mark every row that is shown."""
-        self._marks = {self._rows.id_at(index) for index in range(len(self._rows))}
-        self._drawn.clear()
-        self.refresh()
+        self._marks.mark_all(self._rows)
+        self._draw_anew()
 
     def clear_marks(self) -> bool:
         """Unmark every row; whether there was one."""
-        had_marks = bool(self._marks)
-        self._marks.clear()
+        had_marks = self._marks.clear()
+        self._draw_anew()
+        return had_marks
+
+    def _draw_anew(self) -> None:
         self._drawn.clear()
         self.refresh()
-        return had_marks
 
     def move_to(self, row_id: ObjectRef) -> bool:
         """Put the cursor on a row and scroll it into view; False when it is not among the rows."""
@@ -341,7 +348,7 @@ class ObjectTable(Scrolled):
             if len(self._drawn) >= _STRIPS_MAX:
                 self._drawn.clear()
             drawn = self._drawn[row_id] = _Drawn(self._rows.cells(row_id))
-        ground, is_marked = self._ground(row_id), row_id in self._marks
+        ground, is_marked = self._ground(row_id), row_id in self._marks.ids
         if drawn.strip is None or (drawn.ground, drawn.is_marked) != (ground, is_marked):
             spans = self._row_spans(drawn.cells, columns, is_marked)
             drawn.strip = to_strip(self.palette, spans, width, ground)

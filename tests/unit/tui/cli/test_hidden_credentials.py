@@ -84,9 +84,9 @@ def test_that_there_are_some_is_shown(tui: CommandLine, noun: str) -> None:
 
 def test_no_text_of_the_dashboard_shows_them(fake: FakeCluster) -> None:
     """Descriptions, YAML, rows, problems and changes of every kind; and the plan of a change."""
-    view = Snapshot([item for kind in registry.kinds() for item in fake.all(kind.message)])
+    view = Snapshot([item for kind in registry.stored() for item in fake.all(kind.message)])
     texts = []
-    for kind in registry.kinds():
+    for kind in registry.stored():
         for item in view.objects(kind.message):
             texts += [yaml_lines(item), describe_lines(kind, item, view, fake.now_ns)]
             texts += [kind.row(item, view, fake.now_ns), kind.problems(item, view, fake.now_ns)]

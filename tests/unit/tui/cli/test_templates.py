@@ -80,7 +80,7 @@ def test_functions() -> None:
 def test_every_kind_has_a_form() -> None:
     """Each object of a cluster can be shown, and no credentials are in it; what docker leaves out of JSON is there for templates."""
     fake = lively_cluster()
-    for kind in registry.kinds():
+    for kind in registry.stored():
         for item in fake.all(kind.message):
             assert json.loads(templates.rendered("{{json .}}", docker_form(item)))["ID"] == item.id
     service = make_service("s", name="web")

@@ -79,7 +79,7 @@ def test_a_time_that_is_none():
     assert reread(task)["status"]["timestamp"] == {"seconds": str(2**62)}
 
 
-@pytest.mark.parametrize("kind", registry.kinds(), ids=lambda kind: kind.noun)
+@pytest.mark.parametrize("kind", registry.stored(), ids=lambda kind: kind.noun)
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_any_object_is_written(kind, data):

@@ -17,7 +17,7 @@ from swarm_tui.resources.model import ClusterView, ResourceKind
 
 CASES = [
     pytest.param(kind, path, id=f"{kind.noun}-{path_id(path)}")
-    for kind in registry.kinds()
+    for kind in registry.stored()
     for path in paths(kind.message)
 ]
 ACTIONS = (Action.CREATED, Action.UPDATED, Action.REMOVED)
@@ -99,7 +99,7 @@ def test_mirror(changes: list[tuple[Action, Any]]) -> None:
         assert mirror.node_sums(id_) == listed.node_sums(id_)
         assert _ids(mirror.tasks_of_service(id_)) == _ids(listed.tasks_of_service(id_))
         assert _ids(mirror.tasks_of_node(id_)) == _ids(listed.tasks_of_node(id_))
-    for kind in registry.kinds():
+    for kind in registry.stored():
         look_at_all(kind, mirror)
 
 

@@ -187,7 +187,7 @@ def test_a_registered_kind_is_found_until_it_is_taken_out() -> None:
 def test_the_lively_cluster_moves_as_it_is_told() -> None:
     """In a whole cluster nothing is in motion but what has a reason."""
     fake = lively_cluster()
-    mirror = mirror_of(*(item for kind in registry.kinds() for item in fake.all(kind.message)))
+    mirror = mirror_of(*(item for kind in registry.stored() for item in fake.all(kind.message)))
     moving = {
         (kind.noun, kind.name(item, mirror))
         for kind in registry.kinds()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
-from swarm_core.client.watch import Listed
+from swarm_core.client.watch import Action, Change, Changed, Listed
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster
 from swarm_testkit.factories import (
     make_cluster_mount,
@@ -56,7 +56,13 @@ def lively() -> Mirror:
         "vol", name="data", published={"user": "PENDING_PUBLISH"}, topologies=[{"zone": "a"}]
     )
     fake.put(volume, make_volume(is_created=False), make_volume(pending_delete=True))
-    return mirror_of(*(item for kind in registry.kinds() for item in fake.all(kind.message)))
+    mirror = mirror_of(*(item for kind in registry.stored() for item in fake.all(kind.message)))
+    mirror.flush()
+    failing = make_task("t-new", service_id="gone", slot=9, state="FAILED", err="exit 3")
+    mirror.apply(Changed((Change(Action.CREATED, failing), Change(Action.REMOVED, net)), 2))
+    mirror.apply(Changed((Change(Action.CREATED, net),), 3))
+    mirror.flush()
+    return mirror
 
 
 def every(mirror: Mirror, kind: ResourceKind[Any]) -> list[Any]:

@@ -11,6 +11,7 @@ from swarm_tui.cli.plumbing.session import USAGE, Failure, run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.clusters import filters
 from swarm_tui.resources import registry
+from swarm_tui.resources.events import KIND as EVENTS
 
 
 def find(
@@ -25,8 +26,8 @@ def find(
 ) -> None:
     """List what the terms hold for, in the language of the dashboard's filter line."""
     kind = registry.by_word(word)
-    if kind is None:
-        known = ", ".join(one.noun for one in registry.kinds())
+    if kind is None or kind is EVENTS:
+        known = ", ".join(one.noun for one in registry.kinds() if one is not EVENTS)
         raise Failure(f"{word!r} is no kind of object ({known}).", USAGE)
     try:
         wanted = filters.parse(" ".join(terms or ()), kind.fields)
@@ -34,7 +35,9 @@ def find(
         raise Failure(str(error), USAGE) from None
 
     async def work(cluster: Cluster) -> None:
-        view = await view_of(cluster, *{kind.message, *KINDS})
+        view = await view_of(
+            cluster, *{*([] if kind.is_derived else [kind.message]), *kind.listing_needs, *KINDS}
+        )
         now_ns = cluster.clock.wall_ns()
         found: list[Any] = [
             item

@@ -61,8 +61,8 @@ def _record(event: str, item: Message, version: int) -> dict[str, Any]:
 
 def _kind(word: str) -> type[Message]:
     found = registry.by_word(word)
-    if found is None:
-        known = ", ".join(kind.noun for kind in registry.kinds())
+    if found is None or found.is_derived:
+        known = ", ".join(kind.noun for kind in registry.stored())
         raise Failure(f"{word!r} is no kind of object ({known}).", USAGE)
     return found.message
 

@@ -82,7 +82,7 @@ class DashboardView(View):
     def apply(self, changes: Changes) -> None:
         now_ns = self._session.now_ns
         self._motion_board.apply(changes, now_ns)
-        self._has_news |= self._feed.apply(changes, now_ns)
+        self._has_news |= self._feed.apply(changes)
         for pane in self.object_panes:
             pane.apply(changes)
         self._show_side_panes()

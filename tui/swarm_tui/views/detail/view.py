@@ -9,7 +9,7 @@ from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import DESCRIBE, TEXT_VIEW, ResourceKind
-from swarm_tui.views.detail.pages import describe_lines, yaml_lines
+from swarm_tui.views.detail.pages import describe_lines, json_lines, yaml_lines
 from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import Context, ViewKind
@@ -17,6 +17,7 @@ from swarm_tui.widgets.lines import TextLines
 from swarm_tui.widgets.paint import Spans
 
 YAML: Final = "yaml"
+JSON: Final = "json"
 
 
 class TextView(LinesPage):
@@ -61,7 +62,7 @@ class TextView(LinesPage):
 
     def tick(self) -> None:
         # Of a description the ages change; YAML says what the object says.
-        if self.display and self._mode != YAML:
+        if self.display and self._mode not in (YAML, JSON):
             self._refresh_text()
 
     def _refresh_text(self) -> None:
@@ -81,6 +82,8 @@ class TextView(LinesPage):
         assert self._kind is not None
         if self._mode == YAML:
             return yaml_lines(item)
+        if self._mode == JSON:
+            return json_lines(item)
         return describe_lines(self._kind, item, self._session.mirror, self._session.now_ns)
 
     def describe_border(self) -> None:

@@ -16,6 +16,7 @@ from swarm_tui.clusters import filters
 from swarm_tui.clusters.changes import Changes, Phase
 from swarm_tui.clusters.session import Session
 from swarm_tui.clusters.tables import Table
+from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import ResourceKind
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.lists.rows import TableRows
@@ -95,6 +96,13 @@ class ObjectPane(Vertical, Findable):
         self._rows_replaced()
         return Verdict(f"{len(self._rows)} of {self._rows.table.total}")
 
+    def complete(self, text: str) -> tuple[str, str]:
+        head, separator, tail = text.rpartition(" ")
+        words = sorted(f"{field}:" for field in (*self.kind.fields, filters.NAME) if field.startswith(tail))
+        return head + separator + (fmt.common_start(words) or tail), "  ".join(words) if len(
+            words
+        ) > 1 else ""
+
     def take_focus(self) -> None:
         self._table.focus()
 
@@ -159,6 +167,27 @@ class ObjectPane(Vertical, Findable):
         """The key of the column that orders the rows."""
         return self._rows.table.sort
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether wide columns are shown before room is given to others."""
+        return self._rows.is_wide
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The ids of the columns that are chosen away."""
+        return self._rows.hidden
+
+    def set_columns(self, *, is_wide: bool, hidden: frozenset[str]) -> None:
+        """Show wide columns too; leave out those hidden."""
+        self._rows.set_columns(is_wide=is_wide, hidden=hidden)
+        self._table.heading_changed()
+        self._describe_border()
+
+    def mark_range(self) -> None:
+        """Mark every row from the last one that was marked to the cursor."""
+        self._table.mark_range()
+        self._marks_changed()
+
     def mark(self) -> None:
         """Mark or unmark the row under the cursor, and go on to the next."""
         if self._table.cursor_id is not None:
@@ -170,6 +199,12 @@ class ObjectPane(Vertical, Findable):
         """Mark every row listed."""
         self._table.mark_all()
         self._marks_changed()
+
+    def clear_all(self) -> None:
+        """List everything: without filter, and with what has no problem."""
+        self.find("")
+        if self.is_problems_only:
+            self.set_problems_only(False)
 
     def clear_marks(self) -> None:
         """Unmark every row."""
@@ -294,6 +329,8 @@ class ObjectPane(Vertical, Findable):
             parts.append("! problems only")
         if self.found_text:
             parts.append(f"/{self.found_text}")
+        if self.is_wide:
+            parts.append("wide")
         if marks := len(self._table.marks):
             parts.append(f"{marks} marked")
         self._table.label(heading, " · ".join(parts))

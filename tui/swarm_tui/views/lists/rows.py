@@ -1,6 +1,7 @@
 """A mirror's table as the rows of an ObjectTable."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from swarm_tui.clusters.session import Session
@@ -16,10 +17,21 @@ class TableRows:
         self.table = table
         self._kind = kind
         self._session = session
+        self._columns: Sequence[Column] = kind.columns
+        self.is_wide = False
+        self.hidden: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> Sequence[Column]:
-        return self._kind.columns
+        return self._columns
+
+    def set_columns(self, *, is_wide: bool, hidden: frozenset[str]) -> None:
+        """Wide columns as good as the others, or only where there is room; without those hidden."""
+        self.is_wide, self.hidden = is_wide, hidden
+        self._columns = tuple(
+            replace(column, is_hidden=column.id in hidden, is_wide=column.is_wide and not is_wide)
+            for column in self._kind.columns
+        )
 
     @property
     def sorted_by(self) -> tuple[str, bool]:

@@ -71,9 +71,8 @@ class ListView(View):
         owner, mirror = registry.by_noun(place.kind), self._session.mirror
         item = mirror.get(owner.message, place.id)
         label = owner.name(item, mirror) if item is not None else place.id
-        return Scope(
-            f"{place.kind} {label}", lambda one: self.pane.kind.belongs_to(one, place.kind, place.id)
-        )
+        called = owner.called(item) if item is not None else (place.id,)
+        return Scope(f"{place.kind} {label}", lambda one: self.pane.kind.belongs_to(one, place.kind, *called))
 
 
 def list_of(kind: ResourceKind[Any]) -> ViewKind[ListView]:

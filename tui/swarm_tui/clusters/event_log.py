@@ -1,0 +1,102 @@
+"""What changed while the program was looking: each kind says in a few words what became different in its objects.
+
+Tasks come and go by the thousand and tell nothing, except that they failed: failures of one service with the same cause
+within `SAME_NS` are one event with a count. What is there when the program begins is no news.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from swarm_core.api.proto import objects_pb2
+
+from swarm_tui.resources import registry, services
+from swarm_tui.resources.events import EVENTS_MAX, Event
+from swarm_tui.resources.model import ClusterView, ResourceKind
+from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.resources.states import cause, state_word
+
+SAME_NS: Final = 60_000_000_000
+_CAUSE_MAX: Final = 200
+
+
+class EventLog:
+    """The last `EVENTS_MAX` events by id, the oldest first."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, Event] = {}
+        self._kinds: list[tuple[ResourceKind[Any], dict[str, Any]]] = [
+            (kind, {}) for kind in registry.stored() if kind.changes is not None
+        ]
+        """Kinds that tell, and their objects as they were last seen."""
+        self._last = 0
+        self._has_listed = False
+        self._failing: dict[tuple[str, str], str] = {}
+        """By service and cause the newest event about it."""
+        self._causes: dict[str, tuple[str, str]] = {}
+        """The other way round, for the events that are kept."""
+        self._touched: set[str] = set()
+
+    def take(
+        self, view: ClusterView, ids: Mapping[type[Any], Collection[str]], now_ns: int, *, is_reset: bool
+    ) -> set[str]:
+        """Look at objects that changed, or at everything; the ids of the events that came, changed or were forgotten."""
+        is_told = self._has_listed
+        self._has_listed = self._has_listed or is_reset
+        for kind, seen in self._kinds:
+            changed = ids.get(kind.message, ())
+            if is_reset:
+                changed = {*seen, *(item.id for item in view.objects(kind.message))}
+            for id_ in sorted(changed):
+                self._look(kind, seen, id_, view, now_ns if is_told else None)
+        touched, self._touched = self._touched, set()
+        return touched
+
+    def note_failure(self, task: objects_pb2.Task, now_ns: int, view: ClusterView) -> None:
+        """A task failed, and was not seen to before."""
+        text = cause(task)[:_CAUSE_MAX] or f"{state_word(task.status.state)} without a reason"
+        key = (task.service_id, text)
+        before = self.events.get(self._failing.get(key, ""))
+        if before is not None and now_ns - before.at_ns < SAME_NS:
+            self.events[before.id] = replace(before, at_ns=now_ns, count=before.count + 1)
+            self._touched.add(before.id)
+            return
+        service = view.get(objects_pb2.Service, task.service_id)
+        name = services.name(service) if service is not None else task.service_annotations.name
+        ref = ObjectRef(view.cluster, "service", task.service_id)
+        added = self._add(now_ns, ref, name, f"task failed: {text}", is_failure=True)
+        self._failing[key], self._causes[added] = added, key
+
+    def _look(
+        self, kind: ResourceKind[Any], seen: dict[str, Any], id_: str, view: ClusterView, told_ns: int | None
+    ) -> None:
+        """Remember the object as it is now; tell at `told_ns`, if given, what is different."""
+        old, new = seen.get(id_), view.get(kind.message, id_)
+        if old is new:
+            return
+        if new is None:
+            del seen[id_]
+        else:
+            seen[id_] = new
+        if told_ns is None:
+            return
+        assert kind.changes is not None
+        name = kind.name(new if new is not None else old, view)
+        for text in kind.changes(old, new, view):
+            self._add(told_ns, ObjectRef(view.cluster, kind.noun, id_), name, text)
+
+    def _add(self, at_ns: int, ref: ObjectRef, name: str, text: str, *, is_failure: bool = False) -> str:
+        self._last += 1
+        id_ = f"{self._last:010}"
+        self.events[id_] = Event(id_, at_ns, ref, name, text, is_failure)
+        self._touched.add(id_)
+        if len(self.events) > EVENTS_MAX:
+            self._forget(next(iter(self.events)))
+        return id_
+
+    def _forget(self, id_: str) -> None:
+        del self.events[id_]
+        self._touched.add(id_)
+        key = self._causes.pop(id_, None)
+        if key is not None and self._failing.get(key) == id_:
+            del self._failing[key]
