@@ -57,12 +57,17 @@ class Monkey:
             for _ in range(rng.randint(0, 6)):
                 happen(self._run.cluster, rng, self._number)
                 self._number += 1
-        await self._run.until(lambda: self._run.app.is_caught_up)
         # Rows keep their order while the cursor is being moved; what is gone is taken out when it rests. Work that took longer than
         # keys wait for it may still change the view.
-        await self._run.until(lambda: not any(pane._held for pane in self._panes() if pane.is_shown))
+        await self._run.until(lambda: self._run.app.is_caught_up)
         await settle(self._run.app, self._run.pilot)
+        while self._holds_back():
+            await self._run.until(lambda: self._run.app.is_caught_up and not self._holds_back())
+            await settle(self._run.app, self._run.pilot)
         check(self._run)
+
+    def _holds_back(self) -> bool:
+        return any(pane._held for pane in self._panes() if pane.is_shown)
 
     def _panes(self) -> list[ObjectPane]:
         return list(self._run.screen.navigator.view.query(ObjectPane))

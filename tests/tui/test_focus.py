@@ -2,6 +2,7 @@
 
 import pytest
 from swarm_testkit.dashboard import running
+from swarm_tui.views.view import is_displayed
 from swarm_tui.widgets.bars import KeyBar
 from swarm_tui.widgets.lines import WrappedLines
 from swarm_tui.widgets.notes import Notes
@@ -22,6 +23,18 @@ async def test_a_terminal_grown_smaller_and_larger_again(cluster, small, tabs):
         await run.until(lambda: run.app.focused is not None)
         await run.burst("3")
         assert run.screen.navigator.here.view == "services"
+
+
+@pytest.mark.parametrize("dialog", ["?", "n", "ctrl+p"])
+@pytest.mark.parametrize("tabs", range(6))
+async def test_a_terminal_grown_smaller_behind_a_dialog(cluster, tabs, dialog):
+    """Whatever pane had the keys when the dialog came up: afterwards a pane that is seen has them."""
+    async with running(cluster, size=(160, 45)) as run:
+        await run.one_by_one(*["tab"] * tabs, dialog)
+        await run.pilot.resize_terminal(99, 30)
+        await run.pilot.pause()
+        await run.one_by_one("escape")
+        await run.until(lambda: run.app.focused is not None and is_displayed(run.app.focused))
 
 
 @pytest.mark.parametrize("tabs", range(6))

@@ -28,7 +28,7 @@ from swarm_tui.verbs.help_page import help_lines
 from swarm_tui.verbs.model import Verbs
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views import registry as view_registry
-from swarm_tui.views.view import ClusterPorts, Context, View, ViewKind
+from swarm_tui.views.view import ClusterPorts, Context, View, ViewKind, is_displayed
 from swarm_tui.widgets.bars import HeaderBar, KeyBar
 from swarm_tui.widgets.filter_bar import FilterBar
 from swarm_tui.widgets.summary import SummaryLine
@@ -127,7 +127,7 @@ class MainScreen(Screen[None]):
 
     def _keep_focus(self) -> None:
         """What had the keys may have gone from the screen: in a terminal grown smaller, or with its object."""
-        if self.focused is not None:
+        if self.focused is not None and is_displayed(self.focused):
             return
         if self._filter_bar.is_open:
             self._filter_bar.take_focus()

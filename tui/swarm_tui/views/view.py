@@ -113,7 +113,7 @@ class View(Widget):
     def regain_focus(self) -> None:
         """Nothing has the keys: give them to what in here had them last, or to the first that takes them."""
         known = [] if self._had_focus is None else [self._had_focus]
-        candidates = (one for one in (*known, *self.query(Widget)) if one.focusable and _is_displayed(one))
+        candidates = (one for one in (*known, *self.query(Widget)) if one.focusable and is_displayed(one))
         found = next(candidates, None)
         if found is not None:
             found.focus()
@@ -172,7 +172,7 @@ class View(Widget):
         return False
 
 
-def _is_displayed(widget: Widget) -> bool:
+def is_displayed(widget: Widget) -> bool:
     return all(one.display for one in widget.ancestors_with_self if isinstance(one, Widget))
 
 
