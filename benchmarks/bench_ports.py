@@ -33,7 +33,8 @@ from swarm_core.api.proto.types_pb2 import RUNNING, PortConfig
 from swarm_core.runtime import loop
 from swarm_core.runtime.clock import SystemClock
 from swarm_core.runtime.tasks import Group
-from swarm_testkit.port_nodes import KEYS, free_port, process_task, tcp
+from swarm_testkit.free_ports import free_port
+from swarm_testkit.port_nodes import KEYS, process_task, tcp
 
 ROUNDS, REQUESTS, IDLE = 3, 300, 500
 TARGET, CHUNK = 80, 1 << 18

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 import psutil
-from swarm_testkit.daemons import free_port, private_directory
+from swarm_testkit.daemons import private_directory
 from swarm_testkit.engines import Engine, missing_parts, private_engine
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.hosts import hosts
 
 PEER_VARIABLE = "SWARM_PEER_BIN"

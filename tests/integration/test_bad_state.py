@@ -16,7 +16,8 @@ from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.connection import Connection
 from swarm_core.client.control import Control
 from swarm_core.client.errors import ClientError
-from swarm_testkit.daemons import Daemon, free_port, private_directory, wait_until
+from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.programs import AGENTD, MANAGERD, TUI, Case, as_nobody, faults, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

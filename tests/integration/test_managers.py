@@ -10,7 +10,8 @@ import pytest
 from swarm_core.api.proto import control_pb2, objects_pb2, raft_pb2, raft_status_pb2, types_pb2
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, ClientError
-from swarm_testkit.daemons import Daemon, free_port, wait_until
+from swarm_testkit.daemons import Daemon, wait_until
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.managers import (
     Cluster,
     cluster,

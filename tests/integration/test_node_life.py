@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from swarm_core.client import node_directory
-from swarm_testkit.daemons import Daemon, free_port, private_directory, wait_until
+from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
 from swarm_testkit.programs import TUI, Outcome, run
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from swarm_testkit.daemons import Daemon, free_port, private_directory, wait_until
+from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.programs import LIMIT_S, TUI
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]

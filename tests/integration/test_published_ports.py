@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from swarm_testkit.daemons import Daemon, free_port, private_directory, wait_until
+from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
 from swarm_testkit.hosts import hosts, missing_parts
 from swarm_testkit.pollers import Polled, ask_or_none, datagram, polling

@@ -1,13 +1,12 @@
 """Nodes with published ports in one process: real sockets, real forwarders, told by a real table; tasks are servers of this process.
 
-Each node answers at a loopback address of its own, so that all of them can have the same published port.
+Each node answers at a loopback address of its own, so that all of them can have the same published port. What is opened through a rig ends with
+it, on every path: servers, and connections on either side.
 """
 
 import asyncio
 import contextlib
-import random
-import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 
 from swarm_agentd.config import PortsConfig
@@ -21,17 +20,22 @@ from swarm_core.runtime.clock import SystemClock
 from swarm_core.runtime.tasks import Group
 
 from swarm_testkit.factories import make_node, make_service, make_task, make_task_spec
+from swarm_testkit.free_ports import OwnNumbers
 
 KEYS = tuple(
     EncryptionKey(subsystem="networking:gossip", key=bytes([number]) * 16, lamport_time=number)
     for number in (1, 2, 3)
 )
 POLL_S = 0.01
+LIMIT_S = 40.0
+"""For what takes milliseconds where nothing is wrong and the machine is not busy."""
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+async def until(condition: Callable[[], object]) -> None:
     """Return when `condition` is true. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(LIMIT_S):
         while not condition():
             await asyncio.sleep(POLL_S)
 
@@ -69,9 +73,8 @@ class PortNode:
         self.address = f"127.0.0.{10 + number}" if address is None else address
         self.tasks = LocalTasks(SystemClock())
         self.renumbered = 0
-        self.ports = PublishedPorts(
-            self.tasks, directory, SystemClock(), random.Random(number), PortsConfig(self.address)
-        )
+        config = PortsConfig(self.address)
+        self.ports = PublishedPorts(self.tasks, directory, SystemClock(), OwnNumbers(number), config)
         self.ports.set_keys(KEYS)
 
     @property
@@ -102,7 +105,9 @@ class PortNodes:
         self.service.endpoint.ports.extend(ports)
         self.table = EndpointTable()
         self.running: dict[str, Task] = {}
-        self._told: set[str] = set()
+        self.opened = contextlib.ExitStack()  # what a test opened besides
+        self._clients: list[asyncio.StreamWriter] = []
+        self._servers: list[Server] = []
 
     def tell(self) -> None:
         """Let every node know the table of now."""
@@ -142,6 +147,33 @@ class PortNodes:
         self.table.put_task(stopping)
         self.tell()
 
+    async def connect(self, node: int = 0, address: str = "") -> Connection:
+        """A client's connection to the first published port, at a node's address or at `address`."""
+        port = self.service.endpoint.ports[0].published_port
+        reader, writer = await asyncio.open_connection(address or self.nodes[node].address, port)
+        self._clients.append(writer)
+        return reader, writer
+
+    async def serve(self, number: int, serve: Serve, host: str = "127.0.0.1") -> "Server":
+        """A server of this process, as a task is one."""
+        server = await Server(serve).open(number, host)
+        self._servers.append(server)
+        return server
+
+    async def echo(self, name: str, number: int, host: str = "127.0.0.1") -> "Echo":
+        """A server that echoes."""
+        echo = Echo(name)
+        echo.server = await self.serve(number, echo.serve, host)
+        return echo
+
+    async def end(self) -> None:
+        """End every connection and every server, and what else was opened."""
+        self.opened.close()
+        for writer in self._clients:
+            await _ended(writer)
+        for server in self._servers:
+            await server.end()
+
     def node_of(self, task: Task) -> PortNode:
         return next(node for node in self.nodes if node.id == task.node_id)
 
@@ -150,16 +182,27 @@ class PortNodes:
 async def port_nodes(count: int, directory: Path, *published: PortConfig) -> AsyncIterator[PortNodes]:
     """Nodes at work, whose published ports answer."""
     nodes = PortNodes(count, directory, published)
-    async with Group() as group:
-        for node in nodes.nodes:
-            group.spawn(node.run(), name=node.id)
-        await until(lambda: all(node.ports.has_begun for node in nodes.nodes))
-        nodes.publish()
+    async with at_work(nodes):
         await until(lambda: all(node.ports.listening == len(published) for node in nodes.nodes))
-        try:
-            yield nodes
-        finally:
-            group.cancel_all()
+        yield nodes
+
+
+@contextlib.asynccontextmanager
+async def at_work(nodes: PortNodes) -> AsyncIterator[None]:
+    """The nodes run, and are told what is published. Afterwards nothing is left of them."""
+    try:
+        async with Group() as group:
+            try:
+                for node in nodes.nodes:
+                    group.spawn(node.run(), name=node.id)
+                await until(lambda: all(node.ports.has_begun for node in nodes.nodes))
+                nodes.publish()
+                yield
+            finally:
+                group.cancel_all()
+        assert [node.ports.connections for node in nodes.nodes] == [0] * len(nodes.nodes)
+    finally:
+        await nodes.end()
 
 
 def number_of(task: Task, protocol: "PortConfig.Protocol.ValueType" = PortConfig.TCP) -> int:
@@ -167,12 +210,41 @@ def number_of(task: Task, protocol: "PortConfig.Protocol.ValueType" = PortConfig
     return next(port.published_port for port in local_ports(task) if port.protocol == protocol)
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that nobody has at any address of this machine."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("", 0))
-        number: int = probe.getsockname()[1]
-        return number
+class Server:
+    """A server of streams: its end is the end of every connection that it took."""
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self, number: int, host: str = "127.0.0.1") -> "Server":
+        self._server = await asyncio.start_server(self._accept, host, number)
+        return self
+
+    def close(self) -> None:
+        """Take no more connections; those that are there go on."""
+        assert self._server is not None
+        self._server.close()
+
+    async def end(self) -> None:
+        self.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in list(self._writers):
+            await _ended(writer)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        task = asyncio.ensure_future(self._served(reader, writer))
+        self._tasks.add(task)
+
+    async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            await self._serve(reader, writer)
+        writer.close()
 
 
 class Echo:
@@ -181,17 +253,14 @@ class Echo:
     def __init__(self, name: str) -> None:
         self.name = name.encode()
         self.connections = 0
-        self._server: asyncio.Server | None = None
-
-    async def open(self, number: int, host: str = "127.0.0.1") -> "Echo":
-        self._server = await asyncio.start_server(self._serve, host, number)
-        return self
+        self.server: Server
 
     def close(self) -> None:
-        assert self._server is not None
-        self._server.close()
+        """Take no more connections."""
+        self.server.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
         self.connections += 1
         try:
             writer.write(self.name + b"\n")
@@ -200,8 +269,11 @@ class Echo:
                 await writer.drain()
             writer.write(b"\nbye\n")
             writer.write_eof()
-        except OSError:
-            pass
         finally:
             self.connections -= 1
-            writer.close()
+
+
+async def _ended(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()

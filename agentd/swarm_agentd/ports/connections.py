@@ -17,7 +17,6 @@ from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.waiting import event_or_time
 
 from swarm_agentd.ports.limits import CONNECT_TRIES, REACH_S, REACH_WAIT_S, TELL_S, connections_of_process
-from swarm_agentd.ports.pipe import Side
 from swarm_agentd.ports.reach import Unreachable
 from swarm_agentd.ports.table import RouteKey, RoutingTable
 from swarm_agentd.ports.tasks import Target
@@ -33,7 +32,7 @@ class Connections:
         self._clock = clock
         self._most = most
         self._count = 0
-        self._sides: set[Side] = set()
+        self._kept: dict[ExitStack, Callable[[], None]] = {}
         self._refused = 0
         self._told_at = float("-inf")
 
@@ -48,10 +47,10 @@ class Connections:
         held.callback(self._end)
         return held
 
-    def keep(self, side: Side, held: ExitStack) -> None:
-        """End this side with everything else when the forwarder ends."""
-        self._sides.add(side)
-        held.callback(self._sides.discard, side)
+    def keep(self, end: Callable[[], None], held: ExitStack) -> None:
+        """Let `end` end this one with everything else when the forwarder ends."""
+        self._kept[held] = end
+        held.callback(self._kept.pop, held, None)
 
     def refused(self, where: str) -> None:
         """One was refused."""
@@ -61,10 +60,11 @@ class Connections:
             _log.warning("%s: %d connections refused: too many at once", where, self._refused)
             self._told_at, self._refused = now, 0
 
-    def reset_all(self) -> None:
-        """End every connection."""
-        for side in list(self._sides):
-            side.reset()
+    def end_all(self) -> None:
+        """End every connection; those too of which nothing has begun but the counting."""
+        for held, end in list(self._kept.items()):
+            end()
+            held.close()
 
     @property
     def count(self) -> int:

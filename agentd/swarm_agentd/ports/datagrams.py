@@ -119,8 +119,8 @@ class FramedWay(asyncio.Protocol):
 Way = LocalWay | FramedWay
 
 
-def tie(one: Way, other: Way, ended: Callable[[], None]) -> None:
-    """What comes from one goes to the other; the end of one is the end of both. `ended` is called once."""
+def tie(one: Way, other: Way, ended: Callable[[], None]) -> Callable[[], None]:
+    """What comes from one goes to the other; the end of one is the end of both. `ended` is called once. The result ends both."""
     is_ended = False
 
     def end() -> None:
@@ -133,3 +133,4 @@ def tie(one: Way, other: Way, ended: Callable[[], None]) -> None:
 
     one.got, other.got = other.send, one.send
     one.lost = other.lost = end
+    return end

@@ -9,7 +9,6 @@ Rules
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import cast
 
@@ -25,12 +24,12 @@ from swarm_agentd.ports.words import GREETING_BYTES_MAX, NO, YES, Greeting, Malf
 
 
 class Gate:
-    """`open` listens, `close` stops that. Connections begin in `group`."""
+    """`open` listens, `close` stops that and cuts off who has yet to greet. Connections begin in `group`."""
 
     def __init__(self, reach: Reach, connections: Connections, group: Group) -> None:
         self._reach, self._connections, self._group = reach, connections, group
         self._server: asyncio.Server | None = None
-        self._visitors = 0
+        self._visitors: set[asyncio.Transport] = set()
 
     @property
     def is_open(self) -> bool:
@@ -50,18 +49,22 @@ class Gate:
         if self._server is not None:
             self._server.close()
             self._server = None
+        for transport in list(self._visitors):
+            transport.abort()
 
-    def may_enter(self) -> bool:
+    def may_enter(self, transport: asyncio.Transport) -> bool:
         """Count somebody who begins to greet."""
-        if self._visitors >= GREETINGS_MAX:
+        if self._server is None:  # it was accepted while the gate was closed
+            return False
+        if len(self._visitors) >= GREETINGS_MAX:
             self._connections.refused("gate")
             return False
-        self._visitors += 1
+        self._visitors.add(transport)
         return True
 
-    def has_greeted(self) -> None:
+    def has_greeted(self, transport: asyncio.Transport) -> None:
         """Somebody is done with it, well or not."""
-        self._visitors -= 1
+        self._visitors.discard(transport)
 
     def understood(self, data: bytes) -> Greeting | None:
         """See `words.heard`."""
@@ -79,7 +82,7 @@ class Gate:
         visitor = Side()
         visitor.connection_made(transport)
         transport.set_protocol(visitor)
-        self._connections.keep(visitor, held)
+        self._connections.keep(visitor.reset, held)
         work = self._lead_connection(greeting, visitor, transport, held)
         self._group.spawn(work, name="connection at the gate")
 
@@ -111,7 +114,7 @@ class Gate:
             return
         visitor = FramedWay()
         visitor.connection_made(transport)
-        tie(visitor, task, held.close)
+        self._connections.keep(tie(visitor, task, held.close), held)
         transport.set_protocol(visitor)
         transport.write(YES)
         transport.resume_reading()
@@ -131,15 +134,13 @@ class _Visitor(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._heard = b""
         self._limit: asyncio.TimerHandle | None = None
-        self._done: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)  # uvloop has classes of its own
         self._transport = transport
-        if not self._gate.may_enter():
+        if not self._gate.may_enter(transport):
             transport.abort()
             return
-        self._done = self._gate.has_greeted
         self._limit = asyncio.get_running_loop().call_later(GREETING_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
@@ -164,6 +165,5 @@ class _Visitor(asyncio.Protocol):
     def _finish(self) -> None:
         if self._limit is not None:
             self._limit.cancel()
-        if self._done is not None:
-            self._done()
-            self._done = None
+        if self._transport is not None:
+            self._gate.has_greeted(self._transport)

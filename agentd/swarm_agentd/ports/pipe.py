@@ -20,7 +20,17 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
 class Side(asyncio.Protocol):
     """One of the two connections. Nothing is read from it before it is `joined`."""
 
-    __slots__ = ("_early", "_ended", "_has_ended", "_is_joined", "_is_lost", "_on_made", "other", "transport")
+    __slots__ = (
+        "_early",
+        "_ended",
+        "_has_ended",
+        "_is_broken",
+        "_is_joined",
+        "_is_lost",
+        "_on_made",
+        "other",
+        "transport",
+    )
 
     def __init__(self, *, made: Callable[["Side"], None] | None = None) -> None:
         self.transport: asyncio.Transport | None = None
@@ -28,7 +38,7 @@ class Side(asyncio.Protocol):
         self._on_made = made
         self._ended: Callable[[], None] | None = None
         self._early: list[bytes] = []
-        self._is_joined = self._is_lost = self._has_ended = False
+        self._is_joined = self._is_lost = self._has_ended = self._is_broken = False
 
     def join(self, other: "Side", ended: Callable[[], None]) -> None:
         """Let both flow; `ended` is called once, when both connections are closed."""
@@ -56,9 +66,10 @@ class Side(asyncio.Protocol):
             self.transport.resume_reading()
 
     def reset(self) -> None:
-        """End this connection at once, so that the other end notices."""
+        """End this connection at once, so that the other end notices, and with it the one that it is joined to."""
         if self.transport is None or self._is_lost:
             return
+        self._is_broken = True
         if not self.transport.is_closing():
             sock = self.transport.get_extra_info("socket")
             if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -113,7 +124,7 @@ class Side(asyncio.Protocol):
         if other._is_lost:
             assert self._ended is not None
             self._ended()
-        elif exc is not None:
+        elif exc is not None or self._is_broken:
             other.reset()
         elif other.transport is not None:
             other.transport.close()

@@ -142,7 +142,7 @@ class PublishedPorts:
                     self._listening.clear()
                     group.cancel_all()
         finally:
-            self._connections.reset_all()
+            self._connections.end_all()
 
     async def _serve(self, gate: Gate, group: Group) -> None:
         while True:

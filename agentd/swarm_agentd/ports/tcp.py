@@ -47,8 +47,12 @@ class TcpPort:
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
+            self._server = None
 
     def _accept(self, client: Side) -> None:
+        if self._server is None:  # it was accepted while the port was closed
+            client.reset()
+            return
         held = self._connections.begin() if self._count < CONNECTIONS_MAX else None
         if held is None:
             self._connections.refused(f"published port {self._key[1]}/tcp")
@@ -56,7 +60,7 @@ class TcpPort:
             return
         self._count += 1
         held.callback(self._end)
-        self._connections.keep(client, held)
+        self._connections.keep(client.reset, held)
         self._group.spawn(self._lead(client, held), name=f"connection to port {self._key[1]}")
 
     def _end(self) -> None:

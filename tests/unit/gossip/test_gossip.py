@@ -10,7 +10,7 @@ from swarm_core.gossip.exchange import Member, message
 from swarm_core.gossip.lzw import decompressed
 from swarm_core.gossip.meeting_point import MeetingPoint
 from swarm_core.gossip.msgpack import Malformed, Reader, written
-from swarm_testkit.daemons import free_port
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.manual_clock import ManualClock
 
 KEY, OTHER = bytes(range(16)), bytes(range(1, 17))

@@ -16,7 +16,7 @@ from swarm_core.rpc.errors import Unavailable, Unknown
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.server import Services
 from swarm_core.runtime.clock import SystemClock
-from swarm_testkit.daemons import free_port
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.trust import make_authority, remote_server
 
 AUTHORITY = make_authority()

@@ -14,7 +14,7 @@ from swarm_core.rpc.caller import Caller, Peer, PeerCertificate
 from swarm_core.rpc.errors import InvalidArgument, ResourceExhausted
 from swarm_core.rpc.forwarding import Route
 from swarm_core.rpc.grpcio import grpc
-from swarm_testkit.daemons import free_port
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.trust import (
     EchoServices,
     connected,

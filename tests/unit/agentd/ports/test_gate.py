@@ -1,20 +1,25 @@
 """The gate of a node, and who gets through."""
 
 import asyncio
+import contextlib
+import socket
 from pathlib import Path
 
 import pytest
 from swarm_agentd.ports import gate as gate_module
 from swarm_agentd.ports.words import Greeting, Malformed, heard, ring
 from swarm_core.api.proto.types_pb2 import EncryptionKey, PortConfig
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.port_nodes import (
     KEYS,
-    Echo,
+    LIMIT_S,
     PortNodes,
-    free_port,
+    Server,
+    at_work,
     number_of,
     port_nodes,
     tcp,
+    udp,
     until,
 )
 
@@ -61,7 +66,7 @@ async def visit(rig: PortNodes, said: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", rig.nodes[0].gate_port)
     writer.write(said)
     try:
-        return await asyncio.wait_for(reader.read(1), 10)
+        return await asyncio.wait_for(reader.read(1), LIMIT_S)
     except ConnectionError:
         return b""
     finally:
@@ -71,9 +76,9 @@ async def visit(rig: PortNodes, said: bytes) -> bytes:
 async def test_who_gets_through(tmp_path: Path) -> None:
     """A node of the cluster reaches a task of this node at a published port; nobody else reaches anything, and nobody anything else."""
     async with port_nodes(1, tmp_path, tcp(TARGET, free_port())) as rig:
-        other = await Echo("stranger's server").open(private := free_port())
+        other = await rig.echo("stranger's server", private := free_port())
         task = rig.add("t0", on=0)
-        echo = await Echo("t0").open(number_of(task))
+        await rig.echo("t0", number_of(task))
         rig.run(task)
         await until(lambda: rig.nodes[0].ports.gate_is_open)
 
@@ -92,45 +97,109 @@ async def test_who_gets_through(tmp_path: Path) -> None:
         ):
             assert await visit(rig, stranger) == b""
         assert other.connections == 0
-        echo.close()
-        other.close()
 
 
 async def test_withdrawn_task_is_refused(tmp_path: Path) -> None:
     """A task that is to stop is refused at the gate with a word, so that the other node tries another one."""
     async with port_nodes(1, tmp_path, tcp(TARGET, free_port())) as rig:
         tasks = [rig.add(f"t{index}", on=0) for index in range(2)]
-        echoes = [await Echo(task.id).open(number_of(task)) for task in tasks]
         for task in tasks:
+            await rig.echo(task.id, number_of(task))
             rig.run(task)
         await until(lambda: rig.nodes[0].ports.gate_is_open)
         rig.nodes[0].tasks.withdraw("t0")
         greeting = Greeting(PortConfig.TCP, TARGET, "t0")
         assert await visit(rig, greeting.said("n0", KEY)) == b"-"
         assert await visit(rig, Greeting(PortConfig.TCP, TARGET, "t1").said("n0", KEY)) == b"+"
-        for echo in echoes:
-            echo.close()
 
 
 async def test_visitors_are_bounded_in_time_and_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who says nothing is cut off after a while; while too many say nothing the next one is cut off at once."""
-    monkeypatch.setattr(gate_module, "GREETING_S", 0.5)
+    monkeypatch.setattr(gate_module, "GREETING_S", 0.2)
     monkeypatch.setattr(gate_module, "GREETINGS_MAX", 2)
+    good = Greeting(PortConfig.TCP, TARGET, "t0").said("n0", KEY)
     async with port_nodes(1, tmp_path, tcp(TARGET, free_port())) as rig:
         task = rig.add("t0", on=0)
-        echo = await Echo("t0").open(number_of(task))
+        await rig.echo("t0", number_of(task))
         rig.run(task)
         await until(lambda: rig.nodes[0].ports.gate_is_open)
+        assert await visit(rig, b"") == b""
+        monkeypatch.setattr(gate_module, "GREETING_S", 600)
         silent = [await asyncio.open_connection("127.0.0.1", rig.nodes[0].gate_port) for _ in range(2)]
-        good = Greeting(PortConfig.TCP, TARGET, "t0").said("n0", KEY)
         assert await visit(rig, good) == b""
-        for reader, writer in silent:
-            try:
-                assert await asyncio.wait_for(reader.read(1), 10) == b""
-            except ConnectionError:
-                pass
+        for _, writer in silent:
             writer.close()
-        assert await visit(rig, good) == b"+"
-        echo.close()
+        async with asyncio.timeout(LIMIT_S):
+            while await visit(rig, good) != b"+":
+                pass
+
+
+async def test_end_of_a_forwarder_leaves_nothing(tmp_path: Path) -> None:
+    """Who is silent is cut off when the gate closes with the last task; who was led on goes on then, and is cut off when the forwarder ends."""
+    published = (tcp(TARGET, free_port()), udp(TARGET, free_port()))
+    with contextlib.ExitStack() as opened:
+
+        async def enter() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", node.gate_port)
+            opened.callback(writer.transport.abort)
+            return reader, writer
+
+        async with port_nodes(1, tmp_path, *published) as rig:
+            node = rig.nodes[0]
+            task = rig.add("t0", on=0)
+            await rig.echo("t0", number_of(task))
+            datagrams = opened.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            datagrams.bind(("127.0.0.1", number_of(task, PortConfig.UDP)))
+            rig.run(task)
+            await until(lambda: node.ports.gate_is_open)
+            silent = [await enter() for _ in range(2)]
+            led = [await enter() for _ in range(2)]
+            for (reader, writer), protocol in zip(led, (PortConfig.TCP, PortConfig.UDP), strict=True):
+                writer.write(Greeting(protocol, TARGET, "t0").said("n0", KEY))
+                assert await asyncio.wait_for(reader.readexactly(1), LIMIT_S) == b"+"
+            assert await asyncio.wait_for(led[0][0].readline(), LIMIT_S) == b"t0\n"
+            node.ports.forget("t0")
+            assert [await rest_of(reader) for reader, _ in silent] == [b"", b""]
+            assert node.ports.connections == 2
+        # The rig asserts that none is left in the forwarder's count.
+        assert [await rest_of(reader) for reader, _ in led] == [b"", b""]
+
+
+async def test_end_of_a_forwarder_looks_like_no_end_of_data(tmp_path: Path) -> None:
+    """A task whose client is cut off by the end of the forwarder sees a broken connection, not the end of a request."""
+    ends: list[BaseException | bytes] = []
+
+    async def take(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        try:
+            ends.append(await reader.read(1))
+            ends.append(await reader.read(1))
+        except OSError as error:
+            ends.append(error)
+
+    nodes = PortNodes(1, tmp_path, [tcp(TARGET, free_port())])
+    server = Server(take)
+    try:
+        async with at_work(nodes):
+            task = nodes.add("t0", on=0)
+            await server.open(number_of(task))
+            nodes.run(task)
+            await until(lambda: nodes.nodes[0].ports.listening == 1)
+            _, writer = await nodes.connect()
+            writer.write(b"x")
+            await until(lambda: ends)
+        await until(lambda: len(ends) == 2)
+    finally:
+        await server.end()
+    assert ends[0] == b"x" and isinstance(ends[1], ConnectionResetError)
+
+
+async def rest_of(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the connection ends, well or not."""
+    heard = bytearray()
+    async with asyncio.timeout(LIMIT_S):
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(1024):
+                heard += data
+    return bytes(heard)

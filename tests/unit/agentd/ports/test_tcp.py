@@ -10,8 +10,19 @@ from pathlib import Path
 import pytest
 from swarm_agentd.ports import tcp as tcp_module
 from swarm_testkit.factories import make_task
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
-from swarm_testkit.port_nodes import Echo, PortNode, PortNodes, free_port, number_of, port_nodes, tcp, until
+from swarm_testkit.port_nodes import (
+    LIMIT_S,
+    Echo,
+    PortNode,
+    PortNodes,
+    at_work,
+    number_of,
+    port_nodes,
+    tcp,
+    until,
+)
 
 TARGET = 80
 
@@ -23,31 +34,22 @@ async def serving(directory: Path, *, nodes: int, tasks: int) -> AsyncIterator[t
         echoes = []
         for index in range(tasks):
             task = rig.add(f"t{index}", on=index % nodes)
-            echoes.append(await Echo(task.id).open(number_of(task)))
+            echoes.append(await rig.echo(task.id, number_of(task)))
             rig.run(task)
         await until(lambda: sum(node.tasks.count for node in rig.nodes) == tasks)
         await until(lambda: all(node.ports.gate_is_open for node in rig.nodes if node.tasks.count))
-        try:
-            yield rig, echoes
-        finally:
-            for echo in echoes:
-                echo.close()
-
-
-async def connect(rig: PortNodes, node: int = 0) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    port = rig.service.endpoint.ports[0].published_port
-    return await asyncio.open_connection(rig.nodes[node].address, port)
+        yield rig, echoes
 
 
 async def name_of(reader: asyncio.StreamReader) -> str:
-    return (await asyncio.wait_for(reader.readline(), 10)).decode().strip()
+    return (await asyncio.wait_for(reader.readline(), LIMIT_S)).decode().strip()
 
 
 async def test_every_node_answers_and_leads_to_all_tasks(tmp_path: Path) -> None:
     """A connection at any node reaches a task on any node; with connections held open, each task gets as many as the others."""
     async with serving(tmp_path, nodes=3, tasks=3) as (rig, _):
         for node in range(3):
-            open_ = [await connect(rig, node) for _ in range(6)]
+            open_ = [await rig.connect(node) for _ in range(6)]
             names = Counter([await name_of(reader) for reader, _ in open_])
             assert names == {"t0": 2, "t1": 2, "t2": 2}
             for _, writer in open_:
@@ -57,13 +59,13 @@ async def test_every_node_answers_and_leads_to_all_tasks(tmp_path: Path) -> None
 async def test_least_connections(tmp_path: Path) -> None:
     """A task whose connections ended gets the next ones, until it has as many as the others."""
     async with serving(tmp_path, nodes=1, tasks=2) as (rig, echoes):
-        held = [await connect(rig) for _ in range(8)]
+        held = [await rig.connect() for _ in range(8)]
         names = [await name_of(reader) for reader, _ in held]
         for name, (_, writer) in zip(names, held, strict=True):
             if name == "t0":
                 writer.close()
-        await until(lambda: echoes[0].connections == 0)
-        later = [await connect(rig) for _ in range(4)]
+        await until(lambda: echoes[0].connections == 0 and rig.nodes[0].ports.connections == 4)
+        later = [await rig.connect() for _ in range(4)]
         assert [await name_of(reader) for reader, _ in later] == ["t0"] * 4
         for _, writer in [*held, *later]:
             writer.close()
@@ -73,12 +75,12 @@ async def test_least_connections(tmp_path: Path) -> None:
 async def test_half_close(tmp_path: Path, node: int) -> None:
     """The end of one direction reaches the other side, and the answer comes whole afterwards; here and through a gate."""
     async with serving(tmp_path, nodes=2, tasks=1) as (rig, _):
-        reader, writer = await connect(rig, node)
+        reader, writer = await rig.connect(node)
         assert await name_of(reader) == "t0"
         sent = bytes(range(256)) * 4096
         writer.write(sent)
         writer.write_eof()
-        answer = await asyncio.wait_for(reader.read(-1), 20)
+        answer = await asyncio.wait_for(reader.read(-1), LIMIT_S)
         assert answer == sent + b"\nbye\n"
         writer.close()
 
@@ -96,31 +98,28 @@ async def test_slow_reader_stops_its_sender(tmp_path: Path, node: int) -> None:
             writer.write(chunk)
             await writer.drain()
             sent += len(chunk)
-        writer.close()
 
     async with port_nodes(2, tmp_path, tcp(TARGET, free_port())) as rig:
         task = rig.add("t0", on=0)
-        server = await asyncio.start_server(pour, "127.0.0.1", number_of(task))
+        await rig.serve(number_of(task), pour)
         rig.run(task)
         await until(lambda: rig.nodes[0].ports.gate_is_open)
-        client = socket.socket()
-        client.setblocking(False)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         address = (rig.nodes[node].address, rig.service.endpoint.ports[0].published_port)
         loop = asyncio.get_running_loop()
-        await loop.sock_connect(client, address)
-        before = -1
-        while sent != before or not sent:  # until the sender stands still
-            before = sent
-            await asyncio.sleep(0.3)
-        # The kernel's own buffers of each hop are the most of it: some megabytes each.
-        assert sent < total // 2
-        received = 0
-        while data := await loop.sock_recv(client, 1 << 20):
-            received += len(data)
-        assert received == total
-        client.close()
-        server.close()
+        with socket.socket() as client:
+            client.setblocking(False)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            await loop.sock_connect(client, address)
+            before = -1
+            while sent != before or not sent:  # until the sender stands still
+                before = sent
+                await asyncio.sleep(0.3)
+            # The kernel's own buffers of each hop are the most of it: some megabytes each.
+            assert sent < total // 2
+            received = 0
+            while data := await loop.sock_recv(client, 1 << 20):
+                received += len(data)
+            assert received == total
 
 
 async def test_broken_task_breaks_its_clients(tmp_path: Path) -> None:
@@ -135,15 +134,14 @@ async def test_broken_task_breaks_its_clients(tmp_path: Path) -> None:
 
     async with port_nodes(2, tmp_path, tcp(TARGET, free_port())) as rig:
         task = rig.add("t0", on=0)
-        server = await asyncio.start_server(die, "127.0.0.1", number_of(task))
+        await rig.serve(number_of(task), die)
         rig.run(task)
         await until(lambda: rig.nodes[0].ports.gate_is_open)
         for node in (0, 1):
-            reader, writer = await connect(rig, node)
+            reader, writer = await rig.connect(node)
             with pytest.raises(ConnectionError):
-                await asyncio.wait_for(reader.read(-1), 10)
+                await asyncio.wait_for(reader.read(-1), LIMIT_S)
             writer.close()
-        server.close()
 
 
 @pytest.mark.parametrize("node", [0, 1])
@@ -153,7 +151,7 @@ async def test_task_that_is_gone_costs_no_client(tmp_path: Path, node: int) -> N
         echoes[0].close()
         names = set()
         for _ in range(12):
-            reader, writer = await connect(rig, node)
+            reader, writer = await rig.connect(node)
             names.add(await name_of(reader))
             writer.close()
         assert names == {"t1", "t2", "t3"}
@@ -165,12 +163,12 @@ async def test_withdrawn_task(tmp_path: Path, node: int) -> None:
     async with serving(tmp_path, nodes=2, tasks=2) as (rig, _):
         held = {}
         while len(held) < 2:
-            reader, writer = await connect(rig, node)
+            reader, writer = await rig.connect(node)
             held[await name_of(reader)] = reader, writer
         draining = asyncio.ensure_future(rig.nodes[0].tasks.drain("t0", 30))
         await asyncio.sleep(0)
         for _ in range(6):
-            reader, writer = await connect(rig, node)
+            reader, writer = await rig.connect(node)
             assert await name_of(reader) == "t1"
             writer.close()
         reader, writer = held["t0"]
@@ -178,14 +176,14 @@ async def test_withdrawn_task(tmp_path: Path, node: int) -> None:
         assert await name_of(reader) == "still here"
         assert not draining.done()
         writer.close()
-        assert await asyncio.wait_for(draining, 10) < 30
+        assert await asyncio.wait_for(draining, LIMIT_S) < 30
         held["t1"][1].close()
 
 
 async def test_drain_ends(tmp_path: Path) -> None:
     """A connection that does not end holds the stop of its task up for the given time and no longer."""
     async with serving(tmp_path, nodes=1, tasks=1) as (rig, _):
-        reader, writer = await connect(rig)
+        reader, writer = await rig.connect()
         await name_of(reader)
         assert await rig.nodes[0].tasks.drain("t0", 0.2) == pytest.approx(0.2)
         writer.close()
@@ -194,21 +192,20 @@ async def test_drain_ends(tmp_path: Path) -> None:
 async def test_connection_waits_for_a_task(tmp_path: Path) -> None:
     """A connection that comes between the end of one task and the start of the next is led to the next."""
     async with port_nodes(1, tmp_path, tcp(TARGET, free_port())) as rig:
-        reader, writer = await connect(rig)
+        reader, writer = await rig.connect()
         task = rig.add("t0", on=0)
-        echo = await Echo("t0").open(number_of(task))
+        await rig.echo("t0", number_of(task))
         rig.run(task)
         assert await name_of(reader) == "t0"
         writer.close()
-        echo.close()
 
 
 async def test_no_task_is_a_refusal(tmp_path: Path) -> None:
     """Without any task a client is refused after a while, not kept for ever."""
     async with port_nodes(1, tmp_path, tcp(TARGET, free_port())) as rig:
-        reader, writer = await connect(rig)
+        reader, writer = await rig.connect()
         with pytest.raises(ConnectionError):
-            await asyncio.wait_for(reader.read(-1), 20)
+            await asyncio.wait_for(reader.read(-1), LIMIT_S)
         writer.close()
 
 
@@ -216,7 +213,7 @@ async def test_no_task_is_a_refusal(tmp_path: Path) -> None:
 async def test_vanished_peers_are_noticed(tmp_path: Path, node: int) -> None:
     """Every connection that comes from another machine is kept alive by the kernel's probes, on the client's side and between nodes."""
     async with serving(tmp_path, nodes=2, tasks=1) as (rig, _):
-        reader, writer = await connect(rig, node)
+        reader, writer = await rig.connect(node)
         await name_of(reader)
         published = rig.service.endpoint.ports[0].published_port
         probed = {published} if node == 0 else {published, rig.nodes[0].gate_port}
@@ -237,16 +234,12 @@ async def test_port_of_a_stranger(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     number = free_port()
     with socket.create_server(("127.0.0.10", number)) as stranger:
         nodes = PortNodes(1, tmp_path, [tcp(TARGET, number)])
-        running = asyncio.ensure_future(nodes.nodes[0].run())
-        await until(lambda: nodes.nodes[0].ports.has_begun)
-        nodes.publish()
-        await until(lambda: f"published port {number} does not answer" in caplog.text)
-        assert "(process " in caplog.text
-        assert nodes.nodes[0].ports.listening == 0
-        stranger.close()
-        await until(lambda: nodes.nodes[0].ports.listening == 1)
-        running.cancel()
-        await asyncio.wait([running])
+        async with at_work(nodes):
+            await until(lambda: f"published port {number} does not answer" in caplog.text)
+            assert "(process " in caplog.text
+            assert nodes.nodes[0].ports.listening == 0
+            stranger.close()
+            await until(lambda: nodes.nodes[0].ports.listening == 1)
 
 
 async def test_nothing_listens_without_need(tmp_path: Path) -> None:
@@ -259,11 +252,8 @@ async def test_nothing_listens_without_need(tmp_path: Path) -> None:
         rig.tell()
         await until(lambda: not node.ports.listening and not node.ports.gate_is_open)
     alone = PortNodes(1, tmp_path / "n0", [])
-    running = asyncio.ensure_future(alone.nodes[0].run())
-    await until(lambda: alone.nodes[0].ports.has_begun)
-    assert not alone.nodes[0].ports.listening and not alone.nodes[0].ports.gate_is_open
-    running.cancel()
-    await asyncio.wait([running])
+    async with at_work(alone):
+        assert not alone.nodes[0].ports.listening and not alone.nodes[0].ports.gate_is_open
 
 
 async def test_too_many_connections(
@@ -272,19 +262,19 @@ async def test_too_many_connections(
     """A connection beyond the limit of the port is refused at once and said once; those that are there go on, and room comes back."""
     monkeypatch.setattr(tcp_module, "CONNECTIONS_MAX", 3)
     async with serving(tmp_path, nodes=1, tasks=1) as (rig, echoes):
-        held = [await connect(rig) for _ in range(3)]
+        held = [await rig.connect() for _ in range(3)]
         for reader, _ in held:
             assert await name_of(reader) == "t0"
         for _ in range(2):
-            reader, writer = await connect(rig)
+            reader, writer = await rig.connect()
             with pytest.raises(ConnectionError):
-                await asyncio.wait_for(reader.read(-1), 10)
+                await asyncio.wait_for(reader.read(-1), LIMIT_S)
             writer.close()
         assert caplog.text.count("too many at once") == 1
         held[0][1].close()
         await until(lambda: echoes[0].connections == 2)
         await until(lambda: rig.nodes[0].ports.connections == 2)
-        reader, writer = await connect(rig)
+        reader, writer = await rig.connect()
         assert await name_of(reader) == "t0"
         for _, one in [*held, (reader, writer)]:
             one.close()
@@ -298,24 +288,17 @@ async def test_both_families(tmp_path: Path) -> None:
     nodes = PortNodes(2, tmp_path, [tcp(TARGET, number)])
     node = nodes.nodes[0] = PortNode(0, tmp_path / "n0", address="")
     del nodes.nodes[1:]
-    running = asyncio.ensure_future(node.run())
-    await until(lambda: node.ports.has_begun)
-    nodes.publish()
-    await until(lambda: node.ports.listening == 1)
-    echoes = []
-    for index, host in enumerate(("127.0.0.1", "::1")):
-        task = nodes.add(f"t{index}", on=0)
-        echoes.append(await Echo(task.id).open(number_of(task), host))
-        nodes.run(task)
-    for address in ("127.0.0.1", "127.0.0.2", "::1"):
-        open_ = [await asyncio.open_connection(address, number) for _ in range(2)]
-        assert {await name_of(reader) for reader, _ in open_} == {"t0", "t1"}
-        for _, writer in open_:
-            writer.close()
-    running.cancel()
-    await asyncio.wait([running])
-    for echo in echoes:
-        echo.close()
+    async with at_work(nodes):
+        await until(lambda: node.ports.listening == 1)
+        for index, host in enumerate(("127.0.0.1", "::1")):
+            task = nodes.add(f"t{index}", on=0)
+            await nodes.echo(task.id, number_of(task), host)
+            nodes.run(task)
+        for address in ("127.0.0.1", "127.0.0.2", "::1"):
+            open_ = [await nodes.connect(address=address) for _ in range(2)]
+            assert {await name_of(reader) for reader, _ in open_} == {"t0", "t1"}
+            for _, writer in open_:
+                writer.close()
 
 
 def can_listen(host: str) -> bool:
@@ -342,9 +325,8 @@ async def test_taken_gate(tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", node.gate_port)):
             before = node.gate_port
             task = rig.add("t0", on=0)
-            echo = await Echo("t0").open(number_of(task))
+            await rig.echo("t0", number_of(task))
             rig.run(task)
             await until(lambda: node.renumbered == 1)
             await until(lambda: node.ports.gate_is_open)
             assert node.gate_port != before
-            echo.close()

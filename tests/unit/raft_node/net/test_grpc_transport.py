@@ -24,7 +24,7 @@ from swarm_core.rpc.errors import NotFound
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.server import LinkUse, Services, serve_remote
 from swarm_core.runtime.clock import SystemClock
-from swarm_testkit.daemons import free_port
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.trust import Authority, make_authority
 
 AUTHORITY = make_authority()

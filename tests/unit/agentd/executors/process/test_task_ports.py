@@ -19,7 +19,8 @@ from swarm_core.api.task_ports import local_ports, published
 from swarm_core.api.timestamps import duration
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.conformance.executor import FixedDependencies
-from swarm_testkit.port_nodes import free_port, process_task, tcp, udp, until
+from swarm_testkit.free_ports import free_port
+from swarm_testkit.port_nodes import process_task, tcp, udp, until
 
 
 @pytest.fixture
