@@ -1,14 +1,24 @@
 """What the host must offer: tests of a missing part are skipped with the reason, but fail where CI is `true`.
 
 Markers: `root` needs the superuser, `docker` a Docker Engine that tests may start (see swarm_testkit.engines).
+
+Examples of hypothesis have no time limit of their own: how long one takes tells how busy the machine is. The limit of the test holds.
 """
 
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from swarm_testkit.engines import Engine, missing_parts, private_engine
 from swarm_testkit.host import lacking
+from swarm_testkit.signals import let_programs_hear
+
+settings.register_profile(
+    "tests", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
+let_programs_hear()
 
 
 def _missing(item: pytest.Item) -> str:

@@ -13,7 +13,7 @@ import pytest
 from swarm_testkit.daemons import Daemon, daemon, private_directory, wait_until
 from swarm_testkit.engines import Engine
 from swarm_testkit.host import lacking
-from swarm_testkit.programs import TUI, Case, as_nobody, faults, interruptible, run
+from swarm_testkit.programs import TUI, Case, as_nobody, faults, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("bad-sockets")]
 HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -238,7 +238,8 @@ def talker(node: Daemon) -> str:
 def test_an_interrupt(node: Daemon, talker: str, command: str) -> None:
     """Ctrl-C ends a command that goes on, at once, with 130 and no message."""
     words = [*TUI, "--socket", str(node.socket), *command.format(talker=talker).split()]
-    with interruptible(words) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.read(1)

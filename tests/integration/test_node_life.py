@@ -180,15 +180,11 @@ def test_an_interrupted_first_start_leaves_nothing(machines: tuple[Machine, Mach
     token = first.token("worker")
     first.done("down")
     command = [*TUI, "up", "--join", first.address, "--token", token, "--state-dir", str(second.state)]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        silent = Silent(first.address)
-        with silent, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as joining:
-            silent.called()
-            joining.send_signal(signal.SIGINT)
-            assert joining.wait(60) == 130
-    finally:
-        signal.signal(signal.SIGINT, before)
+    silent = Silent(first.address)
+    with silent, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as joining:
+        silent.called()
+        joining.send_signal(signal.SIGINT)
+        assert joining.wait(60) == 130
     assert second.process() is None
     assert second.files() <= {"agentd.log", "agentd.pid", "up.lock"}
 

@@ -3,12 +3,10 @@
 A refusal is an exit code that is not zero and one sentence on standard error; nothing on standard output, no traceback.
 """
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,23 +88,6 @@ def run(
     except subprocess.TimeoutExpired as late:
         return Outcome(words, None, _text(late.stdout), _text(late.stderr))
     return Outcome(words, done.returncode, _text(done.stdout), _text(done.stderr))
-
-
-@contextlib.contextmanager
-def interruptible(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that goes on, with pipes for what it says, and that an interrupt reaches.
-
-    Where this run was started in the background interrupts are ignored, and a program inherits that. One that is handled
-    here begins anew in the program.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    pipe = subprocess.PIPE
-    try:
-        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with process:
-        yield process
 
 
 def faults(program: Sequence[str], name: str, cases: Iterable[Case]) -> list[str]:

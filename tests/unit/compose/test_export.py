@@ -83,7 +83,7 @@ def _parts() -> tuple[list[str], list[str]]:
     return sorted(service.keys() - {"image"}), sorted(service["deploy"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sets(st.sampled_from(_parts()[0])), st.sets(st.sampled_from(_parts()[1])))
 def test_any_part_comes_back(keys: set[str], within_deploy: set[str]) -> None:
     """Whatever a service has and lacks, the way back loses none of it."""

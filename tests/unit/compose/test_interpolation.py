@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from swarm_core.compose.reading.errors import WrongVariable
 from swarm_core.compose.reading.interpolate import interpolate
@@ -64,14 +64,12 @@ def test_malformed(text: str) -> None:
         substitute(text, SET)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_never_runs_twice(value: str) -> None:
     """What was put in is not looked at again, whatever it holds."""
     assert substitute("<$X>${X}${Y:-$X}", {"X": value}) == f"<{value}>{value}{value}"
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_dollars_can_be_written(text: str) -> None:
     """Every text can be written, each dollar sign twice."""

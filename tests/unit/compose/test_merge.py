@@ -47,7 +47,7 @@ def _pair(one: str, other: str) -> str:
     return _text(_merged(one, other))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(_FILES, _FILES, _FILES)
 def test_associative(one: Any, two: Any, three: Any) -> None:
     """Three files are the same however they are taken together, but for the images that each pair is given here."""
@@ -57,7 +57,7 @@ def test_associative(one: Any, two: Any, three: Any) -> None:
     assert _merged(texts[0], _pair(texts[1], texts[2])) == whole
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(_FILES)
 def test_a_file_over_itself_keeps_its_keys(document: Any) -> None:
     """Laid over itself a file says no other keys, and the same of what is told apart by a key."""

@@ -261,7 +261,7 @@ def test_states() -> None:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.dictionaries(st.text("abc", min_size=1), st.text(max_size=50)), st.integers(1, 10**9), st.booleans()
 )

@@ -143,7 +143,7 @@ _LEAVES = (
 _KEYS = st.text(st.characters(categories=["L", "N"]), min_size=1).filter(lambda key: not key[0].isnumeric())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.dictionaries(
         _KEYS.map("x-{}".format),

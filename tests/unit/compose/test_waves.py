@@ -1,7 +1,7 @@
 """The order of services (docs/design/stacks.md 12.8)."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from swarm_core.compose.changes.waves import waves
 from swarm_core.compose.convert.stack import Dependency
@@ -40,7 +40,6 @@ def test_a_circle_is_named(on: dict[str, str], circle: str) -> None:
         waves(edges(**on))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 12).flatmap(lambda n: st.lists(st.sets(st.integers(0, n - 1)), min_size=n, max_size=n)))
 def test_every_service_once_and_after_what_it_needs(wanted: list[set[int]]) -> None:
     """Whatever the graph, no service comes before what it depends on, and none is lost."""

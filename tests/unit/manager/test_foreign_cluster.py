@@ -64,7 +64,7 @@ def _replicate(leader: Leader, item: Message) -> None:
     leader.store.apply(leader.store.version + 1, encode_action(type(item), CREATE, item.SerializeToString()))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 2**64 - 1))
 def test_loops_go_on(seed: int) -> None:
     """Among any objects, a plain service still gets its tasks, and each of them a node."""

@@ -86,7 +86,7 @@ def store_after(schema: TableSchema[Any], log: Sequence[Sequence[Step]]) -> Memo
 
 
 @pytest.mark.parametrize(("schema", "path"), CASES)
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_applied_found_and_restored(schema: TableSchema[Any], path: Path, data: st.DataObject) -> None:
     """Entries are applied, every query answers as on a store that built its indexes later, snapshots keep all."""
@@ -115,7 +115,7 @@ def _ids_left(schema: TableSchema[Any], log: Sequence[Sequence[Step]]) -> set[st
 
 
 @pytest.mark.parametrize("schema", [pytest.param(schema, id=schema.name) for schema in SCHEMAS])
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_watched(schema: TableSchema[Any], data: st.DataObject) -> None:
     """The watch service tells of every change, in messages that protobuf reads."""
@@ -167,7 +167,7 @@ def _filters() -> list[watch_pb2.SelectBy]:
     ]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(paths(Task)).flatmap(lambda path: encoded_objects(Task, path)), max_size=3))
 def test_assigned(replicated: list[bytes]) -> None:
     """An agent's assignments are made of any tasks, and taken back."""

@@ -33,7 +33,7 @@ def way(transport: Transport) -> FramedWay:
     return made
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.binary(max_size=400), max_size=8), st.lists(st.integers(1, 64), min_size=1))
 def test_datagrams_arrive_as_they_were(datagrams: list[bytes], steps: list[int]) -> None:
     """Whatever pieces the connection's bytes come in, each datagram arrives once, whole and in order, empty ones too."""

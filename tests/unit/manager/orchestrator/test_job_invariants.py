@@ -183,7 +183,7 @@ MOVES = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(MOVES, min_size=1, max_size=25))
 def test_limits_hold_and_the_jobs_end(moves: list[tuple[str, int]]) -> None:
     """Never more tasks than may run at once, never more completions than asked, desired COMPLETE; left alone, the jobs end."""

@@ -620,7 +620,7 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     MOVES,
     st.sampled_from(["STOP_FIRST", "START_FIRST"]),

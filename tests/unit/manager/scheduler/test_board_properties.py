@@ -286,4 +286,4 @@ class Cluster(RuleBasedStateMachine):
 
 
 TestScheduler = Cluster.TestCase
-TestScheduler.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestScheduler.settings = settings(max_examples=100, stateful_step_count=40)

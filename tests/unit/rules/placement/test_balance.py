@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.rules.placement.balance import Balancer, Movable, Move
@@ -95,7 +95,6 @@ def test_no_more_than_asked() -> None:
     assert len(planned([make_node("a"), make_node("b")], (service, running(service, a=9)), moves_max=2)) == 2
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["east", "west", ""]), min_size=1, max_size=5),
     st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 4), max_size=7)), max_size=3),

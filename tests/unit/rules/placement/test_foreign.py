@@ -12,7 +12,7 @@ tasks = st.sampled_from(paths(Task)).flatmap(lambda path: encoded_objects(Task, 
 nodes = st.sampled_from(paths(Node)).flatmap(lambda path: encoded_objects(Node, path))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(tasks, nodes, st.lists(tasks, max_size=3))
 def test_verdicts(task: bytes, node: bytes, others: list[bytes]) -> None:
     """Every filter answers, and says what is missing, before and after the node was given other tasks."""

@@ -80,7 +80,7 @@ def test_a_time_that_is_none():
 
 
 @pytest.mark.parametrize("kind", registry.stored(), ids=lambda kind: kind.noun)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_any_object_is_written(kind, data):
     """Whatever bytes another implementation's leader replicates as an object, it is written, and YAML reads it back."""

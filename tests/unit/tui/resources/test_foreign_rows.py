@@ -70,7 +70,7 @@ def look_at_all(kind: ResourceKind[Any], view: ClusterView) -> None:
 
 
 @pytest.mark.parametrize(("kind", "path"), CASES)
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_rows(kind: ResourceKind[Any], path: Path, data: st.DataObject) -> None:
     """Every function of a kind answers for any object among any others."""
@@ -83,7 +83,7 @@ def test_rows(kind: ResourceKind[Any], path: Path, data: st.DataObject) -> None:
     look_at_all(kind, mirror)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), anything()), max_size=12))
 def test_mirror(changes: list[tuple[Action, Any]]) -> None:
     """The mirror follows any changes, and what it holds then is as if it had been listed at once."""

@@ -1,0 +1,82 @@
+"""How a run of tests is set up, whoever starts it and however busy the machine is."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from swarm_testkit.free_ports import free_port
+
+_TESTS = Path(__file__).parents[1]
+_RUN = """
+import os, signal, subprocess, sys
+from swarm_testkit.signals import let_programs_hear
+let_programs_hear()
+kind, number = sys.argv[1:-1], int(sys.argv[-1])
+os.kill(os.getpid(), number)
+if kind:  # start this again, as a run starts its workers
+    again = [sys.executable, "-c", os.environ["RUN"], str(number)]
+    sys.exit(subprocess.run(again).returncode)
+told = f"import os; os.kill(os.getpid(), {number})"
+print(subprocess.run([sys.executable, "-c", told], stderr=subprocess.DEVNULL).returncode)
+"""
+
+
+def test_examples_have_no_time_limit() -> None:
+    """How long an example of a property takes says how busy the machine is: no test has such a limit."""
+    assert settings.default is not None and settings.default.deadline is None
+    assert HealthCheck.too_slow in settings.default.suppress_health_check
+    own = [
+        str(path)
+        for path in _TESTS.rglob("*.py")
+        if path != Path(__file__) and path != _TESTS / "conftest.py" and "deadline=None" in path.read_text()
+    ]
+    assert not own, "tests/conftest.py says it for all"
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("workers", [0, 1], ids=["itself", "worker"])
+def test_programs_hear_what_a_run_ignores(number: signal.Signals, workers: int) -> None:
+    """A run in the background, or under nohup, goes on where it is told to end, and so do its workers; a program that it starts is ended by
+    the same signal."""
+    run = [sys.executable, "-c", _RUN, *["worker"] * workers, str(int(number))]
+
+    def ignore() -> None:
+        for one in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(one, signal.SIG_IGN)
+
+    done = subprocess.run(
+        run,
+        preexec_fn=ignore,
+        capture_output=True,
+        text=True,
+        cwd=_TESTS,
+        check=False,
+        env={**os.environ, "RUN": _RUN},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{-number}\n", "")
+
+
+def test_processes_get_different_ports() -> None:
+    """Two processes of tests are never given the same port, nor one process the same twice in a row."""
+    code = "from swarm_testkit.free_ports import free_port; print(*(free_port() for _ in range(50)))"
+    others = [
+        subprocess.Popen(
+            [sys.executable, "-c", f"{code}; input()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=_TESTS,
+        )
+        for _ in range(4)
+    ]
+    given = [free_port() for _ in range(50)]
+    for other in others:
+        assert other.stdout is not None
+        given += [int(number) for number in other.stdout.readline().split()]
+    for other in others:
+        other.communicate("\n")
+    assert len(given) == len(set(given)) == 250
