@@ -141,3 +141,11 @@ async def test_letters_for_the_palette_wait_for_no_search():
         for _ in range(60):
             run.press_soon("x")
         await run.until(lambda: any(one.value == "x" * 60 for one in run.app.screen.query(Input)))
+
+
+async def test_a_key_that_comes_while_the_program_ends(cluster):
+    """The screens are gone before the last key is looked at: it does nothing, and is no failure."""
+    async with running(cluster) as run:
+        app = run.app
+    assert not app.screen_stack
+    await app.on_event(key_event("j"))

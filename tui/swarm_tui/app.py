@@ -91,6 +91,9 @@ class SwarmApp(App[None]):
         return self._typed_ahead.is_over
 
     async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not self.screen_stack:
+            # Pressed while the program ends: nobody is left to take it.
+            return
         if self._typed_ahead.admits(event):
             await super().on_event(event)
 
