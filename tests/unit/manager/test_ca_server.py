@@ -72,7 +72,7 @@ class Leader:
             self._cluster = None
         task = asyncio.ensure_future(self.ca.run())
         await asyncio.sleep(0)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             try:
                 yield self
             finally:

@@ -40,7 +40,7 @@ async def test_a_failure_does_not_hide_the_end_of_leadership() -> None:
     manager = Manager(
         (component,), prepare=prepare, clock=clock, backoff=lambda: Backoff(random.Random(1), base_s=0.0)
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         async with Group() as group:
             group.spawn(manager.run(), name="manager")
             manager.set_leadership(True)
@@ -81,7 +81,7 @@ async def test_others_have_their_turn_between_two_components() -> None:
     manager = Manager(
         components, prepare=prepare, clock=SystemClock(), backoff=lambda: Backoff(random.Random(1))
     )
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         group.spawn(manager.run(), name="manager")
         manager.set_leadership(True)
         group.spawn(ask(), name="others")
@@ -132,7 +132,7 @@ async def test_calls_are_answered_before_the_loops_have_started() -> None:
     clock = SteppedClock(notes.append)
     served, loops = ((Slow(clock, notes.append, takes_s=seconds),) for seconds in (0.02, 5.0))
     manager = Manager(served, loops, prepare=prepare, clock=clock, backoff=lambda: Backoff(random.Random(1)))
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         group.spawn(manager.run(), name="manager")
         manager.set_leadership(True)
         while not manager.is_leading:

@@ -196,7 +196,7 @@ async def test_a_removal_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch)
     await put_managers(leader)
     await wish(leader, "n2", types_pb2.WORKER)
     await wish(leader, "n3", types_pb2.WORKER)
-    async with asyncio.timeout(20), managing(leader, raft):
+    async with asyncio.timeout(40), managing(leader, raft):
         while node_of(leader, "n3").role == types_pb2.MANAGER:
             await asyncio.sleep(0.01)
             await settle()

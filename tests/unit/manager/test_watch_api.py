@@ -24,7 +24,7 @@ class Client:
         self.stream: AsyncIterator[watch_pb2.WatchMessage | bytes] = api.watch(request, CALLER)
 
     async def next(self) -> watch_pb2.WatchMessage:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             message = await anext(self.stream)
         return watch_pb2.WatchMessage.FromString(message) if isinstance(message, bytes) else message
 

@@ -91,7 +91,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench(messages: int) -> AsyncIterator[Bench]:
-    async with asyncio.timeout(10), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         yield Bench(group, messages)
         group.cancel_all()
 

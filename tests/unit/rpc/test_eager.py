@@ -18,7 +18,7 @@ async def begun_from_a_callback(work: Work, after: Callable[[asyncio.Task[None] 
     loop = asyncio.get_running_loop()
     begun: asyncio.Future[asyncio.Task[None] | None] = loop.create_future()
 
-    async with asyncio.timeout(5), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         runners = Runners(group)
         await asyncio.sleep(0)
 
@@ -151,7 +151,7 @@ async def test_many_at_once() -> None:
         await gate.wait()
         done.append(number)
 
-    async with asyncio.timeout(5), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         runners = Runners(group)
         tasks = [runners.start(work(number)) for number in range(3)]
         loop = asyncio.get_running_loop()

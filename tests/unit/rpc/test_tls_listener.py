@@ -50,7 +50,7 @@ async def raw(server: RemoteServer) -> tuple[asyncio.StreamReader, asyncio.Strea
 
 async def forgotten(server: RemoteServer) -> None:
     """Return when no connection is left."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while server.listener.connections:
             await asyncio.sleep(0.005)
 
@@ -86,7 +86,7 @@ async def handshake(server: RemoteServer, identity: tls.TlsIdentity) -> bytes:
         host, int(port), ssl=context, server_hostname="swarm-manager"
     )
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             return await reader.read(100)
     finally:
         writer.transport.abort()
@@ -132,7 +132,7 @@ async def test_garbage_on_the_port(echo: EchoServices, garbage: bytes) -> None:
         reader, writer = await raw(server)
         writer.write(garbage)
         writer.write_eof()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             try:
                 await reader.read()
             except ConnectionError:
@@ -151,7 +151,7 @@ async def test_garbage_inside_tls(echo: EchoServices) -> None:
             host, int(port), ssl=context, server_hostname="swarm-ca"
         )
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 10)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             await reader.read()
         writer.close()
         await forgotten(server)
@@ -164,7 +164,7 @@ async def test_a_silent_client_is_dropped(echo: EchoServices, monkeypatch: pytes
     async with remote_server(AUTHORITY, echo_services(echo)) as server:
         readers = [await raw(server) for _ in range(20)]
         assert await call(server, AUTHORITY.manager()) == "m1"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             for reader, writer in readers:
                 assert await reader.read() == b""
                 writer.close()
@@ -231,7 +231,7 @@ async def test_a_slow_reader_slows_its_stream_down() -> None:
         stream = connection.stream("Watch.Watch", watch_pb2.WatchRequest())
         await anext(stream)
         before = -1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while before != flood.sent:
                 before = flood.sent
                 await asyncio.sleep(0.1)

@@ -23,7 +23,7 @@ async def test_a_loop_that_waits_holds_nothing_of_what_it_was_given() -> None:
     with publisher.subscribe(select=lambda item: item, weigh=lambda _: 1, items_max=100) as subscription:
         for _ in range(10):
             publisher.publish(Large())
-        async with asyncio.timeout(20), Group() as group:
+        async with asyncio.timeout(40), Group() as group:
             group.spawn(read(subscription), name="reader")
             while len(seen) < 10:
                 await asyncio.sleep(0)

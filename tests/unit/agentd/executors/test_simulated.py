@@ -115,7 +115,7 @@ async def test_log_lines_come_by_themselves() -> None:
     controller = SimulatedExecutor(simulated).controller(make_task("t"), FixedDependencies())
     await controller.prepare()
     await controller.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         follow = controller.logs(LogSubscriptionOptions(follow=True))
         seen = [await anext(follow) for _ in range(20)]
     assert sorted(seen, key=lambda message: timestamp_ns(message.timestamp)) == seen

@@ -23,7 +23,7 @@ async def test_ready_then_ended() -> None:
         with life.lived():
             await asyncio.Event().wait()
 
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         group.spawn(wait("a"), name="a")
         group.spawn(wait("b"), name="b")
         node = group.spawn(live(), name="node")

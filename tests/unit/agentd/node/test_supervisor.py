@@ -112,7 +112,7 @@ def supervisor(
 async def test_the_manager_comes_and_goes_with_the_role() -> None:
     """A worker runs no manager; a promotion starts one, a demotion ends it and clears its data."""
     script, live, data = Script(), LiveIdentity(WORKER), Data()
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         group.spawn(supervisor(script, live=live, data=data).run(), name="supervisor")
         await asyncio.sleep(0.01)
         assert script.how is None
@@ -132,7 +132,7 @@ async def test_the_manager_comes_and_goes_with_the_role() -> None:
 async def test_a_removed_manager_waits_for_its_demotion() -> None:
     """Taken out of the consensus it is cleared; if no demotion follows it asks for a certificate, then joins anew."""
     clock, script, data, asked = ManualClock(), Script(exit_codes.REMOVED), Data(), []
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         kept = supervisor(script, data=data, renew=lambda: asked.append(1), clock=clock)
         group.spawn(kept.run(), name="supervisor")
         await data.cleared.wait()
@@ -150,7 +150,7 @@ async def test_a_manager_that_is_promoted_again_does_not_wait() -> None:
     for nothing."""
     clock, script, data, live = ManualClock(), Script(exit_codes.REMOVED), Data(), LiveIdentity(MANAGER)
     live.hear_manager_wanted()
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         group.spawn(supervisor(script, live=live, data=data, clock=clock).run(), name="supervisor")
         await data.cleared.wait()
         await clock.advance(1.0)
@@ -165,7 +165,7 @@ async def test_a_removed_manager_that_is_not_admitted_is_no_end() -> None:
     clock, live, data = ManualClock(), LiveIdentity(MANAGER), Data()
     script = Script(exit_codes.REMOVED, 1, 1)
     script.served.set()
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         group.spawn(supervisor(script, live=live, data=data, clock=clock).run(), name="supervisor")
         await data.cleared.wait()
         await settle()
@@ -184,7 +184,7 @@ async def test_a_hung_manager_is_started_again() -> None:
     that has not served yet."""
     clock, script, data = ManualClock(), Script(), Data()
     health = Health(True, *[False] * (SILENT_CHECKS - 1), True, *[False] * SILENT_CHECKS)
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         kept = supervisor(script, data=data, clock=clock, health=health)
         group.spawn(kept.run(), name="supervisor")
         await script.launched.wait()
@@ -208,7 +208,7 @@ async def test_last_words_are_heard() -> None:
     """Unlock keys that a dying manager said are known before it is started again."""
     script, data = Script(-9), Data()
     script.keys = [ToldKey(b"k1", locks=True), ToldKey(b"k2", locks=False)]
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         group.spawn(supervisor(script, data=data).run(), name="supervisor")
         await script.launched.wait()
         group.cancel_all()
@@ -219,7 +219,7 @@ async def test_last_words_are_heard() -> None:
 async def test_a_killed_manager_is_started_again() -> None:
     """Signals and polite ends lead to a new start; cancelling stops the running one."""
     script = Script(-9, 0, -15)
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         group.spawn(supervisor(script).run(), name="supervisor")
         await script.launched.wait()
         group.cancel_all()
@@ -237,7 +237,7 @@ async def test_an_exit_code_after_it_served_is_not_final() -> None:
     script = Script(1)
     kept = supervisor(script)
     kept._has_served = True
-    async with asyncio.timeout(20), Group() as group:
+    async with asyncio.timeout(40), Group() as group:
         group.spawn(kept.run(), name="supervisor")
         await script.launched.wait()
         group.cancel_all()
@@ -279,7 +279,7 @@ async def test_stop_is_polite_then_not(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("swarm_agentd.node.launcher._STOP_S", 0.3)
     there = tmp_path / "b"
     stubborn = await CommandLauncher(["stubborn", str(there)], tmp_path / "pid", CLOCK).launch(Launch())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not there.exists():
             await CLOCK.sleep(0.01)
     await stubborn.stop()
@@ -332,7 +332,7 @@ async def test_orders_and_keys_go_through_pipes(tmp_path: Path, monkeypatch: pyt
     process = await CommandLauncher(["--flag"], tmp_path / "pid", CLOCK).launch(Launch(key, "192.0.2.1:1"))
     assert await process.next_unlock_key() == ToldKey(key, locks=True)
     assert await process.next_unlock_key() == ToldKey(key, locks=False)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         await process.until_serving()
     assert await process.next_unlock_key() is None
     assert await process.wait() == 0

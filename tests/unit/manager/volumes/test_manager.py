@@ -313,4 +313,4 @@ async def test_a_fault_is_raised() -> None:
     await rig.put(make_volume("v1", is_created=False))
     rig.plugin.fails = ValueError("a mistake of ours")  # type: ignore[assignment]
     with pytest.raises(ValueError, match="a mistake of ours"):
-        await asyncio.wait_for(rig.manager().run(), 5)
+        await asyncio.wait_for(rig.manager().run(), 40)

@@ -70,7 +70,7 @@ async def test_an_older_commit_index_is_not_written_after_a_newer_one() -> None:
     running = asyncio.ensure_future(node.run())
 
     async def until(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not condition():
                 await asyncio.sleep(0)
 

@@ -156,7 +156,7 @@ async def running(*, timeout_s: float = 2.0) -> AsyncIterator[tuple[GrpcTranspor
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while not condition():
             await asyncio.sleep(0.005)
 

@@ -89,7 +89,7 @@ async def followed(fake: FakeCluster, query: LogQuery, capsys, *, then) -> str:
             await fake.clock.sleep(0.01)
         then()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         await asyncio.gather(follow.follow_logs(cluster, query, printer), look())
     return printed + capsys.readouterr().out
 

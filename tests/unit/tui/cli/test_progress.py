@@ -210,7 +210,7 @@ async def test_an_impossible_request_says_the_numbers(capsys: pytest.CaptureFixt
     fake = FakeCluster([make_node("n1", hostname="a"), service, task])
     waiting = asyncio.create_task(converge(Cluster(fake, clock=fake.clock), "s1"))
     told = ""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while "No node can take it: 16 GiB of memory asked, 8 GiB free (a)." not in told:
             await asyncio.sleep(0.01)
             told += capsys.readouterr().err
@@ -230,12 +230,12 @@ async def test_waiting_tells_how_far_the_slowest_image_is(capsys: pytest.Capture
 
     async def shown(text: str) -> None:
         told = ""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while text not in told:
                 await asyncio.sleep(0.01)
                 told += capsys.readouterr().err
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not fake.progress_open:
             await asyncio.sleep(0.01)
     await fake.tell_progress(
