@@ -8,9 +8,10 @@ reconciled; single task events cost one look at the task.
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.types_pb2 import REMOVE, RUNNING, NodeStatus
 from swarm_core.api.states import is_node_invalid
-from swarm_core.manager.orchestrator import changes, slots
+from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.loop import ServiceOrchestrator
 from swarm_core.manager.orchestrator.task_init import init_tasks
+from swarm_core.rules import slots
 from swarm_core.store.by import ByNode, ByService
 from swarm_core.store.events import Deleted, Event
 from swarm_core.store.transactions import Step

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.types_pb2 import REJECTED, RUNNING, Resources, TaskState
-from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforcer, offenders
+from swarm_core.manager.orchestrator.constraint_enforcer import ConstraintEnforcer
+from swarm_core.rules.placement.offenders import offenders
 from swarm_testkit.factories import GIB, make_node, make_resources, make_service, make_task, make_task_spec
 from swarm_testkit.leader import Leader
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import RUNNING
-from swarm_core.manager.orchestrator.slots import SlotChanges, by_slot, rank, reconcile
+from swarm_core.rules.slots import SlotChanges, by_slot, rank, reconcile
 from swarm_testkit.factories import make_task
 
 
