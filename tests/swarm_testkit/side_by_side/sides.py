@@ -75,8 +75,14 @@ class Side:
         return Said(done.returncode, _DAEMON.sub("", lines[-1]) if lines else "")
 
     def held(self) -> Held:
-        """What the cluster holds now."""
-        return asyncio.run(self._held())
+        """What the cluster holds now. A busy machine's manager may have to be asked again."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                return asyncio.run(self._held())
+            except ClientError:
+                if time.monotonic() > end:
+                    raise
 
     async def _held(self) -> Held:
         async with await Connection.open(self.socket) as connection:
