@@ -1,5 +1,7 @@
 """What the host must offer: tests of a missing part are skipped with the reason, but fail where CI is `true`.
 
+No registry is asked for the digests of images, but by tests that have one of their own.
+
 Markers: `root` needs the superuser, `docker` a Docker Engine that tests may start (see swarm_testkit.engines).
 
 Examples of hypothesis have no time limit of their own: how long one takes tells how busy the machine is. The limit of the test holds.
@@ -19,6 +21,8 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 let_programs_hear()
+
+os.environ["SWARM_RESOLVE_IMAGE"] = "never"
 
 
 def _missing(item: pytest.Item) -> str:

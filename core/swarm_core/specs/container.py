@@ -19,6 +19,14 @@ def set_image(draft: Draft, reference: str) -> None:
     draft.container.image = images.familiar(reference)
 
 
+def pin_image(spec: specs_pb2.TaskSpec, pinned: images.Pinned) -> None:
+    """The image with its digest, and the platforms it is made for, as far as they are known."""
+    spec.container.image = pinned.image
+    if pinned.platforms:
+        del spec.placement.platforms[:]
+        spec.placement.platforms.extend(pinned.platforms)
+
+
 def set_registry_auth(draft: Draft, credentials: str) -> None:
     """What nodes show the registry when they pull the image."""
     draft.container.pull_options.registry_auth = credentials

@@ -1,13 +1,25 @@
 """Names of images as docker's own client writes them into a spec: short where they may be, and with a tag."""
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
+from swarm_core.api.proto import types_pb2
 from swarm_core.specs.checks import is_image
 
 _OFFICIAL: Final = "docker.io"
 _LIBRARY: Final = "library/"
 _LATEST: Final = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """What a registry says of an image."""
+
+    image: str
+    """Its name, with the digest that it means now."""
+    platforms: tuple[types_pb2.Platform, ...]
+    """Those that it is made for."""
 
 
 def registry(image: str) -> str:

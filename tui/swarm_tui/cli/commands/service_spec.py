@@ -12,8 +12,9 @@ from swarm_core.client.cluster import Cluster
 from swarm_core.specs import container, service, task
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
+from swarm_core.specs.images import Pinned
 
-from swarm_tui.cli.plumbing import completion, flags, registry_auth
+from swarm_tui.cli.plumbing import completion, flags, pinning, registry_auth
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, run
 from swarm_tui.cli.plumbing.signature import with_flags
@@ -54,10 +55,20 @@ def create(
     async def work(cluster: Cluster) -> None:
         service.set_name(draft, _invented_name(cluster, words or []) if name is None else name)
         spec = draft.finish(await references.look_up(draft, cluster.control))
+        if draft.process is None and (found := await _pinned(draft, given)):
+            container.pin_image(spec.task, found)
         (created,) = await carry_out(cluster, creation.plan(Service, spec), say=lambda outcome: outcome.id)
         await _wait(cluster, created.id, detach=detach, quiet=quiet)
 
     run(ctx, work)
+
+
+async def _pinned(draft: Draft, given: dict[str, Any]) -> Pinned | None:
+    """What the registry says of the draft's image; None where it is not asked, or does not answer."""
+    if given.get("no_resolve_image") or pinning.by_default() is pinning.ResolveImage.NEVER:
+        return None
+    image, credentials = draft.container.image, draft.container.pull_options.registry_auth
+    return (await asyncio.to_thread(pinning.pinned, {image: credentials})).get(image)
 
 
 async def _wait(
@@ -143,6 +154,12 @@ async def _edit(
     if has_auth:
         with reading("--with-registry-auth"):
             credentials = await asyncio.to_thread(registry_auth.encoded, draft.container.image)
+    pinned = None
+    if given.get("image") is not None:
+        draft.container.pull_options.registry_auth = (
+            credentials  # what the service holds may belong to another registry
+        )
+        pinned = await _pinned(draft, given)
 
     def edit(spec: specs_pb2.ServiceSpec) -> None:
         draft = Draft.of(spec)
@@ -150,6 +167,8 @@ async def _edit(
         if credentials:
             container.set_registry_auth(draft, credentials)
         draft.finish(looked_up)
+        if pinned is not None:
+            container.pin_image(spec.task, pinned)
 
     return edit
 

@@ -4,8 +4,9 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from swarm_core.api.proto import objects_pb2
@@ -18,7 +19,9 @@ from swarm_core.compose.reading.notes import Level
 from swarm_core.specs import notation
 from swarm_core.specs.errors import InvalidValue
 
+from swarm_tui.cli.plumbing import pinning
 from swarm_tui.cli.plumbing.output import Format, FormatOption
+from swarm_tui.cli.plumbing.pinning import ResolveImage
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import FAILED, USAGE, Failure, run
 from swarm_tui.cli.plumbing.stack_files import (
@@ -32,6 +35,9 @@ from swarm_tui.cli.plumbing.stack_files import (
     told,
 )
 
+if TYPE_CHECKING:
+    from swarm_tui.operations.stacks.prepare import Choices
+
 CHANGES = 2
 """The exit code of a plan with changes."""
 
@@ -44,12 +50,6 @@ class Names(StrEnum):
 class SecretNames(StrEnum):
     HASH = "hash"
     RANDOM = "random"
-
-
-class ResolveImage(StrEnum):
-    ALWAYS = "always"
-    CHANGED = "changed"
-    NEVER = "never"
 
 
 StackArgument = Annotated[
@@ -69,6 +69,15 @@ SecretNamesOption = Annotated[
         "--secret-names",
         help="Names of secrets: from a hash of the content, or random and changed by 'stack rotate' alone.",
         case_sensitive=False,
+    ),
+]
+ResolveImageOption = Annotated[
+    ResolveImage | None,
+    typer.Option(
+        "--resolve-image",
+        help="Ask registries for digests: always, only for images that the files name anew, or never.",
+        case_sensitive=False,
+        show_default="always",
     ),
 ]
 PruneOption = Annotated[
@@ -147,6 +156,7 @@ def plan(
     names: NamesOption = Names.GENERATIONS,
     secret_names: SecretNamesOption = SecretNames.HASH,
     prune: PruneOption = False,
+    resolve_image: ResolveImageOption = None,
     style: FormatOption = Format.TABLE,
 ) -> None:
     """Say what a deploy would do. Exit code 0 for nothing, 2 for changes, 1 for an error."""
@@ -157,7 +167,7 @@ def plan(
     project = read_project(files, profiles)
     say_warnings(project)
     name = stack_name(stack, project)
-    choices = Choices(_style(names, secret_names), prune)
+    choices = _pinning(Choices(_style(names, secret_names), prune), resolve_image)
 
     async def work(cluster: Cluster) -> StackPlan:
         held = await look(cluster, name)
@@ -225,28 +235,18 @@ def deploy(
     with_registry_auth: Annotated[
         bool, typer.Option("--with-registry-auth", help="Send the docker command's credentials to the nodes.")
     ] = False,
-    resolve_image: Annotated[
-        ResolveImage,
-        typer.Option(
-            "--resolve-image",
-            help="Taken for docker's sake: an image keeps the digest it has while the files name it as before.",
-            case_sensitive=False,
-        ),
-    ] = ResolveImage.CHANGED,
+    resolve_image: ResolveImageOption = None,
 ) -> None:
     """Make the cluster hold what the files say: plan, ask, and go wave by wave."""
     from swarm_tui.cli.plumbing.stack_plan import say_plan
     from swarm_tui.operations.stacks.look import look
     from swarm_tui.operations.stacks.prepare import Choices, prepare
 
-    if resolve_image is ResolveImage.ALWAYS:
-        raise Failure(
-            "--resolve-image always needs a registry, which this command never asks: use changed.", USAGE
-        )
     project = read_project(files, profiles)
     say_warnings(project)
     name = stack_name(stack, project)
-    choices = Choices(_style(names, secret_names), prune, _credentials() if with_registry_auth else None)
+    credentials = _credentials() if with_registry_auth else None
+    choices = _pinning(Choices(_style(names, secret_names), prune, credentials), resolve_image)
     timeout_s = _seconds(wave_timeout)
 
     async def work(cluster: Cluster) -> None:
@@ -279,6 +279,13 @@ def deploy(
         )
 
     run(ctx, work)
+
+
+def _pinning(choices: "Choices", asked: ResolveImage | None) -> "Choices":
+    wanted = asked or pinning.by_default()
+    if wanted is ResolveImage.NEVER:
+        return choices
+    return replace(choices, pinned=pinning.pinned, pins_unchanged=wanted is ResolveImage.ALWAYS)
 
 
 def _credentials() -> Callable[[str], str]:

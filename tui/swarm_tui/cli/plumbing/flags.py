@@ -92,10 +92,6 @@ def _put_env_files(draft: Draft, paths: Sequence[str]) -> None:
         task.put_env_lines(draft, lines, os.environ)
 
 
-def _keep_as_written(_draft: Draft, _value: bool) -> None:
-    """An image's name is never replaced by a digest here."""
-
-
 def _mounts(change: Callable[[Draft, Sequence[str]], None]) -> Callable[[Draft, Sequence[str]], None]:
     """A source that begins with a dot is below the directory in which the command runs."""
 
@@ -129,6 +125,10 @@ def _switch_off_checks(draft: Draft, wanted: bool | None, *others: Any) -> None:
     if wanted and any(value is not None for value in others):
         raise InvalidValue("conflicts with the other health flags")
     health.set_none(draft, bool(wanted))
+
+
+def _asked_by_the_command(_draft: Draft, _value: bool) -> None:
+    """Registries are asked once, by the command, not each time that the flags are carried out."""
 
 
 def _with_its_companion(_draft: Draft, _value: object) -> None:
@@ -183,7 +183,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("--mode", str, "replicated, global, replicated-job or global-job.", service.set_mode, On.CREATE, "WORD"),
     Flag("--replicas", str, "Number of tasks.", service.set_replicas, metavar="N"),
     Flag("--max-concurrent", str, "Tasks of a job that run at the same time.", service.set_max_concurrent, metavar="N"),
-    Flag("--no-resolve-image", bool, "Keep the image's name as it is written, as is always done here.", _keep_as_written),
+    Flag("--no-resolve-image", bool, "Ask no registry for the image's digest and platforms.", _asked_by_the_command),
     Flag("--image", str, "Image to run.", container.set_image, On.UPDATE, "IMAGE"),
     Flag("--args", str, "Arguments of the command, as one shell line.", task.set_args, On.UPDATE, "LINE"),
     Flag("--entrypoint", str, "Program instead of the image's own, as one shell line.", container.set_entrypoint, metavar="LINE"),

@@ -1,16 +1,19 @@
 """From a project and what the cluster holds to a plan: names, hashes and the new state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from swarm_core.api.proto import specs_pb2
 from swarm_core.compose.changes import state
 from swarm_core.compose.changes.held import Held
 from swarm_core.compose.changes.plan import StackPlan, plan
 from swarm_core.compose.changes.state import State
-from swarm_core.compose.convert.names import PayloadNames, Style
+from swarm_core.compose.convert.names import IMAGE, PayloadNames, Style
 from swarm_core.compose.convert.payloads import Check, Content
 from swarm_core.compose.convert.stack import Desired, convert
 from swarm_core.compose.project import Project
+from swarm_core.specs import container
+from swarm_core.specs.images import Pinned
 
 _SALT_BYTES = 16
 _NAME_BYTES = 8
@@ -24,6 +27,10 @@ class Choices:
     prune: bool = False
     credentials: Callable[[str], str] | None = None
     """Those of an image's registry, to be sent with the services; None to send none."""
+    pinned: Callable[[Mapping[str, str]], Mapping[str, Pinned]] | None = None
+    """What registries say of images, asked with credentials or with empty ones; None to ask none."""
+    pins_unchanged: bool = True
+    """Whether registries are asked for images, too, that the files name as when they were deployed last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,32 @@ def prepare(
             if spec.task.HasField("container"):
                 auth = choices.credentials(spec.task.container.image)
                 spec.task.container.pull_options.registry_auth = auth
+    if choices.pinned is not None:
+        _pin(desired, held, choices.pinned, choices.pins_unchanged)
     return Prepared(desired, plan(desired, held, new, before, prune=choices.prune))
+
+
+def _pin(
+    desired: Desired,
+    held: Held,
+    pinned: Callable[[Mapping[str, str]], Mapping[str, Pinned]],
+    pins_unchanged: bool,
+) -> None:
+    """Put digests and platforms into the specs. The state does not have them: it says what the files name."""
+    specs = [
+        spec.task
+        for spec in desired.services.values()
+        if spec.task.HasField("container") and (pins_unchanged or not _is_named_as_before(spec, held))
+    ]
+    found = pinned({task.container.image: task.container.pull_options.registry_auth for task in specs})
+    for task in specs:
+        if task.container.image in found:
+            container.pin_image(task, found[task.container.image])
+
+
+def _is_named_as_before(spec: specs_pb2.ServiceSpec, held: Held) -> bool:
+    there = held.services.get(spec.annotations.name)
+    return there is not None and there.spec.annotations.labels.get(IMAGE) == spec.annotations.labels[IMAGE]
 
 
 def _state(project: Project, desired: Desired, names: PayloadNames, before: State | None) -> State:
