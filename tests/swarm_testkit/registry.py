@@ -57,11 +57,11 @@ class Registry:
 @contextlib.contextmanager
 def registry_in(network: Path, *, user: str = "", password: str = "") -> Iterator[Registry]:
     """A registry in the network namespace at this path."""
-    with Registry(_listener(network), user=user, password=password) as registry:
+    with Registry(listener_in(network), user=user, password=password) as registry:
         yield registry
 
 
-def _listener(network: Path) -> socket.socket:
+def listener_in(network: Path) -> socket.socket:
     """A socket belongs to the network of the thread that made it."""
     made: list[socket.socket] = []
 

@@ -1,4 +1,4 @@
-"""A registry of manifests on the loopback address, with a server of tokens: as much as a client needs that asks for digests.
+"""A registry of manifests on the loopback address, with a server of tokens: as much as a client or an engine needs that asks for digests.
 
 `manifests` are bodies by tag or digest, `blobs` by digest; `add` fills them. With `password` a token is given for it alone, else to everybody. Blobs
 lie elsewhere: the way there is a redirect. `asked` is what was asked for, with the authorization that was shown.
@@ -8,30 +8,41 @@ import base64
 import contextlib
 import hashlib
 import json
+import socket
 import threading
 import urllib.parse
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+from swarm_testkit.registry import listener_in
 
 USER, TOKEN, IDENTITY = "me", "token-of-the-test", "identity-of-the-test"
 INDEX = "application/vnd.oci.image.index.v1+json"
-_CONFIG = "application/vnd.oci.image.config.v1+json"
+_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_CONFIG = "application/vnd.docker.container.image.v1+json"
 
 
 class TokenRegistry:
-    def __init__(self, *, password: str = "") -> None:
+    """With a `network`, the path of a namespace, it is on the loopback address there."""
+
+    def __init__(self, *, password: str = "", network: Path | None = None) -> None:
         self.manifests: dict[str, bytes] = {}
         self.blobs: dict[str, bytes] = {}
         self.asked: list[tuple[str, str]] = []
         self.password = password
         self.scheme = "Bearer"
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        listener = socket.create_server(("127.0.0.1", 0)) if network is None else listener_in(network)
+        self._server = ThreadingHTTPServer(listener.getsockname(), _handler(self), bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = listener
+        self._port = listener.getsockname()[1]
         self._server.daemon_threads = True
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}"
+        return f"127.0.0.1:{self._port}"
 
     @contextlib.contextmanager
     def serving(self) -> Iterator["TokenRegistry"]:
@@ -47,11 +58,23 @@ class TokenRegistry:
         if len(platforms) == 1:
             ((system, architecture),) = platforms
             config = self._blob({"os": system, "architecture": architecture})
-            manifest: dict[str, Any] = {"config": {"mediaType": _CONFIG, "digest": config}, "layers": []}
+            manifest: dict[str, Any] = {
+                "mediaType": _MANIFEST,
+                "config": {"mediaType": _CONFIG, "digest": config, "size": len(self.blobs[config])},
+                "layers": [],
+            }
         else:
             manifest = {
                 "mediaType": INDEX,
-                "manifests": [{"platform": {"os": one, "architecture": other}} for one, other in platforms],
+                "manifests": [
+                    {
+                        "mediaType": _MANIFEST,
+                        "digest": digest_of(other.encode()),
+                        "size": 1,
+                        "platform": {"os": one, "architecture": other},
+                    }
+                    for one, other in platforms
+                ],
             }
         return self.put(tag, json.dumps({"schemaVersion": 2, **manifest}).encode())
 
@@ -97,12 +120,18 @@ def _handler(registry: TokenRegistry) -> type[BaseHTTPRequestHandler]:
                 self._answer(200, registry.blobs[what])
             elif shown != registry.wanted():
                 self._answer(401, b"{}", ("WWW-Authenticate", registry.challenge()))
+            elif self.path == "/v2/":
+                self._answer(200, b"{}")
             elif "/blobs/" in self.path and what in registry.blobs:
                 self._answer(307, b"", ("Location", f"/elsewhere/{what}"))
             elif "/manifests/" in self.path and what in registry.manifests:
-                self._answer(200, registry.manifests[what])
+                body = registry.manifests[what]
+                kind = INDEX if b'"manifests"' in body else _MANIFEST
+                self._answer(200, body, ("Content-Type", kind), ("Docker-Content-Digest", digest_of(body)))
             else:
                 self._answer(404, b"{}")
+
+        do_HEAD = do_GET
 
         def do_POST(self) -> None:
             form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -119,7 +148,8 @@ def _handler(registry: TokenRegistry) -> type[BaseHTTPRequestHandler]:
             for name, value in (*headers, ("Content-Length", str(len(body)))):
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
