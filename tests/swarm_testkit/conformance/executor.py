@@ -62,7 +62,7 @@ class FixedDependencies:
     """Dependencies with one secret, one config and the volumes at `places`, whatever the task lists."""
 
     def __init__(self, places: Mapping[str, PublishedVolume] | None = None) -> None:
-        self._places = places or {}
+        self._places = {} if places is None else places
 
     async def volume(self, volume_id: str) -> PublishedVolume:
         if volume_id not in self._places:

@@ -7,6 +7,8 @@ Rules:
 3. `Machine` is the state that outlives the daemon; an executor on the same machine finds the same work.
 4. A task may say what it does by environment variables: SIM_OUT and SIM_ERR (lines to write at the start, and no others),
    SIM_AFTER (seconds until it ends), SIM_EXIT (its code), SIM_STUBBORN (ignores the stop signal), SIM_BROKEN (cannot run).
+5. A task waits for its cluster volumes as others do, and takes nothing from them. An attachment of a container is a task that runs until it
+   is taken away.
 """
 
 import asyncio
@@ -42,6 +44,7 @@ from swarm_agentd.exec.errors import (
 )
 from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.progress import Activity, Progress, ProgressBoard
+from swarm_agentd.exec.volumes import mounted_volumes
 from swarm_agentd.executors.simulated.log_lines import STDERR, STDOUT, End, Line, Story
 
 GIB = 1 << 30
@@ -203,6 +206,7 @@ class SimulatedController:
             self._dependencies.secret(secret.secret_id)
         for config in self._wishes.configs:
             self._dependencies.config(config.config_id)
+        await mounted_volumes(self._task, self._dependencies)
         await machine.pull(self._task.id, machine.behaviour.prepare_s)
         if self._wishes.script.is_broken or machine.happens(machine.behaviour.prepare_failure_rate):
             raise Missing("simulated: no such image or program")
@@ -355,6 +359,8 @@ class SimulatedController:
 
 def wishes(task: Task) -> Wishes:
     """What `task` asks for. Raises UnsupportedRuntime or InvalidTask."""
+    if task.spec.HasField("attachment"):
+        return Wishes(PLAIN, 0.0, (), ())
     if task.spec.WhichOneof("runtime") == "container":
         spec = task.spec.container
         if not spec.image:
@@ -368,7 +374,7 @@ def wishes(task: Task) -> Wishes:
         has_grace = process.HasField("stop_grace_period")
         grace_s = duration_s(process.stop_grace_period) if has_grace else STOP_GRACE_S
         return Wishes(_script(process.env), grace_s, process.secrets, process.configs)
-    raise UnsupportedRuntime("the simulated executor pretends containers and processes only")
+    raise UnsupportedRuntime("the simulated executor pretends containers, processes and attachments only")
 
 
 def _script(env: Sequence[str]) -> Script:

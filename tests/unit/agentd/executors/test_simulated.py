@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+from pathlib import Path
 
 import pytest
 from swarm_agentd.exec import errors
+from swarm_agentd.exec.volumes import PublishedVolume
 from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.executors.simulated.log_lines import LINES_KEPT, Story
 from swarm_core.api.proto.logbroker_pb2 import LogSubscriptionOptions
@@ -18,7 +20,7 @@ from swarm_testkit.conformance.executor import (
     FixedDependencies,
     Work,
 )
-from swarm_testkit.factories import make_task, make_task_spec
+from swarm_testkit.factories import make_cluster_mount, make_task, make_task_spec
 
 _ENV = {
     Work.RUNS: ["SIM_OUT=started"],
@@ -178,3 +180,33 @@ async def test_running_tasks_use_no_timers() -> None:
         await controller.prepare()
         await controller.start()
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_waits_for_its_volumes() -> None:
+    """A task is not prepared before its cluster volumes are there; when they are, it runs."""
+
+    simulated, places = machine(), dict[str, PublishedVolume]()
+    task = make_task("t")
+    task.spec.container.mounts.append(make_cluster_mount("data"))
+    task.volumes.add(id="v", source="data", target="/data")
+    controller = SimulatedExecutor(simulated).controller(task, FixedDependencies(places))
+    with pytest.raises(errors.Temporary):
+        await controller.prepare()
+    assert not simulated.works
+    places["v"] = PublishedVolume(Path("/volumes/v"))
+    await controller.prepare()
+    await controller.start()
+    assert simulated.works["t"].started_s is not None
+
+
+async def test_attachment_runs_until_it_is_taken_away() -> None:
+    """A container that was attached by hand is a task that runs from its start to its removal."""
+    simulated = machine()
+    task = make_task("t")
+    task.spec.attachment.container_id = "by-hand"
+    controller = SimulatedExecutor(simulated).controller(task, FixedDependencies())
+    await controller.prepare()
+    await controller.start()
+    assert simulated.works["t"].result(SystemClock().monotonic()) is None
+    await controller.remove()
+    assert not simulated.works
