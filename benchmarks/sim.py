@@ -51,18 +51,22 @@ def _run_many(seeds: range, kind: str | None) -> int:
             answers=outcome.answered,
             updates=outcome.updates,
             completions=outcome.completions,
+            given=outcome.given,
+            storage=outcome.storage_calls,
+            waits=outcome.explained,
         )
         slowest = max(slowest, outcome.recovery_s)
         if outcome.findings:
             failed.append(seed)
             _report(seed, outcome, kind)
-        if (seed + 1) % 100 == 0:
+        if (seed + 1) % 50 == 0:
             print(f"{seed + 1 - seeds.start} seeds, {len(failed)} with findings", flush=True)
     took = time.perf_counter() - began
     print(
         f"{len(seeds)} seeds from {seeds.start} in {took:.0f} s: {len(failed)} with findings; "
         f"{totals['seconds'] / 3600:.1f} h simulated, {totals['faults']} faults, {totals['entries']} entries, "
         f"{totals['answers']} answers to clients, {totals['updates']} rollouts, {totals['completions']} tasks of jobs completed, "
+        f"{totals['given']} addresses and ports given, {totals['storage']} calls of storage, {totals['waits']} waits explained, "
         f"well again after {slowest:.0f} s at most"
     )
     return 1 if failed else 0

@@ -6,10 +6,8 @@ from swarm_core.store.events import Created, Event, Updated
 from swarm_testkit.factories import (
     make_job,
     make_node,
-    make_resources,
     make_service,
     make_task,
-    make_task_spec,
 )
 from swarm_testkit.simulation.checkers import Findings
 from swarm_testkit.simulation.order_checkers import OrderLedger
@@ -88,21 +86,8 @@ def test_jobs(watch: Watch) -> None:
     assert len(watch.entry(Updated(twice, again, b""))) == 3
 
 
-def test_too_much_on_a_node(watch: Watch) -> None:
-    """Rule 5: what counts on a node reserves no more than it has."""
-    node = make_node("n", resources=make_resources(cpus=1))
-    spec = make_task_spec(reservations=make_resources(cpus=1))
-    service = make_service("s", replicas=2, task=spec)
-    tasks = [
-        make_task(id_, service=service, slot=slot, node_id="n", state="ASSIGNED", spec=spec)
-        for slot, id_ in enumerate("ab", 1)
-    ]
-    assert not watch.entry(*created(node, service, tasks[0]))
-    assert watch.entry(*created(tasks[1]))
-
-
 def test_status_of_an_update(watch: Watch) -> None:
-    """Rule 6: a rollback that pauses is not complete afterwards, unless somebody updates the service."""
+    """Rule 5: a rollback that pauses is not complete afterwards, unless somebody updates the service."""
     paused, done, updated = make_service("s"), make_service("s"), make_service("s", spec_version=9)
     paused.update_status.state = UpdateStatus.ROLLBACK_PAUSED
     done.update_status.state = updated.update_status.state = UpdateStatus.ROLLBACK_COMPLETED
@@ -111,3 +96,29 @@ def test_status_of_an_update(watch: Watch) -> None:
     other = Watch()
     other.entry(*created(paused))
     assert other.entry(Updated(done, paused, b""))
+
+
+def test_end_of_an_update(watch: Watch) -> None:
+    """Rule 5: an update that is said to be complete has left no task of an older spec to run."""
+    before = make_service("s", replicas=2, spec_version=1)
+    before.update_status.state = UpdateStatus.UPDATING
+    service = make_service("s", replicas=2, spec_version=1)
+    service.update_status.state = UpdateStatus.COMPLETED
+    tasks = [make_task(id_, service=service, slot=slot) for slot, id_ in enumerate("ab", 1)]
+    assert not watch.entry(*created(before, *tasks), Updated(service, before, b""))
+    tasks[0].spec_version.index, tasks[0].spec.force_update = 0, 7
+    other = Watch()
+    assert not other.entry(*created(before, *tasks))
+    assert other.entry(Updated(service, before, b""))
+
+
+def test_failed_update_says_why(watch: Watch) -> None:
+    """Rule 5: an update that pauses says why."""
+    before, paused = make_service("s", spec_version=1), make_service("s", spec_version=1)
+    before.update_status.state = UpdateStatus.UPDATING
+    paused.update_status.state = UpdateStatus.PAUSED
+    paused.update_status.message = "update paused due to failure or early termination of task t"
+    assert not watch.entry(*created(before), Updated(paused, before, b""))
+    paused.update_status.message = ""
+    other = Watch()
+    assert other.entry(*created(before), Updated(paused, before, b""))

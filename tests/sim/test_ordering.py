@@ -9,8 +9,8 @@ SEEDS = 30
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_services_come_to_what_was_asked(seed: int) -> None:
-    """Whatever happens: no slot twice beyond START_FIRST, no more than was asked for, no node overbooked, each slot of a job completed once, no address, subnet or port given twice; in
-    the end every service runs its newest spec."""
+    """Whatever happens: no slot twice beyond START_FIRST, no more than was asked for, no node overbooked, each slot of a job completed once, no address, subnet or port given twice, volumes only
+    where they may be; in the end every service runs its newest spec and nothing is leaked."""
     outcome = simulate(seed, plan=Plan.ordering(seed))
     texts = "\n".join(outcome.findings)
     assert not outcome.findings, f"{texts}\nreplay: {command(seed, 'ordering')}"

@@ -15,6 +15,7 @@ from swarm_testkit.simulation.network import GOOD, Network, Quality
 from swarm_testkit.simulation.nodes import NodeMachine
 from swarm_testkit.simulation.people import People
 from swarm_testkit.simulation.plan import Plan
+from swarm_testkit.simulation.storage import Storage
 from swarm_testkit.simulation.trace import Trace
 
 _DRAIN_STATES = ("ACTIVE", "PAUSE", "DRAIN")
@@ -35,6 +36,7 @@ class Faults:
         trace: Trace,
         leaders: Callable[[], list[NodeMachine]],
         people: People,
+        storage: Storage,
     ) -> None:
         self._plan = plan
         self._machines = machines
@@ -43,6 +45,7 @@ class Faults:
         self._trace = trace
         self._leaders = leaders
         self._people = people
+        self._outside = storage
         self.count = 0
 
     async def run(self) -> None:
@@ -61,6 +64,7 @@ class Faults:
         self._trace.note("all faults end")
         self._network.quality = GOOD
         self._network.heal()
+        self._outside.failing = 0.0
         for machine in self._machines:
             machine.host.resume()
             machine.host.set_clock(rate=1.0, wall_offset_s=0.0)
@@ -213,6 +217,12 @@ class Faults:
         await self._ticks(self._rng.uniform(2, 60))
         machine.disk.latency = (0.0002, 0.005)
 
+    async def _storage(self) -> None:
+        """The storage beside the cluster fails, often or always."""
+        self._outside.failing = self._rng.choice((0.3, 1.0))
+        await self._ticks(self._rng.uniform(5, 40))
+        self._outside.failing = 0.0
+
     # what people do
 
     async def _rotate_key(self) -> None:
@@ -268,6 +278,9 @@ class Faults:
 
     async def _root(self) -> None:
         await self._people.rotate_root()
+
+    async def _by_hand(self) -> None:
+        await self._people.attach_or_detach()
 
     async def _tokens(self) -> None:
         await self._people.rotate_tokens()

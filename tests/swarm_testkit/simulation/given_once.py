@@ -3,10 +3,12 @@
 Rules
 1. An address of a network has one holder: a service, a task that has not ended, or a node.
 2. A port that is published through the ingress network has one service.
-3. A subnet belongs to one network, and so does an overlay identifier.
+3. A subnet belongs to one network, and so does an overlay identifier. Subnets of two networks have nothing in common.
+4. An address lies in a subnet of its network, and is not its gateway.
 """
 
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_interface, ip_network
 
 from swarm_core.api.proto.objects_pb2 import Network, NetworkAttachment, Node, Service, Task
 from swarm_core.api.proto.types_pb2 import RUNNING
@@ -25,6 +27,7 @@ class GivenOnce:
         self._held: dict[str, set[str]] = {}  # holder -> what it has
         self._holders: dict[str, set[str]] = {}
         self._touched: dict[str, None] = {}
+        self._networks: dict[str, Network] = {}
         self.given = 0
 
     def take(self, event: Event) -> None:
@@ -32,6 +35,8 @@ class GivenOnce:
         item = event.object
         if not isinstance(item, Network | Node | Service | Task):
             return
+        if isinstance(item, Network):
+            self._networks[item.id] = item
         holder = f"{type(item).__name__.lower()} {item.id}"
         now = set() if isinstance(event, Deleted) else set(_things(item))
         before = self._held.pop(holder, set())
@@ -50,7 +55,27 @@ class GivenOnce:
             holders = self._holders[thing]
             if len(holders) > 1:
                 self._findings.add(f"{thing} is given to {', '.join(sorted(holders))}")
+            if holders:
+                self._check(thing)
         self._touched.clear()
+
+    def _check(self, thing: str) -> None:
+        kind, separator, network_id = thing.partition(" of ")
+        if separator and not _can_be_given(kind, self._networks[network_id]):
+            self._findings.add(f"{thing} lies outside its network, or is its gateway")
+        if thing.startswith("subnet "):
+            subnet = ip_network(thing.removeprefix("subnet "))
+            for other, holders in self._holders.items():
+                is_other = bool(holders) and other != thing and other.startswith("subnet ")
+                if is_other and subnet.overlaps(ip_network(other.removeprefix("subnet "))):
+                    self._findings.add(f"{thing} has addresses of {other}")
+
+
+def _can_be_given(address: str, network: Network) -> bool:
+    ip = ip_interface(address).ip
+    return any(
+        ip in ip_network(config.subnet) and str(ip) != config.gateway for config in network.ipam.configs
+    )
 
 
 def _things(item: Network | Node | Service | Task) -> Iterator[str]:

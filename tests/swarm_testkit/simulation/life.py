@@ -17,7 +17,7 @@ from swarm_core.ca.key_file import KeyFile
 from swarm_core.manager import parts
 from swarm_core.manager.health import CONTROL_API, RAFT
 from swarm_core.manager.raft_api import RaftApi
-from swarm_core.manager.volumes.ports import NoPlugins
+from swarm_core.manager.volumes.ports import Plugins
 from swarm_core.managerd.autolock import Autolock
 from swarm_core.managerd.credentials import LiveCredentials
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
@@ -50,6 +50,7 @@ class Birth:
     tell: Callable[[bytes, bool], None]
     prepare: Callable[[MemoryStore], Awaitable[None]]
     check_joiner: Callable[[str], Awaitable[None]]
+    plugins: Plugins
 
 
 class Life:
@@ -122,7 +123,7 @@ class Life:
                 check_joiner=birth.check_joiner,
                 prepare=lambda: birth.prepare(self.store),
                 identity=lambda: self.credentials.identity,
-                plugins=NoPlugins(),
+                plugins=birth.plugins,
             )
         )
 

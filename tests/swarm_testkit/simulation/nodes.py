@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from swarm_agentd.agent.storage import MemoryStorage
+from swarm_agentd.agent.volume_records import MemoryRecords
 from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.node.config import Join, NodeConfig
 from swarm_agentd.node.errors import NodeError
@@ -43,6 +44,7 @@ from swarm_testkit.simulation.life import Life
 from swarm_testkit.simulation.processes import SimulatedLauncher, leaves
 from swarm_testkit.simulation.raft_transport import Receipt
 from swarm_testkit.simulation.state import MachineState
+from swarm_testkit.simulation.storage import Storage
 from swarm_testkit.simulation.ways import SimulatedDial
 
 _JOIN_S = 5.0
@@ -76,6 +78,7 @@ class NodeMachine:
         *,
         is_ours: bool,
         join_s: float,
+        storage: Storage,
     ) -> None:
         self.host, self.findings, self.is_ours = host, findings, is_ours
         self.address = f"{host.name}:4242"
@@ -84,6 +87,7 @@ class NodeMachine:
         self.down_s = self.daemon_down_s = 0.0
         self._rng, self._operator, self._find, self._join_s = rng, operator, find, join_s
         self.dial = dial(self)
+        self._outside = storage
         self._may_start = asyncio.Event()
         self._may_start.set()
         self._next_disk: Callable[[], SimulatedDisk] | None = None
@@ -103,7 +107,7 @@ class NodeMachine:
             cpus=_CPUS,
         )
         self.works = Machine(behaviour, self.host.clock, self._rng)
-        self._storage = MemoryStorage()
+        self._storage, self._records = MemoryStorage(), MemoryRecords()
         self.state = MachineState(self.host.name, remove_log=self._remove_log, has_members_log=self._has_log)
 
     # what the faults do
@@ -253,6 +257,7 @@ class NodeMachine:
                 if self._is_forgetting:
                     self._is_forgetting = False
                     self._make_new()
+                    self._outside.wipe(self.host.name)
                     self.disk = SimulatedDisk(self.host, self._rng, self.power_cut)
                 await asyncio.sleep(self._rng.uniform(0.05, max(self.daemon_down_s, 0.1)))
 
@@ -261,7 +266,14 @@ class NodeMachine:
             join = None
             if self.certificate is None and (join := self._operator.join(self)) is None:
                 return
-            around = Surroundings(self.state, self._storage, launcher, self.dial)
+            around = Surroundings(
+                self.state,
+                self._storage,
+                launcher,
+                self.dial,
+                plugins=self._outside.nodes(self.host),
+                records=self._records,
+            )
             executor = SimulatedExecutor(self.works)
             await Node(self._config(join), around, executor, self.host.clock, self._rng).run()
         except asyncio.CancelledError:

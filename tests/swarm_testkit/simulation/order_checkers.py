@@ -6,8 +6,8 @@ Rules
 3. No task is let run while another one of its slot still has to stop. What is excused: START_FIRST, a node that was lost meanwhile, a minute of
    waiting, and tasks that are to be removed, which make no slot.
 4. A job has at most `max_concurrent` open tasks, completes each slot once in an iteration, and fills none again that has completed.
-5. The reservations of the tasks that count on a node are within what the node has.
-6. The status of an update changes as docs/design/orchestration.md 2.6 says, unless somebody updates the service.
+5. The status of an update changes as docs/design/orchestration.md 2.6 says, unless somebody updates the service. One that comes to its end says why where
+   it failed, and where it succeeded no task of an older spec is to run any more; but for START_FIRST, where an old one stays when the new one ends early.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable
 from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.types_pb2 import (
-    ASSIGNED,
     COMPLETE,
     READY,
     REMOVE,
@@ -28,6 +27,7 @@ from swarm_core.api.proto.types_pb2 import (
 from swarm_core.api.states import is_terminal
 from swarm_core.manager.orchestrator.delayed_starts import OLD_TASK_WAIT_S
 from swarm_core.manager.orchestrator.restart_history import slot_tuple
+from swarm_core.rules.dirty import is_dirty
 from swarm_core.rules.rollout import SlotKey
 from swarm_core.store.events import Deleted, Event
 
@@ -42,6 +42,7 @@ _MOVES = {
     UpdateStatus.ROLLBACK_STARTED: (UpdateStatus.ROLLBACK_COMPLETED, UpdateStatus.ROLLBACK_PAUSED),
     UpdateStatus.UNKNOWN: (UpdateStatus.UPDATING,),
 }
+_ENDS = (UpdateStatus.COMPLETED, UpdateStatus.ROLLBACK_COMPLETED)
 
 
 class OrderLedger:
@@ -53,14 +54,13 @@ class OrderLedger:
         self._tasks: dict[str, Task] = {}
         self._nodes: dict[str, Node] = {}
         self._slots: dict[str, dict[SlotKey, dict[str, None]]] = {}  # tasks by service and slot
-        self._on_node: dict[str, dict[str, None]] = {}  # tasks that count there
         self._born: dict[str, float] = {}
         self._lost_until: dict[str, float] = {}  # when a node was last seen lost
         self._start_first: set[str] = set()
         self._most: dict[str, int] = {}  # slots asked for, see rule 1
         self._completed: dict[tuple[Key, int], str] = {}
         self._touched: dict[Key, None] = {}
-        self._placed: dict[str, None] = {}  # nodes
+        self._completed_updates: dict[str, None] = {}  # services
         self.updates = self.completions = 0
 
     def take(self, event: Event) -> None:
@@ -80,10 +80,10 @@ class OrderLedger:
             self._check_slot(key)
         for service_id in sorted(services):
             self._check_count(service_id)
-        for node_id in self._placed:
-            self._check_node(node_id)
+        for service_id in self._completed_updates:
+            self._check_completed(service_id)
         self._touched.clear()
-        self._placed.clear()
+        self._completed_updates.clear()
 
     # events
 
@@ -106,7 +106,6 @@ class OrderLedger:
             self._lost_until[node.id] = self._now()
         if not is_gone:
             self._nodes[node.id] = node
-            self._placed[node.id] = None
 
     def _take_task(self, task: Task, *, is_gone: bool) -> None:
         old = self._tasks.pop(task.id, None)
@@ -114,8 +113,6 @@ class OrderLedger:
         if old is None:
             self._born[task.id] = self._now()
         slot: SlotKey = (task.slot, "") if service is None else slot_tuple(service, task)
-        if old is not None and old.node_id:
-            self._on_node.get(old.node_id, {}).pop(task.id, None)
         held = self._slots.setdefault(task.service_id, {})
         if is_gone:
             for tasks in held.values():
@@ -123,9 +120,6 @@ class OrderLedger:
             return
         self._tasks[task.id] = task
         held.setdefault(slot, {})[task.id] = None
-        if ASSIGNED <= task.status.state <= RUNNING and task.node_id:
-            self._on_node.setdefault(task.node_id, {})[task.id] = None
-            self._placed[task.node_id] = None
         self._touched[task.service_id, slot] = None
         if service is None:
             return
@@ -197,17 +191,6 @@ class OrderLedger:
                 self._add(service, f"completes slot {key[1]} twice, by {first} and {task.id}")
             self._completed[run] = task.id
 
-    def _check_node(self, node_id: str) -> None:
-        node = self._nodes.get(node_id)
-        if node is None:
-            return
-        reserved = [
-            task.spec.resources.reservations.nano_cpus for task in self._all(self._on_node.get(node_id, {}))
-        ]
-        has = node.description.resources.nano_cpus
-        if sum(reserved) > has:
-            self._findings.add(f"node {node_id} has {has} nano CPUs, and {sum(reserved)} are reserved there")
-
     def _check_status(self, old: Service, new: Service) -> None:
         before, now = old.update_status.state, new.update_status.state
         is_by_itself = old.spec_version == new.spec_version or now == UpdateStatus.ROLLBACK_STARTED
@@ -219,6 +202,19 @@ class OrderLedger:
         if not is_by_hand and now not in _MOVES.get(before, ()):
             words = UpdateStatus.UpdateState.Name
             self._add(new, f"goes from {words(before)} to {words(now)}")
+        if now in _ENDS:
+            self._completed_updates[new.id] = None
+        elif not is_by_hand and now != UpdateStatus.UPDATING and not new.update_status.message:
+            self._add(new, "does not say why its update ended")
+
+    def _check_completed(self, service_id: str) -> None:
+        service = self._services.get(service_id)
+        if service is None or service_id in self._start_first:
+            return
+        for tasks in self._slots.get(service_id, {}).values():
+            for task in self._all(tasks):
+                if task.desired_state <= RUNNING and is_dirty(service, task, self._nodes.get(task.node_id)):
+                    self._add(service, f"is said to be updated, and {_words(task)} is of an older spec")
 
     def _all(self, task_ids: Iterable[str]) -> list[Task]:
         return [self._tasks[task_id] for task_id in task_ids]

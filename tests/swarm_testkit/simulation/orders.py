@@ -152,9 +152,12 @@ def mended(service: Service) -> control_pb2.UpdateServiceRequest:
     request = control_pb2.UpdateServiceRequest(
         service_id=service.id, service_version=service.meta.version, spec=service.spec
     )
-    request.spec.task.resources.reservations.nano_cpus = 0
-    # A rollback may have asked for a port that is another's by then.
-    del request.spec.endpoint.ports[:]
+    task = request.spec.task
+    task.resources.reservations.Clear()
+    task.placement.Clear()
+    # A rollback may have asked for a port that is another's by then, or for what was removed.
+    del request.spec.endpoint.ports[:], task.networks[:]
+    del task.container.mounts[:], task.container.secrets[:], task.container.configs[:]
     if is_bad(service.spec):
         env = request.spec.task.container.env
         del env[:]

@@ -10,8 +10,8 @@ from typing import Any
 from google.protobuf.message import Message
 from swarm_agentd.node.config import Join
 from swarm_agentd.node.launcher import Launch
-from swarm_core.api.names import CA_ROLE
-from swarm_core.api.proto import ca_pb2, control_pb2
+from swarm_core.api.names import CA_ROLE, MANAGER_ROLE
+from swarm_core.api.proto import ca_pb2, control_pb2, resource_pb2
 from swarm_core.api.proto.objects_pb2 import Cluster, Node
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import MANAGER, WORKER
@@ -47,6 +47,9 @@ class People:
         self._machines, self._dial, self._trust = machines, dial, trust
         self._rng, self._findings = rng, findings
         self.make_life = make_life
+        self._by_hand: list[
+            tuple[NodeMachine, str]
+        ] = []  # containers that were attached, by their attachment
 
     # what machines are given
 
@@ -128,6 +131,27 @@ class People:
             return False
         self._note(f"{node_id} is removed")
         return True
+
+    async def attach_or_detach(self) -> None:
+        """Somebody starts a container on a manager's machine and attaches it to a network, or takes one away."""
+        try:
+            if self._by_hand and self._rng.random() < 0.5:
+                machine, attachment = self._by_hand.pop(self._rng.randrange(len(self._by_hand)))
+                detach = resource_pb2.DetachNetworkRequest(attachment_id=attachment)
+                await self._call_as(machine, "ResourceAllocator.DetachNetwork", detach)
+                return
+            answer = await self._call("Control.ListNetworks", control_pb2.ListNetworksRequest())
+            open_ones = [network.id for network in answer.networks if network.spec.attachable]
+            if not open_ones or not (machines := [one for one in self._managers() if one.credentials]):
+                return
+            machine = self._rng.choice(machines)
+            attach = resource_pb2.AttachNetworkRequest(container_id="by-hand")
+            attach.config.target = self._rng.choice(open_ones)
+            answer = await self._call_as(machine, "ResourceAllocator.AttachNetwork", attach)
+        except ClientError as error:
+            self._note(f"nothing is attached or detached by hand: {error}")
+        else:
+            self._by_hand.append((machine, answer.attachment_id))
 
     async def update_service(self, request: control_pb2.UpdateServiceRequest) -> None:
         """Update a service, or find that somebody was faster."""
@@ -229,6 +253,16 @@ class People:
         target = self._rng.choice(managers)
         connection = await self._dial.open(target.socket, Trust(b""))
         return await connection.call(method, request, timeout=_CALL_S)
+
+    async def _call_as(self, machine: NodeMachine, method: str, request: Message) -> Any:
+        """Call as the node that this machine is."""
+        own = machine.credentials
+        if own is None:
+            raise Unreachable(f"{machine.host.name} is down")
+        target = self._rng.choice(self._managers())
+        trust = Trust(own.anchors, own, MANAGER_ROLE)
+        async with await machine.dial.open(target.address, trust, timeout=_CALL_S) as connection:
+            return await connection.call(method, request, timeout=_CALL_S)
 
     def _note(self, text: str) -> None:
         self._dial.host.trace.note(text)

@@ -48,6 +48,10 @@ ORDER_FAULTS = (
     "transfer",
     "pause",
     "bad network",
+    "role",
+    "storage",
+    "by hand",
+    "power cut",
 )
 
 
@@ -71,6 +75,9 @@ class Plan:
     short_tick_s: float | None
     others_makes: int
     service_share: float = 0.2  # of what clients do
+    supply_share: float = (
+        0.0  # of what clients do about services: about networks, secrets, configs and volumes that these use
+    )
 
     @classmethod
     def growing(cls, seed: int) -> "Plan":
@@ -90,7 +97,8 @@ class Plan:
 
     @classmethod
     def ordering(cls, seed: int) -> "Plan":
-        """Services of every mode are made, updated, rolled back and removed, while tasks fail and nodes are lost and drained."""
+        """Services of every mode are made, updated, rolled back and removed, with networks, ports, secrets, configs and volumes, while tasks fail
+        and nodes are lost, drained, promoted and demoted."""
         rng = random.Random(f"ordering {seed}")
         return replace(
             cls.of(seed),
@@ -99,9 +107,10 @@ class Plan:
             tick_s=rng.choice((0.25, 0.5)),
             faulty_ticks=rng.choice((80, 160)),
             fault_every_ticks=rng.choice((8.0, 16.0, 32.0)),
-            operation_every_ticks=rng.choice((1.0, 3.0, 9.0)),
+            operation_every_ticks=rng.choice((0.5, 1.0, 3.0)),
             faults=tuple(rng.sample(ORDER_FAULTS, rng.randint(1, len(ORDER_FAULTS)))),
             service_share=0.9,
+            supply_share=0.3,
         )
 
     @classmethod

@@ -12,12 +12,15 @@ from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.client.errors import ClientError
 
 from swarm_testkit.simulation.checkers import Findings, Ledger
+from swarm_testkit.simulation.end_of_supplies import missing_supplies
 from swarm_testkit.simulation.life import Life
 from swarm_testkit.simulation.nodes import NodeMachine
 from swarm_testkit.simulation.order_recovery import missing_orders, needs_help
 from swarm_testkit.simulation.orders import mended
 from swarm_testkit.simulation.people import People
+from swarm_testkit.simulation.storage import Storage
 from swarm_testkit.simulation.trust_checkers import missing_members, missing_trust
+from swarm_testkit.simulation.waiting import WaitingTasks
 from swarm_testkit.simulation.ways import Verifier
 
 _LOOK_S = 0.5
@@ -33,11 +36,13 @@ class Recovery:
         ledger: Ledger,
         findings: Findings,
         verifier: Verifier,
+        storage: Storage,
         now: Callable[[], float],
     ) -> None:
         self._machines, self._people = machines, people
         self._ledger, self._findings = ledger, findings
         self._verifier, self._now = verifier, now
+        self._storage, self.waiting = storage, WaitingTasks(findings, now)
         self._is_tidy = False
 
     async def run(self, limit_s: float) -> float:
@@ -81,7 +86,10 @@ class Recovery:
         """Update those that do not come right by themselves; what is refused is tried again with the next look."""
         lives = [one.life for one in self._machines if one.life is not None and one.life.has_begun]
         leaders = [life for life in lives if life.raft.leadership.is_leader]
-        for service in needs_help(leaders[0].store) if leaders else ():
+        if len(leaders) != 1:
+            return
+        stuck = self.waiting.look(leaders[0].host.name, leaders[0].store)
+        for service in needs_help(leaders[0].store, stuck):
             await self._people.update_service(mended(service))
 
     def _missing(self) -> str:
@@ -108,6 +116,7 @@ class Recovery:
             missing_trust(store, self._machines, self._verifier)
             or missing_members(store, self._machines)
             or missing_orders(store, self._machines)
+            or missing_supplies(leaders[0], self._machines, self._storage)
         )
 
     def _judge_state(self) -> None:

@@ -31,6 +31,9 @@ class Outcome:
     completions: int
     given: int
     """Addresses, subnets and ports that somebody got."""
+    storage_calls: int
+    explained: int
+    """Tasks that waited after the faults, and said for what."""
 
 
 PLANS: dict[str | None, Callable[[int], Plan]] = {
@@ -82,6 +85,8 @@ def simulate(seed: int, *, keep_trace: bool = False, plan: Plan | None = None) -
         world.orders.updates,
         world.orders.completions,
         world.given_once.given,
+        world.storage.calls,
+        world.explained,
     )
 
 

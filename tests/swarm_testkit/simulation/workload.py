@@ -12,6 +12,7 @@ from typing import Any
 from google.protobuf.message import Message
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2
 from swarm_core.client.errors import CallFailed, ClientError
+from swarm_core.store.tables import StoreObject
 
 from swarm_testkit.simulation.calls import NotDone, SimulatedConnection
 from swarm_testkit.simulation.checkers import Findings, Ledger
@@ -19,6 +20,8 @@ from swarm_testkit.simulation.history import Operation, State, Tag
 from swarm_testkit.simulation.host import Host
 from swarm_testkit.simulation.nodes import NodeMachine
 from swarm_testkit.simulation.orders import Orders
+from swarm_testkit.simulation.supplied_orders import SuppliedOrders
+from swarm_testkit.simulation.supplies import Supplies
 from swarm_testkit.simulation.ways import SimulatedDial
 
 _CROWD_CHANCE = 0.5
@@ -57,7 +60,7 @@ class Histories:
     def add(self, name: str, operation: Operation) -> None:
         self.by_name.setdefault(name, []).append(operation)
 
-    def acknowledged(self, item: objects_pb2.Config | objects_pb2.Service) -> None:
+    def acknowledged(self, item: StoreObject) -> None:
         """A client was given this object as committed."""
         key, version = (type(item).__name__, item.id), item.meta.version.index
         if (key, version) not in self._ledger.contents:
@@ -74,7 +77,7 @@ class Histories:
 
 class Client:
     """One writer. `managers` are those that people would ask now. `pause_s` is the mean time between its operations, of which
-    `service_share` are about services."""
+    `service_share` are about services, `supply_share` of these about what services use."""
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class Client:
         *,
         pause_s: float,
         service_share: float,
+        supply_share: float,
     ) -> None:
         self._host = host
         self._managers = managers
@@ -96,7 +100,9 @@ class Client:
         self._findings = findings
         self._pause_s = pause_s
         self._service_share = service_share
-        self._orders = Orders(rng)
+        self._supply_share = supply_share
+        self._supplies = Supplies(rng)
+        self._orders = SuppliedOrders(rng, self._supplies.stock) if supply_share else Orders(rng)
         self._known: dict[str, objects_pb2.Config] = {}
         self.answered = 0
 
@@ -106,7 +112,7 @@ class Client:
             await asyncio.sleep(self._rng.expovariate(1 / self._pause_s))
             try:
                 if self._rng.random() < self._service_share:
-                    await self._work_on_service()
+                    await self._work_on_services()
                 elif self._rng.random() < _CROWD_CHANCE:
                     await self._until_next_beat()
                     await self._work_on_config(0)
@@ -208,6 +214,22 @@ class Client:
         self._histories.add(name, Operation(verb, start, self._host.loop.now, ok, **states))
 
     # services
+
+    async def _work_on_services(self) -> None:
+        if self._supply_share and self._rng.random() < self._supply_share:
+            await self._work_on_supply()
+        else:
+            await self._work_on_service()
+
+    async def _work_on_supply(self) -> None:
+        sort, look = self._supplies.look()
+        answer, _, _ = await self._ask(*look)
+        if answer is None:
+            return
+        self._supplies.seen(sort, answer)
+        answer, _, _ = await self._ask(*self._supplies.next(sort))
+        if answer is not None and answer.DESCRIPTOR.fields_by_name:
+            self._histories.acknowledged(getattr(answer, sort))
 
     async def _work_on_service(self) -> None:
         answer, _, _ = await self._ask("Control.ListServices", control_pb2.ListServicesRequest())

@@ -42,9 +42,12 @@ from swarm_testkit.simulation.nodes import NodeMachine
 from swarm_testkit.simulation.order_checkers import OrderLedger
 from swarm_testkit.simulation.orders import networks
 from swarm_testkit.simulation.people import People
+from swarm_testkit.simulation.place_checkers import PlaceLedger
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.raft_transport import SimulatedTransport
 from swarm_testkit.simulation.recovery import Recovery
+from swarm_testkit.simulation.storage import Storage
+from swarm_testkit.simulation.storage_witness import ClusterWitness
 from swarm_testkit.simulation.trace import Trace
 from swarm_testkit.simulation.trust_checkers import TrustLedger
 from swarm_testkit.simulation.ways import SimulatedDial, Verifier
@@ -69,17 +72,20 @@ class World:
         self.trust = TrustLedger(self.findings)
         self.orders = OrderLedger(self.findings, lambda: loop.now)
         self.given_once = GivenOnce(self.findings)
+        self.places = PlaceLedger(self.findings)
         self.ledger = Ledger(
             self.findings,
-            watchers=[self.trust.take, self.orders.take, self.given_once.take],
-            entry_watchers=[self.orders.entry_ends, self.given_once.entry_ends],
+            watchers=[self.trust.take, self.orders.take, self.given_once.take, self.places.take],
+            entry_watchers=[self.orders.entry_ends, self.given_once.entry_ends, self.places.entry_ends],
         )
-        self.recovery_s = 0.0
+        self.recovery_s, self.explained = 0.0, 0
         self._loop = loop
         self._lives = 0
         self._verifier = Verifier()
         self.network = Network(loop, self._rng("network"), trace)
         self.machines: list[NodeMachine] = []
+        witness = ClusterWitness(self.ledger, self.places, self.machines)
+        self.storage = Storage(self._rng("storage"), self.findings, witness)
         self._by_address: dict[str, NodeMachine] = {}
         self._by_socket: dict[Path, NodeMachine] = {}
         self.people = People(
@@ -97,7 +103,14 @@ class World:
         )
         self.clients = [self._make_client(f"c{at}") for at in range(1, plan.clients + 1)]
         self.faults = Faults(
-            plan, self.machines, self.network, self._rng("faults"), trace, self.leaders, self.people
+            plan,
+            self.machines,
+            self.network,
+            self._rng("faults"),
+            trace,
+            self.leaders,
+            self.people,
+            self.storage,
         )
 
     async def run(self) -> None:
@@ -124,9 +137,11 @@ class World:
                     self.ledger,
                     self.findings,
                     self._verifier,
+                    self.storage,
                     lambda: self._loop.now,
                 )
                 self.recovery_s = await recovery.run(_LIVELY_TICKS * plan.tick_s + _LIVELY_S)
+                self.explained = recovery.waiting.explained
             looking.cancel()
             self._look()
             group.cancel_all()
@@ -175,6 +190,7 @@ class World:
             lambda one: self._dial_of(one.host),
             self._by_address.__getitem__,
             is_ours=is_ours,
+            storage=self.storage,
             join_s=_JOIN_S + 2 * _ELECTION_TICKS * self.plan.tick_s,
         )
         self.machines.append(machine)
@@ -230,6 +246,7 @@ class World:
             tell,
             prepare=self._preparation(own.node_id, rng),
             check_joiner=lambda address: self._check_joiner(machine, address),
+            plugins=self.storage.controllers(host),
         )
         transport = SimulatedTransport(
             machine, self.network, self._by_address.__getitem__, self.ledger, self.trace
@@ -257,6 +274,7 @@ class World:
             self.findings,
             pause_s=pause_s,
             service_share=plan.service_share,
+            supply_share=plan.supply_share,
         )
 
     def _preparation(self, node_id: str, rng: random.Random) -> Callable[[MemoryStore], Awaitable[None]]:

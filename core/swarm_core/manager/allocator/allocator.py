@@ -32,6 +32,7 @@ class Allocator:
     def __init__(self, *, store: MemoryStore, clock: Clock, rng: random.Random) -> None:
         self._store = store
         self._clock = clock
+        self._board: Board | None = None  # what is counted while it runs
 
     async def run(self) -> None:
         """Allocate until cancelled."""
@@ -45,7 +46,7 @@ class Allocator:
                     log.info("the subnets of a network changed; starting over from the store")
 
     async def _follow(self, events: Subscription[Commit]) -> None:
-        board = self._fill_board()
+        board = self._board = self._fill_board()
         await self._decide(board)
         async for commits in events:
             for commit in commits:

@@ -27,6 +27,7 @@ class Scheduler:
     def __init__(self, *, store: MemoryStore, clock: Clock, rng: random.Random) -> None:
         self._store = store
         self._clock = clock
+        self._board: Board | None = None  # what is counted while it runs
 
     async def run(self) -> None:
         """Schedule until cancelled."""
@@ -38,7 +39,7 @@ class Scheduler:
                     log.warning("fell behind the store's changes; starting over from its content")
 
     async def _follow(self, events: Subscription[Commit]) -> None:
-        board = self._fill_board()
+        board = self._board = self._fill_board()
         await self._decide(board)
         async for commits in events:
             for commit in commits:
