@@ -41,6 +41,35 @@ def test_cited_rules_are_there() -> None:
     assert cited > 80
 
 
+def rules(page: str) -> set[str]:
+    """The numbers of a page's rules, each with that of its section."""
+    found, section = set(), ""
+    for line in page.splitlines():
+        if heading := re.match(r"## (\d+\.\d+) ", line):
+            section = heading[1]
+        elif section and (rule := re.match(r"(\d+)\. ", line)):
+            found.add(f"{section}.{rule[1]}")
+    return found
+
+
+def cited(text: str) -> set[str]:
+    """The rules that a test cites: `2.6.3`, and those within `2.6.3 to 2.6.5`."""
+    found = set(re.findall(r"(?<![\d.])\d+\.\d+\.\d+(?![\d.]*\d)", text))
+    for section, first, last in re.findall(r"(\d+\.\d+)\.(\d+) to (?:\1\.)?(\d+)", text):
+        found |= {f"{section}.{number}" for number in range(int(first), int(last) + 1)}
+    return found
+
+
+def test_every_rule_of_orchestration_has_a_test() -> None:
+    """A rule of orchestrators, allocator and volumes that no test cites is shown by none."""
+    tests = set().union(*(cited(one.read_text()) for one in sources() if "/tests/" in str(one)))
+    without = {
+        name: sorted(rules((PAGES / f"{name}.md").read_text()) - tests)
+        for name in ("orchestration", "allocator", "volumes")
+    }
+    assert without == {"orchestration": [], "allocator": [], "volumes": []}
+
+
 def test_no_citation_leads_out_of_the_repository() -> None:
     """What a reader of the repository cannot open is not cited."""
     found = [

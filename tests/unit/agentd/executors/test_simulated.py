@@ -183,7 +183,7 @@ async def test_running_tasks_use_no_timers() -> None:
 
 
 async def test_waits_for_its_volumes() -> None:
-    """A task is not prepared before its cluster volumes are there; when they are, it runs."""
+    """docs/design/volumes.md 12.10.4: a task is not prepared before its cluster volumes are there; when they are, it runs."""
 
     simulated, places = machine(), dict[str, PublishedVolume]()
     task = make_task("t")

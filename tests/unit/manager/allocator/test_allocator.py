@@ -61,7 +61,7 @@ def attached(leader: Leader, node_id: str) -> dict[str, list[str]]:
 
 
 async def test_new_tasks_get_addresses_that_nobody_holds() -> None:
-    """4.2, 4.3, 4.4: with endpoint and networks of the service, in order, past the gateway, the service's and an older task's."""
+    """4.2.1, 4.3.1, 4.4.1: with endpoint and networks of the service, in order, past the gateway, the service's and an older task's."""
     service = served("web", "net", replicas=4, net="10.0.1.2/24")
     older = make_task("older", service=service, slot=1, state="RUNNING", node_id="n")
     older.networks.append(NetworkAttachment(network=overlay("net", "10.0.1.0/24"), addresses=["10.0.1.3/24"]))
@@ -106,7 +106,7 @@ async def test_what_needs_no_address() -> None:
 
 
 async def test_a_task_that_can_get_no_address_says_why() -> None:
-    """4.2: it stays NEW; when the reason goes away it gets its address."""
+    """4.2.2, 4.1.3: it stays NEW; when the reason goes away it gets its address."""
     tiny = overlay("tiny", "10.0.1.0/30")
     full = served("full", "tiny", tiny="10.0.1.2/30")
     leader = await store_of(
@@ -205,7 +205,7 @@ async def test_the_next_leader_goes_on_with_what_is_in_the_store() -> None:
 
 
 async def test_a_wish_for_an_address_is_granted_or_explained() -> None:
-    """4.3: addresses in a spec are asked for; two tasks cannot have the same."""
+    """4.3.3: addresses in a spec are asked for; two tasks cannot have the same."""
     service = served("web", "net", replicas=2, net="10.0.1.2/24")
     service.spec.task.networks[0].addresses.append("10.0.1.77")
     leader = await store_of(overlay("net", "10.0.1.0/24"), service)
@@ -216,8 +216,32 @@ async def test_a_wish_for_an_address_is_granted_or_explained() -> None:
         assert second.status.err == "network name-of-net cannot give the address 10.0.1.77"
 
 
+async def test_networks_before_services_before_tasks() -> None:
+    """4.1.2: whatever comes with one change, a service waits for its network in the store, and a task for its service's endpoint."""
+    service = make_service("web", task=make_task_spec(networks=["net"]))
+    leader = await store_of(make_network("net"), service, make_task("t", service=service, state="NEW"))
+    async with leader.running(Allocator):
+        network, served_now = leader.store.get(Network, "net"), leader.store.get(Service, "web")
+        assert network is not None and served_now is not None
+        task = leader.task("t")
+        assert task.status.state == PENDING and len(addresses(task)) == 1
+        written = [item.meta.version.index for item in (network, served_now, task)]
+        assert written == sorted(set(written))
+
+
+async def test_which_nodes_are_on_the_ingress_network() -> None:
+    """4.6.1, 4.6.2: those with Docker's overlay driver, from the moment in which they tell of it; a machine of processes alone is not."""
+    docker, processes = make_node("docker", plugins=[("Network", "overlay")]), make_node("processes")
+    leader = await store_of(overlay("ingress", "10.9.0.0/24", ingress=True), docker, processes)
+    async with leader.running(Allocator):
+        assert attached(leader, "docker").keys() == {"ingress"}
+        assert attached(leader, "processes") == {}
+        await leader.put(make_node("processes", plugins=[("Network", "overlay")]))
+        assert attached(leader, "processes").keys() == {"ingress"}
+
+
 async def test_more_nodes_than_addresses() -> None:
-    """4.6: those without one get it when another node goes."""
+    """4.6.3: those without one get it when another node goes."""
     nodes = [make_node(f"n{number}", plugins=[("Network", "overlay")]) for number in range(9)]
     leader = await store_of(overlay("ingress", "10.9.0.0/29", ingress=True), *nodes)
     async with leader.running(Allocator):

@@ -167,7 +167,7 @@ def check_settled(leader: Leader) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_nothing_is_given_twice_and_everything_comes_back(seed: int) -> None:
-    """4.1.1, 4.4.1, 4.7.5, 4.7.8, 4.8.1, 4.8.4: over many changes, leaders that stop at any moment, and writes that are late. When everybody
+    """4.1.1, 4.1.4, 4.4.1, 4.7.5, 4.7.8, 4.8.1, 4.8.4: over many changes, leaders that stop at any moment, and writes that are late. When everybody
     has gone, everything can be given again."""
     game = Game(seed)
     leader = game.leader

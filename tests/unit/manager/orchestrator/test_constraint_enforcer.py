@@ -29,7 +29,7 @@ def sent_away(node: Node, tasks: list[Task], *services: Service) -> list[str]:
 
 
 async def test_label_change_rejects(leader: Leader) -> None:
-    """2.8: a task whose service's constraints no longer match is REJECTED, its desired state untouched."""
+    """2.8.4: a task whose service's constraints no longer match is REJECTED, its desired state untouched."""
     await leader.put(east_only(), make_node("n", labels={"zone": "east"}))
     await leader.put(make_task("t", service=east_only(), node_id="n", state="RUNNING"))
     await leader.clock.advance(7)
@@ -146,3 +146,12 @@ async def test_task_that_ends_meanwhile() -> None:
             # Queued while the node's change is being committed: before the enforcer can queue its rejection.
             group.create_task(leader.put(ended))
         assert leader.task("t").status.state == TaskState.FAILED
+
+
+async def test_constraints_that_cannot_be_read(leader: Leader) -> None:
+    """2.8.3: a stored task whose constraints are no constraints is sent away from nowhere."""
+    service = make_service("s", task=make_task_spec(constraints=["node.labels.zone east"]))
+    await leader.put(service, make_node("n", labels={"zone": "west"}))
+    await leader.put(make_task("t", service=service, node_id="n", state="RUNNING"))
+    await leader.put(make_node("n", labels={"zone": "north"}))
+    assert leader.task("t").status.state == RUNNING

@@ -28,7 +28,7 @@ def wanted(leader: Leader, service_id: str = "agent") -> list[str]:
 
 
 async def test_one_task_on_each_node(leader: Leader) -> None:
-    """2.2: every node gets one task, slot 0, with its node set from the start."""
+    """2.2.1: every node gets one task, slot 0, with its node set from the start."""
     await leader.put(make_node("a"), make_node("b"))
     await leader.put(agent())
     assert wanted(leader) == ["a", "b"]
@@ -53,7 +53,7 @@ async def test_node_update_creates_nothing_twice(leader: Leader) -> None:
 
 
 async def test_removed_node(leader: Leader) -> None:
-    """2.2: when a node is deleted so are the objects of its global tasks, and no others."""
+    """2.2.2: when a node is deleted so are the objects of its global tasks, and no others."""
     await leader.put(agent(), make_node("a"), make_node("b"))
     await leader.put(make_task("other", service_id="replicated", node_id="a"))
     await leader.delete(Node, "a")
@@ -82,7 +82,7 @@ async def test_nodes_that_are_out_of_sight_stay(leader: Leader, state: str) -> N
 
 
 async def test_paused_node_is_left_alone(leader: Leader) -> None:
-    """9.3: a paused node keeps its tasks and gets no new ones, also none in place of those that fail."""
+    """2.2.1: a paused node keeps its tasks and gets no new ones, also none in place of those that fail."""
     await leader.put(agent(), make_node("a"))
     (task,) = leader.tasks()
     await leader.set_node("a", availability="PAUSE")
@@ -134,7 +134,7 @@ async def test_completed_task_is_not_made_again(leader: Leader) -> None:
 
 
 async def test_new_constraints_shut_down_what_no_longer_fits(leader: Leader) -> None:
-    """2.2: reconciling the service shuts down tasks on nodes that fail its constraints."""
+    """2.2.2: reconciling the service shuts down tasks on nodes that fail its constraints."""
     await leader.put(make_node("a", labels={"zone": "east"}), make_node("b"), agent())
     await leader.put(agent("agent", "node.labels.zone==east"))
     assert wanted(leader) == ["a"]

@@ -58,13 +58,13 @@ async def run_all(leader: Leader, *node_ids: str) -> list[Task]:
 
 
 async def test_creates_slots(leader: Leader) -> None:
-    """2.1: a new service gets one task in each of the slots 1..n."""
+    """2.1.1: a new service gets one task in each of the slots 1..n."""
     await leader.put(web(3))
     assert [task.slot for task in leader.tasks("web")] == [1, 2, 3]
 
 
 async def test_fields_of_a_new_task(leader: Leader) -> None:
-    """1.4: what a created task says, and what it leaves to others."""
+    """1.4.1: what a created task says, and what it leaves to others."""
     service = web()
     service.spec.annotations.labels["a"] = "b"
     service.spec_version.index = 7
@@ -117,7 +117,7 @@ async def test_other_modes_are_ignored(leader: Leader) -> None:
 
 
 async def test_scale_up_and_down(leader: Leader) -> None:
-    """9.3: scaling down sets REMOVE on the slots of the crowded nodes first and deletes nothing that runs."""
+    """2.1.2: scaling down sets REMOVE on the slots of the crowded nodes first and deletes nothing that runs."""
     await leader.put(make_node("a"), make_node("b"), web(2))
     await run_all(leader, "a", "b")
     await leader.scale("web", 5)
@@ -152,7 +152,7 @@ async def test_multi_task_slots_go_first(leader: Leader) -> None:
 
 
 async def test_service_removal(leader: Leader) -> None:
-    """1.8: when the service goes all its tasks are set to REMOVE."""
+    """1.8.1: when the service goes all its tasks are set to REMOVE."""
     await leader.put(web(3))
     await leader.delete(Service, "web")
     assert [task.desired_state for task in leader.tasks("web")] == [REMOVE] * 3
@@ -209,7 +209,7 @@ async def test_deleted_task_is_made_again(leader: Leader) -> None:
 
 
 async def test_failed_task_is_replaced_after_its_delay(leader: Leader) -> None:
-    """2.5: the replacement is READY for the delay of 5 s and RUNNING after that; the old task is kept, SHUTDOWN."""
+    """2.5.1, 2.5.2: the replacement is READY for the delay of 5 s and RUNNING after that; the old task is kept, SHUTDOWN."""
     await leader.put(make_node("a"), web())
     (old,) = await run_all(leader, "a")
     await leader.report(old.id, "FAILED")
@@ -223,7 +223,7 @@ async def test_failed_task_is_replaced_after_its_delay(leader: Leader) -> None:
 
 
 async def test_no_delay_means_one_write(leader: Leader) -> None:
-    """2.5: a replacement with nothing to wait for is made to run at once."""
+    """2.5.4: a replacement with nothing to wait for is made to run at once."""
     await leader.put(make_node("a"), web(restart=quick()))
     (old,) = await run_all(leader, "a")
     with leader.store.subscribe(Task) as events:
@@ -304,7 +304,7 @@ async def test_old_task_that_never_stops(leader: Leader) -> None:
 
 
 async def test_node_down_replaces_without_waiting(leader: Leader) -> None:
-    """1.8, 2.5.3: tasks of a node that is DOWN are replaced at once, whatever their delay; their observed state is left alone."""
+    """1.8.2, 2.5.3: tasks of a node that is DOWN are replaced at once, whatever their delay; their observed state is left alone."""
     await leader.put(make_node("a"), web())
     (old,) = await run_all(leader, "a")
     await leader.set_node("a", state="DOWN")
@@ -348,7 +348,7 @@ async def test_node_removal(leader: Leader) -> None:
     ("state", "availability"), [("UNKNOWN", "ACTIVE"), ("DISCONNECTED", "ACTIVE"), ("READY", "PAUSE")]
 )
 async def test_these_nodes_keep_their_tasks(leader: Leader, state: str, availability: str) -> None:
-    """9.3: UNKNOWN, DISCONNECTED and PAUSE evict nothing."""
+    """2.1.3: UNKNOWN, DISCONNECTED and PAUSE evict nothing."""
     await leader.put(make_node("a"), web())
     (task,) = await run_all(leader, "a")
     await leader.set_node("a", state=state, availability=availability)
@@ -418,7 +418,7 @@ async def test_start_up() -> None:
 
 
 async def test_start_up_deletes_tasks_without_service() -> None:
-    """2.7: tasks whose service is gone are deleted, whatever their state; those that never had one stay."""
+    """2.7.1: tasks whose service is gone are deleted, whatever their state; those that never had one stay."""
     leader = Leader()
     await leader.put(
         make_task("orphan", service_id="gone", node_id="a", state="RUNNING"),
@@ -455,7 +455,7 @@ async def test_start_up_resumes_delays() -> None:
 
 
 async def test_start_up_rebuilds_history() -> None:
-    """2.7: tasks of the newest spec version, all but the first, count as attempts."""
+    """2.7.2: tasks of the newest spec version, all but the first, count as attempts."""
     leader, service = Leader(), web(1, restart=quick(max_attempts=2))
     service.spec_version.index = 2
     await leader.put(make_node("a"), service)

@@ -89,7 +89,7 @@ def test_max_attempts_on_global_nodes() -> None:
 
 
 def test_new_spec_version_clears_history() -> None:
-    """2.5: history of another spec version does not count, and a new version replaces it."""
+    """2.5.5: history of another spec version does not count, and a new version replaces it."""
     old, new, history = limited(1), limited(1, version=1), RestartHistory()
     history.record(old, ended(old), 1)
     assert history.should_restart(new, ended(new))

@@ -45,7 +45,7 @@ def ids(leader: Leader) -> list[str]:
     "state", ["NEW", "PENDING", "COMPLETE", "SHUTDOWN", "FAILED", "REJECTED", "ORPHANED"]
 )
 async def test_removed_task_without_agent_is_deleted(leader: Leader, state: str) -> None:
-    """1.7: desired REMOVE and not with an agent: deleted, also before assignment."""
+    """1.7.1: desired REMOVE and not with an agent: deleted, also before assignment."""
     service = make_service()
     await leader.put(service, make_task(service=service, slot=1, state=state, desired="REMOVE"))
     assert ids(leader) == []
@@ -81,7 +81,7 @@ async def test_orphans_without_service(leader: Leader) -> None:
 
 
 async def test_history_limit(leader: Leader) -> None:
-    """1.7: a slot keeps as many tasks as the limit says, the live one among them; the oldest go first."""
+    """1.7.2: a slot keeps as many tasks as the limit says, the live one among them; the oldest go first."""
     service = make_service()
     await leader.put(
         make_cluster("c", history_limit=3),

@@ -29,7 +29,7 @@ from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.scheduler.scheduler import Scheduler
 from swarm_core.rpc.caller import Caller
 from swarm_core.store.events import Commit, Updated
-from swarm_testkit.factories import make_node, make_restart, make_service, make_task_spec
+from swarm_testkit.factories import make_node, make_restart, make_service, make_task, make_task_spec
 from swarm_testkit.leader import Leader
 
 CALLER = Caller("operator", frozenset({"swarm-manager"}), "org", "127.0.0.1:1", is_local=True)
@@ -498,6 +498,27 @@ async def test_rollback_when_nothing_runs(cluster: Cluster) -> None:
     await cluster.update(image("two"))
     await cluster.roll_back()
     assert cluster.state == "ROLLBACK_COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("UPDATING", "COMPLETED"),
+        ("ROLLBACK_STARTED", "ROLLBACK_COMPLETED"),
+        ("PAUSED", "PAUSED"),
+        ("ROLLBACK_PAUSED", "ROLLBACK_PAUSED"),
+    ],
+)
+async def test_what_is_written_over_what(before: str, after: str) -> None:
+    """2.6.13: a new leader that finds nothing dirty completes what is on its way, and leaves what is paused."""
+    cluster = Cluster()
+    service = make_service("web", replicas=1)
+    service.update_status.state = UpdateStatus.UpdateState.Value(before)
+    task = make_task("t", service=service, slot=1, state="RUNNING", node_id=NODES[0])
+    await cluster.leader.put(make_node(NODES[0]), service, task)
+    async with cluster.leader.running(*LOOPS):
+        await cluster.leader.clock.advance(60)
+        assert cluster.state == after
 
 
 async def test_force(cluster: Cluster) -> None:

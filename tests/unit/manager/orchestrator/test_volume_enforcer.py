@@ -15,7 +15,7 @@ def user(id_: str, volume_id: str, *, state: str = "RUNNING", desired: str = "RU
 
 
 async def test_drain_rejects_users() -> None:
-    """2.9: tasks with a volume that becomes drained are rejected, with the reason; others run on."""
+    """2.9.1, volumes.md 12.8.1: tasks with a volume that becomes drained are rejected, with the reason; others run on."""
     leader = Leader()
     async with leader.running(VolumeEnforcer):
         await leader.put(make_volume("v1", name="v"), make_volume("w1"), user("t1", "v1"), user("t2", "w1"))
@@ -28,7 +28,7 @@ async def test_drain_rejects_users() -> None:
 
 
 async def test_pause_rejects_nobody() -> None:
-    """2.9: a paused volume takes no new tasks and keeps those it has."""
+    """volumes.md 12.8.2: a paused volume takes no new tasks and keeps those it has."""
     leader = Leader()
     async with leader.running(VolumeEnforcer):
         await leader.put(user("t1", "v1"), make_volume("v1", availability="PAUSE"))

@@ -46,7 +46,7 @@ async def test_spreads_evenly(leader: Leader) -> None:
 
 
 async def test_one_commit_for_one_group(leader: Leader) -> None:
-    """3.9: what is decided in a pass is one proposal."""
+    """3.4.1, 3.3.3: what is decided in a pass is one proposal."""
     await leader.put(make_node(), make_node())
     with leader.store.subscribe(Task) as events:
         await leader.put(*pending(make_service(), 50))
@@ -55,7 +55,7 @@ async def test_one_commit_for_one_group(leader: Leader) -> None:
 
 
 async def test_assigned_status(leader: Leader) -> None:
-    """3.8: an assignment replaces the status, so an earlier error disappears."""
+    """3.8.1: an assignment replaces the status, so an earlier error disappears."""
     task = pending(make_service("s"), 1)[0]
     await leader.put(task)
     assert leader.task("s-1").status.err == "no suitable node"
@@ -68,7 +68,7 @@ async def test_assigned_status(leader: Leader) -> None:
 
 
 async def test_starts_from_the_store() -> None:
-    """3.2: at the start tasks on nodes are counted and waiting ones are placed, preset ones on their node."""
+    """3.2.1: at the start tasks on nodes are counted and waiting ones are placed, preset ones on their node."""
     leader, service = Leader(), make_service()
     await leader.put(make_node("a"), make_node("b"))
     await leader.put(*(make_task(service=service, node_id="a", state="RUNNING") for _ in range(3)))
@@ -86,7 +86,7 @@ async def test_new_tasks_are_left_to_the_allocator(leader: Leader) -> None:
 
 
 async def test_waits_for_a_ready_node(leader: Leader) -> None:
-    """9.3: with no ready node tasks wait and say why; a node that becomes ready gets them."""
+    """3.8.3: with no ready node tasks wait and say why; a node that becomes ready gets them."""
     await leader.put(make_node("n", state="DOWN"))
     await leader.put(*pending(make_service("s"), 2))
     assert leader.task("s-1").status.err == "no suitable node (1 node does not accept new tasks)"
@@ -96,7 +96,7 @@ async def test_waits_for_a_ready_node(leader: Leader) -> None:
 
 
 async def test_explanation_is_written_once(leader: Leader) -> None:
-    """3.9: an equal explanation is not written again; a different one is."""
+    """3.9.2: an equal explanation is not written again; a different one is."""
     await leader.put(make_node("n", state="DOWN"), *pending(make_service("s"), 1))
     with leader.store.subscribe(Task) as events:
         await leader.set_node("n", state="DISCONNECTED")
@@ -108,7 +108,7 @@ async def test_explanation_is_written_once(leader: Leader) -> None:
 
 
 async def test_freed_resources_are_used(leader: Leader) -> None:
-    """9.3: what a dead task held goes to a waiting one; a task that is only asked to stop still holds it."""
+    """3.3.1: what a dead task held goes to a waiting one; a task that is only asked to stop still holds it."""
     spec = make_task_spec(reservations=make_resources(cpus=3))
     service = make_service("s", task=spec)
     await leader.put(make_node("n", resources=make_resources(cpus=4)))
@@ -159,7 +159,7 @@ async def test_node_update_that_adds_room(leader: Leader) -> None:
 
 
 async def test_named_resources_are_claimed_once(leader: Leader) -> None:
-    """3.11: each task gets items of its own, first in the order of the description; a new leader honours them."""
+    """3.11.2: each task gets items of its own, first in the order of the description; a new leader honours them."""
     spec = make_task_spec(reservations=make_resources(generic={"gpu": 1, "ssd": 2}))
     service = make_service("s", task=spec)
     await leader.put(make_node("n", resources=make_resources(generic={"gpu": ["a", "b", "c"], "ssd": 6})))
@@ -177,7 +177,7 @@ async def test_named_resources_are_claimed_once(leader: Leader) -> None:
 
 
 async def test_five_failures_push_a_node_last(leader: Leader) -> None:
-    """9.3: five failures of a version put a node last for it; a new spec version starts fresh."""
+    """3.6.1, 3.3.2: five failures of a version put a node last for it; a new spec version starts fresh."""
     service = make_service("s")
     await leader.put(make_node("bad"))
     for number in range(5):
@@ -205,7 +205,7 @@ async def test_failures_are_forgotten_after_the_window(leader: Leader) -> None:
 
 
 async def test_preset_node_is_confirmed(leader: Leader) -> None:
-    """3.8: a task with a node is checked against that node alone."""
+    """3.8.2: a task with a node is checked against that node alone."""
     await leader.put(make_node("a"), make_node("b"))
     await leader.put(*(make_task(f"t{i}", state="PENDING", node_id="b") for i in range(3)))
     assert placed(leader) == {"b": 3}
@@ -301,7 +301,7 @@ async def test_group_that_is_partly_placed(leader: Leader) -> None:
 
 
 async def test_conflicting_write_is_decided_again() -> None:
-    """3.9: a decision on a node that changed before it is written is taken back and made anew."""
+    """3.9.1: a decision on a node that changed before it is written is taken back and made anew."""
     leader = Leader(turns=3)
     async with leader.running(Scheduler):
         await leader.put(make_node("a"), make_node("b", state="DOWN"))

@@ -40,7 +40,7 @@ NODE = make_node(
     ],
 )
 def test_satisfied(text: str) -> None:
-    """2.8: each key compares its part of the node, without regard to case of the value."""
+    """2.8.2: each key compares its part of the node, without regard to case of the value."""
     assert constraint.match(constraint.parse([text]), NODE)
 
 
@@ -64,7 +64,7 @@ def test_satisfied(text: str) -> None:
     ],
 )
 def test_not_satisfied(text: str) -> None:
-    """2.8: other values, globs, malformed addresses and unknown keys satisfy nothing."""
+    """2.8.2: other values, globs, malformed addresses and unknown keys satisfy nothing."""
     assert not constraint.match(constraint.parse([text]), NODE)
 
 
@@ -98,7 +98,7 @@ def test_missing_label_is_empty() -> None:
     ],
 )
 def test_invalid(text: str) -> None:
-    """2.8: what the grammar does not give is refused with the text that is wrong."""
+    """2.8.1, 2.8.3: what the grammar does not give is refused with the text that is wrong."""
     with pytest.raises(InvalidConstraint):
         constraint.parse(["node.role==worker", text])
     assert constraint.parse_or_none(["node.role==worker", text]) == ()

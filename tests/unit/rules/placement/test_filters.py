@@ -200,7 +200,7 @@ def test_every_verdict() -> None:
 
 
 def test_a_kind_named_twice() -> None:
-    """3.11: a kind that is reserved twice is reserved once with the sum, so that no item is promised twice."""
+    """3.11.3: a kind that is reserved twice is reserved once with the sum, so that no item is promised twice."""
     twice = wanting("gpu", 1)
     twice.spec.resources.reservations.generic.add().discrete_resource_spec.CopyFrom(
         twice.spec.resources.reservations.generic[0].discrete_resource_spec
