@@ -51,6 +51,8 @@ _PLACE = "where the state of this machine's node is"
 _OPPOSITE = "what docker writes as --flag=false"
 # our flag → what it is for
 OURS = {
+    "dry-run": "what a change comes to is told before it is made",
+    "format": "of --dry-run, for programs",
     "network inspect pretty": "printed for people, as for other kinds",
     "state-dir": _PLACE,
     "executor": "what runs tasks here; docker has one executor",

@@ -10,6 +10,7 @@ from swarm_core.client import node_directory, sockets
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import completion, filters
+from swarm_tui.cli.plumbing.dry_run import DryRunOption, tell, view_for
 from swarm_tui.cli.plumbing.nouns import Noun
 from swarm_tui.cli.plumbing.output import (
     FilterOption,
@@ -125,12 +126,13 @@ def update(
     label_rm: Annotated[
         list[str] | None, typer.Option("--label-rm", help="Remove a label.", metavar="KEY")
     ] = None,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Change a node's availability, role or labels."""
     from swarm_core.specs import node as setters
     from swarm_core.specs import notation
 
-    from swarm_tui.clusters.snapshot import Snapshot
     from swarm_tui.operations import nodes as operation
 
     scratch = specs_pb2.NodeSpec()
@@ -146,7 +148,11 @@ def update(
 
     async def work(cluster: Cluster) -> None:
         node = await _node(cluster, name)
-        plan = operation.plan(Snapshot([node, *await _led_services(cluster, role)]), [node.id], edit)
+        view = await view_for(cluster, [node, *await _led_services(cluster, role)], dry_run=dry_run)
+        plan = operation.plan(view, [node.id], edit)
+        if dry_run:
+            await tell(view, plan, style)
+            return
         _warn(plan)
         await carry_out(cluster, plan, say=lambda outcome: name)
 
@@ -154,32 +160,53 @@ def update(
 
 
 @noun.command()
-def activate(ctx: typer.Context, names: NamesArgument) -> None:
+def activate(
+    ctx: typer.Context,
+    names: NamesArgument,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
+) -> None:
     """Let nodes take tasks again."""
-    _change_availability(ctx, names, "active")
+    _change_availability(ctx, names, "active", style if dry_run else None)
 
 
 @noun.command()
-def pause(ctx: typer.Context, names: NamesArgument) -> None:
+def pause(
+    ctx: typer.Context,
+    names: NamesArgument,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
+) -> None:
     """Let nodes keep their tasks and take no new ones."""
-    _change_availability(ctx, names, "pause")
+    _change_availability(ctx, names, "pause", style if dry_run else None)
 
 
 @noun.command()
-def drain(ctx: typer.Context, names: NamesArgument) -> None:
+def drain(
+    ctx: typer.Context,
+    names: NamesArgument,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
+) -> None:
     """Move the tasks of nodes to other nodes, and let them take no new ones."""
-    _change_availability(ctx, names, "drain")
+    _change_availability(ctx, names, "drain", style if dry_run else None)
 
 
-def _change_availability(ctx: typer.Context, names: list[str], word: str) -> None:
+def _change_availability(ctx: typer.Context, names: list[str], word: str, dry_run: Format | None) -> None:
     from swarm_tui.operations import nodes as operation
 
     async def work(cluster: Cluster) -> None:
         found, failures = await resolved(cluster, Node, names, _node)
         # Only draining asks what runs where, and where else it could.
         kinds = (Node, objects_pb2.Task) if word == "drain" else ()
-        view = await view_of(cluster, *kinds, objects=found.values())
+        if dry_run is not None:
+            view = await view_for(cluster, found.values(), dry_run=True)
+        else:
+            view = await view_of(cluster, *kinds, objects=found.values())
         plan = operation.availability(view, [node.id for node in found.values()], word)
+        if dry_run is not None:
+            await tell(view, plan, dry_run, failures)
+            return
         _warn(plan)
         await carry_out(cluster, plan, say=lambda outcome: outcome.name, failures=failures)
 
@@ -187,25 +214,38 @@ def _change_availability(ctx: typer.Context, names: list[str], word: str) -> Non
 
 
 @noun.command()
-def promote(ctx: typer.Context, names: NamesArgument) -> None:
+def promote(
+    ctx: typer.Context,
+    names: NamesArgument,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
+) -> None:
     """Make nodes managers."""
-    _change_roles(ctx, names, "manager")
+    _change_roles(ctx, names, "manager", style if dry_run else None)
 
 
 @noun.command()
-def demote(ctx: typer.Context, names: NamesArgument) -> None:
+def demote(
+    ctx: typer.Context,
+    names: NamesArgument,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
+) -> None:
     """Make managers workers."""
-    _change_roles(ctx, names, "worker")
+    _change_roles(ctx, names, "worker", style if dry_run else None)
 
 
-def _change_roles(ctx: typer.Context, names: list[str], role: str) -> None:
-    from swarm_tui.clusters.snapshot import Snapshot
+def _change_roles(ctx: typer.Context, names: list[str], role: str, dry_run: Format | None) -> None:
     from swarm_tui.operations import nodes as operation
 
     async def work(cluster: Cluster) -> None:
         found, failures = await resolved(cluster, Node, names, _node)
-        seen = Snapshot([*found.values(), *await _led_services(cluster, role)])
+        given = [*found.values(), *await _led_services(cluster, role)]
+        seen = await view_for(cluster, given, dry_run=dry_run is not None)
         plan = operation.role(seen, [node.id for node in found.values()], role)
+        if dry_run is not None:
+            await tell(seen, plan, dry_run, failures)
+            return
         _warn(plan)
         await carry_out(cluster, plan, say=lambda outcome: outcome.text, failures=failures)
 
@@ -227,12 +267,16 @@ def rm(
     ctx: typer.Context,
     names: NamesArgument,
     force: Annotated[bool, typer.Option("--force", "-f", help="Also a node that is not down.")] = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Remove nodes from the cluster."""
 
     async def work(cluster: Cluster) -> None:
         from swarm_tui.cli.plumbing.removal import remove_each
 
-        await remove_each(cluster, nodes.KIND, names, force=force, resolve=_node)
+        await remove_each(
+            cluster, nodes.KIND, names, force=force, dry_run=style if dry_run else None, resolve=_node
+        )
 
     run(ctx, work)

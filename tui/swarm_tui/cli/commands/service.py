@@ -9,6 +9,7 @@ from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import completion, filters
+from swarm_tui.cli.plumbing.dry_run import DryRunOption, tell, view_for
 from swarm_tui.cli.plumbing.nouns import Noun
 from swarm_tui.cli.plumbing.output import (
     FilterOption,
@@ -130,9 +131,10 @@ def scale(
         list[str], typer.Argument(metavar="SERVICE=REPLICAS…", autocompletion=completion.services)
     ],
     detach: DetachOption = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Set the number of tasks of services: web=5, or from the present one web+=3, web-=1, web*=2."""
-    from swarm_tui.clusters.snapshot import Snapshot
     from swarm_tui.operations import scale as operation
     from swarm_tui.operations.model import joined
 
@@ -140,8 +142,11 @@ def scale(
 
     async def work(cluster: Cluster) -> None:
         found = [(await cluster.control.resolve(Service, name), amount) for name, amount in wanted]
-        view = Snapshot([service for service, _ in found])
+        view = await view_for(cluster, [service for service, _ in found], dry_run=dry_run)
         plan = joined("Scale services", [operation.plan(view, [one.id], amount) for one, amount in found])
+        if dry_run:
+            await tell(view, plan, style)
+            return
         done = await carry_out(cluster, plan, say=lambda outcome: outcome.text)
         if detach:
             return
@@ -180,13 +185,18 @@ noun.elsewhere("history", "service_history", "List the specs that a service had.
 
 
 @noun.command()
-def rm(ctx: typer.Context, names: NamesArgument) -> None:
+def rm(
+    ctx: typer.Context,
+    names: NamesArgument,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
+) -> None:
     """Remove services and their tasks."""
 
     async def work(cluster: Cluster) -> None:
         from swarm_tui.cli.plumbing.removal import remove_each
 
-        await remove_each(cluster, services.KIND, names)
+        await remove_each(cluster, services.KIND, names, dry_run=style if dry_run else None)
 
     run(ctx, work)
 

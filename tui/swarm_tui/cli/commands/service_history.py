@@ -8,10 +8,10 @@ from swarm_core.api.proto.service_history_pb2 import ServiceRevision
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import completion
+from swarm_tui.cli.plumbing.dry_run import DryRunOption, tell, view_for
 from swarm_tui.cli.plumbing.output import Format, FormatOption, print_records, print_table
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure, carry_out, run
-from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.operations import update as updating
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.documents import as_dict
@@ -80,16 +80,21 @@ def rollback(
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the tasks.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Go back to the spec that a service had before this one, or to an earlier one."""
 
     async def work(cluster: Cluster) -> None:
         found = await cluster.control.resolve(Service, name)
-        view = Snapshot([found])
+        view = await view_for(cluster, [found], dry_run=dry_run)
         if to is None:
             plan = updating.rollback(view, [found.id])
         else:
             plan = updating.to_revision(view, found.id, await _wanted(cluster, found, to))
+        if dry_run:
+            await tell(view, plan, style)
+            return
         await carry_out(cluster, plan, say=lambda outcome: name)
         if not detach:
             from swarm_tui.cli.plumbing.progress import converge

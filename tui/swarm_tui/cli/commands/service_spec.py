@@ -15,13 +15,15 @@ from swarm_core.specs.errors import InvalidValue
 from swarm_core.specs.images import Pinned
 
 from swarm_tui.cli.plumbing import completion, flags, pinning, registry_auth
+from swarm_tui.cli.plumbing.dry_run import DryRunOption, tell, view_for
+from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, run
 from swarm_tui.cli.plumbing.signature import with_flags
-from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.operations import create as creation
 from swarm_tui.operations import references
 from swarm_tui.operations import update as updating
+from swarm_tui.operations.model import Plan
 
 Service = objects_pb2.Service
 NameArgument = Annotated[str, typer.Argument(metavar="SERVICE", autocompletion=completion.services)]
@@ -44,6 +46,8 @@ def create(
     detach: DetachOption = False,
     quiet: QuietProgressOption = False,
     with_registry_auth: RegistryAuthOption = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
     **given: Any,
 ) -> None:
     """Create a service: of an image, or with --runtime process [OPTIONS] -- COMMAND… of a command."""
@@ -57,7 +61,11 @@ def create(
         spec = draft.finish(await references.look_up(draft, cluster.control))
         if draft.process is None and (found := await _pinned(draft, given)):
             container.pin_image(spec.task, found)
-        (created,) = await carry_out(cluster, creation.plan(Service, spec), say=lambda outcome: outcome.id)
+        plan = creation.plan(Service, spec)
+        if dry_run:
+            await tell(await view_for(cluster, (), dry_run=True), plan, style)
+            return
+        (created,) = await carry_out(cluster, plan, say=lambda outcome: outcome.id)
         await _wait(cluster, created.id, detach=detach, quiet=quiet)
 
     run(ctx, work)
@@ -119,6 +127,8 @@ def update(
     detach: DetachOption = False,
     quiet: QuietProgressOption = False,
     with_registry_auth: RegistryAuthOption = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
     **given: Any,
 ) -> None:
     """Change a service."""
@@ -128,11 +138,17 @@ def update(
 
     async def work(cluster: Cluster) -> None:
         found = await cluster.control.resolve(Service, name)
-        view = Snapshot([found])
+        view = await view_for(cluster, [found], dry_run=dry_run)
         if rollback:
-            await carry_out(cluster, updating.rollback(view, [found.id]), say=lambda outcome: name)
+            plan = updating.rollback(view, [found.id])
         elif wanted:
             plan = updating.plan(view, [found.id], await _edit(cluster, found, given, with_registry_auth))
+        else:
+            plan = Plan(f"Update {name}")
+        if dry_run:
+            await tell(view, plan, style)
+            return
+        if plan.steps or plan.refusals:
             await carry_out(cluster, plan, say=lambda outcome: name)
         else:
             say(name)

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import completion, filters
+from swarm_tui.cli.plumbing.dry_run import DryRunOption
 from swarm_tui.cli.plumbing.nouns import Noun
 from swarm_tui.cli.plumbing.output import (
     FilterOption,
@@ -81,11 +82,13 @@ def add_rm(noun: Noun, kind: ResourceKind[Any]) -> None:
     Names = Annotated[list[str], _name_argument(kind)]
 
     @noun.command(summary=f"Remove {kind.plural}.")
-    def rm(ctx: typer.Context, names: Names) -> None:
+    def rm(
+        ctx: typer.Context, names: Names, dry_run: DryRunOption = False, style: FormatOption = Format.TABLE
+    ) -> None:
         async def work(cluster: Cluster) -> None:
             from swarm_tui.cli.plumbing.removal import remove_each
 
-            await remove_each(cluster, kind, names)
+            await remove_each(cluster, kind, names, dry_run=style if dry_run else None)
 
         run(ctx, work)
 

@@ -134,6 +134,7 @@ class _Play:
 
     def end(self) -> Forecast:
         """Everything has come to rest."""
+        self._let_go()
         still = _groups(one for one in self._waiting if one.earlier is None)
         return Forecast(
             restarts=self._restarts,

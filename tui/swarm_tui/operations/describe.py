@@ -1,0 +1,171 @@
+"""A plan described for a person or a program, in one way for every face: what changes, what it comes to, and what to look out for.
+
+The description is a value. What it foretells is `operations.forecast`'s; what stands in it as sentences is shown as it is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from swarm_core.api.proto import objects_pb2
+
+from swarm_tui.operations.forecast.changed import changed
+from swarm_tui.operations.forecast.model import Forecast, Pair, ServiceCourse
+from swarm_tui.operations.forecast.play import forecast
+from swarm_tui.operations.levels import Level, level_of
+from swarm_tui.operations.model import Change, Create, Nothing, Plan, Remove
+from swarm_tui.resources import format as fmt
+from swarm_tui.resources.model import ClusterView
+
+_NAMED_MAX: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """`changes` are (name, what becomes different); `effects` and `cautions` are whole sentences, the latter what a person should
+    weigh before. `is_change` is False where everything is as it should be already."""
+
+    title: str
+    level: Level
+    is_reversible: bool
+    changes: tuple[tuple[str, str], ...]
+    effects: tuple[str, ...]
+    cautions: tuple[str, ...]
+    refusals: tuple[str, ...]
+    word: str
+    forecast: Forecast
+    is_change: bool
+
+
+def describe(plan: Plan, view: ClusterView) -> Description:
+    """What `plan` would do to the cluster that `view` shows."""
+    pairs = changed(plan, view)
+    found = forecast(view, pairs)
+    if found.relieved:
+        # Who finds a node without the plan as well has nothing of it.
+        found = replace(found, relieved=max(found.relieved - forecast(view, ()).relieved, 0))
+    return Description(
+        title=plan.title,
+        level=level_of(plan, pairs),
+        is_reversible=_is_reversible(plan),
+        changes=tuple(_changes(plan)),
+        effects=(*plan.notes, *_effects(found)),
+        cautions=(*plan.warnings, *_cautions(found, pairs)),
+        refusals=(*plan.refusals, *_foreseen(plan, view)),
+        word=plan.word,
+        forecast=found,
+        is_change=bool(pairs) or any(_acts_without_spec(step.action) for step in plan.steps),
+    )
+
+
+def _acts_without_spec(action: object) -> bool:
+    """Whether it does something that the specs do not show, such as a rotation of a key."""
+    return isinstance(action, Change) and bool(action.more) and not _is_rollback(action)
+
+
+def _is_rollback(action: Change) -> bool:
+    return "rollback" in action.more
+
+
+def _foreseen(plan: Plan, view: ClusterView) -> Iterator[str]:
+    """What the manager alone would refuse otherwise: it knows the spec that a rollback goes to."""
+    for step in plan.steps:
+        if isinstance(step.action, Change) and _is_rollback(step.action):
+            service = view.get(objects_pb2.Service, step.action.id)
+            if service is not None and not service.HasField("previous_spec"):
+                yield f"Could not {step.doing}: it has no spec before this one."
+
+
+def _is_reversible(plan: Plan) -> bool:
+    return not any(isinstance(step.action, Remove) or _acts_without_spec(step.action) for step in plan.steps)
+
+
+def _changes(plan: Plan) -> Iterator[tuple[str, str]]:
+    for step in plan.steps:
+        match step.action:
+            case Create():
+                yield step.name, "created"
+            case Remove(kind, _, _):
+                yield (
+                    step.name,
+                    ", ".join(step.changes) or ("stopped" if kind is objects_pb2.Task else "removed"),
+                )
+            case Nothing():
+                yield step.name, "as it is already"
+            case _:
+                yield step.name, ", ".join(step.changes) or step.done.text
+
+
+def _effects(found: Forecast) -> Iterator[str]:
+    parts = [
+        f"{count} {word}"
+        for count, word in ((found.restarts, "replaced"), (found.starts, "new"), (found.stops, "stopped"))
+        if count
+    ]
+    if parts:
+        total = found.restarts + found.starts + found.stops
+        yield f"Tasks: {', '.join(parts)}." if total else ""
+    if found.landing:
+        shown = [f"{name} {count}" for name, count in found.landing[:_NAMED_MAX]]
+        more = len(found.landing) - len(shown)
+        yield f"New tasks land on {', '.join(shown)}{f' and {more} more nodes' if more else ''}."
+    if found.relieved:
+        yield f"{fmt.plural(found.relieved, 'task')} that wait{'s' if found.relieved == 1 else ''} now will find a node."
+    yield from (_course(one) for one in found.services if one.lowest < min(one.now, one.end))
+    if found.seconds is not None:
+        yield f"It takes about {fmt.short_duration(found.seconds)}, as its tasks started before."
+    if found.managers is not None and not found.managers.is_lost:
+        managers = found.managers
+        yield f"Managers: {managers.before} → {managers.after}; {managers.tolerates} of them may be lost then."
+    if not found.is_whole:
+        yield "It is too large to be foretold to its end: the numbers are those of its beginning."
+
+
+def _course(one: ServiceCourse) -> str:
+    return f"{one.name} runs {one.lowest} of {one.now} tasks at the least meanwhile."
+
+
+def _cautions(found: Forecast, pairs: list[Pair]) -> Iterator[str]:
+    for one in found.homeless:
+        yield f"{fmt.plural(one.count, 'task')} of {one.service} find{'s' if one.count == 1 else ''} no node. {one.why}"
+    for course in found.services:
+        if course.lowest == 0 and course.now and course.end:
+            yield f"No task of {course.name} runs for a while."
+    managers = found.managers
+    if managers is not None and managers.is_lost:
+        yield f"Of {managers.after} managers too few would be reachable: nothing could be changed any more."
+    elif managers is not None and managers.after < managers.before and managers.tolerates == 0:
+        yield "The loss of one more manager would stop every change."
+    if managers is not None and managers.after % 2 == 0 and managers.after:
+        yield f"{managers.after} managers bear no more losses than {managers.after - 1}."
+
+
+def as_record(description: Description) -> dict[str, Any]:
+    """The same for programs."""
+    found = description.forecast
+    return {
+        "Title": description.title,
+        "Level": int(description.level),
+        "Reversible": description.is_reversible,
+        "Changes": description.is_change and not description.refusals,
+        "Objects": [{"Name": name, "Change": text} for name, text in description.changes],
+        "Effects": list(description.effects),
+        "Cautions": list(description.cautions),
+        "Refusals": list(description.refusals),
+        "Restarts": found.restarts,
+        "Starts": found.starts,
+        "Stops": found.stops,
+        "Landing": dict(found.landing),
+        "NoNode": [{"Service": one.service, "Tasks": one.count, "Why": one.why} for one in found.homeless],
+        "Services": [
+            {"Name": one.name, "Now": one.now, "Least": one.lowest, "End": one.end} for one in found.services
+        ],
+        "Managers": None
+        if found.managers is None
+        else {
+            "Now": found.managers.before,
+            "Then": found.managers.after,
+            "MayLose": found.managers.tolerates,
+        },
+        "Seconds": found.seconds,
+    }

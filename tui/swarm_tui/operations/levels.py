@@ -1,0 +1,73 @@
+"""How far a change reaches, in four levels, and which level each plan needs. Pure.
+
+0 look; 1 operate what is there; 2 configure; 3 what cannot be taken back, or moves everything that runs on a node.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Final
+
+from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto.specs_pb2 import NodeSpec, ServiceSpec
+
+from swarm_tui.operations.forecast.model import Pair
+from swarm_tui.operations.model import Change, Plan, Remove
+
+
+class Level(IntEnum):
+    """What may be changed."""
+
+    LOOK = 0
+    OPERATE = 1
+    CONFIGURE = 2
+    IMPACT = 3
+
+
+MEANINGS: Final = {
+    Level.LOOK: "look",
+    Level.OPERATE: "operate: scale, restart, roll back, update the image",
+    Level.CONFIGURE: "configure: create, edit, labels, pause and activate",
+    Level.IMPACT: "impact: remove, drain, change roles, cluster settings",
+}
+
+
+def level_of(plan: Plan, pairs: Sequence[Pair]) -> Level:
+    """The least level at which the plan may be carried out; `pairs` are the objects that it changes."""
+    if any(isinstance(step.action, Remove) for step in plan.steps):
+        return Level.IMPACT
+    if any(isinstance(step.action, Change) and "rollback" in step.action.more for step in plan.steps):
+        return Level.OPERATE
+    return max((_of(pair) for pair in pairs), default=Level.OPERATE)
+
+
+def _of(pair: Pair) -> Level:
+    before, after = pair.before, pair.after
+    if before is None:
+        return Level.CONFIGURE
+    match before:
+        case objects_pb2.Service():
+            return Level.OPERATE if _is_operation(before.spec, after.spec) else Level.CONFIGURE
+        case objects_pb2.Node():
+            drains = after.spec.availability == NodeSpec.DRAIN != before.spec.availability
+            is_role = before.spec.desired_role != after.spec.desired_role
+            return Level.IMPACT if drains or is_role else Level.CONFIGURE
+        case objects_pb2.Cluster():
+            return Level.IMPACT
+        case _:
+            return Level.CONFIGURE
+
+
+def _is_operation(before: ServiceSpec, after: ServiceSpec) -> bool:
+    """Whether nothing differs but the number of tasks, the image, and how often it was restarted."""
+    one, other = ServiceSpec(), ServiceSpec()
+    one.CopyFrom(before)
+    other.CopyFrom(after)
+    for spec in (one, other):
+        if spec.HasField("replicated"):
+            spec.replicated.replicas = 0
+        if spec.HasField("replicated_job"):
+            spec.replicated_job.total_completions = spec.replicated_job.max_concurrent = 0
+        spec.task.force_update = 0
+        if spec.task.HasField("container"):
+            spec.task.container.image = ""
+    return one == other
