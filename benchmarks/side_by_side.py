@@ -4,7 +4,8 @@
 
 PART: situations whose name holds it ("update:", "paused"); all without. Ours is a manager with our agents on plain engines and, for what
 needs overlay networks, with Docker Engines as workers; `--ours` plays all that can be played with agents, with Docker Engines as
-`workers`, or as the `successor` of a Docker manager whose swarm ours has taken over. Needs root and `docker.io`. Exit code 1 where a
+`workers`, or as the `successor` of a Docker manager whose swarm ours has taken over. In the last two both nodes are workers beside our manager: what
+is about their roles is left out. Cluster volumes are in no situation: Docker Engine 20.10 has none. Needs root and `docker.io`. Exit code 1 where a
 difference has no reason, or a reason no difference.
 """
 
@@ -72,7 +73,7 @@ def _plan(wanted: dict[str, Situation], ours: str | None) -> dict[str, dict[str,
         case None:
             return {"agents": on_agents, "workers": {k: v for k, v in wanted.items() if v.needs_overlay}}
         case _:
-            return {ours: wanted}
+            return {ours: {name: one for name, one in wanted.items() if not one.needs_manager}}
 
 
 def _play(

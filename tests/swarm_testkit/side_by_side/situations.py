@@ -47,6 +47,8 @@ class Situation:
     """Compare how many tasks each node has. Not where equal nodes may end up uneven: a successor is placed while its
     predecessor still counts."""
     needs_overlay: bool = False
+    needs_manager: bool = False
+    """n1 must be a manager and n2 a worker: it is about their roles."""
     known: str = ""
     known_of_agents: str = ""
     """The same, where our agents run the tasks."""
@@ -128,7 +130,10 @@ CREATING: Final = (
         "a constraint on the node's id", (create("web", "--constraint node.id=={n2}"),), is_placed=True
     ),
     Situation(
-        "a constraint against a role", (create("web", "--constraint node.role!=manager"),), is_placed=True
+        "a constraint against a role",
+        (create("web", "--constraint node.role!=manager"),),
+        is_placed=True,
+        needs_manager=True,
     ),
     Situation("a constraint that cannot be read", (create("web", "--constraint node.labels.disk"),)),
     Situation("more memory than there is", (create("web", "--reserve-memory 500gb"),)),
@@ -303,7 +308,7 @@ NODES: Final = (
         FindAgain("n2"),
         Wait(20),
     ), is_placed=True),
-    Situation("the last manager demoted", (words("node demote {n1}"),)),
+    Situation("the last manager demoted", (words("node demote {n1}"),), needs_manager=True),
     Situation("ready and removed", (words("node rm {n2}"),)),
     Situation("an availability that is none", (words("node update --availability asleep {n2}"),)),
     Situation("that is not there", (words("node update --availability drain nobody"),)),
