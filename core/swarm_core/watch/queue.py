@@ -79,6 +79,14 @@ class Subscription(Generic[T]):
             await self._woken.wait()
         return self.take()
 
+    async def changed(self) -> None:
+        """Return when `take` may have something to say, or after `wake`."""
+        await self._woken.wait()
+
+    def wake(self) -> None:
+        """Let `changed` return, though nothing may be there."""
+        self._woken.set()
+
     def close(self) -> None:
         """Stop delivery. Closing twice is fine."""
         self._publisher.remove(self)
