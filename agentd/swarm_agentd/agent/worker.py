@@ -35,7 +35,7 @@ from swarm_agentd.agent.volumes import NodeVolumes
 from swarm_agentd.config import AgentConfig
 from swarm_agentd.exec.errors import InvalidTask, Temporary
 from swarm_agentd.exec.executor import Executor
-from swarm_agentd.exec.step import failed, is_settled
+from swarm_agentd.exec.step import failed, is_told_at_once
 
 _log = logging.getLogger(__name__)
 
@@ -275,8 +275,8 @@ class Worker:
         self._ports.observe(task, status)
         if status.state > RUNNING and task.volumes:
             self._volumes.tasks_changed()
-        settled = is_settled(status.state, task.desired_state)
-        if self._buffer.put(task.id, status, is_settled=settled, now=self._clock.monotonic()):
+        at_once = is_told_at_once(status.state, task.desired_state)
+        if self._buffer.put(task.id, status, is_settled=at_once, now=self._clock.monotonic()):
             self._noted.set()
 
     async def _tell_statuses(self) -> None:

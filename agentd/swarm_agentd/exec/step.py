@@ -82,8 +82,14 @@ def next_call(state: TaskState.ValueType, desired: TaskState.ValueType) -> Call:
 
 
 def is_settled(state: TaskState.ValueType, desired: TaskState.ValueType) -> bool:
-    """Whether the task stays in `state` until something happens outside: others want to know at once."""
+    """Whether the task stays in `state` until something happens outside."""
     return next_call(state, desired) in (Call.NOTHING, Call.WAIT)
+
+
+def is_told_at_once(state: TaskState.ValueType, desired: TaskState.ValueType) -> bool:
+    """Whether a status leaves without delay. A task that is prepared waits for its start, which is soon; nobody waits to hear that it
+    is prepared."""
+    return is_settled(state, desired) and not state == desired == READY
 
 
 def succeeded(status: TaskStatus, call: Call) -> TaskStatus:

@@ -228,6 +228,22 @@ async def test_states_passed_through_are_not_written(rig: Rig) -> None:
 
 
 @rigged
+async def test_ready_that_is_overtaken_is_not_written(rig: Rig) -> None:
+    """A prepared task that is started soon is written once, as running; one that waits longer is written as READY first."""
+    async with running(rig.new_agent()) as agent:
+        await agent.registered_once.wait()
+        await rig.create(assigned("t1", "runs", desired="READY"))
+        await until(lambda: "t1" in rig.world.works)
+        await rig.desire("t1", RUNNING)
+        before = rig.task("t1").meta.version.index
+        await rig.reached("t1", RUNNING)
+        assert rig.task("t1").meta.version.index == before + 1
+
+        await rig.create(assigned("t2", "runs", desired="READY"))
+        await rig.reached("t2", READY)
+
+
+@rigged
 async def test_secret_reaches_the_task(rig: Rig) -> None:
     """A task's secret is on the node when the task is prepared."""
     await rig.create(make_secret("x1", name="x"))
