@@ -26,9 +26,16 @@ class DispatcherConfig:
     write_retry_s: float = 0.5
     # Of one write: what comes meanwhile, registrations above all, shall not wait long.
     write_tasks_max: int = 1000
+    # Rests between messages to many nodes (5.7.5).
+    nodes_without_rest: int = 32
+    rest_per_node_s: float = 0.0005
 
     def __post_init__(self) -> None:
         assert 0 <= self.heartbeat_jitter_s < self.heartbeat_period_s
         assert 1 < self.grace_factor <= self.grace_factor_unknown
         assert 0 < self.quick_period_s <= self.heartbeat_period_s
         assert self.quick_period_s * self.quick_grace_factor >= self.reconnect_s > self.quick_period_s
+
+    def rest_s(self, nodes: int) -> float:
+        """How long changes gather after `nodes` nodes were told of theirs."""
+        return max(nodes - self.nodes_without_rest, 0) * self.rest_per_node_s

@@ -72,7 +72,7 @@ class Dispatcher:
         self._config = config or DispatcherConfig()
         self._registrations = Registrations(self._config, rng)
         self._writer = StatusWriter(store, clock, node_id, self._config)
-        self._feed = AssignmentFeed(store, self._catch_up)
+        self._feed = AssignmentFeed(store, clock, self._config, self._catch_up)
         self._liveness = Liveness(
             store, clock, rng, config=self._config, writer=self._writer, lost=self._forget
         )
@@ -90,6 +90,7 @@ class Dispatcher:
                 group.spawn(self._writer.run(), name="dispatcher status writer")
                 group.spawn(self._follow_events(), name="dispatcher events")
                 group.spawn(self._liveness.run(), name="dispatcher liveness")
+                group.spawn(self._feed.run(), name="dispatcher assignments")
         finally:
             self._events.close()
             self._events = None

@@ -1,7 +1,11 @@
 """One reader of the store's events for all assignment streams: it hands the change of a task or volume to the streams of its nodes.
 
-A stream begins with the store as it is, after the reader has taken in every event up to that moment; from then on it sees
-each event once. While a message is on its way, changes gather for the next one; an idle stream sends at once.
+Rules
+1. A stream begins with the store as it is, after the reader has taken in every event up to that moment; from then on it sees
+   each event once.
+2. While a message is on its way, changes gather for the next one; an idle stream sends at once.
+3. Changes for many nodes at once, as when a large service is placed, come in many commits one after the other. After a commit for
+   many nodes the feed rests for a while: the commits of that time go out as one message per node (docs/design/dispatcher.md 5.7.5).
 """
 
 import asyncio
@@ -11,8 +15,14 @@ from swarm_core.api.proto.objects_pb2 import Config, Secret, Task, Volume
 from swarm_core.api.proto.types_pb2 import ASSIGNED
 from swarm_core.manager.dispatcher import wire
 from swarm_core.manager.dispatcher.assignments import AssignmentSet
+from swarm_core.manager.dispatcher.config import DispatcherConfig
+from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.waiting import turn
 from swarm_core.store.by import ByNode
 from swarm_core.store.memory import MemoryStore
+
+# A message to each of a thousand nodes takes most of a second: in between others have their turn of the loop.
+_WOKEN_TOGETHER = 32
 
 
 class Stream:
@@ -55,37 +65,61 @@ class Stream:
 class AssignmentFeed:
     """The open streams by node."""
 
-    def __init__(self, store: MemoryStore, catch_up: Callable[[], None]) -> None:
+    def __init__(
+        self, store: MemoryStore, clock: Clock, config: DispatcherConfig, catch_up: Callable[[], None]
+    ) -> None:
         """`catch_up` takes in, by put and remove, every event that is pending."""
         self._store = store
+        self._clock = clock
+        self._config = config
         self._catch_up = catch_up
         self._streams: dict[str, list[Stream]] = {}
+        self._changed: dict[Stream, None] = {}  # streams that have something to say and have not been woken
+        self._is_changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Wake the streams that have something to say, until cancelled."""
+        while True:
+            await self._is_changed.wait()
+            self._is_changed.clear()
+            changed, self._changed = self._changed, {}
+            for number, stream in enumerate(changed):
+                if number % _WOKEN_TOGETHER == _WOKEN_TOGETHER - 1:
+                    await turn()
+                stream.woken.set()
+            rest_s = self._config.rest_s(len(changed))
+            if rest_s > 0:
+                await self._clock.sleep(rest_s)
+
+    def _tell(self, stream: Stream) -> None:
+        self._changed[stream] = None
+        self._is_changed.set()
 
     def put(self, task: Task, encoded: bytes) -> None:
         """A task was created or changed."""
         for stream in self._streams.get(task.node_id, ()):
             stream.set.put(task, encoded)
             if stream.set:
-                stream.woken.set()
+                self._tell(stream)
 
     def remove(self, task: Task) -> None:
         """A task was deleted."""
         for stream in self._streams.get(task.node_id, ()):
             stream.set.remove(task.id)
-            stream.woken.set()
+            self._tell(stream)
 
     def put_volume(self, volume: Volume, old: Volume | None) -> None:
         """A volume was created, or changed from `old`."""
         for stream in self._streams_of(volume, old):
             stream.set.put_volume(volume)
             if stream.set:
-                stream.woken.set()
+                self._tell(stream)
 
     def remove_volume(self, volume: Volume) -> None:
         """A volume was deleted."""
         for stream in self._streams_of(volume, None):
             stream.set.remove_volume(volume)
-            stream.woken.set()
+            self._tell(stream)
 
     def _streams_of(self, volume: Volume, old: Volume | None) -> list[Stream]:
         """The streams of the nodes that have, or had, anything to do with a volume."""
@@ -124,6 +158,7 @@ class AssignmentFeed:
         finally:
             streams = self._streams[node_id]
             streams.remove(stream)
+            self._changed.pop(stream, None)
             if not streams:
                 del self._streams[node_id]
 
