@@ -12,6 +12,7 @@ Rules (docs/design/node.md 6.3)
 import logging
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 
 from swarm_core.api.ids import new_id
 from swarm_core.api.names import CA_ROLE, MANAGER_ROLE
@@ -51,12 +52,18 @@ class Identity:
 
     def tls_info(self) -> NodeTLSInfo:
         """What the node tells about its certificate."""
-        issuer = certificates.issuer(self.tls.certificate, self.tls.roots)
+        issuer = _issuer(self.tls.certificate, self.tls.roots)
         return NodeTLSInfo(
             trust_root=self.tls.roots,
             cert_issuer_subject=issuer.subject,
             cert_issuer_public_key=issuer.public_key,
         )
+
+
+@lru_cache(maxsize=2048)
+def _issuer(certificate: bytes, roots: bytes) -> certificates.Issuer:
+    """Kept: a node tells it with each description, and a process may have a thousand nodes."""
+    return certificates.issuer(certificate, roots)
 
 
 def load(state: NodeState, clock: Clock, *, kek: bytes | None = None) -> Identity | None:
