@@ -20,6 +20,7 @@ from swarm_tui.app import SwarmApp
 from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
+from swarm_tui.journal.recorder import Recorder
 from swarm_tui.resources.refs import ClusterId
 from swarm_tui.shell.screen import MainScreen
 from swarm_tui.views.dashboard.view import DashboardView
@@ -45,6 +46,7 @@ def dashboard_of(
     theme: str = DARK.name,
     is_ascii: bool = False,
     ends_with_program: bool = False,
+    recorder: Recorder | None = None,
 ) -> SwarmApp:
     """The program on `cluster`, not yet running."""
     clock = cluster.clock
@@ -61,6 +63,7 @@ def dashboard_of(
         lambda: ClusterWatch(cluster, clock=clock, rng=random.Random(1)).updates(),
         theme=theme,
         is_ascii=is_ascii,
+        recorder=recorder,
     )
     app.animation_level = "none"
     return app

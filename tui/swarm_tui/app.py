@@ -3,6 +3,7 @@
 Built by its caller from parts that exist already: a session, and a call that opens the cluster's updates.
 """
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import ClassVar, Final
@@ -23,11 +24,16 @@ from textual.types import CSSPathType
 from swarm_tui.clusters.managers import ManagerNews
 from swarm_tui.clusters.progress import ProgressNews
 from swarm_tui.clusters.session import Session
+from swarm_tui.journal.errors import JournalError
 from swarm_tui.journal.recorder import Recorder
+from swarm_tui.journal.replay import PastClock, Replay
+from swarm_tui.journal.sessions import opened_tape, past_session
 from swarm_tui.shell.palette import SwarmCommands
-from swarm_tui.shell.screen import main_screen
+from swarm_tui.shell.past import Past
+from swarm_tui.shell.rewind import RewindScreen, rewind_screen
+from swarm_tui.shell.screen import MainScreen, main_screen
 from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
-from swarm_tui.shell.toolkit import ResyncAsked
+from swarm_tui.shell.toolkit import PastAsked, ResyncAsked
 from swarm_tui.shell.typed_ahead import TypedAhead
 from swarm_tui.shell.work import Work
 from swarm_tui.widgets.ascii_only import AsciiOnly
@@ -38,6 +44,8 @@ from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 # generations keep the remaining pauses within a few milliseconds.
 GARBAGE_THRESHOLDS: Final = (5_000, 10, 1_000)
 _JOURNAL_S: Final = 10
+_NOT_PAST: Final = ("form", "logs")
+"""Views that the past has not: nothing is created there, and logs are read from the agents of now."""
 
 
 class JournalSaid(Message):
@@ -124,6 +132,48 @@ class SwarmApp(App[None]):
     def _tell_from_thread(self, text: str) -> None:
         """Called by the recorder's thread, which must not wait for this one."""
         self.post_message(JournalSaid(text))
+
+    def on_past_asked(self, event: PastAsked) -> None:
+        self.run_worker(self._to_now() if self._is_past else self._to_past(), group="rewind", exclusive=True)
+
+    @property
+    def _is_past(self) -> bool:
+        return isinstance(self.screen, RewindScreen)
+
+    async def _to_past(self) -> None:
+        """The same place as it was a moment ago."""
+        here = self._main.navigator.here
+        try:
+            tape = await asyncio.to_thread(opened_tape, self._recorder)
+            clock = PastClock(self._session.clock, tape.end_ns)
+            past = Past(
+                tape, Replay(clock, self._session.id), self._session.mirror, self._session.clock.wall_ns
+            )
+            await past.seek(self._session.now_ns)
+        except JournalError as error:
+            self.notify(str(error), severity="warning", timeout=_JOURNAL_S, markup=False)
+            return
+        session = past_session(self._session, past.replay.mirror, clock)
+        screen = rewind_screen(session, self._work, past)
+        await self.push_screen(screen)
+        if here.view not in (*_NOT_PAST, screen.navigator.here.view):
+            await screen.navigator.go(here.link)
+
+    async def _to_now(self) -> None:
+        """Where the person went in the past, as it is now."""
+        screen = self.screen
+        assert isinstance(screen, RewindScreen)
+        link = screen.navigator.here.link
+        await self.pop_screen()
+        screen.past.tape.file.close()
+        if self._main.navigator.here.link != link and link.view not in _NOT_PAST:
+            await self._main.navigator.go(link)
+
+    @property
+    def _main(self) -> MainScreen:
+        main = self.screen_stack[0]
+        assert isinstance(main, MainScreen)
+        return main
 
     def on_journal_said(self, event: JournalSaid) -> None:
         self.notify(event.text, severity="warning", timeout=_JOURNAL_S, markup=False)

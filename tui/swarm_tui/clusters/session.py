@@ -32,6 +32,8 @@ class Session:
     clock: Clock
     ends_with_program: bool = False
     """The cluster is there for this program alone."""
+    is_past: bool = False
+    """It shows a moment of the past."""
 
     @property
     def id(self) -> ClusterId:

@@ -73,6 +73,8 @@ class CommandBar(Findable):
             return str(error)
         if isinstance(command, Going):
             self._runner.start(lambda: self._go(command), text)
+        elif refusal := self._runner.refusal(command.verb):
+            return refusal
         else:
             self._runner.start(lambda: self._do(command), command.verb.label)
         return ""

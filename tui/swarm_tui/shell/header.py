@@ -52,6 +52,8 @@ def right_parts(session: Session, failures: int, warnings: int, lag_ns: int) -> 
 
 def stream_spans(session: Session, lag_ns: int = 0) -> list[Span]:
     """How fresh what is shown is."""
+    if session.is_past:
+        return [("◀ REWIND", "error+bold")]
     stream = session.mirror.stream
     since = short_duration((session.now_ns - stream.since_ns) / _NS_PER_S)
     match stream.phase:

@@ -138,8 +138,10 @@ class Painter:
                 view.apply(changes)
             if changes.is_stream:
                 view.set_stale(self._is_stale)
-        for text in self._notices.of(changes):
-            self._face.tell(text)
+        if not self._session.is_past:
+            # What is different after a step through time is no news.
+            for text in self._notices.of(changes):
+                self._face.tell(text)
         self._show_header()
 
     # -- time --------------------------------------------------------------------------------------

@@ -51,13 +51,26 @@ class Runner:
     def offered(self) -> list[Key]:
         """The entries of the key bar: what works now, by rank. A key that would be typed into a text is not among them."""
         is_typing = self._workers.is_typing
-        shown = ((verb, verb.key_now(is_typing=is_typing)) for verb in self._ranked if self.applies(verb))
+        shown = (
+            (verb, verb.key_now(is_typing=is_typing))
+            for verb in self._ranked
+            if self.applies(verb) and not (verb.changes and self.ports.desk.past is not None)
+        )
         return [Key(key, verb.called(self.ports), verb.id) for verb, key in shown if key is not None]
+
+    def refusal(self, verb: Verb) -> str:
+        """Why the verb must not be run now, although it works on what is selected; empty when it may."""
+        if verb.changes and self.ports.desk.past is not None:
+            return f"“{verb.label}” changes the cluster, and this is the past: ctrl+t goes back to now."
+        return ""
 
     def run(self, verb_id: str) -> None:
         """Run the verb with this id, if it works now."""
         verb = self.verbs[verb_id]
         if self.applies(verb):
+            if refusal := self.refusal(verb):
+                self._workers.tell_failure(refusal)
+                return
             self.start(lambda: verb.run(self.ports), verb.label)
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None] | None], label: str) -> None:

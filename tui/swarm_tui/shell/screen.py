@@ -63,20 +63,24 @@ class MainScreen(Screen[None]):
         )
         workers = toolkit.Workers(self)
         operations = Operations(session, workers.tell_outcome)
-        desk = toolkit.Desk(
+        self.desk = toolkit.Desk(
             self, session, self._find_line, lambda: help_lines(verbs, self.navigator.context), work
         )
-        ports = Ports(self.navigator, self.selection, operations, desk)
+        ports = Ports(self.navigator, self.selection, operations, self.desk)
         self.runner = Runner(verbs, ports, self.navigator, workers, work)
-        desk.command = CommandBar(self.runner, lambda: self.navigator.view.regain_focus())
+        self.desk.command = CommandBar(self.runner, lambda: self.navigator.view.regain_focus())
 
     def compose(self) -> ComposeResult:
         yield HeaderBar()
-        with ContentSwitcher(initial=self.navigator.here.view):
-            yield self.navigator.view
+        yield from self.compose_views()
         yield SummaryLine(id="too-small")
         yield self._filter_bar
         yield self._key_bar
+
+    def compose_views(self) -> ComposeResult:
+        """What stands between header and key bar."""
+        with ContentSwitcher(initial=self.navigator.here.view):
+            yield self.navigator.view
 
     def on_mount(self) -> None:
         self.painter.start()

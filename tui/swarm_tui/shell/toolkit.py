@@ -13,6 +13,7 @@ from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.dialogs.help import Help
 from swarm_tui.operations.model import Outcome
 from swarm_tui.shell.find_line import FindLine
+from swarm_tui.shell.past import Past
 from swarm_tui.shell.work import Undertaking, Work
 from swarm_tui.views.view import Findable, View
 from swarm_tui.widgets.bars import HeaderBar, Part
@@ -29,6 +30,10 @@ _COPIED_S: Final = 2
 
 class ResyncAsked(Message):
     """The person wants everything listed anew."""
+
+
+class PastAsked(Message):
+    """The person wants to see the past, or now again."""
 
 
 class Stage:
@@ -114,6 +119,13 @@ class Desk:
         self._work = work
         self.command: Findable | None = None
         """The line of commands, which needs the verbs that this desk is for."""
+        self.past: Past | None = None
+
+    def toggle_past(self) -> None:
+        self._screen.post_message(PastAsked())
+
+    def say(self, text: str) -> None:
+        self._screen.notify(text, timeout=_DONE_S, markup=False)
 
     async def ask(self, dialog: Dialog[R]) -> R | None:
         answer = self._screen.app.push_screen(dialog, wait_for_dismiss=True)

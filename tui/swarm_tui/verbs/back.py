@@ -14,6 +14,9 @@ async def back(ports: Ports) -> None:
 async def leave(ports: Ports) -> None:
     if ports.navigator.view.clear_one() or await ports.navigator.go_back():
         return
+    if ports.desk.past is not None:
+        ports.desk.toggle_past()
+        return
     if await ports.desk.ask(Leave(ports.desk.leaving)):
         ports.desk.quit()
 
@@ -32,7 +35,7 @@ LEAVE = Verb(
     "global.leave",
     ("q",),
     "back or quit",
-    "back; on the dashboard, ask whether to quit",
+    "back; on the dashboard, ask whether to quit; from the past to now",
     Context.GLOBAL,
     leave,
     aliases=("q",),

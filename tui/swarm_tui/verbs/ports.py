@@ -1,8 +1,8 @@
 """What verbs use of the rest of the program. The shell implements these ports and hands them over as one `Ports`."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.operations.model import Outcome, Plan
@@ -12,6 +12,7 @@ from swarm_tui.views.place import Place
 from swarm_tui.views.view import Findable, View
 
 P = TypeVar("P")
+Moving: TypeAlias = Coroutine[Any, Any, bool]
 R = TypeVar("R")
 
 
@@ -69,8 +70,31 @@ class Operations(Protocol):
         """Carry a plan out, and tell the person of each outcome as it comes."""
 
 
+class Past(Protocol):
+    """A moment of the past that is shown."""
+
+    def step(self, count: int) -> Moving:
+        """Go to the next thing that came in, or the one before; False at the end."""
+
+    def incident(self, count: int) -> Moving:
+        """Go to the next incident, or the one before; False when there is none."""
+
+    def toggle_play(self) -> None:
+        """Let time go on, or stop it."""
+
+
 class Desk(Protocol):
     """What stands around the views, and the program as a whole."""
+
+    @property
+    def past(self) -> Past | None:
+        """The moment that is shown; None while it is now."""
+
+    def toggle_past(self) -> None:
+        """Show the past, or now again."""
+
+    def say(self, text: str) -> None:
+        """Tell the person something in a sentence."""
 
     async def ask(self, dialog: Dialog[R]) -> R | None:
         """Show a dialog and wait for its answer; None when it is left."""

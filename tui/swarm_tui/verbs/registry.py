@@ -27,6 +27,7 @@ from swarm_tui.verbs import (
     program,
     related,
     remove,
+    rewind,
     rollouts,
     scale,
     sort,
@@ -96,6 +97,12 @@ register_family(places.to_views)
 register(zoom.VERB)
 register(focus.NEXT_PANE)
 register(command.VERB)
+register(rewind.REWIND)
+register(rewind.STEP_BACK)
+register(rewind.STEP_ON)
+register(rewind.INCIDENT_BACK)
+register(rewind.INCIDENT_ON)
+register(rewind.PLAY)
 register(program.RESYNC)
 register(program.PALETTE)
 register(back.BACK)
