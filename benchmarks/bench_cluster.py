@@ -10,15 +10,16 @@ ground that the write figures stand on.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
@@ -68,7 +69,7 @@ def service(name: str, replicas: int) -> specs_pb2.ServiceSpec:
     return spec
 
 
-async def poll(condition: Callable[[], Awaitable[bool]], step_s: float = 0.1, limit_s: float = 120) -> None:
+async def poll(condition: Callable[[], Awaitable[bool]], step_s: float = 0.1, limit_s: float = 600) -> None:
     end = time.monotonic() + limit_s
     while not await condition():
         if time.monotonic() > end:
@@ -121,7 +122,7 @@ class Bench:
             manager_peak_mib=peak_mib(self.manager_pid),
         )
         await asyncio.sleep(1)
-        cpu, clock = cpu_s(self.manager_pid), time.perf_counter()
+        cpu, fleet_cpu, clock = cpu_s(self.manager_pid), cpu_s(self.fleet.pid), time.perf_counter()
         update = control_pb2.UpdateServiceRequest(
             service_id=created.id, service_version=created.meta.version, spec=service(f"bench-{count}", 0)
         )
@@ -137,6 +138,7 @@ class Bench:
             tasks=count,
             seconds=round(time.perf_counter() - clock, 2),
             manager_cpu_s=round(cpu_s(self.manager_pid) - cpu, 2),
+            fleet_cpu_s=round(cpu_s(self.fleet.pid) - fleet_cpu, 2),
             manager_peak_mib=peak_mib(self.manager_pid),
         )
         remove = control_pb2.RemoveServiceRequest(service_id=created.id)
@@ -231,53 +233,59 @@ async def drain(connection: Connection) -> None:
     await connection.call("Control.UpdateNode", request)
 
 
-async def measure(node: Daemon, directory: Path, tasks: int, agents: int) -> None:
+@contextlib.asynccontextmanager
+async def bench(node: Daemon, directory: Path, agents: int) -> AsyncIterator[Bench]:
+    """A fleet that has joined the manager of `node`, which is drained; how long joining took is said."""
     wait_until(node.socket.exists, what="the control socket")
     async with await Connection.open(node.socket) as connection:
 
-        async def one_node() -> bool:
+        async def ready() -> int:
             nodes = (await connection.call("Control.ListNodes", control_pb2.ListNodesRequest())).nodes
-            return len(nodes) == 1 and nodes[0].status.state == types_pb2.NodeStatus.READY
+            return sum(one.status.state == types_pb2.NodeStatus.READY for one in nodes)
 
-        await poll(one_node)
+        async def manager_is_ready() -> bool:
+            return await ready() == 1
+
+        async def all_are_ready() -> bool:
+            return await ready() == agents + 1
+
+        await poll(manager_is_ready)
         await drain(connection)
-        cluster = (await connection.call("Control.ListClusters", control_pb2.ListClustersRequest())).clusters[
-            0
-        ]
+        clusters = (await connection.call("Control.ListClusters", control_pb2.ListClustersRequest())).clusters
         started = time.perf_counter()
         with (directory / "fleet.log").open("wb") as log:
-            fleet = subprocess.Popen(
-                [
-                    sys.executable, "-m", "swarm_agentd.fleet",
-                    "--join", node.address,
-                    "--nodes", str(agents),
-                ],
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "SWARM_JOIN_TOKEN": cluster.root_ca.join_tokens.worker},
-                stdout=log,
-                stderr=log,
-            )  # fmt: skip
+            fleet = start_fleet(node, agents, clusters[0].root_ca.join_tokens.worker, log)
         try:
-
-            async def all_ready() -> bool:
-                nodes = (await connection.call("Control.ListNodes", control_pb2.ListNodesRequest())).nodes
-                ready = [n for n in nodes if n.status.state == types_pb2.NodeStatus.READY]
-                return len(ready) == agents + 1
-
-            await poll(all_ready)
+            await poll(all_are_ready)
             say(what="join", agents=agents, seconds=round(time.perf_counter() - started, 2))
-            bench = Bench(node, fleet, connection)
-            for count in (100, 1000, tasks):
-                await bench.create_and_remove(count)
-            for parallelism in (10, 0):
-                await bench.update(UPDATED_TASKS, parallelism)
+            yield Bench(node, fleet, connection)
         finally:
             fleet.terminate()
             fleet.wait()
+
+
+def start_fleet(node: Daemon, agents: int, token: str, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    command = [
+        sys.executable, "-m", "swarm_agentd.fleet",
+        "--join", node.address,
+        "--nodes", str(agents),
+    ]  # fmt: skip
+    environment = {**os.environ, "SWARM_JOIN_TOKEN": token}
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, stdout=log, stderr=log)
+
+
+async def measure(node: Daemon, directory: Path, tasks: int, agents: int) -> None:
+    async with bench(node, directory, agents) as measured:
+        for count in (100, 1000, tasks):
+            await measured.create_and_remove(count)
+        for parallelism in (10, 0):
+            await measured.update(UPDATED_TASKS, parallelism)
+    async with await Connection.open(node.socket) as connection:
         floor = fsync_ms(directory)
         say(what="fsync floor", p50_ms=floor)
-        one = await bench.writes(1, floor)
-        many = await bench.writes(64, floor)
+        measured = Bench(node, measured.fleet, connection)
+        one = await measured.writes(1, floor)
+        many = await measured.writes(64, floor)
         say(what="64 writers over one", ratio=round(many / one, 2))
 
 
