@@ -8,7 +8,7 @@ from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import managers
+from swarm_tui.resources import managers, node_shares
 from swarm_tui.resources.model import (
     DASH,
     LEADER,
@@ -216,6 +216,7 @@ def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
             ),
         ),
     ]
+    sections += node_shares.section(node, view)
     if section := managers.section(node, view):
         sections.append(section)
     return tuple(sections)

@@ -10,7 +10,7 @@ from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import jobs, service_changes
+from swarm_tui.resources import jobs, service_changes, service_page
 from swarm_tui.resources.model import (
     PROBLEMS,
     Align,
@@ -249,6 +249,9 @@ def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section,
     return (
         Section("Service", tuple(overview)),
         *update_section(service, view),
+        *service_page.places_section(service, view, now_ns),
+        *service_page.change_section(service),
+        *service_page.uses_section(service, view),
         *task_spec_sections(spec.task),
     )
 
