@@ -111,6 +111,9 @@ async def test_node_availability(cluster):
         await run.press("2", "a")
         await run.shows("Availability of m1")
         await run.press("down", "down", "enter")
+        await run.shows("level 3 · reversible")
+        assert not run.called("Control.UpdateNode")
+        await run.press("y")
         await run.shows("m1: drain")
         node = cluster.get(objects_pb2.Node, "n00-m1")
         assert node.spec.availability == specs_pb2.NodeSpec.DRAIN

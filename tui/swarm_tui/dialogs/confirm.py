@@ -37,11 +37,14 @@ class Confirm(Dialog[bool]):
             box.border_subtitle = "enter go on · esc cancel" if self._word else "y go on · esc cancel"
             for sentence in self._sentences:
                 yield Static(printable(sentence), markup=False)
-            if not self._word:
-                return
-            yield Static(f"Type {printable(self._word)} to go on.", classes="ask", markup=False)
-            yield Input(compact=True, id="word")
-            yield VerdictLabel(id="verdict")
+            if self._word:
+                yield from self.ask_for_word()
+
+    def ask_for_word(self) -> ComposeResult:
+        """The line in which the word is typed."""
+        yield Static(f"Type {printable(self._word)} to go on.", classes="ask", markup=False)
+        yield Input(compact=True, id="word")
+        yield VerdictLabel(id="verdict")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not self._word if action in ("go_on", "refuse") else super().check_action(action, parameters)

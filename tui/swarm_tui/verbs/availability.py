@@ -3,9 +3,9 @@
 from swarm_core.api.proto import objects_pb2
 
 from swarm_tui.dialogs.choose import Choose
-from swarm_tui.dialogs.confirm import Confirm
 from swarm_tui.operations import nodes
 from swarm_tui.resources.nodes import availability
+from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
@@ -22,8 +22,7 @@ async def run(ports: Ports) -> None:
     if word is None:
         return
     plan = nodes.availability(cluster, ids, word)
-    if not plan.warnings or await ports.desk.ask(Confirm(plan.title, plan.warnings)):
-        await ports.operations.apply(plan)
+    await carry_out(ports, plan)
 
 
 VERB = Verb(

@@ -1,8 +1,8 @@
 """Ask for the name (or, for several, their number) and remove what is selected."""
 
-from swarm_tui.dialogs.confirm import Confirm
 from swarm_tui.operations import remove
 from swarm_tui.resources import registry
+from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
@@ -13,8 +13,7 @@ async def run(ports: Ports) -> None:
     plan = remove.plan(ports.operations.cluster, kind, ports.ids)
     if not plan.steps:
         return
-    if await ports.desk.ask(Confirm(plan.title, plan.warnings, plan.word)):
-        await ports.operations.apply(plan)
+    await carry_out(ports, plan)
 
 
 VERB = Verb(

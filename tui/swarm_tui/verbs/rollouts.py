@@ -2,10 +2,10 @@
 
 from swarm_core.api.proto import objects_pb2
 
-from swarm_tui.dialogs.confirm import Confirm
 from swarm_tui.dialogs.service_update import ServiceUpdate, refusal_of
 from swarm_tui.operations import update
 from swarm_tui.operations.model import Plan
+from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
@@ -15,15 +15,6 @@ def _services(ports: Ports) -> list[objects_pb2.Service]:
     cluster = ports.operations.cluster
     found = (cluster.get(objects_pb2.Service, id_) for id_ in ports.ids)
     return [service for service in found if service is not None]
-
-
-async def _apply(ports: Ports, plan: Plan) -> None:
-    """Once the person has read what it comes to."""
-    answer: bool | None = bool(plan.refusals)
-    if plan.steps:
-        answer = await ports.desk.ask(Confirm(plan.title, plan.notes, is_dangerous=False))
-    if answer:
-        await ports.operations.apply(plan)
 
 
 async def change(ports: Ports) -> None:
@@ -43,7 +34,7 @@ async def change(ports: Ports) -> None:
 
 
 async def restart(ports: Ports) -> None:
-    await _apply(ports, update.restart(ports.operations.cluster, [one.id for one in _services(ports)]))
+    await carry_out(ports, update.restart(ports.operations.cluster, [one.id for one in _services(ports)]))
 
 
 async def rollback(ports: Ports) -> None:
@@ -53,7 +44,7 @@ async def rollback(ports: Ports) -> None:
         texts = tuple(f"Could not roll back {name}: it has no spec before this one." for name in without)
         await ports.operations.apply(Plan("Roll back", refusals=texts))
         return
-    await _apply(ports, update.rollback(ports.operations.cluster, [one.id for one in services]))
+    await carry_out(ports, update.rollback(ports.operations.cluster, [one.id for one in services]))
 
 
 UPDATE = Verb(
