@@ -8,22 +8,25 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from swarm_tui.dialogs.frame import Dialog
-from swarm_tui.widgets.lines import TextLines
+from swarm_tui.widgets.lines import WrappedLines
 from swarm_tui.widgets.paint import Spans
 
 
 class Help(Dialog[bool]):
-    """A page of lines; the key that opened it closes it too."""
+    """A page of lines, wrapped to the width of the dialog with `indent`; the key that opened it closes it too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q", "leave", "close", show=False)]
 
-    def __init__(self, title: str, lines: Sequence[Spans]) -> None:
+    def __init__(self, title: str, lines: Sequence[Spans], *, indent: int = 0) -> None:
         super().__init__()
         self._title = title
         self._lines = lines
+        self._indent = indent
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog help") as box:
             box.border_title = self._title
             box.border_subtitle = "esc close"
-            yield TextLines(self._lines, id="help-text")
+            text = WrappedLines(indent=self._indent, id="help-text")
+            text.say(self._lines)
+            yield text

@@ -15,6 +15,7 @@ from swarm_tui.operations.model import Outcome
 from swarm_tui.shell.find_line import FindLine
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.work import Undertaking, Work
+from swarm_tui.verbs.help_page import TEXT_COLUMN
 from swarm_tui.views.view import Findable, View
 from swarm_tui.widgets.bars import HeaderBar, Part
 from swarm_tui.widgets.paint import Spans
@@ -138,7 +139,7 @@ class Desk:
         return await asyncio.shield(answer)
 
     def show_help(self) -> None:
-        self._screen.app.push_screen(Help("Keys", self._help_lines()))
+        self._screen.app.push_screen(Help("Keys", self._help_lines(), indent=TEXT_COLUMN))
 
     def open_command(self) -> None:
         if self.command is not None:

@@ -6,7 +6,10 @@ from swarm_tui.verbs.model import Verb, Verbs
 from swarm_tui.views.view import Context
 from swarm_tui.widgets.paint import Spans
 
-_KEY_WIDTH: Final = 10
+_KEY_WIDTH: Final = 12
+_MARGIN: Final = "   "
+TEXT_COLUMN: Final = len(_MARGIN) + _KEY_WIDTH
+"""Where the words begin, behind the keys."""
 _MOVING: Final = (
     ("↑ ↓  j k", "one line"),
     ("pgup pgdn", "one page"),
@@ -30,11 +33,11 @@ def help_lines(verbs: Verbs, context: Context) -> list[Spans]:
     for one in sorted(Context, key=lambda other: (other is not context, other is not Context.GLOBAL)):
         lines.append([(f" {one.value}", "text+bold")])
         lines.extend(
-            [("   ", "text"), (verb.key.ljust(_KEY_WIDTH), "accent+bold"), (verb.help, "text")]
+            [(_MARGIN, "text"), (verb.key.ljust(_KEY_WIDTH), "accent+bold"), (verb.help, "text")]
             for verb in verbs.in_context(one)
         )
         lines.append([])
     lines.append([(" moving", "text+bold")])
     for keys, text in _MOVING:
-        lines.append([("   ", "text"), (keys.ljust(_KEY_WIDTH + 4), "accent+bold"), (text, "text")])
+        lines.append([(_MARGIN, "text"), (keys.ljust(_KEY_WIDTH + 4), "accent+bold"), (text, "text")])
     return lines
