@@ -6,6 +6,7 @@ is another.
 """
 
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any
 
 from swarm_core.api.proto.objects_pb2 import Network, Node, Service, Task, Volume
@@ -56,7 +57,7 @@ def _missing_addresses(store: MemoryStore) -> str:
 def _wrong_attachments(
     store: MemoryStore, node: Node, ingress: str | None, networks: Mapping[str, Network]
 ) -> str:
-    """4.6.1: a node has an address on the ingress network and on each one of its tasks, and on no other."""
+    """4.6.1: a node has an address on the ingress network and on each one of its tasks that has one left, and on no other."""
     wanted = {
         one.network.id
         for task in store.find(Task)
@@ -67,7 +68,21 @@ def _wrong_attachments(
         wanted.add(ingress)
     wanted = {id_ for id_ in wanted if id_ in networks and needs_address(networks[id_])}
     has = {one.network.id for one in node.attachments if one.addresses}
-    return "" if has == wanted else f"node {node.id} is on {sorted(has)} instead of {sorted(wanted)}"
+    is_well = has <= wanted and all(_is_full(store, networks[id_]) for id_ in wanted - has)
+    return "" if is_well else f"node {node.id} is on {sorted(has)} instead of {sorted(wanted)}"
+
+
+def _is_full(store: MemoryStore, network: Network) -> bool:
+    """Whether the network has given every address (4.6.3: some nodes have none then)."""
+    attached = [one for task in store.find(Task) if task.status.state <= RUNNING for one in task.networks]
+    attached += [one for node in store.find(Node) for one in node.attachments]
+    held = {address for one in attached if one.network.id == network.id for address in one.addresses}
+    services = store.find(Service)
+    held |= {
+        one.addr for each in services for one in each.endpoint.virtual_ips if one.network_id == network.id
+    }
+    # The network's own, its broadcast address and its gateway are never given.
+    return len(held) >= sum(ip_network(config.subnet).num_addresses - 3 for config in network.ipam.configs)
 
 
 def _missing_volumes(store: MemoryStore, machines: Sequence[NodeMachine], storage: Storage) -> str:
