@@ -9,7 +9,7 @@ from swarm_testkit.cluster_fake import FakeCluster, lively_cluster, log_line
 from swarm_testkit.dashboard import running
 from swarm_tui.resources.printable import without_escapes
 from swarm_tui.widgets import sgr
-from swarm_tui.widgets.log_lines import TEXT_MAX, LogBuffer, LogLine
+from swarm_tui.widgets.log_buffer import TEXT_MAX, LogBuffer, LogLine
 from swarm_tui.widgets.paint import palette_of
 
 
@@ -87,8 +87,8 @@ async def test_every_role_of_a_program_has_a_style():
 
 def test_a_very_long_line_is_cut_and_says_so():
     """The dashboard keeps the beginning of a line, and a bounded number of characters of all."""
-    line = LogLine.of_program(1, "a", "x" * (TEXT_MAX + 5), is_error=False)
+    line = LogLine.of_program(1, "a", "x" * (TEXT_MAX + 5), is_stderr=False)
     assert line.text.endswith("x … (5 more characters)")
     buffer = LogBuffer()
-    buffer.add([LogLine.of_program(at, "a", "x" * TEXT_MAX, is_error=False) for at in range(300)])
+    buffer.add([LogLine.of_program(at, "a", "x" * TEXT_MAX, is_stderr=False) for at in range(300)])
     assert (len(buffer), buffer.dropped) == (256, 44)

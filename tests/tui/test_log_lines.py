@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from swarm_tui.widgets.lines import LinesView, TextLines
-from swarm_tui.widgets.log_lines import LogBuffer, LogLine, LogLines
+from swarm_tui.widgets.log_buffer import LogBuffer, LogLine
+from swarm_tui.widgets.log_lines import LogLines
 from swarm_tui.widgets.theme import DARK, role_colors
 from textual.app import App
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.dashboard import dashboard_of
+from swarm_tui.resources.text_search import search_for
 from swarm_tui.widgets.ascii_only import to_ascii
 from swarm_tui.widgets.cells import bar, curve
 from swarm_tui.widgets.paint import cut, fit, highlighted, palette_of, to_strip, width_of, wrap
@@ -55,7 +56,9 @@ def test_numbers_stand_at_the_right():
 
 def test_a_match_is_highlighted_across_spans():
     """A match that begins in one span and ends in the next is set in both, whatever its case."""
-    out = highlighted([("GET /ca", "muted"), ("rt 200", "text")], "/CART", "match")
+    out = highlighted(
+        [("GET /ca", "muted"), ("rt 200", "text")], search_for("/CART").stretches("GET /cart 200"), "match"
+    )
     assert plain(out) == "GET /cart 200"
     assert [span for span in out if span[1] == "match"] == [("/ca", "match"), ("rt", "match")]
 
@@ -63,8 +66,8 @@ def test_a_match_is_highlighted_across_spans():
 def test_without_a_match_nothing_changes():
     """No needle, no highlight."""
     spans = [("GET /cart", "text")]
-    assert highlighted(spans, "", "match") == spans
-    assert highlighted(spans, "x", "match") == spans
+    assert highlighted(spans, [], "match") == spans
+    assert highlighted(spans, search_for("x").stretches("".join(text for text, _ in spans)), "match") == spans
 
 
 @pytest.mark.parametrize(

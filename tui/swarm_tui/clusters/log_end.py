@@ -15,6 +15,8 @@ def is_over(mirror: Mirror, query: LogQuery) -> bool:
     somebody may scale."""
     if mirror.stream.phase is not Phase.LIVE or query.node_ids:
         return False
+    if not query.follow or not (query.task_ids or query.service_ids):
+        return False
     return all(_has_ended(mirror.get(objects_pb2.Task, id_)) for id_ in query.task_ids) and all(
         _is_service_over(mirror, id_) for id_ in query.service_ids
     )

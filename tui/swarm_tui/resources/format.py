@@ -81,6 +81,13 @@ def common_start(words: Sequence[str]) -> str:
     return first[:count]
 
 
+def instant(then_ns: int) -> str:
+    """A point in time to the nanosecond, as machines sort it; a dash for its seconds when it is beyond the calendar."""
+    then = calendar_time(then_ns)
+    second = "-" if then is None else f"{then:%Y-%m-%dT%H:%M:%S}"
+    return f"{second}.{then_ns % _SECOND_NS:09}Z"
+
+
 def size(count: float) -> str:
     """Bytes in a short binary unit: 512M, 1.5G."""
     value = float(count)

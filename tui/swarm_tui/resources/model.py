@@ -233,6 +233,8 @@ RowCells = tuple[Cell, ...]
 
 TEXT_VIEW: Final = "text"
 DESCRIBE: Final = "describe"
+PREVIOUS: Final = "previous"
+"""The mode of logs that are those of ended attempts alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,8 @@ class Link:
     """With `id`: the object of a text, or the owner whose objects a list is cut down to. Without: the whole list."""
     id: str = ""
     mode: str = ""
+    others: tuple[str, ...] = ()
+    """More objects of that kind, where the view is about several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +325,7 @@ class ResourceKind(Generic[M]):
     """Without it objects of this kind are never in motion."""
     consequences: Callable[[Sequence[M], ClusterView], list[str]] = no_consequences
     """What removing these objects does, a sentence each."""
-    logs: Callable[[str], logbroker_pb2.LogSelector] | None = None
+    logs: Callable[[str, ClusterView], logbroker_pb2.LogSelector] | None = None
     """Whose lines are the logs of the object with this id. Without it there are none."""
     list_key: str = ""
     """The key that leads to the kind's list from everywhere."""

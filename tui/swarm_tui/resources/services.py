@@ -350,6 +350,7 @@ KIND: ResourceKind[Service] = ResourceKind(
     verbs=(
         "open",
         "logs",
+        "previous_logs",
         "describe",
         "scale",
         "update",
@@ -372,7 +373,7 @@ KIND: ResourceKind[Service] = ResourceKind(
     changes=service_changes.changes,
     motion=Motion(_is_moving, _motion_note),
     consequences=consequences,
-    logs=lambda id_: LogSelector(service_ids=[id_]),
+    logs=lambda id_, view: LogSelector(service_ids=[id_]),
     list_key="3",
     create_view="form",
     empty_hint="n creates one",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto.logbroker_pb2 import LogSelector
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import services
@@ -165,6 +166,11 @@ def _key_name(stack: Stack) -> tuple[tuple[bool, int, str], ...]:
     return fmt.natural(stack.id)
 
 
+def _logs(id_: str, view: ClusterView) -> LogSelector:
+    stack = view.get(Stack, id_)
+    return LogSelector(service_ids=sorted(stack.services) if stack is not None else [])
+
+
 KIND: ResourceKind[Stack] = ResourceKind(
     noun="stack",
     title="Stacks",
@@ -196,9 +202,10 @@ KIND: ResourceKind[Stack] = ResourceKind(
         Listing("NAME", "Name", lambda s, view, now: s.id),
         Listing("SERVICES", "Services", lambda s, view, now: str(len(s.services))),
     ),
-    verbs=("open", "describe", "timeline", "copy", "copy_command"),
+    verbs=("open", "logs", "previous_logs", "describe", "timeline", "copy", "copy_command"),
     listing_needs=(objects_pb2.Service, objects_pb2.Network, objects_pb2.Secret, objects_pb2.Config),
     drill_in=lambda stack, view: Link("services", "stack", stack.id),
+    logs=_logs,
     list_key="5",
     is_derived=True,
     empty_hint="`swarm-tui stack deploy` makes one",

@@ -152,6 +152,13 @@ class Desk:
         self._screen.app.copy_to_clipboard(text)
         self._screen.notify(f"{what} copied", timeout=_COPIED_S)
 
+    def tell(self, text: str) -> None:
+        self._screen.notify(text, timeout=_DONE_S, markup=False)
+
+    @property
+    def now_ns(self) -> int:
+        return self._session.now_ns
+
     def focus_next(self) -> None:
         self._screen.focus_next()
 

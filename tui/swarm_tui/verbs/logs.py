@@ -1,24 +1,33 @@
-"""Follow the logs of what is selected."""
+"""The logs of what is selected: of all attempts and followed, or of those that have ended."""
 
-from swarm_tui.resources.model import Link
+from swarm_tui.resources.model import PREVIOUS, Link
 from swarm_tui.verbs.model import Verb, Work
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.logs import view as logs
 from swarm_tui.views.view import Context
 
 
-def run(ports: Ports) -> Work:
-    ref = ports.selection.refs[0]
-    return ports.navigator.go(Link(logs.NAME, ref.kind, ref.id))
+def _go(ports: Ports, mode: str = "") -> Work:
+    first, *others = ports.selection.refs
+    return ports.navigator.go(Link(logs.NAME, first.kind, first.id, mode, tuple(one.id for one in others)))
 
 
 VERB = Verb(
     "list.logs",
     ("l",),
     "logs",
-    "follow the logs of a service or task, in time order",
+    "follow the logs of what is selected or marked, in time order",
     Context.LIST,
-    run,
+    _go,
     is_on_objects=True,
     rank=2,
+)
+PREVIOUS_LOGS = Verb(
+    "list.previous_logs",
+    ("p",),
+    "ended attempts",
+    "the logs of attempts that have ended, the failed ones among them",
+    Context.LIST,
+    lambda ports: _go(ports, PREVIOUS),
+    is_on_objects=True,
 )

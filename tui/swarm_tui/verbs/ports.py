@@ -111,6 +111,13 @@ class Desk(Protocol):
     def copy(self, text: str, what: str) -> None:
         """Put `text` on the clipboard, and say so."""
 
+    def tell(self, text: str) -> None:
+        """Say that something was done."""
+
+    @property
+    def now_ns(self) -> int:
+        """The time that ages are counted to."""
+
     def focus_next(self) -> None:
         """Give the focus to the next widget that takes it."""
 

@@ -1,15 +1,22 @@
-"""List only what has a problem, or everything again, of whatever it belongs to."""
+"""List only what has a problem, or everything again, of whatever it belongs to; of logs show only errors."""
 
 from swarm_tui.resources.model import Link
 from swarm_tui.verbs import on_list
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.lists.pane import ObjectPane
+from swarm_tui.views.logs.view import LogsView
 from swarm_tui.views.view import Context
 
+_LABEL = "problems"
 
-def _toggle(pane: ObjectPane) -> None:
-    pane.set_problems_only(not pane.is_problems_only)
+
+def run(ports: Ports) -> None:
+    pane, logs = ports.part(ObjectPane), ports.part(LogsView)
+    if pane is not None:
+        pane.set_problems_only(not pane.is_problems_only)
+    elif logs is not None:
+        logs.toggle_errors_only()
 
 
 def _is_narrowed(ports: Ports) -> bool:
@@ -37,10 +44,11 @@ ALL = Verb(
 VERB = Verb(
     "global.problems",
     ("exclamation_mark",),
-    "problems",
-    "list only what has a problem",
+    _LABEL,
+    "list only what has a problem; of logs show only errors",
     Context.GLOBAL,
-    on_list.doing(_toggle),
-    on_list.is_there,
+    run,
+    lambda ports: on_list.is_there(ports) or ports.part(LogsView) is not None,
     rank=7,
+    label_now=lambda ports: _LABEL if ports.part(LogsView) is None else "errors",
 )

@@ -25,10 +25,12 @@ from swarm_tui.verbs import (
     places,
     problems,
     program,
+    reading,
     related,
     remove,
     rewind,
     rollouts,
+    save,
     scale,
     sort,
     submit,
@@ -36,6 +38,7 @@ from swarm_tui.verbs import (
     zoom,
 )
 from swarm_tui.verbs.model import Verb, Verbs
+from swarm_tui.views.view import Context
 
 _families: list[Callable[[], Iterable[Verb]]] = []
 
@@ -58,6 +61,7 @@ def verbs() -> Verbs:
 
 register(open_object.VERB)
 register(logs.VERB)
+register(logs.PREVIOUS_LOGS)
 register(texts.DESCRIBE)
 register(texts.YAML)
 register(texts.JSON)
@@ -84,15 +88,24 @@ register(copy.COMMAND)
 register(matches.NEXT_IN_TEXT)
 register(matches.PREVIOUS_IN_TEXT)
 register(copy.TEXT)
+register_family(lambda: reading.verbs_of(Context.TEXT))
 register(log_lines.FOLLOW)
 register(matches.NEXT_IN_LOG)
 register(matches.PREVIOUS_IN_LOG)
+register(log_lines.MATCHES_ONLY)
+register(log_lines.ATTEMPTS)
 register(log_lines.TIMES)
+register(log_lines.RANGE)
+register(log_lines.JSON)
+register(log_lines.SOURCES)
+register_family(lambda: reading.verbs_of(Context.LOG))
+register(log_lines.CLEAR)
 register(submit.VERB)
 register(focus.NEXT_FIELD)
 register(find.VERB)
 register(problems.VERB)
 register(problems.ALL)
+register(save.VERB)
 register_family(places.to_views)
 register(zoom.VERB)
 register(focus.NEXT_PANE)

@@ -1,10 +1,11 @@
 """A view that is lines of text: it can be searched, and the search is cleared before one goes back."""
 
+from swarm_tui.views.savable import Savable, Saved
 from swarm_tui.views.view import Findable, Verdict, View
 from swarm_tui.widgets.lines import LinesView
 
 
-class LinesPage(View, Findable):
+class LinesPage(View, Findable, Savable):
     """The ground of texts and logs; `lines` is the widget that holds them."""
 
     search_text = ""
@@ -22,8 +23,17 @@ class LinesPage(View, Findable):
     @property
     def plain_text(self) -> str:
         """The whole text."""
+        return "\n".join(self.saved.lines)
+
+    @property
+    def saved(self) -> Saved:
         lines = (self.lines.line(index) for index in range(self.lines.line_count()))
-        return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+        return Saved(f"{self.title}.txt", ("".join(text for text, _ in line).rstrip() for line in lines))
+
+    @property
+    def title(self) -> str:
+        """What the text is about."""
+        return self.id or "text"
 
     @property
     def found_text(self) -> str:
@@ -31,7 +41,8 @@ class LinesPage(View, Findable):
 
     def find(self, text: str) -> Verdict:
         self.lines.search(text)
-        return Verdict("")
+        problem = self.lines.search_problem
+        return Verdict(f"✖ {problem}", "error") if problem else Verdict("")
 
     def take_focus(self) -> None:
         self.lines.focus()
@@ -45,10 +56,13 @@ class LinesPage(View, Findable):
         return bool(self.lines.needle)
 
     def clear_one(self) -> bool:
-        if not self.can_clear:
+        if not self.lines.needle:
             return False
         self.lines.search("")
         return True
+
+    def on_lines_view_look_changed(self, event: LinesView.LookChanged) -> None:
+        self.describe_border()
 
     def on_lines_view_search_changed(self, event: LinesView.SearchChanged) -> None:
         self.search_text = f"/{event.needle} {event.position} of {event.count}" if event.needle else ""

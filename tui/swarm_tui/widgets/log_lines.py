@@ -1,100 +1,46 @@
-"""Log lines of many sources in one time order, kept in a ring.
+"""The view of log lines: who wrote each, when and what, in the order of their time.
 
-Lines are inserted where their time puts them, so that replicas whose lines arrive late still read in
-order. The ring holds `LINES_MAX` lines, or as many as have `CHARACTERS_MAX`; the oldest leave in lots, and are counted. While following, the
-view stays at the end; scrolling up stops that, the end key takes it up again.
+What is hidden by filters stays in the ring and comes back with them. A search highlights what it finds among the other lines, or hides
+those (`shows_matches_only`). While following, the view stays at the end; scrolling up stops that, the end key takes it up again. The last
+column is a map of the whole log: the more errors a stretch of it has, the higher its block.
 """
 
-from bisect import insort
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Sequence
+from enum import Enum
 from typing import Final
 
+from textual import events
 from textual.message import Message
 from textual.reactive import reactive
+from textual.strip import Strip
 
-from swarm_tui.resources.printable import without_escapes
-from swarm_tui.widgets import sgr
+from swarm_tui.resources import log_records
+from swarm_tui.resources.printable import padded
 from swarm_tui.widgets.clock_text import time_of_day
 from swarm_tui.widgets.lines import LinesView
-from swarm_tui.widgets.paint import Span, Spans
+from swarm_tui.widgets.log_buffer import LINES_MAX, Added, LogBuffer, LogLine
+from swarm_tui.widgets.log_filter import LogFilter
+from swarm_tui.widgets.log_sources import Sources
+from swarm_tui.widgets.paint import Span, Spans, folded, to_strip, width_of
 
-LINES_MAX: Final = 100_000
-TEXT_MAX: Final = 256 * 1024
-"""Characters of a line that are kept; drawing one costs as much as it is long."""
-CHARACTERS_MAX: Final = 64 * 1024 * 1024
-"""Characters that are kept of all lines."""
-_LOT: Final = 10_000
-_SOURCE_ROLES: Final = ("accent", "special", "ok", "calm", "muted")
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line: when, from whom (a short label), what; and its text as spans where the program coloured it."""
-
-    time_ns: int
-    source: str
-    text: str
-    is_error: bool = False
-    coloured: Spans = ()
-
-    @staticmethod
-    def of_program(time_ns: int, source: str, text: str, *, is_error: bool) -> "LogLine":
-        """A line as a program wrote it: its colours are kept, its other commands to a terminal are not."""
-        if len(text) > TEXT_MAX:
-            text = f"{text[:TEXT_MAX]} … ({len(text) - TEXT_MAX} more characters)"
-        if "\x1b" not in text:
-            return LogLine(time_ns, source, without_escapes(text), is_error)
-        spans = tuple(sgr.spans(text, _role(is_error)))
-        return LogLine(time_ns, source, "".join(part for part, _ in spans), is_error, spans)
+_NARROW: Final = 100
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_MAP_WIDTH: Final = 1
+_RULE: Final = "─"
+_SEPARATOR: Final = " │ "
+_TIME_WIDTH: Final = len("00:00:00.000 ")
 
 
-def _role(is_error: bool) -> str:
-    return "warning" if is_error else "text"
+class Form(Enum):
+    """How a line that is a JSON object is shown."""
 
-
-class LogBuffer:
-    """The ring: lines by time, oldest first."""
-
-    def __init__(self, lines_max: int = LINES_MAX) -> None:
-        self._lines: list[LogLine] = []
-        self._lines_max = lines_max
-        self._characters = 0
-        self.dropped = 0
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def __getitem__(self, index: int) -> LogLine:
-        return self._lines[index]
-
-    def add(self, lines: Iterable[LogLine]) -> int:
-        """Insert `lines` by time; how many of the oldest had to leave."""
-        for line in lines:
-            self._characters += len(line.text)
-            if not self._lines or self._lines[-1].time_ns <= line.time_ns:
-                self._lines.append(line)
-            else:
-                insort(self._lines, line, key=lambda other: other.time_ns)
-        leaving = 0
-        if len(self._lines) > self._lines_max:
-            leaving = len(self._lines) - self._lines_max + min(_LOT, self._lines_max // 10)
-        self._characters -= sum(len(line.text) for line in self._lines[:leaving])
-        while self._characters > CHARACTERS_MAX and leaving < len(self._lines) - 1:
-            self._characters -= len(self._lines[leaving].text)
-            leaving += 1
-        del self._lines[:leaving]
-        self.dropped += leaving
-        return leaving
-
-    def clear(self) -> None:
-        """Forget every line."""
-        self._lines.clear()
-        self._characters = 0
+    RAW = "as written"
+    FIELDS = "fields"
+    INDENTED = "indented"
 
 
 class LogLines(LinesView):
-    """The view of a LogBuffer."""
+    """See the module's text."""
 
     is_following: reactive[bool] = reactive(True, repaint=False)
     shows_times: reactive[bool] = reactive(True)
@@ -109,51 +55,275 @@ class LogLines(LinesView):
     def __init__(self, *, lines_max: int = LINES_MAX, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.buffer = LogBuffer(lines_max)
-        self._source_roles: dict[str, str] = {}
-        self._source_width = 0
+        self.sources = Sources()
+        self.filter = LogFilter()
+        self.form = Form.RAW
+        self.shows_matches_only = False
+        self._shown = self.buffer
+        """What passes; the ring itself while nothing is hidden."""
+        self._folded_to = 0
+
+    # -- lines in and out --------------------------------------------------------------------------
 
     def add(self, lines: Sequence[LogLine]) -> None:
         """Take in new lines and show them if following."""
-        left = self.buffer.add(lines)
         for line in lines:
-            self._note_source(line.source)
-        if left and not self.is_following:
-            self.scroll_lines_to(max(self.scroll_offset.y - left, 0))
-        if left and self._match >= 0:
-            self._match = max(self._match - left, -1)
-        self.lines_changed()
+            if not line.is_rule:
+                self.sources.of(line.source)
+        found = self._shown[self._current] if 0 <= self._current < len(self._shown) else None
+        added = self.buffer.add(lines)
+        gone = sum(map(self._passes, added.left)) if self._is_cut else len(added.left)
+        rows_gone = gone if self._rows is None else self._rows.start(min(gone, self._rows.line_count))
+        if self._is_cut:
+            self._shown.drop(gone)
+            added = Added(added.left, self._shown.add(filter(self._passes, lines)).first)
+        self._count_found(added.left, -1)
+        self._count_found(lines, 1)
+        self._take_in(added.first, gone)
+        index = None if found is None else self._shown.index_of(found)
+        self._current = -1 if index is None else index
+        if rows_gone and not self.is_following:
+            self.scroll_lines_to(max(self.scroll_offset.y - rows_gone, 0))
         if self.is_following:
             self._to_end()
 
+    def _take_in(self, first: int, gone: int) -> None:
+        """Lines came and went; with a longer name of a source all lines have less room."""
+        if self._rows is not None and self._folded_to != self._plain_width:
+            self.fold_anew(self._top)
+        else:
+            self.lines_changed(first=first, dropped=gone)
+
+    def name_source(self, key: str, name: str, slot: str) -> None:
+        """The source is called so from now on."""
+        self.sources.name(key, name, slot)
+        self._take_in(len(self._shown), 0)
+
     def reset(self) -> None:
-        """Start again with nothing."""
+        """Start again with nothing, as a log of something else."""
         self.buffer.clear()
-        self._source_roles.clear()
-        self._source_width = 0
-        self._widest = 0
+        self.buffer.dropped = 0
+        self.sources.clear()
+        self._marks.clear()
+        self.filter = LogFilter()
+        self.search("")
+        self.clear()
         self.is_following = True
-        self.lines_changed()
+
+    def clear(self) -> None:
+        """Forget every line."""
+        self.buffer.clear()
+        self._current = -1
+        self._widest = 0
+        self._show_anew()
+
+    # -- what is shown, and how --------------------------------------------------------------------
+
+    @property
+    def shown(self) -> LogBuffer:
+        """The lines that no filter hides."""
+        return self._shown
+
+    def narrow(self, wanted: LogFilter) -> None:
+        """Hide other lines than before."""
+        if wanted != self.filter:
+            self.filter = wanted
+            self._show_anew()
+
+    def toggle_matches_only(self) -> None:
+        """Hide the lines that the search does not find, or show them around what it finds."""
+        self.shows_matches_only = not self.shows_matches_only
+        self._show_anew()
+        self.post_message(self.LookChanged())
+
+    def next_form(self) -> None:
+        """Show JSON objects as written, as fields on a line, or indented."""
+        forms = list(Form)
+        self.form = forms[(forms.index(self.form) + 1) % len(forms)]
+        self._widest = 0
+        self.fold_anew(self._top)
+        self.post_message(self.LookChanged())
+
+    def fold_anew(self, top: int) -> None:
+        was_following, self._folded_to = self.is_following, self._plain_width
+        super().fold_anew(top)
+        if was_following:
+            self.is_following = True
+            self._to_end()
+
+    def search(self, needle: str) -> None:
+        line = self._line_at_top()
+        super().search(needle)
+        if self.shows_matches_only:
+            self._show_anew(line)
+            if needle:
+                self.next_match(1)
+
+    @property
+    def _is_cut(self) -> bool:
+        return self._shown is not self.buffer
+
+    def _passes(self, line: LogLine) -> bool:
+        if self.shows_matches_only and self._search is not None and not self._search.found(line.text):
+            return False
+        return self.filter.passes(line)
+
+    def _show_anew(self, line: LogLine | None = None) -> None:
+        """Other lines pass now: stay where one reads."""
+        stay = line or self._line_at_top()
+        if self.filter.hides_something or (self.shows_matches_only and self._search is not None):
+            self._shown = LogBuffer(self.buffer.lines_max)
+            self._shown.add(filter(self._passes, self.buffer))
+        else:
+            self._shown = self.buffer
+        self._current = -1
+        self.fold_anew(0 if stay is None else self._shown.index_at(stay.time_ns))
+
+    def _line_at_top(self) -> LogLine | None:
+        index = self._current if self._is_on_screen(self._current) else self._top
+        return self._shown[index] if 0 <= index < len(self._shown) else None
+
+    def _count_found(self, lines: Iterable[LogLine], step: int) -> None:
+        """Lines came (1) or left (-1): what the search finds is more, or less."""
+        if self._search is None:
+            return
+        found = sum(self.filter.passes(line) and self._search.found(line.text) for line in lines)
+        if found:
+            left = found if step < 0 else 0
+            self._tell_search(max(self._position - left, 0), self._count + step * found)
+
+    # -- what the ground asks ----------------------------------------------------------------------
 
     def line_count(self) -> int:
-        return len(self.buffer)
+        return len(self._shown)
 
-    def line(self, index: int) -> Spans:
-        line = self.buffer[index]
+    def line_text(self, index: int) -> str:
+        return self._shown[index].text
+
+    def key_of(self, index: int) -> Hashable:
+        line = self._shown[index]
+        return line.time_ns, line.source, line.text
+
+    @property
+    def marked_by_default(self) -> int:
+        """The newest line while following: what comes after it is new."""
+        return self.line_count() - 1 if self.is_following else self._top
+
+    @property
+    def text_width(self) -> int:
+        return max(super().text_width - _MAP_WIDTH, 1)
+
+    @property
+    def has_tall_lines(self) -> bool:
+        return self._is_wrapped or self.form is Form.INDENTED
+
+    def folded(self, spans: Spans, width: int) -> list[list[Span]]:
+        return folded(spans, width) if self._is_wrapped else [list(spans)]
+
+    def rows_of(self, index: int) -> Sequence[Spans]:
+        width = self._body_width(index)
+        return [
+            row for spans in self._bodies(self._shown[index]) for row in self.folded(self._lit(spans), width)
+        ]
+
+    def height_of(self, index: int) -> int:
+        line = self._shown[index]
+        if self.form is Form.RAW and not line.is_rule and line.text.isascii():
+            # All lines are asked when the width changes.
+            return max(-(-len(line.text) // self._plain_width), 1)
+        return len(self.rows_of(index))
+
+    @property
+    def _plain_width(self) -> int:
+        """Cells that a program's line has, behind what stands before it."""
+        return max(self.text_width - self._head_width - bool(self._marks), 2)
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether a source is named by its letter and slot alone."""
+        return self.size.width < _NARROW and self.sources.slot_width > 0
+
+    @property
+    def _head_width(self) -> int:
+        sources = self.sources
+        name = sources.slot_width if self._is_short else sources.width + 1
+        return (_TIME_WIDTH if self.shows_times else 0) + sources.letter_width + name + len(_SEPARATOR)
+
+    def before(self, index: int) -> Spans:
+        line = self._shown[index]
         spans: list[Span] = []
         if self.shows_times:
             spans.append((time_of_day(line.time_ns, millis=True) + " ", "muted"))
-        spans.append((line.source.ljust(self._source_width), self._source_roles[line.source]))
-        spans.append((" │ ", "faint"))
-        spans.extend(line.coloured or ((line.text, _role(line.is_error)),))
+        if line.is_rule:
+            return spans
+        source, sources = self.sources.of(line.source), self.sources
+        name = source.slot if self._is_short else f" {source.name}"
+        room = sources.slot_width if self._is_short else sources.width + 1
+        spans.append((source.letter.ljust(sources.letter_width), source.role))
+        spans.append((padded(name, room), source.role))
+        spans.append((_SEPARATOR, "faint"))
         return spans
 
-    def line_text(self, index: int) -> str:
-        return self.buffer[index].text
+    def line(self, index: int) -> Spans:
+        line = self._shown[index]
+        return self._rule(line) if line.is_rule else self._bodies(line)[0]
+
+    def _bodies(self, line: LogLine) -> Sequence[Spans]:
+        """The line in as many rows as its form has."""
+        if line.is_rule:
+            return [self._rule(line)]
+        record = None if self.form is Form.RAW else log_records.record_of(line.text)
+        if record is None:
+            return [line.coloured or ((line.text, line.role),)]
+        if self.form is Form.INDENTED:
+            return log_records.indented(record)
+        return [log_records.on_one_line(record)]
+
+    def _rule(self, line: LogLine) -> Spans:
+        text = f"{_RULE * 3} {line.text} "
+        room = self.text_width - width_of([(text, "")]) - bool(self._marks)
+        room -= _TIME_WIDTH if self.shows_times else 0
+        return [(text + _RULE * room, line.role if line.is_error else "muted")]
+
+    # -- the map -----------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        height = self.scrollable_content_region.height
+        share = self._density(height)[y] if y < height else 0.0
+        block = _BLOCKS[min(int(share * len(_BLOCKS)), len(_BLOCKS) - 1)] if share else " "
+        return Strip.join([strip, to_strip(self.palette, [(block, "error")], _MAP_WIDTH)])
+
+    def _density(self, height: int) -> Sequence[float]:
+        """Looked at anew once for all lines of a frame."""
+        key = (len(self._shown), self._shown.added, height)
+        if key != self._density_key:
+            parts = min(height, len(self._shown))
+            shares = self._shown.error_density(parts)
+            self._density_key, self._densities = key, [*shares, *[0.0] * (height - parts)]
+        return self._densities
+
+    _density_key: tuple[int, int, int] | None = None
+    _densities: Sequence[float] = ()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the map goes to that part of the log."""
+        place = event.get_content_offset(self)
+        height = self.scrollable_content_region.height
+        if place is not None and place.x >= self.text_width and height:
+            self.is_following = False
+            self.show_line(self.line_count() * place.y // height)
+
+    # -- following ---------------------------------------------------------------------------------
 
     def watch_is_following(self, is_following: bool) -> None:
         if is_following and self.is_mounted:
             self._to_end()
         self.post_message(self.FollowChanged(is_following))
+
+    def watch_shows_times(self) -> None:
+        if self.is_mounted and self.has_tall_lines:
+            self.fold_anew(self._top)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -171,8 +341,3 @@ class LogLines(LinesView):
 
     def _to_end(self) -> None:
         self.scroll_lines_to(self.max_scroll_y)
-
-    def _note_source(self, source: str) -> None:
-        if source not in self._source_roles:
-            self._source_roles[source] = _SOURCE_ROLES[len(self._source_roles) % len(_SOURCE_ROLES)]
-            self._source_width = max(self._source_width, len(source))

@@ -228,11 +228,37 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def highlighted(spans: Spans, needle: str, role: str) -> list[Span]:
-    """`spans` with each occurrence of `needle` (ignoring case) set in `role`."""
-    text = "".join(part for part, _ in spans)
-    found = _occurrences(text.lower(), needle.lower())
-    if not found or len(text.lower()) != len(text):
+def folded(spans: Spans, width: int) -> list[list[Span]]:
+    """`spans` broken into lines of `width` cells, wherever the width ends: nothing is cut and no blank is lost."""
+    lines: list[list[Span]] = [[]]
+    room = width = max(width, 2)
+    for text, role in _clean(spans):
+        while text:
+            head, text = _taken(text, room)
+            if head:
+                lines[-1].append((head, role))
+                room -= len(head) if head.isascii() else cell_len(head)
+            if text:
+                lines.append([])
+                room = width
+    return lines
+
+
+def _taken(text: str, room: int) -> tuple[str, str]:
+    """As much of `text` as fits into `room` cells, and the rest."""
+    if text.isascii():
+        return text[:room], text[room:]
+    used = 0
+    for index, one in enumerate(text):
+        used += cell_len(one)
+        if used > room:
+            return text[:index], text[index:]
+    return text, ""
+
+
+def highlighted(spans: Spans, found: Sequence[tuple[int, int]], role: str) -> list[Span]:
+    """`spans` with the stretches of their text that `found` gives, begin and end, set in `role`."""
+    if not found:
         return list(spans)
     out: list[Span] = []
     offset = 0
@@ -242,16 +268,7 @@ def highlighted(spans: Spans, needle: str, role: str) -> list[Span]:
     return out
 
 
-def _occurrences(text: str, needle: str) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    at = text.find(needle) if needle else -1
-    while at >= 0:
-        found.append((at, at + len(needle)))
-        at = text.find(needle, at + len(needle))
-    return found
-
-
-def _split(part: str, own: str, role: str, offset: int, found: list[tuple[int, int]]) -> list[Span]:
+def _split(part: str, own: str, role: str, offset: int, found: Sequence[tuple[int, int]]) -> list[Span]:
     """One span cut at the borders of the occurrences that touch it."""
     out: list[Span] = []
     position = 0

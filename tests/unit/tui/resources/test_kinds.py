@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from swarm_core.api.names import STACK_LABEL
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.client.watch import Listed
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster
@@ -156,12 +157,14 @@ def test_consequences_of_a_removal() -> None:
 
 
 def test_whose_lines_are_logs() -> None:
-    """Services, tasks and nodes have logs, each by its own id; the other kinds have none."""
-    with_logs = {kind.noun: kind.logs("x") for kind in registry.kinds() if kind.logs is not None}
+    """Services, tasks and nodes have logs, each by its own id, a stack by its services; the other kinds have none."""
+    view = mirror_of(make_service("s-1", labels={STACK_LABEL: "x"}))
+    with_logs = {kind.noun: kind.logs("x", view) for kind in registry.kinds() if kind.logs is not None}
     assert list(with_logs["service"].service_ids) == ["x"]
     assert list(with_logs["task"].task_ids) == ["x"]
     assert list(with_logs["node"].node_ids) == ["x"]
-    assert len(with_logs) == 3
+    assert list(with_logs["stack"].service_ids) == ["s-1"]
+    assert len(with_logs) == 4
 
 
 def test_a_registered_kind_is_found_until_it_is_taken_out() -> None:

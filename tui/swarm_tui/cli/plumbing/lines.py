@@ -1,18 +1,16 @@
 """Log lines on the terminal: `task@node    | text`, standard error to standard error, as the docker command line does."""
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 
 import typer
-from swarm_core.api.timestamps import NS_PER_S, calendar_time
 from swarm_core.client.log_query import LogQuery
 from swarm_core.client.logs import LogLine
-from swarm_core.specs import notation
 from swarm_core.specs.errors import InvalidValue
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure
+from swarm_tui.resources import time_ranges
+from swarm_tui.resources.format import instant
 from swarm_tui.resources.printable import colours_only, padded, printable, width_of
 
 
@@ -38,19 +36,11 @@ def log_query(
 
 
 def moment_ns(text: str, now_ns: int) -> int:
-    """A time (2030-01-02T15:04:05, seconds since 1970) or an age (10m) as nanoseconds. Raises Failure."""
-    if re.fullmatch(r"\d{9,}(\.\d+)?", text):
-        return int(float(text) * 1e9)
+    """A time (2030-01-02T15:04:05, 15:04, seconds since 1970) or an age (10m) as nanoseconds. Raises Failure."""
     try:
-        return now_ns - notation.nanoseconds(text)
-    except InvalidValue:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Failure(f"--since: {text!r} is neither a time nor an age such as 10m.", USAGE) from None
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp() * 1e9)
+        return time_ranges.moment_ns(text, now_ns)
+    except InvalidValue as error:
+        raise Failure(f"--since: {error}.", USAGE) from None
 
 
 class LinePrinter:
@@ -77,9 +67,7 @@ class LinePrinter:
         for line in lines:
             parts = []
             if self._show_times:
-                moment = calendar_time(line.at_ns)
-                second = "-" if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S}"
-                parts.append(f"{second}.{line.at_ns % NS_PER_S:09}Z")
+                parts.append(instant(line.at_ns))
             if self._show_names:
                 name = printable(self._names(line.task_id) or line.task_id[:12])
                 self._width = max(self._width, width_of(name))

@@ -23,6 +23,8 @@ class End:
 
     name: str
     remedies: tuple[str, ...]
+    is_decoded: bool = True
+    """It says more than the status does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def end_of(task: Task) -> End:
             return End(kind.name, tuple(_filled(remedy, task) for remedy in kind.remedies))
     found = _EXIT.search(text)
     code = code or (int(found[1]) if found else 0)
-    return End(f"its program ends with code {code}" if code else "it fails", (_READ_LOGS,))
+    return End(f"its program ends with code {code}" if code else "it fails", (_READ_LOGS,), is_decoded=False)
 
 
 def _filled(remedy: str, task: Task) -> str:

@@ -86,6 +86,16 @@ class TextView(LinesPage):
             return json_lines(item)
         return describe_lines(self._kind, item, self._session.mirror, self._session.now_ns)
 
+    @property
+    def title(self) -> str:
+        item, kind = self._item(), self._kind
+        name = (
+            kind.name(item, self._session.mirror)
+            if item is not None and kind is not None
+            else self._object_id
+        )
+        return f"{name}-{self._mode}"
+
     def describe_border(self) -> None:
         item = self._item()
         name = self._object_id
