@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_testkit.cluster_fake import FakeCluster
-from swarm_testkit.dashboard import dashboard_of, until, until_live
+from swarm_testkit.dashboard import dashboard_of, screen_text, until, until_live
 from swarm_tui.app import SwarmApp
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.shell.command_bar import CommandBar
@@ -97,6 +97,13 @@ async def test_steps_lead_through_what_happened(cluster: FakeCluster, tmp_path: 
         await until(pilot, lambda: any("first moment" in one.message for one in app._notifications))
         await press(pilot, "full_stop")
         assert replicas_shown(app) == 5
+
+
+async def test_the_moment_of_now_is_told_at_once(cluster: FakeCluster, tmp_path: Path) -> None:
+    """Before any step: the line of time, and what happened in the half minute before."""
+    async with rewound(cluster, tmp_path) as (app, pilot):
+        await until(pilot, lambda: "failed" in screen_text(app) and "ctrl+t live" in screen_text(app))
+        assert "nothing happened" not in screen_text(app)
 
 
 async def test_incidents_are_leapt_to(cluster: FakeCluster, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import ClusterView, Role
-from swarm_tui.resources.states import short_cause, state_health, state_word
+from swarm_tui.resources.states import short_cause, state_health, state_word, wanted_word
 
 SAME_INCIDENT_NS: Final = 10 * 1_000_000_000
 _TEXT_MAX: Final = 200
@@ -109,7 +109,7 @@ def _of_task(old: Any, new: Any, view: ClusterView) -> Iterator[tuple[str, Role]
     state = new.status.state
     if old is not None and old.status.state == state:
         if old.desired_state != new.desired_state:
-            yield f"to be {state_word(new.desired_state)}", Role.MUTED
+            yield f"to be {wanted_word(new.desired_state)}", Role.MUTED
         return
     words = state_word(state)
     node = view.get(objects_pb2.Node, new.node_id) if new.node_id else None

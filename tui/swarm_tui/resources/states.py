@@ -10,6 +10,7 @@ from swarm_tui.resources.model import Health
 
 _NON_ZERO = re.compile(r"task: non-zero exit \((-?\d+)\)", re.ASCII)
 _SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
+_WANTED: dict[int, str] = {types_pb2.SHUTDOWN: "shut down", types_pb2.REMOVE: "removed"}
 _HEALTH: dict[int, Health] = {
     types_pb2.NEW: Health.IDLE,
     types_pb2.PENDING: Health.IDLE,
@@ -31,6 +32,11 @@ _HEALTH: dict[int, Health] = {
 def state_word(state: int) -> str:
     """The state in lower case; a newer peer's unknown state as its number."""
     return enum_word(types_pb2.TaskState, state, "state")
+
+
+def wanted_word(state: int) -> str:
+    """What a task is to be, as it is said behind "to be"."""
+    return _WANTED.get(state) or state_word(state)
 
 
 def state_health(state: int) -> Health:

@@ -35,6 +35,7 @@ from swarm_tui.resources.states import (
     since_ns,
     state_health,
     state_word,
+    wanted_word,
 )
 from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
 
@@ -101,7 +102,7 @@ def row(task: Task, view: ClusterView, now_ns: int) -> RowCells:
         cell(fmt.age(since_ns(task), now_ns), Role.MUTED),
         cell(host or "–", text_role if host else Role.MUTED),
         spans(
-            (f"to be {state_word(task.desired_state)}  " if is_wanted_otherwise(task) else "", Role.MUTED),
+            (f"to be {wanted_word(task.desired_state)}  " if is_wanted_otherwise(task) else "", Role.MUTED),
             (short_cause(task) or busy_with(task, view), Role.MUTED if is_past else look.role),
         ),
         cell(fmt.image(runs) if runtime == "container" else f"{runtime} {runs}", Role.MUTED),

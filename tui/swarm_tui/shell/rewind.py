@@ -49,7 +49,8 @@ class RewindScreen(MainScreen):
         super().on_mount()
         self.past.changed = self._moment_changed
         self.set_interval(PLAY_EVERY_S, self.past.play)
-        self._moment_changed()
+        # The views beside are not mounted before this is over.
+        self.call_after_refresh(self._moment_changed)
 
     def on_notes_opened(self, event: Notes.Opened) -> None:
         """A line beside the views: its object as it was."""

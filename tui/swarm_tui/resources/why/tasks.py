@@ -6,7 +6,7 @@ from swarm_core.api.words import enum_word
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import tasks
 from swarm_tui.resources.model import ClusterView
-from swarm_tui.resources.states import cause, has_ended_badly, is_wanted, since_ns, state_word
+from swarm_tui.resources.states import cause, has_ended_badly, is_wanted, since_ns, state_word, wanted_word
 from swarm_tui.resources.why.ends import end_of
 from swarm_tui.resources.why.explanation import Explanation, Finding, sentence
 from swarm_tui.resources.why.placement import Places
@@ -29,7 +29,7 @@ def _summary(task: Task, view: ClusterView, now_ns: int) -> str:
     since = fmt.age(since_ns(task), now_ns)
     text = f"It is {word}{where}{f' since {since}' if since else ''}"
     if not is_wanted(task) and task.status.state <= types_pb2.RUNNING:
-        text += f", and is to be {state_word(task.desired_state)}"
+        text += f", and is to be {wanted_word(task.desired_state)}"
     return f"{text}."
 
 
