@@ -1,5 +1,7 @@
 """The ring of log lines and its view."""
 
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 from swarm_tui.widgets.lines import LinesView, TextLines
@@ -121,3 +123,35 @@ async def test_long_lines_scroll_sideways():
         await pilot.pause()
         await pilot.press(*["right"] * 6)
         assert "END" in widget.render_line(0).text
+
+
+@given(st.lists(st.text(st.sampled_from("ab 漢é"), max_size=60), max_size=12), st.integers(20, 70))
+def test_the_height_of_a_wrapped_line_is_that_of_its_rows(texts, width):
+    """However the number of rows of a line is found, it is the number of rows that are drawn."""
+
+    async def compare():
+        widget = LogLines()
+        async with LinesApp(widget).run_test(size=(width, 10)):
+            widget.add([line(at, text) for at, text in enumerate(texts)])
+            widget.toggle_wrap()
+            drawn = [len(widget.rows_of(index)) for index in range(len(texts))]
+            assert list(widget.heights(0)) == drawn
+
+    asyncio.run(compare())
+
+
+async def test_wrapped_lines_keep_their_place_when_lines_come_and_leave():
+    """Rows of new lines, of late ones and of those that leave the ring are counted as they are."""
+    widget = LogLines(lines_max=100)
+    async with LinesApp(widget).run_test(size=(60, 10)) as pilot:
+        widget.focus()
+        widget.toggle_wrap()
+        widget.add([line(at, text=f"line {at} " + "x" * 100) for at in range(100)])
+        await pilot.press("up")
+        shown = widget.render_line(0).text
+        widget.add([line(100, text="y" * 300), line(50, text="late")])
+        await pilot.pause()
+        assert widget.render_line(0).text == shown
+        assert widget.virtual_size.height == sum(widget.heights(0))
+        await pilot.press("end")
+        assert widget.render_line(9).text.strip() == "y" * (300 % 36)

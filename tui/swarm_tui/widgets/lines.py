@@ -5,7 +5,7 @@ for, except while lines take several rows, which has to be known of all. Matches
 their context stays readable.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -95,9 +95,9 @@ class LinesView(Scrolled):
         """The rows of a line, while lines may take several."""
         return self.folded(self._lit(self.line(index)), self._body_width(index))
 
-    def height_of(self, index: int) -> int:
-        """How many rows `rows_of` gives."""
-        return len(self.rows_of(index))
+    def heights(self, first: int) -> Iterable[int]:
+        """How many rows `rows_of` gives, of each line from `first` on."""
+        return (len(self.rows_of(index)) for index in range(first, self.line_count()))
 
     @property
     def has_tall_lines(self) -> bool:
@@ -135,7 +135,7 @@ class LinesView(Scrolled):
         """Lines came or went, the oldest `dropped` and then those from `first` on: bring the scroll range in line and repaint."""
         if self._rows is not None:
             self._rows.drop(dropped)
-            self._rows.replace_from(first, map(self.height_of, range(first, self.line_count())))
+            self._rows.replace_from(first, self.heights(first))
         width = self.text_width if self._is_wrapped else max(self._widest, self.text_width)
         beside = self.scrollable_content_region.width - self.text_width
         self.set_extent(width + beside, self._row_count)

@@ -71,9 +71,10 @@ class LogLines(LinesView):
             if not line.is_rule:
                 self.sources.of(line.source)
         found = self._shown[self._current] if 0 <= self._current < len(self._shown) else None
+        top = self._shown[self._top] if self._top < len(self._shown) else None
+        part = self.scroll_offset.y - self._row_of(self._top)
         added = self.buffer.add(lines)
         gone = sum(map(self._passes, added.left)) if self._is_cut else len(added.left)
-        rows_gone = gone if self._rows is None else self._rows.start(min(gone, self._rows.line_count))
         if self._is_cut:
             self._shown.drop(gone)
             added = Added(added.left, self._shown.add(filter(self._passes, lines)).first)
@@ -82,10 +83,12 @@ class LogLines(LinesView):
         self._take_in(added.first, gone)
         index = None if found is None else self._shown.index_of(found)
         self._current = -1 if index is None else index
-        if rows_gone and not self.is_following:
-            self.scroll_lines_to(max(self.scroll_offset.y - rows_gone, 0))
         if self.is_following:
             self._to_end()
+        elif top is not None:
+            # Lines may have left above it, and late ones come.
+            index = self._shown.index_of(top)
+            self.scroll_lines_to(0 if index is None else self._row_of(index) + part)
 
     def _take_in(self, first: int, gone: int) -> None:
         """Lines came and went; with a longer name of a source all lines have less room."""
@@ -226,12 +229,16 @@ class LogLines(LinesView):
             row for spans in self._bodies(self._shown[index]) for row in self.folded(self._lit(spans), width)
         ]
 
-    def height_of(self, index: int) -> int:
-        line = self._shown[index]
-        if self.form is Form.RAW and not line.is_rule and line.text.isascii():
-            # All lines are asked when the width changes.
-            return max(-(-len(line.text) // self._plain_width), 1)
-        return len(self.rows_of(index))
+    def heights(self, first: int) -> Iterable[int]:
+        # All lines are asked when the width changes: of most the length says it.
+        width, is_raw, shown = self._plain_width, self.form is Form.RAW, self._shown
+        for index in range(first, len(shown)):
+            line = shown[index]
+            is_plain = is_raw or not line.text.lstrip().startswith("{")
+            if line.is_rule or not (is_plain and line.text.isascii()):
+                yield len(self.rows_of(index))
+            else:
+                yield -(-len(line.text) // width) or 1 if self._is_wrapped else 1
 
     @property
     def _plain_width(self) -> int:
