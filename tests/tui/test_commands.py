@@ -93,6 +93,14 @@ def test_completion(grammar, text, completed):
     assert grammar.complete(text)[0].rstrip() == completed.rstrip()
 
 
+def test_an_offer_has_an_order(grammar):
+    """Words that may come are offered the shortest first, of one length as in the alphabet."""
+    _, words = grammar.complete("svc r")
+    assert words == sorted(words, key=lambda word: (len(word), word)) and {"running:", "runtime:"} <= set(
+        words
+    )
+
+
 def test_every_verb_of_a_list_can_be_typed():
     """The bar has the verbs of the one table, each under its own word."""
     words = {}

@@ -24,6 +24,11 @@ from swarm_tui.views.view import Context
 _OFFERED_MAX: Final = 12
 
 
+def _by_length(word: str) -> tuple[int, str]:
+    """The shortest first; of the same length in the order of the alphabet, so that an offer reads the same each time."""
+    return len(word), word
+
+
 class CommandError(ValueError):
     """The text is no command; it says why in a sentence."""
 
@@ -86,7 +91,9 @@ class Grammar:
         """The text with as much as can only be meant, and the words that may come at its end."""
         head, separator, tail = text.rpartition(" ")
         before = head.split()
-        words = sorted({word for word in self._offered(before, tail) if word.startswith(tail)}, key=len)
+        words = sorted(
+            {word for word in self._offered(before, tail) if word.startswith(tail)}, key=_by_length
+        )
         if not words:
             return text, []
         common = fmt.common_start(words)
