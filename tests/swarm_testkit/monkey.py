@@ -9,6 +9,7 @@ from typing import Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import timestamp
+from swarm_tui.clusters.changes import Phase
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.resources import registry
 from swarm_tui.views.lists.pane import ObjectPane
@@ -59,12 +60,21 @@ class Monkey:
                 self._number += 1
         # Rows keep their order while the cursor is being moved; what is gone is taken out when it rests. Work that took longer than
         # keys wait for it may still change the view.
+        # A stream that was cut, or asked to begin anew, needs a while until it has told everything.
         await self._run.until(lambda: self._run.app.is_caught_up)
+        await self._run.until(self._is_told)
         await settle(self._run.app, self._run.pilot)
         while self._holds_back():
             await self._run.until(lambda: self._run.app.is_caught_up and not self._holds_back())
             await settle(self._run.app, self._run.pilot)
         check(self._run)
+
+    def _is_told(self) -> bool:
+        mirror = self._run.screen.session.mirror
+        return mirror.stream.phase is Phase.LIVE and all(
+            set(mirror.ids(kind.message)) == {item.id for item in self._run.cluster.all(kind.message)}
+            for kind in registry.stored()
+        )
 
     def _holds_back(self) -> bool:
         return any(pane._held for pane in self._panes() if pane.is_shown)
