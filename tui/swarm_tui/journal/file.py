@@ -43,8 +43,6 @@ CREATE TABLE mark (
     noun TEXT NOT NULL, object TEXT NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL
 );
 CREATE INDEX mark_at ON mark (at_ns);
-CREATE TABLE log (at_ns INTEGER NOT NULL, task TEXT NOT NULL, node TEXT NOT NULL, service TEXT NOT NULL,
-    is_error INTEGER NOT NULL, text BLOB NOT NULL);
 """
 # Bytes beside the data: of a block's row, of an owner in both its trees, of a mark.
 _ROW: Final = 64
@@ -185,11 +183,6 @@ class JournalFile:
             )
         return size
 
-    def add_logs(self, lines: Iterable[tuple[int, str, str, str, bool, bytes]]) -> None:
-        """Keep lines of logs: time, task, node, service, whether it is an error's, the text."""
-        with self._transaction():
-            self._db.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", lines)
-
     def forget(self, *, before_ns: int, bytes_max: int) -> int:
         """Forget the oldest generations until the file is small enough and none ended before `before_ns`; how many went.
         The newest stays."""
@@ -281,11 +274,6 @@ class JournalFile:
             to_ns,
         )
         return [Mark(at, bool(bad), noun, id_, name, text) for at, bad, noun, id_, name, text in rows]
-
-    def logs(self) -> Iterator[tuple[int, str, str, str, bool, bytes]]:
-        """The lines of logs that were kept, in their order."""
-        for at_ns, task, node, service, is_error, text in self._rows("SELECT * FROM log ORDER BY at_ns"):
-            yield at_ns, task, node, service, bool(is_error), bytes(text)
 
     # -- inside ------------------------------------------------------------------------------------
 
