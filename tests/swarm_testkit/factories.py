@@ -19,8 +19,8 @@ _counters: dict[str, "itertools.count[int]"] = {}
 
 
 def make_id(prefix: str) -> str:
-    """The next id of `prefix`: "task-1", "task-2", …"""
-    return f"{prefix}-{next(_counters.setdefault(prefix, itertools.count(1)))}"
+    """The next id of `prefix`: "task-000001", "task-000002", …; sorted as text they keep the order they were made in."""
+    return f"{prefix}-{next(_counters.setdefault(prefix, itertools.count(1))):06}"
 
 
 def make_restart(

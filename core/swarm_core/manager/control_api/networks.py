@@ -116,7 +116,7 @@ def _is_live(task: objects_pb2.Task) -> bool:
 
 
 def _named(services: list[objects_pb2.Service]) -> str:
-    names = [service.spec.annotations.name for service in services]
+    names = sorted(service.spec.annotations.name for service in services)
     more = len(names) - _USERS_SHOWN_MAX
     shown = ", ".join(names[:_USERS_SHOWN_MAX]) + (f" and {more} more" if more > 0 else "")
     return f"{'service' if len(names) == 1 else 'services'} {shown}"

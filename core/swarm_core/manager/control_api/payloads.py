@@ -92,7 +92,7 @@ class Payloads(Generic[P]):
             item = known(tx, self._rules.kind, id_)
             users = tx.find(objects_pb2.Service, self._rules.referenced_by(id_))
             if users:
-                names = ", ".join(user.spec.annotations.name for user in users)
+                names = ", ".join(sorted(user.spec.annotations.name for user in users))
                 raise InvalidArgument(
                     f"{noun} '{item.spec.annotations.name}' is in use by the following service"
                     f"{'s' if len(users) > 1 else ''}: {names}"

@@ -129,10 +129,10 @@ def _check_unchanged(stored: specs_pb2.VolumeSpec, wanted: specs_pb2.VolumeSpec)
 def _in_use(tx: Transaction, volume: objects_pb2.Volume) -> str:
     """Why a published volume stays, naming the nodes."""
     nodes = [tx.get(objects_pb2.Node, status.node_id) for status in volume.publish_status]
-    names = [
+    names = sorted(
         (node.description.hostname if node is not None else "") or status.node_id
         for node, status in zip(nodes, volume.publish_status, strict=True)
-    ]
+    )
     shown = ", ".join(names[:_USERS_SHOWN_MAX])
     more = f" and {len(names) - _USERS_SHOWN_MAX} more" if len(names) > _USERS_SHOWN_MAX else ""
     return f"volume {volume.spec.annotations.name} is published on {shown}{more}; drain it first, or remove it with force"

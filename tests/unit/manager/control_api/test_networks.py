@@ -158,10 +158,10 @@ async def test_networks_that_are_refused(
 
 
 async def test_a_network_in_use_stays(networks: NetworksApi, store: MemoryStore) -> None:
-    """4.4.5: services are named; so are tasks that have not ended, whose service is gone."""
+    """4.4.5: services are named, by name; so are tasks that have not ended, whose service is gone."""
     net = make_network("net", name="net")
-    named = [make_service(name=f"web{n}", task=make_task_spec(networks=["net"])) for n in range(7)]
-    task = make_task("t", service=named[0], state="RUNNING")
+    named = [make_service(name=f"web{n}", task=make_task_spec(networks=["net"])) for n in reversed(range(7))]
+    task = make_task("t", service=named[-1], state="RUNNING")
     await put(store, net, *named, task)
     with pytest.raises(
         FailedPrecondition, match="network net is in use by services web0, web1, web2, web3, web4 and 2 more"
