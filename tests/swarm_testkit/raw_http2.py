@@ -133,7 +133,7 @@ class RawClient:
         )
         return self._answers[stream]
 
-    async def until(self, is_so: object, limit_s: float = 10) -> None:
+    async def until(self, is_so: object, limit_s: float = 40) -> None:
         async with asyncio.timeout(limit_s):
             while not is_so():  # type: ignore[operator]
                 self._changed.clear()

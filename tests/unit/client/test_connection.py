@@ -54,7 +54,7 @@ def put_root(directory: Path, authority: Authority) -> Path:
 
 async def asked(target: str | Path, **how: object) -> str:
     async with await Connection.open(target, **how) as connection:  # type: ignore[arg-type]
-        return str((await connection.call("Control.GetNode", GetNode(), timeout=5)).node.id)
+        return str((await connection.call("Control.GetNode", GetNode(), timeout=40)).node.id)
 
 
 async def test_trust_is_fetched_where_no_file_offers_it(control: Path, echo: EchoServices) -> None:
@@ -190,11 +190,11 @@ async def test_a_restarted_manager_is_found_again(tmp_path: Path, echo: EchoServ
         connection = await Connection.open(path)
         await connection.call("Control.GetNode", GetNode())
     with pytest.raises(Unreachable, match=r"control socket|nobody is listening|was lost"):
-        await connection.call("Control.GetNode", GetNode(), timeout=5)
+        await connection.call("Control.GetNode", GetNode(), timeout=40)
     async with control_server(AUTHORITY, services, path), asyncio.timeout(40):
         while True:
             try:
-                await connection.call("Control.GetNode", GetNode(), timeout=5)
+                await connection.call("Control.GetNode", GetNode(), timeout=40)
                 break
             except Unreachable:
                 await asyncio.sleep(0.02)

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime
-import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from swarm_core.client.errors import ClientError, Unreachable, UntrustedManager
 from swarm_core.client.trust import Trust
 from swarm_core.rpc import dialler
 from swarm_core.rpc.grpcio import grpc
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.trust import Authority, EchoServices, echo_services, make_authority, now_ns, remote_server
 
 AUTHORITY = make_authority()
@@ -61,7 +61,7 @@ def renewed(authority: Authority, node_id: str) -> tuple[tls.TlsIdentity, bytes]
 
 
 async def who_am_i(channel: grpc.aio.Channel) -> str:
-    answer = await channel.unary_unary(_GET_NODE, None, None)(b"", timeout=5)
+    answer = await channel.unary_unary(_GET_NODE, None, None)(b"", timeout=40)
     return control_pb2.GetNodeResponse.FromString(answer).node.id
 
 
@@ -99,7 +99,7 @@ async def test_openssl_refuses_dockers_cross_signed_root_and_we_do_not() -> None
         async with await Connection.open(
             server.address, trust=AUTHORITY.trust(AUTHORITY.manager("m8"))
         ) as connection:
-            answer = await connection.call("Control.GetNode", control_pb2.GetNodeRequest(), timeout=5)
+            answer = await connection.call("Control.GetNode", control_pb2.GetNodeRequest(), timeout=40)
             assert answer.node.id == "m8"
 
 
@@ -141,7 +141,7 @@ async def test_a_manager_without_alpn_is_reached() -> None:
         async with await Connection.open(
             address, trust=AUTHORITY.trust(AUTHORITY.manager("m8"))
         ) as connection:
-            answer = await connection.call("Control.GetNode", control_pb2.GetNodeRequest(), timeout=5)
+            answer = await connection.call("Control.GetNode", control_pb2.GetNodeRequest(), timeout=40)
             assert answer.node.id == "m8"
 
 
@@ -168,7 +168,7 @@ async def test_who_is_not_believed_hears_nothing(tls_of: object, reason: str) ->
             await dialler.connect(server.address, wanted, asyncio.Protocol)
         async with dialled(server.address, wanted) as channel:
             with pytest.raises(grpc.aio.AioRpcError):
-                await channel.unary_unary(_GET_NODE, None, None)(b"", timeout=5)
+                await channel.unary_unary(_GET_NODE, None, None)(b"", timeout=40)
     assert echo.callers == []
 
 
@@ -210,7 +210,7 @@ async def test_nobody_else_can_use_the_socket() -> None:
             name = channel._listening.getsockname().decode().removeprefix("\0")
             code = (
                 "import socket,sys; s=socket.socket(socket.AF_UNIX); "
-                "s.connect('\\0'+sys.argv[1]); s.settimeout(10); print(s.recv(1))"
+                "s.connect('\\0'+sys.argv[1]); s.settimeout(40); print(s.recv(1))"
             )
             other = await asyncio.create_subprocess_exec(
                 "python3", "-c", code, name, stdout=asyncio.subprocess.PIPE
@@ -221,9 +221,7 @@ async def test_nobody_else_can_use_the_socket() -> None:
 
 async def test_a_channel_comes_back_after_its_manager() -> None:
     """While nobody listens calls fail; later ones find the manager again on the same port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    address = f"127.0.0.1:{port}"
+    address = f"127.0.0.1:{free_port()}"
     async with dialled(address, client()) as channel:
         with pytest.raises(grpc.aio.AioRpcError):
             await who_am_i(channel)
@@ -237,7 +235,7 @@ async def test_a_channel_comes_back_after_its_manager() -> None:
             echo_services(EchoServices()), address, context, authorizer, SystemClock(), grace_s=0
         ):
             call = channel.unary_unary(_GET_NODE, None, None)
-            answer = await call(b"", timeout=20, wait_for_ready=True)
+            answer = await call(b"", timeout=40, wait_for_ready=True)
             assert control_pb2.GetNodeResponse.FromString(answer).node.id == "m9"
 
 

@@ -148,7 +148,7 @@ async def attacked() -> AsyncIterator[tuple[RemoteServer, Waiting]]:
         async def go_on_calling() -> None:
             nonlocal calls
             while not is_over:
-                answer = await peer.call("Control.GetNode", control_pb2.GetNodeRequest(), timeout=10)
+                answer = await peer.call("Control.GetNode", control_pb2.GetNodeRequest(), timeout=40)
                 assert answer.node.id == "m9"
                 calls += 1
 

@@ -15,6 +15,7 @@ from swarm_core.rpc import tls_listener
 from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.server import RemoteServer, Services
+from swarm_core.rpc.strangers import Strangers
 from swarm_testkit.raw_http2 import raw_client
 from swarm_testkit.trust import (
     YEAR_NS,
@@ -39,7 +40,7 @@ async def call(
     server: RemoteServer, identity: tls.TlsIdentity | None, authority: Authority = AUTHORITY
 ) -> str:
     async with connected(server.address, authority, identity) as connection:
-        answer = await connection.call("Control.GetNode", GetNode(), timeout=5)
+        answer = await connection.call("Control.GetNode", GetNode(), timeout=40)
         return str(answer.node.id)
 
 
@@ -161,8 +162,21 @@ async def test_garbage_inside_tls(echo: EchoServices) -> None:
 async def test_a_silent_client_is_dropped(echo: EchoServices, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who does not shake hands in time is disconnected, and holds nobody up meanwhile."""
     monkeypatch.setattr(tls_listener, "HANDSHAKE_S", 0.2)
+    begun: list[object] = []
+    begins = Strangers.handshake_begins
+
+    def noted(strangers: Strangers, task: asyncio.Task[None]) -> None:
+        begun.append(task)
+        begins(strangers, task)
+
+    monkeypatch.setattr(Strangers, "handshake_begins", noted)
     async with remote_server(AUTHORITY, echo_services(echo)) as server:
         readers = [await raw(server) for _ in range(20)]
+        async with asyncio.timeout(40):
+            while len(begun) < len(readers):
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0)  # the last of them begins
+        monkeypatch.setattr(tls_listener, "HANDSHAKE_S", 40)  # a busy machine takes its time
         assert await call(server, AUTHORITY.manager()) == "m1"
         async with asyncio.timeout(40):
             for reader, writer in readers:
@@ -249,12 +263,12 @@ async def test_certificates_are_reloaded_with_the_port_open(echo: EchoServices) 
         remote_server(AUTHORITY, echo_services(echo)) as server,
         connected(server.address, AUTHORITY, AUTHORITY.manager("old")) as old,
     ):
-        await old.call("Control.GetNode", GetNode(), timeout=5)
+        await old.call("Control.GetNode", GetNode(), timeout=40)
         server.reload(tls.server_context(other.manager()))
         assert await call(server, other.manager("new"), other) == "new"
         with pytest.raises(UntrustedManager):
             await call(server, AUTHORITY.manager())
-        answer = await old.call("Control.GetNode", GetNode(), timeout=5)
+        answer = await old.call("Control.GetNode", GetNode(), timeout=40)
         assert answer.node.id == "old"
 
 

@@ -153,11 +153,11 @@ async def test_cancelled_run_waits_for_its_work() -> None:
     def work() -> None:
         nonlocal done
         begun.set()
-        let_go.wait(10)
+        let_go.wait(40)
         done = True
 
     task = asyncio.ensure_future(disk.run(work))
-    assert await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(begun.wait, 40)
     task.cancel()
     await asyncio.sleep(0)
     task.cancel()

@@ -165,11 +165,11 @@ async def test_a_brief_write_never_overtakes_the_thread(clock):
 
     def long_work() -> None:
         begun.set()
-        let_go.wait(10)
+        let_go.wait(40)
         order.append("long")
 
     first = asyncio.ensure_future(disk.run(long_work))
-    assert await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(begun.wait, 40)
     second = asyncio.ensure_future(disk.run_brief(lambda: order.append("brief")))
     await asyncio.sleep(0)
     assert order == []
