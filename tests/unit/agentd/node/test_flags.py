@@ -1,6 +1,5 @@
 """The flags of swarm-agentd, and what the command says when it cannot run."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,18 +9,7 @@ from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.state_dir import open_state
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.ca import tokens
-
-
-@pytest.fixture(autouse=True)
-def no_log_handlers() -> Iterator[None]:
-    """The command sets up logging for its process; tests share one."""
-    import logging
-
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+from swarm_testkit import programs
 
 
 def test_defaults_are_swarmds() -> None:
@@ -107,24 +95,22 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0 and "swarm-agentd swarm-tui" in capsys.readouterr().out
 
 
-def said(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> str:
-    """What the command says before it ends with 1."""
-    with pytest.raises(SystemExit) as ended:
-        command.main([*arguments, "--log-level", "error"])
-    assert ended.value.code == 1
-    return capfd.readouterr().err
+def said(arguments: list[str]) -> str:
+    """What the command says before it ends with 1. It is a program of its own: it takes the signals of its process, tunes its collector, and leaves
+    a manager that stands by to the end of its process."""
+    ended = programs.run((*programs.AGENTD, *arguments, "--log-level", "error"))
+    assert (ended.code, ended.out) == (1, "")
+    return ended.err
 
 
-def test_the_command_gives_up_in_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command_gives_up_in_one_sentence(tmp_path: Path) -> None:
     """A directory in use, a worker without managers, a manager that cannot start: one line, no traceback."""
     state = open_state(tmp_path / "s")
     plain = ["-d", str(state.path), "--executor", "process", "--listen-remote-api", "127.0.0.1:0"]
     with state.locked():
-        assert said(plain, capfd).startswith(
-            f"swarm-agentd: state directory {state.path} is in use by process"
-        )
+        assert said(plain).startswith(f"swarm-agentd: state directory {state.path} is in use by process")
     (tmp_path / "not-a-socket").touch()
-    told = said([*plain, "--listen-control-api", str(tmp_path / "not-a-socket")], capfd)
+    told = said([*plain, "--listen-control-api", str(tmp_path / "not-a-socket")])
     assert (
         told
         == f"swarm-managerd: cannot serve on the control socket {tmp_path}/not-a-socket: a file is in its place\n"
