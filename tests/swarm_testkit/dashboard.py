@@ -22,6 +22,7 @@ from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.resources.refs import ClusterId
+from swarm_tui.shell.preferred import NOTHING_WANTED, Started
 from swarm_tui.shell.screen import MainScreen
 from swarm_tui.views.dashboard.view import DashboardView
 from swarm_tui.views.lists.pane import ObjectPane
@@ -43,10 +44,11 @@ def dashboard_of(
     cluster: FakeCluster,
     *,
     title: str = "prod-eu",
-    theme: str = DARK.name,
+    theme: str | None = DARK.name,
     is_ascii: bool = False,
     ends_with_program: bool = False,
     recorder: Recorder | None = None,
+    started: Started = NOTHING_WANTED,
 ) -> SwarmApp:
     """The program on `cluster`, not yet running."""
     clock = cluster.clock
@@ -64,6 +66,7 @@ def dashboard_of(
         theme=theme,
         is_ascii=is_ascii,
         recorder=recorder,
+        started=started,
     )
     app.animation_level = "none"
     return app
@@ -221,12 +224,15 @@ async def running(
     cluster: FakeCluster,
     size: tuple[int, int] = (132, 40),
     *,
-    theme: str = DARK.name,
+    theme: str | None = DARK.name,
     is_ascii: bool = False,
     ends_with_program: bool = False,
+    started: Started = NOTHING_WANTED,
 ) -> AsyncIterator[Running]:
     """The program on `cluster`, from its first content on."""
-    app = dashboard_of(cluster, theme=theme, is_ascii=is_ascii, ends_with_program=ends_with_program)
+    app = dashboard_of(
+        cluster, theme=theme, is_ascii=is_ascii, ends_with_program=ends_with_program, started=started
+    )
     async with app.run_test(size=size, notifications=True) as pilot:
         run = Running(app, pilot, cluster)
         if cluster.unreachable is None:

@@ -28,8 +28,11 @@ from swarm_tui.journal.errors import JournalError
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.journal.replay import PastClock, Replay
 from swarm_tui.journal.sessions import opened_tape, past_session
+from swarm_tui.preferences.model import Preferences
 from swarm_tui.shell.palette import SwarmCommands
 from swarm_tui.shell.past import Past
+from swarm_tui.shell.preferred import LOOK_EVERY_S as LOOK_AT_PREFERENCES_S
+from swarm_tui.shell.preferred import NOTHING_WANTED, Preferred, Started
 from swarm_tui.shell.rewind import RewindScreen, rewind_screen
 from swarm_tui.shell.screen import MainScreen, main_screen
 from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
@@ -44,6 +47,7 @@ from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 # generations keep the remaining pauses within a few milliseconds.
 GARBAGE_THRESHOLDS: Final = (5_000, 10, 1_000)
 _JOURNAL_S: Final = 10
+_PREFERRED_S: Final = 3
 _NOT_PAST: Final = ("form", "logs")
 """Views that the past has not: nothing is created there, and logs are read from the agents of now."""
 
@@ -58,7 +62,7 @@ class JournalSaid(Message):
 
 class SwarmApp(App[None]):
     """`updates` opens the cluster's stream of updates; it is called again when everything is to be listed anew. `recorder`
-    keeps what the mirror is told, for rewinding."""
+    keeps what the mirror is told, for rewinding; `started` is what the person wants. A `theme` that is given goes before theirs."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = "styles.tcss"
     TITLE = "swarm-tui"
@@ -73,6 +77,7 @@ class SwarmApp(App[None]):
         is_ascii: bool = False,
         driver_class: type[Driver] | None = None,
         recorder: Recorder | None = None,
+        started: Started = NOTHING_WANTED,
     ) -> None:
         self._ascii_filter = AsciiOnly() if is_ascii else None
         self._themes_found: dict[str, Theme | None] = {}
@@ -80,6 +85,8 @@ class SwarmApp(App[None]):
         self._session = session
         self._updates = updates
         self._recorder = recorder
+        self._given_theme = theme
+        self._preferred = Preferred(started, self._prefer, self._refuse_preferences)
         self._managers = ManagerNews(session)
         self._progress = ProgressNews(session.mirror, session.control, session.clock)
         self._work = Work()
@@ -88,10 +95,10 @@ class SwarmApp(App[None]):
         self._unlisten: Callable[[], None] | None = None
         for ours in (DARK, LIGHT):
             self.register_theme(ours)
-        self.theme = theme or DARK.name
+        self.theme = self._wanted_theme
 
     def get_default_screen(self) -> Screen[None]:
-        return main_screen(self._session, self._work)
+        return main_screen(self._session, self._preferred.verbs(), self._work)
 
     @property
     def is_caught_up(self) -> bool:
@@ -111,6 +118,8 @@ class SwarmApp(App[None]):
         if isinstance(self._driver, TerminalDriver):
             self._unlisten = on_ending(self._end)
             self.set_interval(LOOK_EVERY_S, self._look_at_terminal)
+        self.set_keymap(self._preferred.verbs().keymap)
+        self.set_interval(LOOK_AT_PREFERENCES_S, self._preferred.look)
         # The terminal comes back empty from the shell.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self._typed_ahead.start()
@@ -120,6 +129,23 @@ class SwarmApp(App[None]):
         self._follow()
         self.run_worker(self._managers.run(), group="managers", name="managers")
         self.run_worker(self._progress.run(), group="progress", name="progress")
+
+    @property
+    def _wanted_theme(self) -> str:
+        return self._given_theme or self._preferred.now.theme or DARK.name
+
+    def _prefer(self, preferences: Preferences) -> None:
+        """The person wants something else from now on."""
+        verbs = self._preferred.verbs()
+        self.set_keymap(verbs.keymap)
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen):
+                screen.rekey(verbs)
+        self.theme = self._wanted_theme
+        self.notify("Your preferences were read anew", timeout=_PREFERRED_S)
+
+    def _refuse_preferences(self, text: str) -> None:
+        self.notify(text, severity="error", timeout=_JOURNAL_S, markup=False)
 
     def watch_app_focus(self, has_focus: bool) -> None:
         self._managers.set_looked_at(has_focus)
@@ -154,7 +180,7 @@ class SwarmApp(App[None]):
             self.notify(str(error), severity="warning", timeout=_JOURNAL_S, markup=False)
             return
         session = past_session(self._session, past.replay.mirror, clock)
-        screen = rewind_screen(session, self._work, past)
+        screen = rewind_screen(session, self._preferred.verbs(), self._work, past)
         await self.push_screen(screen)
         if here.view not in (*_NOT_PAST, screen.navigator.here.view):
             await screen.navigator.go(here.link)

@@ -39,6 +39,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),
     "watch": ("watch", "Print every change as a line of JSON."),
+    "preferences": (
+        "preferences",
+        "Your preferences for the dashboard: whether the file is in order, and keys.",
+    ),
     "version": ("version", "Print the version."),
 }
 

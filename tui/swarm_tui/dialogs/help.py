@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -13,15 +14,23 @@ from swarm_tui.widgets.paint import Spans
 
 
 class Help(Dialog[bool]):
-    """A page of lines, wrapped to the width of the dialog with `indent`; the key that opened it closes it too."""
+    """A page of lines, wrapped to the width of the dialog with `indent`; the keys that open it (`closed_by`) close it too."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q", "leave", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "leave", "close", show=False)]
 
-    def __init__(self, title: str, lines: Sequence[Spans], *, indent: int = 0) -> None:
+    def __init__(
+        self, title: str, lines: Sequence[Spans], *, indent: int = 0, closed_by: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self._title = title
         self._lines = lines
         self._indent = indent
+        self._closed_by = closed_by
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in self._closed_by:
+            event.stop()
+            self.action_leave()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog help") as box:

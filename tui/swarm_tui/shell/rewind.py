@@ -14,7 +14,6 @@ from swarm_tui.shell.keyed import keyed
 from swarm_tui.shell.past import PLAY_EVERY_S, Past
 from swarm_tui.shell.screen import MainScreen
 from swarm_tui.shell.work import Work
-from swarm_tui.verbs import registry as verb_registry
 from swarm_tui.verbs.model import Verbs
 from swarm_tui.views.dashboard.side import SidePane
 from swarm_tui.views.view import Context
@@ -32,9 +31,13 @@ class RewindScreen(MainScreen):
         super().__init__(session, verbs, work)
         self.past = past
         self.desk.past = past
-        self._scrubber = Scrubber()
+        self._scrubber = Scrubber(_keys(verbs))
         self.since = SidePane("Changed since then", "nothing changed since", id="since")
         self.around = SidePane("Half a minute around", "nothing happened", id="around")
+
+    def rekey(self, verbs: Verbs) -> None:
+        super().rekey(verbs)
+        self._scrubber.rekey(_keys(verbs))
 
     def compose_views(self) -> ComposeResult:
         yield self._scrubber
@@ -87,7 +90,17 @@ class RewindScreen(MainScreen):
         ]
 
 
-def rewind_screen(session: Session, work: Work, past: Past) -> RewindScreen:
+def _keys(verbs: Verbs) -> list[tuple[str, str]]:
+    """The keys of the line of time, with a word for each."""
+    named = (
+        (("global.step-back", "global.step-on"), "step"),
+        (("global.incident-back", "global.incident-on"), "incident"),
+        (("global.play",), "play"),
+        (("global.rewind",), "live"),
+    )
+    return [(" ".join(verbs[one].key for one in ids), label) for ids, label in named]
+
+
+def rewind_screen(session: Session, verbs: Verbs, work: Work, past: Past) -> RewindScreen:
     """The screen for a session of the past."""
-    verbs = verb_registry.verbs()
     return keyed(RewindScreen, verbs.bindings(Context.GLOBAL))(session, verbs, work, past)

@@ -37,12 +37,16 @@ class Runner:
     def __init__(
         self, verbs: Verbs, ports: Ports, navigator: Navigator, workers: Workers, work: Work
     ) -> None:
-        self.verbs = verbs
-        self._ranked = sorted((verb for verb in verbs if verb.rank), key=lambda verb: verb.rank)
+        self.take(verbs)
         self.ports = ports
         self._navigator = navigator
         self._workers = workers
         self._work = work
+
+    def take(self, verbs: Verbs) -> None:
+        """From now on it is these, with their keys."""
+        self.verbs = verbs
+        self._ranked = sorted((verb for verb in verbs if verb.rank), key=lambda verb: verb.rank)
 
     def applies(self, verb: Verb) -> bool:
         """Whether the verb works now, on what is selected."""
@@ -61,7 +65,7 @@ class Runner:
     def refusal(self, verb: Verb) -> str:
         """Why the verb must not be run now, although it works on what is selected; empty when it may."""
         if verb.changes and self.ports.desk.past is not None:
-            return f"“{verb.label}” changes the cluster, and this is the past: ctrl+t goes back to now."
+            return f"“{verb.label}” changes the cluster, and this is the past: {self.verbs['global.rewind'].key} goes back to now."
         return ""
 
     def run(self, verb_id: str) -> None:

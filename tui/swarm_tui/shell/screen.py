@@ -23,7 +23,6 @@ from swarm_tui.shell.painter import Painter
 from swarm_tui.shell.runner import Runner
 from swarm_tui.shell.selection import Selection
 from swarm_tui.shell.work import Work
-from swarm_tui.verbs import registry as verb_registry
 from swarm_tui.verbs.help_page import help_lines
 from swarm_tui.verbs.model import Verbs
 from swarm_tui.verbs.ports import Ports
@@ -31,6 +30,7 @@ from swarm_tui.views import registry as view_registry
 from swarm_tui.views.view import ClusterPorts, Context, View, ViewKind, is_displayed
 from swarm_tui.widgets.bars import HeaderBar, KeyBar
 from swarm_tui.widgets.filter_bar import FilterBar
+from swarm_tui.widgets.paint import Spans
 from swarm_tui.widgets.summary import SummaryLine
 from swarm_tui.widgets.table import ObjectTable
 
@@ -63,12 +63,20 @@ class MainScreen(Screen[None]):
         )
         workers = toolkit.Workers(self)
         operations = Operations(session, workers.tell_outcome)
-        self.desk = toolkit.Desk(
-            self, session, self._find_line, lambda: help_lines(verbs, self.navigator.context), work
-        )
+        self.desk = toolkit.Desk(self, session, self._find_line, self._help, work)
         ports = Ports(self.navigator, self.selection, operations, self.desk)
         self.runner = Runner(verbs, ports, self.navigator, workers, work)
         self.desk.command = CommandBar(self.runner, lambda: self.navigator.view.regain_focus())
+
+    def rekey(self, verbs: Verbs) -> None:
+        """The verbs have other keys now."""
+        self._verbs = verbs
+        self.runner.take(verbs)
+        self._show_keys()
+
+    def _help(self) -> tuple[list[Spans], tuple[str, ...]]:
+        """The lines of help, and the keys that lead to it."""
+        return help_lines(self._verbs, self.navigator.context), self._verbs["global.help"].keys
 
     def compose(self) -> ComposeResult:
         yield HeaderBar()
@@ -157,7 +165,6 @@ class MainScreen(Screen[None]):
         self._find_line.left()
 
 
-def main_screen(session: Session, work: Work) -> MainScreen:
-    """The screen for one cluster, with every verb and view that is registered now."""
-    verbs = verb_registry.verbs()
+def main_screen(session: Session, verbs: Verbs, work: Work) -> MainScreen:
+    """The screen for one cluster, with every view that is registered now."""
     return keyed(MainScreen, verbs.bindings(Context.GLOBAL))(session, verbs, work)

@@ -110,13 +110,13 @@ class Desk:
         screen: Screen[Any],
         session: Session,
         find_line: FindLine,
-        help_lines: Callable[[], list[Spans]],
+        help_page: Callable[[], tuple[list[Spans], tuple[str, ...]]],
         work: Work,
     ) -> None:
         self._session = session
         self._screen = screen
         self._find_line = find_line
-        self._help_lines = help_lines
+        self._help_page = help_page
         self._work = work
         self.command: Findable | None = None
         """The line of commands, which needs the verbs that this desk is for."""
@@ -139,7 +139,8 @@ class Desk:
         return await asyncio.shield(answer)
 
     def show_help(self) -> None:
-        self._screen.app.push_screen(Help("Keys", self._help_lines(), indent=TEXT_COLUMN))
+        lines, keys = self._help_page()
+        self._screen.app.push_screen(Help("Keys", lines, indent=TEXT_COLUMN, closed_by=keys))
 
     def open_command(self) -> None:
         if self.command is not None:

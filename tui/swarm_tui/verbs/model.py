@@ -9,41 +9,21 @@ Rules:
   makes it, from the table that it was given itself.
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from textual.binding import Binding
 
 from swarm_tui.resources import registry as kinds
+from swarm_tui.verbs.keys import types_something, written
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
 
 Work: TypeAlias = Coroutine[Any, Any, None]
 
-_KEY_NAMES: Final = {
-    "question_mark": "?",
-    "slash": "/",
-    "exclamation_mark": "!",
-    "escape": "esc",
-    "asterisk": "*",
-    "comma": ",",
-    "full_stop": ".",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "semicolon": ";",
-    "ctrl+backslash": "ctrl+\\",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "minus": "-",
-    "colon": ":",
-    "number_sign": "#",
-}
-_TYPED: Final = frozenset(name for name, shown in _KEY_NAMES.items() if len(shown) == 1) | {"space"}
-
-
-def _types_something(key: str) -> bool:
-    return len(key) == 1 or key in _TYPED
+_NO_KEY = "no key"
+"""What no keyboard sends: the toolkit takes an empty keymap for none."""
 
 
 def always(ports: Ports) -> bool:
@@ -83,15 +63,15 @@ class Verb:
 
     @property
     def key(self) -> str:
-        """The first key, as people write it."""
-        return self.shown or _KEY_NAMES.get(self.keys[0], self.keys[0])
+        """The first key, as people write it; empty where it has none."""
+        return self.shown or (written(self.keys[0]) if self.keys else "")
 
     def key_now(self, *, is_typing: bool) -> str | None:
         """The key to offer, as people write it; while a text is being typed it must be one that types nothing."""
         if not is_typing:
-            return self.key
-        quiet = next((key for key in self.keys if not _types_something(key)), None)
-        return None if quiet is None else _KEY_NAMES.get(quiet, quiet)
+            return self.key or None
+        quiet = next((key for key in self.keys if not types_something(key)), None)
+        return None if quiet is None else written(quiet)
 
     @property
     def word(self) -> str:
@@ -117,10 +97,15 @@ class Verb:
 
 
 class Verbs:
-    """A table of verbs, in the order in which help lists them."""
+    """A table of verbs, in the order in which help lists them. `keys` are those of verbs that have others than they came with."""
 
-    def __init__(self, verbs: Iterable[Verb]) -> None:
-        self._verbs = tuple(verbs)
+    def __init__(self, verbs: Iterable[Verb], keys: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        self._registered = tuple(verbs)
+        self._keys = dict(keys or {})
+        self._verbs = tuple(
+            replace(verb, keys=self._keys[verb.id], shown="") if verb.id in self._keys else verb
+            for verb in self._registered
+        )
         self._by_id = {verb.id: verb for verb in self._verbs}
         assert len(self._by_id) == len(self._verbs), "two verbs have the same id"
 
@@ -133,14 +118,24 @@ class Verbs:
     def __getitem__(self, verb_id: str) -> Verb:
         return self._by_id[verb_id]
 
+    def with_keys(self, keys: Mapping[str, tuple[str, ...]]) -> "Verbs":
+        """The same verbs, some with other keys. What this program's registry lacks is left out."""
+        return Verbs(self._registered, {one: keys[one] for one in keys if one in self._by_id})
+
     def in_context(self, context: Context) -> tuple[Verb, ...]:
         """The verbs of one context."""
         return tuple(verb for verb in self._verbs if verb.context is context)
 
     def bindings(self, context: Context) -> list[Binding]:
-        """Key bindings for a widget of `context`; the screen runs them, whatever has the focus."""
+        """Key bindings for a widget of `context`; the screen runs them, whatever has the focus. They are of the keys that verbs came
+        with: `keymap` says which others the toolkit is to take for them."""
         return [
             Binding(",".join(verb.keys), f"screen.do('{verb.id}')", verb.label, id=verb.id, show=False)
-            for verb in self.in_context(context)
-            if not verb.is_built_in
+            for verb in self._registered
+            if verb.context is context and not verb.is_built_in
         ]
+
+    @property
+    def keymap(self) -> dict[str, str]:
+        """The keys of the verbs that have others than they came with, as the toolkit takes them."""
+        return {verb_id: ",".join(keys) or _NO_KEY for verb_id, keys in self._keys.items()}

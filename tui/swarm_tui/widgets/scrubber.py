@@ -11,7 +11,6 @@ from swarm_tui.widgets.paint import Painted, Span, Spans, cut, to_strip, width_o
 
 SPAN_NS: Final = 1800 * 1_000_000_000
 """So much time is on the line, where so much is known."""
-_KEYS: Final = ((", .", "step"), ("< >", "incident"), (";", "play"), ("ctrl+t", "live"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def window(moment: Moment) -> tuple[int, int]:
     return start, start + SPAN_NS
 
 
-def heading(moment: Moment) -> Spans:
+def heading(moment: Moment, keys: Sequence[tuple[str, str]]) -> Spans:
     """The moment in words, and the keys."""
     spans: list[Span] = [
         (" ◀ REWIND ", "error+bold"),
@@ -55,7 +54,7 @@ def heading(moment: Moment) -> Spans:
         ("  ◌ the stream was away" if moment.is_blind else "", "warning"),
         ("  ", "text"),
     ]
-    for key, label in _KEYS:
+    for key, label in keys:
         spans += [(" ", "text"), (key, "accent+bold"), (f" {label} ", "muted")]
     return spans
 
@@ -102,9 +101,15 @@ class Scrubber(Painted):
 
     DEFAULT_CSS = "Scrubber { height: 3; }"
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Sequence[tuple[str, str]]) -> None:
         super().__init__(id="scrubber")
+        self._keys = keys
         self._moment: Moment | None = None
+
+    def rekey(self, keys: Sequence[tuple[str, str]]) -> None:
+        """The keys are others now."""
+        self._keys = keys
+        self.refresh()
 
     def show(self, moment: Moment) -> None:
         """Show this moment; nothing is painted when it is the same."""
@@ -116,5 +121,5 @@ class Scrubber(Painted):
         width = self.size.width
         if self._moment is None:
             return to_strip(self.palette, [], width, "bar")
-        lines = [heading(self._moment), *line(self._moment, width)]
+        lines = [heading(self._moment, self._keys), *line(self._moment, width)]
         return to_strip(self.palette, cut(lines[y], width), width, "bar")

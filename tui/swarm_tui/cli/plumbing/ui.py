@@ -5,7 +5,7 @@ import locale
 import os
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from swarm_core.client import sockets
@@ -14,6 +14,9 @@ from swarm_core.client.cluster import Cluster
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.journal.recorder import Recorder
+
+if TYPE_CHECKING:
+    from swarm_tui.shell.preferred import Started
 
 _CANNOT_PLACE: Final = ("", "dumb", "unknown")
 _PLAIN: Final = frozenset({"linux", "vt100", "vt102", "vt220", "ansi", "cons25"})
@@ -82,6 +85,7 @@ async def dashboard(
 ) -> int:
     """Show the dashboard until it is left; the exit code is not 0 when somebody else ended it. `ends_with_program`: the
     cluster is there for it alone. `journals`: where what is seen is recorded, if not among the user's."""
+    started = preferences()
     from swarm_tui.app import SwarmApp
     from swarm_tui.clusters.session import Session
     from swarm_tui.resources.refs import ClusterId
@@ -95,6 +99,7 @@ async def dashboard(
         theme=_OWN_COLORS if is_plain() else None,
         is_ascii=wants_ascii(),
         recorder=recorder,
+        started=started,
     )
     try:
         await app.run_async()
@@ -102,6 +107,29 @@ async def dashboard(
         if recorder is not None:
             await asyncio.to_thread(recorder.close)
     return app.return_code or 0
+
+
+def preferences() -> "Started":
+    """What this person wants of the dashboard. Raises Failure with a sentence for each mistake in the file."""
+    from swarm_tui.preferences.file import WrongPreferences
+    from swarm_tui.shell.preferred import preferences_at_start
+
+    try:
+        return preferences_at_start()
+    except WrongPreferences as error:
+        raise Failure("\nError: ".join(error.sentences), USAGE) from None
+
+
+def keys_in_force() -> list[tuple[str, str, str, str]]:
+    """Every verb with its id, its keys, where they work and what it does. Raises Failure."""
+    from swarm_tui.shell.preferred import Preferred
+    from swarm_tui.verbs.keys import written
+
+    wanted = Preferred(preferences(), changed=lambda _: None, refused=lambda _: None)
+    return [
+        (verb.id, " ".join(written(key) for key in verb.keys), verb.context.value, verb.help)
+        for verb in wanted.verbs()
+    ]
 
 
 def journal_directory() -> Path:

@@ -1,0 +1,30 @@
+"""What the file of preferences may say, as values. What verbs and themes there are is judged by those who have them.
+
+A place in the file is the way to it through its tables: `("keys", "list.scale")`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+Where: TypeAlias = tuple[str | int, ...]
+
+PRESETS: Final = ("default", "k9s", "lazydocker")
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something that is wrong in the file, as a sentence without its end."""
+
+    where: Where
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """The whole file. Without one everything is as it is here."""
+
+    theme: str | None = None
+    preset: str = PRESETS[0]
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The keys of a verb by its id, as they were typed; none at all takes its key away."""

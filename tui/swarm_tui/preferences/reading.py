@@ -1,0 +1,79 @@
+"""From the text of the file to what it says, and every mistake of its form: what stands where nothing is known, and what is of
+another type.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+from swarm_tui.preferences.model import PRESETS, Mistake, Preferences, Where
+
+_KNOWN: Final = ("theme", "keymap", "keys")
+
+
+def near(word: str, known: Iterator[str] | Mapping[str, Any] | tuple[str, ...]) -> str:
+    """The end of a sentence about a word that is not known: what may have been meant, or what there is."""
+    words = sorted(known)
+    if close := get_close_matches(word, words, n=1):
+        return f"did you mean {close[0]!r}?"
+    return f"there are {', '.join(words)}"
+
+
+def read(text: str) -> tuple[Preferences, list[Mistake]]:
+    """What the text says. Raises tomllib.TOMLDecodeError where it is no TOML."""
+    content = tomllib.loads(text)
+    mistakes = [
+        Mistake((key,), f"{key!r} is not known; {near(key, _KNOWN)}") for key in content if key not in _KNOWN
+    ]
+    reader = _Reader(mistakes)
+    preset = reader.text(content, ("keymap",)) or PRESETS[0]
+    if preset not in PRESETS:
+        mistakes.append(Mistake(("keymap",), f"there is no keymap {preset!r}; {near(preset, PRESETS)}"))
+    return Preferences(
+        theme=reader.text(content, ("theme",)),
+        preset=preset,
+        keys=dict(_keys(reader, reader.table(content, ("keys",)))),
+    ), mistakes
+
+
+def _keys(reader: "_Reader", table: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for verb_id, given in table.items():
+        where = ("keys", verb_id)
+        if isinstance(given, dict):
+            reader.wrong(
+                where, f'write the verb\'s name in quotes, as in "{verb_id}.{next(iter(given), "scale")}"'
+            )
+        elif isinstance(given, str):
+            yield verb_id, (given,) if given else ()
+        elif isinstance(given, list) and all(isinstance(key, str) and key for key in given):
+            yield verb_id, tuple(given)
+        else:
+            reader.wrong(where, f"{verb_id!r} takes a key, or a list of keys")
+
+
+class _Reader:
+    """Takes values of a type out of tables, and notes what is of another."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        self._mistakes = mistakes
+
+    def wrong(self, where: Where, text: str) -> None:
+        """Note a mistake."""
+        self._mistakes.append(Mistake(where, text))
+
+    def text(self, table: Mapping[str, Any], where: Where) -> str | None:
+        """The text under the last step of `where`; None when there is none."""
+        value = table.get(str(where[-1]))
+        if value is None or (isinstance(value, str) and value):
+            return value
+        self.wrong(where, f"{where[-1]!r} takes a text in quotes")
+        return None
+
+    def table(self, table: Mapping[str, Any], where: Where) -> Mapping[str, Any]:
+        """The table under the last step of `where`; an empty one when there is none."""
+        value = table.get(str(where[-1]), {})
+        if isinstance(value, dict):
+            return value
+        self.wrong(where, f"{where[-1]!r} is a table: write [{where[-1]}] on a line of its own")
+        return {}
