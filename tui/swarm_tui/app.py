@@ -39,6 +39,7 @@ from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_e
 from swarm_tui.shell.toolkit import PastAsked, ResyncAsked
 from swarm_tui.shell.typed_ahead import TypedAhead
 from swarm_tui.shell.work import Work
+from swarm_tui.widgets import own_theme
 from swarm_tui.widgets.ascii_only import AsciiOnly
 from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 
@@ -95,6 +96,8 @@ class SwarmApp(App[None]):
         self._unlisten: Callable[[], None] | None = None
         for ours in (DARK, LIGHT):
             self.register_theme(ours)
+        self._own_themes: set[str] = set()
+        self._take_own_themes(self._preferred.now)
         self.theme = self._wanted_theme
 
     def get_default_screen(self) -> Screen[None]:
@@ -141,8 +144,21 @@ class SwarmApp(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen):
                 screen.rekey(verbs)
-        self.theme = self._wanted_theme
+        if (preferences.theme, preferences.themes) != self._themed:
+            # Set twice, so that it is another one also where only the colours are others.
+            self.theme = DARK.name
+            self._take_own_themes(preferences)
+            self.theme = self._wanted_theme
         self.notify("Your preferences were read anew", timeout=_PREFERRED_S)
+
+    def _take_own_themes(self, preferences: Preferences) -> None:
+        wanted = {own.name: own_theme.theme_of(own) for own in preferences.themes}
+        for name in self._own_themes - set(wanted):
+            self.unregister_theme(name)
+        for theme in wanted.values():
+            self.register_theme(theme)
+        self._own_themes = set(wanted)
+        self._themed = preferences.theme, preferences.themes
 
     def _refuse_preferences(self, text: str) -> None:
         self.notify(text, severity="error", timeout=_JOURNAL_S, markup=False)

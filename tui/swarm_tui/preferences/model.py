@@ -20,6 +20,22 @@ class Mistake:
     text: str
 
 
+THEME_COLORS: Final = (
+    *("primary", "secondary", "accent", "success", "warning", "error"),
+    *("foreground", "background", "surface", "panel"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTheme:
+    """A theme of a person's own: colours by the toolkit's names, of which `primary` is there, and by our roles."""
+
+    name: str
+    colors: Mapping[str, str]
+    is_dark: bool = True
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """The whole file. Without one everything is as it is here."""
@@ -28,3 +44,4 @@ class Preferences:
     preset: str = PRESETS[0]
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The keys of a verb by its id, as they were typed; none at all takes its key away."""
+    themes: tuple[OwnTheme, ...] = ()

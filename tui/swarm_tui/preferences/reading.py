@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from swarm_tui.preferences.model import PRESETS, Mistake, Preferences, Where
+from swarm_tui.preferences.model import PRESETS, THEME_COLORS, Mistake, OwnTheme, Preferences, Where
 
-_KNOWN: Final = ("theme", "keymap", "keys")
+_KNOWN: Final = ("theme", "keymap", "keys", "themes")
+_OF_A_THEME: Final = ("dark", *THEME_COLORS, "roles")
 
 
 def near(word: str, known: Iterator[str] | Mapping[str, Any] | tuple[str, ...]) -> str:
@@ -23,10 +24,9 @@ def near(word: str, known: Iterator[str] | Mapping[str, Any] | tuple[str, ...]) 
 def read(text: str) -> tuple[Preferences, list[Mistake]]:
     """What the text says. Raises tomllib.TOMLDecodeError where it is no TOML."""
     content = tomllib.loads(text)
-    mistakes = [
-        Mistake((key,), f"{key!r} is not known; {near(key, _KNOWN)}") for key in content if key not in _KNOWN
-    ]
+    mistakes: list[Mistake] = []
     reader = _Reader(mistakes)
+    reader.known(content, (), _KNOWN)
     preset = reader.text(content, ("keymap",)) or PRESETS[0]
     if preset not in PRESETS:
         mistakes.append(Mistake(("keymap",), f"there is no keymap {preset!r}; {near(preset, PRESETS)}"))
@@ -34,6 +34,7 @@ def read(text: str) -> tuple[Preferences, list[Mistake]]:
         theme=reader.text(content, ("theme",)),
         preset=preset,
         keys=dict(_keys(reader, reader.table(content, ("keys",)))),
+        themes=tuple(_themes(reader, reader.table(content, ("themes",)))),
     ), mistakes
 
 
@@ -52,6 +53,26 @@ def _keys(reader: "_Reader", table: Mapping[str, Any]) -> Iterator[tuple[str, tu
             reader.wrong(where, f"{verb_id!r} takes a key, or a list of keys")
 
 
+def _themes(reader: "_Reader", table: Mapping[str, Any]) -> Iterator[OwnTheme]:
+    for name in table:
+        where = ("themes", name)
+        given = reader.table(table, where)
+        reader.known(given, where, _OF_A_THEME)
+        colors = {color: reader.text(given, (*where, color)) for color in THEME_COLORS if color in given}
+        roles = reader.table(given, (*where, "roles"))
+        inks = {role: reader.text(roles, (*where, "roles", role)) for role in roles}
+        if "primary" not in given:
+            reader.wrong(where, f"the theme {name!r} needs a color for 'primary'")
+        yield OwnTheme(
+            name, _texts(colors), reader.switch(given, (*where, "dark"), otherwise=True), _texts(inks)
+        )
+
+
+def _texts(found: Mapping[str, str | None]) -> dict[str, str]:
+    """What is there of them; a mistake has been noted for the rest."""
+    return {name: text for name, text in found.items() if text is not None}
+
+
 class _Reader:
     """Takes values of a type out of tables, and notes what is of another."""
 
@@ -61,6 +82,20 @@ class _Reader:
     def wrong(self, where: Where, text: str) -> None:
         """Note a mistake."""
         self._mistakes.append(Mistake(where, text))
+
+    def known(self, table: Mapping[str, Any], where: Where, names: tuple[str, ...]) -> None:
+        """Note what stands in the table at `where` and is none of `names`."""
+        for key in table:
+            if key not in names:
+                self.wrong((*where, key), f"{key!r} is not known; {near(key, names)}")
+
+    def switch(self, table: Mapping[str, Any], where: Where, *, otherwise: bool) -> bool:
+        """True or false under the last step of `where`."""
+        value = table.get(str(where[-1]), otherwise)
+        if isinstance(value, bool):
+            return value
+        self.wrong(where, f"{where[-1]!r} is true or false")
+        return otherwise
 
     def text(self, table: Mapping[str, Any], where: Where) -> str | None:
         """The text under the last step of `where`; None when there is none."""
@@ -75,5 +110,6 @@ class _Reader:
         value = table.get(str(where[-1]), {})
         if isinstance(value, dict):
             return value
-        self.wrong(where, f"{where[-1]!r} is a table: write [{where[-1]}] on a line of its own")
+        path = ".".join(str(step) for step in where)
+        self.wrong(where, f"{where[-1]!r} is a table: write [{path}] on a line of its own")
         return {}

@@ -7,15 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from textual.theme import BUILTIN_THEMES
-
 from swarm_tui.preferences.file import Loaded, Watched, WrongPreferences, file_of, load
 from swarm_tui.preferences.model import Mistake, Preferences
 from swarm_tui.preferences.reading import near
 from swarm_tui.verbs import keymap
 from swarm_tui.verbs import registry as verb_registry
 from swarm_tui.verbs.model import Verbs
-from swarm_tui.widgets.theme import DARK, LIGHT
+from swarm_tui.widgets import own_theme
 
 LOOK_EVERY_S: Final = 1.0
 _TOLD_MAX: Final = 3
@@ -26,7 +24,8 @@ def judge(loaded: Loaded) -> Preferences:
     """The preferences of a file in which nothing is wrong. Raises WrongPreferences."""
     wanted = loaded.preferences
     mistakes = keymap.mistakes_of(verb_registry.verbs(), wanted)
-    themes = {*BUILTIN_THEMES, DARK.name, LIGHT.name}
+    mistakes += [mistake for own in wanted.themes for mistake in own_theme.mistakes_of(own)]
+    themes = own_theme.THEMES | {own.name for own in wanted.themes}
     if wanted.theme is not None and wanted.theme not in themes:
         text = f"there is no theme {wanted.theme!r}; {near(wanted.theme, tuple(themes))}"
         mistakes.append(Mistake(("theme",), text))

@@ -5,11 +5,19 @@ set them; for Textual's and the user's themes `role_colors` derives them from th
 so that nothing here assumes ours is in use.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from textual.color import Color
 from textual.theme import Theme
+
+TEXT_CONTRAST_MIN: Final = 4.5
+"""What the accessibility guidelines ask for text."""
+DRAWING_CONTRAST_MIN: Final = 3.0
+"""And for what is drawn."""
+_GROUND_CONTRAST_MIN: Final = 7.0
+_BLACK: Final = Color(0, 0, 0)
+_WHITE: Final = Color(255, 255, 255)
 
 ROLE_VARIABLES: Final = (
     "sw-bar",
@@ -133,28 +141,76 @@ _ANSI_ROLES: Final = {
 
 
 def role_colors(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
-    """The role variables that `variables` (a theme's, generated) lacks, derived from the theme."""
-    if theme.ansi:
-        derived = dict(_ANSI_ROLES)
-    else:
-        background = Color.parse(variables["background"])
-        foreground = Color.parse(variables["foreground"])
-        primary = Color.parse(variables["primary"])
-        derived = {
-            "sw-bar": variables["surface"],
-            "sw-raised": variables["panel"],
-            "sw-selection": background.blend(primary, 0.25).hex,
-            "sw-text": variables["foreground"],
-            "sw-muted": background.blend(foreground, 0.62).hex,
-            "sw-muted-selected": background.blend(foreground, 0.78).hex,
-            "sw-faint": background.blend(foreground, 0.2).hex,
-            "sw-accent": variables["primary"],
-            "sw-on-accent": primary.get_contrast_text(1.0).hex6,
-            "sw-ok": variables["success"],
-            "sw-warning": variables["warning"],
-            "sw-error": variables["error"],
-            "sw-special": variables["secondary"],
-            "sw-calm": background.blend(primary, 0.6).hex,
-            "sw-calm-dim": background.blend(primary, 0.35).hex,
-        }
+    """The role variables that `variables` (a theme's, generated) lacks, derived from the theme. Text can be read on every ground
+    that it may stand on, whatever the theme's colours are: it becomes lighter or darker until it can."""
+    derived = dict(_ANSI_ROLES) if theme.ansi else _derived(variables)
     return {name: color for name, color in derived.items() if name not in variables}
+
+
+def _derived(variables: Mapping[str, str]) -> dict[str, str]:
+    """All roles, each as the theme gives it or from its colours."""
+    background, foreground, primary = (
+        Color.parse(variables[name]) for name in ("background", "foreground", "primary")
+    )
+    ink = max((_BLACK, _WHITE), key=lambda color: contrast(color, background))
+
+    def given(role: str, otherwise: Color) -> Color:
+        return Color.parse(variables[role]) if role in variables else otherwise
+
+    bar, raised, selection = (
+        given(role, _ground(color, background, ink))
+        for role, color in (
+            ("sw-bar", Color.parse(variables["surface"])),
+            ("sw-raised", Color.parse(variables["panel"])),
+            ("sw-selection", background.blend(primary, 0.25)),
+        )
+    )
+    grounds = (background, bar, raised, selection)
+
+    def text(color: Color, on: Sequence[Color] = grounds) -> str:
+        return readable(color, on, ink).hex6
+
+    accent = given("sw-accent", Color.parse(text(primary)))
+    return {
+        "sw-bar": bar.hex6,
+        "sw-raised": raised.hex6,
+        "sw-selection": selection.hex6,
+        "sw-text": text(foreground),
+        "sw-muted": text(background.blend(foreground, 0.62), grounds[:3]),
+        "sw-muted-selected": text(background.blend(foreground, 0.78), grounds[3:]),
+        "sw-faint": background.blend(foreground, 0.2).hex6,
+        "sw-accent": accent.hex6,
+        "sw-on-accent": max((_BLACK, _WHITE), key=lambda color: contrast(color, accent)).hex6,
+        "sw-ok": text(Color.parse(variables["success"])),
+        "sw-warning": text(Color.parse(variables["warning"])),
+        "sw-error": text(Color.parse(variables["error"])),
+        "sw-special": text(Color.parse(variables["secondary"])),
+        "sw-calm": readable(background.blend(primary, 0.6), (background,), ink, DRAWING_CONTRAST_MIN).hex6,
+        "sw-calm-dim": background.blend(primary, 0.35).hex6,
+    }
+
+
+def _ground(color: Color, background: Color, ink: Color) -> Color:
+    """A ground beside the background, with room left for colours between itself and the darkest or lightest ink."""
+    steps = (color.blend(background, step / 10) for step in range(11))
+    return next((one for one in steps if contrast(ink, one) >= _GROUND_CONTRAST_MIN), background)
+
+
+def readable(color: Color, grounds: Sequence[Color], ink: Color, least: float = TEXT_CONTRAST_MIN) -> Color:
+    """The colour, as far on its way to `ink` as it takes to be read on all of these grounds."""
+    steps = (color.blend(ink, step / 20) for step in range(21))
+    fits = (one for one in steps if min(contrast(one, ground) for ground in grounds) >= least)
+    return next(fits, ink)
+
+
+def contrast(one: Color, other: Color) -> float:
+    """How far apart two colours are, as the accessibility guidelines measure it: from 1 to 21."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -49,13 +49,29 @@ def test_no_file_is_no_mistake(tmp_path):
         ),
         ("[keys]\n'list.scale' = 7", ["line 2: 'list.scale' takes a key, or a list of keys."]),
         ("keys = 7", ["line 1: 'keys' is a table: write [keys] on a line of its own."]),
+        ('[themes.mine]\ndark = 1\nprimary = "red"', ["line 2: 'dark' is true or false."]),
+        ("[themes.mine]\ndark = true", ["line 1: the theme 'mine' needs a color for 'primary'."]),
+        (
+            "[themes.mine]\nprimary = 3\nbakground = 'red'",
+            [
+                "line 3: 'bakground' is not known; did you mean 'background'?",
+                "line 2: 'primary' takes a text in quotes.",
+            ],
+        ),
+        (
+            "[themes]\nmine = 'red'",
+            [
+                "line 2: 'mine' is a table: write [themes.mine] on a line of its own.",
+                "line 2: the theme 'mine' needs a color for 'primary'.",
+            ],
+        ),
         ("theme =", ["line 1: this is no TOML: Invalid value."]),
         ("a = 1\n\n]", ["line 3: this is no TOML: Invalid statement."]),
         ("a = 1\na = 2", ["line 2: this is no TOML: Cannot overwrite a value."]),
         (
             "x = 1\n[keys]\ny = 2\n",
             [
-                "line 1: 'x' is not known; there are keymap, keys, theme.",
+                "line 1: 'x' is not known; there are keymap, keys, theme, themes.",
                 "line 3: 'y' takes a key, or a list of keys.",
             ],
         ),
