@@ -146,8 +146,8 @@ def test_contexts(directory: Path) -> None:
     for content, text in (
         (b"not toml", "no valid TOML"),
         (b"\xff\xfe", "no valid TOML"),
-        (b"contexts = 3", "no context 'prod'"),
-        (b"[contexts]\nprod = 3", "no context 'prod'"),
+        (b"contexts = 3", "'contexts' is no table"),
+        (b"[contexts]\nprod = 3", "the context 'prod' is neither a path nor a table of texts"),
         (b"[contexts]\ntest = '/x'", "known are: test"),
     ):
         file.write_bytes(content)

@@ -22,6 +22,7 @@ from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.resources.refs import ClusterId
+from swarm_tui.shell.other_clusters import OtherClusters
 from swarm_tui.shell.preferred import NOTHING_WANTED, Started
 from swarm_tui.shell.screen import MainScreen
 from swarm_tui.views.dashboard.view import DashboardView
@@ -49,6 +50,7 @@ def dashboard_of(
     ends_with_program: bool = False,
     recorder: Recorder | None = None,
     started: Started = NOTHING_WANTED,
+    clusters: OtherClusters | None = None,
 ) -> SwarmApp:
     """The program on `cluster`, not yet running."""
     clock = cluster.clock
@@ -67,6 +69,7 @@ def dashboard_of(
         is_ascii=is_ascii,
         recorder=recorder,
         started=started,
+        clusters=clusters,
     )
     app.animation_level = "none"
     return app

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import ClassVar, Final
 
 from swarm_core.client.calls import opened
+from swarm_core.client.errors import ClientError
+from swarm_core.client.sockets import NoSocket
 from swarm_core.client.watch import Update
 from textual import events
 from textual.app import App
@@ -29,6 +31,7 @@ from swarm_tui.journal.recorder import Recorder
 from swarm_tui.journal.replay import PastClock, Replay
 from swarm_tui.journal.sessions import opened_tape, past_session
 from swarm_tui.preferences.model import Preferences
+from swarm_tui.shell.other_clusters import Opened, OtherClusters
 from swarm_tui.shell.palette import SwarmCommands
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.preferred import LOOK_EVERY_S as LOOK_AT_PREFERENCES_S
@@ -36,7 +39,7 @@ from swarm_tui.shell.preferred import NOTHING_WANTED, Preferred, Started
 from swarm_tui.shell.rewind import RewindScreen, rewind_screen
 from swarm_tui.shell.screen import MainScreen, main_screen
 from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
-from swarm_tui.shell.toolkit import PastAsked, ResyncAsked
+from swarm_tui.shell.toolkit import ClusterAsked, PastAsked, ResyncAsked
 from swarm_tui.shell.typed_ahead import TypedAhead
 from swarm_tui.shell.work import Work
 from swarm_tui.widgets import own_theme
@@ -79,6 +82,7 @@ class SwarmApp(App[None]):
         driver_class: type[Driver] | None = None,
         recorder: Recorder | None = None,
         started: Started = NOTHING_WANTED,
+        clusters: OtherClusters | None = None,
     ) -> None:
         self._ascii_filter = AsciiOnly() if is_ascii else None
         self._themes_found: dict[str, Theme | None] = {}
@@ -87,6 +91,9 @@ class SwarmApp(App[None]):
         self._updates = updates
         self._recorder = recorder
         self._given_theme = theme
+        self._clusters = clusters
+        self.opened: Opened | None = None
+        """The cluster to go to after this one; who began this program begins with it anew."""
         self._preferred = Preferred(started, self._prefer, self._refuse_preferences)
         self._managers = ManagerNews(session)
         self._progress = ProgressNews(session.mirror, session.control, session.clock)
@@ -101,7 +108,13 @@ class SwarmApp(App[None]):
         self.theme = self._wanted_theme
 
     def get_default_screen(self) -> Screen[None]:
-        return main_screen(self._session, self._preferred.verbs(), self._work)
+        screen = main_screen(self._session, self._preferred.verbs(), self._work)
+        self._name_clusters(screen)
+        return screen
+
+    def _name_clusters(self, screen: MainScreen) -> None:
+        if self._clusters is not None:
+            screen.desk.clusters = self._clusters.names
 
     @property
     def is_caught_up(self) -> bool:
@@ -175,6 +188,19 @@ class SwarmApp(App[None]):
         """Called by the recorder's thread, which must not wait for this one."""
         self.post_message(JournalSaid(text))
 
+    def on_cluster_asked(self, event: ClusterAsked) -> None:
+        self.notify(f"Going to {event.name} …", timeout=_PREFERRED_S, markup=False)
+        self.run_worker(self._to_cluster(event.name), group="clusters", exclusive=True)
+
+    async def _to_cluster(self, name: str) -> None:
+        assert self._clusters is not None
+        try:
+            self.opened = await self._clusters.open(name)
+        except (ClientError, NoSocket, LookupError, ValueError, OSError) as error:
+            self.notify(f"{name}: {error}", severity="error", timeout=_JOURNAL_S, markup=False)
+            return
+        self.exit()
+
     def on_past_asked(self, event: PastAsked) -> None:
         self.run_worker(self._to_now() if self._is_past else self._to_past(), group="rewind", exclusive=True)
 
@@ -197,6 +223,7 @@ class SwarmApp(App[None]):
             return
         session = past_session(self._session, past.replay.mirror, clock)
         screen = rewind_screen(session, self._preferred.verbs(), self._work, past)
+        self._name_clusters(screen)
         await self.push_screen(screen)
         if here.view not in (*_NOT_PAST, screen.navigator.here.view):
             await screen.navigator.go(here.link)

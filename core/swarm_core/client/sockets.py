@@ -4,8 +4,7 @@ The order: the one named by `--socket`; `$SWARM_TUI_SOCKET`; the node that `swar
 of the whole machine (`/var/lib/swarm-tui`, then swarmd's `/var/run/swarmd.sock`); Docker's. A socket that was named is
 the only one tried: a person who names one must not land on another cluster.
 
-A context is a name for a socket: a line of `[contexts]` in `contexts.toml` of the user's configuration directory
-(`$XDG_CONFIG_HOME/swarm-tui`, usually `~/.config/swarm-tui`), such as `prod = "/run/prod/control.sock"`.
+Named clusters are `contexts`.
 
 A user's node lives in the user's state directory (`$XDG_STATE_HOME/swarm-tui`, usually `~/.local/state/swarm-tui`), root's
 as well; its socket is `control.sock` in there.
@@ -56,24 +55,6 @@ def contexts_file() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_config_dir("swarm-tui", appauthor=False)) / "contexts.toml"
-
-
-def context_socket(name: str) -> str:
-    """The socket of a context. Raises LookupError when there is none of that name, ValueError when the file is broken."""
-    import tomllib
-
-    path = contexts_file()
-    try:
-        found = tomllib.loads(path.read_text()).get("contexts", {})
-    except FileNotFoundError:
-        raise LookupError(f"There is no context {name!r}: {path} does not exist.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no valid TOML: {error}.") from None
-    socket_path = found.get(name) if isinstance(found, dict) else None
-    if not isinstance(socket_path, str):
-        known = ", ".join(sorted(found)) if isinstance(found, dict) else ""
-        raise LookupError(f"There is no context {name!r} in {path}; known are: {known or 'none'}.")
-    return socket_path
 
 
 def own_socket(state_dir: Path) -> Path:

@@ -86,18 +86,3 @@ def test_permission() -> None:
         sockets._describe(PermissionError(errno.EACCES, "denied"), Path("/nowhere"))
         == "may not be opened by this user"
     )
-
-
-def test_contexts(home: Path) -> None:
-    """A context is a name for a socket; what is wrong with it is a sentence."""
-    with pytest.raises(LookupError, match="does not exist"):
-        sockets.context_socket("prod")
-    file = sockets.contexts_file()
-    file.parent.mkdir(parents=True)
-    file.write_text('[contexts]\nprod = "/run/prod.sock"\n')
-    assert sockets.context_socket("prod") == "/run/prod.sock"
-    with pytest.raises(LookupError, match="known are: prod"):
-        sockets.context_socket("test")
-    file.write_text("nonsense")
-    with pytest.raises(ValueError, match="TOML"):
-        sockets.context_socket("prod")

@@ -39,6 +39,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),
     "watch": ("watch", "Print every change as a line of JSON."),
+    "context": ("context", "Clusters by name: ls, use, add, rm."),
     "preferences": (
         "preferences",
         "Your preferences for the dashboard: whether the file is in order, and keys.",
@@ -88,7 +89,7 @@ def root(
         str | None, typer.Option("--socket", "-s", help="Control socket to talk to.", metavar="PATH")
     ] = None,
     context: Annotated[
-        str | None, typer.Option("--context", help="Named cluster of contexts.toml.", metavar="NAME")
+        str | None, typer.Option("--context", help="Cluster by its name: see 'context ls'.", metavar="NAME")
     ] = None,
 ) -> None:
     """The options before the command; without a command, the dashboard."""

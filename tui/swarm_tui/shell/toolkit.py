@@ -1,7 +1,7 @@
 """The toolkit as the parts of the shell and the verbs see it: each class implements one of their ports with the screen."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from textual.message import Message
@@ -35,6 +35,14 @@ class ResyncAsked(Message):
 
 class PastAsked(Message):
     """The person wants to see the past, or now again."""
+
+
+class ClusterAsked(Message):
+    """The person wants to see another cluster."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
 
 
 class Stage:
@@ -121,6 +129,7 @@ class Desk:
         self.command: Findable | None = None
         """The line of commands, which needs the verbs that this desk is for."""
         self.past: Past | None = None
+        self.clusters: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
 
     def toggle_past(self) -> None:
         self._screen.post_message(PastAsked())
@@ -162,6 +171,13 @@ class Desk:
 
     def focus_next(self) -> None:
         self._screen.focus_next()
+
+    @property
+    def cluster_name(self) -> str:
+        return self._session.title
+
+    def go_to_cluster(self, name: str) -> None:
+        self._screen.post_message(ClusterAsked(name))
 
     def list_anew(self) -> None:
         self._screen.post_message(ResyncAsked())

@@ -121,6 +121,16 @@ class Desk(Protocol):
     def focus_next(self) -> None:
         """Give the focus to the next widget that takes it."""
 
+    def clusters(self) -> Sequence[tuple[str, str]]:
+        """The clusters that have names, and how each is reached. Raises ValueError with a sentence."""
+
+    @property
+    def cluster_name(self) -> str:
+        """The name of the one that is shown."""
+
+    def go_to_cluster(self, name: str) -> None:
+        """Show another one."""
+
     def list_anew(self) -> None:
         """Ask the manager for everything again."""
 

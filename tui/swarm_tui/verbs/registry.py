@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from swarm_tui.verbs import (
     availability,
     back,
+    clusters,
     columns,
     command,
     copy,
@@ -110,6 +111,7 @@ register_family(places.to_views)
 register(zoom.VERB)
 register(focus.NEXT_PANE)
 register(command.VERB)
+register(clusters.VERB)
 register(rewind.REWIND)
 register(rewind.STEP_BACK)
 register(rewind.STEP_ON)

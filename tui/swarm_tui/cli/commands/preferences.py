@@ -3,6 +3,7 @@
 import os
 
 from swarm_tui.cli.plumbing.nouns import Noun
+from swarm_tui.cli.plumbing.output import print_table
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.preferences.file import VARIABLE, file_of
 
@@ -27,7 +28,4 @@ def keys() -> None:
     """List every verb with the key it has, where it works and what it does."""
     from swarm_tui.cli.plumbing.ui import keys_in_force
 
-    table = [("VERB", "KEYS", "WORKS", "WHAT IT DOES"), *keys_in_force()]
-    widths = [max(len(row[column]) for row in table) + 3 for column in range(3)]
-    for row in table:
-        say("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + row[-1])
+    print_table(["VERB", "KEYS", "WORKS", "WHAT IT DOES"], keys_in_force())

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from swarm_core.client import sockets
     from swarm_core.client.cluster import Cluster
+    from swarm_core.client.contexts import Context
 
     from swarm_tui.operations.model import Outcome, Plan
 
@@ -42,14 +43,24 @@ class Globals:
     context: str | None = None
     connect: "Callable[[], Awaitable[Cluster]] | None" = None
 
+    def in_context(self) -> "Context | None":
+        """The context to use: the one that was named, or the current one where nothing else was. Raises ValueError, LookupError."""
+        from swarm_core.client import sockets
+        from swarm_core.client.contexts import read_contexts
+
+        if self.socket is not None or self.connect is not None:
+            return None
+        if self.context is None and os.environ.get(sockets.ENVIRONMENT_VARIABLE):
+            return None
+        known = read_contexts(sockets.contexts_file())
+        name = known.current if self.context is None else self.context
+        return None if name is None else known.named(name)
+
     def choose(self) -> "sockets.Candidate":
-        """The socket to use. Raises ValueError, LookupError or NoSocket."""
+        """The socket to use where there is no context. Raises ValueError or NoSocket."""
         from swarm_core.client import sockets
 
-        named = self.socket
-        if named is None and self.context is not None:
-            named = sockets.context_socket(self.context)
-        return sockets.choose(sockets.candidates(named, os.environ))
+        return sockets.choose(sockets.candidates(self.socket, os.environ))
 
     async def open(self) -> "Cluster":
         """The cluster behind it."""
@@ -57,6 +68,10 @@ class Globals:
             return await self.connect()
         from swarm_core.client.cluster import Cluster
 
+        if (context := self.in_context()) is not None:
+            from swarm_core.client.ways import open_context
+
+            return await open_context(context)
         return await Cluster.open(self.choose())
 
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
+from swarm_core.client.contexts import read_contexts
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.journal.recorder import Recorder
 
 if TYPE_CHECKING:
+    from swarm_tui.shell.other_clusters import Opened, OtherClusters
     from swarm_tui.shell.preferred import Started
 
 _CANNOT_PLACE: Final = ("", "dumb", "unknown")
@@ -31,7 +33,7 @@ def open_dashboard(given: Globals) -> None:
     if not has_terminal():
         raise Failure(_no_terminal(), USAGE)
     try:
-        if given.connect is None:
+        if given.connect is None and given.in_context() is None:
             given.choose()
     except sockets.NoSocket:
         if (
@@ -74,10 +76,33 @@ def is_plain() -> bool:
 
 async def _open(given: Globals) -> int:
     cluster = await given.open()
-    try:
-        return await dashboard(cluster, title=given.context or title_of(cluster.target))
-    finally:
-        await cluster.close()
+    context = given.in_context()
+    title = context.name if context is not None else title_of(cluster.target)
+    while True:
+        try:
+            code, opened = await _shown(cluster, title=title, clusters=NamedClusters())
+        finally:
+            await cluster.close()
+        if opened is None:
+            return code
+        cluster, title = opened.cluster, opened.title
+
+
+class NamedClusters:
+    """Those of `contexts.toml`. Implements `other_clusters.OtherClusters`."""
+
+    def names(self) -> list[tuple[str, str]]:
+        """See there."""
+        known = read_contexts(sockets.contexts_file())
+        return [(name, context.way) for name, context in sorted(known.by_name.items())]
+
+    async def open(self, name: str) -> "Opened":
+        """See there."""
+        from swarm_core.client.ways import open_context
+
+        from swarm_tui.shell.other_clusters import Opened
+
+        return Opened(name, await open_context(read_contexts(sockets.contexts_file()).named(name)))
 
 
 async def dashboard(
@@ -85,6 +110,19 @@ async def dashboard(
 ) -> int:
     """Show the dashboard until it is left; the exit code is not 0 when somebody else ended it. `ends_with_program`: the
     cluster is there for it alone. `journals`: where what is seen is recorded, if not among the user's."""
+    code, _ = await _shown(cluster, title=title, ends_with_program=ends_with_program, journals=journals)
+    return code
+
+
+async def _shown(
+    cluster: Cluster,
+    *,
+    title: str,
+    ends_with_program: bool = False,
+    journals: Path | None = None,
+    clusters: "OtherClusters | None" = None,
+) -> "tuple[int, Opened | None]":
+    """The dashboard, until it is left: its exit code, and the cluster that the person goes to."""
     started = preferences()
     from swarm_tui.app import SwarmApp
     from swarm_tui.clusters.session import Session
@@ -100,13 +138,14 @@ async def dashboard(
         is_ascii=wants_ascii(),
         recorder=recorder,
         started=started,
+        clusters=clusters,
     )
     try:
         await app.run_async()
     finally:
         if recorder is not None:
             await asyncio.to_thread(recorder.close)
-    return app.return_code or 0
+    return app.return_code or 0, app.opened
 
 
 def preferences() -> "Started":
