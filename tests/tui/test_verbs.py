@@ -54,7 +54,7 @@ def test_help_names_every_verb(context):
     text = "\n".join("".join(part for part, _ in line) for line in help_lines(VERBS, context))
     for verb in VERBS:
         assert verb.help in text
-        assert f"{verb.key} " in text
+        assert f"{verb.key or ':' + verb.word} " in text
     assert text.lstrip().startswith(context.value)
 
 

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from swarm_core.client.watch import ClusterWatch
 
 
+def system_clock() -> Clock:
+    """This machine's clock, for who has no cluster at hand."""
+    return SystemClock()
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     calls: Calls

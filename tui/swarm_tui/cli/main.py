@@ -40,6 +40,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),
     "watch": ("watch", "Print every change as a line of JSON."),
     "context": ("context", "Clusters by name: ls, use, add, rm."),
+    "doctor": ("doctor", "Say what may go wrong, here and in the cluster, and what to do about it."),
     "preferences": (
         "preferences",
         "Your preferences for the dashboard: whether the file is in order, and keys.",

@@ -27,13 +27,18 @@ VERB = Verb(
 )
 
 
+def _key(verb: Verb) -> str:
+    """Its key, or the command that runs it where it has none."""
+    return verb.key or f":{verb.word}"
+
+
 def help_lines(verbs: Verbs, context: Context) -> list[Spans]:
     """What each key does, the verbs of `context` first."""
     lines: list[Spans] = []
     for one in sorted(Context, key=lambda other: (other is not context, other is not Context.GLOBAL)):
         lines.append([(f" {one.value}", "text+bold")])
         lines.extend(
-            [(_MARGIN, "text"), (verb.key.ljust(_KEY_WIDTH), "accent+bold"), (verb.help, "text")]
+            [(_MARGIN, "text"), (_key(verb).ljust(_KEY_WIDTH), "accent+bold"), (verb.help, "text")]
             for verb in verbs.in_context(one)
         )
         lines.append([])

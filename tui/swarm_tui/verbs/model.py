@@ -130,7 +130,9 @@ class Verbs:
         """Key bindings for a widget of `context`; the screen runs them, whatever has the focus. They are of the keys that verbs came
         with: `keymap` says which others the toolkit is to take for them."""
         return [
-            Binding(",".join(verb.keys), f"screen.do('{verb.id}')", verb.label, id=verb.id, show=False)
+            Binding(
+                ",".join(verb.keys) or _NO_KEY, f"screen.do('{verb.id}')", verb.label, id=verb.id, show=False
+            )
             for verb in self._registered
             if verb.context is context and not verb.is_built_in
         ]

@@ -13,6 +13,7 @@ from swarm_tui.verbs import (
     columns,
     command,
     copy,
+    doctor,
     find,
     focus,
     help_page,
@@ -112,6 +113,7 @@ register(zoom.VERB)
 register(focus.NEXT_PANE)
 register(command.VERB)
 register(clusters.VERB)
+register(doctor.VERB)
 register(rewind.REWIND)
 register(rewind.STEP_BACK)
 register(rewind.STEP_ON)
