@@ -62,6 +62,9 @@ class HandFace:
     def tell(self, text):
         self.said.append(text)
 
+    def alarm(self, text):
+        pass
+
     def soon(self, work):
         self.waiting.append(work)
 

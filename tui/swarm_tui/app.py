@@ -39,7 +39,7 @@ from swarm_tui.shell.preferred import NOTHING_WANTED, Preferred, Started
 from swarm_tui.shell.rewind import RewindScreen, rewind_screen
 from swarm_tui.shell.screen import MainScreen, main_screen
 from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
-from swarm_tui.shell.toolkit import ClusterAsked, PastAsked, ResyncAsked
+from swarm_tui.shell.toolkit import Alarmed, ClusterAsked, PastAsked, ResyncAsked
 from swarm_tui.shell.typed_ahead import TypedAhead
 from swarm_tui.shell.work import Work
 from swarm_tui.widgets import own_theme
@@ -51,6 +51,9 @@ from swarm_tui.widgets.theme import DARK, LIGHT, role_colors
 # generations keep the remaining pauses within a few milliseconds.
 GARBAGE_THRESHOLDS: Final = (5_000, 10, 1_000)
 _JOURNAL_S: Final = 10
+BELL: Final = "\a"
+OSC_NOTIFY: Final = "\x1b]9;"
+"""What terminals show as a notification of the desktop, up to a bell."""
 _PREFERRED_S: Final = 3
 _NOT_PAST: Final = ("form", "logs")
 """Views that the past has not: nothing is created there, and logs are read from the agents of now."""
@@ -187,6 +190,18 @@ class SwarmApp(App[None]):
     def _tell_from_thread(self, text: str) -> None:
         """Called by the recorder's thread, which must not wait for this one."""
         self.post_message(JournalSaid(text))
+
+    def on_alarmed(self, event: Alarmed) -> None:
+        """Only through the terminal, which knows whether anybody looks: on the screen it stands among the problems."""
+        wanted = self._preferred.now.notify
+        if "bell" in wanted:
+            self._to_terminal(BELL)
+        if "desktop" in wanted:
+            self._to_terminal(f"{OSC_NOTIFY}{event.text}{BELL}")
+
+    def _to_terminal(self, text: str) -> None:
+        if self._driver is not None:
+            self._driver.write(text)
 
     def on_cluster_asked(self, event: ClusterAsked) -> None:
         self.notify(f"Going to {event.name} …", timeout=_PREFERRED_S, markup=False)

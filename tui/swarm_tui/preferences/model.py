@@ -20,6 +20,7 @@ class Mistake:
     text: str
 
 
+WAYS_TO_NOTIFY: Final = ("bell", "desktop")
 THEME_COLORS: Final = (
     *("primary", "secondary", "accent", "success", "warning", "error"),
     *("foreground", "background", "surface", "panel"),
@@ -45,3 +46,5 @@ class Preferences:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The keys of a verb by its id, as they were typed; none at all takes its key away."""
     themes: tuple[OwnTheme, ...] = ()
+    notify: frozenset[str] = frozenset()
+    """How the terminal is asked to tell of new failures."""

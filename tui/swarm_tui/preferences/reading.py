@@ -7,9 +7,17 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from swarm_tui.preferences.model import PRESETS, THEME_COLORS, Mistake, OwnTheme, Preferences, Where
+from swarm_tui.preferences.model import (
+    PRESETS,
+    THEME_COLORS,
+    WAYS_TO_NOTIFY,
+    Mistake,
+    OwnTheme,
+    Preferences,
+    Where,
+)
 
-_KNOWN: Final = ("theme", "keymap", "keys", "themes")
+_KNOWN: Final = ("theme", "keymap", "keys", "themes", "notify")
 _OF_A_THEME: Final = ("dark", *THEME_COLORS, "roles")
 
 
@@ -34,6 +42,7 @@ def read(text: str) -> tuple[Preferences, list[Mistake]]:
         theme=reader.text(content, ("theme",)),
         preset=preset,
         keys=dict(_keys(reader, reader.table(content, ("keys",)))),
+        notify=frozenset(reader.words(content, ("notify",), WAYS_TO_NOTIFY)),
         themes=tuple(_themes(reader, reader.table(content, ("themes",)))),
     ), mistakes
 
@@ -88,6 +97,17 @@ class _Reader:
         for key in table:
             if key not in names:
                 self.wrong((*where, key), f"{key!r} is not known; {near(key, names)}")
+
+    def words(self, table: Mapping[str, Any], where: Where, known: tuple[str, ...]) -> list[str]:
+        """A list of known words under the last step of `where`."""
+        value = table.get(str(where[-1]), [])
+        if not isinstance(value, list):
+            self.wrong(where, f"{where[-1]!r} takes a list of words, such as [{known[0]!r}]")
+            return []
+        for word in value:
+            if word not in known:
+                self.wrong(where, f"{where[-1]!r} does not take {word!r}; {near(str(word), known)}")
+        return [word for word in value if word in known]
 
     def switch(self, table: Mapping[str, Any], where: Where, *, otherwise: bool) -> bool:
         """True or false under the last step of `where`."""

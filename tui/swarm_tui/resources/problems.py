@@ -24,12 +24,14 @@ class ProblemBoard:
             if not kind.is_told_by_owners and kind.problems is not no_problems
         ]
         self._problems: dict[ObjectRef, tuple[Problem, ...]] = {}
+        self._begun: dict[ObjectRef, Problem] = {}
 
     def rebuild(self, now_ns: int) -> None:
         """Look at everything anew: after a reset, and now and then because texts hold ages."""
         self._problems = {}
         for kind in self._kinds:
             self._look(kind, self._ids(kind), now_ns)
+        self._begun.clear()
 
     def apply(self, touched: Mapping[type[Message], Iterable[str]], now_ns: int) -> None:
         """Look at these objects anew, and at those whose problems depend on them."""
@@ -48,9 +50,22 @@ class ProblemBoard:
             found = kind.problems(item, self._view, now_ns) if item is not None else ()
             ref = ObjectRef(self._view.cluster, kind.noun, id_)
             if found:
+                self._note_failure(ref, found)
                 self._problems[ref] = found
             else:
                 self._problems.pop(ref, None)
+
+    def _note_failure(self, ref: ObjectRef, found: tuple[Problem, ...]) -> None:
+        failure = next((one for one in found if one.health.role is Role.ERROR), None)
+        before = self._problems.get(ref, ())
+        if failure is not None and not any(one.health.role is Role.ERROR for one in before):
+            self._begun[ref] = failure
+
+    def take_begun(self) -> list[Problem]:
+        """The failures that began since this was asked last; a look at everything anew begins none."""
+        begun = [one for ref, one in self._begun.items() if ref in self._problems]
+        self._begun.clear()
+        return begun
 
     def all(self) -> list[Problem]:
         """Every problem, the worst first, and of those the newest."""

@@ -18,6 +18,7 @@ from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry
 from swarm_tui.resources.problems import ProblemBoard
 from swarm_tui.shell import header
+from swarm_tui.shell.alarms import Alarms, text_of
 from swarm_tui.shell.frame_budget import FrameBudget
 from swarm_tui.shell.notices import Notices
 from swarm_tui.views.view import View
@@ -41,6 +42,9 @@ class Face(Protocol):
     def tell(self, text: str) -> None:
         """Say something that just happened."""
 
+    def alarm(self, text: str) -> None:
+        """Something failed: tell who does not look."""
+
     def soon(self, work: Callable[[], object]) -> None:
         """Call `work` in a handler of the screen's own."""
 
@@ -62,6 +66,7 @@ class Painter:
         self._views = views
         self._face = face
         self._notices = Notices(session.mirror)
+        self._alarms = Alarms()
         self._frame_budget = FrameBudget()
         self._unlisten: Callable[[], None] | None = None
         self._pending: Changes | None = None
@@ -142,7 +147,12 @@ class Painter:
             # What is different after a step through time is no news.
             for text in self._notices.of(changes):
                 self._face.tell(text)
+            self._sound()
         self._show_header()
+
+    def _sound(self) -> None:
+        if news := self._alarms.news(self._problems.take_begun(), self._session.now_ns):
+            self._face.alarm(text_of(news))
 
     # -- time --------------------------------------------------------------------------------------
 

@@ -37,6 +37,14 @@ class PastAsked(Message):
     """The person wants to see the past, or now again."""
 
 
+class Alarmed(Message):
+    """Something failed in the cluster, which the terminal may tell of too."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
 class ClusterAsked(Message):
     """The person wants to see another cluster."""
 
@@ -75,6 +83,9 @@ class Face:
 
     def tell(self, text: str) -> None:
         self._screen.notify(text, timeout=_NEWS_S, markup=False)
+
+    def alarm(self, text: str) -> None:
+        self._screen.post_message(Alarmed(text))
 
     def soon(self, work: Callable[[], object]) -> None:
         self._screen.call_later(work)

@@ -65,13 +65,15 @@ def test_no_file_is_no_mistake(tmp_path):
                 "line 2: the theme 'mine' needs a color for 'primary'.",
             ],
         ),
+        ('notify = ["bel"]', ["line 1: 'notify' does not take 'bel'; did you mean 'bell'?"]),
+        ("notify = true", ["line 1: 'notify' takes a list of words, such as ['bell']."]),
         ("theme =", ["line 1: this is no TOML: Invalid value."]),
         ("a = 1\n\n]", ["line 3: this is no TOML: Invalid statement."]),
         ("a = 1\na = 2", ["line 2: this is no TOML: Cannot overwrite a value."]),
         (
             "x = 1\n[keys]\ny = 2\n",
             [
-                "line 1: 'x' is not known; there are keymap, keys, theme, themes.",
+                "line 1: 'x' is not known; there are keymap, keys, notify, theme, themes.",
                 "line 3: 'y' takes a key, or a list of keys.",
             ],
         ),
