@@ -32,6 +32,7 @@ def test_top_level_names(wheel: zipfile.ZipFile) -> None:
         "swarm_core/api/proto/types.proto",
         "swarm_core/api/proto/types_pb2.pyi",
         "swarm_tui/styles.tcss",
+        "swarm_tui/cli/web/app_index.html",
         "swarm_core/py.typed",
         "swarm_agentd/py.typed",
         "swarm_tui/py.typed",
@@ -54,7 +55,7 @@ def test_locks_name_no_index() -> None:
     for name in ("requirements.lock", "requirements-dev.lock"):
         text = (ROOT / name).read_text()
         assert "--hash=sha256:" in text
-        assert "http" not in text and "index" not in text
+        assert "://" not in text and "index" not in text
 
 
 def test_one_place_says_the_version(wheel: zipfile.ZipFile) -> None:

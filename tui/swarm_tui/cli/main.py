@@ -45,6 +45,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         "preferences",
         "Your preferences for the dashboard: whether the file is in order, and keys.",
     ),
+    "serve": ("serve", "Show the dashboard in a browser."),
     "version": ("version", "Print the version."),
 }
 

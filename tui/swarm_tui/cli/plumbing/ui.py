@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from swarm_tui.shell.other_clusters import Opened, OtherClusters
     from swarm_tui.shell.preferred import Started
 
+WEB_DRIVER: Final = "textual.drivers.web_driver:WebDriver"
+"""What stands in $TEXTUAL_DRIVER of a dashboard that is shown in a browser."""
 _CANNOT_PLACE: Final = ("", "dumb", "unknown")
 _PLAIN: Final = frozenset({"linux", "vt100", "vt102", "vt220", "ansi", "cons25"})
 JOURNAL_VARIABLE: Final = "SWARM_TUI_JOURNAL"
@@ -53,7 +55,14 @@ def open_dashboard(given: Globals) -> None:
 
 def has_terminal() -> bool:
     """Whether a person is at both ends, in front of a terminal that can place its cursor."""
+    if is_served():
+        return True
     return sys.stdin.isatty() and sys.stdout.isatty() and _terminal_kind() not in _CANNOT_PLACE
+
+
+def is_served() -> bool:
+    """Whether the person is at a browser, which `swarm-tui serve` shows this program in."""
+    return os.environ.get("TEXTUAL_DRIVER", "") == WEB_DRIVER
 
 
 def _no_terminal() -> str:
@@ -71,7 +80,7 @@ def _terminal_kind() -> str:
 
 def is_plain() -> bool:
     """Whether the terminal has few colours and few letters, as the console of Linux."""
-    return _terminal_kind().partition("-")[0] in _PLAIN
+    return not is_served() and _terminal_kind().partition("-")[0] in _PLAIN
 
 
 async def _open(given: Globals) -> int:
