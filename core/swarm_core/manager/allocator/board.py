@@ -1,8 +1,8 @@
 """What the allocator knows of the store, and what it decides. No input, no output.
 
 Rules
-1. The board is fed objects as they are in the store; `plan` counts what it decides as if it were written, and `refused` takes
-   one decision back.
+1. The board is fed objects as they are in the store; `plan` counts what it decides as if it were written, but for what is given back, and
+   `refused` takes one decision back.
 2. Networks come before services, services before tasks: a task waits until its service's endpoint is in the store, and a service until
    its networks are.
 3. A task holds its addresses until its observed state passes RUNNING, whatever is desired of it.
@@ -129,12 +129,7 @@ class Board:
 
     def plan(self) -> list[Decision]:
         """Everything that can be decided now; it is counted already."""
-        decisions: list[Decision] = [*self._networks.plan()]
-        freed = True
-        while freed:
-            served, freed = self._services.plan()
-            self._look_again(freed)
-            decisions += served
+        decisions: list[Decision] = [*self._networks.plan(), *self._services.plan()]
         unplanned, self._unplanned = self._unplanned, {}
         made = (self._plan_task(task) for task in unplanned.values())
         decisions += [decision for decision in made if decision is not None]

@@ -2,7 +2,8 @@
 (docs/design/allocator.md 4.5). No input, no output.
 
 Rules: a service gets its endpoint as a whole or stays as it is: what it had before an update stays its own until it can have the new.
-One that can not is tried again when something was freed, or when a network changed.
+One that can not is tried again when something was freed, or when a network changed. What it gives back is free once that is in the store: a
+write may be refused, and what it rests on holds on then.
 """
 
 from swarm_core.api.proto.objects_pb2 import Endpoint, Network, Service
@@ -70,20 +71,20 @@ class Services:
                 self._waiting.setdefault(service.id, "")
                 self._unplanned[service.id] = None
 
-    def plan(self) -> tuple[list[Serve], bool]:
-        """What services get now, counted already; and whether that freed anything."""
+    def plan(self) -> list[Serve]:
+        """What services get now; it is counted already, but for what is given back."""
         unplanned, self._unplanned = self._unplanned, {}
         services = [self._known[service_id] for service_id in unplanned if service_id in self._known]
         # Who says a number comes before those who take any.
         services.sort(key=_takes_any_port)
-        decisions, freed = [], False
+        decisions = []
         for service in services:
             endpoint = self._endpoint(service)
             if endpoint is not None:
-                freed = self._hold(service, endpoint) or freed
+                self._hold(service, service.endpoint, endpoint)
                 self._waiting[service.id] = ""
                 decisions.append(Serve(service, endpoint))
-        return decisions, freed
+        return decisions
 
     def _endpoint(self, service: Service) -> Endpoint | None:
         """What the service is to have in place of what it has; None where that stays as it is."""
@@ -112,10 +113,12 @@ class Services:
         self._waiting.pop(service_id, None)
         self._unplanned.pop(service_id, None)
 
-    def _hold(self, service: Service, endpoint: Endpoint) -> bool:
-        held = {one.network_id: [one.addr] for one in endpoint.virtual_ips if one.addr}
+    def _hold(self, service: Service, *endpoints: Endpoint) -> bool:
+        held: dict[str, list[str]] = {}
+        for one in (one for endpoint in endpoints for one in endpoint.virtual_ips if one.addr):
+            held.setdefault(one.network_id, []).append(one.addr)
         freed = self._addresses.hold(_holder(service.id), held)
-        return self._ports.hold(service, endpoint.ports) or freed
+        return self._ports.hold(service, [port for endpoint in endpoints for port in endpoint.ports]) or freed
 
 
 def _holder(service_id: str) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 
 from swarm_core.api.proto.objects_pb2 import Network, Service
 from swarm_core.api.proto.specs_pb2 import EndpointSpec
-from swarm_core.api.proto.types_pb2 import NEW, PENDING, PortConfig
+from swarm_core.api.proto.types_pb2 import NEW, PENDING, IPAMConfig, PortConfig
 from swarm_core.manager.allocator.allocator import Allocator
+from swarm_core.manager.allocator.board import Board
+from swarm_core.manager.allocator.decisions import AllocateNetwork, Decision, Serve
+from swarm_core.manager.allocator.subnets import Pools
 from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_testkit.factories import make_host_port, make_node, make_service, make_task_spec
 from swarm_testkit.leader import Leader
@@ -214,3 +217,45 @@ async def test_what_a_failed_attempt_took_is_free_again() -> None:
         fixed.spec.task.networks[0].addresses.append("10.0.1.2")
         await leader.put(fixed)
         assert leader.tasks("fixed")[0].networks[0].addresses == ["10.0.1.2/24"]
+
+
+def test_what_is_given_back_is_free_once_that_is_written() -> None:
+    """4.5.5: an address and a port that a service no longer asks for are nobody else's while the write that takes them from it may be refused."""
+    board = Board(Pools.of(None))
+    small = network("net")
+    small.spec.ipam.configs.append(IPAMConfig(subnet="10.9.0.0/30"))  # one address besides the gateway
+    board.network_changed(network("in", ingress=True))
+    board.network_changed(small)
+    for decision in board.plan():
+        assert isinstance(decision, AllocateNetwork)
+        board.network_changed(decision.made)
+    first, second = service("a", "net", ports=[port(80, 8080)]), service("b", "net", ports=[port(80, 8080)])
+    board.service_changed(first)
+    first = written(board.plan())["a"]
+    board.service_changed(first)
+    board.service_changed(second)
+    assert written(board.plan()) == {}
+    asks_for_less = service("a", "net", dnsrr=True)
+    asks_for_less.endpoint.CopyFrom(first.endpoint)
+    board.service_changed(asks_for_less)
+    (decision,) = board.plan()
+    assert isinstance(decision, Serve) and decision.service is asks_for_less
+    # Somebody was faster with another change, which is seen later; the address and the port are still the first one's in the store.
+    board.refused(decision)
+    (decision,) = board.plan()
+    assert isinstance(decision, Serve) and decision.service is asks_for_less
+    board.service_changed(written([decision])["a"])
+    given = written(board.plan())["b"].endpoint
+    assert [one.addr for one in given.virtual_ips if one.network_id == "net"] == ["10.9.0.2/30"]
+    assert [one.published_port for one in given.ports] == [8080]
+
+
+def written(decisions: Iterable[Decision]) -> dict[str, Service]:
+    """The services as these decisions leave them."""
+    made = {}
+    for decision in decisions:
+        assert isinstance(decision, Serve)
+        made[decision.service.id] = changed_service = Service()
+        changed_service.CopyFrom(decision.service)
+        changed_service.endpoint.CopyFrom(decision.endpoint)
+    return made
