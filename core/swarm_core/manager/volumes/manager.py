@@ -197,7 +197,15 @@ class VolumeManager:
         csi_node_id = self._csi_node_id(volume, node_id)
         is_single = volume.spec.access_mode.scope == VolumeAccessMode.SINGLE_NODE
         has_node = self._has_node(node_id)
-        if csi_node_id or is_single:
+        is_another_s = self._is_another_s(volume, node_id, csi_node_id)
+        if is_another_s and (csi_node_id or not has_node):
+            # Its machine has joined anew, or nobody knows which it was: the plugin would take the volume from a node that has it.
+            _log.info(
+                "volume %s: another node has it where %s had it; the plugin is not told",
+                volume.spec.annotations.name,
+                node_id,
+            )
+        elif not is_another_s and (csi_node_id or is_single):
             try:
                 await plugin.unpublish(volume, csi_node_id, secrets)
             except PluginMissesIt:
@@ -246,6 +254,17 @@ class VolumeManager:
                 name = secret.spec.annotations.name
                 raise PluginFailed(f"secret {name} is not text, and plugins take nothing else") from None
         return found
+
+    def _is_another_s(self, volume: Volume, node_id: str, csi_node_id: str) -> bool:
+        """Whether another node, which has the volume, is the one of this id in the plugin; an empty id may be any node's."""
+        stored = self._store.get(Volume, volume.id)
+        return stored is not None and any(
+            status.node_id != node_id
+            and self._has_node(status.node_id)
+            and status.state in (_State.PUBLISHED, _State.PENDING_NODE_UNPUBLISH)
+            and csi_node_id in ("", self._csi_node_id(volume, status.node_id))
+            for status in stored.publish_status
+        )
 
     def _csi_node_id(self, volume: Volume, node_id: str) -> str:
         """The plugin's name for a node; empty where that is not known."""

@@ -256,15 +256,42 @@ async def test_node_is_removed(rig: Rig, state: str) -> None:
 
 @pytest.mark.parametrize(("scope", "calls"), [("SINGLE_NODE", ["unpublish"]), ("MULTI_NODE", [])])
 async def test_node_that_an_earlier_leader_saw_go(scope: str, calls: list[str]) -> None:
-    """12.5.7: without the id of the node only a volume for one node is taken from all; the others are not touched."""
+    """12.5.7: without the id of the node only a volume for one node is taken from all, before another gets it; the others are not touched."""
     rig = Rig()
     await rig.put(
-        node("n2"), make_volume("v1", scope=scope, published={"n1": "PUBLISHED", "n2": "PUBLISHED"})
+        node("n2"), make_volume("v1", scope=scope, published={"n1": "PUBLISHED", "n2": "PENDING_PUBLISH"})
     )
     async with rig.running(rig.manager):
         assert rig.states() == {"n2": "PUBLISHED"}
-    assert rig.plugin.names() == calls
-    assert all(on == "" for _, _, on, _ in rig.plugin.asked)
+    assert rig.plugin.names() == [*calls, "publish"]
+    assert all(on == "" for what, _, on, _ in rig.plugin.asked if what == "unpublish")
+
+
+@pytest.mark.parametrize("state", ["PUBLISHED", "PENDING_NODE_UNPUBLISH"])
+@pytest.mark.parametrize(("scope", "has_old"), [("MULTI_NODE", True), ("SINGLE_NODE", False)])
+async def test_the_machine_of_a_node_has_joined_anew(state: str, scope: str, has_old: bool) -> None:
+    """12.5.7: what its new node has is not taken from it when the old one's entry goes, while that is in the cluster, and when nobody knows it any more."""
+    rig = Rig()
+    old, new = node("n1"), node("n2")
+    new.description.csi_info[0].node_id = old.description.csi_info[0].node_id
+    entries = {"n1": "PENDING_UNPUBLISH", "n2": state}
+    await rig.put(*([old] if has_old else []), new, make_volume("v1", scope=scope, published=entries))
+    async with rig.running(rig.manager):
+        assert rig.states() == {"n2": state}
+    assert rig.plugin.names() == []
+
+
+async def test_the_machine_joins_anew_while_the_plugin_fails(rig: Rig) -> None:
+    """12.5.7: a call that failed is not made again once the removed node's machine has the volume as another node."""
+    new = node("n2")
+    new.description.csi_info[0].node_id = "csi-n1"
+    rig.plugin.fails = PluginFailed("the storage does not answer")
+    await rig.put(node("n1"), make_volume("v1", published={"n1": "PENDING_UNPUBLISH"}))
+    await rig.delete(Node, "n1")
+    await rig.put(new, make_volume("v1", published={"n1": "PENDING_UNPUBLISH", "n2": "PUBLISHED"}))
+    rig.plugin.fails, tried = None, len(rig.plugin.asked)
+    await rig.clock.advance(3600)
+    assert rig.states() == {"n2": "PUBLISHED"} and len(rig.plugin.asked) == tried
 
 
 async def test_plugin_forgot_the_node(rig: Rig) -> None:
