@@ -1,6 +1,7 @@
 """Seeds that once found something (docs/design/simulation.md), played again."""
 
 import pytest
+from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.replay import command, simulate
 
 
@@ -9,3 +10,10 @@ def test_what_was_found_stays_mended(seed: int) -> None:
     """A cluster that once broke a rule or did not recover keeps every rule and recovers. Seeds below 50 run anyway."""
     outcome = simulate(seed)
     assert not outcome.findings, f"{outcome.findings}\nreplay: {command(seed)}"
+
+
+@pytest.mark.parametrize("seed", [323, 365])
+def test_what_services_found_stays_mended(seed: int) -> None:
+    """The same of seeds in which services, networks and volumes are what happens most. Seeds below 30 run anyway."""
+    outcome = simulate(seed, plan=Plan.ordering(seed))
+    assert not outcome.findings, f"{outcome.findings}\nreplay: {command(seed, 'ordering')}"

@@ -100,6 +100,20 @@ def test_too_many_of_a_service(watch: Watch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("limits", "is_wrong"),
+    [((1, 2), False), ((2, 1), False), ((1, 0), False), ((1, 1), True), ((1, 2, 2), True)],
+)
+def test_tasks_of_two_specs_come_at_once(watch: Watch, limits: tuple[int, ...], is_wrong: bool) -> None:
+    """Rule 3: with one entry they may come in any order, in which each finds a place that its own limit gives; the entry's order of events says nothing."""
+    tasks = []
+    for at, limit in enumerate(limits):
+        spec = make_task_spec()
+        spec.placement.max_replicas = limit
+        tasks.append(placed(f"t{at}", spec=spec, service=make_service("s", task=spec)))
+    assert bool(watch.entry(*created(make_node("n"), *tasks))) is is_wrong
+
+
+@pytest.mark.parametrize(
     ("scope", "sharing", "readonly", "nodes", "is_wrong"),
     [
         ("SINGLE_NODE", "ALL", False, "nn", False),

@@ -3,7 +3,8 @@
 Rules
 1. What they reserve of a node, CPUs and memory, is within what it has.
 2. A port of a node, published in mode host, has one task.
-3. A task comes to a node that meets its constraints, and where its service has fewer active tasks than it may have on one node.
+3. A task comes to a node that meets its constraints, and where its service has fewer active tasks than it may have on one node. Tasks of two specs, with
+   two limits, may come with one entry: there is an order in which each came to fewer than it may.
 4. A volume for one node has tasks on one; one that is not shared has one task; one for one writer has one that may write.
 """
 
@@ -119,14 +120,15 @@ class PlaceLedger:
             self._findings.add(
                 f"task {task.id} comes to {node.id}: {list(placement.constraints)} do not hold"
             )
+        limit = placement.max_replicas
         active = sum(
-            other.service_id == task.service_id and other.desired_state <= COMPLETE
+            other.service_id == task.service_id
+            and other.desired_state <= COMPLETE
+            and not (other.id in self._came and _came_after(other, limit))
             for other in map(self._tasks.__getitem__, self._on_node[node.id])
         )
-        if placement.max_replicas and active > placement.max_replicas:
-            self._findings.add(
-                f"task {task.id} is one of {active} on {node.id}, where {placement.max_replicas} may be"
-            )
+        if limit and active > limit:
+            self._findings.add(f"task {task.id} is one of {active} on {node.id}, where {limit} may be")
 
     def _check_volume(self, volume: Volume) -> None:
         tasks = [self._tasks[task_id] for task_id in self._using[volume.id]]
@@ -140,6 +142,12 @@ class PlaceLedger:
             self._findings.add(f"volume {volume.id} is for one task, and {len(tasks)} have it")
         if mode.sharing == VolumeAccessMode.ONE_WRITER and len(writers) > 1:
             self._findings.add(f"volume {volume.id} is for one writer, and {writers} write")
+
+
+def _came_after(other: Task, limit: int) -> bool:
+    """Whether a task that came with the same entry may have come later: those of lower limits find their places first."""
+    its_limit = other.spec.placement.max_replicas
+    return its_limit == 0 or its_limit > limit
 
 
 def _volumes_of(task: Task) -> set[str]:
