@@ -7,6 +7,7 @@ from swarm_core.api.timestamps import timestamp
 from swarm_testkit.cluster_fake import START_NS, log_line
 from swarm_testkit.dashboard import running
 from swarm_testkit.factories import make_task
+from swarm_tui.views.logs import reading
 from swarm_tui.widgets.log_lines import LogLines
 
 S = 1_000_000_000
@@ -152,6 +153,20 @@ async def test_logs_of_ended_attempts(cluster):
         await run.press("escape", "4", "p")
         await run.shows("Logs · api.1 · ended attempts")
         await run.until(lambda: held(run)[:2] == ["boot", "cannot bind"])
+
+
+async def test_what_was_read_stands_there_when_it_is_said_to_be_all(cluster, monkeypatch):
+    """The end of a log is told with its last lines, and not while they still wait to be shown."""
+    monkeypatch.setattr(reading, "_PAINT_S", 3600.0)
+    service = cluster.get(objects_pb2.Service, "s-api")
+    node_id = cluster.get(objects_pb2.Task, "t-api-01").node_id
+    cluster.put(make_task("t-api-old", service=service, slot=1, state="RUNNING", node_id=node_id))
+    write(cluster, "t-api-old", "boot", "cannot bind")
+    fail(cluster, "t-api-old", at_s=3, code=1, err="task: non-zero exit (1)")
+    async with running(cluster) as run:
+        await run.press("3", "p")
+        await run.shows("read to the end")
+        assert held(run)[:2] == ["boot", "cannot bind"]
 
 
 async def test_no_attempt_has_ended(cluster):

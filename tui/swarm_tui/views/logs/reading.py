@@ -1,7 +1,7 @@
 """Reads one log after another, and says how the reading fares. One worker reads one query; a new one ends it.
 
 Lines are collected and handed on at most ten times a second; when more come between two times than a log keeps, the oldest are left out and
-counted. When the stream breaks reading goes on by itself after the last line that came. When all that is followed has ended the reading
+counted. What is said of a reading is said once the lines before it stand there. When the stream breaks reading goes on by itself after the last line that came. When all that is followed has ended the reading
 ends, and is taken up when tasks come again.
 """
 
@@ -101,6 +101,10 @@ class LogReading:
         self._say("" if reason is None else LOST)
 
     def _say(self, status: str) -> None:
+        # What came before stands there when it is said: "read to the end" above lines that are still to come would not be so.
+        if self._paint is not None:
+            self._paint.stop()
+            self._hand_on()
         self.status = status
         self._told()
 
