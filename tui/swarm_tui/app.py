@@ -139,6 +139,8 @@ class SwarmApp(App[None]):
             self.set_interval(LOOK_EVERY_S, self._look_at_terminal)
         self.set_keymap(self._preferred.verbs().keymap)
         self.set_interval(LOOK_AT_PREFERENCES_S, self._preferred.look)
+        if self._session.ends_with_program:
+            self.notify(":tour shows you ten keys", timeout=_JOURNAL_S)
         # The terminal comes back empty from the shell.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self._typed_ahead.start()

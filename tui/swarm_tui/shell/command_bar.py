@@ -91,6 +91,7 @@ class CommandBar(Findable):
         if doing.refs:
             ports = replace(ports, selection=Named(doing.refs))
         verb = doing.verb
+        self._runner.ran(verb.id)
         rest = verb.told(ports, doing.argument) if doing.argument and verb.told else verb.run(ports)
         if rest is not None:
             await rest

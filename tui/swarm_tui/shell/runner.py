@@ -42,6 +42,8 @@ class Runner:
         self._navigator = navigator
         self._workers = workers
         self._work = work
+        self.ran: Callable[[str], object] = lambda _: None
+        """Told of each verb that is run, by its id."""
 
     def take(self, verbs: Verbs) -> None:
         """From now on it is these, with their keys."""
@@ -75,6 +77,7 @@ class Runner:
             if refusal := self.refusal(verb):
                 self._workers.tell_failure(refusal)
                 return
+            self.ran(verb_id)
             self.start(lambda: verb.run(self.ports), verb.label)
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None] | None], label: str) -> None:

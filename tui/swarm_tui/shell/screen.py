@@ -22,6 +22,7 @@ from swarm_tui.shell.operations import Operations
 from swarm_tui.shell.painter import Painter
 from swarm_tui.shell.runner import Runner
 from swarm_tui.shell.selection import Selection
+from swarm_tui.shell.tour import Tour
 from swarm_tui.shell.work import Work
 from swarm_tui.verbs.help_page import help_lines
 from swarm_tui.verbs.model import Verbs
@@ -31,7 +32,7 @@ from swarm_tui.views.view import ClusterPorts, Context, View, ViewKind, is_displ
 from swarm_tui.widgets.bars import HeaderBar, KeyBar
 from swarm_tui.widgets.filter_bar import FilterBar
 from swarm_tui.widgets.paint import Spans
-from swarm_tui.widgets.summary import SummaryLine
+from swarm_tui.widgets.summary import OneLine, SummaryLine
 from swarm_tui.widgets.table import ObjectTable
 
 
@@ -66,12 +67,17 @@ class MainScreen(Screen[None]):
         self.desk = toolkit.Desk(self, session, self._find_line, self._help, work)
         ports = Ports(self.navigator, self.selection, operations, self.desk)
         self.runner = Runner(verbs, ports, self.navigator, workers, work)
+        self.tour = Tour()
+        self._tour_line = OneLine(id="tour")
+        self.runner.ran = self._ran
+        self.desk.toggle_tour = self._toggle_tour
         self.desk.command = CommandBar(self.runner, lambda: self.navigator.view.regain_focus())
 
     def rekey(self, verbs: Verbs) -> None:
         """The verbs have other keys now."""
         self._verbs = verbs
         self.runner.take(verbs)
+        self._show_tour()
         self._show_keys()
 
     def _help(self) -> tuple[list[Spans], tuple[str, ...]]:
@@ -82,6 +88,7 @@ class MainScreen(Screen[None]):
         yield HeaderBar()
         yield from self.compose_views()
         yield SummaryLine(id="too-small")
+        yield self._tour_line
         yield self._filter_bar
         yield self._key_bar
 
@@ -101,6 +108,22 @@ class MainScreen(Screen[None]):
         view: View = kind.make(keyed(kind.view, self._verbs.bindings(kind.context)), self._cluster)
         assert view.id == kind.name, f"the view {kind.name!r} calls itself {view.id!r}"
         return view
+
+    # -- the tour ----------------------------------------------------------------------------------
+
+    def _toggle_tour(self) -> None:
+        self.tour.toggle()
+        self._show_tour()
+
+    def _ran(self, verb_id: str) -> None:
+        if self.tour.ran(verb_id):
+            self._show_tour()
+            if self.tour.is_done:
+                self.desk.say("That was the tour. ? shows every key.")
+
+    def _show_tour(self) -> None:
+        self._tour_line.show(self.tour.line(self._verbs))
+        self._tour_line.set_class(self.tour.is_on, "-on")
 
     # -- keys --------------------------------------------------------------------------------------
 

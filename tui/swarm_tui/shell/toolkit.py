@@ -140,6 +140,7 @@ class Desk:
         self.command: Findable | None = None
         """The line of commands, which needs the verbs that this desk is for."""
         self.past: Past | None = None
+        self.toggle_tour: Callable[[], None] = lambda: None
         self.clusters: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
 
     def toggle_past(self) -> None:

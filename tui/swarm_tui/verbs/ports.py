@@ -102,6 +102,9 @@ class Desk(Protocol):
     def show_help(self) -> None:
         """Show what each key does."""
 
+    def toggle_tour(self) -> None:
+        """Begin the guided tour, or end it."""
+
     def find(self, target: Findable) -> None:
         """Open the line in which a filter or a search for `target` is typed."""
 

@@ -37,6 +37,7 @@ from swarm_tui.verbs import (
     sort,
     submit,
     texts,
+    tour,
     zoom,
 )
 from swarm_tui.verbs.model import Verb, Verbs
@@ -129,4 +130,5 @@ register(history.LATER)
 register(history.LAST)
 register(program.SUSPEND)
 register(program.QUIT)
+register(tour.VERB)
 register(help_page.VERB)
