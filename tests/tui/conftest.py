@@ -1,11 +1,14 @@
-"""One time zone for all, and the cluster that most tests look at."""
+"""One time zone for all, pilots that wait and do not guess, and the cluster that most tests look at."""
 
 import os
 import time
 from collections.abc import Iterator
 
 import pytest
+from swarm_testkit.at_rest import wait_for_rest_instead_of_guessing
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
+from swarm_testkit.dashboard import WAIT_S
+from swarm_tui.shell import typed_ahead
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +23,18 @@ def utc() -> Iterator[None]:
     else:
         os.environ["TZ"] = before
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def no_guess(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine gives a program little of the processor: that says nothing about whether it is done."""
+    wait_for_rest_instead_of_guessing(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def keys_take_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key waits for the ones before it as long as a test may, and no busy machine makes it overtake them."""
+    monkeypatch.setattr(typed_ahead, "REST_S_MAX", WAIT_S)
 
 
 @pytest.fixture
