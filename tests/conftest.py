@@ -4,7 +4,8 @@ No registry is asked for the digests of images, but by tests that have one of th
 
 Markers: `root` needs the superuser, `docker` a Docker Engine that tests may start (see swarm_testkit.engines).
 
-Examples of hypothesis have no time limit of their own: how long one takes tells how busy the machine is. The limit of the test holds.
+Examples of hypothesis have no time limit of their own: how long one takes tells how busy the machine is. The limit of the test holds,
+which is one of work where all of it happens in one process (see swarm_testkit.limits).
 """
 
 import os
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from swarm_testkit.engines import Engine, missing_parts, private_engine
 from swarm_testkit.host import lacking
+from swarm_testkit.limits import processor_limit as processor_limit
+from swarm_testkit.limits import pytest_collection_modifyitems as pytest_collection_modifyitems
 from swarm_testkit.signals import let_programs_hear
 
 settings.register_profile(
