@@ -15,6 +15,7 @@ from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
 from swarm_testkit.hosts import hosts, missing_parts
+from swarm_testkit.looks import look, rows
 from swarm_testkit.pollers import Polled, ask_or_none, datagram, polling
 from swarm_testkit.programs import TUI, run
 
@@ -51,14 +52,14 @@ class Swarm:
         first, *others = self.nodes
         first.start()
         wait_until(first.socket.exists, what="the control socket")
-        wait_until(
-            lambda: run((*TUI, "--socket", str(first.socket), "node", "ls")).code == 0, what="a leader"
-        )
+        wait_until(lambda: look(first.socket, "node", "ls").code == 0, what="a leader")
         token = self.do("cluster", "join-token", "-q", "worker").strip()
         for node in others:
             node.flags += ("--join-addr", first.address, "--join-token", token)
             node.start()
-        wait_until(lambda: self.do("node", "ls").count("Ready") == len(self.nodes), what="ready nodes")
+        wait_until(
+            lambda: look(first.socket, "node", "ls").out.count("Ready") == len(self.nodes), what="ready nodes"
+        )
 
     def do(self, *words: str) -> str:
         outcome = run((*TUI, "--socket", str(self.nodes[0].socket), *words))
@@ -83,13 +84,13 @@ class Swarm:
         wait_until(lambda: self.running() == replicas, what="running tasks", seconds=60)
 
     def tasks(self) -> list[dict[str, str]]:
-        return [json.loads(line) for line in self.do("service", "ps", "web", "--format", "json").splitlines()]
+        return rows(self.nodes[0].socket, "service", "ps", "web", "--no-trunc")
 
     def running(self) -> int:
         return sum(task["CurrentState"].startswith("Running") for task in self.tasks())
 
     def is_updated(self) -> bool:
-        (service,) = json.loads(self.do("service", "inspect", "web"))
+        (service,) = json.loads(look(self.nodes[0].socket, "service", "inspect", "web").out)
         return service.get("update_status", {}).get("state") in ("COMPLETED", "ROLLBACK_COMPLETED")
 
 
@@ -226,15 +227,10 @@ def test_host_mode(swarm: Swarm) -> None:
             f"port {number}/tcp of this node is taken by {psutil.Process().name()} (process {os.getpid()})"
         )
         wait_until(
-            lambda: any(sentence in task["Error"] for task in json_tasks(swarm)),
+            lambda: any(sentence in task["Error"] for task in swarm.tasks()),
             what=f"the sentence {sentence!r}",
             seconds=60,
         )
-
-
-def json_tasks(swarm: Swarm) -> list[dict[str, str]]:
-    out = swarm.do("service", "ps", "web", "--no-trunc", "--format", "json")
-    return [json.loads(line) for line in out.splitlines()]
 
 
 SLOW = (

@@ -15,6 +15,7 @@ import pytest
 from swarm_core.api.proto import objects_pb2
 from swarm_testkit.csi_plugin import CsiPlugin
 from swarm_testkit.daemons import Daemon, daemon, private_directory, wait_until
+from swarm_testkit.looks import look
 from swarm_testkit.managers import Cluster, eventually, through
 from swarm_testkit.programs import TUI, run
 
@@ -78,7 +79,7 @@ class Commands:
         """Wait until what the command prints as JSON is as wanted."""
 
         def ask() -> bool:
-            done = run([*TUI, "--socket", str(self.node.socket), *words, "--format", "json"])
+            done = look(self.node.socket, *words, "--format", "json")
             return done.code == 0 and bool(is_so([json.loads(line) for line in done.out.splitlines()]))
 
         try:
