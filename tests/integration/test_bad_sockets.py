@@ -244,7 +244,7 @@ def test_an_interrupt(node: Daemon, talker: str, command: str) -> None:
             assert process.stdout is not None
             assert process.stdout.read(1)
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 130

@@ -81,7 +81,7 @@ async def test_a_root_rotation_led_by_docker_ends_with_nodes_of_ours(
         lambda: engine.docker("config", "ls", "--format", "{{.Name}}") == "after", what="the write at Docker"
     )
     async with await Connection.open(engine.control_socket, ca_file=engine.root_certificate) as client:
-        answer = await client.call("Control.ListNodes", control_pb2.ListNodesRequest(), timeout=10)
+        answer = await client.call("Control.ListNodes", control_pb2.ListNodesRequest(), timeout=60)
         assert len(answer.nodes) == 3
     worker.stop()
     wait_until(lambda: not all_ready(engine, 3), what="our worker to be missed", seconds=60)

@@ -31,7 +31,7 @@ from swarm_testkit.conformance.executor import (
 from swarm_testkit.engines import IMAGE, Engine
 from swarm_testkit.factories import make_resources
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 CLOCK = SystemClock()
 _RUNS = 'trap "exit 0" TERM; echo started; while :; do sleep 0.05; done'
 _SCRIPTS = {
@@ -446,7 +446,7 @@ async def test_an_engine_that_restarts(bench: DockerBench, engine: Engine) -> No
         waiting = asyncio.create_task(again.wait())
         await asyncio.to_thread(engine.docker, "kill", "web.1.after")
         with pytest.raises(errors.ExitFailure):
-            await asyncio.wait_for(waiting, 20)
+            await asyncio.wait_for(waiting, 60)
         for each in (controller, again):
             with contextlib.suppress(errors.Temporary):
                 await each.remove()

@@ -83,10 +83,10 @@ async def test_a_killed_engine_comes_back(tmp_path: Path, lives_on: bool) -> Non
                 waiting = asyncio.create_task(runs.wait())
                 await asyncio.to_thread(engine.docker, "stop", "web.1.runs")
                 with pytest.raises(errors.ExitFailure, match=r"non-zero exit \(7\)"):
-                    await asyncio.wait_for(waiting, 20)
+                    await asyncio.wait_for(waiting, 60)
             else:
                 with pytest.raises(errors.ExitFailure, match="non-zero exit"):
-                    await asyncio.wait_for(runs.wait(), 20)
+                    await asyncio.wait_for(runs.wait(), 60)
             with pytest.raises(errors.AlreadyPrepared):
                 await made.prepare()
             await made.start()

@@ -28,6 +28,7 @@ from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.conformance.executor import CONFIG_ID, SECRET_ID, FixedDependencies
 from swarm_testkit.host import lacking
 
+pytestmark = pytest.mark.timeout(180)
 CLOCK = SystemClock()
 
 
@@ -58,7 +59,7 @@ async def start(executor: ProcessExecutor, made: Task) -> ProcessController:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await CLOCK.sleep(0.01)
 

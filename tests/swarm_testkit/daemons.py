@@ -122,7 +122,7 @@ class Daemon:
             return True
         return False
 
-    def stop(self, seconds: float = 20) -> int:
+    def stop(self, seconds: float = 60) -> int:
         """End it politely; the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)

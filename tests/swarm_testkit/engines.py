@@ -112,7 +112,7 @@ class Engine:
         with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
             former = psutil.Process(int(pid_file.read_text()))
             self._until(
-                lambda: former.status() == psutil.STATUS_ZOMBIE, "the killed engine's containerd lives", 20
+                lambda: former.status() == psutil.STATUS_ZOMBIE, "the killed engine's containerd lives", 60
             )
             pid_file.unlink()
 
@@ -125,7 +125,7 @@ class Engine:
         """End the engine; with SIGKILL its containers live on."""
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(30)
+            self._process.wait(60)
             self._process = None
 
     def docker(self, *arguments: str, stdin: bytes | None = None) -> str:
@@ -140,12 +140,12 @@ class Engine:
     def init_swarm(self) -> None:
         """Make the engine the first manager of a new swarm and wait for its control socket."""
         self.docker("swarm", "init", "--advertise-addr", self.address)
-        self._until(self.control_socket.exists, "no control socket", 30)
+        self._until(self.control_socket.exists, "no control socket", 60)
 
     def destroy(self) -> None:
         """End everything of this engine and leave no process, mount or namespace."""
         self.stop(signal.SIGKILL)
-        self._until(self._is_empty, "processes of the engine stay", 20)
+        self._until(self._is_empty, "processes of the engine stay", 60)
         self._unmount()
         if self._has_own_network:
             subprocess.run(["ip", "netns", "del", self._namespace], check=False, capture_output=True)
