@@ -1,5 +1,5 @@
 """The dashboard at 10 000 tasks: first paint, key to paint, CPU under change and at rest; beside it Textual's own
-DataTable with as many rows, in the same run.
+DataTable with as many rows, in the same run. The dashboard is measured a second time while a journal records what it sees.
 
     python benchmarks/bench_dashboard.py [--tasks N] [--seconds S] [--json FILE] [--check]
 
@@ -16,6 +16,7 @@ import random
 import resource
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
@@ -36,6 +37,8 @@ from swarm_testkit.factories import make_cluster, make_node, make_resources, mak
 from swarm_tui.app import SwarmApp
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
+from swarm_tui.journal.recorder import Recorder
+from swarm_tui.journal.writer import Writer
 from textual import events
 from textual.app import App, ComposeResult
 from textual.drivers.headless_driver import HeadlessDriver
@@ -272,13 +275,18 @@ async def measure(
 
 
 async def run_dashboard(
-    objects: list[Any], changes: list[Change], tasks: int, seconds: float, view: str
+    objects: list[Any],
+    changes: list[Change],
+    seconds: float,
+    view: str,
+    recorder: Recorder | None = None,
 ) -> Result:
+    tasks = sum(isinstance(item, objects_pb2.Task) for item in objects)
     manager, clock = QuietManager(), FixedClock()
     mirror = Mirror(clock)
     session = Session("bench", mirror, Control(manager), LogReader(manager, clock=clock), clock)
     feed = Feed(objects, changes)
-    app = SwarmApp(session, feed.updates, driver_class=RecordingDriver)
+    app = SwarmApp(session, feed.updates, driver_class=RecordingDriver, recorder=recorder)
 
     def is_painted() -> bool:
         return RecordingDriver.has_shown
@@ -286,8 +294,60 @@ async def run_dashboard(
     if view == "tasks":
         result = await measure_tasks_view(app, feed, tasks, seconds, is_painted)
     else:
-        result = await measure("dashboard", app, feed, tasks, seconds, is_painted)
+        name = "recorded" if recorder is not None else "dashboard"
+        result = await measure(name, app, feed, tasks, seconds, is_painted)
     return result
+
+
+def run_recorded(objects: list[Any], changes: list[Change], seconds: float) -> Result:
+    """The dashboard with its journal."""
+    with tempfile.TemporaryDirectory() as place:
+        recorder = Recorder(Path(place), SystemClock(), title="bench")
+        try:
+            return asyncio.run(run_dashboard(objects, changes, seconds, "dashboard", recorder))
+        finally:
+            recorder.close()
+
+
+@dataclass
+class JournalCost:
+    """What a change costs, in microseconds of processor time."""
+
+    loop_us: float
+    """On the loop, which everything else waits for."""
+    thread_us: float
+    """In the journal's thread: redaction, encoding, compressing, writing."""
+    bytes_per_change: float
+
+
+def journal_cost(objects: list[Any], changes: list[Change]) -> JournalCost:
+    """The recorder's two halves by themselves, in batches of a second's changes."""
+    updates = [Changed((change,), number) for number, change in enumerate(changes)]
+    with tempfile.TemporaryDirectory() as place:
+        recorder = Recorder(Path(place) / "loop", SystemClock(), gather_s=3600)
+        recorder.note(Listed(tuple(objects), 1))
+        loop_ns = time.thread_time_ns()
+        for update in updates:
+            recorder.note(update)
+        loop_ns = time.thread_time_ns() - loop_ns
+        recorder.close()
+        writer = Writer(Path(place) / "bench.journal", title="bench")
+        writer.take([(START_NS, Listed(tuple(objects), 1))])
+        before, thread_ns = written(place), time.process_time_ns()
+        for first in range(0, len(updates), CHANGES_PER_S):
+            writer.take(
+                [(START_NS + first + n, one) for n, one in enumerate(updates[first : first + CHANGES_PER_S])]
+            )
+        thread_ns = time.process_time_ns() - thread_ns
+        size = written(place) - before
+        writer.close()
+    count = len(updates)
+    return JournalCost(loop_ns / 1000 / count, thread_ns / 1000 / count, size / count)
+
+
+def written(place: str) -> int:
+    """Bytes of the journal, with what waits in its log."""
+    return sum(path.stat().st_size for path in Path(place).glob("bench.journal*"))
 
 
 async def measure_tasks_view(
@@ -383,10 +443,16 @@ def main() -> int:
     changes = changes_for(tasks, int(CHANGES_PER_S * (options.seconds + 10)))
     results = []
     for view in ("dashboard", "tasks"):
-        results.append(asyncio.run(run_dashboard(objects, changes, options.tasks, options.seconds, view)))
+        results.append(asyncio.run(run_dashboard(objects, changes, options.seconds, view)))
+    results.append(run_recorded(objects, changes, options.seconds))
     if not options.without_data_table:
         results.append(asyncio.run(run_table(objects, changes, options.tasks, options.seconds)))
     show(results)
+    cost = journal_cost(objects, changes[: 5 * CHANGES_PER_S])
+    print(
+        f"\njournal: busy_cpu {results[2].busy_cpu / results[0].busy_cpu:.2f} times that without it; of a change"
+        f" {cost.loop_us:.1f} µs on the loop, {cost.thread_us:.1f} µs in its thread, {cost.bytes_per_change:.0f} bytes"
+    )
     if options.json:
         machine = {
             "python": platform.python_version(),
@@ -394,7 +460,14 @@ def main() -> int:
             "processor": platform.processor(),
         }
         options.json.write_text(
-            json.dumps({"machine": machine, "results": [asdict(r) for r in results]}, indent=2)
+            json.dumps(
+                {
+                    "machine": machine,
+                    "results": [asdict(r) for r in results],
+                    "journal": asdict(cost),
+                },
+                indent=2,
+            )
         )
     over = missed(results)
     for line in over:

@@ -9,7 +9,7 @@ callers on an event loop use a thread.
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -80,9 +80,11 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Records to be written together, with what finds them again."""
+    """Records to be written together, compressed, with what finds them again."""
 
-    records: Sequence[Record]
+    first_ns: int
+    last_ns: int
+    count: int
     data: bytes
     owners: Iterable[str]
     marks: Iterable[Mark]
@@ -172,7 +174,7 @@ class JournalFile:
         with self._transaction():
             made = self._db.execute(
                 "INSERT INTO block (generation, first_ns, last_ns, count, data) VALUES (?, ?, ?, ?, ?)",
-                (generation, block.records[0].at_ns, block.records[-1].at_ns, len(block.records), block.data),
+                (generation, block.first_ns, block.last_ns, block.count, block.data),
             )
             number = made.lastrowid
             self._db.execute("UPDATE generation SET bytes = bytes + ? WHERE id = ?", (size, generation))

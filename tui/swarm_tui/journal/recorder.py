@@ -80,7 +80,7 @@ class Recorder:
         """Take an update; it is written soon."""
         if self._is_over.is_set():
             return
-        if isinstance(update, Listed):
+        if type(update) is Listed:
             self._cluster_id = next(
                 (item.id for item in update.objects if isinstance(item, objects_pb2.Cluster)),
                 self._cluster_id,

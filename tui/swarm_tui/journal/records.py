@@ -73,6 +73,29 @@ def packed(records: Iterable[Record]) -> bytes:
     return b"".join(parts)
 
 
+class Packing:
+    """Records as they come, at once as bytes: a storm of changes makes no other objects of them."""
+
+    __slots__ = ("_parts", "count", "first_ns", "last_ns")
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.count = 0
+        self.first_ns = self.last_ns = 0
+
+    def add(self, at_ns: int, verb: int, number: int, data: bytes) -> None:
+        """One more record, not older than the one before."""
+        if not self.count:
+            self.first_ns = at_ns
+        self.last_ns = at_ns
+        self.count += 1
+        self._parts += (_HEADER.pack(at_ns, verb, number, len(data)), data)
+
+    def raw(self) -> bytes:
+        """The records as bytes, not compressed."""
+        return b"".join(self._parts)
+
+
 def unpacked(raw: bytes) -> Iterator[Record]:
     """The records again. Raises ValueError for bytes that are none."""
     position, end = 0, len(raw)

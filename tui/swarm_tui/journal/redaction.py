@@ -5,16 +5,21 @@ Rules (docs/design/journal.md 2)
 2. A file for other people (an incident) also loses the values of environment variables, which often are passwords.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
 
 from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2
 
 MASK: Final = "(hidden)"
 
+_Path: TypeAlias = tuple[str, ...]
+_Fields: TypeAlias = Mapping[type[Message], tuple[_Path, ...]]
+_Lookers: TypeAlias = Mapping[type[Message], tuple[tuple[_Path, Callable[[Any], bool]], ...]]
+
 _AUTH: Final = ("container", "pull_options")
-SECRET_FIELDS: Final[Mapping[type[Message], tuple[tuple[str, ...], ...]]] = {
+SECRET_FIELDS: Final[_Fields] = {
     objects_pb2.Secret: (("spec", "data"),),
     objects_pb2.Task: (("spec", *_AUTH),),
     objects_pb2.Service: (("spec", "task", *_AUTH), ("previous_spec", "task", *_AUTH)),
@@ -30,15 +35,43 @@ SECRET_FIELDS: Final[Mapping[type[Message], tuple[tuple[str, ...], ...]]] = {
 }
 """By kind the paths of fields that are never written."""
 
-_TASK_SPECS: Final[Mapping[type[Message], tuple[tuple[str, ...], ...]]] = {
+_TASK_SPECS: Final[_Fields] = {
     objects_pb2.Task: (("spec",),),
     objects_pb2.Service: (("spec", "task"), ("previous_spec", "task")),
 }
 
 
+def _lookers(fields: _Fields) -> _Lookers:
+    """By kind what looks whether something is at the end of a path; made once, as it is asked of every object that changes."""
+    return {kind: tuple((path, _looker(kind, path)) for path in paths) for kind, paths in fields.items()}
+
+
+def _looker(kind: type[Message], path: _Path) -> Callable[[Any], bool]:
+    *holders, name = path
+    # What is not there on the way reads as empty.
+    holder: Callable[[Any], Any] = attrgetter(".".join(holders)) if holders else _itself
+    field = holder(kind()).DESCRIPTOR.fields_by_name[name]
+    if field.message_type is not None and not field.is_repeated:
+        return lambda item: bool(holder(item).HasField(name))
+    return lambda item: bool(getattr(holder(item), name))
+
+
+def _itself(item: Any) -> Any:
+    return item
+
+
+_SECRETS: Final = _lookers(SECRET_FIELDS)
+_SPECS: Final = _lookers(_TASK_SPECS)
+
+
+def _found(item: Any, lookers: _Lookers) -> list[_Path]:
+    """The paths at whose end the object has something."""
+    return [path for path, looks in lookers.get(type(item), ()) if looks(item)]
+
+
 def without_secrets(item: Any) -> Any:
     """The object, or a copy without what must not be written down."""
-    found = [path for path in SECRET_FIELDS.get(type(item), ()) if _has(item, path)]
+    found = _found(item, _SECRETS)
     if not found:
         return item
     copy = type(item)()
@@ -53,7 +86,7 @@ def without_secrets(item: Any) -> Any:
 
 def without_environment(item: Any) -> Any:
     """The object, or a copy in which variables of tasks have no values; what other people get."""
-    found = [path for path in _TASK_SPECS.get(type(item), ()) if _has(item, path)]
+    found = _found(item, _SPECS)
     if not found:
         return item
     copy = type(item)()
@@ -72,17 +105,3 @@ def without_environment(item: Any) -> Any:
 def _masked(entry: str) -> str:
     name, separator, _ = entry.partition("=")
     return f"{name}={MASK}" if separator else entry
-
-
-def _has(item: Any, path: tuple[str, ...]) -> bool:
-    """Whether there is something at the end of the path."""
-    for name in path[:-1]:
-        if not item.HasField(name):
-            return False
-        item = getattr(item, name)
-    return bool(getattr(item, path[-1])) if not _is_message(item, path[-1]) else item.HasField(path[-1])
-
-
-def _is_message(item: Message, name: str) -> bool:
-    field = item.DESCRIPTOR.fields_by_name[name]
-    return field.message_type is not None and not field.is_repeated

@@ -29,6 +29,7 @@ from swarm_tui.journal.places import aside, lock_of
 from swarm_tui.journal.records import (
     KINDS,
     NUMBERS,
+    Packing,
     Record,
     Verb,
     compressed,
@@ -52,7 +53,7 @@ _Task, _Node = objects_pb2.Task, objects_pb2.Node
 class _Gathered:
     """What becomes one block."""
 
-    records: list[Record] = field(default_factory=list)
+    packing: Packing = field(default_factory=Packing)
     owners: set[str] = field(default_factory=set)
     marks: list[Mark] = field(default_factory=list)
 
@@ -91,26 +92,26 @@ class Writer:
         now_ns = 0
         for at_ns, update in batch:
             now_ns = at_ns
+            if type(update) is Changed:
+                for change in update.changes:
+                    self._change(gathered, at_ns, change.object, change.action is Action.REMOVED)
+                continue
             is_first = isinstance(update, Listed) and not self._is_listed
-            for verb, old, item in self._changes(update):
-                self._gather(gathered, at_ns, verb, old, item, update)
+            self._take_other(gathered, at_ns, update)
             if is_first:
                 self._write(gathered, at_ns, is_new=True)
                 gathered = _Gathered()
-        if self._is_listed and (gathered.records or self.is_gap):
+        if self._is_listed and (gathered.packing.count or self.is_gap):
             self._write(gathered, now_ns)
 
-    def _gather(
-        self, gathered: "_Gathered", at_ns: int, verb: Verb, old: Any, item: Any, update: Update | Managers
-    ) -> None:
-        if item is None:
-            reason = update.reason if isinstance(update, Lost) else ""
-            gathered.records.append(Record(at_ns, verb, 0, reason.encode()))
-            return
-        data = without_secrets(item).SerializeToString()
-        gathered.records.append(Record(at_ns, verb, NUMBERS[type(item)], data))
+    def _gather(self, gathered: "_Gathered", at_ns: int, verb: Verb, old: Any, item: Any) -> None:
+        """Straight to bytes: this is done for every change of a storm."""
+        kind = type(item)
+        gathered.packing.add(at_ns, verb, NUMBERS[kind], without_secrets(item).SerializeToString())
         gathered.owners.add(owner_of(item))
-        gathered.marks += self._marks(at_ns, old, None if verb == Verb.REMOVED else item)
+        new = None if verb is Verb.REMOVED else item
+        if kind is not _Task or is_incident(old, new):
+            gathered.marks += self._marks(at_ns, old, new)
 
     def close(self) -> None:
         """Another program may write from now on."""
@@ -123,38 +124,43 @@ class Writer:
 
     # -- what the cluster holds --------------------------------------------------------------------
 
-    def _changes(self, update: Update | Managers) -> list[tuple[Verb, Any, Any]]:
-        """What an update changes of what is held: verb, the object before, the object; no object for the stream's own."""
+    def _take_other(self, gathered: "_Gathered", at_ns: int, update: Update | Managers) -> None:
+        """What is no change of objects, and may come to some."""
         match update:
-            case Changed(changes=changes):
-                found = []
-                for change in changes:
-                    found += self._change(change.object, change.action is Action.REMOVED)
-                return found
             case Listed():
-                return self._listing(update)
+                found = self._listing(update)
             case Managers():
-                return self._statuses(update)
-            case Lost():
-                return [(Verb.LOST, None, None)]
+                found = self._statuses(update)
+            case Lost(reason=reason):
+                gathered.packing.add(at_ns, Verb.LOST, 0, reason.encode())
+                return
             case Resumed():
-                return [(Verb.RESUMED, None, None)]
+                gathered.packing.add(at_ns, Verb.RESUMED, 0, b"")
+                return
+            case Changed():
+                raise AssertionError("changes are taken one by one")
+        for verb, old, item in found:
+            self._gather(gathered, at_ns, verb, old, item)
 
-    def _change(self, item: Any, is_removed: bool) -> list[tuple[Verb, Any, Any]]:
+    def _change(self, gathered: "_Gathered", at_ns: int, item: Any, is_removed: bool) -> None:
+        """Take one change in, unless what is held is newer."""
         held = self._held.get(type(item))
         if held is None:
-            return []
-        old = held.get(item.id)
+            return
+        id_ = item.id
         if is_removed:
-            return [] if held.pop(item.id, None) is None else [(Verb.REMOVED, old, old)]
-        if old is not None and old.meta.version.index > item.meta.version.index:
-            return []
-        if type(item) is _Node and old is not None and old.HasField("manager_status"):
-            item = (
-                item if item.HasField("manager_status") else with_status(item, {item.id: old.manager_status})
-            )
-        held[item.id] = item
-        return [(Verb.CREATED if old is None else Verb.UPDATED, old, item)]
+            old = held.pop(id_, None)
+            if old is not None:
+                self._gather(gathered, at_ns, Verb.REMOVED, old, old)
+            return
+        old = held.get(id_)
+        if old is not None:
+            if old.meta.version.index > item.meta.version.index:
+                return
+            if type(item) is _Node and old.HasField("manager_status") and not item.HasField("manager_status"):
+                item = with_status(item, {id_: old.manager_status})
+        held[id_] = item
+        self._gather(gathered, at_ns, Verb.CREATED if old is None else Verb.UPDATED, old, item)
 
     def _listing(self, listed: Listed) -> list[tuple[Verb, Any, Any]]:
         """What is different from what was held: after the first listing a change like any other."""
@@ -191,11 +197,8 @@ class Writer:
 
     def _marks(self, at_ns: int, old: Any, new: Any) -> list[Mark]:
         item = new if new is not None else old
-        is_bad = is_incident(old, new)
-        if type(item) is _Task and not is_bad:
-            return []
         owner = owner_of(item)
-        if is_bad:
+        if is_incident(old, new):
             if at_ns - self._told_ns.get(owner, 0) < SAME_INCIDENT_NS:
                 return []
             self._told_ns[owner] = at_ns
@@ -217,11 +220,11 @@ class Writer:
             # What came before is not in the file, or what is in the file did not come here.
             is_gap = self.is_gap or not was_writing or is_new
             if is_gap or self._generation is None or self._is_due:
-                if not is_gap and gathered.records:
+                if not is_gap and gathered.packing.count:
                     self._append(file, gathered)
                 self._begin(file, now_ns, is_gap=is_gap)
                 file.forget(before_ns=now_ns - self._age_max_ns, bytes_max=self._bytes_max * 3 // 4)
-            elif gathered.records:
+            elif gathered.packing.count:
                 self._append(file, gathered)
         except Damaged as error:
             self.sentences.append(f"{error} It is set aside, and a new one begun.")
@@ -230,8 +233,9 @@ class Writer:
 
     def _append(self, file: JournalFile, gathered: "_Gathered") -> None:
         assert self._generation is not None
-        data = compressed(packed(gathered.records), self._dictionary)
-        block = Block(gathered.records, data, gathered.owners, gathered.marks)
+        packing = gathered.packing
+        data = compressed(packing.raw(), self._dictionary)
+        block = Block(packing.first_ns, packing.last_ns, packing.count, data, gathered.owners, gathered.marks)
         self._generation_bytes += file.append(self._generation.id, block)
 
     @property

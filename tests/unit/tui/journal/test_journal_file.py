@@ -32,7 +32,8 @@ def _record(at_ns: int, item: object, verb: Verb = Verb.UPDATED) -> Record:
 
 
 def _block(records: list[Record], marks: tuple[Mark, ...] = (), dictionary: bytes = b"") -> Block:
-    return Block(records, compressed(packed(records), dictionary), {"service-1"}, marks)
+    data = compressed(packed(records), dictionary)
+    return Block(records[0].at_ns, records[-1].at_ns, len(records), data, {"service-1"}, marks)
 
 
 def test_records_are_what_was_packed() -> None:
@@ -144,7 +145,7 @@ def test_damage_inside_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "c.journal"
     file = JournalFile.create_or_open(path)
     generation = file.begin_generation(1, b"", b"", is_gap=False)
-    file.append(generation.id, Block([_record(2, _SERVICE)], b"\x01rubbish", (), ()))
+    file.append(generation.id, Block(2, 2, 1, b"\x01rubbish", (), ()))
     with pytest.raises(Damaged, match="damaged"):
         list(file.blocks(generation.id))
     file.close()
