@@ -1,4 +1,4 @@
-"""Explanations of a swarm that a real Docker Engine leads, from its control socket (docs/design/scheduling.md 3.12)."""
+"""Explanations of a swarm that a real Docker Engine leads, from its control socket (docs/design/scheduling.md 3.12.2)."""
 
 import json
 import subprocess

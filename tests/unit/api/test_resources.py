@@ -19,7 +19,7 @@ def make_pool(**kinds: int | list[str]) -> GenericPool:
 
 
 def test_parse() -> None:
-    """3.11: one number is a count, names are a set."""
+    """3.11.1: one number is a count, names are a set."""
     assert parse_generic("gpu=a, gpu=b,ssd=3") == [named("gpu", "a"), named("gpu", "b"), discrete("ssd", 3)]
     assert parse_generic("") == []
     assert parse_generic("none=0") == [discrete("none", 0)]
@@ -27,18 +27,18 @@ def test_parse() -> None:
 
 @pytest.mark.parametrize("text", ["gpu", "gpu=", "=a", "ssd=1,ssd=2", "gpu=a,gpu=1", "ssd=-1"])
 def test_parse_refuses(text: str) -> None:
-    """3.11: several numbers, a mix of numbers and names, negative counts and other shapes are errors."""
+    """3.11.1: several numbers, a mix of numbers and names, negative counts and other shapes are errors."""
     with pytest.raises(InvalidGenericResource):
         parse_generic(text)
 
 
 def test_wanted() -> None:
-    """3.11: reservations are counts; zero claims nothing."""
+    """3.11.1: reservations are counts; zero claims nothing."""
     assert wanted_of(make_resources(generic={"gpu": 2, "ssd": 0})) == (("gpu", 2),)
 
 
 def test_choose_takes_the_first_free_ones() -> None:
-    """3.11: of a named set the first in the order of the description that nobody holds; of a count a number."""
+    """3.11.1: of a named set the first in the order of the description that nobody holds; of a count a number."""
     pool = make_pool(gpu=["c", "a", "b"], ssd=4)
     pool.hold([named("gpu", "c")])
     assert pool.choose((("gpu", 2), ("ssd", 3))) == (named("gpu", "a"), named("gpu", "b"), discrete("ssd", 3))

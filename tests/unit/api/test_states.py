@@ -21,27 +21,27 @@ NAME, NUMBER = TaskState.Name, TaskState.Value
 
 
 def test_every_state_is_placed() -> None:
-    """1.1: all states but REMOVE can be observed, in the order of their numbers."""
+    """1.1.1, 1.1.2: all states but REMOVE can be observed, in the order of their numbers."""
     assert [*OBSERVED] == sorted(set(TaskState.values()) - {NUMBER("REMOVE")})
     assert [*DESIRED] == sorted(DESIRED)
 
 
 def test_numbers_are_the_contract() -> None:
-    """1.1: the numbers on the wire."""
+    """1.1.1: the numbers on the wire."""
     numbers = [0, 64, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 832]
     assert [int(state) for state in OBSERVED] == numbers
 
 
 @pytest.mark.parametrize("actor", Actor)
 def test_moves_only_go_up(actor: Actor) -> None:
-    """1.1: no actor may lower an observed state, and none leaves a terminal one."""
+    """1.1.1, 1.1.2: no actor may lower an observed state, and none leaves a terminal one."""
     for before, targets in TRANSITIONS[actor].items():
         assert all(after > before and after in OBSERVED for after in targets)
         assert not is_terminal(before)
 
 
 def test_the_table() -> None:
-    """1.3: who may move a task from where to where, state by state."""
+    """1.3.1 to 1.3.4: who may move a task from where to where, state by state."""
 
     def moves(actor: Actor) -> dict[str, set[str]]:
         return {
@@ -64,13 +64,13 @@ def test_the_table() -> None:
 
 
 def test_a_task_is_owned_or_reapable() -> None:
-    """9.2: each observed state belongs to an agent, or the task may be deleted."""
+    """9.2.3: each observed state belongs to an agent, or the task may be deleted."""
     for state in OBSERVED:
         assert is_agent_owned(state) != is_reapable(make_task(state=NAME(state)))
 
 
 def test_active() -> None:
-    """3.2: a task is active while its desired state is at most COMPLETE."""
+    """docs/design/scheduling.md 3.2.2: a task is active while its desired state is at most COMPLETE."""
     assert [NAME(state) for state in DESIRED if is_active(state)] == ["READY", "RUNNING", "COMPLETE"]
 
 

@@ -24,7 +24,7 @@ def changes(tasks: list[Task], replicas: int) -> SlotChanges:
 
 
 def test_more_wanted_fills_the_lowest_free_numbers() -> None:
-    """2.1: new slots take the lowest numbers from 1 that are not live."""
+    """docs/design/tasks.md 1.5.1 and 2.1: new slots take the lowest numbers from 1 that are not live."""
     todo = changes(make_slots((2, "a", "RUNNING"), (5, "a", "RUNNING")), 6)
     assert (todo.create, todo.remove, todo.clear) == ([1, 3, 4, 6], [], [])
 
@@ -64,7 +64,7 @@ def test_scale_down_balances_nodes() -> None:
 
 
 def test_scale_down_prefers_slots_without_a_settled_task() -> None:
-    """2.1: slots with several tasks or without a node go before all others."""
+    """docs/design/tasks.md 1.5.2 and 2.1: slots with several tasks or without a node go before all others."""
     tasks = make_slots((1, "a", "RUNNING"), (1, "b", "RUNNING"), (2, "", "RUNNING"), (3, "a", "RUNNING"))
     assert rank(by_slot(tasks)) == [3, 1, 2]
 

@@ -73,7 +73,7 @@ def calls(handlers: tuple[object, ...]) -> Calls:
     ],
 )
 async def test_empty_requests(calls: Calls, method: str, request_: type) -> None:
-    """A request without its id or spec is INVALID_ARGUMENT."""
+    """4.0.1: a request without its id or spec is INVALID_ARGUMENT."""
     with pytest.raises(InvalidArgument):
         await calls[method](request_(), CALLER)
 
@@ -93,7 +93,7 @@ async def test_empty_requests(calls: Calls, method: str, request_: type) -> None
     ],
 )
 async def test_unknown_objects(calls: Calls, method: str, request_: object) -> None:
-    """An unknown id is NOT_FOUND."""
+    """4.0.1: an unknown id is NOT_FOUND."""
     with pytest.raises(NotFound):
         await calls[method](request_, CALLER)
 
@@ -109,13 +109,13 @@ async def test_unknown_objects(calls: Calls, method: str, request_: object) -> N
     ],
 )
 async def test_what_cannot_be_done_yet(calls: Calls, method: str, sentence: str) -> None:
-    """A call that this manager cannot carry out is UNIMPLEMENTED, with its sentence."""
+    """4.3.6: a call that this manager cannot carry out is UNIMPLEMENTED, with its sentence."""
     with pytest.raises(Unimplemented, match=sentence):
         await calls[method](None, CALLER)
 
 
 async def test_resources_are_found_by_any_name_and_by_kind(store: MemoryStore, calls: Calls) -> None:
-    """Names and prefixes add up; kind and labels must hold besides."""
+    """4.0.3: names and prefixes add up; kind and labels must hold besides."""
     extension = objects_pb2.Extension(id="e1", annotations=types_pb2.Annotations(name="Toy"))
     await store.update(lambda tx: tx.create(extension))
     for id_, name, label in (("r1", "one", "a"), ("r2", "two", "b"), ("x3", "three", "a")):

@@ -98,7 +98,7 @@ PORT = types_pb2.PortConfig(target_port=80, published_port=80)
 async def test_bad_service_specs(
     api: ServicesApi, store: MemoryStore, path: str, value: object, code: type[RpcFailure]
 ) -> None:
-    """Each broken or unsupported field is refused with its code and a sentence; nothing is stored."""
+    """4.0.4: each broken or unsupported field, a name among them, is refused with its code and a sentence; nothing is stored."""
     with pytest.raises(code) as refused:
         await create(api, broken(path, value))
     assert len(str(refused.value)) > 10
@@ -164,7 +164,7 @@ def update_of(service: objects_pb2.Service) -> control_pb2.UpdateServiceRequest:
 
 
 async def test_scale(api: ServicesApi, store: MemoryStore) -> None:
-    """Changing replicas keeps the old spec as previous and takes the client's version as spec version."""
+    """4.0.2: an update of another version is refused. Changing replicas keeps the old spec as previous and takes the client's version as spec version."""
     service = await create(api, spec())
     request = update_of(service)
     request.spec.replicated.replicas = 7
@@ -294,7 +294,7 @@ async def test_statuses_follow_the_tasks(api: ServicesApi, store: MemoryStore) -
 
 
 async def test_filters(api: ServicesApi, store: MemoryStore) -> None:
-    """Criteria are AND-ed, values of one OR-ed; an empty label value matches any."""
+    """4.0.3: criteria are AND-ed, values of one OR-ed; an empty label value matches any."""
     for name, tier in (("web", "front"), ("api", "front"), ("db", "back")):
         made = make_service(name=name, labels={"tier": tier}).spec
         await create(api, made)
@@ -364,7 +364,7 @@ async def test_a_job_has_no_update_settings(api: ServicesApi) -> None:
 async def test_status_of_a_job(
     api: ServicesApi, store: MemoryStore, completions: int | None, desired: int
 ) -> None:
-    """Only the present iteration counts; a replicated job wants what may run at once, a global one what is still to complete."""
+    """4.3.10: only the present iteration counts; a replicated job wants what may run at once, a global one what is still to complete."""
     service = await create(api, make_job(completions=completions, max_concurrent=2, name="sum").spec)
     states = ("RUNNING", "PENDING", "COMPLETE", "COMPLETE", "FAILED")
     for state in states:

@@ -306,5 +306,5 @@ MOVES = st.tuples(
 @settings(max_examples=60)
 @given(st.lists(MOVES, min_size=1, max_size=25))
 def test_invariants_hold_and_the_cluster_arrives(moves: list[tuple[str, int]]) -> None:
-    """9.2: types, monotonic states, ownership, node binding, removal safety hold; left alone, the cluster arrives."""
+    """1.2.1, 9.2.1 to 9.2.5: types, monotonic states, ownership, node binding, removal safety hold; left alone, the cluster arrives."""
     asyncio.run(Cluster().play(moves))

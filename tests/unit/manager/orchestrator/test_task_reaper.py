@@ -61,7 +61,7 @@ async def test_removed_task_waits_for_its_agent(leader: Leader, state: str) -> N
 
 
 async def test_removal_by_update(leader: Leader) -> None:
-    """1.7: a task that becomes desired REMOVE after it ended is deleted then."""
+    """1.7.1, 1.7.3: a task that becomes desired REMOVE after it ended is deleted then."""
     await leader.put(make_task("t", state="COMPLETE"))
     task = Task()
     task.CopyFrom(leader.task("t"))

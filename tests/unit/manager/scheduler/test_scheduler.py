@@ -126,7 +126,7 @@ async def test_freed_resources_are_used(leader: Leader) -> None:
 
 @pytest.mark.parametrize("node_id", ["", "n"])
 async def test_a_task_that_is_to_stop_leaves_its_place(leader: Leader, node_id: str) -> None:
-    """3.5.7: only active tasks count against the most per node, so one that is asked to stop makes room at once."""
+    """3.5.7, 3.14.3: only active tasks count against the most per node, so one that is asked to stop makes room at once."""
     service = make_service("s", task=make_task_spec(max_replicas=1))
     await leader.put(make_node("n"))
     for number in (1, 2):
@@ -159,7 +159,7 @@ async def test_node_update_that_adds_room(leader: Leader) -> None:
 
 
 async def test_named_resources_are_claimed_once(leader: Leader) -> None:
-    """3.11.2: each task gets items of its own, first in the order of the description; a new leader honours them."""
+    """3.11.2, 3.14.2: each task gets items of its own, first in the order of the description; a new leader honours them."""
     spec = make_task_spec(reservations=make_resources(generic={"gpu": 1, "ssd": 2}))
     service = make_service("s", task=spec)
     await leader.put(make_node("n", resources=make_resources(generic={"gpu": ["a", "b", "c"], "ssd": 6})))
@@ -273,14 +273,14 @@ async def test_task_to_remove_is_left_to_the_reaper(leader: Leader) -> None:
 
 
 async def test_older_spec_version_is_still_placed(leader: Leader) -> None:
-    """3.8 (fix): scaling a service gives it a new version; its waiting tasks go on waiting for a node."""
+    """3.8, 3.14.5: scaling a service gives it a new version; its waiting tasks go on waiting for a node."""
     await leader.put(make_service("s", spec_version=7), *pending(make_service("s", spec_version=3), 1))
     await leader.put(make_node("n"))
     assert placed(leader) == {"n": 1}
 
 
 async def test_equal_tasks_without_service_share_a_group(leader: Leader) -> None:
-    """3.4: tasks without a spec version are spread too, each by what it asks for."""
+    """3.4, 3.14.4: tasks without a spec version are spread too, each by what it asks for."""
     await leader.put(make_node("a"), make_node("b", labels={"zone": "east"}))
     picky = make_task_spec(constraints=["node.labels.zone==east"])
     await leader.put(*(make_task(f"p{i}", state="PENDING", spec=picky) for i in range(2)))

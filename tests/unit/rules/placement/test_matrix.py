@@ -26,7 +26,7 @@ def asked(task: Task, *nodes: Node, here: Iterable[Task] = ()) -> Matrix:
 
 
 def test_every_filter_on_every_node() -> None:
-    """3.12: a node says everything that it lacks, not only the first thing, each with the numbers."""
+    """3.12.1: a node says everything that it lacks, not only the first thing, each with the numbers."""
     spec = make_task_spec(
         constraints=["node.labels.disk==ssd"],
         platforms=[("arm64", "linux")],
@@ -58,7 +58,7 @@ def test_every_filter_on_every_node() -> None:
 
 
 def test_numbers_in_one_sentence() -> None:
-    """3.12: an impossible request says why in one sentence: what is asked, the most that is free and where, and who takes nothing."""
+    """3.12.4: an impossible request says why in one sentence: what is asked, the most that is free and where, and who takes nothing."""
     task = make_task(spec=make_task_spec(reservations=make_resources(memory=64 * GIB)))
     full = make_task(
         node_id="b", state="RUNNING", spec=make_task_spec(reservations=make_resources(memory=7 * GIB))
@@ -145,7 +145,7 @@ def test_numbers_in_one_sentence() -> None:
     ],
 )
 def test_one_filter(task: Task, node: Node, sentence: str, remedy: str) -> None:
-    """3.12: each filter has its clause with the numbers and the names, and the smallest change that helps."""
+    """3.12.4, 3.12.5: each filter has its clause with the numbers and the names, and the smallest change that helps."""
     here = [make_task("holder", node_id="n", state="RUNNING", service_id="s", host_ports=[("TCP", 80)])]
     matrix = asked(task, node, here=here)
     assert matrix.sentence == f"No node can take it: {sentence}."
@@ -153,7 +153,7 @@ def test_one_filter(task: Task, node: Node, sentence: str, remedy: str) -> None:
 
 
 def test_nearest_nodes_first() -> None:
-    """3.12: nodes that fit come first, then those that lack least; remedies are those of the nearest nodes alone."""
+    """3.12.3, 3.12.5: nodes that fit come first, then those that lack least; remedies are those of the nearest nodes alone."""
     spec = make_task_spec(constraints=["node.labels.zone==east"], reservations=make_resources(cpus=3))
     far = make_node(hostname="far", state="DOWN")
     close = make_node(hostname="close", availability="PAUSE", labels={"zone": "east"})

@@ -72,7 +72,7 @@ def test_a_new_description_keeps_what_is_held() -> None:
 
 
 def test_resources_stay_held_until_the_task_ended() -> None:
-    """3.3: a task that is desired SHUTDOWN is inactive, and still holds what it reserved."""
+    """3.2.2, 3.3.1: a task that is desired SHUTDOWN is inactive, and still holds what it reserved."""
     info = NodeInfo(make_node(resources=make_resources(cpus=4)))
     spec = make_task_spec(reservations=make_resources(cpus=3))
     info.add(make_task("t", spec=spec))

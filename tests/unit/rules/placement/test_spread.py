@@ -78,13 +78,13 @@ def test_one_preference() -> None:
 
 
 def test_missing_label_is_a_branch() -> None:
-    """3.7: nodes without the label are a branch of their own."""
+    """3.7.1: nodes without the label are a branch of their own."""
     nodes = [make_info("a", zone="east"), make_info("b"), make_info("c")]
     assert place(nodes, 4, "node.labels.zone") == {"a": 2, "b": 1, "c": 1}
 
 
 def test_two_preferences() -> None:
-    """9.3: levels are kept even in the order of the preferences."""
+    """9.3, 3.7.1: levels are kept even in the order of the preferences."""
     nodes = [
         make_info("a", zone="east", rack="1"),
         make_info("b", zone="east", rack="2"),
@@ -95,7 +95,7 @@ def test_two_preferences() -> None:
 
 
 def test_refusing_nodes_count_in_their_branch() -> None:
-    """3.7: tasks on nodes that take no more count for their branch."""
+    """3.7.2: tasks on nodes that take no more count for their branch."""
     paused = NodeInfo(make_node("p", labels={"zone": "east"}, availability="PAUSE"))
     for _ in range(3):
         paused.add(make_task(service=SERVICE))
@@ -104,7 +104,7 @@ def test_refusing_nodes_count_in_their_branch() -> None:
 
 
 def test_full_branch_leaves_the_rest_to_others() -> None:
-    """3.7: what a branch cannot take goes to the other branches."""
+    """3.7.2: what a branch cannot take goes to the other branches."""
     spec = make_task_spec(max_replicas=1)
     nodes = [make_info("a", zone="east"), make_info("b", zone="west"), make_info("c", zone="west")]
     placed = place(nodes, 9, "node.labels.zone", service=make_service(task=spec))
@@ -112,7 +112,7 @@ def test_full_branch_leaves_the_rest_to_others() -> None:
 
 
 def test_only_spreads_over_labels_are_levels() -> None:
-    """3.7: other preferences are ignored."""
+    """3.7.1: other preferences are ignored."""
     spec = make_task_spec(spread=["Node.Labels.zone", "engine.labels.disk", "node.id", "node.labels."])
     preferences = [*spec.placement.preferences, PlacementPreference()]
     assert spread_descriptors(preferences) == ("Node.Labels.zone", "engine.labels.disk")
@@ -124,7 +124,7 @@ def test_only_spreads_over_labels_are_levels() -> None:
     st.booleans(),
 )
 def test_levels_stay_even(shape: list[tuple[int, str]], count: int, by_zone: bool) -> None:
-    """3.7: nobody gets a task while another one had two fewer, in the branches and on the nodes of a branch."""
+    """3.7.2, 3.14.1: nobody gets a task while another one had two fewer, in the branches and on the nodes of a branch."""
     nodes = [make_info(f"n{i}", own=own, zone=zone) for i, (own, zone) in enumerate(shape)]
     placed = place(nodes, count, *(["node.labels.zone"] if by_zone else []))
     assert placed.total() == count

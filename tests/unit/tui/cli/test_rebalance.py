@@ -63,7 +63,7 @@ def test_dry_run_for_programs(tui: CommandLine) -> None:
 
 @pytest.mark.parametrize("state", ["UPDATING", "PAUSED", "ROLLBACK_STARTED"])
 def test_what_is_updated_is_left_alone(fake: FakeCluster, tui: CommandLine, state: str) -> None:
-    """A service whose update is under way, or waits for a person, is not moved; one short of its goal neither."""
+    """3.13.5: a service whose update is under way, or waits for a person, is not moved; one short of its goal neither."""
 
     def updating(service: Service) -> None:
         service.update_status.state = types_pb2.UpdateStatus.UpdateState.Value(state)

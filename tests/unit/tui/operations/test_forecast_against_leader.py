@@ -327,7 +327,7 @@ def _compare(said: Forecast, plan: Plan, before: Snapshot, after: Snapshot) -> l
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_said_is_what_happens(seed: int) -> None:
-    """Landing by node, restarts, failures to fit, final replicas and managers of random plans are as they were foretold."""
+    """3.15.1, 3.15.5: landing by node, restarts, failures to fit, final replicas and managers of random plans are as they were foretold."""
 
     async def live() -> list[str]:
         world, wrong, counted = World(seed), [], 0

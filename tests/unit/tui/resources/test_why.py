@@ -27,7 +27,7 @@ def explained(*objects: object, with_nodes: bool = False) -> Explanation:
 
 
 def test_nothing_wrong() -> None:
-    """A service at its goal has nothing to explain; asked for, every node answers about one more task."""
+    """3.12.1: a service at its goal has nothing to explain; asked for, every node answers about one more task."""
     node = make_node(hostname="a")
     service = make_service(name="web")
     running = make_task(service=service, slot=1, node_id=node.id, state="RUNNING")
@@ -39,7 +39,7 @@ def test_nothing_wrong() -> None:
 
 
 def test_waiting_for_a_node() -> None:
-    """Tasks that nobody can place are one finding with the numbers, the remedies and every node."""
+    """3.12.1, 3.12.2: tasks that nobody can place are one finding with the numbers, the remedies and every node."""
     spec = make_task_spec(reservations=make_resources(memory=6 * GIB))
     node, service = make_node(hostname="a"), make_service(name="web", task=spec, replicas=3)
     here = make_task(service=service, slot=1, node_id=node.id, state="RUNNING")
@@ -69,7 +69,7 @@ def test_waiting_for_a_node() -> None:
 
 
 def test_global_tasks_are_asked_of_their_own_node() -> None:
-    """A task that is bound to a node is explained by that node alone."""
+    """3.12.6: a task that is bound to a node is explained by that node alone."""
     node, other = make_node(hostname="a", availability="PAUSE"), make_node(hostname="b")
     service = make_service(name="agent", is_global=True)
     waiting = make_task(service=service, node_id=node.id, state="PENDING")
@@ -145,7 +145,7 @@ def failed(
     ],
 )
 def test_ends(err: str, exit_code: int, name: str) -> None:
-    """How a task ended is told apart by what engines and agents say, with advice for each; the words themselves are kept."""
+    """3.12.7: how a task ended is told apart by what engines and agents say, with advice for each; the words themselves are kept."""
     service = make_service(name="web")
     task = failed(service, err, exit_code=exit_code)
     (finding,) = tasks.explain(task, Snapshot([service, task]), NOW_NS).findings
@@ -197,7 +197,7 @@ def test_paused_update() -> None:
 
 
 def test_lost_node() -> None:
-    """A task that was last seen running on a node that is down is explained by the node."""
+    """3.12.7: a task that was last seen running on a node that is down is explained by the node."""
     service, node = make_service(name="web"), make_node("n", hostname="a", state="DOWN")
     node.status.message = "heartbeat failure"
     task = make_task(service=service, slot=1, node_id="n", state="RUNNING")
@@ -208,7 +208,7 @@ def test_lost_node() -> None:
 
 @pytest.mark.parametrize("state", ["ASSIGNED", "PREPARING", "STARTING"])
 def test_slow(state: str) -> None:
-    """A task that is on its way for more than a minute is told of, with where to look; a quick one is not."""
+    """3.12.7: a task that is on its way for more than a minute is told of, with where to look; a quick one is not."""
     service, node = make_service(name="web"), make_node("n", hostname="a")
     task = make_task(service=service, slot=1, node_id="n", state=state, status_ns=NOW_NS - 200 * S)
     (finding,) = explained(service, node, task).findings
