@@ -1,12 +1,16 @@
 """Keys that come in one read do what they do when they come one by one."""
 
 import asyncio
+import gc
 import random
+import warnings
 
 import pytest
 from swarm_testkit.cluster_fake import lively_cluster
 from swarm_testkit.dashboard import WAIT_S, Running, dashboard_of, key_event, running, what_is
+from swarm_testkit.manual_clock import ManualClock
 from swarm_tui.shell import typed_ahead
+from swarm_tui.shell.work import Work
 from textual.command import Hits, Provider
 from textual.widgets import Input
 
@@ -154,3 +158,22 @@ async def test_a_key_that_comes_while_the_program_ends(cluster):
         app = run.app
     assert not app.screen_stack
     await app.on_event(key_event("j"))
+
+
+class Ending:
+    """A program that ends before it begins what it was given to do."""
+
+    is_running = True
+
+    def run_worker(self, work, **_):
+        del work
+
+
+def test_a_program_that_ends_with_a_key_leaves_no_work_behind():
+    """What follows a key is begun by the worker alone: one that never begins leaves nothing that Python complains of."""
+    ahead = typed_ahead.TypedAhead(Ending(), Work(), ManualClock())
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        ahead.start()
+        gc.collect()
+    assert [str(one.message) for one in said] == []

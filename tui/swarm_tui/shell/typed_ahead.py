@@ -21,6 +21,7 @@ from textual.app import App
 from textual.command import CommandPalette
 from textual.message_pump import MessagePump
 from textual.widget import Widget
+from textual.worker import WorkType
 
 from swarm_tui.shell.work import Work
 
@@ -72,7 +73,9 @@ class TypedAhead:
 
     def _follow(self) -> None:
         self._is_busy = True
-        self._app.run_worker(self._run(), group="typed ahead", name="typed ahead")
+        # Not called here: a program that ends with the key begins no worker, and a coroutine would be left behind.
+        run: WorkType[None] = self._run
+        self._app.run_worker(run, group="typed ahead", name="typed ahead")
 
     async def _run(self) -> None:
         while True:
