@@ -17,10 +17,12 @@ from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
 from swarm_core.client.watch import ClusterWatch
 from swarm_tui.app import SwarmApp
+from swarm_tui.clusters.allowance import Allowance, Level
 from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
 from swarm_tui.journal.recorder import Recorder
+from swarm_tui.operations.gate import Gate
 from swarm_tui.resources.refs import ClusterId
 from swarm_tui.shell.other_clusters import OtherClusters
 from swarm_tui.shell.preferred import NOTHING_WANTED, Started
@@ -51,16 +53,18 @@ def dashboard_of(
     recorder: Recorder | None = None,
     started: Started = NOTHING_WANTED,
     clusters: OtherClusters | None = None,
+    level: Level = Level.IMPACT,
 ) -> SwarmApp:
     """The program on `cluster`, not yet running."""
-    clock = cluster.clock
+    clock, allowance = cluster.clock, Allowance(level)
     session = Session(
         title,
         Mirror(clock, cluster=ClusterId(title), flush_interval_s=_FLUSH_S),
-        Control(cluster),
+        Control(Gate(cluster, allowance)),
         LogReader(cluster, clock=clock, window_s=0.01),
         clock,
         ends_with_program,
+        allowance=allowance,
     )
     app = SwarmApp(
         session,
@@ -231,10 +235,16 @@ async def running(
     is_ascii: bool = False,
     ends_with_program: bool = False,
     started: Started = NOTHING_WANTED,
+    level: Level = Level.IMPACT,
 ) -> AsyncIterator[Running]:
     """The program on `cluster`, from its first content on."""
     app = dashboard_of(
-        cluster, theme=theme, is_ascii=is_ascii, ends_with_program=ends_with_program, started=started
+        cluster,
+        theme=theme,
+        is_ascii=is_ascii,
+        ends_with_program=ends_with_program,
+        started=started,
+        level=level,
     )
     async with app.run_test(size=size, notifications=True) as pilot:
         run = Running(app, pilot, cluster)

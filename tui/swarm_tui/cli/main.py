@@ -8,6 +8,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -93,10 +94,22 @@ def root(
     context: Annotated[
         str | None, typer.Option("--context", help="Cluster by its name: see 'context ls'.", metavar="NAME")
     ] = None,
+    level: Annotated[
+        int | None,
+        typer.Option(
+            "--level",
+            envvar="SWARM_TUI_LEVEL",
+            min=0,
+            max=3,
+            help="How far changes may go: 0 look, 1 operate, 2 configure, 3 impact.",
+            metavar="0-3",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """The options before the command; without a command, the dashboard."""
-    if not isinstance(ctx.obj, Globals):
-        ctx.obj = Globals(socket, context)
+    given = ctx.obj if isinstance(ctx.obj, Globals) else Globals(socket, context)
+    ctx.obj = given if level is None else replace(given, level=level)
     if ctx.invoked_subcommand is None:
         from swarm_tui.cli.plumbing.ui import open_dashboard
 

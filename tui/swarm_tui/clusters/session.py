@@ -1,11 +1,12 @@
 """What every view works with: the mirror to read, the calls to make, the clock to ask."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
 
+from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources.refs import ClusterId
 
@@ -34,6 +35,8 @@ class Session:
     """The cluster is there for this program alone."""
     is_past: bool = False
     """It shows a moment of the past."""
+    allowance: Allowance = field(default_factory=Allowance)
+    """How far changes may go; the gate before `control` keeps to it."""
 
     @property
     def id(self) -> ClusterId:

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Static
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Button, Static
 
 from swarm_tui.dialogs.confirm import Confirm
 from swarm_tui.operations.describe import Description
@@ -14,24 +14,29 @@ from swarm_tui.widgets.paint import title
 
 
 class PlanDialog(Confirm):
-    """Shows a description; True once it is to be carried out: by y, or by typing what `description.word` says."""
+    """Shows a description; True once it is to be carried out: by y, or by typing what `description.word` says. With a `refusal` it is only
+    shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "scroll(-1)", show=False),
         Binding("down", "scroll(1)", show=False),
         Binding("k", "scroll(-1)", show=False),
         Binding("j", "scroll(1)", show=False),
+        Binding("left", "app.focus_previous", show=False),
+        Binding("right", "app.focus_next", show=False),
     ]
 
-    def __init__(self, description: Description) -> None:
-        super().__init__(description.title, (), description.word, is_dangerous=bool(description.cautions))
+    def __init__(self, description: Description, refusal: str = "") -> None:
+        word = "" if refusal else description.word
+        super().__init__(description.title, (), word, is_dangerous=bool(description.cautions))
         self._description = description
+        self._refusal = refusal
 
     def compose(self) -> ComposeResult:
         shown = self._description
         with Vertical(classes="dialog danger" if self._is_dangerous else "dialog") as box:
             box.border_title = title(shown.title)
-            box.border_subtitle = "enter go on · esc cancel" if self._word else "y go on · esc cancel"
+            box.border_subtitle = self._keys
             way_back = "reversible" if shown.is_reversible else "cannot be taken back"
             yield Static(f"level {int(shown.level)} · {way_back}", classes="ask", markup=False)
             with VerticalScroll(can_focus=False):
@@ -41,8 +46,34 @@ class PlanDialog(Confirm):
                     yield Static(printable(f"▲ {text}"), classes="caution", markup=False)
                 for text in shown.effects:
                     yield Static(printable(text), markup=False)
+            if self._refusal:
+                yield Static(
+                    printable(f"✖ It cannot be carried out: {self._refusal}."),
+                    classes="refusal",
+                    markup=False,
+                )
             if self._word:
                 yield from self.ask_for_word()
+            with Horizontal(classes="answers"):
+                yield Button("Cancel", id="cancel", compact=True)
+                if not self._word and not self._refusal:
+                    yield Button("Apply", id="apply", compact=True)
+
+    @property
+    def _keys(self) -> str:
+        if self._refusal:
+            return "esc close"
+        return "enter go on · esc cancel" if self._word else "y go on · esc cancel"
+
+    def on_mount(self) -> None:
+        # Whoever presses enter without reading cancels. Where a word is to be typed it is that which guards.
+        self.query_one("#word" if self._word else "#cancel").focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return False if action == "go_on" and self._refusal else super().check_action(action, parameters)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(True if event.button.id == "apply" else None)
 
     def action_scroll(self, lines: int) -> None:
         """Move the plan under the eye."""

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2
 
+from swarm_tui.clusters.allowance import Level
 from swarm_tui.operations.forecast.changed import changed
 from swarm_tui.operations.forecast.model import Forecast, Pair, ServiceCourse
 from swarm_tui.operations.forecast.play import forecast
-from swarm_tui.operations.levels import Level, level_of
+from swarm_tui.operations.levels import level_of
 from swarm_tui.operations.model import Change, Create, Nothing, Plan, Remove
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import ClusterView
@@ -52,9 +53,29 @@ def describe(plan: Plan, view: ClusterView) -> Description:
         effects=(*plan.notes, *_effects(found)),
         cautions=(*plan.warnings, *_cautions(found, pairs)),
         refusals=(*plan.refusals, *_foreseen(plan, view)),
-        word=plan.word,
+        word=plan.word or _word(plan, pairs, found),
         forecast=found,
         is_change=bool(pairs) or any(_acts_without_spec(step.action) for step in plan.steps),
+    )
+
+
+def _word(plan: Plan, pairs: list[Pair], found: Forecast) -> str:
+    """What a person types where the highest level is needed: the one object's name, or how many there are. A drain that stops
+    nothing needs none."""
+    if level_of(plan, pairs) < Level.IMPACT:
+        return ""
+    if all(_is_drain_alone(pair) for pair in pairs) and not found.restarts + found.stops:
+        return ""
+    touched = [step for step in plan.steps if not isinstance(step.action, Nothing)]
+    return touched[0].name if len(touched) == 1 else str(len(touched))
+
+
+def _is_drain_alone(pair: Pair) -> bool:
+    """Whether a node keeps its role."""
+    return (
+        isinstance(pair.before, objects_pb2.Node)
+        and pair.after is not None
+        and pair.before.spec.desired_role == pair.after.spec.desired_role
     )
 
 

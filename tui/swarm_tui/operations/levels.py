@@ -1,34 +1,13 @@
-"""How far a change reaches, in four levels, and which level each plan needs. Pure.
-
-0 look; 1 operate what is there; 2 configure; 3 what cannot be taken back, or moves everything that runs on a node.
-"""
+"""Which level each plan needs (docs/design/plans.md 13.1). Pure."""
 
 from collections.abc import Sequence
-from enum import IntEnum
-from typing import Final
 
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.specs_pb2 import NodeSpec, ServiceSpec
 
+from swarm_tui.clusters.allowance import Level
 from swarm_tui.operations.forecast.model import Pair
 from swarm_tui.operations.model import Change, Plan, Remove
-
-
-class Level(IntEnum):
-    """What may be changed."""
-
-    LOOK = 0
-    OPERATE = 1
-    CONFIGURE = 2
-    IMPACT = 3
-
-
-MEANINGS: Final = {
-    Level.LOOK: "look",
-    Level.OPERATE: "operate: scale, restart, roll back, update the image",
-    Level.CONFIGURE: "configure: create, edit, labels, pause and activate",
-    Level.IMPACT: "impact: remove, drain, change roles, cluster settings",
-}
 
 
 def level_of(plan: Plan, pairs: Sequence[Pair]) -> Level:
@@ -37,10 +16,11 @@ def level_of(plan: Plan, pairs: Sequence[Pair]) -> Level:
         return Level.IMPACT
     if any(isinstance(step.action, Change) and "rollback" in step.action.more for step in plan.steps):
         return Level.OPERATE
-    return max((_of(pair) for pair in pairs), default=Level.OPERATE)
+    return max((level_of_pair(pair) for pair in pairs), default=Level.OPERATE)
 
 
-def _of(pair: Pair) -> Level:
+def level_of_pair(pair: Pair) -> Level:
+    """The least level at which one object may become so."""
     before, after = pair.before, pair.after
     if before is None:
         return Level.CONFIGURE
@@ -70,4 +50,6 @@ def _is_operation(before: ServiceSpec, after: ServiceSpec) -> bool:
         spec.task.force_update = 0
         if spec.task.HasField("container"):
             spec.task.container.image = ""
+            # The credentials with which an image is pulled come with the image.
+            spec.task.container.ClearField("pull_options")
     return one == other

@@ -4,6 +4,7 @@ from typing import Final
 
 from swarm_core.api.proto import objects_pb2
 
+from swarm_tui.clusters.allowance import Level, word
 from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
@@ -14,6 +15,7 @@ from swarm_tui.widgets.clock_text import time_of_day
 from swarm_tui.widgets.paint import Span
 
 _NS_PER_S: Final = 1_000_000_000
+_LEVEL_ROLES: Final = {Level.LOOK: "ok", Level.OPERATE: "accent", Level.CONFIGURE: "warning"}
 _SHOWN_LAG_NS_MAX: Final = 10 * _NS_PER_S
 """A lag beyond this tells of two clocks that differ, or of an object left alone, not of the stream."""
 
@@ -22,6 +24,8 @@ def left_parts(session: Session) -> list[Part]:
     """Cluster, sizes and quorum."""
     mirror = session.mirror
     parts = [Part([(f" ◆ {session.title} ", "on-accent+bold")], ground="badge")]
+    if (level := session.allowance.level) < Level.IMPACT and not session.is_past:
+        parts.append(Part([(f"  level {int(level)} {word(level)}", _LEVEL_ROLES[level])]))
     if mirror.stream.phase is Phase.CONNECTING:
         return parts
     state = cluster.quorum(mirror)

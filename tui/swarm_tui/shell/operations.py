@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
+from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.clusters.session import Session
+from swarm_tui.operations.forecast.changed import changed
+from swarm_tui.operations.levels import level_of
 from swarm_tui.operations.model import Outcome, Plan, apply
 from swarm_tui.resources.model import ClusterView
 
@@ -19,8 +22,16 @@ class Operations:
         """The cluster as last seen, which plans are made of."""
         return self._session.mirror
 
+    @property
+    def allowance(self) -> Allowance:
+        """How far changes may go."""
+        return self._session.allowance
+
     async def apply(self, plan: Plan) -> list[Outcome]:
-        """Carry a plan out, and tell the person of each outcome as it comes."""
+        """Carry a plan out, and tell the person of each outcome as it comes. Where the level is too low nothing of it is begun."""
+        needed = level_of(plan, changed(plan, self.cluster))
+        if not plan.refusals and (text := self.allowance.refusal(needed)):
+            plan = Plan(plan.title, refusals=(f"{plan.title}: {text}.",))
         outcomes = []
         async for outcome in apply(plan, self._session.control):
             self._tell(outcome)

@@ -149,6 +149,9 @@ class Desk:
     def say(self, text: str) -> None:
         self._screen.notify(text, timeout=_DONE_S, markup=False)
 
+    def tell_failure(self, text: str) -> None:
+        self._screen.notify(text, severity="error", timeout=_ERROR_S, markup=False)
+
     async def ask(self, dialog: Dialog[R]) -> R | None:
         answer = self._screen.app.push_screen(dialog, wait_for_dismiss=True)
         mine = self._work.mine

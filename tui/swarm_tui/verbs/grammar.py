@@ -111,9 +111,9 @@ class Grammar:
 
     def _doing(self, verb: Verb, rest: str) -> Doing:
         if not verb.is_on_objects:
-            if rest:
+            if rest and verb.told is None:
                 raise CommandError(f"{verb.label!r} takes nothing.")
-            return Doing(verb)
+            return Doing(verb, argument=rest)
         targets, _, argument = rest.partition(" ")
         refs = self._refs(verb, targets) if targets else ()
         if not refs and (argument or not verb.told) and targets:

@@ -33,7 +33,8 @@ def always(ports: Ports) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """`run` does it, at once or in the coroutine that it returns, which the shell carries out in a worker."""
+    """`run` does it, at once or in the coroutine that it returns, which the shell carries out in a worker. Without keys it is
+    reached by its command and the palette."""
 
     id: str
     keys: tuple[str, ...]

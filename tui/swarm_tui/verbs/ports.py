@@ -4,6 +4,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.resources.model import ClusterView, Link
@@ -66,6 +67,10 @@ class Operations(Protocol):
     def cluster(self) -> ClusterView:
         """The cluster as last seen, which plans are made of."""
 
+    @property
+    def allowance(self) -> Allowance:
+        """How far changes may go."""
+
     async def apply(self, plan: Plan) -> Sequence[Outcome]:
         """Carry a plan out, and tell the person of each outcome as it comes."""
 
@@ -95,6 +100,9 @@ class Desk(Protocol):
 
     def say(self, text: str) -> None:
         """Tell the person something in a sentence."""
+
+    def tell_failure(self, text: str) -> None:
+        """Say that something went wrong."""
 
     async def ask(self, dialog: Dialog[R]) -> R | None:
         """Show a dialog and wait for its answer; None when it is left."""

@@ -18,6 +18,7 @@ from swarm_tui.verbs import (
     focus,
     help_page,
     history,
+    level,
     log_lines,
     logs,
     marks,
@@ -115,6 +116,7 @@ register(focus.NEXT_PANE)
 register(command.VERB)
 register(clusters.VERB)
 register(doctor.VERB)
+register(level.VERB)
 register(rewind.REWIND)
 register(rewind.STEP_BACK)
 register(rewind.STEP_ON)

@@ -19,8 +19,9 @@ from swarm_core.client.cluster import Cluster
 from swarm_tui.cli.plumbing import local_node
 from swarm_tui.cli.plumbing.passing import ending_politely, pipe, private_directory
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.cli.plumbing.session import Failure, globals_of
 from swarm_tui.cli.plumbing.start_options import Launch
+from swarm_tui.clusters.allowance import Level
 
 _NODES_MAX = 1000
 _END_S = 15.0
@@ -49,6 +50,7 @@ _SERVICES: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ..
 
 
 def demo(
+    ctx: typer.Context,
     nodes: Annotated[int, typer.Option("--nodes", "-n", min=1, max=_NODES_MAX, help="Simulated nodes.")] = 12,
     headless: Annotated[
         bool,
@@ -66,7 +68,7 @@ def demo(
         pipe() as lifeline,
         _cluster(state_dir, lifeline) as address,
     ):
-        place = _Place(state_dir, address, lifeline)
+        place = _Place(state_dir, address, lifeline, globals_of(ctx).allowance.level)
         asyncio.run(_show(place, nodes, headless or not has_terminal()))
 
 
@@ -77,6 +79,8 @@ class _Place:
     state_dir: Path
     address: str
     lifeline: int
+    level: Level
+    """How far changes may go in the dashboard at first."""
 
 
 async def _show(place: _Place, nodes: int, headless: bool) -> None:
@@ -101,7 +105,7 @@ async def _dashboard(cluster: Cluster, place: _Place, over: asyncio.Event) -> No
 
     try:
         journals = place.state_dir / "journals"
-        await dashboard(cluster, title="demo", ends_with_program=True, journals=journals)
+        await dashboard(cluster, title="demo", ends_with_program=True, journals=journals, level=place.level)
     finally:
         over.set()
 

@@ -23,7 +23,7 @@ from swarm_tui.cli.commands import settings
 from swarm_tui.cli.commands.up import StateDirOption
 from swarm_tui.cli.plumbing import endpoints, local_node, own_node, start_options
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import USAGE, Failure, reading
+from swarm_tui.cli.plumbing.session import USAGE, Failure, globals_of, reading
 from swarm_tui.cli.plumbing.start_options import Launch
 
 _LEAVE_S = 60.0
@@ -59,6 +59,7 @@ _ExecutorOption = Annotated[
 
 
 def init(
+    ctx: typer.Context,
     state_dir: StateDirOption = None,
     listen_addr: _ListenOption = None,
     advertise_addr: _AdvertiseOption = None,
@@ -92,6 +93,7 @@ def init(
     ] = 0,
 ) -> None:
     """Begin a cluster with this machine as its first manager."""
+    globals_of(ctx).need_highest("begin a swarm")
     directory = _directory(state_dir)
     is_again = force_new_cluster and node_directory.belongs_to_a_cluster(directory)
     edits = settings.edits_of(
@@ -190,6 +192,7 @@ async def _greet(cluster: Cluster, directory: Path, *, is_locked: bool) -> None:
 
 
 def join(
+    ctx: typer.Context,
     address: Annotated[str, typer.Argument(metavar="HOST:PORT")],
     token: Annotated[str | None, typer.Option("--token", help="Join token of the cluster.")] = None,
     state_dir: StateDirOption = None,
@@ -199,6 +202,7 @@ def join(
     executor: _ExecutorOption = None,
 ) -> None:
     """Join this machine to a cluster."""
+    globals_of(ctx).need_highest("join the swarm")
     if not token:
         raise Failure(
             "A join token is needed: 'swarm-tui cluster join-token worker' on a manager shows it.", USAGE
@@ -217,12 +221,14 @@ def join(
 
 
 def leave(
+    ctx: typer.Context,
     state_dir: StateDirOption = None,
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Also a manager, and a node that cannot be started.")
     ] = False,
 ) -> None:
     """Leave the cluster."""
+    globals_of(ctx).need_highest("leave the swarm")
     directory = _directory(state_dir)
     if not node_directory.belongs_to_a_cluster(directory):
         raise Failure("This node is not part of a swarm.")
@@ -241,8 +247,9 @@ def leave(
     say("Node left the swarm.")
 
 
-def unlock(state_dir: StateDirOption = None) -> None:
+def unlock(ctx: typer.Context, state_dir: StateDirOption = None) -> None:
     """Start this machine's locked manager."""
+    globals_of(ctx).need_highest("unlock the swarm")
     directory = _directory(state_dir)
     try:
         is_locked = "ENCRYPTED" in (directory / _KEY_FILE).read_text(errors="replace")

@@ -40,7 +40,8 @@ def serve(
             USAGE,
         )
     given = globals_of(ctx)
-    options = [("--socket", given.socket), ("--context", given.context)]
+    level = None if given.level is None else str(given.level)
+    options = [("--socket", given.socket), ("--context", given.context), ("--level", level)]
     words = [word for name, value in options if value is not None for word in (name, value)]
     command = [sys.executable, "-m", "swarm_tui.cli.main", *words]
 

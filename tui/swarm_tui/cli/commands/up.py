@@ -12,7 +12,7 @@ from swarm_core.specs.addresses import InvalidAddress, is_loopback, manager_to_j
 
 from swarm_tui.cli.plumbing import endpoints, local_node, own_node
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
+from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals, globals_of
 from swarm_tui.cli.plumbing.start_options import Launch
 
 StateDirOption = Annotated[
@@ -21,6 +21,7 @@ StateDirOption = Annotated[
 
 
 def up(
+    ctx: typer.Context,
     state_dir: StateDirOption = None,
     listen_remote_api: Annotated[
         str | None,
@@ -43,6 +44,8 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not open the dashboard.")] = False,
 ) -> None:
     """Start a node on this machine, or find it running, and open the dashboard."""
+    if join is not None:
+        globals_of(ctx).need_highest("join the swarm")
     if (join is None) != (token is None):
         raise Failure("--join and --token go together.", USAGE)
     from swarm_tui.cli.plumbing.ui import has_terminal, open_dashboard
@@ -60,7 +63,7 @@ def up(
     elif detach or not has_terminal():
         say(f"The node is up: {control_socket}")
     else:
-        open_dashboard(Globals(socket=str(control_socket)))
+        open_dashboard(Globals(socket=str(control_socket), level=globals_of(ctx).level))
 
 
 def _manager(address: str) -> str:
@@ -85,12 +88,14 @@ def _at(listen: str | None, advertise: str | None, join: str | None) -> Launch:
 
 
 def down(
+    ctx: typer.Context,
     state_dir: StateDirOption = None,
     stop_tasks: Annotated[
         bool, typer.Option("--stop-tasks", help="Stop this node's tasks first; they begin again with 'up'.")
     ] = False,
 ) -> None:
     """End this machine's node; its tasks go on unless told otherwise."""
+    globals_of(ctx).need_highest("end the node")
     directory = (state_dir or sockets.state_directory()).expanduser().absolute()
     with local_node.exclusive(directory):
         running = local_node.running(directory)

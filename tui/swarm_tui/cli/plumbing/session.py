@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from swarm_core.client.cluster import Cluster
     from swarm_core.client.contexts import Context
 
+    from swarm_tui.clusters.allowance import Allowance
     from swarm_tui.operations.model import Outcome, Plan
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ class Globals:
 
     socket: str | None = None
     context: str | None = None
+    level: int | None = None
+    """How far changes may go; None is as far as there is."""
     connect: "Callable[[], Awaitable[Cluster]] | None" = None
 
     def in_context(self) -> "Context | None":
@@ -63,7 +66,15 @@ class Globals:
         return sockets.choose(sockets.candidates(self.socket, os.environ))
 
     async def open(self) -> "Cluster":
-        """The cluster behind it."""
+        """The cluster behind it, where a level is given behind a gate that keeps to it."""
+        cluster = await self._open()
+        if self.level is None:
+            return cluster
+        from swarm_tui.operations.gate import gated
+
+        return gated(cluster, self.allowance)
+
+    async def _open(self) -> "Cluster":
         if self.connect is not None:
             return await self.connect()
         from swarm_core.client.cluster import Cluster
@@ -74,13 +85,28 @@ class Globals:
             return await open_context(context)
         return await Cluster.open(self.choose())
 
+    @property
+    def allowance(self) -> "Allowance":
+        """How far commands may go."""
+        from swarm_tui.clusters.allowance import BY_COMMAND, Allowance, Level
+
+        level = Level.IMPACT if self.level is None else Level(self.level)
+        return Allowance(level, BY_COMMAND)
+
+    def need_highest(self, doing: str) -> None:
+        """Raise Failure where the level is too low for what only the highest allows, such as "leave the swarm"."""
+        from swarm_tui.clusters.allowance import Level
+
+        if text := self.allowance.refusal(Level.IMPACT):
+            raise Failure(f"Could not {doing}: {text}.")
+
 
 def globals_of(ctx: typer.Context) -> Globals:
     """The options before the command. While a line is completed no command has run: they are as they stand on it."""
     root = ctx.find_root()
     if isinstance(root.obj, Globals):
         return root.obj
-    return Globals(root.params.get("socket"), root.params.get("context"))
+    return Globals(root.params.get("socket"), root.params.get("context"), root.params.get("level"))
 
 
 def run(ctx: typer.Context, work: "Callable[[Cluster], Awaitable[T]]") -> T:

@@ -4,6 +4,7 @@ import asyncio
 import locale
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +14,10 @@ from swarm_core.client.cluster import Cluster
 from swarm_core.client.contexts import read_contexts
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
+from swarm_tui.clusters.allowance import Allowance, Level
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.journal.recorder import Recorder
+from swarm_tui.operations.gate import gated
 
 if TYPE_CHECKING:
     from swarm_tui.shell.other_clusters import Opened, OtherClusters
@@ -48,7 +51,7 @@ def open_dashboard(given: Globals) -> None:
             raise
         from swarm_tui.cli.plumbing.own_node import start
 
-        given = Globals(socket=str(start(sockets.state_directory())))
+        given = replace(given, socket=str(start(sockets.state_directory())))
     if exit_code := asyncio.run(_open(given)):
         raise typer.Exit(exit_code)
 
@@ -84,12 +87,15 @@ def is_plain() -> bool:
 
 
 async def _open(given: Globals) -> int:
-    cluster = await given.open()
+    # The dashboard has a gate of its own, for a level that the person may change.
+    cluster, allowance = await replace(given, level=None).open(), Allowance(given.allowance.level)
     context = given.in_context()
     title = context.name if context is not None else title_of(cluster.target)
     while True:
         try:
-            code, opened = await _shown(cluster, title=title, clusters=NamedClusters())
+            code, opened = await _shown(
+                cluster, title=title, clusters=NamedClusters(), allowance=allowance
+            )
         finally:
             await cluster.close()
         if opened is None:
@@ -115,11 +121,23 @@ class NamedClusters:
 
 
 async def dashboard(
-    cluster: Cluster, *, title: str, ends_with_program: bool = False, journals: Path | None = None
+    cluster: Cluster,
+    *,
+    title: str,
+    ends_with_program: bool = False,
+    journals: Path | None = None,
+    level: Level = Level.IMPACT,
 ) -> int:
     """Show the dashboard until it is left; the exit code is not 0 when somebody else ended it. `ends_with_program`: the
-    cluster is there for it alone. `journals`: where what is seen is recorded, if not among the user's."""
-    code, _ = await _shown(cluster, title=title, ends_with_program=ends_with_program, journals=journals)
+    cluster is there for it alone. `journals`: where what is seen is recorded, if not among the user's. `level`: how far
+    changes may go at first."""
+    code, _ = await _shown(
+        cluster,
+        title=title,
+        allowance=Allowance(level),
+        ends_with_program=ends_with_program,
+        journals=journals,
+    )
     return code
 
 
@@ -127,6 +145,7 @@ async def _shown(
     cluster: Cluster,
     *,
     title: str,
+    allowance: Allowance,
     ends_with_program: bool = False,
     journals: Path | None = None,
     clusters: "OtherClusters | None" = None,
@@ -138,7 +157,16 @@ async def _shown(
     from swarm_tui.resources.refs import ClusterId
 
     mirror = Mirror(cluster.clock, cluster=ClusterId(title))
-    session = Session(title, mirror, cluster.control, cluster.logs(), cluster.clock, ends_with_program)
+    cluster = gated(cluster, allowance)
+    session = Session(
+        title,
+        mirror,
+        cluster.control,
+        cluster.logs(),
+        cluster.clock,
+        ends_with_program,
+        allowance=allowance,
+    )
     recorder = _recorder(journals or journal_directory(), cluster.clock, title)
     app = SwarmApp(
         session,
