@@ -67,6 +67,8 @@ def test_the_dashboard_scales_a_service_of_a_docker_swarm(swarm_engine: Engine, 
         terminal.until("Scale")
         terminal.type("=3")
         terminal.press("Enter")
+        terminal.until("y go on")
+        terminal.press("y")
         terminal.until("3/3")
         assert len(swarm_engine.docker("ps", "-q", "--filter", f"ancestor={IMAGE}").split()) == 3
         swarm_engine.docker("service", "scale", "--detach", "sleeper=2")

@@ -26,6 +26,8 @@ async def test_scale(cluster, typed, expected, sign):
         await run.type(typed)
         await run.shows(f"{sign} 1 → {expected}")
         await run.press("enter")
+        await run.shows("Same as: docker service scale db=" if expected != 1 else "nothing would change")
+        await run.press("y")
         await run.until(lambda: replicas(cluster, "s-db") == expected)
         await run.shows(f"db scaled to {expected}, from 1")
 
@@ -50,6 +52,8 @@ async def test_scale_of_marked_services(cluster):
         await run.type("+1")
         await run.shows("✓ 3, 1 → 4, 2")
         await run.press("enter")
+        await run.shows("Same as: docker service scale cache=4 db=2")
+        await run.press("y")
         await run.until(lambda: (replicas(cluster, "s-cache"), replicas(cluster, "s-db")) == (4, 2))
 
 
@@ -60,6 +64,8 @@ async def test_scale_survives_a_race(cluster):
         await run.press("3", "s")
         await run.type("+1")
         await run.press("enter")
+        await run.shows("y go on")
+        await run.press("y")
         await run.until(lambda: replicas(cluster, "s-api") == 10)
 
 
@@ -136,6 +142,8 @@ async def test_a_failure_is_one_sentence(cluster, error, sentence):
         await run.press("3", "s")
         await run.type("+1")
         await run.press("enter")
+        await run.shows("y go on")
+        await run.press("y")
         words = sentence.split()
         await run.until(lambda: all(word in run.text for word in words))
         assert "Traceback" not in run.text
@@ -159,6 +167,8 @@ async def test_create_a_container_service(cluster):
         await run.shows("✓ free")
         await run.shows("▲ 4 of 12 nodes")
         await run.press("ctrl+g")
+        await run.shows("Same as: docker service create --name sessions --replicas")
+        await run.press("y")
         await run.shows("service sessions created")
         (request,) = run.called("Control.CreateService")
         assert request.spec.task.container.image == "redis:7"
@@ -179,6 +189,8 @@ async def test_create_a_process_service(cluster):
         assert "Image" not in run.text
         await fill(run, command="python3 -m http.server", replicas="global")
         await run.press("ctrl+g")
+        await run.shows("docker knows containers only")
+        await run.press("y")
         await run.until(lambda: run.called("Control.CreateService"))
         (request,) = run.called("Control.CreateService")
         process = process_spec(request.spec.task)
@@ -225,5 +237,7 @@ async def test_a_refused_creation_keeps_the_draft(cluster):
         await run.type("cache2")
         await fill(run, image="redis:7")
         await run.press("ctrl+g")
+        await run.shows("y go on")
+        await run.press("y")
         await run.shows("image is not allowed")
         assert run.screen.query_one(ServiceForm).draft.name == "cache2"

@@ -14,7 +14,7 @@ async def test_a_plan_is_whole_at_every_size(cluster, size):
         await run.shows("Availability of w1")
         await run.press("down", "down", "enter")
         await run.shows("level 3 · reversible")
-        await run.shows("y go on · esc cancel")
+        await run.shows("enter go on · esc cancel")
         await run.shows("▲ 4 running tasks will stop here")
         assert isinstance(run.app.screen, PlanDialog)
         body = run.app.screen.query_one(VerticalScroll)

@@ -29,6 +29,8 @@ async def test_update(cluster):
         await run.shows("1 of 1 task restarts, one at a time.")
         await run.shows("A new task that fails within 5s pauses it.")
         await run.press("enter")
+        await run.shows("Same as: docker service update --image")
+        await run.press("y")
         await run.until(lambda: spec(cluster).task.container.image == before.task.container.image + "1")
         await run.shows("service db updated")
     after = spec(cluster)
@@ -62,6 +64,8 @@ async def test_update_of_a_process(cluster):
         run.app.screen.query_one("#command", Input).value = "sleep 'a b'"
         await run.shows("Changes: sleep 1 → sleep a b.")
         await run.press("enter")
+        await run.shows("y go on")
+        await run.press("y")
         await run.until(lambda: list(process_spec(spec(cluster).task).args) == ["a b"])
 
 

@@ -109,9 +109,10 @@ async def test_a_manager_that_does_not_answer_holds_no_key_for_long(cluster, mon
     """Keys behind an operation that hangs are handled after a moment, and the next ones do not wait for it at all."""
     async with running(cluster) as run:
         run.cluster.hang("Control.UpdateService")
-        await run.burst("3", "s", *"5")
+        await run.burst("3", "s", *"5", "enter")
+        await run.shows("y go on")
         monkeypatch.setattr(typed_ahead, "REST_S_MAX", 1.0)
-        await run.burst("enter")
+        await run.burst("y")
         await run.until(lambda: run.called("Control.UpdateService"))
         # Whatever waited for the operation now would wait for ever.
         monkeypatch.setattr(typed_ahead, "REST_S_MAX", 3600.0)

@@ -1,7 +1,8 @@
 """A plan before it is carried out: what changes, what it comes to, what to weigh. It is never cut: what has no room is scrolled to."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -11,6 +12,10 @@ from swarm_tui.dialogs.confirm import Confirm
 from swarm_tui.operations.describe import Description
 from swarm_tui.resources.printable import printable
 from swarm_tui.widgets.paint import title
+
+_ROWS_AROUND: Final = 7
+"""Border and padding, the level, the answers with the line above them."""
+_ROWS_OF_WORD: Final = 3
 
 
 class PlanDialog(Confirm):
@@ -40,18 +45,22 @@ class PlanDialog(Confirm):
             way_back = "reversible" if shown.is_reversible else "cannot be taken back"
             yield Static(f"level {int(shown.level)} · {way_back}", classes="ask", markup=False)
             with VerticalScroll(can_focus=False):
+                if self._refusal:
+                    yield Static(
+                        printable(f"✖ It cannot be carried out: {self._refusal}."),
+                        classes="refusal",
+                        markup=False,
+                    )
                 for name, text in shown.changes:
                     yield Static(printable(f"~ {name}: {text}"), markup=False)
                 for text in shown.cautions:
                     yield Static(printable(f"▲ {text}"), classes="caution", markup=False)
                 for text in shown.effects:
                     yield Static(printable(text), markup=False)
-            if self._refusal:
-                yield Static(
-                    printable(f"✖ It cannot be carried out: {self._refusal}."),
-                    classes="refusal",
-                    markup=False,
-                )
+                for text in shown.docker.lines:
+                    yield Static(printable(f"Same as: {text}"), classes="same", markup=False)
+                if shown.docker.why_none:
+                    yield Static(printable(shown.docker.why_none), classes="same", markup=False)
             if self._word:
                 yield from self.ask_for_word()
             with Horizontal(classes="answers"):
@@ -68,6 +77,11 @@ class PlanDialog(Confirm):
     def on_mount(self) -> None:
         # Whoever presses enter without reading cancels. Where a word is to be typed it is that which guards.
         self.query_one("#word" if self._word else "#cancel").focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        # What is asked stays in sight: the plan has the rows that are left.
+        rows = event.size.height * 9 // 10 - _ROWS_AROUND - (_ROWS_OF_WORD if self._word else 0)
+        self.query_one(VerticalScroll).styles.max_height = max(rows, 2)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return False if action == "go_on" and self._refusal else super().check_action(action, parameters)

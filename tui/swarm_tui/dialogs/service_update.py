@@ -81,7 +81,7 @@ class ServiceUpdate(Dialog[Edit]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide") as box:
             box.border_title = title(f"Update {self._spec.annotations.name}")
-            box.border_subtitle = "enter update · tab next field · esc cancel"
+            box.border_subtitle = "enter plan · tab next field · esc cancel"
             for key, text in self._before.items():
                 with Horizontal(classes="field"):
                     yield Static(_LABELS[key], classes="label", markup=False)

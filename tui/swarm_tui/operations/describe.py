@@ -10,6 +10,7 @@ from typing import Any, Final
 from swarm_core.api.proto import objects_pb2
 
 from swarm_tui.clusters.allowance import Level
+from swarm_tui.operations.docker.commands import Commands, commands_of
 from swarm_tui.operations.forecast.changed import changed
 from swarm_tui.operations.forecast.model import Forecast, Pair, ServiceCourse
 from swarm_tui.operations.forecast.play import forecast
@@ -24,7 +25,7 @@ _NAMED_MAX: Final = 6
 @dataclass(frozen=True, slots=True)
 class Description:
     """`changes` are (name, what becomes different); `effects` and `cautions` are whole sentences, the latter what a person should
-    weigh before. `is_change` is False where everything is as it should be already."""
+    weigh before. `is_change` is False where everything is as it should be already. `docker` is the same as docker's commands."""
 
     title: str
     level: Level
@@ -36,6 +37,7 @@ class Description:
     word: str
     forecast: Forecast
     is_change: bool
+    docker: Commands
 
 
 def describe(plan: Plan, view: ClusterView) -> Description:
@@ -50,12 +52,13 @@ def describe(plan: Plan, view: ClusterView) -> Description:
         level=level_of(plan, pairs),
         is_reversible=_is_reversible(plan),
         changes=tuple(_changes(plan)),
-        effects=(*plan.notes, *_effects(found)),
+        effects=(*plan.notes, *_effects(found, is_told=bool(plan.notes))),
         cautions=(*plan.warnings, *_cautions(found, pairs)),
         refusals=(*plan.refusals, *_foreseen(plan, view)),
         word=plan.word or _word(plan, pairs, found),
         forecast=found,
-        is_change=bool(pairs) or any(_acts_without_spec(step.action) for step in plan.steps),
+        is_change=bool(pairs) or any(_is_change(step.action) for step in plan.steps),
+        docker=commands_of(plan, pairs, view),
     )
 
 
@@ -82,6 +85,11 @@ def _is_drain_alone(pair: Pair) -> bool:
 def _acts_without_spec(action: object) -> bool:
     """Whether it does something that the specs do not show, such as a rotation of a key."""
     return isinstance(action, Change) and bool(action.more) and not _is_rollback(action)
+
+
+def _is_change(action: object) -> bool:
+    """Whether it changes something, whatever the specs show."""
+    return isinstance(action, Create | Remove) or _acts_without_spec(action)
 
 
 def _is_rollback(action: Change) -> bool:
@@ -117,15 +125,11 @@ def _changes(plan: Plan) -> Iterator[tuple[str, str]]:
                 yield step.name, ", ".join(step.changes) or step.done.text
 
 
-def _effects(found: Forecast) -> Iterator[str]:
-    parts = [
-        f"{count} {word}"
-        for count, word in ((found.restarts, "replaced"), (found.starts, "new"), (found.stops, "stopped"))
-        if count
-    ]
-    if parts:
-        total = found.restarts + found.starts + found.stops
-        yield f"Tasks: {', '.join(parts)}." if total else ""
+def _effects(found: Forecast, *, is_told: bool) -> Iterator[str]:
+    """`is_told`: the plan's own notes say already how many tasks restart."""
+    counts = ((0 if is_told else found.restarts, "replaced"), (found.starts, "new"), (found.stops, "stopped"))
+    if parts := [f"{count} {word}" for count, word in counts if count]:
+        yield f"Tasks: {', '.join(parts)}."
     if found.landing:
         shown = [f"{name} {count}" for name, count in found.landing[:_NAMED_MAX]]
         more = len(found.landing) - len(shown)
@@ -147,6 +151,9 @@ def _course(one: ServiceCourse) -> str:
 
 
 def _cautions(found: Forecast, pairs: list[Pair]) -> Iterator[str]:
+    for stuck in found.stuck:
+        done = f"{stuck.replaced} of {fmt.plural(stuck.dirty, 'task')} replaced"
+        yield f"The rollout of {stuck.service} gets stuck: {done}, and the next finds no node."
     for one in found.homeless:
         yield f"{fmt.plural(one.count, 'task')} of {one.service} find{'s' if one.count == 1 else ''} no node. {one.why}"
     for course in found.services:
@@ -189,4 +196,7 @@ def as_record(description: Description) -> dict[str, Any]:
             "MayLose": found.managers.tolerates,
         },
         "Seconds": found.seconds,
+        "Stuck": [{"Service": one.service, "Replaced": one.replaced, "Of": one.dirty} for one in found.stuck],
+        "Docker": list(description.docker.lines),
+        "NoDocker": description.docker.why_none,
     }

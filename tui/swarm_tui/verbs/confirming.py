@@ -1,9 +1,19 @@
 """Showing a plan before it is carried out, the same way for every verb."""
 
+import asyncio
+from typing import Final
+
+from swarm_core.api.proto import objects_pb2
+
+from swarm_tui.clusters.still import Still
 from swarm_tui.dialogs.plan import PlanDialog
-from swarm_tui.operations.describe import describe
+from swarm_tui.operations.describe import Description, describe
 from swarm_tui.operations.model import Outcome, Plan
+from swarm_tui.resources.model import ClusterView
 from swarm_tui.verbs.ports import Ports
+
+_MANY: Final = 2_000
+"""So many tasks are played through in some 30 ms."""
 
 
 async def carry_out(ports: Ports, plan: Plan) -> list[Outcome]:
@@ -11,8 +21,18 @@ async def carry_out(ports: Ports, plan: Plan) -> list[Outcome]:
     once. Where the level is too low the plan is shown, and cannot be carried out."""
     if plan.refusals:
         return list(await ports.operations.apply(plan))
-    description = describe(plan, ports.operations.cluster)
+    description = await _described(plan, ports.operations.cluster)
+    if not description.is_change:
+        ports.desk.say(f"{plan.title}: nothing would change.")
+        return []
     refusal = ports.operations.allowance.refusal(description.level)
     if await ports.desk.ask(PlanDialog(description, refusal)):
         return list(await ports.operations.apply(plan))
     return []
+
+
+async def _described(plan: Plan, cluster: ClusterView) -> Description:
+    """What it comes to is played through on every task there is: where they are many, beside, so that keys go on."""
+    if len(cluster.objects(objects_pb2.Task)) < _MANY:
+        return describe(plan, cluster)
+    return await asyncio.to_thread(describe, plan, Still(cluster))

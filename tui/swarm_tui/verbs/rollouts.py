@@ -30,7 +30,7 @@ async def change(ports: Ports) -> None:
     cluster = ports.operations.cluster
     edit = await ports.desk.ask(ServiceUpdate(service, lambda edit: update.plan(cluster, [service.id], edit)))
     if edit is not None:
-        await ports.operations.apply(update.plan(cluster, [service.id], edit))
+        await carry_out(ports, update.plan(cluster, [service.id], edit))
 
 
 async def restart(ports: Ports) -> None:

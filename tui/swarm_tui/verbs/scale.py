@@ -7,6 +7,7 @@ from swarm_core.api.proto import objects_pb2
 from swarm_tui.dialogs.scale import Scale
 from swarm_tui.operations import scale
 from swarm_tui.operations.model import Plan
+from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
@@ -24,7 +25,7 @@ async def run(ports: Ports, typed: str = "") -> None:
     dialog = Scale(subject, scale.present(cluster, ids), partial(scale.judge, cluster, ids), typed)
     amount = await ports.desk.ask(dialog)
     if amount is not None:
-        await ports.operations.apply(scale.plan(cluster, ids, amount))
+        await carry_out(ports, scale.plan(cluster, ids, amount))
 
 
 VERB = Verb(

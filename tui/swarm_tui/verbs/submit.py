@@ -3,6 +3,7 @@
 from swarm_core.api.proto import objects_pb2
 
 from swarm_tui.operations import create
+from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.form.view import FormView
@@ -15,7 +16,7 @@ async def run(ports: Ports) -> None:
     spec = form.submit() if form is not None else None
     if form is None or spec is None:
         return
-    for outcome in await ports.operations.apply(create.plan(objects_pb2.Service, spec)):
+    for outcome in await carry_out(ports, create.plan(objects_pb2.Service, spec)):
         if outcome.is_error:
             continue
         form.clear()

@@ -93,9 +93,7 @@ async def _open(given: Globals) -> int:
     title = context.name if context is not None else title_of(cluster.target)
     while True:
         try:
-            code, opened = await _shown(
-                cluster, title=title, clusters=NamedClusters(), allowance=allowance
-            )
+            code, opened = await _shown(cluster, title=title, clusters=NamedClusters(), allowance=allowance)
         finally:
             await cluster.close()
         if opened is None:

@@ -33,6 +33,15 @@ class Homeless:
 
 
 @dataclass(frozen=True, slots=True)
+class Stuck:
+    """A rollout that finds no room for its next task: so many of its tasks are replaced before."""
+
+    service: str
+    replaced: int
+    dirty: int
+
+
+@dataclass(frozen=True, slots=True)
 class Managers:
     """The managers before and after, and the losses that they bear then; `is_lost` means that no majority would be left."""
 
@@ -55,6 +64,7 @@ class Forecast:
     landing: tuple[tuple[str, int], ...] = ()
     homeless: tuple[Homeless, ...] = ()
     services: tuple[ServiceCourse, ...] = ()
+    stuck: tuple[Stuck, ...] = ()
     managers: Managers | None = None
     seconds: float | None = None
     is_whole: bool = True

@@ -32,7 +32,7 @@ from swarm_core.rules.placement.summaries import node_name
 from swarm_core.rules.rollout import Settings
 
 from swarm_tui.operations.forecast import estimate
-from swarm_tui.operations.forecast.model import Forecast, Homeless, Managers, Pair, ServiceCourse
+from swarm_tui.operations.forecast.model import Forecast, Homeless, Managers, Pair, ServiceCourse, Stuck
 from swarm_tui.resources import services as service_kind
 from swarm_tui.resources.cluster import quorum
 from swarm_tui.resources.model import ClusterView
@@ -96,6 +96,7 @@ class _Play:
         self._lowest: dict[str, int] = {}
         self._restarts = self._starts = self._stops = self._relieved = 0
         self._batches: dict[str, int] = {}
+        self._rolled: dict[str, tuple[int, int]] = {}
         self._is_whole = True
         for task in self._tasks.values():
             if task.status.state == task.desired_state == types_pb2.RUNNING:
@@ -144,6 +145,7 @@ class _Play:
             landing=tuple(sorted((self._name(id_), count) for id_, count in self._landing.items())),
             homeless=tuple(self._homeless(group) for group in still),
             services=tuple(self._courses()),
+            stuck=tuple(self._stuck()),
             managers=self._managers(),
             seconds=estimate.seconds(self._view, self._batches, self._services),
             is_whole=self._is_whole,
@@ -215,6 +217,8 @@ class _Play:
             bridging = self._cross(bridging)
         self._restarts += len(dirty) if not queue and not self._new_waiting(after) else replaced
         self._batches[after.id] = -(-len(dirty) // at_once)
+        if self._is_whole:
+            self._rolled[after.id] = (replaced, len(dirty))
 
     def _cross(self, bridging: list[tuple[list[Task], _Wanted]]) -> list[tuple[list[Task], _Wanted]]:
         """Stop the old tasks of slots whose new one has a node; the slots that still wait."""
@@ -364,6 +368,13 @@ class _Play:
             yield ServiceCourse(
                 service_kind.name(service), self._now[id_], lowest, self._runs[id_], goal if is_there else 0
             )
+
+    def _stuck(self) -> Iterator[Stuck]:
+        for id_, (replaced, dirty) in self._rolled.items():
+            service = self._services[id_]
+            done = replaced - self._new_waiting(service)
+            if done < dirty:
+                yield Stuck(service_kind.name(service), max(done, 0), dirty)
 
     def _managers(self) -> Managers | None:
         """Only where a manager comes or goes."""
