@@ -1,10 +1,14 @@
 """`--dry-run`: what a command would come to is told, and nothing is written."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer
 from swarm_testkit.cluster_fake import lively_cluster
 from swarm_testkit.command_line import CommandLine
+from swarm_tui.cli import main
 
 WRITES = ("Create", "Update", "Remove")
 CHANGING = (
@@ -20,12 +24,63 @@ CHANGING = (
     ("node", "demote", "m2"),
     ("node", "update", "--label-add", "zone=z", "w1"),
     ("node", "rm", "--force", "w1"),
+    ("secret", "create", "new", __file__),
+    ("config", "create", "new", __file__),
+    ("network", "create", "front"),
+    ("volume", "create", "--driver", "csi", "data"),
+    ("cluster", "update", "--task-history-limit", "3"),
+    ("cluster", "join-token", "--rotate", "worker"),
+    ("cluster", "ca", "--rotate"),
+    ("stack", "rm", "shop"),
 )
+LOOK = {
+    "config",
+    "diff",
+    "export",
+    "find",
+    "inspect",
+    "lint",
+    "logs",
+    "ls",
+    "plan",
+    "ps",
+    "history",
+    "services",
+    "status",
+}
+LOOK |= {"why", "version", "watch"}
+OF_THIS_MACHINE = {("up",), ("down",), ("demo",)}
+OF_THIS_MACHINE |= {("cluster", word) for word in ("init", "join", "leave", "unlock")}
+"""They change no cluster that is looked at, but what runs here."""
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> CommandLine:
     return CommandLine(lively_cluster(), capsys)
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command with its words."""
+    for name in group.list_commands(None):
+        found = group.get_command(None, name)
+        if hasattr(found, "list_commands"):
+            yield from commands(found, (*path, name))
+        else:
+            yield (*path, name), found
+
+
+def test_every_command_that_changes_a_cluster_has_it() -> None:
+    """What has no --dry-run only looks, or changes no cluster but this machine's node."""
+    found = dict(commands(typer.main.get_command(main.app)))
+    lacking = {
+        path
+        for path, command in found.items()
+        if not any("--dry-run" in param.opts for param in command.params)
+    }
+    assert len(found) > 60
+    assert lacking >= OF_THIS_MACHINE
+    assert {path[-1] for path in lacking - OF_THIS_MACHINE} <= LOOK
+    assert not {path[-1] for path in found.keys() - lacking} & LOOK
 
 
 @pytest.mark.parametrize("command", CHANGING, ids=" ".join)
@@ -98,3 +153,18 @@ def test_how_many_managers_may_be_lost(run: CommandLine) -> None:
     told = run("node", "demote", "--dry-run", "m2")
     assert "Managers: 3 → 2; 0 of them may be lost then." in told.out
     assert "The loss of one more manager would stop every change." in told.out
+
+
+def test_docker_does_the_same(run: CommandLine) -> None:
+    """The docker command that does the same stands there, or why there is none."""
+    assert "Same as: docker service scale web=14" in run("service", "scale", "--dry-run", "web=14").out
+    told = json.loads(run("network", "create", "--dry-run", "--format", "json", "front").out)
+    assert (told["Docker"], told["NoDocker"].startswith("No docker command")) == ([], True)
+
+
+def test_without_a_rotation_there_is_nothing_to_foretell(run: CommandLine) -> None:
+    """Commands that only show something without --rotate refuse the flag."""
+    for command in (("join-token", "worker"), ("unlock-key",), ("ca",)):
+        told = run("cluster", command[0], "--dry-run", *command[1:])
+        assert told.code == 2
+        assert "--rotate only" in told.err

@@ -352,3 +352,26 @@ def test_a_person_is_asked(
     assert done.code == code
     assert "create   service shop_db" in done.out
     assert len(fake.all(objects_pb2.Service)) == count
+
+
+def test_dry_runs(run: CommandLine, fake: FakeCluster, write: Callable[[str], str], tmp_path: Path) -> None:
+    """`--dry-run` of deploy, rotate and rm tells what would be done, ends with 2, and writes nothing."""
+    file = write(TEXT)
+    planned = run("stack", "deploy", "-c", file, "--dry-run")
+    assert planned.code == 2
+    assert "create   service shop_db" in planned.out
+    assert writes(fake) == []
+    run("stack", "deploy", "-c", file, "--yes")
+    assert run("stack", "deploy", "-c", file, "--dry-run").code == 0
+    fake.calls.clear()
+    (tmp_path / "key").write_text("two")
+    rotated = run("stack", "rotate", "--dry-run", "shop", "key", str(tmp_path / "key"))
+    assert rotated.code == 2
+    assert "Rotate secret key of stack shop" in rotated.out
+    assert "~ shop_db: " in rotated.out
+    gone = run("stack", "rm", "--dry-run", "--format", "json", "shop")
+    assert gone.code == 2
+    told = json.loads(gone.out)
+    assert (told["Level"], told["Stops"], len(told["Objects"])) == (3, 4, 5)
+    assert run("stack", "rm", "--dry-run", "nix").code == 0
+    assert writes(fake) == []

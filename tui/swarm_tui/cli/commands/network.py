@@ -6,9 +6,11 @@ import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.cluster import Cluster
 
+from swarm_tui.cli.plumbing.dry_run import DryRunOption, create_or_tell
 from swarm_tui.cli.plumbing.kind_commands import add_inspect, add_ls, add_rm, filter_tests
 from swarm_tui.cli.plumbing.nouns import Noun
-from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, run
+from swarm_tui.cli.plumbing.output import Format, FormatOption
+from swarm_tui.cli.plumbing.session import USAGE, Failure, reading, run
 from swarm_tui.resources import networks
 
 noun = Noun("See and change networks.")
@@ -59,6 +61,8 @@ def create(
     opt: Annotated[_List, _list("--opt -o", "Option of the driver.", "KEY=VALUE")] = None,
     scope: Annotated[str, typer.Option("--scope", help="swarm.", metavar="WORD")] = "swarm",
     subnet: Annotated[_List, _list("--subnet", "Subnet, one of several.", "SUBNET")] = None,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     from swarm_core.specs import lists, network, notation
 
@@ -85,7 +89,7 @@ def create(
 
     async def work(cluster: Cluster) -> None:
         plan = creation.plan(objects_pb2.Network, spec)
-        await carry_out(cluster, plan, say=lambda outcome: outcome.id)
+        await create_or_tell(cluster, plan, style if dry_run else None, lambda outcome: outcome.id)
 
     run(ctx, work)
 

@@ -3,17 +3,20 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
-from swarm_core.api.proto import specs_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.cluster import Cluster
 from swarm_core.specs import cluster as setters
 
+from swarm_tui.cli.plumbing.dry_run import DryRunOption, tell, view_for
+from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, run
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.operations import cluster as operation
+from swarm_tui.operations.model import Plan
 
 AutolockOption = Annotated[
     bool | None,
@@ -58,6 +61,8 @@ def update(
     max_snapshots: SnapshotsOption = None,
     snapshot_interval: IntervalOption = None,
     task_history_limit: HistoryOption = None,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Change the cluster's settings."""
     edits = edits_of(
@@ -74,7 +79,7 @@ def update(
 
     async def work(cluster: Cluster) -> None:
         was_locked = (await cluster.control.cluster()).spec.encryption_config.auto_lock_managers
-        await apply(cluster, edits, say=True)
+        await apply(cluster, edits, say=True, dry_run=style if dry_run else None)
         if autolock and not was_locked:
             await print_unlock_key(cluster)
 
@@ -123,8 +128,10 @@ def _read(path: str) -> bytes:
     return Path(path).read_bytes()
 
 
-async def apply(cluster: Cluster, edits: Sequence[Edit], *, say: bool = False) -> None:
-    """Change the cluster's settings, whatever others do meanwhile."""
+async def apply(
+    cluster: Cluster, edits: Sequence[Edit], *, say: bool = False, dry_run: Format | None = None
+) -> None:
+    """Change the cluster's settings, whatever others do meanwhile; with `dry_run` say what it would come to, and end."""
     found = await cluster.control.cluster()
 
     def edit(spec: specs_pb2.ClusterSpec) -> None:
@@ -132,14 +139,25 @@ async def apply(cluster: Cluster, edits: Sequence[Edit], *, say: bool = False) -
             one(spec)
 
     plan = operation.plan(Snapshot([found]), found.id, edit)
+    if dry_run is not None:
+        await _tell(cluster, found, plan, dry_run)
     await carry_out(cluster, plan, say=lambda outcome: outcome.text if say else "")
 
 
-async def rotate(cluster: Cluster, what: operation.Rotated, *, say: bool) -> None:
-    """Change a token or key for another."""
+async def rotate(
+    cluster: Cluster, what: operation.Rotated, *, say: bool, dry_run: Format | None = None
+) -> None:
+    """Change a token or key for another; with `dry_run` say what it would come to, and end."""
     found = await cluster.control.cluster()
     plan = operation.rotate(Snapshot([found]), found.id, what)
+    if dry_run is not None:
+        await _tell(cluster, found, plan, dry_run)
     await carry_out(cluster, plan, say=lambda outcome: outcome.text if say else "")
+
+
+async def _tell(cluster: Cluster, found: objects_pb2.Cluster, plan: Plan, style: Format) -> NoReturn:
+    await tell(await view_for(cluster, [found], dry_run=True), plan, style)
+    raise typer.Exit
 
 
 async def print_unlock_key(cluster: Cluster) -> None:

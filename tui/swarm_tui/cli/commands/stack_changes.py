@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
 
+from swarm_tui.cli.plumbing.dry_run import KINDS, DryRunOption, tell
+from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+from swarm_tui.cli.plumbing.views import view_of
+from swarm_tui.operations.model import joined
 
 
 def rm(
@@ -18,10 +23,21 @@ def rm(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Try networks once, and do not wait for the tasks on them.")
     ] = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Remove stacks: services, secrets, configs, and networks once no task is on them."""
     from swarm_tui.operations.stacks.look import look
-    from swarm_tui.operations.stacks.remove import NETWORK_WAIT_S, nothing_in, remove
+    from swarm_tui.operations.stacks.remove import NETWORK_WAIT_S, nothing_in, plan, remove
+
+    async def foretell(cluster: Cluster) -> None:
+        held = [await look(cluster, stack) for stack in stacks]
+        for one in held:
+            if nothing_in(one):
+                say(f"Nothing found in stack: {one.stack}", err=True)
+        title = f"Remove stack{'s' if len(stacks) > 1 else ''} {', '.join(stacks)}"
+        view = await view_of(cluster, *KINDS, objects_pb2.Secret, objects_pb2.Config)
+        await tell(view, joined(title, [plan(one) for one in held]), style)
 
     async def work(cluster: Cluster) -> None:
         failed = []
@@ -41,7 +57,7 @@ def rm(
                 "\nError: ".join(f"failed to remove some resources from stack: {one}" for one in failed)
             )
 
-    run(ctx, work)
+    run(ctx, foretell if dry_run else work)
 
 
 def rotate(
@@ -56,12 +72,14 @@ def rotate(
             "--random", help="Give the new secret a random name, which tells nothing of its content."
         ),
     ] = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Give a secret or config another content, from a file or standard input: every service gets it in one go."""
     from swarm_tui.cli.plumbing.payload import read_payload
     from swarm_tui.operations.model import Refused
     from swarm_tui.operations.stacks.look import look
-    from swarm_tui.operations.stacks.rotate import generations
+    from swarm_tui.operations.stacks.rotate import foretold, generations
     from swarm_tui.operations.stacks.rotate import rotate as carry_out
 
     if random and is_config:
@@ -73,6 +91,11 @@ def rotate(
         try:
             generations(held, noun, name)
             data = read_payload(file, noun, is_secret=not is_config)
+            if dry_run:
+                plan = foretold(held, noun, name, data, os.urandom, is_random=random)
+                view = await view_of(cluster, *KINDS, objects_pb2.Secret, objects_pb2.Config)
+                await tell(view, plan, style)
+                return
             outcomes = await carry_out(cluster, held, noun, name, data, os.urandom, is_random=random)
         except Refused as error:
             raise Failure(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None

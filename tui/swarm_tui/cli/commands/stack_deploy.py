@@ -20,6 +20,7 @@ from swarm_core.specs import notation
 from swarm_core.specs.errors import InvalidValue
 
 from swarm_tui.cli.plumbing import pinning
+from swarm_tui.cli.plumbing.dry_run import DryRunOption
 from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.pinning import ResolveImage
 from swarm_tui.cli.plumbing.say import say
@@ -236,8 +237,12 @@ def deploy(
         bool, typer.Option("--with-registry-auth", help="Send the docker command's credentials to the nodes.")
     ] = False,
     resolve_image: ResolveImageOption = None,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Make the cluster hold what the files say: plan, ask, and go wave by wave."""
+    if dry_run:
+        plan(ctx, stack, files, profiles, names, secret_names, prune, resolve_image, style)
     from swarm_tui.cli.plumbing.stack_plan import say_plan
     from swarm_tui.operations.stacks.look import look
     from swarm_tui.operations.stacks.prepare import Choices, prepare

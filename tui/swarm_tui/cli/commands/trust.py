@@ -12,6 +12,8 @@ from swarm_core.specs.cluster import replace_root
 from swarm_tui.cli.commands import settings
 from swarm_tui.cli.commands.settings import CertExpiryOption, ExternalCaOption, apply, edits_of, unlock_key
 from swarm_tui.cli.commands.settings import rotate as rotate_secret
+from swarm_tui.cli.plumbing.dry_run import DryRunOption
+from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
 from swarm_tui.operations.cluster import Rotated
@@ -33,12 +35,15 @@ def join_token(
     role: Annotated[Role, typer.Argument(metavar="worker|manager")],
     quiet: _QuietOption = False,
     rotate: Annotated[bool, typer.Option("--rotate", help="Make the old token worthless.")] = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Show or rotate the join token of workers or managers."""
+    _only_with_rotate(rotate, dry_run)
 
     async def work(cluster: Cluster) -> None:
         if rotate:
-            await rotate_secret(cluster, _TOKENS[role], say=not quiet)
+            await rotate_secret(cluster, _TOKENS[role], say=not quiet, dry_run=style if dry_run else None)
             if not quiet:
                 say()
         token = getattr((await cluster.control.cluster()).root_ca.join_tokens, role)
@@ -48,6 +53,12 @@ def join_token(
             await print_join_command(cluster, role, token)
 
     run(ctx, work)
+
+
+def _only_with_rotate(rotate: bool, dry_run: bool) -> None:
+    """Nothing else here changes anything. Raises Failure."""
+    if dry_run and not rotate:
+        raise Failure("--dry-run goes with --rotate only.", USAGE)
 
 
 async def print_join_command(cluster: Cluster, role: str, token: str) -> None:
@@ -64,15 +75,20 @@ def unlock_key_(
     ctx: typer.Context,
     quiet: _QuietOption = False,
     rotate: Annotated[bool, typer.Option("--rotate", help="Lock managers with another key.")] = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Show or rotate the key that unlocks managers."""
+    _only_with_rotate(rotate, dry_run)
 
     async def work(cluster: Cluster) -> None:
         if rotate:
             found = await cluster.control.cluster()
             if not found.spec.encryption_config.auto_lock_managers:
                 raise Failure("Cannot rotate because autolock is not turned on.")
-            await rotate_secret(cluster, "manager_unlock_key", say=not quiet)
+            await rotate_secret(
+                cluster, "manager_unlock_key", say=not quiet, dry_run=style if dry_run else None
+            )
         key = await unlock_key(cluster)
         if not key:
             raise Failure("No unlock key is set: autolock is not turned on.")
@@ -99,9 +115,11 @@ def ca(
         bool, typer.Option("--detach", "-d", help="Do not wait until all nodes follow.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Show or rotate the root CA."""
-    if not rotate and (ca_cert or ca_key or cert_expiry or external_ca or detach or quiet):
+    if not rotate and (ca_cert or ca_key or cert_expiry or external_ca or detach or quiet or dry_run):
         raise Failure("These options go with --rotate only.", USAGE)
     certificate, key = _read(ca_cert), _read(ca_key)
     edits = edits_of(cert_expiry=cert_expiry, external_ca=external_ca)
@@ -111,7 +129,7 @@ def ca(
 
     async def work(cluster: Cluster) -> None:
         if rotate:
-            await apply(cluster, [*edits, replace])
+            await apply(cluster, [*edits, replace], dry_run=style if dry_run else None)
             if detach:
                 return
             await _wait(cluster, quiet=quiet)

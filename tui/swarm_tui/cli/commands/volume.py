@@ -8,8 +8,10 @@ from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import completion
+from swarm_tui.cli.plumbing.dry_run import DryRunOption, create_or_tell, tell, view_for
 from swarm_tui.cli.plumbing.kind_commands import add_inspect, add_ls, filter_tests
 from swarm_tui.cli.plumbing.nouns import Noun
+from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, resolved, run
 from swarm_tui.resources import volumes
 
@@ -58,6 +60,8 @@ def create(
     topology_preferred: Annotated[
         Words, typer.Option("--topology-preferred", help="Best reached from here.", metavar="K=V,…")
     ] = None,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Create a cluster volume."""
     from swarm_core.specs import notation
@@ -95,7 +99,8 @@ def create(
             for key, wanted in secrets.items()
         }
         setters.put_secrets(spec, found)
-        await carry_out(cluster, creation.plan(Volume, spec), say=lambda outcome: outcome.name)
+        plan = creation.plan(Volume, spec)
+        await create_or_tell(cluster, plan, style if dry_run else None, lambda outcome: outcome.name)
 
     run(ctx, work)
 
@@ -115,12 +120,13 @@ def update(
         Words, typer.Option("--label-add", help="Add or replace a label.", metavar="KEY=VALUE")
     ] = None,
     label_rm: Annotated[Words, typer.Option("--label-rm", help="Remove a label.", metavar="KEY")] = None,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Change the availability or the labels of volumes."""
     from swarm_core.specs import notation
     from swarm_core.specs import volume as setters
 
-    from swarm_tui.clusters.snapshot import Snapshot
     from swarm_tui.operations import volumes as operation
 
     if availability is not None:
@@ -135,7 +141,11 @@ def update(
     async def work(cluster: Cluster) -> None:
         found, failures = await resolved(cluster, Volume, names)
         typed = {item.id: name for name, item in found.items()}
-        plan = operation.plan(Snapshot(found.values()), list(typed), edit)
+        view = await view_for(cluster, found.values(), dry_run=dry_run)
+        plan = operation.plan(view, list(typed), edit)
+        if dry_run:
+            await tell(view, plan, style, failures)
+            return
         await carry_out(cluster, plan, say=lambda outcome: typed[outcome.id], failures=failures)
 
     run(ctx, work)
@@ -153,12 +163,14 @@ def rm(
         bool,
         typer.Option("--force", "-f", help="Also where it is published; its plugin is told nothing."),
     ] = False,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
 ) -> None:
     """Remove volumes; their plugins delete what is in them."""
 
     async def work(cluster: Cluster) -> None:
         from swarm_tui.cli.plumbing.removal import remove_each
 
-        await remove_each(cluster, volumes.KIND, names, force=force)
+        await remove_each(cluster, volumes.KIND, names, force=force, dry_run=style if dry_run else None)
 
     run(ctx, work)

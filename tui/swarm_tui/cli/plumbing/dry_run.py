@@ -3,7 +3,7 @@
 Exit codes: 0 nothing would change; 2 something would; 1 it would be refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -12,7 +12,7 @@ from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing.output import Format, print_records
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.cli.plumbing.session import Failure, carry_out
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.resources.printable import printable
@@ -20,10 +20,10 @@ from swarm_tui.resources.printable import printable
 if TYPE_CHECKING:
     # What only a dry run needs.
     from swarm_tui.operations.describe import Description
-    from swarm_tui.operations.model import Plan
+    from swarm_tui.operations.model import Outcome, Plan
 
 WOULD_CHANGE: Final = 2
-_KINDS: Final = (
+KINDS: Final = (
     objects_pb2.Node,
     objects_pb2.Service,
     objects_pb2.Task,
@@ -41,7 +41,7 @@ DryRunOption = Annotated[
 
 async def view_for(cluster: Cluster, found: Iterable[Any], *, dry_run: bool) -> Snapshot:
     """What a plan is made of: the objects it is about, and for a dry run the whole cluster, as it needs to foretell."""
-    return await view_of(cluster, *_KINDS, objects=found) if dry_run else Snapshot(found)
+    return await view_of(cluster, *KINDS, objects=found) if dry_run else Snapshot(found)
 
 
 async def tell(view: Snapshot, plan: "Plan", style: Format, failures: Iterable[str] = ()) -> None:
@@ -60,6 +60,19 @@ async def tell(view: Snapshot, plan: "Plan", style: Format, failures: Iterable[s
         raise typer.Exit(WOULD_CHANGE)
 
 
+async def create_or_tell(
+    cluster: Cluster,
+    plan: "Plan",
+    dry_run: Format | None,
+    say: "Callable[[Outcome], str]",
+) -> None:
+    """Carry a creation out, or with `dry_run` say in that form what it would come to."""
+    if dry_run is None:
+        await carry_out(cluster, plan, say=say)
+        return
+    await tell(await view_for(cluster, (), dry_run=True), plan, dry_run)
+
+
 def _print(description: "Description") -> None:
     if not description.is_change:
         say("Nothing would change.")
@@ -72,3 +85,7 @@ def _print(description: "Description") -> None:
         say(printable(f"    {text}"))
     for text in description.cautions:
         say(printable(f"  ! {text}"))
+    for text in description.docker.lines:
+        say(printable(f"    Same as: {text}"))
+    if description.docker.why_none:
+        say(printable(f"    {description.docker.why_none}"))

@@ -10,10 +10,12 @@ from google.protobuf.message import Message
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import filters
+from swarm_tui.cli.plumbing.dry_run import DryRunOption, create_or_tell
 from swarm_tui.cli.plumbing.kind_commands import add_inspect, add_ls, add_rm
 from swarm_tui.cli.plumbing.nouns import Noun
+from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import Failure, carry_out, reading, run
+from swarm_tui.cli.plumbing.session import Failure, reading, run
 from swarm_tui.resources.model import ResourceKind
 
 
@@ -35,6 +37,8 @@ def commands(kind: ResourceKind[Any], spec_type: type[Any], *, is_secret: bool) 
         template_driver: Annotated[
             str | None, typer.Option("--template-driver", help="Template engine.", metavar="NAME")
         ] = None,
+        dry_run: DryRunOption = False,
+        style: FormatOption = Format.TABLE,
     ) -> None:
         from swarm_core.specs import payload
 
@@ -49,7 +53,8 @@ def commands(kind: ResourceKind[Any], spec_type: type[Any], *, is_secret: bool) 
             spec.data = read_payload(file, kind.noun, is_secret=is_secret)
 
         async def work(cluster: Cluster) -> None:
-            await carry_out(cluster, creation.plan(message, spec), say=lambda outcome: outcome.id)
+            plan = creation.plan(message, spec)
+            await create_or_tell(cluster, plan, style if dry_run else None, lambda outcome: outcome.id)
 
         run(ctx, work)
 

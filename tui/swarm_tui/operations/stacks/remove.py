@@ -25,6 +25,13 @@ def nothing_in(held: Held) -> bool:
     return not any(own)
 
 
+def plan(held: Held) -> Plan:
+    """All that goes with the stack, in order."""
+    parts = (held.services, held.secrets, held.configs, held.networks)
+    steps = tuple(step for items in parts for step in _steps(held.own(items)))
+    return Plan(f"Remove stack {held.stack}", steps)
+
+
 async def remove(cluster: Cluster, held: Held, *, within_s: float = NETWORK_WAIT_S) -> AsyncIterator[Outcome]:
     """Remove everything of the stack; an outcome for each object. What fails does not keep the rest."""
     services = held.own(held.services)

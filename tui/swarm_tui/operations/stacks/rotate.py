@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
@@ -42,17 +43,21 @@ def generations(held: Held, noun: str, short: str) -> list[Any]:
     return sorted(found, key=lambda item: -item.meta.created_at.ToNanoseconds())
 
 
-async def rotate(
-    cluster: Cluster,
-    held: Held,
-    noun: str,
-    short: str,
-    data: bytes,
-    random_bytes: Callable[[int], bytes],
-    *,
-    is_random: bool = False,
-) -> list[Outcome]:
-    """Give the secret or config another content; what became of each object. Raises Refused where nothing would change."""
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """The next generation: what is made, of what, by which names."""
+
+    before: State | None
+    old: list[Any]
+    names: PayloadNames
+    create: Step
+    spec: Any
+
+
+def _next(
+    held: Held, noun: str, short: str, data: bytes, random_bytes: Callable[[int], bytes], *, is_random: bool
+) -> _Next:
+    """Raises Refused where nothing would change."""
     before = state.last(held.own(held.configs).values())
     old = generations(held, noun, short)
     space = Namespace(held.stack)
@@ -73,19 +78,56 @@ async def rotate(
         Create(type(old[0]), spec),
         Done(f"Creating {noun} {spec.annotations.name}"),
     )
-    (created,) = [one async for one in apply(Plan("", (create,)), cluster.control)]
+    return _Next(before, old, names, create, spec)
+
+
+def _users(held: Held, noun: str, ids: set[str]) -> list[Any]:
+    return [one for one in held.services.values() if ids & _ids(one.spec, noun)]
+
+
+def foretold(
+    held: Held,
+    noun: str,
+    short: str,
+    data: bytes,
+    random_bytes: Callable[[int], bytes],
+    *,
+    is_random: bool = False,
+) -> Plan:
+    """What a rotation would do: the new object, and every service that would use it. Raises Refused where nothing would change."""
+    made = _next(held, noun, short, data, random_bytes, is_random=is_random)
+    ids = {item.id for item in made.old}
+    name = made.spec.annotations.name
+    steps = (_repoint(one, noun, ids, name, name) for one in _users(held, noun, ids))
+    return Plan(f"Rotate {noun} {short} of stack {held.stack}", (made.create, *steps))
+
+
+async def rotate(
+    cluster: Cluster,
+    held: Held,
+    noun: str,
+    short: str,
+    data: bytes,
+    random_bytes: Callable[[int], bytes],
+    *,
+    is_random: bool = False,
+) -> list[Outcome]:
+    """Give the secret or config another content; what became of each object. Raises Refused where nothing would change."""
+    made = _next(held, noun, short, data, random_bytes, is_random=is_random)
+    before, old, names, spec = made.before, made.old, made.names, made.spec
+    (created,) = [one async for one in apply(Plan("", (made.create,)), cluster.control)]
     if created.is_error:
         return [created]
     ids = {item.id for item in old}
-    users = [one for one in held.services.values() if ids & _ids(one.spec, noun)]
+    users = _users(held, noun, ids)
     steps = tuple(_repoint(one, noun, ids, created.id, spec.annotations.name) for one in users)
     outcomes = [created, *await apply_together(Plan("", steps), cluster.control)]
-    is_told = _is_fixed(old[0]) or style is Style.RANDOM
+    is_told = _is_fixed(old[0]) or names.style is Style.RANDOM
     new = _state(
         before, noun, short, spec, names, {item.spec.annotations.name for item in old}, is_told=is_told
     )
     if new is not None:
-        keep = new.spec(space)
+        keep = new.spec(Namespace(held.stack))
         done = Done(f"Creating config {keep.annotations.name}")
         step = Step(
             keep.annotations.name,
