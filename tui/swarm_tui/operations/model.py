@@ -111,6 +111,11 @@ class Outcome:
     id: str = ""
     """Of the object; of a created one, the new id."""
     detail: str = ""
+    was: Any = field(default=None, compare=False, repr=False)
+    """The spec that was read and changed; None of what was created or removed."""
+    made: Any = field(default=None, compare=False, repr=False)
+    """The object as it was written; None of what was removed."""
+    is_removal: bool = field(default=False, compare=False)
 
     @property
     def told(self) -> str:
@@ -172,24 +177,29 @@ async def apply_together(plan: Plan, control: Control) -> list[Outcome]:
 
 async def _carry_out(step: Step, control: Control) -> Outcome:
     said = step.done
+    was: Any = None
+    made: Any = None
     match step.action:
         case Create(kind, spec):
-            created: Any = await control.create(kind, spec)
-            id_ = created.id
+            made = await control.create(kind, spec)
+            id_ = made.id
         case Change(kind, id_, edit, more):
 
             def run(spec: Any) -> None:
-                nonlocal said
+                nonlocal said, was
+                was = type(spec)()
+                was.CopyFrom(spec)
                 said = edit(spec)
 
-            await control.change(kind, id_, run, **more)
+            made = await control.change(kind, id_, run, **more)
         case Remove(kind, id_, more):
             await control.remove(kind, id_, **more)
         case Nothing(id_):
             pass
         case never:
             assert_never(never)
-    return Outcome(said.text, name=step.name, id=id_, detail=said.detail)
+    is_removal = isinstance(step.action, Remove)
+    return Outcome(said.text, False, step.name, id_, said.detail, was, made, is_removal)
 
 
 def _failed(step: Step, text: str) -> Outcome:

@@ -7,6 +7,7 @@ from swarm_tui.clusters.session import Session
 from swarm_tui.operations.forecast.changed import changed
 from swarm_tui.operations.levels import level_of
 from swarm_tui.operations.model import Outcome, Plan, apply
+from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources.model import ClusterView
 
 
@@ -16,6 +17,7 @@ class Operations:
     def __init__(self, session: Session, tell: Callable[[Outcome], None]) -> None:
         self._session = session
         self._tell = tell
+        self.deeds = Deeds()
 
     @property
     def cluster(self) -> ClusterView:
@@ -29,11 +31,13 @@ class Operations:
 
     async def apply(self, plan: Plan) -> list[Outcome]:
         """Carry a plan out, and tell the person of each outcome as it comes. Where the level is too low nothing of it is begun."""
-        needed = level_of(plan, changed(plan, self.cluster))
+        pairs = changed(plan, self.cluster)
+        needed = level_of(plan, pairs)
         if not plan.refusals and (text := self.allowance.refusal(needed)):
             plan = Plan(plan.title, refusals=(f"{plan.title}: {text}.",))
         outcomes = []
         async for outcome in apply(plan, self._session.control):
             self._tell(outcome)
             outcomes.append(outcome)
+        self.deeds.note(plan, pairs, outcomes)
         return outcomes

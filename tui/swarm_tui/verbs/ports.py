@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.operations.model import Outcome, Plan
+from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources.model import ClusterView, Link
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.place import Place
@@ -70,6 +71,10 @@ class Operations(Protocol):
     @property
     def allowance(self) -> Allowance:
         """How far changes may go."""
+
+    @property
+    def deeds(self) -> Deeds:
+        """What was changed from here, to be taken back."""
 
     async def apply(self, plan: Plan) -> Sequence[Outcome]:
         """Carry a plan out, and tell the person of each outcome as it comes."""

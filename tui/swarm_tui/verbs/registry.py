@@ -39,6 +39,7 @@ from swarm_tui.verbs import (
     submit,
     texts,
     tour,
+    undo,
     zoom,
 )
 from swarm_tui.verbs.model import Verb, Verbs
@@ -117,6 +118,7 @@ register(command.VERB)
 register(clusters.VERB)
 register(doctor.VERB)
 register(level.VERB)
+register(undo.VERB)
 register(rewind.REWIND)
 register(rewind.STEP_BACK)
 register(rewind.STEP_ON)

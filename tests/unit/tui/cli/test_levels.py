@@ -15,7 +15,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> CommandLine:
     [
         (0, "service scale --detach db=2", "level 1 (operate)"),
         (1, "service update --detach --env-add A=1 db", "level 2 (configure)"),
-        (1, "config create x -", "level 2 (configure)"),
+        (1, "network create x", "level 2 (configure)"),
         (2, "node drain w1", "level 3 (impact)"),
         (2, "node promote w1", "level 3 (impact)"),
         (2, "service rm db", "level 3 (impact)"),

@@ -1,0 +1,206 @@
+"""What was done by the person here, and the plan that takes it back (docs/design/plans.md 13.3).
+
+Rules:
+- What an object was and what became of it are the specs that were read and written, not those that a view showed meanwhile.
+- An object is only taken back while its spec is what was made of it. It is compared with the version that is written over, so that
+  what somebody else did since is never lost.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+
+from swarm_tui.operations.forecast.model import Pair
+from swarm_tui.operations.model import Change, Create, Done, Edit, Outcome, Plan, Refused, Remove, Step
+from swarm_tui.operations.rollout_notes import notes
+from swarm_tui.resources import registry
+from swarm_tui.resources.model import ClusterView
+
+Cluster, Service = objects_pb2.Cluster, objects_pb2.Service
+_KEPT_MAX: Final = 20
+_CHANGED: Final = "somebody changed it since"
+_RESTARTED: Final = "a restart cannot be taken back: its tasks are new"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A plan that was carried out; its pairs are the objects that it changed, as they were and as it made them."""
+
+    title: str
+    pairs: tuple[Pair, ...]
+
+
+class Deeds:
+    """The newest last; a bounded number of them."""
+
+    def __init__(self) -> None:
+        self._deeds: list[Deed] = []
+
+    def note(self, plan: Plan, pairs: Sequence[Pair], outcomes: Sequence[Outcome]) -> None:
+        """A plan was carried out; `pairs` are what it was about as a view showed it."""
+        done = tuple(_done(pairs, [one for one in outcomes if not one.is_error]))
+        if done:
+            self._deeds = [*self._deeds[1 - _KEPT_MAX :], Deed(plan.title, done)]
+
+    @property
+    def last(self) -> Deed | None:
+        """What would be taken back first."""
+        return self._deeds[-1] if self._deeds else None
+
+    def forget(self, deed: Deed) -> None:
+        """It is taken back, or cannot be: leave it out, with what came of that."""
+        if deed in self._deeds:
+            del self._deeds[self._deeds.index(deed) :]
+
+
+def _done(pairs: Sequence[Pair], outcomes: Sequence[Outcome]) -> Iterator[Pair]:
+    seen = {pair.before.id: pair.before for pair in pairs if pair.before is not None}
+    for outcome in outcomes:
+        before = seen.get(outcome.id)
+        if outcome.made is None:
+            if before is not None and outcome.is_removal:
+                yield Pair(before, None)
+        elif outcome.was is None:
+            yield Pair(None, outcome.made)
+        elif outcome.was != outcome.made.spec:
+            read = type(outcome.made)(id=outcome.id)
+            read.spec.CopyFrom(outcome.was)
+            yield Pair(read, outcome.made)
+
+
+def inverse(deed: Deed, view: ClusterView) -> Plan:
+    """The plan that takes it back, refused where there is none."""
+    title = f"Undo “{deed.title}”"
+    steps: list[Step] = []
+    refusals = []
+    for pair in reversed(deed.pairs):
+        item = pair.before if pair.after is None else pair.after
+        kind = next(one for one in registry.kinds() if one.message is type(item))
+        name = kind.name(view.get(kind.message, item.id) or item, view)
+        try:
+            steps.append(_step(pair, name, kind.noun, view))
+        except Refused as reason:
+            refusals.append(f"Could not undo “{deed.title}”: {name}: {reason}.")
+    if refusals:
+        return Plan(title, refusals=tuple(refusals))
+    created = [step for step in steps if isinstance(step.action, Remove)]
+    word = "" if not created else created[0].name if len(created) == 1 else str(len(created))
+    return Plan(title, tuple(steps), tuple(_warnings(deed)), word=word, notes=_notes(deed, view))
+
+
+def _step(pair: Pair, name: str, noun: str, view: ClusterView) -> Step:
+    """Raises Refused."""
+    if pair.after is None:
+        return _made_again(pair.before, name, view)
+    kind = type(pair.after)
+    there: Any = view.get(kind, pair.after.id)
+    if there is None:
+        raise Refused("it is not there any more")
+    doing = f"undo the change of {name}"
+    if there.spec != pair.after.spec:
+        raise Refused(_CHANGED)
+    if pair.before is None:
+        return Step(name, doing, Remove(kind, pair.after.id), Done(f"{noun} {name} removed"))
+    if kind is Service and _is_restart(pair):
+        raise Refused(_RESTARTED)
+    edit = _back(pair, name)
+    after = kind()
+    after.CopyFrom(there)
+    done = edit(after.spec)
+    shown = registry.by_noun(noun).changes
+    different = tuple(shown(there, after, view)) if shown is not None else ()
+    if isinstance(there, objects_pb2.Node) and there.spec.desired_role != after.spec.desired_role:
+        word = "manager" if after.spec.desired_role == types_pb2.MANAGER else "worker"
+        different = (*different, f"a {word} again")
+    return Step(name, doing, Change(kind, pair.after.id, edit), done, different)
+
+
+def _back(pair: Pair, name: str) -> Edit:
+    """Puts the spec back as it was, unless it is not what was made of it any more."""
+    restore: Callable[[Any], object] = lambda spec: spec.CopyFrom(pair.before.spec)  # noqa: E731
+    if isinstance(pair.after, objects_pb2.Secret | objects_pb2.Config):
+        # Their content is not told, and cannot be changed.
+        restore = lambda spec: _labels(spec, pair.before.spec)  # noqa: E731
+
+    def edit(spec: Any) -> Done:
+        if not _is_as_made(spec, pair.after.spec):
+            raise Refused(_CHANGED)
+        restore(spec)
+        return Done(f"{name} is as it was before")
+
+    return edit
+
+
+def _is_as_made(spec: Any, made: Any) -> bool:
+    """Whether nothing differs but what a manager keeps to itself: the content of a secret."""
+    if spec == made:
+        return True
+    if not isinstance(spec, specs_pb2.SecretSpec):
+        return False
+    one, other = type(spec)(), type(spec)()
+    one.CopyFrom(spec)
+    other.CopyFrom(made)
+    one.ClearField("data")
+    other.ClearField("data")
+    return bool(one == other)
+
+
+def _labels(spec: Any, before: Any) -> None:
+    spec.annotations.labels.clear()
+    spec.annotations.labels.update(before.annotations.labels)
+
+
+def _is_restart(pair: Pair) -> bool:
+    """Whether nothing was changed but that tasks are new."""
+    alike = specs_pb2.ServiceSpec()
+    alike.CopyFrom(pair.before.spec)
+    alike.task.force_update = pair.after.spec.task.force_update
+    return bool(alike == pair.after.spec)
+
+
+def _made_again(before: Any, name: str, view: ClusterView) -> Step:
+    """A service is its spec; of everything else something is lost with it. Raises Refused."""
+    if not isinstance(before, Service):
+        raise Refused("what is removed is lost")
+    if any(one.spec.annotations.name == name for one in view.objects(Service)):
+        raise Refused("there is another service of this name now")
+    if missing := next(_missing(before.spec, view), ""):
+        raise Refused(f"it used {missing}, and that is gone")
+    done = Done(f"service {name} created again, with another id")
+    return Step(name, f"create {name} again", Create(Service, before.spec), done)
+
+
+def _missing(spec: specs_pb2.ServiceSpec, view: ClusterView) -> Iterator[str]:
+    for secret in spec.task.container.secrets:
+        if view.get(objects_pb2.Secret, secret.secret_id) is None:
+            yield f"the secret {secret.secret_name}"
+    for config in spec.task.container.configs:
+        if view.get(objects_pb2.Config, config.config_id) is None:
+            yield f"the config {config.config_name}"
+    for network in (*spec.task.networks, *spec.networks):
+        if view.get(objects_pb2.Network, network.target) is None:
+            yield f"the network {network.target}"
+
+
+def _warnings(deed: Deed) -> Iterator[str]:
+    for pair in deed.pairs:
+        if (
+            isinstance(pair.before, objects_pb2.Node)
+            and pair.after is not None
+            and pair.before.spec.availability != pair.after.spec.availability
+        ):
+            yield "Tasks that moved stay where they are."
+            return
+
+
+def _notes(deed: Deed, view: ClusterView) -> tuple[str, ...]:
+    back = [
+        (found, pair.before.spec)
+        for pair in deed.pairs
+        if isinstance(pair.after, Service)
+        and pair.before is not None
+        and (found := view.get(Service, pair.after.id)) is not None
+    ]
+    return notes(view, back)

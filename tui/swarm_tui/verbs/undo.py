@@ -1,0 +1,30 @@
+"""Take back what was changed last from here, after its plan was read."""
+
+from swarm_tui.operations.undo import inverse
+from swarm_tui.verbs.confirming import carry_out
+from swarm_tui.verbs.model import Verb
+from swarm_tui.verbs.ports import Ports
+from swarm_tui.views.view import Context
+
+
+async def run(ports: Ports) -> None:
+    deeds = ports.operations.deeds
+    deed = deeds.last
+    if deed is None:
+        ports.desk.say("Nothing was changed from here that could be undone.")
+        return
+    plan = inverse(deed, ports.operations.cluster)
+    outcomes = await carry_out(ports, plan)
+    if plan.refusals or (outcomes and not any(outcome.is_error for outcome in outcomes)):
+        deeds.forget(deed)
+
+
+VERB = Verb(
+    "global.undo",
+    ("z",),
+    "undo",
+    "take back what was changed last from here",
+    Context.GLOBAL,
+    run,
+    changes=True,
+)
