@@ -351,6 +351,7 @@ KIND: ResourceKind[Service] = ResourceKind(
         "open",
         "logs",
         "previous_logs",
+        "why",
         "describe",
         "scale",
         "update",

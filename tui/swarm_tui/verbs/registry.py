@@ -40,6 +40,7 @@ from swarm_tui.verbs import (
     texts,
     tour,
     undo,
+    why,
     zoom,
 )
 from swarm_tui.verbs.model import Verb, Verbs
@@ -67,6 +68,7 @@ def verbs() -> Verbs:
 register(open_object.VERB)
 register(logs.VERB)
 register(logs.PREVIOUS_LOGS)
+register(why.WHY)
 register(texts.DESCRIBE)
 register(texts.YAML)
 register(texts.JSON)
@@ -90,6 +92,7 @@ register(marks.MARK_ALL)
 register(marks.CLEAR_MARKS)
 register(copy.IDS)
 register(copy.COMMAND)
+register(why.FIX)
 register(matches.NEXT_IN_TEXT)
 register(matches.PREVIOUS_IN_TEXT)
 register(copy.TEXT)

@@ -13,6 +13,7 @@ from swarm_tui.views.form import view as form
 from swarm_tui.views.lists.view import list_of
 from swarm_tui.views.logs import view as logs
 from swarm_tui.views.view import ViewKind
+from swarm_tui.views.why import view as why
 
 _kinds: list[ViewKind[Any]] = []
 
@@ -33,3 +34,4 @@ register(dashboard.VIEW)
 register(detail.VIEW)
 register(logs.VIEW)
 register(form.VIEW)
+register(why.VIEW)

@@ -110,6 +110,11 @@ def _slow(task: Task, view: ClusterView, now_ns: int) -> Finding | None:
             "It waits for its turn", "It is ready, and starts when the restart delay or its update says so."
         )
     took = fmt.age(since_ns(task), now_ns)
+    if busy := tasks.busy_with(task, view):
+        return Finding(
+            f"It is {state_word(task.status.state)}: {busy}",
+            sentence(task.status.message) or "It starts when that is done.",
+        )
     if now_ns - since_ns(task) < SLOW_S * 1_000_000_000:
         return None
     return Finding(
