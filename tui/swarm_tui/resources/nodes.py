@@ -329,6 +329,8 @@ KIND: ResourceKind[Node] = ResourceKind(
         "previous_logs",
         "describe",
         "availability",
+        "role",
+        "labels",
         "timeline",
         "yaml",
         "json",

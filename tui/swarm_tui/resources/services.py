@@ -357,6 +357,8 @@ KIND: ResourceKind[Service] = ResourceKind(
         "update",
         "restart",
         "rollback",
+        "move",
+        "labels",
         "owner",
         "timeline",
         "yaml",

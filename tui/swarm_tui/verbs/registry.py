@@ -18,11 +18,13 @@ from swarm_tui.verbs import (
     focus,
     help_page,
     history,
+    labels,
     level,
     log_lines,
     logs,
     marks,
     matches,
+    move,
     new,
     open_object,
     places,
@@ -32,6 +34,7 @@ from swarm_tui.verbs import (
     related,
     remove,
     rewind,
+    roles,
     rollouts,
     save,
     scale,
@@ -82,6 +85,9 @@ register(rollouts.ROLLBACK)
 register(new.VERB)
 register(remove.VERB)
 register(availability.VERB)
+register(roles.VERB)
+register(labels.VERB)
+register(move.VERB)
 register(sort.SORT)
 register(sort.REVERSE)
 register(columns.WIDE)
