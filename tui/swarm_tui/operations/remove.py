@@ -1,4 +1,4 @@
-"""Removing objects of any kind, after a confirmation: there is no undo."""
+"""Removing objects of any kind, after a confirmation. Only of a service something comes back: another one of its spec (`undo`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

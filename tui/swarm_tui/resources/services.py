@@ -289,9 +289,9 @@ def consequences(found: Sequence[Service], view: ClusterView) -> list[str]:
     """What removing these services does."""
     count = sum(running(service, view) for service in found)
     return [
-        f"{fmt.plural(count, 'running task')} will be stopped; there is no undo."
+        f"{fmt.plural(count, 'running task')} will be stopped; earlier specs are lost."
         if count
-        else "There is no undo."
+        else "Earlier specs are lost."
     ]
 
 

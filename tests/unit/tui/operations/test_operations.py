@@ -46,7 +46,7 @@ async def test_removing_one_needs_its_name() -> None:
     tasks = [make_task(service=service, slot=slot, node_id="n", state="RUNNING") for slot in (1, 2)]
     plan = remove.plan(Snapshot([service, *tasks]), SERVICE, ["s"])
     assert (plan.title, plan.word) == ("Remove service api", "api")
-    assert plan.warnings == ("2 running tasks will be stopped; there is no undo.",)
+    assert plan.warnings == ("2 running tasks will be stopped; earlier specs are lost.",)
     fake = FakeCluster([service])
     (outcome,) = await applied(plan, fake)
     assert outcome == Outcome("service api removed", name="api", id="s")
@@ -58,7 +58,7 @@ def test_removing_several_needs_their_number() -> None:
     services = [make_service("a", name="api"), make_service("b", name="web")]
     plan = remove.plan(Snapshot(services), SERVICE, ["a", "b", "gone"])
     assert (plan.title, plan.word) == ("Remove 2 services", "2")
-    assert plan.warnings == ("api, web", "There is no undo.")
+    assert plan.warnings == ("api, web", "Earlier specs are lost.")
 
 
 @pytest.mark.parametrize(

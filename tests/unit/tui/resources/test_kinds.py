@@ -146,7 +146,7 @@ def test_consequences_of_a_removal() -> None:
     secret, config = make_secret("x", name="key"), make_config("c")
     mirror = mirror_of(service, running, secret, config)
     assert "1 running task will be stopped" in services.KIND.consequences([service], mirror)[0]
-    assert services.KIND.consequences([make_service("s2", replicas=0)], mirror) == ["There is no undo."]
+    assert services.KIND.consequences([make_service("s2", replicas=0)], mirror) == ["Earlier specs are lost."]
     up, down = make_node("n1", hostname="w1"), make_node("n2", hostname="w2", state="DOWN")
     assert nodes.KIND.consequences([up, down], mirror) == ["Not down, so the manager will refuse it: w1."]
     assert nodes.KIND.consequences([down], mirror) == []

@@ -156,8 +156,9 @@ def _references(work: Work) -> Iterator[str]:
     for noun in ("secret", "config"):
         here = {_reference(noun, one): one for one in getattr(left, f"{noun}s")}
         there = {_reference(noun, one): one for one in getattr(wanted, f"{noun}s")}
-        for text in here.keys() - there.keys():
-            yield from (f"--{noun}-rm", getattr(here[text], f"{noun}_name"))
+        for text, one in here.items():
+            if text not in there:
+                yield from (f"--{noun}-rm", getattr(one, f"{noun}_name"))
         for text in there:
             if text not in here:
                 yield from (f"--{noun}" if work.is_new else f"--{noun}-add", text)
