@@ -21,7 +21,7 @@ async def test_a_plan_is_whole_at_every_size(cluster, size):
         for _ in range(40):
             await run.press("down")
         await run.until(lambda: body.scroll_offset.y == body.max_scroll_y)
-        await run.shows("worker runs 18 of 20 tasks")
+        await run.shows("Same as: docker node update")
         await run.press("enter")
         assert isinstance(run.app.screen, PlanDialog)
         await run.press("escape")

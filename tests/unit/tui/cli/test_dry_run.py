@@ -48,8 +48,9 @@ LOOK = {
     "services",
     "status",
 }
-LOOK |= {"why", "version", "watch"}
-OF_THIS_MACHINE = {("up",), ("down",), ("demo",)}
+LOOK |= {"why", "version", "watch", "doctor", "check", "keys"}
+OF_THIS_MACHINE = {("up",), ("down",), ("demo",), ("serve",)}
+OF_THIS_MACHINE |= {("context", word) for word in ("add", "rm", "use")}
 OF_THIS_MACHINE |= {("cluster", word) for word in ("init", "join", "leave", "unlock")}
 """They change no cluster that is looked at, but what runs here."""
 
