@@ -134,6 +134,8 @@ async def test_a_typed_verb_works_on_what_it_names(cluster):
         await run.shows("Scale web")
         assert run.app.screen.query_one(Input).value == "+3"
         await run.press("enter")
+        await run.shows("y go on")
+        await run.press("y")
         await run.until(lambda: cluster.get(objects_pb2.Service, "s-web").spec.replicated.replicas == 15)
 
 
