@@ -122,7 +122,8 @@ async def test_draining_the_only_node_says_what_stops():
         assert "2 running tasks will stop: no other node takes tasks." in run.text
         await run.burst("escape")
         assert not run.called("Control.UpdateNode")
-        await run.burst("a", "down", "down", "enter", "y")
+        # What stops tasks needs the name of the node.
+        await run.burst("a", "down", "down", "enter", *"alone", "enter")
         assert len(run.called("Control.UpdateNode")) == 1
 
 
