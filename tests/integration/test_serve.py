@@ -87,7 +87,7 @@ async def test_a_dashboard_in_a_browser(served: tuple[str, "subprocess.Popen[str
         ) as websocket:
             await until_shown(websocket, "Services")
             await websocket.send_json(["stdin", "?"])
-            await until_shown(websocket, "everywhere")
+            await until_shown(websocket, "esc close")
             assert psutil.Process(program.pid).children()
     wait_until(lambda: not psutil.Process(program.pid).children(), seconds=LONG_S, what="the dashboard's end")
     with contextlib.suppress(psutil.NoSuchProcess):

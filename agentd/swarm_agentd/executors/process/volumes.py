@@ -46,9 +46,17 @@ def link(directory: TaskDirectory, volumes: Sequence[MountedVolume]) -> dict[str
                 f"nothing keeps a process from writing to volume {volume.mount.source}: use a volume whose sharing is readonly"
             )
         path = directory.volumes / _target(volume.mount)
-        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        _make_passable(path.parent, directory.volumes)
         path.symlink_to(volume.path)
     return {VARIABLE: str(directory.volumes)}
+
+
+def _make_passable(path: Path, first: Path) -> None:
+    """Make the directories from `first` to `path`, through which every user may go whatever the daemon's umask says."""
+    for made in reversed([path, *path.parents]):
+        if made.is_relative_to(first):
+            made.mkdir(parents=True, exist_ok=True)
+            made.chmod(0o711)
 
 
 def check_reachable(directory: TaskDirectory, volumes: Iterable[MountedVolume]) -> None:

@@ -1,5 +1,7 @@
 """The volumes of a process as links (docs/design/volumes.md 12.10)."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,18 @@ def test_another_user_must_get_there(tmp_path: Path) -> None:
     volumes.link(directory, given)
     with pytest.raises(InvalidTask, match="private keeps them out"):
         volumes.check_reachable(directory, given)
+
+
+def test_the_umask_keeps_no_user_out(tmp_path: Path) -> None:
+    """12.10.3: every user may go through the directories that hold the links, also where a daemon's umask is 077."""
+    directory = TaskDirectory(tmp_path, "t")
+    before = os.umask(0o077)
+    try:
+        volumes.link(directory, [mounted(tmp_path, "/data/deep")])
+    finally:
+        os.umask(before)
+    for path in (directory.volumes, directory.volumes / "data"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o711, path
 
 
 def with_volumes(*ids: str) -> Task:
