@@ -12,6 +12,7 @@ from swarm_core.client.errors import CallFailed
 from swarm_testkit.daemons import Daemon, wait_until
 from swarm_testkit.docker_peers import (
     DOCKER_ADDRESS,
+    by_a_leader,
     docker_nodes,
     docker_role,
     engine_and_nodes,
@@ -152,12 +153,16 @@ async def test_we_lead_services_with_networks_and_ports_of_docker(engine: Engine
     await set_role(node, docker_id, types_pb2.MANAGER)
     wait_until(lambda: docker_role(engine) == "true", what="the engine to be a manager again", seconds=60)
     wait_until(lambda: len(docker_nodes(engine)) == 3, what="its commands to work")
-    engine.docker("service", "scale", "--detach", "web=5")
+    by_a_leader(engine, "service", "scale", "--detach", "web=5")
     wait_until(lambda: len(web_tasks(engine)) == 5, what="five containers", seconds=90)
     for id_ in set(docker_nodes(engine)) - {docker_id}:
-        engine.docker("node", "demote", id_)
-    wait_until(lambda: docker_nodes(engine)[docker_id] == "Leader", what="the engine to lead", seconds=90)
-    engine.docker("network", "create", "--driver", "overlay", "theirs")
+        by_a_leader(engine, "node", "demote", id_)
+    wait_until(
+        lambda: sorted(docker_nodes(engine).values()) == ["", "", "Leader"],
+        what="the engine to lead alone",
+        seconds=90,
+    )
+    by_a_leader(engine, "network", "create", "--driver", "overlay", "theirs")
     create = (
         "service",
         "create",

@@ -8,6 +8,7 @@ from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_testkit.daemons import Daemon, wait_until
 from swarm_testkit.docker_peers import (
     DOCKER_ADDRESS,
+    by_a_leader,
     docker_join,
     docker_nodes,
     docker_role,
@@ -98,7 +99,7 @@ async def test_a_docker_engine_is_a_manager_of_our_cluster(engine: Engine, ours:
     await set_role(first, docker_id, types_pb2.MANAGER)
     wait_until(lambda: docker_role(engine) == "true", what="the engine to be a manager again", seconds=60)
     wait_until(lambda: len(docker_nodes(engine)) == 3, what="its commands to work")
-    assert len(engine.docker("config", "ls", "-q").split()) == 5
+    assert len(by_a_leader(engine, "config", "ls", "-q").split()) == 5
 
 
 async def test_our_node_is_a_manager_of_a_docker_swarm(engine: Engine, ours: list[Daemon]) -> None:

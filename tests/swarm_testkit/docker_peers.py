@@ -1,17 +1,26 @@
 """Docker Engines beside nodes of ours, in one cluster: a swarm to share, and what both sides say of it."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from swarm_core.api.proto import objects_pb2, types_pb2
 
-from swarm_testkit.daemons import Daemon, private_directory
+from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.engines import ADDRESS, Engine, private_engine
 from swarm_testkit.hosts import hosts
 from swarm_testkit.managers import through
 
 DOCKER_ADDRESS = f"{ADDRESS}:2377"
+# What Docker's command says while one manager hands the lead to another, and for a moment after.
+_NO_LEADER = (
+    b"more than one redirect to leader",
+    b"does not have a leader",
+    b"is not the leader",
+    b"has no leader",
+    b"lost leader status",
+)
 
 
 @contextmanager
@@ -54,9 +63,23 @@ def docker_join(engine: Engine, token: str, address: str) -> None:
     engine.docker("swarm", "join", *own, "--token", token, address)
 
 
+def by_a_leader(engine: Engine, *arguments: str) -> str:
+    """The output of the docker command, which is asked again while there is no leader. Raises CalledProcessError."""
+
+    def asked() -> list[str]:
+        try:
+            return [engine.docker(*arguments)]
+        except subprocess.CalledProcessError as error:
+            if not any(words in error.stderr for words in _NO_LEADER):
+                raise
+            return []
+
+    return wait_until(asked, seconds=60, what=f"a leader for docker {' '.join(arguments[:2])}")[0]
+
+
 def docker_nodes(engine: Engine) -> dict[str, str]:
     """What `docker node ls` shows: manager status by node id."""
-    lines = engine.docker("node", "ls", "--format", "{{json .}}").splitlines()
+    lines = by_a_leader(engine, "node", "ls", "--format", "{{json .}}").splitlines()
     return {node["ID"]: node["ManagerStatus"] for node in map(json.loads, lines)}
 
 

@@ -134,7 +134,9 @@ class Engine:
             ["docker", "-H", self.url, *arguments], input=stdin, capture_output=True, check=False, timeout=60
         )
         if done.returncode:
-            raise subprocess.CalledProcessError(done.returncode, arguments, done.stdout, done.stderr)
+            error = subprocess.CalledProcessError(done.returncode, arguments, done.stdout, done.stderr)
+            error.add_note(done.stderr.decode(errors="replace"))
+            raise error
         return done.stdout.decode().strip()
 
     def init_swarm(self) -> None:
