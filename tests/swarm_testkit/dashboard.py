@@ -177,8 +177,10 @@ class Running:
             await self.burst(key)
 
     async def shows(self, text: str) -> None:
-        """Wait until `text` is on screen."""
+        """Wait until `text` is on screen, and with it in every other pane all that the mirror was told by then."""
         await until_shown(self.app, self.pilot, text)
+        mirror, painter = self.screen.session.mirror, self.screen.painter
+        await self.until(lambda: not mirror.is_dirty and painter.is_settled)
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition."""

@@ -406,6 +406,8 @@ async def test_hidden_panes_catch_up(cluster):
         await run.press("4", "1")
         cluster.remove(objects_pb2.Task, "t-api-01")
         cluster.update(objects_pb2.Task, "t-api-02", lambda t: setattr(t.status, "state", types_pb2.FAILED))
+        mirror = run.app._session.mirror
+        await run.until(lambda: mirror.get(objects_pb2.Task, "t-api-02").status.state == types_pb2.FAILED)
         await run.shows("56 tasks")
         await run.press("4")
         assert "api.1 " not in run.text

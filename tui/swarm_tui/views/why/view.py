@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2
-from textual import events
+from textual import on
 from textual.app import ComposeResult
+from textual.message import Message
 
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
@@ -52,6 +53,16 @@ def explained(noun: str, id_: str, view: ClusterView, now_ns: int) -> tuple[Expl
     return found, fixes(owner, found, view) if owner is not None else []
 
 
+class _Page(TextLines):
+    """Tells its view of every width that it is given: the view's own size is known before this one's."""
+
+    class Resized(Message):
+        """It has room for other lines."""
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
+
+
 class WhyView(LinesPage):
     """See the module's text."""
 
@@ -64,7 +75,7 @@ class WhyView(LinesPage):
         self._found: Explanation | None = None
         self._due_s = 0.0
         self.fixes: tuple[Fix, ...] = ()
-        self._text = TextLines()
+        self._text = _Page()
         self._text.add_class("pane")
 
     def compose(self) -> ComposeResult:
@@ -123,13 +134,14 @@ class WhyView(LinesPage):
         self.describe_border()
         self.post_message(self.KeysChanged())
 
-    def on_resize(self, event: events.Resize) -> None:
+    @on(_Page.Resized)
+    def _make_anew(self) -> None:
         self._show()
 
     def _show(self) -> None:
-        if self._found is None:
+        if self._found is None or not (width := self._text.content_size.width):
             return
-        lines = why_lines(self._found, self.fixes, max(self._text.content_size.width, _NARROWEST))
+        lines = why_lines(self._found, self.fixes, max(width, _NARROWEST))
         if lines != self._shown:
             self._text.show(lines, keep_place=bool(self._shown))
             self._shown = lines
