@@ -154,7 +154,7 @@ async def test_many_fields_take_effect_in_the_container(bench: DockerBench, engi
     task.spec.resources.swap_bytes.value = 32 << 20
     task.log_driver.name = "local"
     asked = (
-        "id -u; id -G; ulimit -n; cat /proc/sys/net/ipv4/ip_default_ttl; grep alias /etc/hosts; stat -c %a /scratch; "
+        "id -u; id -G; ulimit -n; cat /proc/sys/net/ipv4/ip_default_ttl; grep -w db /etc/hosts; stat -c %a /scratch; "
         "grep -E 'NoNewPrivs|CapBnd' /proc/1/status; cat /proc/self/oom_score_adj; touch /x 2>&1; cat /proc/1/comm"
     )
     async with running(bench.executor()) as executor:
