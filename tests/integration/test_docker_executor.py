@@ -153,24 +153,26 @@ async def test_many_fields_take_effect_in_the_container(bench: DockerBench, engi
     task.spec.resources.limits.memory_bytes = 64 << 20
     task.spec.resources.swap_bytes.value = 32 << 20
     task.log_driver.name = "local"
+    # The soft limit is asked of the engine: its runtime, a Go program, now and then leaves its own raised one to the process.
     asked = (
-        "id -u; id -G; ulimit -n; cat /proc/sys/net/ipv4/ip_default_ttl; grep -w db /etc/hosts; stat -c %a /scratch; "
+        "id -u; id -G; ulimit -H -n; cat /proc/sys/net/ipv4/ip_default_ttl; grep -w db /etc/hosts; stat -c %a /scratch; "
         "grep -E 'NoNewPrivs|CapBnd' /proc/1/status; cat /proc/self/oom_score_adj; touch /x 2>&1; cat /proc/1/comm"
     )
     async with running(bench.executor()) as executor:
         controller = await start(executor, task)
         lines = engine.docker("exec", "web.1.fields", "sh", "-c", f"{asked}; true").splitlines()
-        assert lines[:5] == ["7", "8 99", "111", "42", "10.9.8.7\tdb"]
+        assert lines[:5] == ["7", "8 99", "222", "42", "10.9.8.7\tdb"]
         assert lines[5] == "1770" and lines[6].endswith("2000") and lines[7] == "NoNewPrivs:\t1"
         assert lines[8] == "321" and "Read-only" in lines[9] and "init" in lines[10]
         told = engine.docker(
             "inspect",
             "-f",
             "{{.HostConfig.PidsLimit}} {{.HostConfig.MemorySwap}} {{.HostConfig.LogConfig.Type}} "
-            "{{.Config.StopSignal}}",
+            "{{.Config.StopSignal}} {{json .HostConfig.Ulimits}}",
             "web.1.fields",
         )
-        assert told == f"77 {96 << 20} local SIGHUP"
+        ulimits = '[{"Name":"nofile","Hard":222,"Soft":111}]'
+        assert told == f"77 {96 << 20} local SIGHUP {ulimits}"
         assert engine.docker("volume", "inspect", "-f", "{{.Labels.mine}}", "kept") == "yes"
         await controller.remove()
     engine.docker("volume", "rm", "kept")
