@@ -42,8 +42,7 @@ class PlanDialog(Confirm):
         with Vertical(classes="dialog danger" if self._is_dangerous else "dialog") as box:
             box.border_title = title(shown.title)
             box.border_subtitle = self._keys
-            way_back = "reversible" if shown.is_reversible else "cannot be taken back"
-            yield Static(f"level {int(shown.level)} · {way_back}", classes="ask", markup=False)
+            yield Static(f"level {int(shown.level)} · {shown.way_back}", classes="ask", markup=False)
             with VerticalScroll(can_focus=False):
                 if self._refusal:
                     yield Static(

@@ -20,16 +20,20 @@ from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import ClusterView
 
 _NAMED_MAX: Final = 6
+REVERSIBLE: Final = "reversible"
+MADE_AGAIN: Final = "comes back with another id"
+LOST: Final = "cannot be taken back"
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """`changes` are (name, what becomes different); `effects` and `cautions` are whole sentences, the latter what a person should
-    weigh before. `is_change` is False where everything is as it should be already. `docker` is the same as docker's commands."""
+    """`way_back` is REVERSIBLE, MADE_AGAIN or LOST. `changes` are (name, what becomes different); `effects` and `cautions` are whole
+    sentences, the latter what a person should weigh before. `is_change` is False where everything is as it should be already. `docker` is
+    the same as docker's commands."""
 
     title: str
     level: Level
-    is_reversible: bool
+    way_back: str
     changes: tuple[tuple[str, str], ...]
     effects: tuple[str, ...]
     cautions: tuple[str, ...]
@@ -50,7 +54,7 @@ def describe(plan: Plan, view: ClusterView) -> Description:
     return Description(
         title=plan.title,
         level=level_of(plan, pairs),
-        is_reversible=_is_reversible(plan),
+        way_back=_way_back(plan),
         changes=tuple(_changes(plan)),
         effects=(*plan.notes, *_effects(found, is_told=bool(plan.notes))),
         cautions=(*plan.warnings, *_cautions(found, pairs)),
@@ -105,8 +109,14 @@ def _foreseen(plan: Plan, view: ClusterView) -> Iterator[str]:
                 yield f"Could not {step.doing}: it has no spec before this one."
 
 
-def _is_reversible(plan: Plan) -> bool:
-    return not any(isinstance(step.action, Remove) or _acts_without_spec(step.action) for step in plan.steps)
+def _way_back(plan: Plan) -> str:
+    """What undo (13.3) can make of it: of all that is removed, only services are made again."""
+    removed = [step.action.kind for step in plan.steps if isinstance(step.action, Remove)]
+    if any(kind is not objects_pb2.Service for kind in removed) or any(
+        _acts_without_spec(step.action) for step in plan.steps
+    ):
+        return LOST
+    return MADE_AGAIN if removed else REVERSIBLE
 
 
 def _changes(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -174,7 +184,8 @@ def as_record(description: Description) -> dict[str, Any]:
     return {
         "Title": description.title,
         "Level": int(description.level),
-        "Reversible": description.is_reversible,
+        "Reversible": description.way_back == REVERSIBLE,
+        "WayBack": description.way_back,
         "Changes": description.is_change and not description.refusals,
         "Objects": [{"Name": name, "Change": text} for name, text in description.changes],
         "Effects": list(description.effects),

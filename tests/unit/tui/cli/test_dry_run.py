@@ -122,6 +122,20 @@ def test_no_way_back(run: CommandLine) -> None:
     assert "it has no spec before this one" in told.err
 
 
+@pytest.mark.parametrize(
+    ("command", "way_back"),
+    [
+        (("service", "scale", "web=3"), "reversible"),
+        (("service", "rm", "web"), "comes back with another id"),
+        (("node", "rm", "--force", "w1"), "cannot be taken back"),
+        (("cluster", "join-token", "--rotate", "worker"), "cannot be taken back"),
+    ],
+)
+def test_the_way_back(run: CommandLine, command: tuple[str, ...], way_back: str) -> None:
+    """13.2.1, 13.3.3: a removed service is made again, everything else that is removed is lost, and so is a token."""
+    assert run(*command[:2], "--dry-run", *command[2:]).lines[0].endswith(f" · {way_back}")
+
+
 def test_a_name_that_fits_nothing(run: CommandLine) -> None:
     """What is not there is told as without the flag."""
     told = run("service", "rm", "--dry-run", "nix")

@@ -375,3 +375,21 @@ def test_dry_runs(run: CommandLine, fake: FakeCluster, write: Callable[[str], st
     assert (told["Level"], told["Stops"], len(told["Objects"])) == (3, 4, 5)
     assert run("stack", "rm", "--dry-run", "nix").code == 0
     assert writes(fake) == []
+
+
+def test_a_deploy_within_its_level(run: CommandLine, fake: FakeCluster, write: Callable[[str], str]) -> None:
+    """13.1.6: what a lower level would leave half done is not begun; old states stay, and go with a later deploy."""
+    file = write(TEXT)
+    for number in range(7):
+        write(TEXT.replace('content: "a"', f'content: "{number}"'))
+        assert run("--level", "2", "stack", "deploy", "-c", file, "--yes", "--no-wait").code == 0
+    states = [one for one in fake.all(objects_pb2.Config) if ".swarmtui." in one.spec.annotations.name]
+    assert len(states) == 7
+    fake.calls.clear()
+    write(TEXT[: TEXT.index("  api:")] + "secrets: {key: {file: ./key}}\n")
+    told = run("--level", "2", "stack", "deploy", "-c", file, "--yes", "--no-wait", "--prune")
+    assert (told.code, writes(fake)) == (1, [])
+    assert "deploy stack shop, as service shop_api is to be removed: it needs level 3 (impact)" in told.err
+    assert run("stack", "deploy", "-c", file, "--yes", "--no-wait", "--prune").code == 0
+    states = [one for one in fake.all(objects_pb2.Config) if ".swarmtui." in one.spec.annotations.name]
+    assert len(states) == 5

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
-from swarm_core.compose.changes.plan import StackPlan
+from swarm_core.compose.changes.plan import Do, StackPlan
 from swarm_core.compose.convert.names import Style
 from swarm_core.compose.dump import dump
 from swarm_core.compose.project import Project
@@ -24,7 +24,7 @@ from swarm_tui.cli.plumbing.dry_run import DryRunOption
 from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.pinning import ResolveImage
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import FAILED, USAGE, Failure, run
+from swarm_tui.cli.plumbing.session import FAILED, USAGE, Failure, Globals, globals_of, run
 from swarm_tui.cli.plumbing.stack_files import (
     FilesOption,
     ProfilesOption,
@@ -37,7 +37,7 @@ from swarm_tui.cli.plumbing.stack_files import (
 )
 
 if TYPE_CHECKING:
-    from swarm_tui.operations.stacks.prepare import Choices
+    from swarm_tui.operations.stacks.prepare import Choices, Prepared
 
 CHANGES = 2
 """The exit code of a plan with changes."""
@@ -259,6 +259,7 @@ def deploy(
         prepared = told(lambda: prepare(project, held, content(), choices, os.urandom))
         if prepared.plan.refusals:
             raise Failure("\nError: ".join(prepared.plan.refusals))
+        prepared = _within_level(globals_of(ctx), prepared)
         asks = not yes and sys.stdin.isatty()
         if asks or not prepared.plan.has_changes:
             say_plan(prepared.plan, await _fits(cluster, prepared.plan))
@@ -284,6 +285,20 @@ def deploy(
         )
 
     run(ctx, work)
+
+
+def _within_level(given: Globals, prepared: "Prepared") -> "Prepared":
+    """The plan, if it may be carried out to its end: at a lower level old generations and states stay for a later deploy. Raises Failure
+    where a service is to go."""
+    made = prepared.plan
+    going = [
+        step.name for step in made.steps if step.noun == "service" and step.do in (Do.REMOVE, Do.REPLACE)
+    ]
+    if going:
+        given.need_highest(f"deploy stack {made.stack}, as service {', '.join(going)} is to be removed")
+    if given.is_highest:
+        return prepared
+    return replace(prepared, plan=replace(made, leftovers=()))
 
 
 def _pinning(choices: "Choices", asked: ResolveImage | None) -> "Choices":

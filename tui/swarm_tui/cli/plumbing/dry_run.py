@@ -77,8 +77,7 @@ def _print(description: "Description") -> None:
     if not description.is_change:
         say("Nothing would change.")
         return
-    way_back = "reversible" if description.is_reversible else "cannot be taken back"
-    say(printable(f"{description.title}   level {int(description.level)} · {way_back}"))
+    say(printable(f"{description.title}   level {int(description.level)} · {description.way_back}"))
     for name, text in description.changes:
         say(printable(f"  ~ {name}: {text}"))
     for text in description.effects:

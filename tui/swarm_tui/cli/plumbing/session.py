@@ -93,6 +93,13 @@ class Globals:
         level = Level.IMPACT if self.level is None else Level(self.level)
         return Allowance(level, BY_COMMAND)
 
+    @property
+    def is_highest(self) -> bool:
+        """Whether everything may be done."""
+        from swarm_tui.clusters.allowance import Level
+
+        return self.allowance.level is Level.IMPACT
+
     def need_highest(self, doing: str) -> None:
         """Raise Failure where the level is too low for what only the highest allows, such as "leave the swarm"."""
         from swarm_tui.clusters.allowance import Level
