@@ -44,15 +44,15 @@ from swarm_core.raft_node.net.grpc_transport import SEND_TIMEOUT_S, GrpcTranspor
 from swarm_core.raft_node.net.joining import ask_to_join, check_joiner
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
-from swarm_core.rpc import dialler, link, tls_listener
+from swarm_core.rpc import dialler, link
 from swarm_core.rpc.authorization import Authorizer
 from swarm_core.rpc.caller import Caller, format_address
-from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.link import LinkClient
 from swarm_core.rpc.server import LinkUse, serve_control, serve_remote
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.listening import AddressUnusable, bind_tcp
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.memory import MemoryStore
 
@@ -94,7 +94,7 @@ class ManagerDaemon:
         self._founder = Founder(config, self._credentials, self._store, rng)
         self._cross_signed = CrossSignedRoot(self._store, self._identity.organization)
         self._listening: list[socket.socket] = (
-            tls_listener.bind(config.remote_address) if config.remote_address else []
+            bind_tcp(config.remote_address) if config.remote_address else []
         )
         election_s = config.election_tick * config.tick_s
         self._transport = GrpcTransport(

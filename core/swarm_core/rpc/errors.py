@@ -1,9 +1,8 @@
-"""Failures that cross a process border, by status code, and why a server could not be opened.
+"""Failures that cross a process border, by status code, and a server that was composed wrongly.
 
 RpcFailure(code, message)           what a handler raises; the caller gets this code and text
 └── one class per code: InvalidArgument("…"), NotFound("…"), …
     retry later: Unavailable, ResourceExhausted, Aborted; never by itself: all others
-AddressUnusable                     a socket or port that cannot be served on; the text says why
 ServiceMisbound                     a method that not exactly one handler offers: a mistake of whoever composes the server
 
 An exception of another room whose class says `plain = True` reaches the caller as UNKNOWN with its text, as the
@@ -105,10 +104,6 @@ class Unavailable(_Coded):
 
 class DataLoss(_Coded):
     CODE = Code.DATA_LOSS
-
-
-class AddressUnusable(Exception):
-    """A socket or port that cannot be served on; the text is one sentence for people."""
 
 
 class ServiceMisbound(Exception):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from swarm_core.rpc import control_socket, forwarding, tls_listener
+from swarm_core.rpc import forwarding, tls_listener
 from swarm_core.rpc.adapter import Binding, Method, bound, method_of, served
 from swarm_core.rpc.authorization import Authorizer, roles_for
 from swarm_core.rpc.call import Call
@@ -30,6 +30,7 @@ from swarm_core.rpc.link_server import LinkService
 from swarm_core.rpc.refusals import Refusals
 from swarm_core.rpc.tls_listener import Policy, TlsListener
 from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.listening import bind_tcp, claim_path
 from swarm_core.runtime.tasks import Group
 
 GRACE_S = 1.0
@@ -132,7 +133,7 @@ async def serve_remote(
 
     With `links` other managers of ours may use links.
     """
-    listening = listening if listening is not None else tls_listener.bind(address)
+    listening = listening if listening is not None else bind_tcp(address)
     binding = Binding(_RemoteAdmission(authorizer), locator or AlwaysLocal(), services.plain)
     served_links = None
     if links is not None:
@@ -170,7 +171,7 @@ async def serve_control(
 ) -> AsyncIterator[ControlServer]:
     """Serve `services` on a unix socket for the owner of its directory. Raises AddressUnusable."""
     binding = Binding(_LocalAdmission(local), locator or AlwaysLocal(), services.plain)
-    place = control_socket.claim(path)
+    place = claim_path(path, "the control socket")
     try:
         async with tls_listener.listen(
             context,

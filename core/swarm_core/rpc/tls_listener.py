@@ -24,7 +24,6 @@ from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.rpc import link
 from swarm_core.rpc.caller import Peer, certificate_of, format_address
 from swarm_core.rpc.connection import ServerConnection, Service, Terms
-from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.h2 import bounds
 from swarm_core.rpc.link_server import LinkServer, LinkService
 from swarm_core.rpc.strangers import Strangers
@@ -41,7 +40,6 @@ _LAST_WORDS_S = 0.5
 _POLL_S = 0.02
 _TICK_S = 1.0
 _TICKS_PER_TELLING = 60
-_BACKLOG = 512
 _ACCEPT_PAUSE_S = 0.1
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _LOGGER = logging.getLogger(__name__)
@@ -291,29 +289,3 @@ async def listen(
                     one.close()
     if failure is not None:
         raise failure
-
-
-def bind(address: str) -> list[socket.socket]:
-    """Listening sockets for `host:port` (an empty host: all addresses). Raises AddressUnusable."""
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    found: list[socket.socket] = []
-    try:
-        if not port.isdecimal() or int(port) > 65535:
-            raise AddressUnusable(f"{address!r} is not an address of the form host:port")
-        if not host and socket.has_dualstack_ipv6():
-            found.append(
-                socket.create_server(
-                    ("", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG
-                )
-            )
-        else:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            found.append(socket.create_server((host, int(port)), family=family, backlog=_BACKLOG))
-    except OSError as error:
-        # The library appends the address, which already stands here.
-        reason = (error.strerror or str(error)).partition(" (while ")[0]
-        raise AddressUnusable(f"cannot listen on {address}: {reason}") from None
-    for one in found:
-        one.setblocking(False)
-    return found

@@ -17,8 +17,8 @@ from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc.adapter import snake_case
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.server import Services
+from swarm_core.runtime.listening import AddressUnusable
 from swarm_testkit.refusing import Refusing
 from swarm_testkit.trust import (
     LOCAL,

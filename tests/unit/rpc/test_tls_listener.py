@@ -12,10 +12,10 @@ from swarm_core.ca import tls
 from swarm_core.client.connection import Connection
 from swarm_core.client.errors import CallFailed, UntrustedManager
 from swarm_core.rpc import tls_listener
-from swarm_core.rpc.errors import AddressUnusable
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.server import RemoteServer, Services
 from swarm_core.rpc.strangers import Strangers
+from swarm_core.runtime.listening import AddressUnusable, bind_tcp
 from swarm_testkit.raw_http2 import raw_client
 from swarm_testkit.trust import (
     YEAR_NS,
@@ -277,7 +277,7 @@ async def test_a_failure_of_the_user_is_raised_as_it_is(echo: EchoServices) -> N
     with pytest.raises(ZeroDivisionError):
         async with remote_server(AUTHORITY, echo_services(echo)) as server:
             raise ZeroDivisionError
-    for one in tls_listener.bind(server.address):
+    for one in bind_tcp(server.address):
         one.close()
 
 
@@ -297,12 +297,12 @@ def test_old_versions_are_not_offered(version: ssl.TLSVersion) -> None:
 def test_addresses() -> None:
     """Free ports, version 6, all addresses; what is no address, or taken, is told in one sentence."""
     for address in ("127.0.0.1:0", ":0", "0.0.0.0:0"):
-        (bound,) = tls_listener.bind(address)
+        (bound,) = bind_tcp(address)
         bound.close()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(AddressUnusable, match=f"cannot listen on 127.0.0.1:{port}"):
-            tls_listener.bind(f"127.0.0.1:{port}")
+            bind_tcp(f"127.0.0.1:{port}")
     for address in ("127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000", "nowhere.invalid:1"):
         with pytest.raises(AddressUnusable):
-            tls_listener.bind(address)
+            bind_tcp(address)
