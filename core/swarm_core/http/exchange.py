@@ -1,0 +1,155 @@
+"""One request of a client and what is needed to answer it (docs/design/engine-api.md E4).
+
+Rules
+1. What a client sends is refused with BadRequest and docker's words, never with a traceback.
+2. A body is read once, whole, and only as far as the limits allow; who relays one reads `request.content` instead.
+3. A response that streams is begun with `start`: from then on an error can only end the connection.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from aiohttp import web
+
+from swarm_core.http.errors import BadRequest
+from swarm_core.http.version import Version
+
+JSON_TYPE = "application/json"
+_LENIENT_UNTIL = Version(1, 41)
+"""Clients up to this one send JSON with any Content-Type: their engines never looked at it."""
+_FALSE_WORDS = frozenset(("", "0", "no", "false", "none"))
+_STRICT_WORDS = {
+    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`head_s`: for a request's head, and for silence between two requests; `body_s`: for a body that we read ourselves."""
+
+    head_s: float = 300.0
+    body_s: float = 300.0
+    body_bytes_max: int = 16 << 20
+    field_bytes_max: int = 1 << 20
+    fields_max: int = 1024
+    stop_s: float = 5.0
+
+
+@dataclass(slots=True)
+class Exchange:
+    """`path` is that of the request without its version, still escaped; `parameters` are those of the route, unescaped."""
+
+    request: web.BaseRequest
+    version: Version
+    path: str
+    query: Mapping[str, str]
+    limits: Limits
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    started: bool = False
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the client's connection is gone."""
+        transport = self.request.transport
+        return transport is None or transport.is_closing()
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the request's head announces a body, however long."""
+        return bool(self.request.content_length) or "Transfer-Encoding" in self.request.headers
+
+    def loose_flag(self, name: str) -> bool:
+        """A query's boolean as docker reads most of them: whatever is not one of five words is true."""
+        return self.query.get(name, "").strip().lower() not in _FALSE_WORDS
+
+    def strict_flag(self, name: str) -> bool:
+        """A query's boolean that must be one; absent is false. Raises BadRequest."""
+        text = self.query.get(name, "")
+        if not text:
+            return False
+        if text not in _STRICT_WORDS:
+            raise BadRequest(
+                f'invalid value for {name}: {text}: strconv.ParseBool: parsing "{text}": invalid syntax'
+            )
+        return _STRICT_WORDS[text]
+
+    async def start(self, response: web.StreamResponse) -> None:
+        """Send the head of a response that streams."""
+        self.started = True
+        await response.prepare(self.request)
+
+    async def read_body(self) -> bytes:
+        """The whole body. Raises BadRequest when it is too large or does not come."""
+        request, most = self.request, self.limits.body_bytes_max
+        if (request.content_length or 0) > most:
+            raise BadRequest("request body too large")
+        await self.invite_body()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self.limits.body_s):
+                async for piece in request.content.iter_any():
+                    body += piece
+                    if len(body) > most:
+                        raise BadRequest("request body too large")
+        except TimeoutError:
+            raise BadRequest("the request's body did not come in time") from None
+        except web.RequestPayloadError:
+            raise BadRequest("the request's body is broken") from None
+        return bytes(body)
+
+    async def invite_body(self) -> None:
+        """Tell a client that waits for it to send its body."""
+        if self.request.headers.get("Expect", "").strip().lower() == "100-continue":
+            await self.request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.request.writer.output_size = 0
+
+    async def read_json(self) -> Any:
+        """The body as JSON; an empty one means an object without fields. Raises BadRequest."""
+        self._check_content_type()
+        if not self.has_body:
+            return {}
+        body = await self.read_body()
+        if not body.strip():
+            raise BadRequest("invalid JSON: got EOF while reading request body")
+        return _decoded(body)
+
+    def _check_content_type(self) -> None:
+        given = self.request.headers.get("Content-Type", "")
+        if (not given and not self.has_body) or self.version <= _LENIENT_UNTIL:
+            return
+        if given.partition(";")[0].strip().lower() != JSON_TYPE:
+            raise BadRequest(f"unsupported Content-Type header ({given}): must be '{JSON_TYPE}'")
+
+
+def json_answer(value: Any, status: int = 200) -> web.Response:
+    """`value` on one line; keys keep their order."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    body = text.encode("utf-8", "replace") + b"\n"
+    return web.Response(status=status, body=body, headers={"Content-Type": JSON_TYPE})
+
+
+def empty_answer(status: int = 200) -> web.Response:
+    """No body, and a length that says so."""
+    return web.Response(status=status)
+
+
+def _decoded(body: bytes) -> Any:
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    try:
+        text = body.decode("utf-8", "replace").lstrip()
+        value, end = decoder.raw_decode(text)
+    except RecursionError:
+        raise BadRequest("invalid JSON: exceeded max depth") from None
+    except ValueError as error:
+        raise BadRequest(f"invalid JSON: {error}") from None
+    if text[end:].strip():
+        raise BadRequest("unexpected content after JSON")
+    return value
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"invalid character '{word[0]}' looking for beginning of value")

@@ -1,0 +1,213 @@
+"""The server of an HTTP face, on aiohttp's protocol without its application (docs/design/engine-api.md E3, E4).
+
+Rules
+1. One server answers on all listeners; each connection is answered in order.
+2. A handler's HttpError becomes its status and sentence. Any other exception is logged with its traceback and becomes 500
+   `internal error`; a response that has begun is broken off instead, so that nobody takes it for whole.
+3. What is no HTTP is answered with 400 and logged nowhere: its bytes may hold credentials.
+4. A handler whose client goes away is cancelled.
+5. Ending: no new connections, then requests that run get a time to end, then they are cancelled.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from swarm_core.http.errors import BadRequest, HttpError, NotFound, error_body
+from swarm_core.http.exchange import JSON_TYPE, Exchange, Limits, empty_answer
+from swarm_core.http.listeners import Listener
+from swarm_core.http.routes import Routes, clean_path, split_version
+from swarm_core.http.version import NEWEST, OLDEST, Version, parse
+
+_log = logging.getLogger(__name__)
+_QUERY_FIELDS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What a server says of itself. `newest` is asked at each request: it may depend on an engine that comes and goes."""
+
+    server: str
+    newest: Callable[[], Version] = field(default=lambda: NEWEST)
+    oldest: Version = OLDEST
+    experimental: bool = False
+
+    def headers(self) -> dict[str, str]:
+        """Those of every answer to a path that exists."""
+        return {
+            "Server": self.server,
+            "Api-Version": str(self.newest()),
+            "Ostype": "linux",
+            "Docker-Experimental": "true" if self.experimental else "false",
+        }
+
+
+@asynccontextmanager
+async def serving(
+    routes: Routes, face: Face, listeners: Iterable[Listener], limits: Limits | None = None
+) -> AsyncIterator[None]:
+    """Answer on `listeners`, which are closed in the end."""
+    limits = limits or Limits()
+    server = _Server(_Answerer(routes, face, limits), face.server, limits)
+    open_, loop = list(listeners), asyncio.get_running_loop()
+    started: list[asyncio.Server] = []
+    try:
+        for listener in open_:
+            started.append(await loop.create_server(server, sock=listener.socket, ssl=listener.tls))
+            _log.info("API listen on %s", listener.shown)
+        yield
+    finally:
+        for one in started:
+            one.close()
+        for listener in open_:
+            listener.close()
+        server.pre_shutdown()
+        await server.shutdown(limits.stop_s)
+
+
+class _Answerer:
+    """Finds the handler of a request and turns its errors into answers."""
+
+    def __init__(self, routes: Routes, face: Face, limits: Limits) -> None:
+        self._routes, self._face, self._limits = routes, face, limits
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query = _target(request.raw_path).partition("?")
+        if (clean := clean_path(path)) != path:
+            location = clean + ("?" + query if query else "")
+            return web.Response(status=301, headers={"Location": location, "Server": self._face.server})
+        version_text, path = split_version(path)
+        found = self._routes.find(request.method, path)
+        if found is None and request.method != "OPTIONS":
+            answer = _refusal(NotFound("page not found"))
+            answer.headers["Server"] = self._face.server
+            return answer
+        exchange = Exchange(request, self._face.newest(), path, {}, self._limits)
+        try:
+            exchange.version = self._version(version_text)
+        except HttpError as error:
+            return self._with_headers(_refusal(error), without="Docker-Experimental")
+        if found is None:
+            return self._with_headers(empty_answer())
+        route, exchange.parameters = found
+        try:
+            exchange.query = _parsed(query)
+            return self._with_headers(await route.handler(exchange))
+        except HttpError as error:
+            if error.status >= 500:
+                _log.error("Handler for %s %s returned error: %s", request.method, path, error)
+            return self._failed(exchange, _refusal(error))
+        except Exception as error:
+            if isinstance(error, ConnectionError) and exchange.is_abandoned:
+                raise
+            _log.exception("Handler for %s %s failed", request.method, path)
+            body = error_body("internal error")
+            return self._failed(exchange, web.Response(status=500, body=body, content_type=JSON_TYPE))
+
+    def _version(self, text: str) -> Version:
+        """The version that a client speaks. Raises BadRequest."""
+        newest, oldest = self._face.newest(), self._face.oldest
+        if not text:
+            return newest
+        try:
+            version = parse(text)
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+        if version < oldest:
+            raise BadRequest(
+                f"client version {text} is too old. Minimum supported API version is {oldest}, "
+                f"please upgrade your client to a newer version"
+            )
+        if version > newest:
+            raise BadRequest(f"client version {text} is too new. Maximum supported API version is {newest}")
+        return version
+
+    def _failed(self, exchange: Exchange, answer: web.Response) -> web.StreamResponse:
+        if not exchange.started:
+            return self._with_headers(answer)
+        exchange.request.protocol.force_close()
+        raise ConnectionResetError("the answer had begun when it failed")
+
+    def _with_headers(self, response: web.StreamResponse, without: str = "") -> web.StreamResponse:
+        if not response.prepared:
+            for name, value in self._face.headers().items():
+                if name != without:
+                    response.headers[name] = value
+        return response
+
+
+class _Protocol(web.RequestHandler):
+    """aiohttp's protocol with an answer of our own to what is no HTTP, and without a word of it in the log."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, server: web.Server, name: str, **settings: Any) -> None:
+        super().__init__(server, **settings)
+        self._name = name
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to a request that cannot be read; the connection ends after it."""
+        if exc is not None and status >= 500:
+            _log.error("a connection failed", exc_info=exc)
+        self.keep_alive(False)
+        text = f"{status} {'Bad Request' if status == 400 else 'Internal Server Error'}"
+        response = web.Response(status=status, text=text, headers={"Server": self._name})
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    """Makes a protocol for each connection."""
+
+    def __init__(self, answer: _Answerer, name: str, limits: Limits) -> None:
+        super().__init__(answer, handler_cancellation=True)
+        self._name, self._limits = name, limits
+
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(
+            self,
+            self._name,
+            loop=self._loop,
+            access_log=None,
+            keepalive_timeout=self._limits.head_s,
+            lingering_time=1.0,
+            max_line_size=self._limits.field_bytes_max,
+            max_field_size=self._limits.field_bytes_max,
+            max_headers=self._limits.fields_max,
+            auto_decompress=False,
+        )
+
+
+def _target(raw: str) -> str:
+    """The path and query of a request's target, which proxies write with scheme and host before it."""
+    scheme, separator, rest = raw.partition("://")
+    if not separator or "/" in scheme:
+        return raw
+    return "/" + rest.partition("/")[2]
+
+
+def _parsed(query: str) -> dict[str, str]:
+    """The query's fields; of several with one name the first. Raises BadRequest."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS_MAX, errors="replace")
+    except ValueError:
+        raise BadRequest("the query has too many fields") from None
+    return dict(reversed(pairs))
+
+
+def _refusal(error: HttpError) -> web.Response:
+    if error.status == 304:
+        return empty_answer(304)
+    return web.Response(status=error.status, body=error_body(error.message), content_type=JSON_TYPE)
