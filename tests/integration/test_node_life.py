@@ -1,6 +1,5 @@
 """The node of this machine through its whole life, with real daemons: begun, joined, ended, brought back, forced, left."""
 
-import json
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from swarm_core.client import node_directory
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
+from swarm_testkit.looks import rows
 from swarm_testkit.programs import TUI, Outcome, run
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
@@ -57,7 +57,7 @@ class Machine:
         return self.ask("cluster", "join-token", "-q", role).strip()
 
     def nodes(self) -> list[dict[str, str]]:
-        return [json.loads(line) for line in self.ask("node", "ls", "--format", "json").splitlines()]
+        return rows(self.state / "control.sock", "node", "ls")
 
     def process(self) -> int | None:
         """The daemon that runs here."""
