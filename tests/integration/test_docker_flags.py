@@ -15,7 +15,7 @@ import pytest
 from swarm_testkit.engines import IMAGE, Engine
 from swarm_testkit.same_flags import Pair, differences
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 _numbers = itertools.count(1)
 
 CREATED = """
@@ -195,11 +195,15 @@ REFUSED = """
 
 @pytest.fixture(scope="module")
 def engine_with_payloads(swarm_engine: Engine) -> Iterator[Engine]:
-    """An engine with two secrets and two configs."""
+    """An engine with two secrets and two configs. Its node is drained: specs are compared here, and tasks, which would begin again
+    and again, only keep the engine busy."""
+    node = swarm_engine.docker("node", "ls", "-q")
+    swarm_engine.docker("node", "update", "--availability", "drain", node)
     for name in ("1", "2"):
         swarm_engine.docker("secret", "create", f"s{name}", "-", stdin=b"x")
         swarm_engine.docker("config", "create", f"c{name}", "-", stdin=b"x")
     yield swarm_engine
+    swarm_engine.docker("node", "update", "--availability", "active", node)
     for name in ("1", "2"):
         swarm_engine.docker("secret", "rm", f"s{name}")
         swarm_engine.docker("config", "rm", f"c{name}")
