@@ -8,13 +8,21 @@ RUNS   ?= 2000
 # What pip does with a wheel and not with an editable install: otherwise a first start compiles every module.
 COMPILE := $(BIN)/python -m compileall -q core agentd tui
 
-.PHONY: run test check bench sim shots proto lock clean
+# Importing a test rewrites its assertions, which takes longer than all else of the import: the result is kept, whatever the shell says of bytecode.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
+
+.PHONY: run test check collect bench sim shots proto lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/swarm-tui up
 
-test: check
-	$(BIN)/pytest -n auto --dist loadgroup tests
+# The checks use one processor, so the tests are imported for the first time beside them, once instead of by each worker.
+test: $(VENV)/.installed-dev
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=line check collect
+	$(PYTEST) -n auto --dist loadgroup tests
+
+collect: $(VENV)/.installed-dev
+	@said=$$($(PYTEST) --collect-only -qq tests 2>&1) || { echo "$$said"; exit 1; }
 
 # Lint, format, types, import contracts.
 check: $(VENV)/.installed-dev
