@@ -1,5 +1,8 @@
 """What the host must offer: tests of a missing part are skipped with the reason, but fail where CI is `true`.
 
+The workers of a run share no fixtures. So all tests with the same private Docker Engine run in one of them (the group of the fixture's name), and
+a module whose fixture is a server names a group of its own.
+
 No registry is asked for the digests of images, but by tests that have one of their own.
 
 Markers: `root` needs the superuser, `docker` a Docker Engine that tests may start (see swarm_testkit.engines).
@@ -13,10 +16,11 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from swarm_testkit import limits
 from swarm_testkit.engines import Engine, missing_parts, private_engine
 from swarm_testkit.host import lacking
 from swarm_testkit.limits import processor_limit as processor_limit
-from swarm_testkit.limits import pytest_collection_modifyitems as pytest_collection_modifyitems
+from swarm_testkit.run_order import engines_of, spread
 from swarm_testkit.signals import let_programs_hear
 
 settings.register_profile(
@@ -36,9 +40,23 @@ def _missing(item: pytest.Item) -> str:
     return ""
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Two workers for each processor: half of the time of a run with real daemons is waiting for them."""
-    return 2 * len(os.sched_getaffinity(0))
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Two workers for each processor: half of the time of a run with real daemons is waiting for them. xdist's own variable can say another
+    number."""
+    return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else 2 * len(os.sched_getaffinity(0))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Group the tests of each engine, and order what several workers take: groups first, which take longest, then single tests."""
+    limits.pytest_collection_modifyitems(config, items)
+    for item in items:
+        for name in engines_of(item):
+            item.add_marker(pytest.mark.xdist_group(name))
+    if hasattr(config, "workerinput"):
+        grouped = [item for item in items if item.get_closest_marker("xdist_group")]
+        single = [item for item in items if not item.get_closest_marker("xdist_group")]
+        items[:] = grouped + spread(single, [item.get_closest_marker("slow") is not None for item in single])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from swarm_testkit.daemons import Daemon, daemon, private_directory, wait_until
-from swarm_testkit.engines import Engine
 from swarm_testkit.host import lacking
 from swarm_testkit.programs import TUI, Case, as_nobody, faults, run
 
@@ -116,13 +115,6 @@ def test_places_where_somebody_else_answers(directory: Path) -> None:
                 Case(["--socket", str(http), "secret", "create", "s", "/etc/hostname"], 1, str(http)),
             ]
         )
-
-
-@pytest.mark.docker
-@pytest.mark.root
-def test_the_socket_of_the_docker_api(engine: Engine) -> None:
-    """Docker's API socket is not its swarm's control socket."""
-    refused([status(engine.socket, str(engine.socket))])
 
 
 @pytest.mark.root

@@ -20,7 +20,7 @@ from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.free_ports import free_port
 from swarm_testkit.programs import AGENTD, MANAGERD, TUI, Case, as_nobody, faults, run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("bad-state")]
 NAMES = [f"c{number}" for number in range(8)]
 Damage = Callable[[Path], object]
 
@@ -293,7 +293,9 @@ def outcome(state: Path) -> str:
         node.destroy()
 
 
-@pytest.mark.parametrize("part", range(_PARTS))
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=pytest.mark.xdist_group(f"part-{part}")) for part in range(_PARTS)]
+)
 def test_every_file_with_every_damage(template: Path, workshop: Path, part: int) -> None:
     """Each file of a manager's state directory, changed, cut, emptied and missing: the node is whole again, or refuses with one
     sentence and an exit code. Only a log whose end is gone may have lost its newest entries, as after a crash."""

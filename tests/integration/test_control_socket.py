@@ -9,6 +9,8 @@ from swarm_testkit.conformance.control import ControlConformance
 from swarm_testkit.daemons import Daemon, daemon
 from swarm_testkit.managers import eventually
 
+pytestmark = pytest.mark.xdist_group("control-socket")
+
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Daemon]:

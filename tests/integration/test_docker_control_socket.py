@@ -10,9 +10,10 @@ from swarm_core.client.connection import Connection
 from swarm_core.client.errors import CallFailed
 from swarm_core.client.trust import fetch_root
 from swarm_testkit.engines import IMAGE, Engine
+from swarm_testkit.programs import TUI, Case, faults
 from swarm_testkit.terminal import COMMAND, Terminal
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 
 
 async def test_a_docker_engine_s_control_socket(swarm_engine: Engine) -> None:
@@ -76,3 +77,9 @@ def test_the_dashboard_scales_a_service_of_a_docker_swarm(swarm_engine: Engine, 
     finally:
         terminal.close()
         swarm_engine.docker("service", "rm", "sleeper")
+
+
+def test_the_socket_of_the_docker_api(swarm_engine: Engine) -> None:
+    """Docker's API socket is not its swarm's control socket: a sentence names it."""
+    words = ["--socket", str(swarm_engine.socket), "status"]
+    assert not faults(TUI, "Error", [Case(words, 1, str(swarm_engine.socket))])

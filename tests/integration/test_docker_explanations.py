@@ -8,7 +8,7 @@ import pytest
 from swarm_testkit.daemons import wait_until
 from swarm_testkit.engines import IMAGE, Engine
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 
 
 def why(engine: Engine, name: str) -> dict[str, object]:

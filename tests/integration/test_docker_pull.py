@@ -27,7 +27,7 @@ from swarm_testkit.engines import Engine
 from swarm_testkit.factories import make_service
 from swarm_testkit.registry import Registry, registry_in
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 CLOCK = SystemClock()
 
 

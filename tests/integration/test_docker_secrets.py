@@ -13,7 +13,7 @@ from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.conformance.executor import running
 from swarm_testkit.engines import IMAGE, Engine
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 SHOW = "cat /etc/app.conf; echo; stat -c '%a %u %g' /etc/app.conf; stat -f -c %T /etc/app.conf"
 
 

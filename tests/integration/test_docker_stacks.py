@@ -21,7 +21,7 @@ from swarm_testkit.factories import make_cluster, make_network, make_node
 from swarm_tui.cli import main
 from swarm_tui.cli.plumbing.session import Globals
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 CASES = cases()
 EXTERNALS = {
     "network": ["shared", "their-net"],

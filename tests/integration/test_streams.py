@@ -12,7 +12,7 @@ import pytest
 from swarm_testkit.daemons import Daemon, daemon, wait_until
 from swarm_testkit.programs import LIMIT_S, TUI
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.slow, pytest.mark.xdist_group("streams")]
 READER_GONE = 141
 QUIET = (
     "version",

@@ -9,6 +9,7 @@ import pytest
 from swarm_core.api.version import VERSION
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("wheel")
 
 
 @pytest.fixture(scope="module")

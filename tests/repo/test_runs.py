@@ -1,6 +1,8 @@
 """How a run of tests is set up, whoever starts it and however busy the machine is."""
 
+import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from swarm_testkit.free_ports import free_port
+from swarm_testkit.run_order import engines_of, spread
 
 _TESTS = Path(__file__).parents[1]
 _RUN = """
@@ -80,3 +83,36 @@ def test_processes_get_different_ports() -> None:
     for other in others:
         other.communicate("\n")
     assert len(given) == len(set(given)) == 250
+
+
+def test_the_order_keeps_every_test_and_ends_with_short_ones() -> None:
+    """Each test is there once, each sort in its own order; those that wait stand evenly apart, and none is among the last."""
+    for count in (0, 1, 7, 40):
+        tests = [*range(count), *range(1000, 1400)]
+        order = spread(tests, [number < 1000 for number in tests])
+        assert [number for number in order if number < 1000] == [*range(count)]
+        assert [number for number in order if number >= 1000] == [*range(1000, 1400)]
+        places = [place for place, number in enumerate(order) if number < 1000]
+        assert all(number >= 1000 for number in order[-40:])
+        gaps = {after - before for before, after in itertools.pairwise(places)}
+        assert not gaps or max(gaps) - min(gaps) <= 1
+    assert spread([3, 1, 2], [True] * 3) == [3, 1, 2]
+
+
+def test_servers_of_a_module_run_in_one_worker() -> None:
+    """A module of real servers that its tests share names a group, so that each worker of a run does not start servers of its own."""
+    shares = re.compile(r'scope="(module|class|session)"')
+    grouped = re.compile(r"xdist_group\(|swarm_engine")
+    lacking = [
+        path.name
+        for path in sorted((_TESTS / "integration").glob("*.py"))
+        if shares.search(text := path.read_text()) and not grouped.search(text)
+    ]
+    assert not lacking, "pytestmark: pytest.mark.xdist_group(name)"
+
+
+def test_tests_of_an_engine_run_in_one_worker(request: pytest.FixtureRequest) -> None:
+    """Every collected test with a private engine is in the group of that engine."""
+    for item in request.session.items:
+        for name in engines_of(item):
+            assert name in [mark.args[0] for mark in item.iter_markers("xdist_group")]
