@@ -13,6 +13,7 @@ which is one of work where all of it happens in one process (see swarm_testkit.l
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,6 +31,9 @@ settings.load_profile("tests")
 let_programs_hear()
 
 os.environ["SWARM_RESOLVE_IMAGE"] = "never"
+_SERVERS = Path(__file__).parent / "integration"
+_SERVERS_LIMIT_S = 180
+"""For tests with real servers that say no limit: their own limits of a minute end before, and say what did not happen."""
 
 
 def _missing(item: pytest.Item) -> str:
@@ -48,11 +52,14 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group the tests of each engine, and order what several workers take: groups first, which take longest, then single tests."""
+    """Group the tests of each engine, give time to those that start servers, and order what several workers take: groups first, which
+    take longest, then single tests."""
     limits.pytest_collection_modifyitems(config, items)
     for item in items:
         for name in engines_of(item):
             item.add_marker(pytest.mark.xdist_group(name))
+        if _SERVERS in item.path.parents and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SERVERS_LIMIT_S))
     if hasattr(config, "workerinput"):
         grouped = [item for item in items if item.get_closest_marker("xdist_group")]
         single = [item for item in items if not item.get_closest_marker("xdist_group")]

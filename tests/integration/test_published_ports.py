@@ -258,7 +258,7 @@ def test_long_connection_outlives_the_update(swarm: Swarm) -> None:
 
 def _begun(port: int) -> socket.socket | None:
     """A connection that a task has taken, and which waits for a byte."""
-    sock = socket.create_connection((ADDRESSES[1], port), 20)
+    sock = socket.create_connection((ADDRESSES[1], port), 60)
     try:
         if sock.recv(6) == b"begun ":
             return sock
