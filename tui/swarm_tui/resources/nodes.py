@@ -41,6 +41,7 @@ _STATES: dict[int, tuple[str, Health]] = {
     _State.READY: ("ready", Health.OK),
     _State.DISCONNECTED: ("disconnected", Health.STALE),
 }
+_NOT_LET_IN = (types_pb2.IssuanceStatus.UNKNOWN, types_pb2.IssuanceStatus.PENDING)
 _ID_BESIDE_NAME = 6
 BAR_WARNING = 0.85
 BAR_ERROR = 0.95
@@ -55,8 +56,9 @@ def name(node: Node, view: ClusterView | None = None) -> str:
 
 
 def state_of(node: Node) -> tuple[str, Health]:
-    """Word and health of the node's own state."""
-    if node.spec.membership == _Spec.PENDING:
+    """Word and health of the node's own state. `docker node update` writes every spec as pending, of nodes too that were let in long ago: those
+    have a certificate."""
+    if node.spec.membership == _Spec.PENDING and node.certificate.status.state in _NOT_LET_IN:
         return "pending", Health.IDLE
     return _STATES.get(node.status.state, ("unknown", Health.IDLE))
 
