@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.specs_pb2 import ContainerSpec
+from swarm_core.api.timestamps import duration_s
+from swarm_core.specs.tmpfs import has_tmpfs_options
 
 from swarm_agentd.exec.errors import InvalidTask
 
@@ -29,7 +31,10 @@ _FEATURES = (
         lambda spec: any(mount.bind_options.createmountpoint for mount in spec.mounts),
     ),
     _Feature(
-        "a health check's start interval", "1.44", lambda spec: spec.healthcheck.HasField("start_interval")
+        # Newer Docker managers write one of 0 into every health check; the engine takes it for none.
+        "a health check's start interval",
+        "1.44",
+        lambda spec: duration_s(spec.healthcheck.start_interval) != 0,
     ),
     _Feature(
         "bind mounts that are read-only in all their mounts",
@@ -44,7 +49,7 @@ _FEATURES = (
     _Feature(
         "further options of a tmpfs mount",
         "1.46",
-        lambda spec: any(mount.tmpfs_options.options for mount in spec.mounts),
+        lambda spec: any(has_tmpfs_options(mount.tmpfs_options.options) for mount in spec.mounts),
     ),
 )
 

@@ -3,7 +3,6 @@
 A mount that makes no sense is refused with InvalidTask before the engine sees it.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.specs_pb2 import ContainerSpec
 from swarm_core.api.proto.types_pb2 import Mount
 from swarm_core.api.words import enum_word
+from swarm_core.specs.tmpfs import tmpfs_options
 
 from swarm_agentd.exec.errors import InvalidTask
 from swarm_agentd.exec.volumes import MountedVolume
@@ -95,9 +95,10 @@ def mount(mount: Mount) -> dict[str, Any]:
 
 def _tmpfs_options(tmpfs: Mount.TmpfsOptions) -> dict[str, Any]:
     found: dict[str, Any] = {"SizeBytes": tmpfs.size_bytes, "Mode": tmpfs.mode}
-    if tmpfs.options:
-        try:
-            found["Options"] = [[str(word) for word in option] for option in json.loads(tmpfs.options)]
-        except (ValueError, TypeError):
-            raise InvalidTask(f"tmpfs options {tmpfs.options!r} are not a list of lists") from None
+    try:
+        options = tmpfs_options(tmpfs.options)
+    except ValueError:
+        raise InvalidTask(f"tmpfs options {tmpfs.options!r} are not a list of lists") from None
+    if options:
+        found["Options"] = options
     return found

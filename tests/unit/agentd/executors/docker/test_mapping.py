@@ -207,7 +207,7 @@ def test_the_engines_own_networks() -> None:
         (lambda spec: spec.healthcheck.start_interval.CopyFrom(duration(1)), "1.44"),
         (lambda spec: setattr(spec.mounts.add().bind_options, "readonlyforcerecursive", True), "1.44"),
         (lambda spec: setattr(spec.mounts.add().volume_options, "subpath", "a"), "1.45"),
-        (lambda spec: setattr(spec.mounts.add().tmpfs_options, "options", "[]"), "1.46"),
+        (lambda spec: setattr(spec.mounts.add().tmpfs_options, "options", '[["exec"]]'), "1.46"),
     ],
 )
 def test_what_an_older_engine_would_leave_out_is_refused(change: Callable[[Any], None], since: str) -> None:
@@ -218,6 +218,27 @@ def test_what_an_older_engine_would_leave_out_is_refused(change: Callable[[Any],
     engine_age.check(made, since)
     with pytest.raises(InvalidTask, match=f"API 1.41, which does not know .*API {since}"):
         engine_age.check(made, "1.41")
+
+
+def test_what_newer_docker_managers_always_write_asks_for_nothing() -> None:
+    """Rule 7.3.3: a start interval of 0 in every health check, and tmpfs options that say null, run on engines that know neither."""
+    made = task()
+    spec = made.spec.container
+    spec.healthcheck.start_interval.SetInParent()
+    spec.mounts.add(type=Mount.TMPFS, target="/t").tmpfs_options.options = "null"
+    engine_age.check(made, "1.41")
+    assert host(made)["Mounts"][0]["TmpfsOptions"] == {"SizeBytes": 0, "Mode": 0}
+
+
+def test_tmpfs_options_as_on_a_command_line() -> None:
+    """Both notations of tmpfs options reach the engine; what is neither is refused."""
+    made = task()
+    tmpfs = made.spec.container.mounts.add(type=Mount.TMPFS, target="/t").tmpfs_options
+    tmpfs.options = "noexec,uid=1000"
+    assert host(made)["Mounts"][0]["TmpfsOptions"]["Options"] == [["noexec"], ["uid", "1000"]]
+    tmpfs.options = "[1]"
+    with pytest.raises(InvalidTask, match="not a list of lists"):
+        host(made)
 
 
 def test_modes_of_a_newer_manager_are_refused() -> None:
