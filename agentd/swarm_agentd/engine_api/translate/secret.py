@@ -1,0 +1,34 @@
+"""Secrets, whose data goes in and never out (docs/design/engine-api-json.md 14.7)."""
+
+from typing import Any, Final
+
+from swarm_core.api.proto.objects_pb2 import Secret
+from swarm_core.api.proto.specs_pb2 import SecretSpec
+from swarm_core.http.version import Version
+
+from swarm_agentd.engine_api.translate.annotations import ANNOTATIONS_ROW, DRIVER, ID, META_ROW, read_only_in
+from swarm_agentd.engine_api.translate.given import Given
+from swarm_agentd.engine_api.translate.shape import BASE64, Part, Shape, Value
+from swarm_agentd.engine_api.translate.templating import check_templating
+
+_SPEC: Final = Shape(
+    ANNOTATIONS_ROW,
+    read_only_in(Value("Data", "data", BASE64)),
+    Part("Driver", "driver", DRIVER),
+    Part("Templating", "templating", DRIVER),
+)
+_SECRET: Final = Shape(ID, META_ROW, Part("Spec", "spec", _SPEC, always=True))
+
+
+def to_json(secret: Secret, version: Version) -> dict[str, Any]:
+    """The secret, without its data."""
+    return _SECRET.show(secret, version)
+
+
+def from_json(body: object, version: Version) -> SecretSpec:
+    """The spec. Raises BadRequest."""
+    given = Given(body, version)
+    check_templating("secret", given)
+    spec = SecretSpec()
+    _SPEC.read(given, spec)
+    return spec

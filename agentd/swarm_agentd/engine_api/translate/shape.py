@@ -1,0 +1,375 @@
+"""Tables that say how a message and a JSON object correspond (docs/design/engine-api-json.md 14.1).
+
+A `Shape` is a list of rows. Each row knows one name of the JSON object and the field of the message behind it, shows the one and reads
+the other. Rows stand in the order in which Docker writes them.
+
+Rules
+1. A value that is empty is left out, unless its row says `keep`: then it is shown, or what the row says stands `instead`.
+2. A row with `since` is read from clients of that version on; from older ones it is ignored. It is shown to all.
+3. An object that Docker holds by value is always there, in the JSON and in the message (`always`).
+"""
+
+import base64
+import math
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from swarm_core.api.timestamps import NS_PER_S, calendar_time, timestamp_ns
+from swarm_core.http.errors import BadRequest
+from swarm_core.http.version import OLDEST, Version
+
+from swarm_agentd.engine_api.translate.given import INT64, Given, Range
+
+_FLOAT: Final = struct.Struct("<f")
+_ZERO_TIME: Final = "0001-01-01T00:00:00Z"
+
+
+class Row(Protocol):
+    """One correspondence."""
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        """Add to the JSON object what the message says."""
+
+    def read(self, given: Given, message: Any) -> None:
+        """Set in the message what the JSON object says. Raises BadRequest."""
+
+
+class Kind(Protocol):
+    """How one value is written."""
+
+    def show(self, value: Any) -> Any:
+        """As it stands in JSON; something empty where there is nothing to show."""
+
+    def read(self, given: Given, name: str) -> Any:
+        """As it stands in the message. Raises BadRequest."""
+
+
+class Shape:
+    """A JSON object and a message."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, *rows: Row) -> None:
+        self._rows = rows
+
+    def show(self, message: Any, version: Version) -> dict[str, Any]:
+        """The message as a JSON object."""
+        out: dict[str, Any] = {}
+        for row in self._rows:
+            row.show(message, out, version)
+        return out
+
+    def fill(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        """Add the message's rows to an object that has others too."""
+        for row in self._rows:
+            row.show(message, out, version)
+
+    def read(self, given: Given, message: Any) -> None:
+        """Set in `message` what was given, and that it is there."""
+        message.SetInParent()
+        for row in self._rows:
+            row.read(given, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A scalar, a list of scalars or a map."""
+
+    name: str
+    field: str
+    kind: Kind
+    keep: bool = False
+    instead: Any = None
+    since: Version = OLDEST
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        shown = self.kind.show(getattr(message, self.field))
+        if shown:
+            out[self.name] = shown
+        elif self.keep:
+            out[self.name] = shown if self.instead is None else self.instead
+
+    def read(self, given: Given, message: Any) -> None:
+        if given.version < self.since or not given.has(self.name):
+            return
+        value = self.kind.read(given, self.name)
+        if isinstance(value, list):
+            getattr(message, self.field)[:] = value
+        elif isinstance(value, dict):
+            held = getattr(message, self.field)
+            held.clear()
+            held.update(value)
+        else:
+            setattr(message, self.field, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An object within. With `always` it is there even if the message has none; with `keep` null stands for one that is not."""
+
+    name: str
+    field: str
+    shape: Shape
+    always: bool = False
+    keep: bool = False
+    since: Version = OLDEST
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        if self.always or message.HasField(self.field):
+            out[self.name] = self.shape.show(getattr(message, self.field), version)
+        elif self.keep:
+            out[self.name] = None
+
+    def read(self, given: Given, message: Any) -> None:
+        if given.version >= self.since and (part := given.part(self.name)) is not None:
+            self.shape.read(part, getattr(message, self.field))
+        elif self.always:
+            getattr(message, self.field).SetInParent()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A list of objects. With `keep` null stands for an empty one."""
+
+    name: str
+    field: str
+    shape: Shape
+    keep: bool = False
+    since: Version = OLDEST
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        if held := getattr(message, self.field):
+            out[self.name] = [self.shape.show(each, version) for each in held]
+        elif self.keep:
+            out[self.name] = None
+
+    def read(self, given: Given, message: Any) -> None:
+        if given.version >= self.since:
+            held = getattr(message, self.field)
+            for part in given.parts(self.name):
+                self.shape.read(part, held.add())
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """A message within, whose rows stand in the object around it. It is always there."""
+
+    field: str
+    shape: Shape
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        self.shape.fill(getattr(message, self.field), out, version)
+
+    def read(self, given: Given, message: Any) -> None:
+        self.shape.read(given, getattr(message, self.field))
+
+
+@dataclass(frozen=True, slots=True)
+class Nanoseconds:
+    """A duration that may be missing, and then is left out."""
+
+    name: str
+    field: str
+    since: Version = OLDEST
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        if message.HasField(self.field):
+            out[self.name] = nanoseconds(getattr(message, self.field))
+
+    def read(self, given: Given, message: Any) -> None:
+        if given.version >= self.since and given.has(self.name):
+            set_nanoseconds(getattr(message, self.field), given.whole(self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class NanosecondsOrZero:
+    """A duration that is left out when it is 0. Read, it is set `always`, or unless it is 0."""
+
+    name: str
+    field: str
+    always: bool = False
+    since: Version = OLDEST
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        if value := nanoseconds(getattr(message, self.field)):
+            out[self.name] = value
+
+    def read(self, given: Given, message: Any) -> None:
+        if given.version < self.since:
+            return
+        value = given.whole(self.name)
+        if value or self.always:
+            set_nanoseconds(getattr(message, self.field), value)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A scalar in a wrapper, which tells an absent value from an empty one."""
+
+    name: str
+    field: str
+    kind: Kind
+    since: Version = OLDEST
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        if message.HasField(self.field):
+            out[self.name] = self.kind.show(getattr(message, self.field).value)
+
+    def read(self, given: Given, message: Any) -> None:
+        if given.version >= self.since and given.has(self.name):
+            held = getattr(message, self.field)
+            held.SetInParent()
+            held.value = self.kind.read(given, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time, which clients only read. With `optional` one that is unset is left out."""
+
+    name: str
+    field: str
+    optional: bool = False
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        value = getattr(message, self.field)
+        if not self.optional or value.seconds or value.nanos:
+            out[self.name] = moment(value)
+
+    def read(self, given: Given, message: Any) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What no table says: a function for each direction."""
+
+    shown: Callable[[Any, dict[str, Any], Version], None]
+    taken: Callable[[Given, Any], None]
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        self.shown(message, out, version)
+
+    def read(self, given: Given, message: Any) -> None:
+        self.taken(given, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scalar:
+    shown: Callable[[Any], Any]
+    taken: Callable[[Given, str], Any]
+
+    def show(self, value: Any) -> Any:
+        return self.shown(value)
+
+    def read(self, given: Given, name: str) -> Any:
+        return self.taken(given, name)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def integer(within: Range = INT64) -> Kind:
+    """A whole number that the message's field can hold."""
+    return _Scalar(_same, lambda given, name: given.whole(name, within))
+
+
+TEXT: Final[Kind] = _Scalar(_same, Given.text)
+FLAG: Final[Kind] = _Scalar(_same, Given.flag)
+TEXTS: Final[Kind] = _Scalar(list, Given.texts)
+MAP: Final[Kind] = _Scalar(lambda held: {key: held[key] for key in sorted(held)}, Given.mapping)
+BASE64: Final[Kind] = _Scalar(lambda data: base64.b64encode(data).decode(), Given.data)
+PEM: Final[Kind] = _Scalar(
+    lambda data: data.decode(errors="replace"), lambda given, name: given.text(name).encode()
+)
+
+
+def _float32(given: Given, name: str) -> float:
+    value = given.number(name)
+    try:
+        return float(_FLOAT.unpack(_FLOAT.pack(value))[0])
+    except OverflowError:
+        raise BadRequest(f"invalid JSON: {given.where(name)} is too large") from None
+
+
+def shortest(value: float) -> float | int:
+    """The shortest decimal that is the same number of 32 bits. What is no finite number, which JSON cannot say, is 0."""
+    if not math.isfinite(value):
+        return 0
+    for digits in range(1, 10):
+        text = f"{value:.{digits}g}"
+        if _FLOAT.pack(float(text)) == _FLOAT.pack(value):
+            value = float(text)
+            break
+    return int(value) if value.is_integer() else value
+
+
+FLOAT32: Final[Kind] = _Scalar(shortest, _float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """An enum. `words` are its values in JSON; a number that none of them has, of a newer member, is shown as it is.
+
+    `refusal` is what is said of a word that there is not, with it in the place of {}; without a refusal such a word is the default. Where
+    `any_case`, words are read in any case.
+    """
+
+    words: Mapping[str, int]
+    refusal: str = ""
+    default: int | None = 0
+    any_case: bool = False
+
+    def show(self, value: int) -> str:
+        for word, number in self.words.items():
+            if number == value:
+                return word
+        return str(value)
+
+    def read(self, given: Given, name: str) -> int:
+        word = given.text(name)
+        number = self.words.get(word.lower() if self.any_case else word)
+        if number is None and (word or self.default is None) and self.refusal:
+            raise BadRequest(self.refusal.format(word))
+        return (self.default or 0) if number is None else number
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A field that holds an enum and is always shown; what is missing is read as the enum's default."""
+
+    name: str
+    field: str
+    words: Words
+    since: Version = OLDEST
+
+    def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
+        if word := self.words.show(getattr(message, self.field)):
+            out[self.name] = word
+
+    def read(self, given: Given, message: Any) -> None:
+        if given.version >= self.since:
+            setattr(message, self.field, self.words.read(given, self.name))
+
+
+def nanoseconds(value: Any) -> int:
+    """A protobuf Duration as JSON has it."""
+    return int(value.seconds * NS_PER_S + value.nanos)
+
+
+def set_nanoseconds(held: Any, value: int) -> None:
+    """Set a protobuf Duration, also to 0. Seconds and nanoseconds have the same sign."""
+    held.SetInParent()
+    seconds, nanos = divmod(abs(value), NS_PER_S)
+    held.seconds, held.nanos = (seconds, nanos) if value >= 0 else (-seconds, -nanos)
+
+
+def moment(value: Any) -> str:
+    """A protobuf Timestamp as JSON has it: UTC, as many digits as it takes."""
+    at = calendar_time(timestamp_ns(value))
+    if at is None:
+        return _ZERO_TIME
+    fraction = f".{value.nanos:09d}".rstrip("0") if value.nanos else ""
+    return f"{at.isoformat()[:19]}{fraction}Z"
