@@ -41,13 +41,15 @@ class Limits:
 
 @dataclass(slots=True)
 class Exchange:
-    """`path` is that of the request without its version, still escaped; `parameters` are those of the route, unescaped."""
+    """`path` is that of the request without its version, still escaped; `parameters` are those of the route, unescaped.
+    `face_headers` are those that every answer has."""
 
     request: web.BaseRequest
     version: Version
     path: str
     query: Mapping[str, str]
     limits: Limits
+    face_headers: Mapping[str, str]
     parameters: Mapping[str, str] = field(default_factory=dict)
     started: bool = False
 
@@ -80,6 +82,7 @@ class Exchange:
     async def start(self, response: web.StreamResponse) -> None:
         """Send the head of a response that streams."""
         self.started = True
+        response.headers.update(self.face_headers)
         await response.prepare(self.request)
 
     async def read_body(self) -> bytes:

@@ -88,7 +88,7 @@ class _Answerer:
             answer = _refusal(NotFound("page not found"))
             answer.headers["Server"] = self._face.server
             return answer
-        exchange = Exchange(request, self._face.newest(), path, {}, self._limits)
+        exchange = Exchange(request, self._face.newest(), path, {}, self._limits, self._face.headers())
         try:
             exchange.version = self._version(version_text)
         except HttpError as error:
