@@ -34,6 +34,11 @@ class Lifetime:
         if self._failure is not None:
             raise self._failure
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the node has been ready and lives."""
+        return self._ready.is_set() and not self._ended.is_set()
+
     def ready(self) -> None:
         """The node is ready from now on."""
         self._ready.set()

@@ -71,6 +71,10 @@ class KnownManagers:
         self._peers[connection] = peer
         return connection
 
+    def peers(self) -> list[Peer]:
+        """The managers that are known, this node too while it is one."""
+        return self._remotes.peers()
+
     def has_untried(self) -> bool:
         """See agent.session.Managers. This node's own manager is not left for another one while it serves."""
         return not (self._local is not None and self._local.serving.is_set()) and self._untried() is not None

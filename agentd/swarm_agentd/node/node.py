@@ -12,6 +12,7 @@ Rules (docs/design/node.md 6.3)
 import asyncio
 import logging
 import random
+from dataclasses import dataclass
 
 from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.ca.tokens import generate_unlock_key
@@ -32,10 +33,20 @@ from swarm_agentd.node.ports import Surroundings
 from swarm_agentd.node.remotes import Remotes
 from swarm_agentd.node.renewal import Renewer
 from swarm_agentd.node.role import RoleWatch
+from swarm_agentd.node.standing import NodeState, Standing
 from swarm_agentd.node.supervisor import ControlSocket, ManagerSupervisor
 from swarm_agentd.node.unlock import UnlockKeys
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a node that has an identity consists of, as far as others are told of it."""
+
+    live: LiveIdentity
+    serving: asyncio.Event
+    managers: KnownManagers
 
 
 class Node:
@@ -49,7 +60,21 @@ class Node:
         self._clock, self._rng = clock, rng
         self._unlock = UnlockKeys(config.unlock_key)
         self._agent: Agent | None = None
+        self._parts: _Parts | None = None
         self.life = Lifetime()
+
+    def standing(self) -> Standing:
+        """See standing.HasStanding."""
+        parts = self._parts
+        if parts is None:
+            return Standing()
+        return Standing(
+            NodeState.ACTIVE if self.life.is_ready else NodeState.PENDING,
+            parts.live.now.node_id,
+            parts.live.now.is_manager,
+            parts.serving.is_set(),
+            tuple(parts.managers.peers()),
+        )
 
     async def leave(self) -> None:
         """Give up the node's tasks; returns when their work is removed. The node is of no use afterwards."""
@@ -75,6 +100,7 @@ class Node:
         async with Group() as group:
             serving = asyncio.Event()
             managers = self._make_managers(live, serving)
+            self._parts = _Parts(live, serving, managers)
             renewer = Renewer(live, self._state.key_file, self._unlock, managers, self._clock, self._rng)
             supervisor = self._make_supervisor(live, serving, managers, renewer)
             self._agent = agent = self._make_agent(live, managers, renewer)
