@@ -8,6 +8,7 @@ import sys
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from swarm_core.api.runtimes import CONTAINER, PROCESS
 from swarm_core.client.dial import SystemDial
@@ -33,6 +34,9 @@ from swarm_agentd.node.standby import Standby
 from swarm_agentd.node.state_dir import open_state
 from swarm_agentd.ports.published import PublishedPorts
 from swarm_agentd.ports.tasks import LocalTasks
+
+if TYPE_CHECKING:
+    from swarm_agentd.node.api_flags import ApiConfig
 
 # What a person can mend; anything else is a fault of the program and keeps its traceback.
 _UNUSABLE = (NodeError, StorageUnusable)
@@ -80,6 +84,8 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
             group.spawn(node.run(), name="node")
             has_left = group.spawn(_leave(node, leaving), name="leaving")
             ended = group.spawn(ending.wait(), name="ending")
+            if options.api is not None:
+                group.spawn(_answer_clients(options, options.api, node, clock), name="engine API")
             if options.ready_fd is not None:
                 group.spawn(_tell_ready(node, options.ready_fd), name="readiness")
             await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
@@ -95,6 +101,16 @@ def _storage_plugins(options: flags.Options, directory: Path) -> NodePlugins:
     from swarm_core.csi import node
 
     return node.NodePlugins(options.node.csi_plugins, directory / "csi")
+
+
+async def _answer_clients(options: flags.Options, api: "ApiConfig", node: Node, clock: Clock) -> None:
+    """Be an engine for docker's clients until cancelled. Few nodes are told to, and the others load nothing for it."""
+    from swarm_agentd.engine_api.server import ApiOptions, serving_api
+
+    engine = options.engine if "docker" in options.executors else ""
+    config = ApiOptions(api.hosts, api.terms, engine, options.node.control_socket, options.node.hostname)
+    async with serving_api(config, node, clock):
+        await asyncio.Event().wait()
 
 
 async def _tell_ready(node: Node, descriptor: int) -> None:

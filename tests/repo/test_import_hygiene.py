@@ -129,6 +129,26 @@ def test_the_daemon_reads_its_flags_first() -> None:
     assert not {"asyncio", "google.protobuf", "cryptography", "grpc", "swarm_agentd.daemon"} & modules
 
 
+def test_a_node_that_is_no_engine_to_clients_loads_nothing_of_it() -> None:
+    """The Engine's API costs nothing where it is not turned on (docs/design/engine-api.md E9.4)."""
+    modules = modules_after("""
+from swarm_agentd import daemon
+from swarm_agentd.node import flags
+assert flags.parse(["-d", "/nowhere"]).api is None
+""")
+    assert "swarm_agentd.daemon" in modules
+    assert (
+        not {
+            "aiohttp",
+            "swarm_core.http",
+            "swarm_core.engines",
+            "swarm_agentd.engine_api",
+            "swarm_agentd.node.api_flags",
+        }
+        & modules
+    )
+
+
 def test_a_node_without_an_engine_loads_no_client_of_it() -> None:
     """The docker runtime loads the engine's client when an engine listens, not before."""
     modules = modules_after("""

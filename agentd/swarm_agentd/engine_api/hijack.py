@@ -11,6 +11,7 @@ Rules
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from aiohttp import web
 from swarm_core.engines.engine import Engine
@@ -31,8 +32,7 @@ class _End(asyncio.Protocol):
         self._ended = ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
 
     def data_received(self, data: bytes) -> None:
         if (to := self._other_transport()) is not None:

@@ -30,8 +30,13 @@ if TYPE_CHECKING:
     from swarm_core.api.proto.types_pb2 import GenericResource
     from swarm_core.csi.sockets import PluginSocket
 
+    from swarm_agentd.node.api_flags import ApiConfig
+
 STATE_DIR = Path("/var/lib/swarmd")
 CONTROL_SOCKET = Path("/var/run/swarmd.sock")
+API_SOCKET = Path("/var/run/swarmd-docker.sock")
+"""Never docker's own: an engine may want that."""
+API_SOCKET_NAME = "docker.sock"
 ENGINE = "unix:///var/run/docker.sock"
 LISTEN = f"0.0.0.0:{MANAGER_PORT}"
 TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - the name, not a token
@@ -53,6 +58,7 @@ class Options:
     ports: PortsConfig = field(default_factory=PortsConfig)
     ready_fd: int | None = None
     until_stdin_closes: bool = False
+    api: "ApiConfig | None" = None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -179,7 +185,28 @@ def _parser() -> Parser:
         help="a storage plugin on this machine, for cluster volumes whose driver is NAME; with ,published=DIRECTORY where the "
         "plugin has files of its own",
     )
+    _add_api_flags(add)
     return parser
+
+
+def _add_api_flags(add: Any) -> None:
+    """dockerd's, of the Engine API."""
+    add(
+        "-H",
+        "--host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="answer clients of the Docker Engine here: unix://PATH, tcp://HOST:PORT or fd://; off unless given",
+    )
+    add("--group", default="", metavar="GROUP", help="who may use the socket of -H unix://, beside its owner")
+    for name, text in (
+        ("tls", "TLS on the ports of -H, with a certificate of each client"),
+        ("tlsverify", "that clients show a certificate; =false lets anybody in"),
+    ):
+        add(f"--{name}", nargs="?", const="true", metavar="true|false", help=text)
+    for name, text in (("cacert", "CA of the clients"), ("cert", "certificate"), ("key", "key")):
+        add(f"--tls{name}", type=Path, metavar="FILE", help=f"{text}, for --tls")
 
 
 def _options(given: argparse.Namespace) -> Options:
@@ -222,7 +249,24 @@ def _options(given: argparse.Namespace) -> Options:
         _ports(given.ingress_address, given.ingress_port),
         _descriptor(given.ready_fd),
         given.until_stdin_closes,
+        _api(given),
     )
+
+
+def _api(given: argparse.Namespace) -> "ApiConfig | None":
+    others = [
+        name
+        for name in ("group", "tls", "tlsverify", "tlscacert", "tlscert", "tlskey")
+        if getattr(given, name)
+    ]
+    if not given.host:
+        if others:
+            raise ValueError(f"--{others[0]} is about -H, which was not given")
+        return None
+    from swarm_agentd.node import api_flags
+
+    default = API_SOCKET if given.state_dir == STATE_DIR else given.state_dir.absolute() / API_SOCKET_NAME
+    return api_flags.read(given, default)
 
 
 def _join(given: argparse.Namespace) -> Join:

@@ -75,6 +75,13 @@ class Control:
         response = await self._calls.call(f"Control.List{noun.title()}s", request)
         return list(getattr(response, f"{noun}s"))
 
+    async def select(self, kind: type[T], filters: Message) -> list[T]:
+        """All objects that match; `filters` is the message of the kind's List request."""
+        noun = NOUNS[kind]
+        request = getattr(control_pb2, f"List{noun.title()}sRequest")(filters=filters)
+        response = await self._calls.call(f"Control.List{noun.title()}s", request)
+        return list(getattr(response, f"{noun}s"))
+
     async def create(self, kind: type[T], spec: Message) -> T:
         """A new object of this spec. Raises CallFailed ALREADY_EXISTS when the name is taken."""
         noun = NOUNS[kind]

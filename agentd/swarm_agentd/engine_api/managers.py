@@ -1,0 +1,111 @@
+"""Calls to the cluster by way of this node's manager, and why there are none (docs/design/engine-api.md E6).
+
+Rules
+1. Only a node whose manager serves can be asked; every other state is 503 with docker's sentence for it.
+2. A call has twenty seconds.
+3. There is one connection. It is made when it is first needed, and again after it was lost.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from google.protobuf.message import Message
+from swarm_core.client.calls import Calls
+from swarm_core.client.control import Control, NoSuchObject
+from swarm_core.client.errors import CallFailed, ClientError
+from swarm_core.http.errors import RefusedCall, Unavailable
+
+from swarm_agentd.node.standing import HasStanding, NodeState
+
+_log = logging.getLogger(__name__)
+CALL_S = 20.0
+_NO_MANAGER = "This node is not a swarm manager. "
+NO_CLUSTER = "This node is not part of a swarm"
+PREPARED = _NO_MANAGER + "Manager is being prepared or has trouble connecting to the cluster."
+WORKER = (
+    _NO_MANAGER + "Worker nodes can't be used to view or modify cluster state. "
+    "Please run this command on a manager node or promote the current node to a manager."
+)
+
+
+class Opening(Protocol):
+    """Opens the connection to a manager behind a control socket; raises Unreachable."""
+
+    async def __call__(self, path: Path, /) -> Calls: ...
+
+
+class LocalManagers:
+    """This node's manager. `node` says whether there is one; `socket` is where it answers."""
+
+    def __init__(self, node: HasStanding, socket: Path, opening: Opening) -> None:
+        self._node, self._socket, self._opening = node, socket, opening
+        self._calls: Calls | None = None
+
+    @asynccontextmanager
+    async def control(self) -> AsyncIterator[Control]:
+        """Control calls within the block. Raises Unavailable without a manager, and what it refuses as RefusedCall."""
+        try:
+            yield Control(_Timed(await self._opened()))
+        except CallFailed as error:
+            raise _refused(error) from None
+        except NoSuchObject:  # the cluster object: everything else is looked up by `lookup`
+            raise Unavailable(NO_CLUSTER) from None
+        except ClientError as error:
+            _log.info("the manager of this node cannot be asked: %s", error)
+            await self.close()
+            raise Unavailable(PREPARED) from None
+
+    def refuse_without_manager(self) -> None:
+        """Raises Unavailable, in docker's words, while the cluster cannot be asked."""
+        standing = self._node.standing()
+        if standing.is_manager and standing.serves:
+            return
+        is_worker = standing.state is NodeState.ACTIVE and not standing.is_manager
+        raise Unavailable(WORKER if is_worker else PREPARED)
+
+    async def close(self) -> None:
+        """End the connection; the next call makes another one."""
+        calls, self._calls = self._calls, None
+        if calls is not None:
+            await calls.close()
+
+    async def _opened(self) -> Calls:
+        self.refuse_without_manager()
+        if self._calls is None:
+            calls = await self._opening(self._socket)
+            if self._calls is not None:  # somebody else was faster
+                await calls.close()
+            else:
+                self._calls = calls
+        return self._calls
+
+
+class _Timed:
+    """Calls that end in time."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
+        return await self._calls.call(method, request, timeout=timeout or CALL_S)
+
+    def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
+        return self._calls.stream(method, request)
+
+    async def close(self) -> None:
+        await self._calls.close()
+
+
+def _refused(error: CallFailed) -> RefusedCall:
+    text = "context deadline exceeded" if error.code == "DEADLINE_EXCEEDED" else error.message
+    return RefusedCall(error.code, text)
+
+
+async def open_connection(path: Path) -> Calls:
+    """The real Opening."""
+    from swarm_core.client.connection import Connection
+
+    return await Connection.open(path)

@@ -1,0 +1,1 @@
+"""The routes of the Engine API, a module per noun; each offers `routes(context)`."""

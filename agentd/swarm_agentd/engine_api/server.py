@@ -1,0 +1,75 @@
+"""The Engine API as a node serves it: routers in their order, listeners, the engine and the manager behind them.
+
+Rules (docs/design/engine-api.md E5)
+1. What is answered by us comes first, in the order of docker's routers; what is left is the engine's.
+2. Listeners are open before the node has an identity: `/_ping`, `/version` and `/info` are answered in every state.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarm_core.api.version import VERSION
+from swarm_core.engines.engine import Engine
+from swarm_core.http.hosts import Host
+from swarm_core.http.listeners import CannotListen, Terms, open_all
+from swarm_core.http.routes import Routes
+from swarm_core.http.server import Face, serving
+from swarm_core.http.tls import InvalidTls
+from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.tasks import Group
+
+from swarm_agentd.engine_api.context import Context
+from swarm_agentd.engine_api.local_engine import LocalEngine
+from swarm_agentd.engine_api.managers import LocalManagers, open_connection
+from swarm_agentd.engine_api.pass_through import PassThrough
+from swarm_agentd.engine_api.routers import system
+from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.standing import HasStanding
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """`engine`: URL of the engine beside this node, empty where it runs no containers."""
+
+    hosts: tuple[Host, ...]
+    terms: Terms
+    engine: str
+    control_socket: Path
+    hostname: str = ""
+
+
+def make_routes(context: Context) -> Routes:
+    """All routes, ours before the engine's."""
+    routes = Routes()
+    routes.add(system.routes(context))
+    routes.add(PassThrough(context.local).routes())
+    return routes
+
+
+@asynccontextmanager
+async def serving_api(options: ApiOptions, node: HasStanding, clock: Clock) -> AsyncIterator[None]:
+    """Answer clients within the block. Raises NodeError with one sentence when a host cannot be listened on."""
+    engine = Engine(options.engine) if options.engine else None
+    local = LocalEngine(engine, clock)
+    managers = LocalManagers(node, options.control_socket, open_connection)
+    context = Context(node, managers, local, clock, options.hostname)
+    face = Face(f"Docker/{VERSION} (linux)", newest=local.newest)
+    try:
+        listeners = open_all(options.hosts, options.terms, os.environ)
+    except (CannotListen, InvalidTls) as error:
+        raise NodeError(str(error)) from None
+    async with Group() as group:
+        group.spawn(local.run(), name="engine of the API")
+        try:
+            async with serving(make_routes(context), face, listeners):
+                yield
+        finally:
+            group.cancel_all()
+            await managers.close()
+            if engine is not None:
+                await engine.close()

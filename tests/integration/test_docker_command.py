@@ -1,0 +1,166 @@
+"""The distribution's `docker` command at a node of ours: over a socket, over TLS, and through to a real engine."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from swarm_testkit.daemons import Daemon, daemon, wait_until
+from swarm_testkit.engines import IMAGE, Engine
+from swarm_testkit.free_ports import free_port
+from swarm_testkit.host import lacking
+from swarm_testkit.web_certificates import WebCa
+
+pytestmark = pytest.mark.timeout(300)
+START_S = 120.0
+
+
+class Docker:
+    """The command, with what it is told before each subcommand."""
+
+    def __init__(self, *before: str) -> None:
+        if shutil.which("docker") is None:
+            lacking("docker is not installed")
+        self._before = before
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Whatever becomes of it."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
+        return subprocess.run(
+            ["docker", *self._before, *arguments],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=120,
+            env=kept,
+        )
+
+    def output(self, *arguments: str, stdin: bytes = b"") -> str:
+        """What it prints; it must go well."""
+        done = self.run(*arguments, stdin=stdin)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().strip()
+
+    def refusal(self, *arguments: str) -> str:
+        """Why it fails."""
+        done = self.run(*arguments)
+        assert done.returncode in (1, 125)
+        return done.stderr.decode().strip()
+
+
+def until_it_answers(docker: Docker, node: Daemon) -> None:
+    """Return when the node is a manager to the command."""
+
+    def is_manager() -> bool:
+        done = docker.run("info", "--format", "{{.Swarm.ControlAvailable}} {{.Swarm.Nodes}}")
+        return done.returncode == 0 and done.stdout.strip() == b"true 1"
+
+    try:
+        wait_until(is_manager, seconds=START_S, what="the node answers docker")
+    except TimeoutError as error:
+        error.add_note(node.tail())
+        raise
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[tuple[Daemon, Docker]]:
+    """A manager of ours without an engine that listens on its default socket."""
+    with daemon("-H", "unix://") as node:
+        docker = Docker("-H", f"unix://{node.state}/docker.sock")
+        until_it_answers(docker, node)
+        yield node, docker
+
+
+def test_the_command_finds_a_swarm_manager(node: tuple[Daemon, Docker]) -> None:
+    """`docker version` and `docker info` show an engine in swarm mode (docs/design/engine-api.md E5.2, E5.3)."""
+    daemon, docker = node
+    assert (
+        docker.output("version", "--format", "{{.Server.APIVersion}} {{.Server.MinAPIVersion}}")
+        == "1.47 1.24"
+    )
+    swarm = docker.output(
+        "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.NodeAddr}} {{.Swarm.Managers}}"
+    )
+    assert swarm == "active 127.0.0.1 1"
+    assert "ClusterID:" in docker.output("info")
+    assert (daemon.state / "docker.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_without_an_engine_containers_are_not_pretended(node: tuple[Daemon, Docker]) -> None:
+    """Lists are empty, and a container is refused in a sentence (docs/design/engine-api.md E8.4)."""
+    _, docker = node
+    assert docker.output("ps", "-aq") == ""
+    assert docker.output("images", "-q") == ""
+    assert "This node has no container engine." in docker.refusal("run", "busybox")
+    assert "No such container: x" in docker.refusal("logs", "x")
+
+
+def test_over_tls_only_those_with_a_certificate_are_answered(tmp_path: Path) -> None:
+    """A port with --tlsverify is for clients of one CA (docs/design/engine-api.md E1.8)."""
+    ours, theirs = WebCa(tmp_path / "ours"), WebCa(tmp_path / "theirs")
+    certificate, key = ours.issue("server")
+    port = free_port()
+    flags = (
+        "--tlsverify",
+        "--tlscacert",
+        str(ours.certificate),
+        "--tlscert",
+        str(certificate),
+        "--tlskey",
+        str(key),
+    )
+
+    def client(signer: WebCa) -> Docker:
+        own, own_key = signer.issue("client")
+        return Docker(
+            "-H", f"tcp://127.0.0.1:{port}", "--tlsverify", "--tlscacert", str(ours.certificate),
+            "--tlscert", str(own), "--tlskey", str(own_key),
+        )  # fmt: skip
+
+    with daemon("-H", f"tcp://127.0.0.1:{port}", "-H", "", *flags) as node:
+        until_it_answers(client(ours), node)
+        refused = client(theirs).run("version")
+        assert refused.returncode == 1
+        assert (
+            b"error during connect" in refused.stderr
+        )  # when the refusal is read depends on the version of TLS
+        assert b"swarm-agentd" not in refused.stdout
+
+
+@pytest.mark.docker
+def test_what_is_the_engines_passes_through(engine: Engine) -> None:
+    """Containers run, attach, execute, copy and log by way of our node (docs/design/engine-api.md E8.1, E8.2, E8.5, E8.6)."""
+    name = f"passed-{os.getpid()}"
+    with daemon("-H", "unix://", "--engine-addr", engine.url, executors="docker,process") as node:
+        docker = Docker("-H", f"unix://{node.state}/docker.sock")
+        until_it_answers(docker, node)
+        own = Docker("-H", engine.url)
+        assert docker.output("info", "--format", "{{.Driver}}") == own.output(
+            "info", "--format", "{{.Driver}}"
+        )
+        word = docker.output("run", "--rm", "-i", IMAGE, "cat", stdin=b"through stdin\n" * 20_000)
+        assert word.splitlines() == ["through stdin"] * 20_000
+        try:
+            docker.output(
+                "run",
+                "-d",
+                "--name",
+                name,
+                IMAGE,
+                "sh",
+                "-c",
+                "echo made > /made; echo from inside; exec sleep 1000",
+            )
+            assert own.output("ps", "-q", "--filter", f"name={name}") != ""
+            assert docker.output("exec", "-i", name, "cat", stdin=b"executed") == "executed"
+            assert docker.run("exec", name, "sh", "-c", "exit 7").returncode == 7
+            wait_until(lambda: docker.output("logs", name) == "from inside", seconds=60, what="its log")
+            docker.output("cp", f"{name}:/made", str(node.state / "copied"))
+            assert (node.state / "copied").read_text() == "made\n"
+            assert "is not running" not in docker.output("inspect", "--format", "{{.State.Status}}", name)
+            assert "No such container: nobody" in docker.refusal("logs", "nobody")
+        finally:
+            docker.run("rm", "-f", name)
+        assert own.output("ps", "-aq", "--filter", f"name={name}") == ""

@@ -1,0 +1,93 @@
+"""The Engine API in front of a cluster in memory, for tests with clients of docker.
+
+`api_at` serves it on a unix socket. The node is a stand-in whose `now` tests may change; its manager is a FakeCluster.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+from swarm_agentd.engine_api.context import Context
+from swarm_agentd.engine_api.local_engine import LocalEngine
+from swarm_agentd.engine_api.managers import LocalManagers
+from swarm_agentd.engine_api.server import make_routes
+from swarm_agentd.node.standing import NodeState, Standing
+from swarm_core.api.proto.types_pb2 import Peer
+from swarm_core.client.calls import Calls
+from swarm_core.client.errors import Unreachable
+from swarm_core.http.server import Face
+
+from swarm_testkit.cluster_fake import FakeCluster
+from swarm_testkit.http_face import Answer, ask, face_at
+
+MANAGER = Standing(NodeState.ACTIVE, "node-1", True, True, (Peer(node_id="node-1", addr="10.0.0.1:4242"),))
+WORKER = Standing(NodeState.ACTIVE, "node-2", False, False, (Peer(node_id="node-1", addr="10.0.0.1:4242"),))
+JSON_HEADERS = {"Content_Type": "application/json"}
+
+
+@dataclass
+class StandIn:
+    """A node that stands as it is told."""
+
+    now: Standing
+
+    def standing(self) -> Standing:
+        return self.now
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """One connection to the cluster, whose end is not the cluster's."""
+
+    cluster: FakeCluster
+
+    async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
+        return await self.cluster.call(method, request, timeout=timeout)
+
+    def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
+        return self.cluster.stream(method, request)
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """`path` is the socket."""
+
+    path: Path
+    cluster: FakeCluster
+    node: StandIn
+
+    async def get(self, target: str) -> Answer:
+        return await ask(self.path, "GET", target)
+
+    async def post(self, target: str, body: bytes = b"", **headers: str) -> Answer:
+        """With a body, one of JSON."""
+        return await ask(self.path, "POST", target, body, **(JSON_HEADERS if body else {}), **headers)
+
+    async def delete(self, target: str) -> Answer:
+        return await ask(self.path, "DELETE", target)
+
+
+@asynccontextmanager
+async def api_at(path: Path, cluster: FakeCluster, standing: Standing = MANAGER) -> AsyncIterator[Api]:
+    """The API of a node without an engine."""
+
+    async def opening(_: Path) -> Calls:
+        if cluster.unreachable is not None:
+            raise Unreachable(cluster.unreachable)
+        return _Link(cluster)
+
+    node = StandIn(standing)
+    managers = LocalManagers(node, path.with_name("control.sock"), opening)
+    local = LocalEngine(None, cluster.clock)
+    context = Context(node, managers, local, cluster.clock, "the-host")
+    async with face_at(path, make_routes(context), Face("Docker/test (linux)", newest=local.newest)):
+        try:
+            yield Api(path, cluster, node)
+        finally:
+            await managers.close()
