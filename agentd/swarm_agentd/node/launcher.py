@@ -3,7 +3,7 @@
 Rules: the manager never outlives its daemon (it ends when its standard input closes); a manager that a killed daemon
 left behind is waited for, and killed if it stays, before the next one starts. Unlock keys go through pipes alone: the
 one that opens the key file in by standard input, those that come later out by standard output, each before it is used.
-By standard output a manager says, too, that it serves.
+By standard output a manager says, too, that it serves, and now and then that its loop turns.
 """
 
 import asyncio
@@ -19,8 +19,9 @@ from typing import Protocol
 from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.files import write_atomic
 from swarm_core.ca.tokens import format_unlock_key, parse_unlock_key
+from swarm_core.runtime import heartbeat
 from swarm_core.runtime.clock import Clock
-from swarm_core.runtime.processes import ProcessId
+from swarm_core.runtime.processes import ProcessId, starved_s
 
 from swarm_agentd.exec.pidfd import until_ended
 from swarm_agentd.node import standby
@@ -55,6 +56,13 @@ class ManagerProcess(Protocol):
     async def until_serving(self) -> None:
         """Return when it has said that its control socket serves; never if it does not."""
 
+    @property
+    def beats(self) -> int:
+        """How often its event loop has said that it turns. Heard while `next_unlock_key` is waited for."""
+
+    def starved_s(self) -> float:
+        """For how long its event loop has wanted a processor and had none, as far as the kernel tells."""
+
     async def stop(self) -> None:
         """End it politely, or by force when it does not; returns when it has ended."""
 
@@ -86,6 +94,15 @@ class ChildProcess:
         self._process, self._lifeline = started.process, started.lifeline
         self._said = _PipeReader(started.said)
         self._serving = asyncio.Event()
+        self.beats = 0
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    def starved_s(self) -> float:
+        return starved_s(self._process.pid)
 
     async def wait(self) -> int:
         while (code := self._process.poll()) is None:
@@ -104,6 +121,9 @@ class ChildProcess:
             key, _, more = line.decode(errors="replace").strip().partition(" ")
             if key == _SERVING:
                 self._serving.set()
+                continue
+            if key == heartbeat.WORD:
+                self.beats += 1
                 continue
             try:
                 return ToldKey(parse_unlock_key(key), locks=more == "locks")

@@ -3,8 +3,8 @@
 Rules
 1. A manager that ends is started again after a pause that grows while it keeps failing; one that gives up with an exit code
    before it has ever served here ends the node, for no later start would go better.
-2. It says itself when its control API serves. From then on it is asked now and then; one that answers no more is ended, and started
-   again.
+2. It says itself when its control API serves, and from then on that its loop turns; now and then it is asked, too. One that is hung is
+   ended and started again, one that is busy is not (`hung`).
 3. When the node becomes a worker the manager is ended and what it kept is cleared.
 4. A manager that was taken out of the consensus has its data cleared too. It becomes one anew as soon as a session says that the
    node is to be a manager; without such news it waits for its demotion, then asks for a certificate and waits again.
@@ -28,6 +28,7 @@ from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
+from swarm_agentd.node import hung
 from swarm_agentd.node.errors import ManagerGaveUp, NodeError
 from swarm_agentd.node.launcher import Launch, Launcher, ManagerProcess, ToldKey
 from swarm_agentd.node.live import LiveIdentity
@@ -35,10 +36,9 @@ from swarm_agentd.node.live import LiveIdentity
 _log = logging.getLogger(__name__)
 SERVICE = "ControlAPI"
 ROLE_WAIT_S = 16.0
-CHECK_S = 5.0
-SILENT_CHECKS = 6
-"""So many in a row without an answer, and a manager counts as hung."""
-_CALL_S = 2.0
+ASK_S = 5.0
+_CALL_S = 300.0
+"""Long, for a busy manager answers late; how late is too late is judged by its signs of life."""
 
 
 class ManagerData(Protocol):
@@ -66,10 +66,10 @@ class ManagerHealth(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """How the manager came to its end: `code` is None when the role went first, or when it answered no more."""
+    """How the manager came to its end: `code` is None when the role went first, or when it was `hung`, and then says how."""
 
     code: int | None
-    is_hung: bool = False
+    hung: str | None = None
 
 
 class ManagerSupervisor:
@@ -98,8 +98,8 @@ class ManagerSupervisor:
         while True:
             await self._live.until_role(is_manager=True)
             ending = await self._run_manager()
-            if ending.is_hung:
-                _log.error("the manager answers no more; it is started again")
+            if ending.hung is not None:
+                _log.error("the manager %s; it is ended and started again", ending.hung)
                 await self._clock.sleep(self._backoff.failed())
             elif ending.code is None:
                 self._has_served = False
@@ -133,15 +133,15 @@ class ManagerSupervisor:
         async with Group() as group:
             ending = group.spawn(process.wait(), name="manager process")
             demoted = group.spawn(self._live.until_role(is_manager=False), name="manager role")
-            hung = group.spawn(self._until_hung(process), name="manager health")
+            health = group.spawn(self._until_hung(process), name="manager health")
             keys = group.spawn(self._learn_keys(process), name="unlock keys")
-            await asyncio.wait((ending, demoted, hung), return_when=asyncio.FIRST_COMPLETED)
-            has_ended, is_hung = ending.done(), hung.done() and not demoted.done()
+            await asyncio.wait((ending, demoted, health), return_when=asyncio.FIRST_COMPLETED)
+            has_ended, is_hung = ending.done(), health.done() and not demoted.done()
             if has_ended:
                 # Its last words may be the key that its next start needs.
                 await asyncio.wait((keys,))
             group.cancel_all()
-        return _Ending(ending.result()) if has_ended else _Ending(None, is_hung=is_hung)
+        return _Ending(ending.result()) if has_ended else _Ending(None, health.result() if is_hung else None)
 
     async def _learn_keys(self, process: ManagerProcess) -> None:
         while (told := await process.next_unlock_key()) is not None:
@@ -162,20 +162,32 @@ class ManagerSupervisor:
             self._renew()
             await self._live.until_settled(self._clock, ROLE_WAIT_S)
 
-    async def _until_hung(self, process: ManagerProcess) -> None:
-        """Return when the manager has served and answers no more."""
+    async def _until_hung(self, process: ManagerProcess) -> str:
+        """Return when the manager has served and is hung, with what was seen of it."""
         await process.until_serving()
         self._has_served = True
         self._backoff.succeeded()
         self.serving.set()
         _log.info("the manager serves")
-        silent = 0
+        vigil = hung.Vigil.begin(self._clock.monotonic(), process.beats, process.starved_s())
         try:
-            while silent < SILENT_CHECKS:
-                await self._clock.sleep(CHECK_S)
-                silent = 0 if await self._health.answers() else silent + 1
+            async with Group() as group:
+                group.spawn(self._ask(vigil), name="manager questions")
+                wrong = None
+                while wrong is None:
+                    await self._clock.sleep(hung.LOOK_S)
+                    wrong = vigil.look(self._clock.monotonic(), process.beats, process.starved_s())
+                group.cancel_all()
         finally:
             await self._health.close()
+        return wrong
+
+    async def _ask(self, vigil: hung.Vigil) -> None:
+        """Ask one question after the other, and note what was answered."""
+        while True:
+            await self._clock.sleep(ASK_S)
+            if await self._health.answers():
+                vigil.answered()
 
 
 class ControlSocket:

@@ -19,7 +19,7 @@ from swarm_core.managerd import orders
 from swarm_core.managerd.config import Config, parse
 from swarm_core.managerd.wiring import UNUSABLE, ManagerDaemon
 from swarm_core.raft_node.errors import NotMember
-from swarm_core.runtime import exit_codes, lifeline, log
+from swarm_core.runtime import exit_codes, heartbeat, lifeline, log
 from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import SystemClock
 from swarm_core.runtime.tasks import Group
@@ -86,11 +86,14 @@ async def _serve(config: Config, kek: bytes | None) -> None:
     if config.until_stdin_closes:
         lifeline.watch_stdin(loop, ending.set)
     tell = _tell if config.until_stdin_closes else _tell_nobody
-    daemon = ManagerDaemon(config, SystemClock(), random.SystemRandom(), kek=kek, tell=tell)
+    clock = SystemClock()
+    daemon = ManagerDaemon(config, clock, random.SystemRandom(), kek=kek, tell=tell)
     if config.until_stdin_closes:
         daemon.on_serving = _say_serving
     async with Group() as group:
         group.spawn(daemon.run(), name="manager daemon")
+        if config.until_stdin_closes:
+            group.spawn(heartbeat.beat(sys.stdout.fileno(), clock), name="heartbeat")
         await ending.wait()
         await daemon.step_down()
         group.cancel_all()

@@ -86,6 +86,15 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+def starved_s(pid: int) -> float:
+    """For how long the first thread of this process, where an event loop runs, has waited for a processor until now. 0 where the kernel
+    does not count it, and for a process that has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 def _running_since(pid: int) -> int | None:
     """Its start in ticks; None for a zombie, and when there is no such process."""
     try:

@@ -12,7 +12,7 @@ from typing import Protocol
 from swarm_agentd.node.launcher import Launch, ToldKey
 from swarm_core.api.proto.raft_pb2 import JoinResponse
 from swarm_core.raft_node.errors import DiskFailed, JoinFailed, NotMember
-from swarm_core.runtime import exit_codes
+from swarm_core.runtime import exit_codes, heartbeat
 from swarm_core.runtime.tasks import Group
 
 from swarm_testkit.disk import PowerCut
@@ -76,6 +76,14 @@ class SimulatedProcess:
 
     async def until_serving(self) -> None:
         await self._serving.wait()
+
+    @property
+    def beats(self) -> int:
+        """A paused machine stands still as a whole; its daemon looks at nothing meanwhile."""
+        return int(self._body.host.clock.monotonic() / heartbeat.BEAT_S)
+
+    def starved_s(self) -> float:
+        return 0.0
 
     async def stop(self) -> None:
         self._work.cancel()

@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from swarm_agentd.executors.process import shim
-from swarm_core.runtime.processes import ProcessId, boot_id
+from swarm_core.runtime.processes import ProcessId, boot_id, starved_s
 from swarm_testkit.daemons import wait_until
+from swarm_testkit.host import lacking
 
 SLEEPER = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
 
@@ -60,3 +63,20 @@ def test_what_is_no_record_is_refused(record: dict[str, object]) -> None:
     """Half a record, or one of an earlier form, names nobody."""
     with pytest.raises((ValueError, KeyError, TypeError)):
         ProcessId.from_record(record)
+
+
+_BUSY = "while True: pass"
+
+
+def test_waiting_for_a_processor_is_told() -> None:
+    """Two processes that share one processor wait for each other; one that has ended waits no more."""
+    if not Path("/proc/self/schedstat").exists():
+        lacking("this kernel does not count for how long a process waits")
+    processor = {min(os.sched_getaffinity(0))}
+    with ExitStack() as ends:
+        busy = [ends.enter_context(subprocess.Popen([sys.executable, "-c", _BUSY])) for _ in range(2)]
+        for one in busy:
+            ends.callback(one.kill)
+            os.sched_setaffinity(one.pid, processor)
+        wait_until(lambda: all(starved_s(one.pid) > 0.2 for one in busy), what="both to have waited")
+    assert all(starved_s(one.pid) == 0.0 for one in busy)

@@ -6,24 +6,55 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.hung import LOOK_S, LOOKS_MAX, SILENT_S, UNANSWERED_BEATS_MAX
 from swarm_agentd.node.identity import Identity
 from swarm_agentd.node.launcher import ChildProcess, CommandLauncher, Launch, ToldKey
 from swarm_agentd.node.live import LiveIdentity
 from swarm_agentd.node.standby import Standby
-from swarm_agentd.node.supervisor import CHECK_S, ROLE_WAIT_S, SILENT_CHECKS, ManagerSupervisor
+from swarm_agentd.node.supervisor import ASK_S, ROLE_WAIT_S, ManagerSupervisor
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.ca.tokens import format_unlock_key
 from swarm_core.runtime import exit_codes
 from swarm_core.runtime.clock import Clock, SystemClock
+from swarm_core.runtime.heartbeat import BEAT_S
 from swarm_core.runtime.tasks import Group
 from swarm_testkit.manual_clock import ManualClock, settle
 
 CLOCK = SystemClock()
+
+
+class Pulse(Protocol):
+    """Signs of life of a manager's loop."""
+
+    @property
+    def beats(self) -> int: ...
+
+    def starved_s(self) -> float: ...
+
+
+class Steady:
+    """A loop that turns until it is told to stop, on a machine that gives it nothing from a moment on."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.stands_since: float | None = None
+        self.starves_since: float | None = None
+
+    @property
+    def beats(self) -> int:
+        now = self._clock.monotonic()
+        return int(min(now, now if self.stands_since is None else self.stands_since) / BEAT_S)
+
+    def starved_s(self) -> float:
+        return 0.0 if self.starves_since is None else self._clock.monotonic() - self.starves_since
 
 
 class Script:
@@ -36,6 +67,16 @@ class Script:
         self.served = asyncio.Event()
         self.keys: list[ToldKey] = []
         self.how: Launch | None = None
+        self.pulse: Pulse | None = None
+
+    @property
+    def beats(self) -> int:
+        assert self.pulse is not None
+        return self.pulse.beats
+
+    def starved_s(self) -> float:
+        assert self.pulse is not None
+        return self.pulse.starved_s()
 
     async def launch(self, how: Launch) -> "Script":
         self.how = how
@@ -80,15 +121,16 @@ MANAGER, WORKER = Identity("n1", "org", True, NOBODY), Identity("n1", "org", Fal
 
 
 class Health:
-    """A manager that answers as it is told; the number of questions, and whether it was let go."""
+    """A manager that answers as it is told, None for never; the number of questions, and whether it was let go."""
 
-    def __init__(self, *answers: bool) -> None:
+    def __init__(self, *answers: bool | None) -> None:
         self.left = list(answers)
         self.asked = self.closed = 0
 
     async def answers(self) -> bool:
         self.asked += 1
-        return self.left.pop(0) if self.left else True
+        answer = self.left.pop(0) if self.left else True
+        return await asyncio.get_running_loop().create_future() if answer is None else answer
 
     async def close(self) -> None:
         self.closed += 1
@@ -104,6 +146,7 @@ def supervisor(
     health: Health | None = None,
 ) -> ManagerSupervisor:
     live, data = live or LiveIdentity(MANAGER), data or Data()
+    script.pulse = script.pulse or Steady(clock)
     return ManagerSupervisor(
         script, health or Health(), live, data, renew, clock, random.Random(1), serving=asyncio.Event()
     )
@@ -179,28 +222,91 @@ async def test_a_removed_manager_that_is_not_admitted_is_no_end() -> None:
         group.cancel_all()
 
 
-async def test_a_hung_manager_is_started_again() -> None:
-    """One that has served and does not answer six times in a row is ended; a missed answer alone is nothing, and so is a manager
-    that has not served yet."""
-    clock, script, data = ManualClock(), Script(), Data()
-    health = Health(True, *[False] * (SILENT_CHECKS - 1), True, *[False] * SILENT_CHECKS)
-    async with asyncio.timeout(40), Group() as group:
-        kept = supervisor(script, data=data, clock=clock, health=health)
+@dataclass
+class Watched:
+    """A supervised manager that serves, on a clock of the test's."""
+
+    clock: ManualClock
+    script: Script
+    pulse: Steady
+    health: Health
+    supervisor: ManagerSupervisor
+
+
+@asynccontextmanager
+async def watched(health: Health | None = None) -> AsyncIterator[Watched]:
+    clock, script, health = ManualClock(), Script(), health or Health()
+    script.pulse = pulse = Steady(clock)
+    async with asyncio.timeout(60), Group() as group:
+        kept = supervisor(script, clock=clock, health=health)
         group.spawn(kept.run(), name="supervisor")
         await script.launched.wait()
-        await settle()
-        await clock.advance(10 * CHECK_S)
-        assert health.asked == 0
         script.served.set()
         await settle()
         assert kept.serving.is_set()
         script.served.clear()
-        await clock.advance((1 + SILENT_CHECKS) * CHECK_S)
-        assert health.asked == 1 + SILENT_CHECKS and script.stopped == 0
-        script.launched.clear()
-        await clock.advance(SILENT_CHECKS * CHECK_S + 1.0)
-        assert script.stopped == 1 and script.launched.is_set() and not kept.serving.is_set()
-        assert health.closed == 1 and not data.cleared.is_set()
+        yield Watched(clock, script, pulse, health, kept)
+        group.cancel_all()
+
+
+async def test_a_manager_that_stands_still_is_started_again() -> None:
+    """One whose loop says nothing for 30 s is ended and another one started; before, nothing happens (docs/design/node.md 6.4.3)."""
+    async with watched() as seen:
+        await seen.clock.advance(100.0)
+        seen.pulse.stands_since = seen.clock.monotonic()
+        seen.script.launched.clear()
+        await seen.clock.advance(SILENT_S - LOOK_S)
+        assert seen.script.stopped == 0
+        await seen.clock.advance(2 * LOOK_S + 1.0)
+        assert (
+            seen.script.stopped == 1
+            and seen.script.launched.is_set()
+            and not seen.supervisor.serving.is_set()
+        )
+        assert seen.health.closed == 1
+
+
+async def test_a_busy_manager_is_left_alone() -> None:
+    """One that answers no question for minutes, because the machine has no processor for it, goes on (docs/design/node.md 6.4.3)."""
+    async with watched(Health(None)) as seen:
+        seen.pulse.stands_since = seen.pulse.starves_since = seen.clock.monotonic()
+        await seen.clock.advance(LOOKS_MAX * LOOK_S - 1.0)
+        assert seen.script.stopped == 0 and seen.supervisor.serving.is_set()
+        seen.pulse.stands_since = None
+        await seen.clock.advance(LOOK_S)
+        seen.pulse.stands_since = seen.clock.monotonic()
+        await seen.clock.advance(LOOKS_MAX * LOOK_S - LOOK_S)
+        assert seen.script.stopped == 0
+
+
+async def test_a_manager_that_never_gets_a_processor_is_started_again() -> None:
+    """Five minutes without a sign of life are enough, whatever the machine gives (docs/design/node.md 6.4.3)."""
+    async with watched() as seen:
+        seen.pulse.stands_since = seen.pulse.starves_since = seen.clock.monotonic()
+        await seen.clock.advance((LOOKS_MAX + 1) * LOOK_S + 1.0)
+        assert seen.script.stopped == 1
+
+
+@pytest.mark.parametrize("later", [[None], [False] * 100], ids=["no answer", "refused"])
+async def test_a_manager_that_runs_and_does_not_answer_is_started_again(later: list[bool | None]) -> None:
+    """Its loop turns, but the control socket is dead: it is given 30 signs of life; one missed answer is nothing (docs/design/node.md 6.4.3)."""
+    async with watched(Health(True, False, True, *later)) as seen:
+        await seen.clock.advance(3 * ASK_S + UNANSWERED_BEATS_MAX * BEAT_S - 2 * LOOK_S)
+        assert seen.script.stopped == 0
+        await seen.clock.advance(3 * LOOK_S + 1.0)
+        assert seen.script.stopped == 1
+
+
+async def test_a_manager_that_does_not_serve_yet_is_not_judged() -> None:
+    """Starting takes as long as it takes: nobody asks, and no silence counts."""
+    clock, script, health = ManualClock(), Script(), Health()
+    script.pulse = pulse = Steady(clock)
+    pulse.stands_since = 0.0
+    async with asyncio.timeout(60), Group() as group:
+        group.spawn(supervisor(script, clock=clock, health=health).run(), name="supervisor")
+        await script.launched.wait()
+        await clock.advance(20 * SILENT_S)
+        assert health.asked == 0 and script.stopped == 0
         group.cancel_all()
 
 
@@ -319,7 +425,7 @@ orders = json.loads(sys.stdin.readline())
 assert orders["join_addr"] == "192.0.2.1:1" and not orders["force_new_cluster"]
 assert {"--flag", "--orders-on-stdin"} <= set(sys.argv)
 key = orders["unlock_key"]
-sys.stdout.write(f"noise\\n{key} locks\\nserving\\n{key}\\n")
+sys.stdout.write(f"noise\\n{key} locks\\nserving\\nalive\\nalive\\n{key}\\n")
 sys.stdout.flush()
 """
 
@@ -334,6 +440,7 @@ async def test_orders_and_keys_go_through_pipes(tmp_path: Path, monkeypatch: pyt
     assert await process.next_unlock_key() == ToldKey(key, locks=False)
     async with asyncio.timeout(40):
         await process.until_serving()
+    assert process.beats == 2
     assert await process.next_unlock_key() is None
     assert await process.wait() == 0
     await process.stop()
