@@ -147,7 +147,8 @@ class Rollout:
         self.failed_task = ""  # the one that decided
         self._is_stopped = False
         self._waiting = deque(dirty)
-        self._slots = len(self._waiting)
+        self._slots = set(self._waiting)  # all that were taken in
+        self._left: set[SlotKey] = set()  # those of them in which there was nothing to do
         self._taken: set[SlotKey] = set()
         self._working: dict[str, SlotKey] = {}  # by the task that is to run
         self._to_finish: list[tuple[SlotKey, str]] = []
@@ -173,7 +174,7 @@ class Rollout:
         """The slots to replace now."""
         while self._rests and self._rests[0] <= now:
             heappop(self._rests)
-        free = (self.settings.parallelism or self._slots) - (
+        free = (self.settings.parallelism or len(self._slots)) - (
             len(self._taken) + len(self._working) + len(self._rests)
         )
         slots = (
@@ -183,6 +184,20 @@ class Rollout:
         )
         self._taken.update(slots)
         return slots
+
+    def include(self, slot: SlotKey) -> None:
+        """One more slot, which is replaced after the others, unless it was taken in before."""
+        if slot not in self._slots or slot in self._left:
+            self._slots.add(slot)
+            self._left.discard(slot)
+            self.look_again(slot)
+
+    def look_again(self, slot: SlotKey) -> None:
+        """Something is left to do in the slot. A rollout that has come to its end does no more."""
+        is_underway = slot in self._taken or slot in self._waiting or slot in self._working.values()
+        if not is_underway and not self._is_stopped:
+            self._waiting.append(slot)
+            self._watched_until = None
 
     def works(self, slot: SlotKey, task_id: str, *, is_new: bool) -> None:
         """The slot is done when this task runs. A failure counts if the rollout made it."""
@@ -198,8 +213,9 @@ class Rollout:
             heappush(self._rests, now + self.settings.delay_s)
 
     def left(self, slot: SlotKey) -> None:
-        """There was nothing to do in the slot."""
+        """There was nothing to do in the slot; it may come back when its node does."""
         self._taken.discard(slot)
+        self._left.add(slot)
 
     def put_back(self, slot: SlotKey) -> None:
         """The slot has to be looked at again."""
@@ -248,7 +264,7 @@ class Rollout:
         if settings.action == UpdateConfig.CONTINUE or (since is not None and now - since > watched_s):
             return
         self._failures.add(task_id)
-        if exceeds(len(self._failures), self._slots, settings.max_failure_ratio):
+        if exceeds(len(self._failures), len(self._slots), settings.max_failure_ratio):
             rolls_back = settings.action == UpdateConfig.ROLLBACK and not settings.is_rollback
             self.verdict = Verdict.ROLL_BACK if rolls_back else Verdict.PAUSE
             self.failed_task = task_id

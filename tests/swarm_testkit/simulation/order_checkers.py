@@ -4,17 +4,20 @@ Rules
 1. A replicated service never has more slots with a task that is to run than it asked for since it last had no more than it asks for now.
 2. A slot, or the node of a global service, has one task that is to run; two only where some update said START_FIRST.
 3. No task is let run while another one of its slot still has to stop. What is excused: START_FIRST, a node that was lost meanwhile, a minute of
-   waiting, and tasks that are to be removed, which make no slot.
+   waiting, tasks that are to be removed, which make no slot, and tasks that were not assigned yet when they were to stop: no node has heard of them.
 4. A job has at most `max_concurrent` open tasks, completes each slot once in an iteration, and fills none again that has completed.
 5. The status of an update changes as docs/design/orchestration.md 2.6 says, unless somebody updates the service. One that comes to its end says why where
-   it failed, and where it succeeded no task of an older spec is to run any more; but for START_FIRST, where an old one stays when the new one ends early.
+   it failed, and where it succeeded no task of an older spec is to run any more; but for START_FIRST, where an old one stays when the new one ends early,
+   and for nodes that are paused, which keep what they have.
 """
 
 from collections.abc import Callable, Iterable
 
 from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
+from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import (
+    ASSIGNED,
     COMPLETE,
     READY,
     REMOVE,
@@ -24,7 +27,6 @@ from swarm_core.api.proto.types_pb2 import (
     UpdateConfig,
     UpdateStatus,
 )
-from swarm_core.api.states import is_terminal
 from swarm_core.manager.orchestrator.delayed_starts import OLD_TASK_WAIT_S
 from swarm_core.manager.orchestrator.restart_history import slot_tuple
 from swarm_core.rules.dirty import is_dirty
@@ -166,7 +168,7 @@ class OrderLedger:
         if service.id in self._start_first:
             return
         for other in self._all(self._slots[key[0]][key[1]]):
-            if other.id == task.id or is_terminal(other.status.state) or not other.node_id:
+            if other.id == task.id or not ASSIGNED <= other.status.state <= RUNNING:
                 continue
             if not RUNNING < other.desired_state < REMOVE:
                 continue
@@ -213,7 +215,10 @@ class OrderLedger:
             return
         for tasks in self._slots.get(service_id, {}).values():
             for task in self._all(tasks):
-                if task.desired_state <= RUNNING and is_dirty(service, task, self._nodes.get(task.node_id)):
+                node = self._nodes.get(task.node_id)
+                if node is not None and node.spec.availability == NodeSpec.Availability.PAUSE:
+                    continue
+                if task.desired_state <= RUNNING and is_dirty(service, task, node):
                     self._add(service, f"is said to be updated, and {_words(task)} is of an older spec")
 
     def _all(self, task_ids: Iterable[str]) -> list[Task]:

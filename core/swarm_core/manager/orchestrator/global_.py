@@ -2,14 +2,18 @@
 
 The node is the slot. Nodes that are down or drained are not in the map: their tasks are shut down. A paused
 node keeps what it has. Tasks whose node no longer meets the constraints are rejected by the constraint
-enforcer; here they are shut down when their service is reconciled.
+enforcer; here they are shut down when their service is reconciled. A new task waits for those of its service that still
+stop on its node, as the replacement of a task does.
 """
+
+from collections.abc import Sequence
 
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import REMOVE, RUNNING, SHUTDOWN, NodeStatus
 from swarm_core.api.states import is_node_invalid
 from swarm_core.manager.orchestrator import changes
+from swarm_core.manager.orchestrator.fill import Fill
 from swarm_core.manager.orchestrator.loop import ServiceOrchestrator
 from swarm_core.manager.orchestrator.task_init import init_tasks
 from swarm_core.rules.dirty import is_dirty
@@ -17,6 +21,7 @@ from swarm_core.rules.placement import constraint
 from swarm_core.rules.placement.constraint import Constraint
 from swarm_core.rules.rollout import is_going, is_paused
 from swarm_core.store.by import ByNode, ByService
+from swarm_core.store.errors import StoreError
 from swarm_core.store.events import Deleted, Event
 from swarm_core.store.transactions import Step
 
@@ -32,6 +37,7 @@ class GlobalOrchestrator(ServiceOrchestrator):
         self._services: dict[str, tuple[Service, tuple[Constraint, ...]]] = {}
         self._pending_services: dict[str, None] = {}
         self._pending_nodes: dict[str, None] = {}
+        self._fills: list[Fill] = []
 
     def _start_up(self) -> None:
         for node in self._store.find(Node):
@@ -68,8 +74,12 @@ class GlobalOrchestrator(ServiceOrchestrator):
     def _task_changed(self, task: Task) -> None:
         if task.status.state > RUNNING:
             self._supervisor.starts.task_changed(task)
-        if task.desired_state <= RUNNING < task.status.state and task.service_id in self._services:
+        if task.desired_state > RUNNING or task.service_id not in self._services:
+            return
+        if task.status.state > RUNNING:
             self._restarts[task.id] = None
+        elif task.status.state == RUNNING:
+            self._updater.runs(self._services[task.service_id][0], task)
 
     def _task_removed(self, task: Task) -> None:
         self._supervisor.starts.task_removed(task)
@@ -124,7 +134,14 @@ class GlobalOrchestrator(ServiceOrchestrator):
             # A service that was just reconciled over all nodes is not looked at again.
             self._reconcile_node(node_id, [one for one in self._services if one not in services])
         steps, self._steps = self._steps, []
-        return steps
+        # Last, so that a new task sees which others of its node are to stop.
+        return [*steps, *(fill.write for fill in self._fills)]
+
+    def _settle(self, errors: Sequence[StoreError | None]) -> None:
+        fills, self._fills = self._fills, []
+        for fill, error in zip(reversed(fills), reversed(errors), strict=False):
+            if error is None:
+                fill.settle(self._clock.monotonic())
 
     def _reconcile_service(self, service_id: str) -> None:
         service, constraints = self._services[service_id]
@@ -164,9 +181,12 @@ class GlobalOrchestrator(ServiceOrchestrator):
                 self._reconcile_pair(service, node, of_service.get(service_id, []))
 
     def _reconcile_pair(self, service: Service, node: Node, tasks: list[Task]) -> None:
-        """Leave one clean task of `service` on `node`; while it is updated its dirty ones are the updater's."""
+        """Leave one clean task of `service` on `node`; while it is updated they are the updater's, which may not know the node yet."""
         wanted = self._supervisor.updatable(service, tasks) if tasks else []
-        if wanted and (is_going(service) or is_paused(service)):
+        if wanted and is_going(service):
+            self._updater.include(service, wanted)
+            return
+        if wanted and is_paused(service):
             return
         clean = [task for task in wanted if not is_dirty(service, task, node)]
         if not clean:
@@ -175,8 +195,7 @@ class GlobalOrchestrator(ServiceOrchestrator):
         self._desire([task for task in wanted if task.id != keep], SHUTDOWN)
 
     def _create(self, service: Service, node: Node) -> None:
-        make = self._supervisor.maker(service).make
-        self._steps.append(changes.create(service.id, node_id=node.id, make=make))
+        self._fills.append(Fill(self._supervisor, service, node.id))
 
     def _tasks_on(self, node_id: str) -> list[Task]:
         """The tasks of global services on a node."""

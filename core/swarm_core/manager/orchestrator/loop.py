@@ -8,7 +8,7 @@ When the subscription overflows the loop starts over; its state is rebuilt from 
 import logging
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
@@ -58,6 +58,9 @@ class ServiceOrchestrator(ABC):
     @abstractmethod
     def _reconcile(self) -> list[Step]:
         """What brings the noted services to what their specs say."""
+
+    def _settle(self, errors: Sequence[StoreError | None]) -> None:  # noqa: B027 - not all have something to do
+        """The steps of `_reconcile` are written, but for those that were refused."""
 
     def _may_restart(self, task_id: str) -> bool:
         """Whether a task on the restart list still goes to the supervisor."""
@@ -112,7 +115,7 @@ class ServiceOrchestrator(ABC):
             else:
                 self._steps.append(start(delayed.task_id))
         await self._restart_and_start()
-        await self._write(self._reconcile())
+        self._settle(await self._write(self._reconcile()))
         await self._updater.work(self._write)
 
     async def _restart_and_start(self) -> None:

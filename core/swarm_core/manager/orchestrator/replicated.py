@@ -53,6 +53,10 @@ class ReplicatedOrchestrator(ServiceOrchestrator):
     def _task_changed(self, task: Task) -> None:
         if task.status.state > RUNNING:
             self._supervisor.starts.task_changed(task)
+        elif task.status.state == RUNNING:
+            service = self._store.get(Service, task.service_id)
+            if service is not None and service.spec.HasField("replicated"):
+                self._updater.runs(service, task)
         self._restart_if_needed(task)
 
     def _restart_if_needed(self, task: Task) -> None:

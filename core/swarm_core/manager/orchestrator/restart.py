@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto.objects_pb2 import Cluster, Node, Service, Task
 from swarm_core.api.proto.specs_pb2 import NodeSpec
-from swarm_core.api.proto.types_pb2 import COMPLETE, READY, RUNNING, SHUTDOWN, NodeStatus, UpdateStatus
+from swarm_core.api.proto.types_pb2 import (
+    ASSIGNED,
+    COMPLETE,
+    READY,
+    RUNNING,
+    SHUTDOWN,
+    NodeStatus,
+    UpdateStatus,
+)
 from swarm_core.api.states import is_terminal
 from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.delayed_starts import DelayedStarts
@@ -158,8 +166,8 @@ def _is_moved(transaction: Transaction, old: Task) -> bool:
 
 
 def still_runs(reader: MemoryStore | Transaction, task: Task) -> bool:
-    """Whether an agent is still to report that `task` stopped: not where it has no node, or a lost one."""
-    if is_terminal(task.status.state) or not task.node_id:
+    """Whether an agent is still to report that `task` stopped: not where none has heard of it, or where its node is lost."""
+    if is_terminal(task.status.state) or task.status.state < ASSIGNED or not task.node_id:
         return False
     node = reader.get(Node, task.node_id)
     return node is not None and node.status.state != NodeStatus.DOWN

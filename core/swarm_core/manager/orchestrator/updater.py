@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
-from swarm_core.api.proto.types_pb2 import REMOVE, RUNNING, SHUTDOWN
+from swarm_core.api.proto.types_pb2 import REMOVE, RUNNING, SHUTDOWN, UpdateConfig
 from swarm_core.manager.orchestrator import changes
 from swarm_core.manager.orchestrator.replacement import Replacement
 from swarm_core.manager.orchestrator.restart import RestartSupervisor, tasks_of_slot
@@ -53,6 +53,31 @@ class Updater:
             self._rollouts[service.id] = Rollout(service, dirty)
         elif rollout.is_going(service):
             self._steps.append(self._complete(service))
+
+    def include(self, service: Service, tasks: Sequence[Task]) -> None:
+        """A slot whose node takes tasks only now: what is under way takes it in, where it needs work."""
+        if self._is_dirty(service, tasks):
+            self._look_at(service, tasks, Rollout.include)
+
+    def runs(self, service: Service, task: Task) -> None:
+        """A task of the service runs now. One of START_FIRST that ended early has left an old one behind, which its successor makes superfluous."""
+        orders = (service.spec.update.order, service.spec.rollback.order)
+        if UpdateConfig.START_FIRST not in orders or task.desired_state != RUNNING:
+            return
+        slot = tasks_of_slot(self._store, service, slot_tuple(service, task))
+        wanted = [one for one in slot if one.desired_state <= RUNNING]
+        if len(wanted) > 1 and not self._is_dirty(service, [task]):
+            self._look_at(service, wanted, Rollout.look_again)
+
+    def _look_at(
+        self, service: Service, tasks: Sequence[Task], tell: Callable[[Rollout, SlotKey], None]
+    ) -> None:
+        going = self._rollouts.get(service.id)
+        if going is not None and going.goes_on_with(service):
+            going.service = service
+            tell(going, slot_tuple(service, tasks[0]))
+        else:
+            self.update(service, [tasks])
 
     def _is_dirty(self, service: Service, tasks: Sequence[Task]) -> bool:
         node = self._store.get(Node, tasks[0].node_id) if tasks[0].node_id else None

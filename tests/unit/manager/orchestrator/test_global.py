@@ -209,3 +209,45 @@ async def test_drained_node_that_returns_while_its_task_waits(leader: Leader) ->
     await leader.clock.advance(10)
     assert leader.task(waiting.id).desired_state == SHUTDOWN
     assert READY not in {task.desired_state for task in leader.tasks()}
+
+
+@pytest.mark.parametrize("end", ["it stops", "a minute passes"])
+async def test_a_new_task_waits_for_one_that_still_stops(leader: Leader, end: str) -> None:
+    """2.2.3: a node that is drained and comes back gets its new task once the old one has stopped, or after a minute."""
+    await leader.put(agent(), make_node("a"))
+    (old,) = leader.tasks()
+    await leader.report(old.id, "RUNNING")
+    await leader.set_node("a", availability="DRAIN")
+    await leader.set_node("a")
+    (new,) = (task for task in leader.tasks() if task.id != old.id)
+    assert (leader.task(old.id).desired_state, new.desired_state) == (SHUTDOWN, READY)
+    await leader.clock.advance(59)
+    assert leader.task(new.id).desired_state == READY
+    if end == "it stops":
+        await leader.report(old.id, "SHUTDOWN")
+    else:
+        await leader.clock.advance(1)
+    assert leader.task(new.id).desired_state == RUNNING
+
+
+async def test_constraints_that_are_met_again(leader: Leader) -> None:
+    """2.2.3: the same holds where the service changes its mind while the old task stops."""
+    await leader.put(agent(), make_node("a"))
+    (old,) = leader.tasks()
+    await leader.report(old.id, "RUNNING")
+    await leader.put(agent("agent", "node.hostname==elsewhere"))
+    await leader.put(agent())
+    (new,) = (task for task in leader.tasks() if task.id != old.id)
+    assert (leader.task(old.id).desired_state, new.desired_state) == (SHUTDOWN, READY)
+    await leader.report(old.id, "SHUTDOWN")
+    assert leader.task(new.id).desired_state == RUNNING
+
+
+async def test_what_no_node_has_heard_of_is_waited_for_by_nobody(leader: Leader) -> None:
+    """2.2.3: a task that was not assigned yet has nothing to stop."""
+    await leader.put(agent(), make_node("a"))
+    (old,) = leader.tasks()
+    await leader.set_node("a", availability="DRAIN")
+    await leader.set_node("a")
+    (new,) = (task for task in leader.tasks() if task.id != old.id)
+    assert (leader.task(old.id).desired_state, new.desired_state) == (SHUTDOWN, RUNNING)

@@ -295,6 +295,26 @@ async def test_a_failing_successor_is_tried_again_beside_the_old_task(cluster: C
     assert sorted(task.status.state for task in cluster.made("bad")) == [READY, FAILED]
 
 
+@pytest.mark.parametrize("failures", [1, 2, 3])
+async def test_the_old_task_goes_when_a_successor_of_the_new_one_runs(
+    cluster: Cluster, failures: int
+) -> None:
+    """2.6.5: however often the new task is restarted before it runs, and though the update is complete by then."""
+    await cluster.create(1, config("CONTINUE", order="START_FIRST", monitor_s=0))
+    await cluster.update(image("two"))
+    for _ in range(failures):
+        await cluster.leader.clock.advance(1)
+        (new,) = (task for task in cluster.made("two") if task.desired_state <= RUNNING)
+        await cluster.leader.report(new.id, "FAILED")
+        assert cluster.running() == ["one"]
+    await cluster.leader.clock.advance(1)
+    assert cluster.state == "COMPLETED"
+    for _ in range(3):
+        await cluster.settle()
+        await cluster.leader.clock.advance(6)
+    assert cluster.running() == ["two"] and len(cluster.leader.tasks("web", desired="RUNNING")) == 1
+
+
 async def test_pause(cluster: Cluster) -> None:
     """2.6.6: a failure pauses the update; the status names the task, has no end, and the other slots stay as they are."""
     await cluster.create(3)
@@ -576,6 +596,41 @@ async def test_a_node_leaves_during_a_global_update(cluster: Cluster) -> None:
     await cluster.settle()
     await cluster.leader.clock.advance(6)
     assert (cluster.running(), cluster.state) == (["two"], "COMPLETED")
+
+
+async def test_a_paused_node_is_made_active_during_a_global_update(cluster: Cluster) -> None:
+    """2.6.12: it becomes one more slot: it waits for its turn, and the update is complete only once its task was replaced and watched."""
+    await cluster.create(0, is_global=True)
+    await cluster.leader.set_node("b", availability="PAUSE")
+    await cluster.update(image("two"))
+    assert [task.node_id for task in cluster.made("two")] == ["a"]
+    await cluster.leader.set_node("b")
+    assert [task.node_id for task in cluster.made("two")] == ["a"]
+    for _ in range(3):
+        await cluster.leader.clock.advance(4)
+        await cluster.settle()
+        if cluster.state == "COMPLETED":
+            break
+        # Whoever changes the node once more changes nothing.
+        await cluster.leader.put(make_node("b", labels={"new": "label"}))
+    assert (cluster.running(), cluster.state) == (["two", "two"], "COMPLETED")
+    assert len(cluster.made("two")) == 2
+
+
+async def test_a_node_that_was_left_out_comes_back_during_the_update(cluster: Cluster) -> None:
+    """2.6.12: a node that was paused when its turn came is taken in when it is active again, and a failure there counts."""
+    await cluster.create(0, is_global=True)
+    await cluster.update(image("two"))
+    (first,) = cluster.made("two")
+    other = next(name for name in NODES if name != first.node_id)
+    await cluster.leader.set_node(other, availability="PAUSE")
+    await cluster.settle()
+    assert (sorted(cluster.running()), cluster.state) == (["one", "two"], "UPDATING")
+    await cluster.leader.set_node(other)
+    (second,) = (task for task in cluster.made("two") if task.node_id == other)
+    await cluster.leader.report(second.id, "FAILED")
+    await cluster.settle()
+    assert cluster.state == "PAUSED" and second.id in cluster.service.update_status.message
 
 
 async def test_a_new_task_whose_node_is_lost(cluster: Cluster) -> None:
