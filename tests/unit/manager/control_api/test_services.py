@@ -105,6 +105,16 @@ async def test_bad_service_specs(
     assert store.count(objects_pb2.Service) == 0
 
 
+async def test_defaults_are_shown_and_not_stored(api: ServicesApi, store: MemoryStore) -> None:
+    """4.3.7: who asks for them gets a spec with what holds where nothing was said; the stored one stays as it was."""
+    service = await create(api, spec())
+    plain = (await api.get_service(control_pb2.GetServiceRequest(service_id=service.id), CALLER)).service
+    request = control_pb2.GetServiceRequest(service_id=service.id, insert_defaults=True)
+    shown = (await api.get_service(request, CALLER)).service
+    assert shown.spec.HasField("update") and not plain.spec.HasField("update")
+    assert store.get(objects_pb2.Service, service.id) == plain == service
+
+
 async def test_create_service(api: ServicesApi, store: MemoryStore) -> None:
     """A created service has an id, version 0 of its spec, and is found by name."""
     service = await create(api, spec())
@@ -172,8 +182,23 @@ async def test_scale(api: ServicesApi, store: MemoryStore) -> None:
     assert updated.spec.replicated.replicas == 7
     assert updated.previous_spec.replicated.replicas == 1
     assert updated.spec_version.index == service.meta.version.index
-    with pytest.raises(OutOfSequence):
+    with pytest.raises(OutOfSequence, match=r"^update out of sequence$"):
         await api.update_service(request, CALLER)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_good"),
+    [("a", True), ("Web-1_b", True), ("w" * 63, True), ("web.1", False), ("web_", False), ("wéb", False)],
+)
+async def test_names_of_services(api: ServicesApi, name: str, is_good: bool) -> None:
+    """4.0.4: letters, digits, `-` and `_`, 63 at most, with a letter or digit at both ends."""
+    named = spec()
+    named.annotations.name = name
+    if is_good:
+        assert (await create(api, named)).spec.annotations.name == name
+    else:
+        with pytest.raises(InvalidArgument):
+            await create(api, named)
 
 
 async def test_update_of_what_runs(api: ServicesApi, store: MemoryStore) -> None:
