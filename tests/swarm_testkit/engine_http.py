@@ -42,3 +42,13 @@ def ask(path: Path, method: str, target: str, body: object = None, *, timeout: f
         return Answer(response.status, json.loads(data) if data.strip() else None)
     finally:
         connection.close()
+
+
+def ask_raw(path: Path, target: str, *, timeout: float = 60) -> bytes:
+    """The whole body of what a GET answers."""
+    connection = _Connection(path, timeout)
+    try:
+        connection.request("GET", target)
+        return connection.getresponse().read()
+    finally:
+        connection.close()
