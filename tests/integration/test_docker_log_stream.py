@@ -27,7 +27,9 @@ def read(engine: Engine, service: str) -> tuple[list[logbroker_pb2.LogMessage], 
         try:
             tasks = await cluster.control.find(objects_pb2.Task, service_ids=[service])
             selector = logbroker_pb2.LogSelector(service_ids=[service])
-            options = logbroker_pb2.LogSubscriptionOptions(streams=[1, 2])  # this engine ends itself without any
+            options = logbroker_pb2.LogSubscriptionOptions(
+                streams=[1, 2]
+            )  # this engine ends itself without any
             request = logbroker_pb2.SubscribeLogsRequest(selector=selector, options=options)
             messages = []
             async with asyncio.timeout(60):
