@@ -22,6 +22,8 @@ class AgentConfig:
     progress_rest_s: float = 0.5
     progress_again_s: float = 3.0
     progress_tasks_max: int = 1000
+    # What tasks use is measured this seldom while nobody watches: so that there is a past to tell.
+    usage_apart_s: float = 30.0
     leave_volumes_s: float = 15.0
     log_batch_bytes_max: int = 64 * 1024
     log_bytes_per_s: int = 10 * 1024 * 1024

@@ -23,6 +23,7 @@ from swarm_agentd.agent.task_ports import TaskPorts
 from swarm_agentd.agent.volume_records import FileRecords
 from swarm_agentd.exec.executor import Executor
 from swarm_agentd.exec.progress import ProgressBoard
+from swarm_agentd.exec.usage import MachineMeter, Measuring
 from swarm_agentd.exec.volumes import NodePlugins, NoPlugins
 from swarm_agentd.executors.runtimes import Runtimes
 from swarm_agentd.node import flags
@@ -77,6 +78,7 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
             ports=make_ports(options, tasks, state.worker, clock, rng),
             plugins=_storage_plugins(options, state.worker),
             records=FileRecords(state.worker / "volumes"),
+            usage=Measuring(None if "simulated" in options.executors else MachineMeter()),
         )
         executor = make_executor(options, state.worker, clock, rng, Shared(around.progress, tasks))
         node = Node(options.node, around, executor, clock, rng)
@@ -165,7 +167,7 @@ def make_executor(
             case _:
                 from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 
-                machine = Machine(Behaviour(), clock, rng, shared.progress)
+                machine = Machine(Behaviour(tells_usage=True), clock, rng, shared.progress)
                 executors[CONTAINER] = executors[PROCESS] = SimulatedExecutor(machine)
     return Runtimes(executors, options.generic)
 

@@ -29,6 +29,7 @@ from swarm_core.runtime.tasks import Group
 from swarm_agentd.agent.agent import Agent
 from swarm_agentd.agent.storage import MemoryStorage
 from swarm_agentd.exec.progress import ProgressBoard
+from swarm_agentd.exec.usage import Measuring
 from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 from swarm_agentd.node import identity as identities
 from swarm_agentd.node.config import Join
@@ -104,6 +105,7 @@ class Fleet:
             rng=rng,
             tls_info=identity.tls_info,
             progress=progress,
+            usage=Measuring() if behaviour.tells_usage else None,
         )
 
 
@@ -139,6 +141,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FleetConfig, str]:
     )
     add("--cpus", type=int, default=Behaviour().cpus, help="of each node (%(default)s)")
     add("--memory", type=int, default=Behaviour().memory_bytes, help="bytes of each node (%(default)s)")
+    add("--usage", action="store_true", help="tell what the tasks use, to whoever watches")
     add(
         "--until-stdin-closes",
         action="store_true",
@@ -159,6 +162,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[FleetConfig, str]:
         log_interval_s=given.log_interval_s or None,
         cpus=given.cpus,
         memory_bytes=given.memory,
+        tells_usage=given.usage,
     )
     join = Join(given.join, given.token)
     config = FleetConfig(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from swarm_agentd.exec import errors
 from swarm_agentd.exec.executor import Dependencies
+from swarm_agentd.exec.usage import Reading
 from swarm_core.api.proto.logbroker_pb2 import (
     LOG_STREAM_STDERR,
     LOG_STREAM_STDOUT,
@@ -157,6 +158,10 @@ class FakeController:
 
     async def port_status(self) -> PortStatus | None:
         return None
+
+    async def usage(self) -> Reading | None:
+        is_running = self.task.id in self._world.running()
+        return Reading(self._world.wall_ns // 1000, 1 << 20) if is_running else None
 
     async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
         work = self._world.works.get(self.task.id)

@@ -25,12 +25,14 @@ from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.agent.session import Managers, SessionLoop
 from swarm_agentd.agent.storage import TaskStorage
 from swarm_agentd.agent.task_ports import NoPorts, TaskPorts
+from swarm_agentd.agent.usage import UsageReporter, UsageSampler
 from swarm_agentd.agent.volume_records import MemoryRecords, VolumeRecords
 from swarm_agentd.agent.volumes import NodeVolumes, Surroundings
 from swarm_agentd.agent.worker import Worker
 from swarm_agentd.config import AgentConfig
 from swarm_agentd.exec.executor import Executor
 from swarm_agentd.exec.progress import ProgressBoard
+from swarm_agentd.exec.usage import Measuring
 from swarm_agentd.exec.volumes import NodePlugins, NoPlugins
 
 _log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class Agent:
 
     `on_session` sees every session message after the agent did: role, root CA and managers are the node's business.
     `registered_once` is set once the node has had its first session. `progress` is what the executor tells of its tasks.
+    With `usage` it is told what the machine and the tasks use.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Agent:
         on_session: Callable[[SessionMessage], None] = lambda _: None,
         progress: ProgressBoard | None = None,
         ports: TaskPorts | None = None,
+        usage: Measuring | None = None,
     ) -> None:
         self.registered_once = asyncio.Event()
         self._node_id = node_id
@@ -98,12 +102,14 @@ class Agent:
             description=lambda: self._description or NodeDescription(),
             ports=self._ports,
         )
+        self._sampler = None if usage is None else UsageSampler(self._worker.managers, usage.meter, clock)
         self._sessions = SessionLoop(
             managers=managers,
             handler=self,
             reporter=self._reporter,
             logs=LogPublisher(node_id, self._worker, clock, self._config),
             progress=ProgressReporter(progress or ProgressBoard(), clock, self._config),
+            usage=None if self._sampler is None else UsageReporter(self._sampler, clock, rng, self._config),
             clock=clock,
             rng=rng,
             config=self._config,
@@ -121,6 +127,8 @@ class Agent:
                     group.spawn(self._worker.run(), name="worker")
                     group.spawn(self._sessions.run(), name="sessions")
                     group.spawn(self._watch_description(), name="description")
+                    if self._sampler is not None:
+                        group.spawn(self._sampler.run(self._config.usage_apart_s), name="usage")
             finally:
                 outer.cancel_all()
 

@@ -28,6 +28,7 @@ from swarm_agentd.agent.logs import LogPublisher
 from swarm_agentd.agent.progress import ProgressReporter
 from swarm_agentd.agent.reporter import Reporter
 from swarm_agentd.agent.task_ports import TaskPorts
+from swarm_agentd.agent.usage import UsageReporter
 from swarm_agentd.config import AgentConfig
 
 _log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ class SessionLoop:
         rng: random.Random,
         config: AgentConfig,
         ports: TaskPorts,
+        usage: UsageReporter | None = None,
     ) -> None:
         self._ports = ports
         self._managers = managers
@@ -102,6 +104,7 @@ class SessionLoop:
         self._reporter = reporter
         self._logs = logs
         self._progress = progress
+        self._usage = usage
         self._clock = clock
         self._config = config
         self._rng = rng
@@ -176,6 +179,8 @@ class SessionLoop:
             group.spawn(guarded(self._reporter.run(dispatch, self._session_id)), name="session reports")
             group.spawn(guarded(self._publish_logs(dispatch)), name="session logs")
             group.spawn(guarded(self._progress.run(dispatch)), name="session progress")
+            if self._usage is not None:
+                group.spawn(guarded(self._report_usage(dispatch, self._usage)), name="session usage")
             group.spawn(guarded(self._await_renewal()), name="session renewal")
             if self._ports.is_served:
                 group.spawn(guarded(self._follow_endpoints(dispatch)), name="session endpoints")
@@ -229,6 +234,10 @@ class SessionLoop:
     async def _publish_logs(self, dispatch: Dispatch) -> None:
         await self._logs.run(dispatch)
         raise SessionEnded("the manager ended the log subscriptions")
+
+    async def _report_usage(self, dispatch: Dispatch, usage: UsageReporter) -> None:
+        await usage.run(dispatch)
+        raise SessionEnded("the manager ended the wishes for usage")
 
     async def _await_renewal(self) -> None:
         await self._renewal.wait()

@@ -177,6 +177,7 @@ class Node:
             on_session=RoleWatch(live, renewer).observe,
             progress=self._around.progress,
             ports=self._around.ports,
+            usage=self._around.usage,
         )
         live.listen(lambda _: agent.identity_changed())
         return agent

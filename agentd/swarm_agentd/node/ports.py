@@ -13,6 +13,7 @@ from swarm_agentd.agent.storage import TaskStorage
 from swarm_agentd.agent.task_ports import TaskPorts
 from swarm_agentd.agent.volume_records import MemoryRecords, VolumeRecords
 from swarm_agentd.exec.progress import ProgressBoard
+from swarm_agentd.exec.usage import Measuring
 from swarm_agentd.exec.volumes import NodePlugins, NoPlugins
 from swarm_agentd.node.launcher import Launcher
 
@@ -55,7 +56,7 @@ class NodeState(Protocol):
 class Surroundings:
     """`storage` keeps the agent's tasks, `launcher` starts managers, `dial` reaches them; `progress` is what the executor tells of
     its tasks; `ports` are those of its tasks, None where they have none; `plugins` are the storage plugins of this machine, `records` what
-    is kept of the volumes that they publish."""
+    is kept of the volumes that they publish; `usage` how it is measured what all that uses, None where it is not told."""
 
     state: NodeState
     storage: TaskStorage
@@ -65,3 +66,4 @@ class Surroundings:
     ports: TaskPorts | None = None
     plugins: NodePlugins = field(default_factory=NoPlugins)
     records: VolumeRecords = field(default_factory=MemoryRecords)
+    usage: Measuring | None = None

@@ -61,6 +61,7 @@ _MODULES = {
     "RaftMembership": "raft_pb2",
     "RaftStatus": "raft_status_pb2",
     "Progress": "progress_pb2",
+    "Usage": "usage_pb2",
     "OwnCertificate": "own_certificate_pb2",
     "ResourceAllocator": "resource_pb2",
     "Endpoints": "endpoints_pb2",

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from swarm_core.api import revisions
 from swarm_core.api.kinds import NOUNS
-from swarm_core.api.proto import control_pb2, objects_pb2, progress_pb2, raft_status_pb2, types_pb2
+from swarm_core.api.proto import control_pb2, objects_pb2, progress_pb2, raft_status_pb2, types_pb2, usage_pb2
 from swarm_core.api.proto.service_history_pb2 import ServiceRevision
 from swarm_core.client.calls import Calls, opened
 from swarm_core.client.errors import CallFailed
@@ -151,6 +151,16 @@ class Control:
         """What tasks are busy with while they are prepared. Ends at once where it is not told, as by a Docker Engine."""
         request = progress_pb2.WatchProgressRequest()
         async with opened(self._calls.stream("Progress.WatchProgress", request)) as messages:
+            try:
+                async for message in messages:
+                    yield message
+            except CallFailed as error:
+                if error.code != "UNIMPLEMENTED":
+                    raise
+
+    async def watch_usage(self) -> AsyncIterator[usage_pb2.WatchUsageMessage]:
+        """What nodes and tasks use, as nodes report it. Ends at once where it is not told, as by a Docker Engine."""
+        async with opened(self._calls.stream("Usage.WatchUsage", usage_pb2.WatchUsageRequest())) as messages:
             try:
                 async for message in messages:
                     yield message

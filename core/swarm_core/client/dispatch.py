@@ -28,6 +28,7 @@ from swarm_core.api.proto.logbroker_pb2 import (
 )
 from swarm_core.api.proto.progress_pb2 import ReportProgressRequest, TaskProgress
 from swarm_core.api.proto.types_pb2 import NodeDescription, TaskStatus
+from swarm_core.api.proto.usage_pb2 import ListenUsageRequest, NodeUsage, ReportUsageRequest, UsageWanted
 from swarm_core.api.timestamps import duration_s
 from swarm_core.client.calls import Calls
 
@@ -90,6 +91,15 @@ class Dispatch:
         """Tell everything that the node's tasks are busy with. Managers of another make answer UNIMPLEMENTED."""
         request = ReportProgressRequest(tasks=tasks)
         await self._connection.call("Progress.ReportProgress", request, timeout=self._call_s)
+
+    def usage_wanted(self) -> AsyncIterator[UsageWanted]:
+        """Whether and how often somebody wants to know what this node uses. Managers of another make answer UNIMPLEMENTED."""
+        return self._connection.stream("Usage.ListenUsage", ListenUsageRequest())
+
+    async def report_usage(self, usage: NodeUsage) -> None:
+        """Tell what this node and its tasks use."""
+        request = ReportUsageRequest(usage=usage)
+        await self._connection.call("Usage.ReportUsage", request, timeout=self._call_s)
 
     def endpoints(self) -> AsyncIterator[EndpointsMessage]:
         """Where the tasks behind published ports are: everything, then changes."""

@@ -30,6 +30,7 @@ from swarm_core.api.proto import (
     raft_status_pb2,
     resource_pb2,
     types_pb2,
+    usage_pb2,
     watch_pb2,
 )
 from swarm_core.ca.certificates import NodeIdentity
@@ -56,6 +57,7 @@ from swarm_core.manager.resource_api import ResourceApi
 from swarm_core.manager.role_manager import RoleManager
 from swarm_core.manager.root_rotation import RootRotation
 from swarm_core.manager.scheduler.scheduler import Scheduler
+from swarm_core.manager.usage import Usage
 from swarm_core.manager.volumes.manager import VolumeManager
 from swarm_core.manager.volumes.ports import Plugins
 from swarm_core.manager.watch_api import WatchApi
@@ -116,6 +118,7 @@ def build(ports: Ports) -> Parts:
     log_broker = LogBroker(store, clock, rng)
     ca_server = CaServer(store, clock, rng, ports.external)
     progress = Progress(store, clock)
+    usage = Usage(store, clock)
     endpoints = EndpointsApi(store, ports.statuses.peers)
 
     def managers_changed() -> None:
@@ -123,7 +126,7 @@ def build(ports: Ports) -> Parts:
         endpoints.managers_changed()
 
     ports.raft.members.on_change = managers_changed
-    handlers = _Handlers(ports, (dispatcher, log_broker, ca_server, endpoints, progress))
+    handlers = _Handlers(ports, (dispatcher, log_broker, ca_server, endpoints, progress, usage))
     local_health, remote_health = Health(), Health()
     return Parts(
         local=handlers.services(local_health, is_local=True),
@@ -131,7 +134,7 @@ def build(ports: Ports) -> Parts:
         local_health=local_health,
         remote_health=remote_health,
         manager=Manager(
-            (dispatcher, log_broker, ca_server, endpoints, progress),
+            (dispatcher, log_broker, ca_server, endpoints, progress, usage),
             _loops(ports),
             prepare=ports.prepare,
             clock=clock,
@@ -163,10 +166,12 @@ class _Handlers:
     """The handlers of one manager, by service."""
 
     def __init__(
-        self, ports: Ports, leading: tuple[Dispatcher, LogBroker, CaServer, EndpointsApi, Progress]
+        self, ports: Ports, leading: tuple[Dispatcher, LogBroker, CaServer, EndpointsApi, Progress, Usage]
     ) -> None:
         self._ports = ports
-        self._dispatcher, self._log_broker, self._ca_server, self._endpoints, self._progress = leading
+        self._dispatcher, self._log_broker, self._ca_server, self._endpoints, self._progress, self._usage = (
+            leading
+        )
         self._resources = ResourceApi(ports.store, ports.clock, ports.rng)
         self._control = control_handlers(
             ports.store,
@@ -192,6 +197,7 @@ class _Handlers:
         services.add(_service(resource_pb2, "ResourceAllocator"), self._resources, to_leader=True)
         services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=is_local)
         services.add(_service(progress_pb2, "Progress"), self._progress, to_leader=True)
+        services.add(_service(usage_pb2, "Usage"), self._usage, to_leader=True)
         if is_local:
             services.add(_service(own_certificate_pb2, "OwnCertificate"), self._own_certificate())
         else:

@@ -46,6 +46,9 @@ _ROLES: dict[str, frozenset[str]] = {
     "Dispatcher": _NODES,
     "Progress/ReportProgress": _NODES,
     "Progress/WatchProgress": _MANAGERS,
+    "Usage/ListenUsage": _NODES,
+    "Usage/ReportUsage": _NODES,
+    "Usage/WatchUsage": _MANAGERS,
     "Endpoints": _NODES,
 }
 

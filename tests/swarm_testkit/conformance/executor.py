@@ -16,6 +16,7 @@ import pytest
 from swarm_agentd.exec import errors
 from swarm_agentd.exec.controller import Controller
 from swarm_agentd.exec.executor import Executor
+from swarm_agentd.exec.usage import Reading
 from swarm_agentd.exec.volumes import PublishedVolume
 from swarm_core.api.proto.logbroker_pb2 import (
     LOG_STREAM_STDERR,
@@ -105,6 +106,13 @@ async def started(executor: Executor, task: Task) -> Controller:
     return controller
 
 
+async def measured(controller: Controller) -> Reading:
+    """What running work uses, as soon as its runtime tells a memory."""
+    while (reading := await controller.usage()) is None or not reading.memory_bytes:
+        await asyncio.sleep(0.02)
+    return reading
+
+
 async def read(controller: Controller, *streams: LogStream.ValueType, **options: object) -> list[str]:
     """The text of all records, without line ends."""
     wanted = LogSubscriptionOptions(streams=streams, **options)  # type: ignore[arg-type]
@@ -135,6 +143,24 @@ class ExecutorConformance:
             status = await controller.container_status()
             assert status is not None and status.exit_code == 0
             await controller.remove()
+            await controller.close()
+
+    async def test_usage_is_that_of_running_work(self, bench: Bench) -> None:
+        """usage tells memory, and a processor time that never goes back; nothing before the work runs and after it ended."""
+        async with running(bench.executor()) as executor:
+            controller = executor.controller(bench.task(Work.RUNS, "uses"), FixedDependencies())
+            assert await controller.usage() is None
+            await controller.prepare()
+            assert await controller.usage() is None
+            await controller.start()
+            first = await measured(controller)
+            for _ in range(3):
+                again = await measured(controller)
+                assert again.memory_bytes > 0 and again.cpu_ns >= first.cpu_ns
+            await controller.shutdown()
+            assert await controller.usage() is None
+            await controller.remove()
+            assert await controller.usage() is None
             await controller.close()
 
     async def test_failing_work_tells_its_code(self, bench: Bench) -> None:

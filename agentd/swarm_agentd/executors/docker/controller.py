@@ -32,8 +32,9 @@ from swarm_agentd.exec.errors import (
 from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.private_files import PrivateFiles
 from swarm_agentd.exec.progress import ProgressBoard
+from swarm_agentd.exec.usage import Reading
 from swarm_agentd.exec.volumes import mounted_volumes
-from swarm_agentd.executors.docker import engine_age, files, logs, mapping, mounts
+from swarm_agentd.executors.docker import engine_age, files, logs, mapping, mounts, stats
 from swarm_agentd.executors.docker.engine import Conflict, Engine, NotFound
 from swarm_agentd.executors.docker.images import Images
 from swarm_agentd.executors.docker.networks import Networks
@@ -202,6 +203,15 @@ class DockerController:
                     publish_mode=PortConfig.HOST,
                 )
         return status if status.ports else None
+
+    async def usage(self) -> Reading | None:
+        if not stats.is_told(self._host.engine.api_version):
+            return None
+        try:
+            told = await self._host.engine.call(lambda client: stats.ask(client, self._name))
+        except NotFound:
+            return None
+        return stats.reading(told)
 
     async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
         self._check_open()

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from swarm_agentd.exec.usage import Reading
+from swarm_agentd.executors.process.usage import of_processes, with_descendants
+
 CPU_PERIOD_US = 100_000
 CPU_QUOTA_US_MIN = 1_000
 GROUPS = "swarm-tasks"
@@ -53,6 +56,9 @@ class Cgroups(Protocol):
     def was_out_of_memory(self, task_id: str) -> bool:
         """Whether the kernel killed something in the task's group for want of memory."""
 
+    def usage(self, task_id: str, pid: int) -> Reading | None:
+        """What the task uses, whose first process is `pid`; None where nothing of it runs."""
+
     def known_ids(self) -> list[str]:
         """The tasks that have groups."""
 
@@ -73,6 +79,9 @@ class NoCgroups:
 
     def was_out_of_memory(self, task_id: str) -> bool:
         return False
+
+    def usage(self, task_id: str, pid: int) -> Reading | None:
+        return of_processes(with_descendants(pid))
 
     def known_ids(self) -> list[str]:
         return []
@@ -110,6 +119,17 @@ class UnifiedCgroups:
 
     def was_out_of_memory(self, task_id: str) -> bool:
         return _counter(self._root / task_id / "memory.events", "oom_kill") > 0
+
+    def usage(self, task_id: str, pid: int) -> Reading | None:
+        group = self._root / task_id
+        counted = of_processes(_pids(group))
+        if counted is None:
+            return None
+        memory = _held(group / "memory.current", group / "memory.stat", "inactive_file")
+        return Reading(
+            _counter(group / "cpu.stat", "usage_usec") * 1_000 or counted.cpu_ns,
+            counted.memory_bytes if memory is None else memory,
+        )
 
     def known_ids(self) -> list[str]:
         return _subgroups(self._root)
@@ -151,6 +171,14 @@ class SplitCgroups:
     def was_out_of_memory(self, task_id: str) -> bool:
         memory = self._roots.get("memory")
         return memory is not None and _counter(memory / task_id / "memory.oom_control", "oom_kill") > 0
+
+    def usage(self, task_id: str, pid: int) -> Reading | None:
+        counted = of_processes(_pids(self._roots["pids"] / task_id))
+        if counted is None or "memory" not in self._roots:
+            return counted
+        group = self._roots["memory"] / task_id
+        memory = _held(group / "memory.usage_in_bytes", group / "memory.stat", "total_inactive_file")
+        return counted if memory is None else Reading(counted.cpu_ns, memory)
 
     def known_ids(self) -> list[str]:
         return _subgroups(self._roots["pids"])
@@ -248,6 +276,14 @@ def _counter(file: Path, name: str) -> int:
     except OSError:
         return 0
     return int(match[1]) if match else 0
+
+
+def _held(used: Path, told: Path, cached: str) -> int | None:
+    """The memory of a group without files that are only cached; None where the group has no limit and so no counter."""
+    try:
+        return max(int(used.read_text()) - _counter(told, cached), 0)
+    except FileNotFoundError:
+        return None
 
 
 def _subgroups(root: Path) -> list[str]:

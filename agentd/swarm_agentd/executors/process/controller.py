@@ -29,6 +29,7 @@ from swarm_agentd.exec.errors import (
 )
 from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.private_files import File, PrivateFiles
+from swarm_agentd.exec.usage import Reading
 from swarm_agentd.exec.volumes import mounted_volumes
 from swarm_agentd.executors.process import health, keeper, logs, volumes
 from swarm_agentd.executors.process.cgroups import Cgroups
@@ -154,6 +155,12 @@ class ProcessController:
         if not ports or self._directory.started() is None or self._directory.exit() is not None:
             return None
         return PortStatus(ports=ports)
+
+    async def usage(self) -> Reading | None:
+        started = self._directory.started()
+        if started is None or self._directory.exit() is not None or not started.command.is_alive():
+            return None
+        return self._host.cgroups.usage(self._task.id, started.command.pid)
 
     async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
         self._check_open()

@@ -44,7 +44,9 @@ from swarm_agentd.exec.errors import (
 )
 from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.progress import Activity, Progress, ProgressBoard
+from swarm_agentd.exec.usage import Reading
 from swarm_agentd.exec.volumes import mounted_volumes
+from swarm_agentd.executors.simulated import usage
 from swarm_agentd.executors.simulated.log_lines import STDERR, STDOUT, End, Line, Story
 
 GIB = 1 << 30
@@ -68,6 +70,7 @@ class Behaviour:
     prepare_failure_rate: float = 0.0
     start_failure_rate: float = 0.0
     mean_life_s: float | None = None  # tasks crash after a while, on average this; None: never
+    tells_usage: bool = False
     log_interval_s: float | None = 2.0  # a line this often; None: only what SIM_OUT and SIM_ERR say
     hostname: str = "simulated"
     cpus: int = 8
@@ -272,6 +275,13 @@ class SimulatedController:
         for port in status.ports:
             port.published_port = port.published_port or port.target_port
         return status
+
+    async def usage(self) -> Reading | None:
+        work = self._running()
+        if work is None or not self._machine.behaviour.tells_usage:
+            return None
+        assert work.started_s is not None
+        return usage.of_task(self._task, self._machine.clock.monotonic() - work.started_s)
 
     async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
         self._check_open()

@@ -37,7 +37,9 @@ def machine(behaviour: Behaviour = Behaviour(), seed: int = 1) -> Machine:  # no
 
 class SimulatedBench:
     def __init__(self) -> None:
-        self._machine = machine(Behaviour(prepare_s=(0, 0.002), start_s=(0, 0.002), stop_s=(0, 0.002)))
+        self._machine = machine(
+            Behaviour(prepare_s=(0, 0.002), start_s=(0, 0.002), stop_s=(0, 0.002), tells_usage=True)
+        )
 
     def executor(self) -> SimulatedExecutor:
         return SimulatedExecutor(self._machine)
