@@ -14,7 +14,7 @@ Nothing waits for time and nothing is random. Time is `now_ns`, which tests move
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -26,11 +26,13 @@ from swarm_core.api.proto import (
     progress_pb2,
     raft_status_pb2,
     types_pb2,
+    usage_pb2,
     watch_pb2,
 )
 from swarm_core.api.timestamps import timestamp
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc.caller import Caller
+from swarm_core.runtime.tasks import cancel_and_wait
 from swarm_core.store import actions
 from swarm_core.store.by import ByService, Name
 from swarm_core.store.tables import SCHEMA_OF
@@ -46,6 +48,7 @@ START_NS = 1_760_000_000 * 1_000_000_000
 _FIRST_INDEX = 10
 _RAFT_STATUS = "RaftStatus.GetRaftStatus"
 _PROGRESS = "Progress.WatchProgress"
+_USAGE = "Usage.WatchUsage"
 
 
 class ClusterClock:
@@ -66,7 +69,7 @@ class ClusterClock:
 
 class FakeCluster:
     """See the module's text. `calls` records every (method, request) in order; counted are the questions for raft's status,
-    the streams that are open (that of progress apart, which comes and goes with tasks that are prepared), and the messages of all
+    the streams that are open (that of progress apart, which comes and goes with tasks that are prepared, and that of usage), and the messages of all
     streams."""
 
     def __init__(self, objects: Iterable[Message] = (), *, orchestrate: bool = False) -> None:
@@ -76,6 +79,8 @@ class FakeCluster:
         self.silent_versions = False
         self.unreachable: str | None = None
         self.missing_kinds: set[str] = set()
+        self.used: dict[str, Mapping[str, tuple[float, int]]] = {}
+        """What nodes tell to who begins to watch."""
         self.raft_asked = 0
         self.calls: list[tuple[str, Message]] = []
         self.closed = False
@@ -174,6 +179,24 @@ class FakeCluster:
             async with self._reached("Progress.ReportProgress"):
                 await self._manager.connection(caller).call("Progress.ReportProgress", request)
 
+    async def _tell_what_is_used(self) -> None:
+        """Let the nodes tell `used`, once somebody watches."""
+        while not self._manager.usage.is_watched:
+            await asyncio.sleep(0)
+        for node_id, used in self.used.items():
+            await self.tell_usage(node_id, used)
+
+    async def tell_usage(self, node_id: str, used: Mapping[str, tuple[float, int]]) -> None:
+        """Let a node tell whoever watches what uses which processors and memory: its tasks by their ids, itself by its own."""
+        usage = usage_pb2.NodeUsage()
+        for id_, (cpus, memory) in used.items():
+            series = usage.machine if id_ == node_id else usage.tasks.add(task_id=id_).series
+            series.CopyFrom(usage_pb2.UsageSeries(ago_ms=[0], cpus=[cpus], memory_bytes=[memory]))
+        caller = Caller(node_id, frozenset({"swarm-worker"}), "cluster", "192.0.2.1:1")
+        async with self._reached("Usage.ReportUsage"):
+            request = usage_pb2.ReportUsageRequest(usage=usage)
+            await self._manager.connection(caller).call("Usage.ReportUsage", request)
+
     # -- troubles, for the test -----------------------------------------------------------------
 
     def fail_next(self, method: str, error: BaseException, *, times: int = 1) -> None:
@@ -215,6 +238,7 @@ class FakeCluster:
             aclosing(connection.stream(method, request)) as messages,  # type: ignore[type-var]
         ):
             self._count(method, 1)
+            telling = asyncio.ensure_future(self._tell_what_is_used()) if method == _USAGE else None
             try:
                 async for message in messages:
                     if isinstance(message, watch_pb2.WatchMessage) and self.silent_versions:
@@ -223,6 +247,8 @@ class FakeCluster:
                     yield message
             finally:
                 self._count(method, -1)
+                if telling is not None:
+                    await cancel_and_wait(telling)
 
     async def close(self) -> None:
         """End every stream; later calls fail."""
@@ -233,6 +259,8 @@ class FakeCluster:
     # -- inside ---------------------------------------------------------------------------------
 
     def _count(self, method: str, change: int) -> None:
+        if method == _USAGE:
+            return
         if method == _PROGRESS:
             self.progress_open += change
         else:
@@ -242,7 +270,7 @@ class FakeCluster:
         """Record what is asked, and raise the trouble that is due."""
         if method == _RAFT_STATUS:
             self.raft_asked += 1
-        elif method != _PROGRESS:
+        elif method not in (_PROGRESS, _USAGE):
             self.calls.append((method, request))
         if self.unreachable is not None:
             raise Unreachable(self.unreachable)

@@ -1,6 +1,6 @@
 """One manager in this process: the product's own services over a store whose entries are committed at once.
 
-What a control socket answers of Control, Watch, Logs, CA, Progress and RaftStatus is answered here by the same handlers. The loops
+What a control socket answers of Control, Watch, Logs, CA, Progress, Usage and RaftStatus is answered here by the same handlers. The loops
 that would change the cluster by themselves (scheduler, orchestrators, dispatcher) do not run: a test says what happens.
 
 Two things are scripted, because they are ports of those services: raft (`ScriptedRaft`) and the nodes that have the logs
@@ -15,7 +15,15 @@ from contextlib import aclosing, asynccontextmanager
 from typing import cast
 
 from google.protobuf.descriptor import ServiceDescriptor
-from swarm_core.api.proto import ca_pb2, control_pb2, logbroker_pb2, progress_pb2, raft_status_pb2, watch_pb2
+from swarm_core.api.proto import (
+    ca_pb2,
+    control_pb2,
+    logbroker_pb2,
+    progress_pb2,
+    raft_status_pb2,
+    usage_pb2,
+    watch_pb2,
+)
 from swarm_core.api.proto.objects_pb2 import Node
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse, MemberProgress
 from swarm_core.api.proto.types_pb2 import ManagerStatus, NodeStatus, RaftMemberStatus
@@ -27,6 +35,7 @@ from swarm_core.manager.log_broker.broker import LogBroker
 from swarm_core.manager.parts import PLAIN_ERRORS
 from swarm_core.manager.progress import Progress
 from swarm_core.manager.raft_api import RaftStatusApi
+from swarm_core.manager.usage import Usage
 from swarm_core.manager.watch_api import WatchApi
 from swarm_core.raft.progress import ProgressState
 from swarm_core.raft.status import ProgressStatus, Status
@@ -160,6 +169,7 @@ class SoleManager:
         self._lines = lines
         self._broker = _Broker(LogBroker(self.store, clock, rng))
         self._progress = Progress(self.store, clock)
+        self.usage = Usage(self.store, clock)
         self._ca_server = CaServer(self.store, clock, rng, ExternalCas(_no_identity))
         control = control_handlers(
             self.store,
@@ -177,6 +187,7 @@ class SoleManager:
             (logbroker_pb2, "Logs", (self._broker.broker,)),
             (logbroker_pb2, "LogBroker", (self._broker,)),
             (progress_pb2, "Progress", (self._progress,)),
+            (usage_pb2, "Usage", (self.usage,)),
             (raft_status_pb2, "RaftStatus", (RaftStatusApi(cast(RaftNode, raft)),)),
         ):
             self._services.add(_service(module, name), *handlers)
@@ -221,6 +232,7 @@ class SoleManager:
                     group.spawn(self.store.run(), name="store")
                     group.spawn(self._broker.broker.run(), name="log broker")
                     group.spawn(self._progress.run(), name="progress")
+                    group.spawn(self.usage.run(), name="usage")
                     await asyncio.sleep(0)
                     self._group = group
                     self._started.set()

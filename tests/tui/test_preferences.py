@@ -74,7 +74,7 @@ async def test_a_key_is_taken_away(cluster):
         ),
         (
             {"global__resync": ("t",)},
-            "t for 'global.resync' is already the key of 'log.times'; give that one another key too",
+            "t for 'global.resync' is already the key of 'list.top'; give that one another key too",
         ),
         ({"list__scale": ("j",)}, "j moves about everywhere, so 'list.scale' cannot have it"),
         ({"global__quit": ("Q",)}, "'global.quit' keeps its key ctrl+q"),

@@ -26,6 +26,7 @@ from textual.types import CSSPathType
 from swarm_tui.clusters.managers import ManagerNews
 from swarm_tui.clusters.progress import ProgressNews
 from swarm_tui.clusters.session import Session
+from swarm_tui.clusters.usage import UsageNews
 from swarm_tui.journal.errors import JournalError
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.journal.replay import PastClock, Replay
@@ -100,6 +101,7 @@ class SwarmApp(App[None]):
         self._preferred = Preferred(started, self._prefer, self._refuse_preferences)
         self._managers = ManagerNews(session)
         self._progress = ProgressNews(session.mirror, session.control, session.clock)
+        self._usage = UsageNews(session.mirror.figures, session.control, session.clock)
         self._work = Work()
         self._typed_ahead = TypedAhead(self, self._work, session.clock)
         self._garbage_thresholds = gc.get_threshold()
@@ -150,6 +152,7 @@ class SwarmApp(App[None]):
         self._follow()
         self.run_worker(self._managers.run(), group="managers", name="managers")
         self.run_worker(self._progress.run(), group="progress", name="progress")
+        self.run_worker(self._usage.run(), group="usage", name="usage")
 
     @property
     def _wanted_theme(self) -> str:

@@ -39,6 +39,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         "The cluster: init, join, leave, join-token, update, unlock, unlock-key, ca, inspect.",
     ),
     "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),
+    "top": ("top", "What tasks or nodes use now: processors and memory."),
     "watch": ("watch", "Print every change as a line of JSON."),
     "context": ("context", "Clusters by name: ls, use, add, rm."),
     "doctor": ("doctor", "Say what may go wrong, here and in the cluster, and what to do about it."),

@@ -36,7 +36,9 @@ _SELECTOR = re.compile(r"(?P<no>!?)(?P<key>[^=!]+)(?:(?P<operator>!=|==?)(?P<val
 _QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[a-z%]*)", re.IGNORECASE)
 _SIZES = {unit: BYTE_UNITS[unit] for unit in "kmgt"} | {"%": 0.01}
 AGE_FIELDS = frozenset({"age"})
-"""Fields in seconds: their quantities are ages, and their answers change as time passes."""
+"""Fields in seconds: their quantities are ages."""
+_TIMED_FIELDS = AGE_FIELDS | {"cpu", "mem", "cpu_used", "mem_used"}
+"""Fields whose answers change while the object stays as it is."""
 
 
 class FilterError(ValueError):
@@ -119,7 +121,7 @@ def _term(word: str, known: set[str], *, is_negated: bool) -> tuple[Term | None,
         return None, False
     if operator == ":":
         return _holds(key, value), False
-    return _compares(key, operator, value), key in AGE_FIELDS
+    return _compares(key, operator, value), key in _TIMED_FIELDS
 
 
 def _on_name(word: str, *, is_whole: bool) -> Term:

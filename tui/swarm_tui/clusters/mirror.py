@@ -22,6 +22,7 @@ from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.client.managers import Managers, statuses_of, with_status
 from swarm_core.client.watch import KINDS, Action, Changed, Listed, Lost, Resumed, Update
+from swarm_core.rules.usage import UsageHistory
 
 from swarm_tui.clusters.changes import Changes, Phase, Stream
 from swarm_tui.clusters.event_log import EventLog
@@ -29,6 +30,7 @@ from swarm_tui.clusters.failures import Failures
 from swarm_tui.clusters.history import History
 from swarm_tui.clusters.relations import RELATED, Relations
 from swarm_tui.clusters.task_sums import TaskFacts, TaskSums
+from swarm_tui.clusters.usage import UsageFigures
 from swarm_tui.resources import registry, services
 from swarm_tui.resources.events import Event
 from swarm_tui.resources.model import FailureSums, NodeSums, ServiceSums
@@ -94,6 +96,7 @@ class Mirror:
         self.raft: GetRaftStatusResponse | None = None
         """How the managers stand with raft's log; None while it is not told."""
         self._progress: Mapping[str, TaskProgress] = {}
+        self.figures = UsageFigures(clock)
         self._events = EventLog()
         self._clear()
 
@@ -174,6 +177,10 @@ class Mirror:
     def progress(self, task_id: str) -> TaskProgress | None:
         """What a task is busy with while it is prepared; None when nothing is told."""
         return self._progress.get(task_id)
+
+    def usage(self, id_: str) -> UsageHistory | None:
+        """What a node or a task uses; None when nothing is told."""
+        return self.figures.get(id_)
 
     @property
     def tasks_alive(self) -> int:

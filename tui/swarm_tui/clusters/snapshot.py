@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.progress_pb2 import TaskProgress
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
+from swarm_core.rules.usage import UsageHistory
 
 from swarm_tui.clusters.failures import Failures
 from swarm_tui.clusters.relations import Relations, relations_of
@@ -89,6 +90,10 @@ class Snapshot:
         return failures.sums(service, now_ns)
 
     def progress(self, task_id: str) -> TaskProgress | None:
+        """Nothing: it is told to those who watch."""
+        return None
+
+    def usage(self, id_: str) -> UsageHistory | None:
         """Nothing: it is told to those who watch."""
         return None
 

@@ -41,6 +41,8 @@ class RowKind(Protocol[Row]):
     @property
     def has_problem(self) -> Callable[[Any, Any, int], bool]: ...
     @property
+    def live_keys(self) -> frozenset[str]: ...
+    @property
     def row(self) -> Callable[[Any, Any, int], Row]: ...
 
 
@@ -86,6 +88,11 @@ class Table(Generic[Row]):
     def total(self) -> int:
         """Objects of the kind, shown or not."""
         return len(self._mirror.ids(self._kind.message))
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the order asks for what is told past the store, which changes without an object."""
+        return self.sort in self._kind.live_keys
 
     def ref(self, id_: str) -> ObjectRef:
         """The row of the object with this id, shown or not."""

@@ -20,7 +20,7 @@ from swarm_tui.operations.levels import level_of_pair
 
 _CONTROL: Final = "Control."
 _LOOKS: Final = ("Get", "List")
-_STREAMS: Final = ("Watch.Watch", "Logs.SubscribeLogs", "Progress.WatchProgress")
+_STREAMS: Final = ("Watch.Watch", "Logs.SubscribeLogs", "Progress.WatchProgress", "Usage.WatchUsage")
 
 
 class LevelTooLow(CallFailed):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from swarm_core.api.timestamps import calendar_time, timestamp_ns
@@ -22,6 +23,8 @@ _WORDS = (
     (63_072_000, "{} months", 2_592_000),
 )
 SHORT_ID = 12
+_LEVELS: Final = "▁▂▃▄▅▆▇"
+"""Without the whole block, which would touch the row above."""
 
 
 def age(then_ns: int, now_ns: int) -> str:
@@ -86,6 +89,11 @@ def instant(then_ns: int) -> str:
     then = calendar_time(then_ns)
     second = "-" if then is None else f"{then:%Y-%m-%dT%H:%M:%S}"
     return f"{second}.{then_ns % _SECOND_NS:09}Z"
+
+
+def block(share: float) -> str:
+    """A share (0 to 1) as one block of a curve."""
+    return _LEVELS[min(max(round(share * (len(_LEVELS) - 1)), 0), len(_LEVELS) - 1)]
 
 
 def size(count: float) -> str:

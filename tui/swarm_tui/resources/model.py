@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from swarm_core.api.proto import logbroker_pb2, objects_pb2
 from swarm_core.api.proto.progress_pb2 import TaskProgress
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
+from swarm_core.rules.usage import UsageHistory
 
 from swarm_tui.resources.refs import ClusterId, ObjectRef
 
@@ -126,6 +127,8 @@ class Column:
     """Only in wide mode."""
     is_hidden: bool = False
     """Chosen away."""
+    is_of_usage: bool = False
+    """Only where the cluster tells what is used."""
     wanted: int = 0
     """So much of the spare room is its own, before wide columns join and others grow."""
 
@@ -224,6 +227,7 @@ class ClusterView(Protocol):
     def namesakes(self, hostname: str) -> int: ...
     def users(self, noun: str, called: Collection[str]) -> Collection[str]: ...
     def progress(self, task_id: str) -> TaskProgress | None: ...
+    def usage(self, id_: str) -> UsageHistory | None: ...
     @property
     def raft(self) -> GetRaftStatusResponse | None: ...
 
@@ -339,6 +343,9 @@ class ResourceKind(Generic[M]):
     """Its problems are its owners' problems too, and are told there, once."""
     depends_on: tuple[type[Message], ...] = ()
     """Kinds whose changes may change the problems of this one."""
+
+    live_keys: frozenset[str] = frozenset()
+    """Keys of `sort_keys` by what is told past the store: lists are ordered anew as time passes."""
 
     listing_needs: tuple[type[Message], ...] = ()
     """Other kinds that `listing` asks for: a command lists them first."""

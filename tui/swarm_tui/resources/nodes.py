@@ -8,7 +8,7 @@ from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import managers, node_shares
+from swarm_tui.resources import managers, node_shares, usage
 from swarm_tui.resources.model import (
     DASH,
     LEADER,
@@ -94,6 +94,15 @@ def reserved(node: Node, view: ClusterView) -> tuple[float | None, float | None]
     )
 
 
+def used(node: Node, view: ClusterView) -> tuple[float | None, float | None]:
+    """Shares of CPU and memory that the whole machine uses; None where that is not told."""
+    have = node.description.resources
+    return (
+        usage.share(usage.cpus(node.id, view), have.nano_cpus / 1e9),
+        usage.share(usage.memory(node.id, view), have.memory_bytes),
+    )
+
+
 def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
     word, own = state_of(node)
     look = health(node, view, now_ns)
@@ -101,6 +110,7 @@ def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
         word = "unreached"
     state_role = Role.MUTED if own is Health.OK and look is not Health.FAILED else look.role
     cpu, memory = reserved(node, view)
+    used_cpu, used_memory = used(node, view)
     is_leader = node.HasField("manager_status") and node.manager_status.leader
     is_active = node.spec.availability == _Spec.ACTIVE
     return (
@@ -109,8 +119,10 @@ def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
         cell(availability(node), Role.TEXT if is_active else Role.WARNING),
         _bar(cpu),
         _share(cpu),
+        _share(used_cpu),
         _bar(memory),
         _share(memory),
+        _share(used_memory),
         cell(str(view.node_sums(node.id).running)),
         managers.word_cell(node),
         managers.log_position(node, view),
@@ -127,8 +139,10 @@ COLUMNS = (
     Column("availability", "AVAIL", 6, drop=1),
     Column("cpu_bar", "CPU resv", 12, grow=1, drop=4),
     Column("cpu", "", 4, align=Align.RIGHT, drop=2),
+    Column("cpu_used", "used", 4, align=Align.RIGHT, is_wide=True, is_of_usage=True, drop=1),
     Column("memory_bar", "MEM resv", 12, grow=1, drop=4),
     Column("mem", "", 4, align=Align.RIGHT, drop=2),
+    Column("mem_used", "used", 4, align=Align.RIGHT, is_wide=True, is_of_usage=True, drop=1),
     Column("running", "RUN", 5, align=Align.RIGHT),
     Column("role", "MANAGER", 11, is_wide=True, drop=6),
     Column("log", "RAFT LOG", 12, align=Align.RIGHT, is_wide=True, drop=5),
@@ -212,6 +226,7 @@ def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
                 ("Engine labels", cell(fmt.labels(description.engine.labels) or "–")),
                 ("CPUs", cell(_use(fmt.cpus(sums.nano_cpus), fmt.cpus(have.nano_cpus), cpu))),
                 ("Memory", cell(_use(fmt.size(sums.memory_bytes), fmt.size(have.memory_bytes), memory))),
+                *usage.lines(node.id, view, have.nano_cpus, have.memory_bytes),
                 ("Plugins", cell(", ".join(plugins) or "–")),
                 *(("Volumes by", cell(_storage(info))) for info in description.csi_info),
                 ("Running tasks", cell(str(sums.running))),
@@ -295,12 +310,15 @@ KIND: ResourceKind[Node] = ResourceKind(
         "availability": lambda node, view, now: (-node.spec.availability, fmt.natural(name(node, view))),
         "cpu": lambda node, view, now: -(reserved(node, view)[0] or 0),
         "mem": lambda node, view, now: -(reserved(node, view)[1] or 0),
+        "cpu_used": lambda node, view, now: -(used(node, view)[0] or 0),
+        "mem_used": lambda node, view, now: -(used(node, view)[1] or 0),
         "running": lambda node, view, now: -view.node_sums(node.id).running,
         "role": lambda node, view, now: (-node.role, fmt.natural(name(node, view))),
         "addr": lambda node, view, now: fmt.natural(node.status.addr),
         "age": lambda node, view, now: -timestamp_ns(node.meta.created_at),
     },
     default_sort="node",
+    live_keys=frozenset(("cpu_used", "mem_used")),
     name=name,
     health=health,
     problems=problems,
@@ -311,6 +329,8 @@ KIND: ResourceKind[Node] = ResourceKind(
         "label": lambda node, view, now: fmt.label_list(node.spec.annotations.labels),
         "cpu": lambda node, view, now: reserved(node, view)[0],
         "mem": lambda node, view, now: reserved(node, view)[1],
+        "cpu_used": lambda node, view, now: used(node, view)[0],
+        "mem_used": lambda node, view, now: used(node, view)[1],
         "tasks": lambda node, view, now: float(view.node_sums(node.id).running),
         "age": lambda node, view, now: fmt.age_s(node.meta.created_at, now),
         "id": lambda node, view, now: node.id,

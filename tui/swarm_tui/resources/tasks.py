@@ -8,7 +8,7 @@ from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import nodes
+from swarm_tui.resources import nodes, usage
 from swarm_tui.resources.model import (
     Align,
     ClusterView,
@@ -100,6 +100,8 @@ def row(task: Task, view: ClusterView, now_ns: int) -> RowCells:
         spans((f"{look.glyph} ", look.role), (service_name(task), text_role), (_slot(task), Role.MUTED)),
         cell(f"stale {word}" if look is Health.STALE else word, state_role),
         cell(fmt.age(since_ns(task), now_ns), Role.MUTED),
+        usage.cpus_cell(task.id, view),
+        usage.memory_cell(task.id, view),
         cell(host or "–", text_role if host else Role.MUTED),
         spans(
             (f"to be {wanted_word(task.desired_state)}  " if is_wanted_otherwise(task) else "", Role.MUTED),
@@ -114,6 +116,8 @@ COLUMNS = (
     Column("task", "TASK", 14, grow=2),
     Column("state", "STATE", 9),
     Column("since", "FOR", 4, align=Align.RIGHT),
+    Column("cpu", "CPU", 4, align=Align.RIGHT, is_wide=True, is_of_usage=True, drop=1),
+    Column("memory", "MEM", 4, align=Align.RIGHT, is_wide=True, is_of_usage=True, drop=1),
     Column("node", "NODE", 8, grow=1, drop=1),
     Column("cause", "CAUSE", 12, grow=12, drop=2, wanted=40),
     Column("image", "IMAGE", 14, grow=2, is_wide=True, drop=4),
@@ -165,6 +169,8 @@ def describe(task: Task, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
         lines += [("PID", cell(str(container.pid)))] if container.pid else []
         if status.state > types_pb2.RUNNING:
             lines.append(("Exit code", cell(str(container.exit_code))))
+    limits = task.spec.resources.limits
+    lines += usage.lines(task.id, view, limits.nano_cpus, limits.memory_bytes)
     return (Section("Task", tuple(lines)), *_attempts(task, view, now_ns), *task_spec_sections(task.spec))
 
 
@@ -226,8 +232,11 @@ KIND: ResourceKind[Task] = ResourceKind(
         "since": lambda t, view, now: -since_ns(t),
         "node": lambda t, view, now: (fmt.natural(node_name(t, view)), *_name_key(t, view)),
         "cause": lambda t, view, now: (not cause(t), cause(t), *_name_key(t, view)),
+        "cpu": lambda t, view, now: (-(usage.cpus(t.id, view) or 0.0), *_name_key(t, view)),
+        "memory": lambda t, view, now: (-(usage.memory(t.id, view) or 0.0), *_name_key(t, view)),
     },
     default_sort="task",
+    live_keys=frozenset(("cpu", "memory")),
     name=name,
     health=health,
     problems=problems,
@@ -243,6 +252,8 @@ KIND: ResourceKind[Task] = ResourceKind(
         "label": lambda t, view, now: fmt.label_list(t.service_annotations.labels),
         "cause": lambda t, view, now: cause(t) or None,
         "slot": lambda t, view, now: float(t.slot),
+        "cpu": lambda t, view, now: usage.cpus(t.id, view),
+        "mem": lambda t, view, now: usage.memory(t.id, view),
         "age": lambda t, view, now: fmt.age_s(t.status.timestamp, now),
         "id": lambda t, view, now: t.id,
     },

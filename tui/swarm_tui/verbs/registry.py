@@ -41,6 +41,7 @@ from swarm_tui.verbs import (
     sort,
     submit,
     texts,
+    top,
     tour,
     undo,
     why,
@@ -88,6 +89,7 @@ register(availability.VERB)
 register(roles.VERB)
 register(labels.VERB)
 register(move.VERB)
+register(top.VERB)
 register(sort.SORT)
 register(sort.REVERSE)
 register(columns.WIDE)

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+from swarm_tui.resources.format import block
 from swarm_tui.resources.model import Cell, Role
 from swarm_tui.widgets.paint import Span, fit
 
 _FULL: Final = "━"
 _HALF: Final = "╸"
-_LEVELS: Final = "▁▂▃▄▅▆▇"
-"""Without the whole block, which would touch the row above."""
 
 
 def cell_spans(cell: Cell, width: int, *, is_right: bool = False) -> list[Span]:
@@ -39,6 +38,5 @@ def curve(values: Sequence[float | None], role: str) -> list[Span]:
         if value is None:
             spans.append(("·", "faint"))
         else:
-            level = min(max(round(value * (len(_LEVELS) - 1)), 0), len(_LEVELS) - 1)
-            spans.append((_LEVELS[level], known_role))
+            spans.append((block(value), known_role))
     return spans

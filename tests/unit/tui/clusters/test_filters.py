@@ -69,9 +69,10 @@ def test_errors_are_sentences(text: str, said: str) -> None:
 
 
 def test_timed_filters_are_known() -> None:
-    """Only a filter on ages changes its answer while nothing happens."""
+    """A filter on ages, or on what is used, changes its answer while no object does."""
     assert parse("web age<5m", FIELDS).is_timed
-    assert not parse("web mem>5%", FIELDS).is_timed
+    assert parse("web mem>5%", FIELDS).is_timed
+    assert not parse("web label:disk", FIELDS).is_timed
 
 
 @given(st.text(max_size=30))

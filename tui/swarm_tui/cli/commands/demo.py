@@ -182,7 +182,7 @@ def _cluster(state_dir: Path, lifeline: int) -> Iterator[str]:
 @contextlib.contextmanager
 def _fleet(place: _Place, nodes: int, token: str) -> Iterator[None]:
     """The simulated agents, in a process of their own."""
-    flags = ["--join", place.address, "--nodes", str(nodes), "--until-stdin-closes"]
+    flags = ["--join", place.address, "--nodes", str(nodes), "--usage", "--until-stdin-closes"]
     said = place.state_dir / "fleet.log"
     with said.open("wb") as log:
         fleet = subprocess.Popen(  # noqa: S603 - our own program, without a shell

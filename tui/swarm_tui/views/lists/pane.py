@@ -54,6 +54,8 @@ class ObjectPane(Vertical, Findable):
         self._held: frozenset[str] = frozenset()
         """Ids whose change waits: until the cursor rests, or until the pane comes on screen."""
         self._is_listed = False
+        self._revision = 0
+        """Of the figures by which the rows were ordered last."""
         self._release: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -261,8 +263,13 @@ class ObjectPane(Vertical, Findable):
         """A second passed: ages read differently, and timed filters may admit others."""
         if not self.is_shown:
             return
-        current = self._rows.table.filter
-        if current is not None and current.is_timed:
+        if self._rows.look_for_usage():
+            self._table.heading_changed()
+        table = self._rows.table
+        revision = self._session.mirror.figures.revision
+        is_told_anew = table.is_live and revision != self._revision and not self._table.is_cursor_moving
+        if (table.filter is not None and table.filter.is_timed) or is_told_anew:
+            self._revision = revision
             self._rows.table.rebuild(self._session.now_ns)
             self._rows_replaced()
         else:

@@ -17,9 +17,10 @@ class TableRows:
         self.table = table
         self._kind = kind
         self._session = session
-        self._columns: Sequence[Column] = kind.columns
         self.is_wide = False
         self.hidden: frozenset[str] = frozenset()
+        self._has_usage = session.mirror.figures.is_told
+        self._columns: Sequence[Column] = self._chosen()
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -28,8 +29,24 @@ class TableRows:
     def set_columns(self, *, is_wide: bool, hidden: frozenset[str]) -> None:
         """Wide columns as good as the others, or only where there is room; without those hidden."""
         self.is_wide, self.hidden = is_wide, hidden
-        self._columns = tuple(
-            replace(column, is_hidden=column.id in hidden, is_wide=column.is_wide and not is_wide)
+        self._columns = self._chosen()
+
+    def look_for_usage(self) -> bool:
+        """Show what is used where that is told now; whether the columns are others for it."""
+        has_usage = self._session.mirror.figures.is_told
+        if has_usage == self._has_usage:
+            return False
+        self._has_usage = has_usage
+        self._columns = self._chosen()
+        return any(column.is_of_usage for column in self._columns)
+
+    def _chosen(self) -> tuple[Column, ...]:
+        return tuple(
+            replace(
+                column,
+                is_hidden=column.id in self.hidden or (column.is_of_usage and not self._has_usage),
+                is_wide=column.is_wide and not self.is_wide,
+            )
             for column in self._kind.columns
         )
 
