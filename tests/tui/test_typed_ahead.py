@@ -11,6 +11,7 @@ from swarm_testkit.dashboard import WAIT_S, Running, dashboard_of, key_event, ru
 from swarm_testkit.manual_clock import ManualClock
 from swarm_tui.shell import typed_ahead
 from swarm_tui.shell.work import Work
+from textual.app import ScreenStackError
 from textual.command import Hits, Provider
 from textual.widgets import Input
 
@@ -178,3 +179,35 @@ def test_a_program_that_ends_with_a_key_leaves_no_work_behind():
         ahead.start()
         gc.collect()
     assert [str(one.message) for one in said] == []
+
+
+class Ended:
+    """A program whose screens are gone while it still waits for what a key did."""
+
+    is_running = True
+    screen_stack = ()
+    workers = ()
+
+    def __init__(self):
+        self.works = []
+
+    @property
+    def focused(self):
+        raise ScreenStackError("No screens on stack")
+
+    def run_worker(self, work, **_):
+        self.works.append(work)
+
+    def post_message(self, message):
+        del message
+
+
+async def test_a_program_that_ends_keeps_no_key_waiting():
+    """The worker that waits for keys ends with the screens, and is no failure."""
+    ended = Ended()
+    ahead = typed_ahead.TypedAhead(ended, Work(), ManualClock())
+    assert ahead.admits(key_event("j")) is False
+    ahead.start()
+    async with asyncio.timeout(WAIT_S):
+        await ended.works[0]()
+    assert ahead.is_over

@@ -108,6 +108,9 @@ class TypedAhead:
 
     @property
     def _is_at_rest(self) -> bool:
+        if not self._app.screen_stack:
+            # The program ends: there is nothing to wait for any more.
+            return True
         # Most is done by what has the focus and by what holds it: the rest is looked at when these are idle.
         focused = self._app.focused
         if focused is not None and any(_is_handling(one) for one in focused.ancestors_with_self):
