@@ -26,6 +26,7 @@ import psutil
 IMAGE = "busybox:local"
 ADDRESS = "198.18.99.1"
 _PROGRAMS = ("dockerd", "docker", "containerd", "runc", "ip", "nsenter", "busybox")
+_NAMESPACE = "swarmtest"
 _numbers = itertools.count(1)
 
 
@@ -41,6 +42,49 @@ def missing_parts() -> str:
     return ""
 
 
+def end_engines_of_killed_tests() -> None:
+    """Tests that are killed end nothing. An engine's namespace names the process that made it: where that is gone, what runs there ends."""
+    for path in Path("/run/netns").glob(f"{_NAMESPACE}-*-*"):
+        if psutil.pid_exists(int(path.name.split("-")[1])):
+            continue
+        directories = [found for one in _processes_in(path.name) if (found := _data_root(one))]
+        # Politely first: an engine ends its containers, which have namespaces of their own.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            left = _processes_in(path.name)
+            for process in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+            psutil.wait_procs(left, timeout=30)
+        for directory in directories:
+            _unmount(directory)
+        subprocess.run(["ip", "netns", "del", path.name], check=False, capture_output=True)
+
+
+def _data_root(process: psutil.Process) -> Path | None:
+    """The directory of the engine that the process is; None where it is none."""
+    try:
+        words = process.cmdline()
+    except psutil.NoSuchProcess:
+        return None
+    return Path(words[words.index("--data-root") + 1]).parent if "--data-root" in words else None
+
+
+def _unmount(directory: Path) -> None:
+    """Everything below a directory."""
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for mount in sorted((one for one in mounts if one.startswith(f"{directory}/")), reverse=True):
+        subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
+
+
+def _processes_in(namespace: str) -> list[psutil.Process]:
+    told = subprocess.run(["ip", "netns", "pids", namespace], check=False, capture_output=True, text=True)
+    found = []
+    for pid in told.stdout.split():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(int(pid)))
+    return found
+
+
 class Engine:
     """One private dockerd. `directory` must be empty and is its own. With a `namespace` its network is there already, and
     stays; `address` is the one it has in it. `flags` are dockerd's."""
@@ -54,7 +98,7 @@ class Engine:
         self.url = f"unix://{self.socket}"
         self.address = address
         self._has_own_network = not namespace
-        self._namespace = namespace or f"swarmtest-{os.getpid()}-{next(_numbers)}"
+        self._namespace = namespace or f"{_NAMESPACE}-{os.getpid()}-{next(_numbers)}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -84,6 +128,7 @@ class Engine:
         self._import_image()
 
     def _make_network(self) -> None:
+        end_engines_of_killed_tests()
         _run("ip", "netns", "add", self._namespace)
         _run("ip", "-n", self._namespace, "link", "set", "lo", "up")
         _run("ip", "-n", self._namespace, "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
@@ -148,7 +193,7 @@ class Engine:
         """End everything of this engine and leave no process, mount or namespace."""
         self.stop(signal.SIGKILL)
         self._until(self._is_empty, "processes of the engine stay", 60)
-        self._unmount()
+        _unmount(self.directory)
         if self._has_own_network:
             subprocess.run(["ip", "netns", "del", self._namespace], check=False, capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -174,11 +219,6 @@ class Engine:
                             shims.add(int(entry.name))
         yield from shims
         yield from (pid for pid, parent in parents.items() if parent in shims and pid not in shims)
-
-    def _unmount(self) -> None:
-        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-        for mount in sorted((m for m in mounts if m.startswith(f"{self.directory}/")), reverse=True):
-            subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
 
     def _answers(self) -> bool:
         assert self._process is not None

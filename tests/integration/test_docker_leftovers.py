@@ -1,0 +1,45 @@
+"""What tests that were killed leave behind goes with the next ones."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from swarm_testkit.engines import end_engines_of_killed_tests
+
+pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.timeout(180)]
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from swarm_testkit.engines import Engine
+engine = Engine(Path(sys.argv[1]))
+engine.create()
+print(engine.network_path, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_an_engine_ends_after_the_test_that_was_killed(tmp_path: Path) -> None:
+    """Its namespace is gone, and nothing runs with its directory or is mounted there any more; engines of tests that live are left alone."""
+    made = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    namespace = Path(made.stdout.strip())
+    assert made.stdout and namespace.exists(), made.stderr
+    end_engines_of_killed_tests()
+    assert not namespace.exists()
+    own = f"{tmp_path}/".encode()
+    left = [
+        entry.name
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdecimal() and (entry / "cmdline").exists() and own in _words(entry)
+    ]
+    assert left == []
+    assert f"{tmp_path}/" not in Path("/proc/mounts").read_text()
+
+
+def _words(entry: Path) -> bytes:
+    try:
+        return (entry / "cmdline").read_bytes()
+    except OSError:
+        return b""
