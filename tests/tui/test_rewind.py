@@ -162,6 +162,80 @@ async def test_what_is_different_now_stands_beside(cluster: FakeCluster, tmp_pat
         ]
 
 
+async def command(pilot: Pilot[None], app: SwarmApp, text: str) -> None:
+    """Carry out what is typed into the line of commands."""
+    bar = app.screen.desk.command  # type: ignore[attr-defined]
+    assert isinstance(bar, CommandBar)
+    assert bar.accept(text) == ""
+    await until(pilot, lambda: app.is_caught_up)
+
+
+async def test_a_moment_is_typed(cluster: FakeCluster, tmp_path: Path) -> None:
+    """:at takes an age, a shift from the moment shown, and what happened; what is none of them is told, and nothing moves."""
+    async with rewound(cluster, tmp_path) as (app, pilot):
+        await command(pilot, app, "at 45s")
+        await until(pilot, lambda: replicas_shown(app) == 5)
+        await command(pilot, app, "at +20s")
+        await until(pilot, lambda: replicas_shown(app) == 7)
+        await command(pilot, app, "at web scaled 12")
+        await until(pilot, lambda: replicas_shown(app) == 5)
+        await command(pilot, app, "at 2h")
+        await until(pilot, lambda: any("What is known begins" in one.message for one in app._notifications))
+        await command(pilot, app, "at never")
+        await until(pilot, lambda: any("is called so" in one.message for one in app._notifications))
+        assert replicas_shown(app) == 5
+
+
+async def test_a_moment_is_typed_from_now(cluster: FakeCluster, tmp_path: Path) -> None:
+    """From now :at leads straight to the moment; to one that is not known it leads nowhere."""
+    async with rewound(cluster, tmp_path) as (app, pilot):
+        await press(pilot, "ctrl+t")
+        await until(pilot, lambda: not isinstance(app.screen, RewindScreen))
+        await command(pilot, app, "at 3h")
+        await until(pilot, lambda: any("What is known begins" in one.message for one in app._notifications))
+        assert not isinstance(app.screen, RewindScreen)
+        await command(pilot, app, "at 45s")
+        await until(pilot, lambda: isinstance(app.screen, RewindScreen) and replicas_shown(app) == 5)
+
+
+async def test_then_is_compared_with_now(cluster: FakeCluster, tmp_path: Path) -> None:
+    """`=` shows what differs in an object between the moment and now, line by line."""
+    async with rewound(cluster, tmp_path) as (app, pilot):
+        await command(pilot, app, "at 45s")
+        await command(pilot, app, "compare svc/web")
+        await until(pilot, lambda: "- then   + now" in screen_text(app))
+        text = screen_text(app)
+        assert "-    replicas: '5'" in text
+        assert "+    replicas: '7'" in text
+
+
+async def test_two_are_compared(cluster: FakeCluster) -> None:
+    """Two that are named, or marked, are compared with each other; one alone needs the past."""
+    app = dashboard_of(cluster)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_live(app, pilot)
+        await command(pilot, app, "compare svc/web")
+        await until(pilot, lambda: any("Mark two" in one.message for one in app._notifications))
+        await command(pilot, app, "compare svc/web,api")
+        await until(pilot, lambda: "- web   + api" in screen_text(app))
+
+
+async def test_a_timeline_reaches_behind_the_program(cluster: FakeCluster, tmp_path: Path) -> None:
+    """E tells what was recorded of the object before this program began, behind what it saw itself."""
+    async with rewound(cluster, tmp_path):
+        pass
+    recorder = Recorder(tmp_path, cluster.clock, gather_s=0.01)
+    app = dashboard_of(cluster, recorder=recorder)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_live(app, pilot)
+        cluster.advance(3600)
+        await scale(pilot, app, cluster, 3)
+        await command(pilot, app, "timeline svc/web")
+        await until(pilot, lambda: "scaled 7 → 3" in screen_text(app) and "scaled 5 → 7" in screen_text(app))
+        assert "task failed" in screen_text(app)
+    recorder.close()
+
+
 async def test_playing_ends_at_the_newest(cluster: FakeCluster, tmp_path: Path) -> None:
     """`;` lets time go on from the moment, over idle times at once, and stops at the end by itself."""
     async with rewound(cluster, tmp_path) as (app, pilot):

@@ -6,6 +6,8 @@ Built by its caller from parts that exist already: a session, and a call that op
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import ClassVar, Final
 
 from swarm_core.client.calls import opened
@@ -25,22 +27,35 @@ from textual.types import CSSPathType
 
 from swarm_tui.clusters.managers import ManagerNews
 from swarm_tui.clusters.progress import ProgressNews
-from swarm_tui.clusters.session import Session
+from swarm_tui.clusters.session import Clock, Session
 from swarm_tui.clusters.usage import UsageNews
+from swarm_tui.journal import bundle
 from swarm_tui.journal.errors import JournalError
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.journal.replay import PastClock, Replay
 from swarm_tui.journal.sessions import opened_tape, past_session
+from swarm_tui.journal.tape import Tape
+from swarm_tui.journal.timeline import timeline
 from swarm_tui.preferences.model import Preferences
+from swarm_tui.resources.events import Event
+from swarm_tui.resources.refs import ClusterId, ObjectRef
+from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.other_clusters import Opened, OtherClusters
 from swarm_tui.shell.palette import SwarmCommands
-from swarm_tui.shell.past import Past
+from swarm_tui.shell.past import Past, file_past
 from swarm_tui.shell.preferred import LOOK_EVERY_S as LOOK_AT_PREFERENCES_S
 from swarm_tui.shell.preferred import NOTHING_WANTED, Preferred, Started
 from swarm_tui.shell.rewind import RewindScreen, rewind_screen
 from swarm_tui.shell.screen import MainScreen, main_screen
 from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
-from swarm_tui.shell.toolkit import Alarmed, ClusterAsked, PastAsked, ResyncAsked
+from swarm_tui.shell.toolkit import (
+    Alarmed,
+    BundleAsked,
+    ClusterAsked,
+    PastAsked,
+    RecallAsked,
+    ResyncAsked,
+)
 from swarm_tui.shell.typed_ahead import TypedAhead
 from swarm_tui.shell.work import Work
 from swarm_tui.widgets import own_theme
@@ -60,6 +75,12 @@ _NOT_PAST: Final = ("form", "logs")
 """Views that the past has not: nothing is created there, and logs are read from the agents of now."""
 
 
+async def no_updates() -> AsyncIterator[Update]:
+    """What comes in where nothing is asked."""
+    return
+    yield
+
+
 class JournalSaid(Message):
     """The recorder has something to say."""
 
@@ -70,7 +91,8 @@ class JournalSaid(Message):
 
 class SwarmApp(App[None]):
     """`updates` opens the cluster's stream of updates; it is called again when everything is to be listed anew. `recorder`
-    keeps what the mirror is told, for rewinding; `started` is what the person wants. A `theme` that is given goes before theirs."""
+    keeps what the mirror is told, for rewinding; `started` is what the person wants. A `theme` that is given goes before theirs.
+    With `file` the past in a file is shown, and no cluster is asked anything."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = "styles.tcss"
     TITLE = "swarm-tui"
@@ -87,6 +109,7 @@ class SwarmApp(App[None]):
         recorder: Recorder | None = None,
         started: Started = NOTHING_WANTED,
         clusters: OtherClusters | None = None,
+        file: Past | None = None,
     ) -> None:
         self._ascii_filter = AsciiOnly() if is_ascii else None
         self._themes_found: dict[str, Theme | None] = {}
@@ -99,6 +122,7 @@ class SwarmApp(App[None]):
         self.opened: Opened | None = None
         """The cluster to go to after this one; who began this program begins with it anew."""
         self._preferred = Preferred(started, self._prefer, self._refuse_preferences)
+        self._file = file
         self._managers = ManagerNews(session)
         self._progress = ProgressNews(session.mirror, session.control, session.clock)
         self._usage = UsageNews(session.mirror.figures, session.control, session.clock)
@@ -112,7 +136,25 @@ class SwarmApp(App[None]):
         self._take_own_themes(self._preferred.now)
         self.theme = self._wanted_theme
 
+    @classmethod
+    def of_file(
+        cls,
+        tape: Tape,
+        title: str,
+        clock: Clock,
+        *,
+        theme: str | None = None,
+        is_ascii: bool = False,
+        started: Started = NOTHING_WANTED,
+    ) -> "SwarmApp":
+        """The program on the past in a file."""
+        past = file_past(tape, clock, ClusterId(title))
+        session = past_session(title, past.replay.mirror, past.replay.clock)
+        return cls(session, no_updates, theme=theme, is_ascii=is_ascii, started=started, file=past)
+
     def get_default_screen(self) -> Screen[None]:
+        if self._file is not None:
+            return rewind_screen(self._session, self._preferred.verbs(), self._work, self._file)
         screen = main_screen(self._session, self._preferred.verbs(), self._work)
         self._name_clusters(screen)
         return screen
@@ -146,6 +188,9 @@ class SwarmApp(App[None]):
         # The terminal comes back empty from the shell.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self._typed_ahead.start()
+        if self._file is not None:
+            self.run_worker(self._file.seek(self._file.tape.end_ns), group="rewind", name="file")
+            return
         if self._recorder is not None:
             self._recorder.tell_to(self._tell_from_thread)
             self._session.mirror.record_to(self._recorder.note)
@@ -221,15 +266,56 @@ class SwarmApp(App[None]):
             return
         self.exit()
 
+    def on_bundle_asked(self, event: BundleAsked) -> None:
+        self.run_worker(self._bundle(Path(event.path), event.asked), group="bundle")
+
+    async def _bundle(self, path: Path, asked: TimeRange) -> None:
+        """What was recorded in this time, as a file."""
+        try:
+            made = await asyncio.to_thread(self._bundled, path, asked)
+        except (JournalError, OSError) as error:
+            self.notify(str(error), severity="error", timeout=_JOURNAL_S, markup=False)
+            return
+        self.notify(bundle.sentence(made), timeout=_JOURNAL_S, markup=False)
+
+    def _bundled(self, path: Path, asked: TimeRange) -> bundle.Bundled:
+        if self._file is not None:
+            return bundle.write(self._file.tape, path, asked, title=self._session.title)
+        with closing(opened_tape(self._recorder).file) as file:
+            return bundle.write(Tape(file), path, asked, title=self._session.title)
+
+    def on_recall_asked(self, event: RecallAsked) -> None:
+        self.run_worker(self._recall(event.ref), group="recall")
+
+    async def _recall(self, ref: ObjectRef) -> None:
+        """What is recorded of an object from before this program began; where nothing is recorded there is none."""
+        screen = self.screen
+        past = screen.past if isinstance(screen, RewindScreen) else None
+        mirror = past.replay.mirror if past is not None else self._session.mirror
+        try:
+            if past is not None:
+                found = await asyncio.to_thread(timeline, past.tape.file, ref, mirror, past.at_ns)
+            else:
+                found = await asyncio.to_thread(self._recorded_of, ref)
+        except JournalError:
+            return
+        mirror.recall(ref, found)
+        mirror.flush()
+
+    def _recorded_of(self, ref: ObjectRef) -> list[Event]:
+        with closing(opened_tape(self._recorder).file) as file:
+            return timeline(file, ref, self._session.mirror, self._session.now_ns)
+
     def on_past_asked(self, event: PastAsked) -> None:
-        self.run_worker(self._to_now() if self._is_past else self._to_past(), group="rewind", exclusive=True)
+        work = self._to_now() if self._is_past else self._to_past(event.at)
+        self.run_worker(work, group="rewind", exclusive=True)
 
     @property
     def _is_past(self) -> bool:
         return isinstance(self.screen, RewindScreen)
 
-    async def _to_past(self) -> None:
-        """The same place as it was a moment ago."""
+    async def _to_past(self, at: str) -> None:
+        """The same place as it was a moment ago, or at the moment that was typed."""
         here = self._main.navigator.here
         try:
             tape = await asyncio.to_thread(opened_tape, self._recorder)
@@ -238,10 +324,15 @@ class SwarmApp(App[None]):
                 tape, Replay(clock, self._session.id), self._session.mirror, self._session.clock.wall_ns
             )
             await past.seek(self._session.now_ns)
+            problem = await past.go(at) if at else ""
         except JournalError as error:
             self.notify(str(error), severity="warning", timeout=_JOURNAL_S, markup=False)
             return
-        session = past_session(self._session, past.replay.mirror, clock)
+        if problem:
+            tape.file.close()
+            self.notify(problem, severity="warning", timeout=_JOURNAL_S, markup=False)
+            return
+        session = past_session(self._session.title, past.replay.mirror, clock)
         screen = rewind_screen(session, self._preferred.verbs(), self._work, past)
         self._name_clusters(screen)
         await self.push_screen(screen)
@@ -276,6 +367,9 @@ class SwarmApp(App[None]):
         self.exit(return_code=exit_code)
 
     def on_resync_asked(self, event: ResyncAsked) -> None:
+        if self._file is not None:
+            self.notify("This is a file: there is nothing to list anew.", timeout=2)
+            return
         self._follow()
         self.notify("Listing everything anew", timeout=2)
 

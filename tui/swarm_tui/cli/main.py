@@ -40,6 +40,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),
     "top": ("top", "What tasks or nodes use now: processors and memory."),
+    "bundle": ("incident", "Write what the dashboard recorded into one file that another copy opens."),
+    "open": ("incident", "Rewind through an incident's file."),
     "watch": ("watch", "Print every change as a line of JSON."),
     "context": ("context", "Clusters by name: ls, use, add, rm."),
     "doctor": ("doctor", "Say what may go wrong, here and in the cluster, and what to do about it."),

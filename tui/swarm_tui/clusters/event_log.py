@@ -4,7 +4,7 @@ Tasks come and go by the thousand and tell nothing, except that they failed: fai
 within `SAME_NS` are one event with a count. What is there when the program begins is no news.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -29,7 +29,9 @@ class EventLog:
             (kind, {}) for kind in registry.stored() if kind.changes is not None
         ]
         """Kinds that tell, and their objects as they were last seen."""
-        self._last = 0
+        self._last = self._first = 0
+        self._recalled: dict[ObjectRef, tuple[str, ...]] = {}
+        """By object the ids of what was recalled."""
         self._has_listed = False
         self._failing: dict[tuple[str, str], str] = {}
         """By service and cause the newest event about it."""
@@ -51,6 +53,26 @@ class EventLog:
                 self._look(kind, seen, id_, view, now_ns if is_told else None)
         touched, self._touched = self._touched, set()
         return touched
+
+    def recall(self, ref: ObjectRef, earlier: Sequence[Event]) -> set[str]:
+        """Keep what is known of an object from before anything here, the oldest first, as far as there is room. What was
+        recalled of it before is forgotten. The ids of the events that came or went."""
+        touched = {id_ for id_ in self._recalled.pop(ref, ()) if self.events.pop(id_, None) is not None}
+        mine = [event for event in self.events.values() if event.ref == ref]
+        first_ns = min((event.at_ns for event in mine), default=None)
+        older = [event for event in earlier if first_ns is None or event.at_ns < first_ns]
+        room = EVENTS_MAX - len(self.events)
+        kept: dict[str, Event] = {}
+        for event in older[len(older) - min(len(older), room) :]:
+            self._first -= 1
+            id_ = f"{self._first:010}"
+            kept[id_] = replace(event, id=id_)
+        self._recalled[ref] = tuple(kept)
+        newer = dict(self.events)
+        self.events.clear()
+        self.events.update(kept)
+        self.events.update(newer)
+        return touched | kept.keys()
 
     def note_failure(self, task: objects_pb2.Task, now_ns: int, view: ClusterView) -> None:
         """A task failed, and was not seen to before."""

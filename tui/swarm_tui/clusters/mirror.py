@@ -7,13 +7,12 @@ Rules:
 - A change older than what is held is ignored (a resumed stream may repeat itself).
 - Listeners are told at most once per flush interval what changed in the meantime, never once per event; while nothing
   changes nobody is woken.
-- A service's and a node's row depends on its tasks, a task's on its node's name and state: a change of the one touches
-  the other.
+- A service's and a node's row depends on its tasks, a task's on its node's name and state: changes of one touch the other.
 """
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from swarm_core.api.proto import objects_pb2, types_pb2
@@ -34,7 +33,7 @@ from swarm_tui.clusters.usage import UsageFigures
 from swarm_tui.resources import registry, services
 from swarm_tui.resources.events import Event
 from swarm_tui.resources.model import FailureSums, NodeSums, ServiceSums
-from swarm_tui.resources.refs import ONLY_CLUSTER, ClusterId
+from swarm_tui.resources.refs import ONLY_CLUSTER, ClusterId, ObjectRef
 from swarm_tui.resources.stacks import Stack
 from swarm_tui.resources.uses import Use
 
@@ -233,6 +232,10 @@ class Mirror:
                 self._set_stream(Stream(Phase.LIVE, self._resumed_ns))
             case Managers():
                 self._apply_managers(update)
+
+    def recall(self, ref: ObjectRef, earlier: Sequence[Event]) -> None:
+        """Take in events of an object from before this program looked; listeners hear of them with the next flush."""
+        self._dirty[Event] |= self._events.recall(ref, earlier)
 
     def record_to(self, note: Callable[[Update | Managers], None] | None) -> None:
         """Call `note` with every update from now on, before it is taken in; None ends it."""

@@ -38,7 +38,7 @@ def forget_strangers(directory: Path, *, before_s: float, keep: Path) -> list[Pa
     gone = []
     with contextlib.suppress(OSError):
         for path in sorted(directory.glob(f"*{SUFFIX}")):
-            newest = max(_written_s(path), _written_s(path.with_name(f"{path.name}-wal")))
+            newest = written_s(path)
             if path != keep and newest < before_s:
                 for beside in (
                     path,
@@ -50,7 +50,12 @@ def forget_strangers(directory: Path, *, before_s: float, keep: Path) -> list[Pa
     return gone
 
 
-def _written_s(path: Path) -> float:
+def written_s(path: Path) -> float:
+    """When a journal was last written to; 0 when it is not there."""
+    return max(_changed_s(path), _changed_s(path.with_name(f"{path.name}-wal")))
+
+
+def _changed_s(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:

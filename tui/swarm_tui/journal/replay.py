@@ -6,19 +6,13 @@ Rules (docs/design/journal.md 5)
 2. Going on from the moment shown costs what lies between; going back begins at a keyframe.
 """
 
-from typing import Any
-
-from swarm_core.api.proto import objects_pb2, types_pb2
-from swarm_core.client.managers import Managers
-from swarm_core.client.watch import Action, Change, Changed, Listed
+from swarm_core.client.watch import Lost, Resumed
 
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Clock
-from swarm_tui.journal.records import Verb
+from swarm_tui.journal.retold import Retold
 from swarm_tui.journal.tape import Reel, Step
 from swarm_tui.resources.refs import ClusterId
-
-_ACTIONS = {Verb.CREATED: Action.CREATED, Verb.UPDATED: Action.UPDATED, Verb.REMOVED: Action.REMOVED}
 
 
 class PastClock:
@@ -44,7 +38,7 @@ class Replay:
     def __init__(self, clock: PastClock, cluster: ClusterId) -> None:
         self.clock = clock
         self.mirror = Mirror(clock, cluster=cluster)
-        self._statuses: dict[str, types_pb2.ManagerStatus] = {}
+        self._told = Retold()
         self.is_blind = False
         """The stream was away at this moment: what is shown is what was known."""
 
@@ -53,11 +47,7 @@ class Replay:
         if reel.listed is not None:
             self.clock.at_ns = reel.from_ns
             self.is_blind = False
-            self.mirror.apply(Listed(reel.listed, _version(reel.listed)))
-            nodes = (item for item in reel.listed if isinstance(item, objects_pb2.Node))
-            self._statuses = {
-                node.id: node.manager_status for node in nodes if node.HasField("manager_status")
-            }
+            self.mirror.apply(self._told.listing(reel.listed))
         for step in reel.steps:
             self._take(step)
         self.clock.at_ns = at_ns
@@ -65,24 +55,11 @@ class Replay:
 
     def _take(self, step: Step) -> None:
         self.clock.at_ns = step.at_ns
-        changes = []
-        statuses = dict(self._statuses)
-        for verb, item in step.changes:
-            if item is None:
-                self.is_blind = verb is Verb.LOST
-                continue
-            changes.append(Change(_ACTIONS[verb], item))
-            if isinstance(item, objects_pb2.Node):
-                if verb is not Verb.REMOVED and item.HasField("manager_status"):
-                    statuses[item.id] = item.manager_status
-                else:
-                    statuses.pop(item.id, None)
-        if statuses != self._statuses:
-            self._statuses = statuses
-            self.mirror.apply(Managers(dict(statuses), None))
-        if changes:
-            self.mirror.apply(Changed(tuple(changes), _version([change.object for change in changes])))
-
-
-def _version(items: Any) -> int:
-    return max((item.meta.version.index for item in items), default=0)
+        for update in self._told.step(step):
+            match update:
+                case Lost():
+                    self.is_blind = True
+                case Resumed():
+                    self.is_blind = False
+                case _:
+                    self.mirror.apply(update)

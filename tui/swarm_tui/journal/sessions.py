@@ -1,5 +1,8 @@
 """Opening what was recorded, and the session that views of the past read."""
 
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from swarm_core.client.control import Control
@@ -7,9 +10,10 @@ from swarm_core.client.logs import LogReader
 
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
-from swarm_tui.journal.errors import NothingKnown
+from swarm_tui.journal.errors import JournalError, NothingKnown
 from swarm_tui.journal.file import JournalFile
 from swarm_tui.journal.no_calls import NoCalls
+from swarm_tui.journal.places import SUFFIX, written_s
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.journal.replay import PastClock
 from swarm_tui.journal.tape import Tape
@@ -32,7 +36,28 @@ def opened_tape(recorder: Recorder | None) -> Tape:
         raise
 
 
-def past_session(live: Session, mirror: Mirror, clock: PastClock) -> Session:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A journal that is there."""
+
+    path: Path
+    title: str
+    cluster: str
+
+
+def recorded(directory: Path) -> list[Recorded]:
+    """The journals of this user, those written last first. One that cannot be read is left out."""
+    found = []
+    for path in sorted(directory.glob(f"*{SUFFIX}"), key=written_s, reverse=True):
+        with contextlib.suppress(JournalError, FileNotFoundError):
+            file = JournalFile.open_for_reading(path)
+            with contextlib.closing(file):
+                meta = file.meta()
+            found.append(Recorded(path, meta.get("title", ""), meta.get("cluster", path.stem)))
+    return found
+
+
+def past_session(title: str, mirror: Mirror, clock: PastClock) -> Session:
     """A session whose mirror shows the past, and whose calls are all refused."""
     calls = NoCalls()
-    return Session(live.title, mirror, Control(calls), LogReader(calls, clock=clock), clock, is_past=True)
+    return Session(title, mirror, Control(calls), LogReader(calls, clock=clock), clock, is_past=True)

@@ -80,10 +80,16 @@ class Tape:
             return Reel(from_ns, None, steps)
         first = self._run_up(here, to_ns)
         start_ns = self.generations[first].at_ns
-        listed = tuple(
-            record.object() for record in self._file.keyframe(self.generations[first].id) if record.kind
-        )
-        return Reel(start_ns, listed, tuple(self._steps(first, here, start_ns - 1, to_ns)))
+        return Reel(start_ns, self._keyframe(first), tuple(self._steps(first, here, start_ns - 1, to_ns)))
+
+    def reels(self, after_ns: int, to_ns: int) -> Iterator[Reel]:
+        """What came in after the moment, until another: a reel for each generation, with everything anew where nobody recorded
+        just before it."""
+        for index in range(self._index(after_ns), self._index(to_ns) + 1):
+            generation = self.generations[index]
+            is_new = generation.is_gap and generation.at_ns > after_ns
+            listed = self._keyframe(index) if is_new else None
+            yield Reel(generation.at_ns, listed, tuple(self._steps(index, index, after_ns, to_ns)))
 
     def next_ns(self, at_ns: int) -> int | None:
         """The moment of the next step; None at the end."""
@@ -145,6 +151,11 @@ class Tape:
         """The generation that the moment belongs to."""
         found = [index for index, one in enumerate(self.generations) if one.at_ns <= at_ns]
         return found[-1] if found else 0
+
+    def _keyframe(self, index: int) -> tuple[Any, ...]:
+        """Everything that the cluster held when the generation began."""
+        records = self._file.keyframe(self.generations[index].id)
+        return tuple(record.object() for record in records if record.kind)
 
     def _goes_on(self, first: int, last: int) -> bool:
         """Whether nothing was missed between the two generations."""

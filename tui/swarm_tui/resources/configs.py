@@ -91,6 +91,7 @@ KIND: ResourceKind[Config] = ResourceKind(
         "timeline",
         "yaml",
         "json",
+        "compare",
         "copy",
         "copy_command",
         "remove",

@@ -223,6 +223,7 @@ KIND: ResourceKind[Network] = ResourceKind(
         "timeline",
         "yaml",
         "json",
+        "compare",
         "copy",
         "copy_command",
         "remove",

@@ -356,6 +356,7 @@ KIND: ResourceKind[Node] = ResourceKind(
         "timeline",
         "yaml",
         "json",
+        "compare",
         "copy",
         "copy_command",
         "remove",

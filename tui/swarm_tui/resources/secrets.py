@@ -79,6 +79,7 @@ KIND: ResourceKind[Secret] = ResourceKind(
         "timeline",
         "yaml",
         "json",
+        "compare",
         "copy",
         "copy_command",
         "remove",

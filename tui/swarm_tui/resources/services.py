@@ -363,6 +363,7 @@ KIND: ResourceKind[Service] = ResourceKind(
         "timeline",
         "yaml",
         "json",
+        "compare",
         "copy",
         "copy_command",
         "remove",

@@ -276,6 +276,7 @@ KIND: ResourceKind[Task] = ResourceKind(
         "owner",
         "yaml",
         "json",
+        "compare",
         "copy",
         "copy_command",
     ),

@@ -239,6 +239,7 @@ KIND: ResourceKind[Volume] = ResourceKind(
         "timeline",
         "yaml",
         "json",
+        "compare",
         "copy",
         "copy_command",
         "remove",

@@ -4,17 +4,23 @@ that come while one is carried out each is carried out, in order.
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
+
+from swarm_core.specs.errors import InvalidValue
 
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.clusters.session import Clock
 from swarm_tui.journal.around import Difference, around, since
 from swarm_tui.journal.file import Mark
-from swarm_tui.journal.replay import Replay
+from swarm_tui.journal.moments import moment_of
+from swarm_tui.journal.replay import PastClock, Replay
 from swarm_tui.journal.tape import Tape
 from swarm_tui.journal.told import Told
-from swarm_tui.resources.format import short_duration
+from swarm_tui.resources.format import moment, short_duration
+from swarm_tui.resources.refs import ClusterId
 from swarm_tui.widgets.scrubber import Moment, Tick
 
+T = TypeVar("T")
 PLAY_EVERY_S: Final = 0.25
 PLAY_SPEED: Final = 8
 IDLE_NS: Final = 10 * 1_000_000_000
@@ -23,12 +29,22 @@ _NS_PER_S: Final = 1_000_000_000
 
 
 class Past:
-    """See the module's text. `changed` is called when another moment is shown; `now_ns` is the time of now."""
+    """See the module's text. `changed` is called when another moment is shown; `now_ns` is the time of now. In a file there is
+    no now (`has_now`): `live` is the cluster as it was at the end of it."""
 
-    def __init__(self, tape: Tape, replay: Replay, live: Mirror | None, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        tape: Tape,
+        replay: Replay,
+        live: Mirror,
+        now_ns: Callable[[], int],
+        *,
+        has_now: bool = True,
+    ) -> None:
         self.tape = tape
         self.replay = replay
         self._live = live
+        self.has_now = has_now
         self._now_ns = now_ns
         self._marks: list[Mark] = []
         self._shown_ns: int | None = None
@@ -55,16 +71,35 @@ class Past:
             short_duration(ago_s) if ago_s >= 1 else "",
             self.is_playing,
             self.replay.is_blind,
+            self.has_now,
         )
 
     def differences(self) -> list[Difference]:
-        """What is different now; nothing where there is no now, as in a file."""
-        return since(self.replay.mirror, self._live) if self._live is not None else []
+        """What is different now, or at the end of the file."""
+        return since(self.replay.mirror, self._live)
 
     async def seek(self, at_ns: int) -> None:
         """Show the moment, or the one nearest to it of which something is known."""
         async with self._turn:
             await self._show(at_ns)
+
+    async def go(self, text: str) -> str:
+        """Show the moment that was typed; why that cannot be, or nothing."""
+        self.is_playing = False
+        async with self._turn:
+            end_ns = self._now_ns() if self.has_now else self.tape.end_ns
+            try:
+                at_ns = moment_of(text, self._marks, shown_ns=self.at_ns, now_ns=end_ns)
+            except InvalidValue as error:
+                return f"{error}.".capitalize()
+            if at_ns < self.tape.start_ns:
+                return f"What is known begins at {moment(self.tape.start_ns)}."
+            await self._show(min(at_ns, end_ns))
+            return ""
+
+    def then_and_now(self, kind: type[T], id_: str) -> tuple[T | None, T | None]:
+        """An object at the moment shown, and now."""
+        return self.replay.mirror.get(kind, id_), self._live.get(kind, id_)
 
     async def step(self, count: int) -> bool:
         """Go to the next thing that came in, or the one before; False at the end."""
@@ -113,3 +148,11 @@ class Past:
         self._marks = await asyncio.to_thread(self.tape.marks)
         self.around = await asyncio.to_thread(around, self.tape, at_ns)
         self.changed()
+
+
+def file_past(tape: Tape, clock: Clock, cluster: ClusterId) -> Past:
+    """The past in a file, which ends where the file does."""
+    end = Replay(PastClock(clock, tape.end_ns), cluster)
+    end.show(tape.reel(tape.end_ns), tape.end_ns)
+    shown = Replay(PastClock(clock, tape.end_ns), cluster)
+    return Past(tape, shown, end.mirror, clock.wall_ns, has_now=False)

@@ -12,6 +12,8 @@ from swarm_tui.clusters.session import Session
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.dialogs.help import Help
 from swarm_tui.operations.model import Outcome
+from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.find_line import FindLine
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.work import Undertaking, Work
@@ -34,7 +36,27 @@ class ResyncAsked(Message):
 
 
 class PastAsked(Message):
-    """The person wants to see the past, or now again."""
+    """The person wants to see the past, at a moment that was typed or of now; or now again."""
+
+    def __init__(self, at: str = "") -> None:
+        super().__init__()
+        self.at = at
+
+
+class RecallAsked(Message):
+    """The longer past of an object is wanted among the events."""
+
+    def __init__(self, ref: ObjectRef) -> None:
+        super().__init__()
+        self.ref = ref
+
+
+class BundleAsked(Message):
+    """What was recorded is wanted as a file."""
+
+    def __init__(self, path: str, asked: TimeRange) -> None:
+        super().__init__()
+        self.path, self.asked = path, asked
 
 
 class Alarmed(Message):
@@ -145,6 +167,18 @@ class Desk:
 
     def toggle_past(self) -> None:
         self._screen.post_message(PastAsked())
+
+    def show_past(self, at: str) -> None:
+        self._screen.post_message(PastAsked(at))
+
+    def read(self, title: str, lines: Sequence[Spans]) -> None:
+        self._screen.app.push_screen(Help(title, lines))
+
+    def recall(self, ref: ObjectRef) -> None:
+        self._screen.post_message(RecallAsked(ref))
+
+    def bundle(self, path: str, asked: TimeRange) -> None:
+        self._screen.post_message(BundleAsked(path, asked))
 
     def say(self, text: str) -> None:
         self._screen.notify(text, timeout=_DONE_S, markup=False)

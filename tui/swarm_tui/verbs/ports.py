@@ -10,8 +10,10 @@ from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources.model import ClusterView, Link
 from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import Findable, View
+from swarm_tui.widgets.paint import Spans
 
 P = TypeVar("P")
 Moving: TypeAlias = Coroutine[Any, Any, bool]
@@ -83,6 +85,16 @@ class Operations(Protocol):
 class Past(Protocol):
     """A moment of the past that is shown."""
 
+    @property
+    def has_now(self) -> bool:
+        """Whether there is a now to go back to; of a file there is none."""
+
+    async def go(self, text: str) -> str:
+        """Show the moment that was typed; why that cannot be, or nothing."""
+
+    def then_and_now(self, kind: type[P], id_: str) -> tuple[P | None, P | None]:
+        """An object at the moment shown, and now."""
+
     def step(self, count: int) -> Moving:
         """Go to the next thing that came in, or the one before; False at the end."""
 
@@ -102,6 +114,18 @@ class Desk(Protocol):
 
     def toggle_past(self) -> None:
         """Show the past, or now again."""
+
+    def show_past(self, at: str) -> None:
+        """Show the past at the moment that was typed."""
+
+    def read(self, title: str, lines: Sequence[Spans]) -> None:
+        """Show a text until it is closed."""
+
+    def recall(self, ref: ObjectRef) -> None:
+        """Put what is recorded of an object's longer past among the events."""
+
+    def bundle(self, path: str, asked: TimeRange) -> None:
+        """Write what was recorded in this time into a file, and say so."""
 
     def say(self, text: str) -> None:
         """Tell the person something in a sentence."""

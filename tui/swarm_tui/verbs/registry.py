@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable
 from swarm_tui.verbs import (
     availability,
     back,
+    bundle,
     clusters,
     columns,
     command,
+    compare,
     copy,
     doctor,
     find,
@@ -98,6 +100,7 @@ register(marks.MARK)
 register(marks.MARK_RANGE)
 register(marks.MARK_ALL)
 register(marks.CLEAR_MARKS)
+register(compare.VERB)
 register(copy.IDS)
 register(copy.COMMAND)
 register(why.FIX)
@@ -131,11 +134,13 @@ register(doctor.VERB)
 register(level.VERB)
 register(undo.VERB)
 register(rewind.REWIND)
+register(rewind.AT)
 register(rewind.STEP_BACK)
 register(rewind.STEP_ON)
 register(rewind.INCIDENT_BACK)
 register(rewind.INCIDENT_ON)
 register(rewind.PLAY)
+register(bundle.VERB)
 register(program.RESYNC)
 register(program.PALETTE)
 register(back.BACK)

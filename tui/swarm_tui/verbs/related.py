@@ -36,6 +36,7 @@ async def to_users(ports: Ports) -> None:
 
 async def to_events(ports: Ports) -> None:
     ref = ports.selection.refs[0]
+    ports.desk.recall(ref)
     await ports.navigator.go(Link(EVENTS.plural, ref.kind, ref.id))
 
 
@@ -63,7 +64,7 @@ TIMELINE = Verb(
     "list.timeline",
     ("E",),
     "timeline",
-    "what happened to this object since the program began",
+    "what happened to this object, from as long ago as is recorded",
     Context.LIST,
     to_events,
     is_on_objects=True,

@@ -1,7 +1,9 @@
 """Rewinding: into the past and back, and through it."""
 
 from collections.abc import Callable
+from typing import Final
 
+from swarm_tui.dialogs.ask_line import AskLine, Judged
 from swarm_tui.verbs.model import Verb, Work
 from swarm_tui.verbs.ports import Moving, Past, Ports
 from swarm_tui.views.view import Context
@@ -32,7 +34,37 @@ REWIND = Verb(
     "show everything as it was at a moment; again: back to now",
     Context.GLOBAL,
     lambda ports: ports.desk.toggle_past(),
+    lambda ports: ports.desk.past is None or ports.desk.past.has_now,
     label_now=lambda ports: "live" if is_past(ports) else "rewind",
+)
+_AT_HELP: Final = "14:02, 10m ago as 10m, -30s or +30s from the moment shown, or what happened: w7 lost"
+
+
+async def _go(ports: Ports, text: str) -> None:
+    past = ports.desk.past
+    if past is None:
+        ports.desk.show_past(text)
+    elif problem := await past.go(text):
+        ports.desk.say(problem)
+
+
+async def _ask_moment(ports: Ports) -> None:
+    def judge(text: str) -> Judged:
+        return Judged(_AT_HELP, bool(text.strip()))
+
+    answer = await ports.desk.ask(AskLine("Rewind", "To which moment?", judge, hint="10m"))
+    if answer is not None:
+        await _go(ports, answer)
+
+
+AT = Verb(
+    "global.at",
+    ("T",),
+    "at",
+    "show everything as it was at a time, or at something that happened: " + _AT_HELP,
+    Context.GLOBAL,
+    _ask_moment,
+    told=_go,
 )
 STEP_BACK = Verb(
     "global.step-back",

@@ -33,6 +33,8 @@ class Moment:
     ago: str = ""
     is_playing: bool = False
     is_blind: bool = False
+    has_now: bool = True
+    """There is a now to go back to."""
 
 
 def window(moment: Moment) -> tuple[int, int]:
@@ -54,7 +56,7 @@ def heading(moment: Moment, keys: Sequence[tuple[str, str]]) -> Spans:
         ("  ◌ the stream was away" if moment.is_blind else "", "warning"),
         ("  ", "text"),
     ]
-    for key, label in keys:
+    for key, label in keys if moment.has_now else keys[:-1]:
         spans += [(" ", "text"), (key, "accent+bold"), (f" {label} ", "muted")]
     return spans
 

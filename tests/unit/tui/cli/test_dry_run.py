@@ -48,7 +48,7 @@ LOOK = {
     "services",
     "status",
 }
-LOOK |= {"top", "why", "version", "watch", "doctor", "check", "keys"}
+LOOK |= {"top", "why", "version", "watch", "doctor", "check", "keys", "bundle", "open"}
 OF_THIS_MACHINE = {("up",), ("down",), ("demo",), ("serve",)}
 OF_THIS_MACHINE |= {("context", word) for word in ("add", "rm", "use")}
 OF_THIS_MACHINE |= {("cluster", word) for word in ("init", "join", "leave", "unlock")}

@@ -16,7 +16,9 @@ from swarm_core.client.contexts import read_contexts
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
 from swarm_tui.clusters.allowance import Allowance, Level
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.journal.no_calls import NoCalls
 from swarm_tui.journal.recorder import Recorder
+from swarm_tui.journal.tape import Tape
 from swarm_tui.operations.gate import gated
 
 if TYPE_CHECKING:
@@ -204,6 +206,27 @@ def keys_in_force() -> list[tuple[str, str, str, str]]:
         (verb.id, " ".join(written(key) for key in verb.keys), verb.context.value, verb.help)
         for verb in wanted.verbs()
     ]
+
+
+def open_file(tape: Tape, title: str) -> int:
+    """Show the past in a file until it is left."""
+    return asyncio.run(_open_file(tape, title))
+
+
+async def _open_file(tape: Tape, title: str) -> int:
+    started = preferences()
+    from swarm_tui.app import SwarmApp
+
+    app = SwarmApp.of_file(
+        tape,
+        title,
+        Cluster(NoCalls()).clock,
+        theme=_OWN_COLORS if is_plain() else None,
+        is_ascii=wants_ascii(),
+        started=started,
+    )
+    await app.run_async()
+    return app.return_code or 0
 
 
 def journal_directory() -> Path:

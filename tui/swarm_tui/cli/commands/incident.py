@@ -1,0 +1,96 @@
+"""`swarm-tui bundle` and `swarm-tui open`: an incident as one file, out of the journal and into a dashboard (docs/design/journal.md 6)."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from swarm_core.api.proto import objects_pb2
+from swarm_core.client.cluster import Cluster
+
+from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.session import USAGE, Failure, reading, run
+from swarm_tui.cli.plumbing.ui import has_terminal, journal_directory, open_file
+from swarm_tui.journal import bundle as bundles
+from swarm_tui.journal.errors import JournalError
+from swarm_tui.journal.file import JournalFile
+from swarm_tui.journal.no_calls import NoCalls
+from swarm_tui.journal.places import journal_of
+from swarm_tui.journal.sessions import Recorded, recorded
+from swarm_tui.journal.tape import Tape
+from swarm_tui.resources.time_ranges import range_of
+
+
+def bundle(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+    asked: Annotated[
+        str, typer.Option("--time", help="2h (from then on), 13:50..14:10, all.", metavar="TIME")
+    ] = "30m",
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--of", help="The cluster's name or id; then no manager is asked which it is.", metavar="NAME"
+        ),
+    ] = None,
+) -> None:
+    """Write what the dashboard recorded into one file that another copy opens. It holds no secrets and no values of variables."""
+    if of is not None:
+        found, now_ns = _named(of), Cluster(NoCalls()).clock.wall_ns()
+    else:
+        found, now_ns = run(ctx, _of_cluster)
+    with reading("--time"):
+        stretch = range_of(asked, now_ns)
+    try:
+        with closing(JournalFile.open_for_reading(found.path)) as file:
+            made = bundles.write(Tape(file), path, stretch, title=found.title)
+    except JournalError as error:
+        raise Failure(str(error)) from None
+    except FileExistsError as error:
+        raise Failure(str(error), USAGE) from None
+    say(bundles.sentence(made))
+
+
+def open_(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Written by 'swarm-tui bundle'.")],
+) -> None:
+    """Rewind through an incident's file. No cluster is asked anything."""
+    try:
+        tape, title = bundles.open_bundle(path)
+    except JournalError as error:
+        raise Failure(str(error)) from None
+    with closing(tape.file):
+        if not has_terminal():
+            raise Failure(f"{path} holds {title}; the dashboard needs a terminal to show it.", USAGE)
+        if exit_code := open_file(tape, title):
+            raise typer.Exit(exit_code)
+
+
+async def _of_cluster(cluster: Cluster) -> tuple[Recorded, int]:
+    """The journal of the cluster that answers, and the time there."""
+    (itself,) = await cluster.control.find(objects_pb2.Cluster)
+    path = journal_of(journal_directory(), itself.id)
+    for one in recorded(journal_directory()):
+        if one.path == path:
+            return one, cluster.clock.wall_ns()
+    raise Failure("Nothing is recorded of this cluster: the dashboard records while it is open.")
+
+
+def _named(name: str) -> Recorded:
+    known = recorded(journal_directory())
+    found = [one for one in known if name in (one.title, one.cluster)]
+    if not found:
+        names = ", ".join(dict.fromkeys(one.title for one in known))
+        raise Failure(
+            f"Nothing is recorded of a cluster {name!r}; recorded are: {names}."
+            if known
+            else "Nothing is recorded of any cluster: the dashboard records while it is open."
+        )
+    if len(found) > 1:
+        ids = ", ".join(one.cluster for one in found)
+        raise Failure(f"More than one cluster is called {name!r}: name one by its id ({ids}).")
+    return found[0]
+
+
+COMMANDS = {"bundle": bundle, "open": open_}
