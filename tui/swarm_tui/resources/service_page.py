@@ -3,6 +3,7 @@
 A place is a slot, or a node where the service has one task on each. The places that are worst off stand first.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2
@@ -10,6 +11,7 @@ from swarm_core.api.timestamps import timestamp_ns
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import nodes
+from swarm_tui.resources.fingerprints import fingerprints
 from swarm_tui.resources.model import Cell, ClusterView, Role, Section, cell, spans
 from swarm_tui.resources.spec_changes import differences
 from swarm_tui.resources.states import is_wanted, short_cause, since_ns, state_health, state_word
@@ -66,6 +68,13 @@ def _place_line(
 def _host(node_id: str, view: ClusterView) -> str:
     node = view.get(objects_pb2.Node, node_id)
     return nodes.name(node, view) if node is not None else fmt.short_id(node_id)
+
+
+def failures_section(tasks: Iterable[Task], now_ns: int) -> tuple[Section, ...]:
+    """How failed attempts ended, those that most ended so first; their last lines are in `K`."""
+    found = fingerprints(tasks, {}, now_ns)
+    lines = tuple((one.cause, cell(one.count_words(), Role.ERROR)) for one in found)
+    return (Section("Failures", lines),) if lines else ()
 
 
 def change_section(service: Service) -> tuple[Section, ...]:

@@ -11,6 +11,7 @@ from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import jobs, service_changes, service_page
+from swarm_tui.resources.fingerprints import fingerprints
 from swarm_tui.resources.model import (
     PROBLEMS,
     Align,
@@ -200,7 +201,7 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
     elif failed.count > 1:
         window = fmt.short_duration(_CRASH_WINDOW_S)
         summary, follow_up = f"{count} · failed {failed.count} times in {window}", ("l", "logs")
-        text = failed.cause
+        text = failed.cause + _since(service, view, now_ns)
     elif task is not None:
         summary, text, follow_up = f"{count} · failed {since} ago", cause(task), ("l", "logs")
     else:
@@ -208,6 +209,17 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
     if not text and task is not None:
         text = f"The task was {state_word(task.status.state)} without a reason."
     return (_problem(service, view, look, summary, text, follow_up, began_ns),)
+
+
+_COMPARED_MAX = 200
+"""Of more tasks the attempts are compared in the description alone: a problem's text is made anew every second."""
+
+
+def _since(service: Service, view: ClusterView, now_ns: int) -> str:
+    """How many of the attempts that the cluster still has ended like most of them, since which change of the spec."""
+    tasks = view.tasks_of_service(service.id)
+    found = fingerprints(tasks, {}, now_ns) if len(tasks) <= _COMPARED_MAX else []
+    return f" · {found[0].count_words()}" if found and found[0].since else ""
 
 
 def _problem(
@@ -250,6 +262,7 @@ def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section,
         Section("Service", tuple(overview)),
         *update_section(service, view),
         *service_page.places_section(service, view, now_ns),
+        *service_page.failures_section(view.tasks_of_service(service.id), now_ns),
         *service_page.change_section(service),
         *service_page.uses_section(service, view),
         *task_spec_sections(spec.task),
@@ -352,6 +365,7 @@ KIND: ResourceKind[Service] = ResourceKind(
         "logs",
         "previous_logs",
         "why",
+        "crashes",
         "describe",
         "scale",
         "update",

@@ -8,7 +8,7 @@ from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import nodes, usage
+from swarm_tui.resources import nodes, service_page, usage
 from swarm_tui.resources.model import (
     Align,
     ClusterView,
@@ -171,7 +171,19 @@ def describe(task: Task, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
             lines.append(("Exit code", cell(str(container.exit_code))))
     limits = task.spec.resources.limits
     lines += usage.lines(task.id, view, limits.nano_cpus, limits.memory_bytes)
-    return (Section("Task", tuple(lines)), *_attempts(task, view, now_ns), *task_spec_sections(task.spec))
+    return (
+        Section("Task", tuple(lines)),
+        *_attempts(task, view, now_ns),
+        *_failures(task, view, now_ns),
+        *task_spec_sections(task.spec),
+    )
+
+
+def _failures(task: Task, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
+    """Of one that failed: how the attempts of its service ended."""
+    if not task.service_id or not has_ended_badly(task):
+        return ()
+    return service_page.failures_section(view.tasks_of_service(task.service_id), now_ns)
 
 
 def _attempts(task: Task, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
@@ -272,6 +284,7 @@ KIND: ResourceKind[Task] = ResourceKind(
         "logs",
         "previous_logs",
         "why",
+        "crashes",
         "describe",
         "owner",
         "yaml",

@@ -1,9 +1,12 @@
 """The toolkit as the parts of the shell and the verbs see it: each class implements one of their ports with the screen."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from swarm_core.client.errors import CallFailed, IncompleteLogs, Unreachable
+from swarm_core.client.log_query import LogQuery
+from swarm_core.client.logs import LogLine
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input
@@ -173,6 +176,21 @@ class Desk:
 
     def read(self, title: str, lines: Sequence[Spans]) -> None:
         self._screen.app.push_screen(Help(title, lines))
+
+    async def last_lines(
+        self, task_ids: Sequence[str], count: int
+    ) -> tuple[Mapping[str, Sequence[str]], str]:
+        found: dict[str, list[str]] = {}
+
+        def take(lines: Sequence[LogLine]) -> None:
+            for line in lines:
+                found.setdefault(line.task_id, []).append(line.text)
+
+        try:
+            await self._session.logs.run(LogQuery(task_ids=tuple(task_ids), tail=count), take)
+        except (CallFailed, IncompleteLogs, Unreachable) as error:
+            return found, str(error)
+        return found, ""
 
     def recall(self, ref: ObjectRef) -> None:
         self._screen.post_message(RecallAsked(ref))

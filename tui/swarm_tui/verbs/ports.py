@@ -1,6 +1,6 @@
 """What verbs use of the rest of the program. The shell implements these ports and hands them over as one `Ports`."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -120,6 +120,11 @@ class Desk(Protocol):
 
     def read(self, title: str, lines: Sequence[Spans]) -> None:
         """Show a text until it is closed."""
+
+    async def last_lines(
+        self, task_ids: Sequence[str], count: int
+    ) -> tuple[Mapping[str, Sequence[str]], str]:
+        """By task the last lines that it wrote, and why some could not be read, or nothing."""
 
     def recall(self, ref: ObjectRef) -> None:
         """Put what is recorded of an object's longer past among the events."""

@@ -15,6 +15,7 @@ from swarm_tui.verbs import (
     command,
     compare,
     copy,
+    crashes,
     doctor,
     find,
     focus,
@@ -100,6 +101,7 @@ register(marks.MARK)
 register(marks.MARK_RANGE)
 register(marks.MARK_ALL)
 register(marks.CLEAR_MARKS)
+register(crashes.VERB)
 register(compare.VERB)
 register(copy.IDS)
 register(copy.COMMAND)
