@@ -40,6 +40,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),
     "top": ("top", "What tasks or nodes use now: processors and memory."),
+    "drill": ("drill", "Drain a node, stop the clock when all runs elsewhere, and give it back."),
     "bundle": ("incident", "Write what the dashboard recorded into one file that another copy opens."),
     "open": ("incident", "Rewind through an incident's file."),
     "watch": ("watch", "Print every change as a line of JSON."),
