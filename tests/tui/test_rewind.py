@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from swarm_core.api.proto import objects_pb2, types_pb2
-from swarm_testkit.cluster_fake import FakeCluster
+from swarm_testkit.cluster_fake import FakeCluster, log_line
 from swarm_testkit.dashboard import dashboard_of, screen_text, until, until_live
 from swarm_tui.app import SwarmApp
 from swarm_tui.journal.recorder import Recorder
@@ -234,6 +234,23 @@ async def test_a_timeline_reaches_behind_the_program(cluster: FakeCluster, tmp_p
         await until(pilot, lambda: "scaled 7 → 3" in screen_text(app) and "scaled 5 → 7" in screen_text(app))
         assert "task failed" in screen_text(app)
     recorder.close()
+
+
+async def test_logs_are_those_of_the_moment(cluster: FakeCluster, tmp_path: Path) -> None:
+    """In the past `l` shows what was written until the moment; a step on shows what came until then."""
+    async with rewound(cluster, tmp_path) as (app, pilot):
+        task = next(one for one in cluster.all(objects_pb2.Task) if one.service_id == web(cluster).id)
+        for ago_s in (75, 50, 15):
+            at_ns = cluster.now_ns - ago_s * 1_000_000_000
+            cluster.log_lines(log_line(task, f"written {ago_s} s ago", at_ns=at_ns))
+        await press(pilot, "comma", "comma")
+        assert replicas_shown(app) == 5
+        await command(pilot, app, "logs svc/web")
+        await until(pilot, lambda: "written 75 s ago" in screen_text(app))
+        assert "written 50" not in screen_text(app)
+        await press(pilot, "full_stop")
+        await until(pilot, lambda: "written 50 s ago" in screen_text(app))
+        assert "written 15" not in screen_text(app)
 
 
 async def test_playing_ends_at_the_newest(cluster: FakeCluster, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from swarm_tui.clusters.session import Clock, Session
 from swarm_tui.clusters.usage import UsageNews
 from swarm_tui.journal import bundle
 from swarm_tui.journal.errors import JournalError
+from swarm_tui.journal.past_logs import FileLogs, PastLogs
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.journal.replay import PastClock, Replay
 from swarm_tui.journal.sessions import opened_tape, past_session
@@ -72,7 +73,7 @@ OSC_NOTIFY: Final = "\x1b]9;"
 """What terminals show as a notification of the desktop, up to a bell."""
 _PREFERRED_S: Final = 3
 _NOT_PAST: Final = ("form", "logs")
-"""Views that the past has not: nothing is created there, and logs are read from the agents of now."""
+"""Views that are not gone to with the moment: nothing is created in the past, and its logs are asked for there."""
 
 
 async def no_updates() -> AsyncIterator[Update]:
@@ -149,7 +150,9 @@ class SwarmApp(App[None]):
     ) -> "SwarmApp":
         """The program on the past in a file."""
         past = file_past(tape, clock, ClusterId(title))
-        session = past_session(title, past.replay.mirror, past.replay.clock)
+        session = past_session(
+            title, past.replay.mirror, past.replay.clock, FileLogs(tape.file.path, past.replay.clock)
+        )
         return cls(session, no_updates, theme=theme, is_ascii=is_ascii, started=started, file=past)
 
     def get_default_screen(self) -> Screen[None]:
@@ -332,7 +335,9 @@ class SwarmApp(App[None]):
             tape.file.close()
             self.notify(problem, severity="warning", timeout=_JOURNAL_S, markup=False)
             return
-        session = past_session(self._session.title, past.replay.mirror, clock)
+        session = past_session(
+            self._session.title, past.replay.mirror, clock, PastLogs(self._session.logs, clock)
+        )
         screen = rewind_screen(session, self._preferred.verbs(), self._work, past)
         self._name_clusters(screen)
         await self.push_screen(screen)

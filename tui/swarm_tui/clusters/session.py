@@ -1,10 +1,12 @@
 """What every view works with: the mirror to read, the calls to make, the clock to ask."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from swarm_core.client.control import Control
-from swarm_core.client.logs import LogReader
+from swarm_core.client.log_query import LogQuery
+from swarm_core.client.logs import LogLine
 
 from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.clusters.mirror import Mirror
@@ -22,6 +24,16 @@ class Clock(Protocol):
         """Wait."""
 
 
+class Logs(Protocol):
+    async def run(
+        self,
+        query: LogQuery,
+        sink: Callable[[Sequence[LogLine]], None],
+        heard: Callable[[str | None], None] = ...,
+    ) -> None:
+        """As `client.logs.LogReader.run`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One cluster's connection, as the interface uses it; `title` names it in the header."""
@@ -29,7 +41,7 @@ class Session:
     title: str
     mirror: Mirror
     control: Control
-    logs: LogReader
+    logs: Logs
     clock: Clock
     ends_with_program: bool = False
     """The cluster is there for this program alone."""

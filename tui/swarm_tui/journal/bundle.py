@@ -12,18 +12,20 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from swarm_core.client.logs import LogLine
 from swarm_core.client.managers import Managers
 from swarm_core.client.watch import Changed, Listed, Update
 
 from swarm_tui.journal.errors import Damaged, NothingKnown, NotWritable
 from swarm_tui.journal.file import JournalFile
+from swarm_tui.journal.past_logs import put
 from swarm_tui.journal.records import Verb
 from swarm_tui.journal.redaction import without_environment, without_secrets
 from swarm_tui.journal.retold import Retold
@@ -58,8 +60,10 @@ def sentence(made: Bundled) -> str:
     return f"{stretch} is in {made.path} ({size(made.bytes)}): 'swarm-tui open' shows it."
 
 
-def write(tape: Tape, to: Path, asked: TimeRange, *, title: str) -> Bundled:
-    """Write what is known of this time. For a thread. Raises NothingKnown, NotWritable, FileExistsError."""
+def write(
+    tape: Tape, to: Path, asked: TimeRange, *, title: str, lines: Iterable[LogLine] | None = None
+) -> Bundled:
+    """Write what is known of this time, with lines of logs where they were asked for. For a thread. Raises NothingKnown, NotWritable, FileExistsError."""
     until_ns = tape.end_ns if asked.until_ns is None else asked.until_ns
     if until_ns < tape.start_ns:
         raise NothingKnown(
@@ -75,6 +79,8 @@ def write(tape: Tape, to: Path, asked: TimeRange, *, title: str) -> Bundled:
         with tempfile.TemporaryDirectory(prefix="swarm-tui-") as place:
             gathered, whole = Path(place) / "gathered", Path(place) / "whole"
             count = _gather(tape, gathered, from_ns, to_ns, title)
+            if lines is not None:
+                put(gathered, lines)
             _joined(gathered, whole)
             _copy(whole, to)
     except FileExistsError:

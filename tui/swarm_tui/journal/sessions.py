@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from swarm_core.client.control import Control
-from swarm_core.client.logs import LogReader
 
 from swarm_tui.clusters.mirror import Mirror
-from swarm_tui.clusters.session import Session
+from swarm_tui.clusters.session import Logs, Session
 from swarm_tui.journal.errors import JournalError, NothingKnown
 from swarm_tui.journal.file import JournalFile
 from swarm_tui.journal.no_calls import NoCalls
@@ -57,7 +56,6 @@ def recorded(directory: Path) -> list[Recorded]:
     return found
 
 
-def past_session(title: str, mirror: Mirror, clock: PastClock) -> Session:
+def past_session(title: str, mirror: Mirror, clock: PastClock, logs: Logs) -> Session:
     """A session whose mirror shows the past, and whose calls are all refused."""
-    calls = NoCalls()
-    return Session(title, mirror, Control(calls), LogReader(calls, clock=clock), clock, is_past=True)
+    return Session(title, mirror, Control(NoCalls()), logs, clock, is_past=True)

@@ -16,6 +16,7 @@ from swarm_tui.shell.screen import MainScreen
 from swarm_tui.shell.work import Work
 from swarm_tui.verbs.model import Verbs
 from swarm_tui.views.dashboard.side import SidePane
+from swarm_tui.views.logs import view as logs
 from swarm_tui.views.view import Context
 from swarm_tui.widgets.clock_text import time_of_day
 from swarm_tui.widgets.notes import Note, Notes
@@ -66,6 +67,9 @@ class RewindScreen(MainScreen):
         self._scrubber.show(self.past.moment)
         self.since.show(self._differences())
         self.around.show(self._neighbours())
+        if self.navigator.here.view == logs.NAME and not self.past.is_playing:
+            # They are of another moment now.
+            self.navigator.view.arrive(self.navigator.here)
         self.painter.show_time()
 
     def _differences(self) -> Sequence[Note]:

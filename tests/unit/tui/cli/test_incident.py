@@ -1,16 +1,22 @@
 """`bundle` and `open` on the command line (docs/design/journal.md 6)."""
 
+import asyncio
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from swarm_core.api.proto import objects_pb2
+from swarm_core.client.errors import CallFailed
+from swarm_core.client.log_query import LogQuery
+from swarm_core.client.logs import LogLine
 from swarm_core.client.watch import Action, Change, Changed, Listed
-from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
+from swarm_testkit.cluster_fake import FakeCluster, lively_cluster, log_line
 from swarm_testkit.command_line import CommandLine
 from swarm_tui.cli.plumbing import ui
 from swarm_tui.journal import bundle
+from swarm_tui.journal.past_logs import FileLogs
 from swarm_tui.journal.places import journal_of
+from swarm_tui.journal.replay import PastClock
 from swarm_tui.journal.writer import Writer
 
 S = 1_000_000_000
@@ -101,3 +107,36 @@ def test_what_cannot_be_is_one_sentence(
     assert tui("bundle", str(tmp_path / "x")).code == 0
     result = tui("open", str(tmp_path / "x"))
     assert (result.code, "needs a terminal" in result.err) == (2, True)
+
+
+async def _lines_in(path: Path, fake: FakeCluster) -> list[str]:
+    """What the file tells of all nodes' logs at its end."""
+    tape, _ = bundle.open_bundle(path)
+    seen: list[LogLine] = []
+    with closing(tape.file):
+        query = LogQuery(service_ids=tuple(one.id for one in fake.all(objects_pb2.Service)))
+        await FileLogs(path, PastClock(fake.clock, fake.now_ns)).run(query, seen.extend)
+    return [line.text for line in seen]
+
+
+def test_logs_are_there_if_asked_for(
+    fake: FakeCluster, tui: CommandLine, journals: Path, tmp_path: Path
+) -> None:
+    """--logs adds the lines that the named services wrote in the time, and of no other; without it there are none."""
+    _record(journals, fake)
+    tasks = {task.service_annotations.name: task for task in fake.all(objects_pb2.Task)}
+    now = fake.now_ns
+    fake.log_lines(
+        log_line(tasks["web"], "too early", at_ns=now - 3600 * S),
+        log_line(tasks["web"], "GET /", at_ns=now - 60 * S),
+        log_line(tasks["db"], "SELECT", at_ns=now - 50 * S),
+        log_line(tasks["cache"], "not asked for", at_ns=now - 40 * S),
+    )
+    result = tui("bundle", str(tmp_path / "x"), "--logs", "web", "--logs", "db")
+    assert (result.code, result.err) == (0, "")
+    assert asyncio.run(_lines_in(tmp_path / "x", fake)) == ["GET /", "SELECT"]
+    assert tui("bundle", str(tmp_path / "y")).code == 0
+    with pytest.raises(CallFailed, match="no logs in this file"):
+        asyncio.run(_lines_in(tmp_path / "y", fake))
+    assert tui("bundle", str(tmp_path / "z"), "--logs", "nothing").code == 1
+    assert tui("bundle", str(tmp_path / "z"), "--logs", "web", "--of", "prod-eu").code == 2
