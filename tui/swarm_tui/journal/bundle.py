@@ -3,7 +3,8 @@
 Rules (docs/design/journal.md 6)
 1. The file is a journal: another copy of the program opens it and rewinds through it. It is written by the same writer, from
    what was recorded, told again; so marks and texts in it are made of the objects as they are in it.
-2. Every object goes through `redaction` again: no secrets, and no values of variables.
+2. Every object goes through `redaction` again: no secrets, and no values of variables. What is in configs, and lines of logs, are
+   there only where they were asked for.
 3. Only its owner may read it, and no file is written over. One that could not be written whole is not left behind.
 """
 
@@ -12,12 +13,12 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from swarm_core.client.logs import LogLine
 from swarm_core.client.managers import Managers
@@ -27,7 +28,7 @@ from swarm_tui.journal.errors import Damaged, NothingKnown, NotWritable
 from swarm_tui.journal.file import JournalFile
 from swarm_tui.journal.past_logs import put
 from swarm_tui.journal.records import Verb
-from swarm_tui.journal.redaction import without_environment, without_secrets
+from swarm_tui.journal.redaction import without_contents, without_environment, without_secrets
 from swarm_tui.journal.retold import Retold
 from swarm_tui.journal.tape import Reel, Tape
 from swarm_tui.journal.writer import Writer
@@ -42,6 +43,18 @@ _UNBOUNDED: Final = 1 << 62
 _TOGETHER: Final = 2_000
 """Updates that become one block."""
 
+_Updated: TypeAlias = tuple[int, Update | Managers, bool]
+"""When something came in, and whether nobody recorded just before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Besides:
+    """What a file holds only where it was asked for, as nobody can tell what is in it."""
+
+    lines: Iterable[LogLine] | None = None
+    configs: bool = False
+    """What is in configs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bundled:
@@ -54,16 +67,17 @@ class Bundled:
     bytes: int
 
 
+_NOTHING_ELSE: Final = Besides()
+
+
 def sentence(made: Bundled) -> str:
     """What is said of a file that was written."""
     stretch = f"{moment(made.from_ns)} to {moment(made.to_ns)}"
     return f"{stretch} is in {made.path} ({size(made.bytes)}): 'swarm-tui open' shows it."
 
 
-def write(
-    tape: Tape, to: Path, asked: TimeRange, *, title: str, lines: Iterable[LogLine] | None = None
-) -> Bundled:
-    """Write what is known of this time, with lines of logs where they were asked for. For a thread. Raises NothingKnown, NotWritable, FileExistsError."""
+def write(tape: Tape, to: Path, asked: TimeRange, *, title: str, besides: Besides = _NOTHING_ELSE) -> Bundled:
+    """Write what is known of this time. For a thread. Raises NothingKnown, NotWritable, FileExistsError."""
     until_ns = tape.end_ns if asked.until_ns is None else asked.until_ns
     if until_ns < tape.start_ns:
         raise NothingKnown(
@@ -78,9 +92,10 @@ def write(
     try:
         with tempfile.TemporaryDirectory(prefix="swarm-tui-") as place:
             gathered, whole = Path(place) / "gathered", Path(place) / "whole"
-            count = _gather(tape, gathered, from_ns, to_ns, title)
-            if lines is not None:
-                put(gathered, lines)
+            fit = _with_contents if besides.configs else _without_contents
+            count = _gather(_updates(tape, from_ns, to_ns, fit), gathered, title)
+            if besides.lines is not None:
+                put(gathered, besides.lines)
             _joined(gathered, whole)
             _copy(whole, to)
     except FileExistsError:
@@ -116,12 +131,12 @@ def _check(path: Path) -> None:
         raise Damaged(f"{path} is no incident's file, or it is damaged.")
 
 
-def _gather(tape: Tape, path: Path, from_ns: int, to_ns: int, title: str) -> int:
+def _gather(updates: Iterable[_Updated], path: Path, title: str) -> int:
     writer = Writer(path, title=title, bytes_max=_UNBOUNDED, age_max_ns=_UNBOUNDED)
     count = 0
     batch: list[tuple[int, Update | Managers]] = []
     try:
-        for at_ns, update, is_gap in _updates(tape, from_ns, to_ns):
+        for at_ns, update, is_gap in updates:
             if is_gap:
                 writer.take(batch)
                 batch.clear()
@@ -137,16 +152,16 @@ def _gather(tape: Tape, path: Path, from_ns: int, to_ns: int, title: str) -> int
     return count
 
 
-def _updates(tape: Tape, from_ns: int, to_ns: int) -> Iterator[tuple[int, Update | Managers, bool]]:
-    """What was recorded, from everything there was at the beginning on; whether nobody recorded just before it."""
+def _updates(tape: Tape, from_ns: int, to_ns: int, fit: Callable[[Any], Any]) -> Iterator[_Updated]:
+    """What was recorded, from everything there was at the beginning on, each object as `fit` leaves it."""
     retold = Retold()
-    yield from_ns, _fit(retold.listing(_everything(tape.reel(from_ns)))), False
+    yield from_ns, _each(fit, retold.listing(_everything(tape.reel(from_ns)))), False
     for reel in tape.reels(from_ns, to_ns):
         if reel.listed is not None:
-            yield reel.from_ns, _fit(retold.listing(reel.listed)), True
+            yield reel.from_ns, _each(fit, retold.listing(reel.listed)), True
         for step in reel.steps:
             for update in retold.step(step):
-                yield step.at_ns, _fit(update), False
+                yield step.at_ns, _each(fit, update), False
 
 
 def _everything(reel: Reel) -> list[Any]:
@@ -161,20 +176,24 @@ def _everything(reel: Reel) -> list[Any]:
     return list(held.values())
 
 
-def _fit(update: Any) -> Any:
-    """The update for other people."""
+def _each(fit: Callable[[Any], Any], update: Any) -> Any:
+    """The update with each of its objects for other people."""
     match update:
         case Listed():
-            return replace(update, objects=tuple(_redacted(item) for item in update.objects))
+            return replace(update, objects=tuple(map(fit, update.objects)))
         case Changed():
-            changes = tuple(replace(one, object=_redacted(one.object)) for one in update.changes)
+            changes = tuple(replace(one, object=fit(one.object)) for one in update.changes)
             return replace(update, changes=changes)
         case _:
             return update
 
 
-def _redacted(item: Any) -> Any:
+def _with_contents(item: Any) -> Any:
     return without_environment(without_secrets(item))
+
+
+def _without_contents(item: Any) -> Any:
+    return without_contents(_with_contents(item))
 
 
 def _copy(whole: Path, to: Path) -> None:

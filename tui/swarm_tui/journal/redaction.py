@@ -2,7 +2,7 @@
 
 Rules (docs/design/journal.md 2)
 1. An object that holds any of it is copied without it; every other object is passed on as it is.
-2. A file for other people (an incident) also loses the values of environment variables, which often are passwords.
+2. A file for other people (an incident) also loses the values of environment variables, which often are passwords, and what is in configs.
 """
 
 from collections.abc import Callable, Mapping
@@ -99,6 +99,16 @@ def without_environment(item: Any) -> Any:
             spec.container.env[:] = [_masked(entry) for entry in spec.container.env]
         # Of a payload nothing is known for certain: a process's holds variables too.
         spec.ClearField("generic") if spec.HasField("generic") else None
+    return copy
+
+
+def without_contents(item: Any) -> Any:
+    """The object, or a copy of a config without what is in it. A cluster has no empty config, so that a view knows what it has."""
+    if not isinstance(item, objects_pb2.Config) or not item.spec.data:
+        return item
+    copy = objects_pb2.Config()
+    copy.CopyFrom(item)
+    copy.spec.ClearField("data")
     return copy
 
 

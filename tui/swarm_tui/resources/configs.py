@@ -23,6 +23,7 @@ from swarm_tui.resources.owners import stack_of
 
 Config = objects_pb2.Config
 LINES_SHOWN_MAX = 500
+_LEFT_OUT = "Not here. 'swarm-tui bundle --configs' puts it into an incident's file."
 
 
 def row(config: Config, view: ClusterView, now_ns: int) -> RowCells:
@@ -31,7 +32,8 @@ def row(config: Config, view: ClusterView, now_ns: int) -> RowCells:
 
 def describe(config: Config, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
     lines = payloads.overview(config)
-    lines.append(("Size", cell(fmt.size(len(config.spec.data)))))
+    if config.spec.data:
+        lines.append(("Size", cell(fmt.size(len(config.spec.data)))))
     lines.append(
         ("Used by", cell(", ".join(services.users_of("config", (config.id,), view)) or "no service"))
     )
@@ -39,6 +41,8 @@ def describe(config: Config, view: ClusterView, now_ns: int) -> tuple[Section, .
 
 
 def _content(data: bytes) -> Section:
+    if not data:  # No manager takes an empty config: it was left out on the way here.
+        return Section("Content", (("", cell(_LEFT_OUT, Role.MUTED)),))
     try:
         text = data.decode()
     except UnicodeDecodeError:

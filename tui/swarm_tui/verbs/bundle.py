@@ -31,7 +31,7 @@ def _around(ports: Ports) -> TimeRange:
 async def _ask(ports: Ports, asked: TimeRange) -> None:
     here = Path.cwd()
     question = (
-        "What was recorded goes into this file, without secrets and without the values of variables."
+        "What was recorded goes into this file, without secrets, values of variables and contents of configs."
         f" If it says no other directory it is in {here}:"
     )
     answer = await ports.desk.ask(AskLine("Incident", question, _judge, text=proposed(_NAME, here)))

@@ -12,12 +12,15 @@ from swarm_core.client.logs import LogLine
 from swarm_core.client.watch import Action, Change, Changed, Listed
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster, log_line
 from swarm_testkit.command_line import CommandLine
+from swarm_testkit.factories import make_config
 from swarm_tui.cli.plumbing import ui
 from swarm_tui.journal import bundle
 from swarm_tui.journal.past_logs import FileLogs
 from swarm_tui.journal.places import journal_of
-from swarm_tui.journal.replay import PastClock
+from swarm_tui.journal.replay import PastClock, Replay
 from swarm_tui.journal.writer import Writer
+from swarm_tui.resources import configs
+from swarm_tui.resources.refs import ONLY_CLUSTER
 
 S = 1_000_000_000
 
@@ -43,7 +46,7 @@ def journals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def _record(journals: Path, fake: FakeCluster, title: str = "prod-eu", cluster_id: str = "") -> None:
     """What a dashboard would have recorded ten minutes ago: "web" was scaled to 99."""
     (itself,) = fake.all(objects_pb2.Cluster)
-    kinds = (objects_pb2.Node, objects_pb2.Service, objects_pb2.Cluster)
+    kinds = (objects_pb2.Node, objects_pb2.Service, objects_pb2.Cluster, objects_pb2.Config)
     everything = [item for kind in kinds for item in fake.all(kind)]
     web = objects_pb2.Service()
     web.CopyFrom(next(one for one in fake.all(objects_pb2.Service) if one.spec.annotations.name == "web"))
@@ -107,6 +110,29 @@ def test_what_cannot_be_is_one_sentence(
     assert tui("bundle", str(tmp_path / "x")).code == 0
     result = tui("open", str(tmp_path / "x"))
     assert (result.code, "needs a terminal" in result.err) == (2, True)
+
+
+def test_contents_of_configs_are_there_if_asked_for(
+    fake: FakeCluster, tui: CommandLine, journals: Path, tmp_path: Path
+) -> None:
+    """A config is in the file with its name, and with what is in it after --configs alone; its page says which."""
+    config = make_config("site", name="site")
+    config.spec.data = b"listen 8080"
+    fake.put(config)
+    _record(journals, fake)
+    pages = []
+    for number, flags in enumerate(([], ["--configs"])):
+        path = tmp_path / str(number)
+        assert tui("bundle", str(path), *flags).code == 0
+        tape, _ = bundle.open_bundle(path)
+        with closing(tape.file):
+            replay = Replay(PastClock(fake.clock, tape.end_ns), ONLY_CLUSTER)
+            replay.show(tape.reel(tape.end_ns), tape.end_ns)
+            shown = replay.mirror.get(objects_pb2.Config, "site")
+            assert shown is not None
+            pages.append(repr(configs.describe(shown, replay.mirror, fake.now_ns)))
+    assert ["listen 8080" in one for one in pages] == [False, True]
+    assert ["bundle --configs" in one for one in pages] == [True, False]
 
 
 async def _lines_in(path: Path, fake: FakeCluster) -> list[str]:

@@ -10,12 +10,12 @@ import pytest
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.managers import Managers
 from swarm_core.client.watch import Action, Change, Changed, Listed, Lost, Resumed
-from swarm_testkit.factories import make_cluster, make_node, make_secret, make_service, make_task
+from swarm_testkit.factories import make_cluster, make_config, make_node, make_secret, make_service, make_task
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.journal import bundle
 from swarm_tui.journal.errors import Damaged, NothingKnown
 from swarm_tui.journal.file import JournalFile
-from swarm_tui.journal.redaction import MASK, without_environment
+from swarm_tui.journal.redaction import MASK, without_contents, without_environment
 from swarm_tui.journal.replay import PastClock, Replay
 from swarm_tui.journal.tape import Tape
 from swarm_tui.journal.writer import Writer
@@ -25,12 +25,14 @@ from swarm_tui.resources.time_ranges import TimeRange
 S = 1_000_000_000
 START = 1_760_000_000 * S
 PASSWORD = "hunter2-and-nobody-knows"
+CONTENT = "listen 8080 behind the wall"
 KINDS: tuple[type[Any], ...] = (
     objects_pb2.Node,
     objects_pb2.Service,
     objects_pb2.Task,
     objects_pb2.Cluster,
     objects_pb2.Secret,
+    objects_pb2.Config,
 )
 
 
@@ -63,6 +65,13 @@ def _changed(version: int, *items: Any, action: Action = Action.UPDATED) -> Chan
     return Changed(tuple(Change(action, item) for item in items), version)
 
 
+def _config(version: int = 1) -> objects_pb2.Config:
+    config = make_config("config", name="site")
+    config.meta.version.index = version
+    config.spec.data = f"{CONTENT}, {version}".encode()
+    return config
+
+
 def _secret() -> objects_pb2.Secret:
     secret = make_secret("secret", name="pw")
     secret.spec.data = PASSWORD.encode()
@@ -77,7 +86,7 @@ def tape(tmp_path: Path) -> Iterator[Tape]:
     nodes[0].manager_status.raft_id = 1
     path = tmp_path / "c.journal"
     writer = Writer(path, title="prod-eu")
-    everything = (make_cluster("cluster"), *nodes, _service(1, 1), _secret())
+    everything = (make_cluster("cluster"), *nodes, _service(1, 1), _secret(), _config())
     writer.take([(START, Listed(everything, 1))])
     status = nodes[0].manager_status
     for second in range(1, 121):
@@ -85,6 +94,8 @@ def tape(tmp_path: Path) -> Iterator[Tape]:
         updates: list[Any] = [_changed(version, _task(version, second % 7, "RUNNING"))]
         if second % 9 == 0:
             updates = [_changed(version, _service(version, second))]
+        elif second == 40:
+            updates = [_changed(version, _config(version))]
         elif second % 10 == 3:
             updates = [_changed(version, _task(version, second % 7, "FAILED"))]
         elif second % 13 == 0:
@@ -114,9 +125,21 @@ def _write(tape: Tape, to: Path, first: int, last: int) -> Tape:
 def _seen(mirror: Mirror) -> dict[tuple[str, str], bytes]:
     items: list[Any] = [item for kind in KINDS for item in mirror.objects(kind)]
     return {
-        (type(item).__name__, item.id): without_environment(item).SerializeToString(deterministic=True)
-        for item in items
+        (type(item).__name__, item.id): _fit(item).SerializeToString(deterministic=True) for item in items
     }
+
+
+def _fit(item: Any) -> Any:
+    return without_contents(without_environment(item))
+
+
+def _records(tape: Tape) -> list[Any]:
+    return [
+        record
+        for one in tape.generations
+        for block in (tape.file.keyframe(one.id), *tape.file.blocks(one.id))
+        for record in block
+    ]
 
 
 def _at(tape: Tape, at_ns: int) -> tuple[dict[tuple[str, str], bytes], bool]:
@@ -155,17 +178,25 @@ def test_nothing_secret_is_in_it(tape: Tape, tmp_path: Path) -> None:
     to = tmp_path / "x.incident"
     file = _write(tape, to, 0, 120)
     with closing(file.file):
-        records = [
-            record.data
-            for one in file.generations
-            for block in (file.file.keyframe(one.id), *file.file.blocks(one.id))
-            for record in block
-        ]
+        records = [record.data for record in _records(file)]
         assert len(records) > 100
         assert not [one for one in records if PASSWORD.encode() in one]
         assert [one for one in records if f"PASSWORD={MASK}".encode() in one]
         assert PASSWORD not in repr(file.marks())
     assert PASSWORD.encode() not in to.read_bytes()
+
+
+def test_configs_are_whole_only_if_asked_for(tape: Tape, tmp_path: Path) -> None:
+    """What is in configs, from the beginning or changed on the way, is in no record of the file unless it was asked for."""
+    found = {}
+    for whole in (False, True):
+        to = tmp_path / f"{whole}.incident"
+        bundle.write(tape, to, TimeRange(), title="t", besides=bundle.Besides(configs=whole))
+        file, _ = bundle.open_bundle(to)
+        with closing(file.file):
+            found[whole] = [record.data for record in _records(file) if CONTENT.encode() in record.data]
+    assert not found[False]
+    assert len(found[True]) >= 2
 
 
 def test_it_is_one_private_file(tape: Tape, tmp_path: Path) -> None:

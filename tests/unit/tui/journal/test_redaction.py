@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from swarm_core.api.kinds import NOUNS
 from swarm_core.api.proto import objects_pb2
 from swarm_testkit.factories import make_service, make_task
-from swarm_tui.journal.redaction import MASK, without_environment, without_secrets
+from swarm_tui.journal.redaction import MASK, without_contents, without_environment, without_secrets
 
 _CANARY = b"CANARY-7f3a"
 _SECRET_NAMES = {
@@ -105,3 +105,14 @@ def test_variables_lose_their_values_for_other_people() -> None:
         assert b"hunter2" not in raw
     shown = without_environment(service).spec.task.container.env
     assert list(shown) == [f"PASSWORD={MASK}", "BARE"]
+
+
+def test_configs_lose_what_is_in_them_for_other_people() -> None:
+    """In a file for others a config keeps its name and labels; nothing else is changed, and what was given stays whole."""
+    config = objects_pb2.Config(id="c")
+    config.spec.annotations.name, config.spec.data = "site", _CANARY
+    shown = without_contents(config)
+    assert (shown.id, shown.spec.annotations.name, shown.spec.data) == ("c", "site", b"")
+    assert config.spec.data == _CANARY
+    task = make_task("t", service=make_service("s", name="web"))
+    assert without_contents(task) is task

@@ -48,8 +48,11 @@ def bundle(
             autocompletion=completion.names_of("service"),
         ),
     ] = None,
+    configs: Annotated[
+        bool, typer.Option("--configs", help="Also what is in configs, which may hold secrets.")
+    ] = False,
 ) -> None:
-    """Write what the dashboard recorded into one file that another copy opens. It holds no secrets and no values of variables."""
+    """Write what the dashboard recorded into one file that another copy opens. It holds no secrets, no values of variables and no contents of configs."""
     if of is not None and logs:
         raise Failure("--logs asks the cluster, and --of asks nobody: leave one of them out.", USAGE)
     lines: list[LogLine] | None = None
@@ -63,7 +66,8 @@ def bundle(
         lines = run(ctx, lambda cluster: _lines(cluster, logs, stretch))
     try:
         with closing(JournalFile.open_for_reading(found.path)) as file:
-            made = bundles.write(Tape(file), path, stretch, title=found.title, lines=lines)
+            besides = bundles.Besides(lines, configs)
+            made = bundles.write(Tape(file), path, stretch, title=found.title, besides=besides)
     except JournalError as error:
         raise Failure(str(error)) from None
     except FileExistsError as error:
