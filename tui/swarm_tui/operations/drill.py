@@ -3,7 +3,7 @@ stands beside what the plan had foretold. Pure: it is shown the cluster, and tol
 
 Rules (docs/design/terminal.md 11.20)
 1. At full strength is a service that runs as many tasks as before on nodes that are not drained. Tasks of which the plan foretold that
-   they find no node are not waited for; they are part of the score.
+   they find no node are not waited for; they are part of the score. Neither are those of global services: each is of its node.
 2. Only services that had a task on the nodes are looked at, each from before the drain on.
 """
 
@@ -73,12 +73,17 @@ class Drill:
         self._foretold = {one.name: one.lowest for one in found.services}
         self._known = {task.id for task in view.objects(objects_pb2.Task)}
         self._names: dict[str, str] = {}
+        self._of_nodes: dict[str, int] = {}
+        """Of global services, how many tasks ran on the nodes: they run nowhere else."""
         self._before: dict[str, int] = {}
         for service_id in {task.service_id for task in self._running(view) if task.node_id in self._ids}:
             service = view.get(objects_pb2.Service, service_id)
             if service is not None:
                 self._names[service_id] = services.name(service)
                 self._before[service_id] = self._strength(view, service_id)
+                if services.mode(service).startswith("global"):
+                    elsewhere = self._strength(view, service_id, without=self._ids)
+                    self._of_nodes[service_id] = self._before[service_id] - elsewhere
         self._lowest = dict(self._before)
         self._end_ns: int | None = None
         self._last = dict(self._before)
@@ -134,7 +139,8 @@ class Drill:
         )
 
     def _goal(self, service_id: str) -> int:
-        return self._before[service_id] - self._homeless[self._names[service_id]]
+        wanted = self._before[service_id] - self._homeless[self._names[service_id]]
+        return wanted - self._of_nodes.get(service_id, 0)
 
     @staticmethod
     def _running(view: ClusterView) -> Iterator[Any]:

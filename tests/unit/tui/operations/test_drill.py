@@ -122,3 +122,21 @@ def test_other_services_are_not_looked_at(node: str) -> None:
     """Only services with a task on the node stand in the score."""
     names = {one.name for one in _drill(_before(), node).score(0).courses}
     assert names == ({"web", "api"} if node == "b" else {"web"})
+
+
+def test_global_services_are_not_waited_for_elsewhere() -> None:
+    """A task of a global service is of its node: the clock stops without another in its place."""
+    everywhere = make_service("s-all", name="all", is_global=True)
+    items: list[Any] = [*_nodes(), everywhere, WEB, _task(WEB, 1, "a")]
+    items += [
+        make_task(f"all-{node}", service=everywhere, slot=0, node_id=node, state="RUNNING") for node in "abc"
+    ]
+    drill = _drill(items)
+    gone = [_ended(items[5]), _ended(items[6])]
+    drill.look(_with(items, *gone), 1 * S)
+    assert not drill.is_over, "web runs nowhere yet"
+    drill.look(_with(items, *gone, _task(WEB, 1, "b", 1)), 2 * S)
+    assert drill.is_over
+    score = drill.score(0)
+    assert [(one.name, one.before, one.end) for one in score.courses] == [("all", 3, 2), ("web", 1, 1)]
+    assert (score.moved, score.foretold_moved) == (1, 1)
