@@ -1,5 +1,6 @@
 """What tests that were killed leave behind goes with the next ones."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_an_engine_ends_after_the_test_that_was_killed(tmp_path: Path) -> None:
     """Its namespace is gone, and nothing runs with its directory or is mounted there any more; engines of tests that live are left alone."""
-    made = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(tmp_path)], capture_output=True, text=True, check=False
-    )
+    kit = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    words = [sys.executable, "-c", _KILLED, str(tmp_path)]
+    made = subprocess.run(words, capture_output=True, text=True, check=False, env=kit)
     namespace = Path(made.stdout.strip())
     assert made.stdout and namespace.exists(), made.stderr
     end_engines_of_killed_tests()
