@@ -97,6 +97,83 @@ def test_without_an_engine_containers_are_not_pretended(node: tuple[Daemon, Dock
     assert "No such container: x" in docker.refusal("logs", "x")
 
 
+def test_the_command_runs_a_swarm() -> None:
+    """Nodes, secrets, configs, services, tasks and the swarm's settings are read and changed by docker's own commands
+    (docs/design/engine-api.md E10.1, E10.2, E11.1, E12.1, E12.2)."""
+    with daemon("-H", "unix://", executors="simulated") as node:
+        docker = Docker("-H", f"unix://{node.state}/docker.sock")
+        until_it_answers(docker, node)
+        _walk_nodes(docker)
+        _walk_payloads(docker)
+        _walk_services(docker)
+        _walk_settings(docker)
+
+
+def _walk_nodes(docker: Docker) -> None:
+    assert (
+        docker.output("node", "ls", "--format", "{{.Self}} {{.Status}} {{.ManagerStatus}}")
+        == "true Ready Leader"
+    )
+    own = docker.output("node", "ls", "-q")
+    docker.output("node", "update", "--label-add", "zone=a", own)
+    assert (
+        docker.output("node", "inspect", "--format", "{{.Spec.Labels.zone}} {{.Spec.Role}}", "self")
+        == "a manager"
+    )
+    assert "node nobody not found" in docker.refusal("node", "inspect", "nobody").lower()
+    assert "attempting to demote the last manager" in docker.refusal("node", "demote", own)
+
+
+def _walk_payloads(docker: Docker) -> None:
+    for noun in ("secret", "config"):
+        id_ = docker.output(noun, "create", "--label", "a=1", f"my-{noun}", "-", stdin=b"content")
+        assert (
+            docker.output(noun, "ls", "--filter", "name=my-", "--format", "{{.ID}} {{.Name}}")
+            == f"{id_} my-{noun}"
+        )
+        assert docker.output(noun, "inspect", "--format", "{{.Spec.Labels.a}}", f"my-{noun}") == "1"
+        done = docker.run(noun, "create", f"my-{noun}", "-", stdin=b"again")
+        assert f"{noun} my-{noun} already exists".encode() in done.stderr
+
+
+def _walk_services(docker: Docker) -> None:
+    docker.output(
+        "service", "create", "-d", "--name", "web", "--replicas", "2", "--secret", "my-secret", "nginx:1"
+    )
+
+    def counted(wanted: str) -> bool:
+        return docker.output("service", "ls", "--format", "{{.Name}} {{.Replicas}}") == f"web {wanted}"
+
+    wait_until(lambda: counted("2/2"), seconds=120, what="two tasks run")
+    tasks = docker.output(
+        "service", "ps", "--filter", "desired-state=running", "--format", "{{.Name}} {{.Node}}", "web"
+    )
+    assert sorted(line.split()[0] for line in tasks.splitlines()) == ["web.1", "web.2"]
+    assert docker.output("node", "ps", "-q", "self").count("\n") == 1
+    assert "is in use by the following service: web" in docker.refusal("secret", "rm", "my-secret")
+    docker.output("service", "update", "-d", "--label-add", "a=b", "web")
+    assert docker.output("service", "inspect", "--format", "{{.Spec.Labels.a}}", "web") == "b"
+    docker.output("service", "rollback", "-d", "web")
+    assert docker.output("service", "inspect", "--format", "{{json .Spec.Labels}}", "web") == "{}"
+    docker.output("service", "scale", "-d", "web=3")
+    wait_until(lambda: counted("3/3"), seconds=120, what="three tasks run")
+    assert "no such service: nobody" in docker.refusal("service", "ps", "nobody")
+    docker.output("service", "rm", "web")
+    assert docker.output("service", "ls", "-q") == ""
+    docker.output("secret", "rm", "my-secret")
+
+
+def _walk_settings(docker: Docker) -> None:
+    before = docker.output("swarm", "join-token", "-q", "worker")
+    assert before.startswith("SWMTKN-1-")
+    assert docker.output("swarm", "join-token", "-q", "--rotate", "worker") != before
+    docker.output("swarm", "update", "--task-history-limit", "3")
+    assert "Task History Retention Limit: 3" in docker.output("info")
+    assert docker.output("swarm", "ca").startswith("-----BEGIN CERTIFICATE-----")
+    assert "already part of a swarm" in docker.refusal("swarm", "init")
+    assert "participating as a manager" in docker.refusal("swarm", "leave")
+
+
 def test_over_tls_only_those_with_a_certificate_are_answered(tmp_path: Path) -> None:
     """A port with --tlsverify is for clients of one CA (docs/design/engine-api.md E1.8)."""
     ours, theirs = WebCa(tmp_path / "ours"), WebCa(tmp_path / "theirs")

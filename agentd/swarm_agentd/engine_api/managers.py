@@ -45,10 +45,10 @@ class LocalManagers:
         self._calls: Calls | None = None
 
     @asynccontextmanager
-    async def control(self) -> AsyncIterator[Control]:
-        """Control calls within the block. Raises Unavailable without a manager, and what it refuses as RefusedCall."""
+    async def calls(self) -> AsyncIterator[Calls]:
+        """Calls within the block. Raises Unavailable without a manager, and what it refuses as RefusedCall."""
         try:
-            yield Control(_Timed(await self._opened()))
+            yield _Timed(await self._opened())
         except CallFailed as error:
             raise _refused(error) from None
         except NoSuchObject:  # the cluster object: everything else is looked up by `lookup`
@@ -57,6 +57,12 @@ class LocalManagers:
             _log.info("the manager of this node cannot be asked: %s", error)
             await self.close()
             raise Unavailable(PREPARED) from None
+
+    @asynccontextmanager
+    async def control(self) -> AsyncIterator[Control]:
+        """Control calls within the block. Raises as `calls` does."""
+        async with self.calls() as calls:
+            yield Control(calls)
 
     def refuse_without_manager(self) -> None:
         """Raises Unavailable, in docker's words, while the cluster cannot be asked."""

@@ -60,10 +60,10 @@ class Control:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def get(self, kind: type[T], id_: str) -> T:
-        """The object with exactly this id. Raises CallFailed NOT_FOUND."""
+    async def get(self, kind: type[T], id_: str, **more: Any) -> T:
+        """The object with exactly this id (`insert_defaults=True` for a service as it is run). Raises CallFailed NOT_FOUND."""
         noun = NOUNS[kind]
-        request = getattr(control_pb2, f"Get{noun.title()}Request")(**{f"{noun}_id": id_})
+        request = getattr(control_pb2, f"Get{noun.title()}Request")(**{f"{noun}_id": id_, **more})
         return _only(kind, await self._calls.call(f"Control.Get{noun.title()}", request))
 
     async def find(self, kind: type[T], **filters: Iterable[Any]) -> list[T]:

@@ -1,0 +1,131 @@
+"""`/services` (docs/design/engine-api.md E10, E11)."""
+
+from typing import Any
+
+from aiohttp import web
+from swarm_core.api.proto.control_pb2 import UpdateServiceRequest
+from swarm_core.api.proto.objects_pb2 import Network, Service
+from swarm_core.api.proto.specs_pb2 import ServiceSpec
+from swarm_core.client.control import Control
+from swarm_core.http.errors import BadRequest, NotFound
+from swarm_core.http.exchange import Exchange, empty_answer, json_answer
+from swarm_core.http.routes import Route
+
+from swarm_agentd.engine_api import filters
+from swarm_agentd.engine_api.context import Context
+from swarm_agentd.engine_api.lookup import by_id, find_one
+from swarm_agentd.engine_api.requests import as_read, object_version
+from swarm_agentd.engine_api.translate import service as service_json
+
+_ROLLBACKS = {
+    "": UpdateServiceRequest.NONE,
+    "none": UpdateServiceRequest.NONE,
+    "previous": UpdateServiceRequest.PREVIOUS,
+}
+_FROM_SPEC, _FROM_PREVIOUS = ("", "spec"), "previous-spec"
+_NODE_LOCAL = ("host", "none", "bridge")
+
+
+def routes(context: Context) -> list[Route]:
+    """Of services."""
+    services = _Services(context)
+    return [
+        Route("GET", "/services", services.list_all),
+        Route("GET", "/services/{id}", services.inspect),
+        Route("POST", "/services/create", services.create),
+        Route("POST", "/services/{id}/update", services.update),
+        Route("DELETE", "/services/{id}", services.remove),
+    ]
+
+
+class _Services:
+    def __init__(self, context: Context) -> None:
+        self._control = context.managers.control
+
+    async def list_all(self, exchange: Exchange) -> web.Response:
+        """Those that the filters let through, with their tasks counted if that is asked."""
+        asked = filters.parse(exchange.query.get("filters", ""), filters.SERVICE_KEYS)
+        with_status = exchange.strict_flag("status")
+        async with self._control() as control:
+            found = await control.select(Service, filters.service_filters(asked))
+            shown = [service for service in by_id(found) if filters.service_matches(asked, service)]
+            statuses = await control.service_statuses([each.id for each in shown]) if with_status else []
+        counted = {status.service_id: status for status in statuses}
+        return json_answer(
+            [service_json.to_json(service, exchange.version, counted.get(service.id)) for service in shown]
+        )
+
+    async def inspect(self, exchange: Exchange) -> web.Response:
+        """One; with `insertDefaults` as it is run."""
+        with_defaults = exchange.strict_flag("insertDefaults")
+        async with self._control() as control:
+            service = await find_one(control, Service, exchange.parameters["id"])
+            if with_defaults:
+                service = await control.get(Service, service.id, insert_defaults=True)
+        return json_answer(service_json.to_json(service, exchange.version))
+
+    async def create(self, exchange: Exchange) -> web.Response:
+        """Of a spec, whose networks may be named."""
+        spec = service_json.from_json(await exchange.read_json(), exchange.version)
+        async with self._control() as control:
+            await _resolve_networks(control, spec)
+            _put_registry_auth(spec, exchange.request.headers.get("X-Registry-Auth", ""))
+            service = await control.create(Service, spec)
+        return json_answer({"ID": service.id, "Warnings": None}, status=201)
+
+    async def update(self, exchange: Exchange) -> web.Response:
+        """To another spec, or back to the previous one."""
+        spec = service_json.from_json(await exchange.read_json(), exchange.version)
+        version = object_version(exchange, "service")
+        rollback = _rollback(exchange)
+        source = exchange.query.get("registryAuthFrom", "")
+        if source not in (*_FROM_SPEC, _FROM_PREVIOUS):
+            raise BadRequest("unsupported registryAuthFrom value")
+        async with self._control() as control:
+            service = await find_one(control, Service, exchange.parameters["id"])
+            await _resolve_networks(control, spec)
+            auth = exchange.request.headers.get("X-Registry-Auth", "")
+            _put_registry_auth(spec, auth or _kept_auth(service, source))
+            await control.update(Service, as_read(service, version), spec, rollback=rollback)
+        return json_answer({"Warnings": None})
+
+    async def remove(self, exchange: Exchange) -> web.Response:
+        """One and its tasks."""
+        async with self._control() as control:
+            service = await find_one(control, Service, exchange.parameters["id"])
+            await control.remove(Service, service.id)
+        return empty_answer()
+
+
+def _rollback(exchange: Exchange) -> Any:
+    text = exchange.query.get("rollback", "")
+    if text not in _ROLLBACKS:
+        raise BadRequest(f"unrecognized rollback option {text}")
+    return _ROLLBACKS[text]
+
+
+async def _resolve_networks(control: Control, spec: ServiceSpec) -> None:
+    """Put ids in place of what the client called its networks. Raises NotFound, and BadRequest when several fit."""
+    for attachment in spec.task.networks or spec.networks:
+        try:
+            attachment.target = (await find_one(control, Network, attachment.target)).id
+        except NotFound as error:
+            if attachment.target in _NODE_LOCAL:
+                raise NotFound(
+                    f"could not find the corresponding predefined swarm network: {error}"
+                ) from None
+            raise
+
+
+def _put_registry_auth(spec: ServiceSpec, auth: str) -> None:
+    if auth and spec.task.HasField("container"):
+        spec.task.container.pull_options.registry_auth = auth
+
+
+def _kept_auth(service: Service, source: str) -> str:
+    """The credentials that an update without any goes on with. Raises BadRequest."""
+    if source != _FROM_PREVIOUS:
+        return service.spec.task.container.pull_options.registry_auth
+    if not service.HasField("previous_spec"):
+        raise BadRequest("service does not have a previous spec")
+    return service.previous_spec.task.container.pull_options.registry_auth
