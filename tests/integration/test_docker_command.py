@@ -109,6 +109,63 @@ def test_the_command_runs_a_swarm() -> None:
         _walk_settings(docker)
 
 
+_STACK = b"""
+services:
+  web:
+    image: nginx:1
+    networks: [inner]
+    secrets: [word]
+    deploy: {replicas: 2}
+networks:
+  inner: {driver: overlay}
+secrets:
+  word: {external: true}
+"""
+
+
+def test_the_command_deploys_stacks_and_makes_networks() -> None:
+    """Overlay networks are the swarm's, and a stack is deployed, deployed again without a change, and removed
+    (docs/design/engine-api.md E11.3, E13.1, E13.4)."""
+    with daemon("-H", "unix://", executors="simulated") as node:
+        docker = Docker("-H", f"unix://{node.state}/docker.sock")
+        until_it_answers(docker, node)
+        id_ = docker.output("network", "create", "-d", "overlay", "--attachable", "--label", "a=1", "back")
+        assert (
+            docker.output(
+                "network",
+                "ls",
+                "--no-trunc",
+                "--filter",
+                "label=a",
+                "--format",
+                "{{.ID}} {{.Driver}} {{.Scope}}",
+            )
+            == f"{id_} overlay swarm"
+        )
+        assert docker.output(
+            "network", "inspect", "--format", "{{.Attachable}} {{(index .IPAM.Config 0).Subnet}}", "back"
+        ).startswith("true 10.")
+        assert "already exists" in docker.refusal("network", "create", "-d", "overlay", "back")
+        assert "This node has no container engine." in docker.refusal("network", "create", "mine")
+        docker.output("network", "rm", "back")
+        docker.output("secret", "create", "word", "-", stdin=b"x")
+        for _ in range(2):
+            docker.output("stack", "deploy", "--detach=true", "-c", "-", "shop", stdin=_STACK)
+        assert docker.output("stack", "ls", "--format", "{{.Name}} {{.Services}}") == "shop 1"
+        assert (
+            docker.output(
+                "network", "ls", "--filter", "label=com.docker.stack.namespace=shop", "--format", "{{.Name}}"
+            )
+            == "shop_inner"
+        )
+        wait_until(
+            lambda: docker.output("stack", "services", "--format", "{{.Name}} {{.Replicas}}", "shop") == "shop_web 2/2",
+            seconds=120, what="the stack runs",
+        )  # fmt: skip
+        docker.output("stack", "rm", "--detach=true", "shop")
+        assert docker.output("service", "ls", "-q") == ""
+
+
 def _walk_nodes(docker: Docker) -> None:
     assert (
         docker.output("node", "ls", "--format", "{{.Self}} {{.Status}} {{.ManagerStatus}}")

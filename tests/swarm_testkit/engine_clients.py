@@ -18,6 +18,7 @@ from swarm_agentd.node.standing import NodeState, Standing
 from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.client.calls import Calls
 from swarm_core.client.errors import Unreachable
+from swarm_core.engines.engine import Engine
 from swarm_core.http.server import Face
 
 from swarm_testkit.cluster_fake import FakeCluster
@@ -74,8 +75,10 @@ class Api:
 
 
 @asynccontextmanager
-async def api_at(path: Path, cluster: FakeCluster, standing: Standing = MANAGER) -> AsyncIterator[Api]:
-    """The API of a node without an engine."""
+async def api_at(
+    path: Path, cluster: FakeCluster, standing: Standing = MANAGER, engine: Engine | None = None
+) -> AsyncIterator[Api]:
+    """The API of a node, without an engine unless one is given."""
 
     async def opening(_: Path) -> Calls:
         if cluster.unreachable is not None:
@@ -84,7 +87,7 @@ async def api_at(path: Path, cluster: FakeCluster, standing: Standing = MANAGER)
 
     node = StandIn(standing)
     managers = LocalManagers(node, path.with_name("control.sock"), opening)
-    local = LocalEngine(None, cluster.clock)
+    local = LocalEngine(engine, cluster.clock)
     context = Context(node, managers, local, cluster.clock, "the-host")
     async with face_at(path, make_routes(context), Face("Docker/test (linux)", newest=local.newest)):
         try:

@@ -8,6 +8,7 @@ Rules
 4. Without an engine lists are empty, an object is not found, and everything else is 503 with one sentence.
 """
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -50,7 +51,6 @@ _EMPTY: Mapping[tuple[str, str], Any] = {
     ("GET", "/images/json"): [],
     ("GET", "/plugins"): [],
     ("GET", "/volumes"): {"Volumes": [], "Warnings": None},
-    ("GET", "/networks"): [],
     ("GET", "/system/df"): {
         "LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": [], "BuilderSize": 0,
     },
@@ -64,7 +64,6 @@ _MISSING = (
     ("/containers/{name:.*}/json", "No such container: {}"),
     ("/images/{name:.*}/json", "No such image: {}"),
     ("/volumes/{name:.*}", "get {}: no such volume"),
-    ("/networks/{name:.*}", "network {} not found"),
     ("/plugins/{name:.*}/json", 'plugin "{}" not found'),
     ("/exec/{name}/json", "No such exec instance: {}"),
 )
@@ -86,12 +85,20 @@ class PassThrough:
 
     async def relay(self, exchange: Exchange) -> web.StreamResponse:
         """The engine's answer to the request. Raises Unavailable without one."""
+        return await self._relay(exchange, _headers_on(exchange.request), _body_of(exchange))
+
+    async def relay_json(self, exchange: Exchange, body: Any) -> web.StreamResponse:
+        """As `relay`, of a request whose body has been read."""
+        headers = [one for one in _headers_on(exchange.request) if one[0].lower() != "content-length"]
+        return await self._relay(exchange, headers, json.dumps(body).encode())
+
+    async def _relay(
+        self, exchange: Exchange, headers: list[tuple[str, str]], body: AsyncIterator[bytes] | bytes | None
+    ) -> web.StreamResponse:
         engine = self._engine()
         request = exchange.request
         try:
-            async with engine.request(
-                request.method, request.raw_path, _headers_on(request), _body_of(exchange)
-            ) as answer:
+            async with engine.request(request.method, request.raw_path, headers, body) as answer:
                 response = web.StreamResponse(status=answer.status, reason=answer.reason)
                 for name, value in answer.headers.items():
                     if name.lower() not in _HOP_BY_HOP | _OF_THE_FACE:

@@ -27,7 +27,7 @@ from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers, open_connection
 from swarm_agentd.engine_api.pass_through import PassThrough
-from swarm_agentd.engine_api.routers import nodes, payloads, services, swarm, system, tasks
+from swarm_agentd.engine_api.routers import networks, nodes, payloads, services, swarm, system, tasks
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.standing import HasStanding
 
@@ -48,7 +48,9 @@ def make_routes(context: Context) -> Routes:
     routes = Routes()
     for router in (system, swarm, services, nodes, tasks, payloads):
         routes.add(router.routes(context))
-    routes.add(PassThrough(context.local).routes())
+    rest = PassThrough(context.local)
+    routes.add(networks.routes(context, rest))
+    routes.add(rest.routes())
     return routes
 
 
