@@ -50,7 +50,7 @@ class LocalManagers:
         try:
             yield _Timed(await self._opened())
         except CallFailed as error:
-            raise _refused(error) from None
+            raise refused(error) from None
         except NoSuchObject:  # the cluster object: everything else is looked up by `lookup`
             raise Unavailable(NO_CLUSTER) from None
         except ClientError as error:
@@ -105,7 +105,8 @@ class _Timed:
         await self._calls.close()
 
 
-def _refused(error: CallFailed) -> RefusedCall:
+def refused(error: CallFailed) -> RefusedCall:
+    """What the manager refused, as clients are told."""
     text = "context deadline exceeded" if error.code == "DEADLINE_EXCEEDED" else error.message
     return RefusedCall(error.code, text)
 

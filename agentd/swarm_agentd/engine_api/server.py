@@ -27,7 +27,7 @@ from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers, open_connection
 from swarm_agentd.engine_api.pass_through import PassThrough
-from swarm_agentd.engine_api.routers import networks, nodes, payloads, services, swarm, system, tasks
+from swarm_agentd.engine_api.routers import logs, networks, nodes, payloads, services, swarm, system, tasks
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.standing import HasStanding
 
@@ -46,7 +46,7 @@ class ApiOptions:
 def make_routes(context: Context) -> Routes:
     """All routes, ours before the engine's."""
     routes = Routes()
-    for router in (system, swarm, services, nodes, tasks, payloads):
+    for router in (system, swarm, services, nodes, tasks, logs, payloads):
         routes.add(router.routes(context))
     rest = PassThrough(context.local)
     routes.add(networks.routes(context, rest))
