@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from swarm_testkit.daemons import Daemon, daemon, wait_until
+from swarm_testkit.daemons import Daemon, daemon, private_directory, wait_until
 from swarm_testkit.engines import IMAGE, Engine
 from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
+from swarm_testkit.programs import TUI
 from swarm_testkit.web_certificates import WebCa
 
 pytestmark = pytest.mark.timeout(300)
@@ -261,6 +262,31 @@ def test_over_tls_only_those_with_a_certificate_are_answered(tmp_path: Path) -> 
             b"error during connect" in refused.stderr
         )  # when the refusal is read depends on the version of TLS
         assert b"swarm-agentd" not in refused.stdout
+
+
+def test_up_passes_hosts_on_and_keeps_them(tmp_path: Path) -> None:
+    """`swarm-tui up -H` answers docker's clients, and so does the node when it comes back (docs/design/engine-api.md E9.5)."""
+    with private_directory() as state:
+        docker = Docker("-H", f"unix://{state}/d.sock")
+
+        def command(*words: str) -> None:
+            done = subprocess.run(
+                [*TUI, *words, "--state-dir", str(state)], capture_output=True, check=False, timeout=150
+            )
+            assert done.returncode == 0, done.stderr.decode()
+
+        try:
+            for asked in (("-H", f"unix://{state}/d.sock"), ()):
+                command("up", "-d", "--executor", "process", *asked)
+                wait_until(
+                    lambda: docker.run("version").returncode == 0, seconds=START_S, what="docker is answered"
+                )
+                command("down")
+                assert not (state / "d.sock").exists()
+        finally:
+            subprocess.run(
+                [*TUI, "down", "--state-dir", str(state)], capture_output=True, check=False, timeout=150
+            )
 
 
 @pytest.mark.docker

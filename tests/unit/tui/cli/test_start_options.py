@@ -16,6 +16,10 @@ BEFORE = Kept("127.0.0.1:1", "127.0.0.1:9", "process")
         (Launch(), BEFORE),
         (Launch(executors="docker"), Kept("127.0.0.1:1", "127.0.0.1:9", "docker")),
         (Launch("127.0.0.1:1"), BEFORE),
+        (
+            Launch(docker_hosts=("unix://", ":1")),
+            Kept("127.0.0.1:1", "127.0.0.1:9", "process", "unix://\n:1"),
+        ),
         (Launch("127.0.0.1:2"), Kept("127.0.0.1:2", "", "process")),
         (Launch("127.0.0.1:2", advertise_remote_api="x:3"), Kept("127.0.0.1:2", "x:3", "process")),
         (Launch(join="a:1", token="secret", unlock_key="key", flags=("--force-new-cluster",)), BEFORE),

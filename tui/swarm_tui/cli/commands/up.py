@@ -41,6 +41,15 @@ def up(
         str | None,
         typer.Option("--executor", help="What runs tasks here: docker, process or both.", metavar="LIST"),
     ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--host",
+            "-H",
+            help="Answer docker's clients here: unix://PATH, or tcp://HOST:PORT of this machine.",
+            metavar="HOST",
+        ),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not open the dashboard.")] = False,
 ) -> None:
     """Start a node on this machine, or find it running, and open the dashboard."""
@@ -56,6 +65,7 @@ def up(
         join=join and _manager(join),
         token=token,
         executors=executor,
+        docker_hosts=tuple(host or ()),
     )
     control_socket = own_node.start(directory, how)
     if local_node.is_worker(directory):

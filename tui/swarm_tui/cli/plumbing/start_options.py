@@ -21,6 +21,8 @@ class Kept:
     listen_remote_api: str = ""
     advertise_remote_api: str = ""
     executors: str = ""
+    docker_hosts: str = ""
+    """Where docker's clients are answered, a host in each line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Launch:
     join: str | None = None
     token: str | None = None
     executors: str | None = None
+    docker_hosts: tuple[str, ...] = ()
     advertise_remote_api: str | None = None
     flags: tuple[str, ...] = ()
     """Further flags of the daemon, for this start alone."""
@@ -47,6 +50,8 @@ class Launch:
             chosen = replace(chosen, advertise_remote_api=self.advertise_remote_api)
         if self.executors is not None:
             chosen = replace(chosen, executors=self.executors)
+        if self.docker_hosts:
+            chosen = replace(chosen, docker_hosts="\n".join(self.docker_hosts))
         return chosen
 
 
