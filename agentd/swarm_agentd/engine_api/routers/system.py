@@ -30,8 +30,7 @@ _log = logging.getLogger(__name__)
 _ENGINE_S = 5.0
 _TWO_MANAGERS = (
     "WARNING: Running Swarm in a two-manager configuration. This configuration provides no fault tolerance, and poses a high risk "
-    "to lose control over the cluster. Refer to https://docs.docker.com/engine/swarm/admin_guide/ to configure the Swarm for "
-    "fault-tolerance."
+    "to lose control over the cluster. With three managers the loss of one is borne."
 )
 
 
