@@ -11,6 +11,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from swarm_agentd.engine_api.context import Context
+from swarm_agentd.engine_api.events import Events
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers
 from swarm_agentd.engine_api.server import make_routes
@@ -40,7 +41,7 @@ class StandIn:
 
 
 @dataclass(frozen=True, slots=True)
-class _Link:
+class Link:
     """One connection to the cluster, whose end is not the cluster's."""
 
     cluster: FakeCluster
@@ -62,6 +63,7 @@ class Api:
     path: Path
     cluster: FakeCluster
     node: StandIn
+    events: Events
 
     async def get(self, target: str) -> Answer:
         return await ask(self.path, "GET", target)
@@ -83,7 +85,7 @@ async def api_at(
     async def opening(_: Path) -> Calls:
         if cluster.unreachable is not None:
             raise Unreachable(cluster.unreachable)
-        return _Link(cluster)
+        return Link(cluster)
 
     node = StandIn(standing)
     managers = LocalManagers(node, path.with_name("control.sock"), opening)
@@ -91,6 +93,6 @@ async def api_at(
     context = Context(node, managers, local, cluster.clock, "the-host")
     async with face_at(path, make_routes(context), Face("Docker/test (linux)", newest=local.newest)):
         try:
-            yield Api(path, cluster, node)
+            yield Api(path, cluster, node, context.events)
         finally:
             await managers.close()

@@ -56,8 +56,8 @@ class Filters:
 NOTHING: Final = Filters()
 
 
-def parse(text: str, accepted: Collection[str]) -> Filters:
-    """The filters of a query, in either of their two notations. Raises BadRequest."""
+def parse(text: str, accepted: Collection[str] | None) -> Filters:
+    """The filters of a query, in either of their two notations. Without `accepted` every key is. Raises BadRequest."""
     if not text:
         return NOTHING
     try:
@@ -70,7 +70,7 @@ def parse(text: str, accepted: Collection[str]) -> Filters:
         raise BadRequest("invalid filter")
     read = {str(key): _values(given) for key, given in sent.items()}
     for key in read:
-        if key not in accepted:
+        if accepted is not None and key not in accepted:
             raise BadRequest(f"invalid filter '{key}'")
     if sum(map(len, read.values())) > _VALUES_MAX:
         raise BadRequest(f"invalid filter: more than {_VALUES_MAX} values")

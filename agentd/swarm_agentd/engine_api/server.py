@@ -24,10 +24,21 @@ from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.engine_api.context import Context
+from swarm_agentd.engine_api.event_feed import feed
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers, open_connection
 from swarm_agentd.engine_api.pass_through import PassThrough
-from swarm_agentd.engine_api.routers import logs, networks, nodes, payloads, services, swarm, system, tasks
+from swarm_agentd.engine_api.routers import (
+    events,
+    logs,
+    networks,
+    nodes,
+    payloads,
+    services,
+    swarm,
+    system,
+    tasks,
+)
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.standing import HasStanding
 
@@ -46,7 +57,7 @@ class ApiOptions:
 def make_routes(context: Context) -> Routes:
     """All routes, ours before the engine's."""
     routes = Routes()
-    for router in (system, swarm, services, nodes, tasks, logs, payloads):
+    for router in (system, events, swarm, services, nodes, tasks, logs, payloads):
         routes.add(router.routes(context))
     rest = PassThrough(context.local)
     routes.add(networks.routes(context, rest))
@@ -68,6 +79,7 @@ async def serving_api(options: ApiOptions, node: HasStanding, clock: Clock) -> A
         raise NodeError(str(error)) from None
     async with Group() as group:
         group.spawn(local.run(), name="engine of the API")
+        group.spawn(feed(context.events, managers, engine, clock), name="events of the API")
         try:
             async with serving(make_routes(context), face, listeners):
                 yield
