@@ -7,7 +7,7 @@ from swarm_core.api.proto.specs_pb2 import NetworkSpec
 from swarm_core.http.version import Version
 from swarm_core.specs.network import is_ingress
 
-from swarm_agentd.engine_api.translate.addresses import ADDRESS, PREFIX, PREFIXES
+from swarm_agentd.engine_api.translate.addresses import ADDRESS, PREFIX
 from swarm_agentd.engine_api.translate.annotations import ANNOTATIONS_ROW, DRIVER, ID, META_ROW
 from swarm_agentd.engine_api.translate.given import Given
 from swarm_agentd.engine_api.translate.shape import FLAG, MAP, Own, Part, Parts, Shape, Value, moment
@@ -36,7 +36,7 @@ def _read_nothing(given: Given, message: Any) -> None:
     """Tasks are only shown."""
 
 
-_TASK_NETWORK: Final = Shape(
+TASK_NETWORK: Final = Shape(
     ID,
     META_ROW,
     Part(
@@ -55,10 +55,7 @@ _TASK_NETWORK: Final = Shape(
     Part("DriverState", "driver_state", DRIVER, always=True),
     Part("IPAMOptions", "ipam", _IPAM_OPTIONS),
 )
-ATTACHED: Final = Shape(
-    Part("Network", "network", _TASK_NETWORK, always=True), Value("Addresses", "addresses", PREFIXES)
-)
-"""A network that a task is attached to, with its addresses there."""
+"""As tasks name a network that they are attached to."""
 
 _CONFIG: Final = Shape(
     Value("Subnet", "subnet", PREFIX),

@@ -4,7 +4,7 @@ A `Shape` is a list of rows. Each row knows one name of the JSON object and the 
 the other. Rows stand in the order in which Docker writes them.
 
 Rules
-1. A value that is empty is left out, unless its row says `keep`: then it is shown, or what the row says stands `instead`.
+1. A value that is empty is left out, unless its row says `keep`.
 2. A row with `since` is read from clients of that version on; from older ones it is ignored. It is shown to all.
 3. An object that Docker holds by value is always there, in the JSON and in the message (`always`).
 """
@@ -81,15 +81,14 @@ class Value:
     field: str
     kind: Kind
     keep: bool = False
-    instead: Any = None
     since: Version = OLDEST
 
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
-        shown = self.kind.show(getattr(message, self.field))
-        if shown:
+        shown = getattr(message, self.field)
+        if shown or self.keep:
+            shown = self.kind.show(shown)
+        if shown or self.keep:
             out[self.name] = shown
-        elif self.keep:
-            out[self.name] = shown if self.instead is None else self.instead
 
     def read(self, given: Given, message: Any) -> None:
         if given.version < self.since or not given.has(self.name):

@@ -1,16 +1,24 @@
-"""Tasks, which clients only read (docs/design/engine-api-json.md 14.5)."""
+"""Tasks, which clients only read (docs/design/engine-api-json.md 14.5).
 
+A list may have ten thousand, most of them with one of a few specs, in one of a few networks. So what stands for these is made once: it
+is shared between the tasks that are shown, and nobody may change it.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
-from swarm_core.api.proto.objects_pb2 import Task
+from swarm_core.api.proto.objects_pb2 import Network, Task
+from swarm_core.api.proto.specs_pb2 import TaskSpec
 from swarm_core.api.proto.types_pb2 import TaskState
 from swarm_core.http.version import Version
 from swarm_core.specs.notation import words_of
 
+from swarm_agentd.engine_api.translate.addresses import PREFIXES
 from swarm_agentd.engine_api.translate.annotations import ANNOTATIONS_ROW, ID, META_ROW, VERSION
 from swarm_agentd.engine_api.translate.endpoints import PORT
 from swarm_agentd.engine_api.translate.given import INT32, UINT64, Given
-from swarm_agentd.engine_api.translate.network import ATTACHED
+from swarm_agentd.engine_api.translate.network import TASK_NETWORK
 from swarm_agentd.engine_api.translate.resources import GENERIC
 from swarm_agentd.engine_api.translate.shape import (
     TEXT,
@@ -56,17 +64,38 @@ def _read_nothing(given: Given, task: Any) -> None:
     """Tasks are only shown."""
 
 
+@lru_cache(maxsize=512)
+def _spec(encoded: bytes, version: Version) -> dict[str, Any]:
+    return TASK_SPEC.show(TaskSpec.FromString(encoded), version)
+
+
+@lru_cache(maxsize=512)
+def _network(encoded: bytes, version: Version) -> dict[str, Any]:
+    return TASK_NETWORK.show(Network.FromString(encoded), version)
+
+
+def _shared(name: str, field: str, show: Callable[[bytes, Version], dict[str, Any]]) -> Own:
+    """An object within, which many tasks have alike."""
+
+    def show_shared(message: Any, out: dict[str, Any], version: Version) -> None:
+        out[name] = show(getattr(message, field).SerializeToString(), version)
+
+    return Own(show_shared, _read_nothing)
+
+
+_ATTACHED: Final = Shape(_shared("Network", "network", _network), Value("Addresses", "addresses", PREFIXES))
+"""A network that a task is attached to, with its addresses there."""
 _TASK: Final = Shape(
     ID,
     META_ROW,
     ANNOTATIONS_ROW,
-    Part("Spec", "spec", TASK_SPEC, always=True),
+    _shared("Spec", "spec", _spec),
     Value("ServiceID", "service_id", TEXT),
     Value("Slot", "slot", integer(UINT64)),
     Value("NodeID", "node_id", TEXT),
     Part("Status", "status", _STATUS, always=True),
     Choice("DesiredState", "desired_state", _STATES),
-    Parts("NetworksAttachments", "networks", ATTACHED),
+    Parts("NetworksAttachments", "networks", _ATTACHED),
     Parts("GenericResources", "assigned_generic_resources", GENERIC),
     Part("JobIteration", "job_iteration", VERSION),
     Own(_show_volumes, _read_nothing),
