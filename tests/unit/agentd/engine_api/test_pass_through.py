@@ -168,6 +168,19 @@ async def test_when_a_client_goes_away_the_engine_learns_of_it(tmp_path: Path) -
         await ended.wait()
 
 
+@pytest.mark.parametrize(
+    "target", ["/events?since=1&until=2", "/v1.41/volumes/create", "/build", "/distribution/a/b/json"]
+)
+async def test_what_is_the_engines_reaches_it(tmp_path: Path, target: str) -> None:
+    """Events, volumes, builds and look-ups in registries are the engine's (docs/design/engine-api.md E8.1, E8.10)."""
+    heads: list[bytes] = []
+    async with engine_that(
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", heads), tmp_path
+    ) as path:
+        assert (await ask(path, "GET", target)).json == {}
+    assert heads[0].startswith(f"GET {target} HTTP/1.1\r\n".encode())
+
+
 async def test_an_answer_that_breaks_off_is_broken_off(tmp_path: Path) -> None:
     """Half an answer of the engine is not made a whole one (docs/design/engine-api.md E8.3)."""
     raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nline\r\n"
