@@ -71,9 +71,11 @@ class Docker:
 def until_it_answers(docker: Docker, node: Daemon) -> None:
     """Return when the node is a manager to the command."""
 
+    state = "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.Nodes}} {{.Swarm.NodeAddr}}"
+
     def is_manager() -> bool:
-        done = docker.run("info", "--format", "{{.Swarm.ControlAvailable}} {{.Swarm.Nodes}}")
-        return done.returncode == 0 and done.stdout.strip() == b"true 1"
+        done = docker.run("info", "--format", state)
+        return done.returncode == 0 and done.stdout.strip() == b"active true 1 127.0.0.1"
 
     try:
         wait_until(is_manager, seconds=START_S, what="the node answers docker")
@@ -148,18 +150,13 @@ def test_the_command_deploys_stacks_and_makes_networks() -> None:
         docker = Docker("-H", f"unix://{node.state}/docker.sock")
         until_it_answers(docker, node)
         id_ = docker.output("network", "create", "-d", "overlay", "--attachable", "--label", "a=1", "back")
-        assert (
-            docker.output(
-                "network",
-                "ls",
-                "--no-trunc",
-                "--filter",
-                "label=a",
-                "--format",
-                "{{.ID}} {{.Driver}} {{.Scope}}",
-            )
-            == f"{id_} overlay swarm"
-        )
+        shown = ("--no-trunc", "--filter", "label=a", "--format", "{{.ID}} {{.Driver}} {{.Scope}}")
+
+        def is_allocated() -> bool:
+            """A network has its driver and subnet when the allocator has been at it, soon after it was made."""
+            return docker.output("network", "ls", *shown) == f"{id_} overlay swarm"
+
+        wait_until(is_allocated, seconds=120, what="the network is allocated")
         assert docker.output(
             "network", "inspect", "--format", "{{.Attachable}} {{(index .IPAM.Config 0).Subnet}}", "back"
         ).startswith("true 10.")
@@ -180,14 +177,19 @@ def test_the_command_deploys_stacks_and_makes_networks() -> None:
             lambda: docker.output("stack", "services", "--format", "{{.Name}} {{.Replicas}}", "shop") == "shop_web 2/2",
             seconds=120, what="the stack runs",
         )  # fmt: skip
-        docker.output("stack", "rm", "--detach=true", "shop")
+        # Its network stays in use while its tasks end, and the command says so.
+        wait_until(
+            lambda: docker.run("stack", "rm", "--detach=true", "shop").returncode == 0,
+            seconds=120,
+            what="the stack is removed",
+        )
         assert docker.output("service", "ls", "-q") == ""
 
 
 def _walk_nodes(docker: Docker) -> None:
-    assert (
-        docker.output("node", "ls", "--format", "{{.Self}} {{.Status}} {{.ManagerStatus}}")
-        == "true Ready Leader"
+    shown = ("node", "ls", "--format", "{{.Self}} {{.Status}} {{.ManagerStatus}}")
+    wait_until(
+        lambda: docker.output(*shown) == "true Ready Leader", seconds=120, what="the node is ready and leads"
     )
     own = docker.output("node", "ls", "-q")
     docker.change("node", "update", "--label-add", "zone=a", own)
