@@ -208,6 +208,20 @@ async def test_deleted_task_is_made_again(leader: Leader) -> None:
     assert len(leader.tasks("web")) == 1
 
 
+async def test_a_removed_task_is_made_again_in_its_slot_alone(leader: Leader) -> None:
+    """scheduling.md 3.13.4: a move removes one task; its slot gets another one, and every other task stays what it was."""
+    await leader.put(make_node("a"), make_node("b"))
+    await leader.put(web(3))
+    before = await run_all(leader, "a")
+    moved = next(task for task in before if task.slot == 2)
+    await leader.delete(Task, moved.id)
+    after = leader.tasks("web")
+    assert [(task.slot, task.node_id) for task in after if task.id not in {one.id for one in before}] == [
+        (2, "")
+    ]
+    assert [task for task in before if task.id != moved.id] == [task for task in after if task.node_id]
+
+
 async def test_failed_task_is_replaced_after_its_delay(leader: Leader) -> None:
     """2.5.1, 2.5.2: the replacement is READY for the delay of 5 s and RUNNING after that; the old task is kept, SHUTDOWN."""
     await leader.put(make_node("a"), web())

@@ -8,8 +8,12 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.command_line import CommandLine
 from swarm_testkit.factories import make_node, make_service, make_task, make_task_spec
+from swarm_tui.clusters.snapshot import Snapshot
+from swarm_tui.operations import rebalance as operation
+from swarm_tui.operations.model import Remove
 
 Service = objects_pb2.Service
+Task = objects_pb2.Task
 
 
 @pytest.fixture
@@ -75,3 +79,12 @@ def test_what_is_updated_is_left_alone(fake: FakeCluster, tui: CommandLine, stat
     fake.update(Service, "z", more)
     assert tui("rebalance").lines == ["Nothing to move: no service would be spread more evenly."]
     assert removals(fake) == []
+
+
+def test_a_move_is_the_removal_of_one_task(fake: FakeCluster) -> None:
+    """3.13.4: nothing is asked for but the removal of the tasks that move, each by its id; no service is changed."""
+    view = Snapshot([*fake.all(objects_pb2.Node), *fake.all(Service), *fake.all(Task)])
+    found = operation.moves(view, view.objects(Service), 1000)
+    steps = operation.plan(view, found).steps
+    assert [step.action for step in steps] == [Remove(Task, move.task.id) for move in found]
+    assert len({move.task.id for move in found}) == len(found) == 3
