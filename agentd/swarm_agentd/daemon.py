@@ -163,7 +163,10 @@ def make_executor(
             case "process":
                 from swarm_agentd.executors.process.executor import ProcessExecutor
 
-                executors[PROCESS] = ProcessExecutor(directory / "process", clock, ports=shared.tasks)
+                # The node's own directory begins one above that of its executors.
+                executors[PROCESS] = ProcessExecutor(
+                    directory / "process", clock, home=directory.parent, ports=shared.tasks
+                )
             case _:
                 from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
 

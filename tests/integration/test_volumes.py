@@ -169,6 +169,29 @@ def test_removed_by_force() -> None:
         assert "dir-data" in plugin.storage.volumes()
 
 
+@pytest.mark.root
+def test_a_process_of_another_user() -> None:
+    """12.10.3: a process of user nobody writes into its volume, which the node keeps in its own state directory, before and after
+    the daemon starts again."""
+    with plugins("machine") as (plugin,), daemon(*plugin.flags) as node:
+        for above in (node.state.parent, plugin.storage.root.parent):
+            above.chmod(0o711)  # stand for /var/lib, which everybody may pass through
+        wait_until(node.socket.exists, what="the control socket")
+        command = Commands(node)
+        command("volume", "create", "data", "--driver", "csi", "--type", "mount")
+        command.status_of("data", "created")
+        (plugin.storage.root / "storage/dir-data").chmod(0o777)
+        command.create_writer("first", "data", "--user", "nobody")
+        wait_until(lambda: lines(plugin, "data") == ["first"], what="the task's line in the volume")
+        node.kill()
+        node.kill_manager()
+        node.start()
+        command.until("volume", "ls", is_so=bool, what="the restarted manager")
+        assert node.state.stat().st_mode & 0o777 == 0o711
+        command("service", "update", "--detach", "--force", "first")
+        wait_until(lambda: lines(plugin, "data") == ["first", "first"], what="the second task's line")
+
+
 def test_impossible_volume() -> None:
     """12.5.3, 12.3.7: a volume whose plugin does not run here says so where somebody looks."""
     with daemon() as node:

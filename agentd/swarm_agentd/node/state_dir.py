@@ -8,7 +8,7 @@
             raft/            the manager's, managers only
             raft-ids         the manager's: which members this node ever was; goes only when the node leaves its cluster
 
-Rules: the directory is this user's and closed to others; one with an identity that others could write to is refused;
+Rules: the directory is this user's and closed to others, but for a way through it that executors make for processes of other users; one with an identity that others could write to is refused;
 two daemons never share it.
 """
 
@@ -28,6 +28,7 @@ from swarm_core.client import node_directory
 
 from swarm_agentd.node.errors import NodeError
 
+_PASSABLE = 0o011
 ROOT_KEY_NAME = "swarm-root-ca.key"
 
 
@@ -107,7 +108,8 @@ class StateDirectory:
 
 
 def open_state(path: Path) -> StateDirectory:
-    """The state directory at `path`, made when missing, closed to others. Raises NodeError."""
+    """The state directory at `path`, made when missing, closed to others. One that others were let pass through stays so: they cannot list it,
+    and a process of theirs may have a volume below it. Raises NodeError."""
     with _explained(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.stat()
@@ -117,7 +119,7 @@ def open_state(path: Path) -> StateDirectory:
         if stat.S_IMODE(found.st_mode) & 0o022 and key.exists():
             mode = stat.S_IMODE(found.st_mode)
             raise NodeError(f"state directory {path} is open to other users (mode {mode:04o}); make it 0700")
-        if stat.S_IMODE(found.st_mode) & 0o077:
+        if stat.S_IMODE(found.st_mode) & 0o077 not in (0, _PASSABLE):
             path.chmod(0o700)
         _check_key(key)
     state = StateDirectory(path)

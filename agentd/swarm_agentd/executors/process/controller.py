@@ -8,6 +8,7 @@ import asyncio
 import errno
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
@@ -47,6 +48,7 @@ class Host:
     """What all tasks of one daemon share."""
 
     clock: Clock
+    home: Path  # below it all directories are the node's own
     cgroups: Cgroups
     material: PrivateFiles
     ports: LocalTasks
@@ -84,7 +86,7 @@ class ProcessController:
                 added |= environment(self._host.material.directory(self._task.id))
             launch = self._plan.launch(self._directory, added)
             if launch["user"] is not None and mounted:
-                volumes.check_reachable(self._directory, mounted)
+                volumes.make_reachable(self._host.home, self._directory, mounted)
             if (user := launch["user"]) is not None:
                 self._directory.give_work_to(user["uid"], user["gid"])
             launch["cgroup_procs"] = cgroups.create(self._task.id, limits)

@@ -24,7 +24,7 @@ from swarm_agentd.ports.tasks import LocalTasks
 
 
 class ProcessExecutor:
-    """`state` is a directory of this executor alone; `groups` and `memory` are found on the host when not given. `ports` says which
+    """`state` is a directory of this executor alone; `home`, in or above which it lies, is the topmost one that is the node's own. `groups` and `memory` are found on the host when not given. `ports` says which
     tasks take connections."""
 
     def __init__(
@@ -32,6 +32,7 @@ class ProcessExecutor:
         state: Path,
         clock: Clock,
         *,
+        home: Path | None = None,
         groups: cgroups.Cgroups | None = None,
         memory: Path | None = None,
         ports: LocalTasks | None = None,
@@ -40,6 +41,7 @@ class ProcessExecutor:
         self._tasks = state / "tasks"
         self._host = Host(
             clock=clock,
+            home=home or state,
             cgroups=cgroups.detect(key) if groups is None else groups,
             material=PrivateFiles(memory_root(key, state / "memory") if memory is None else memory),
             ports=LocalTasks(clock) if ports is None else ports,

@@ -4,10 +4,12 @@
 
 A process has no view of its own of the machine's files: nothing but the link brings the volume to the path that its mount asks
 for, and nothing keeps the process from writing. Rules: targets stay below the directory; a read-only mount is had of a
-read-only volume alone; a user that cannot reach the volume is told so before the process starts.
+read-only volume alone; a process of another user is let through the node's own directories, which it cannot list; where others
+keep it out it is told so before it starts.
 """
 
 import shutil
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +21,7 @@ from swarm_agentd.exec.volumes import MountedVolume
 from swarm_agentd.executors.process.directory import TaskDirectory
 
 VARIABLE = "SWARM_VOLUMES"
+_PASSABLE = stat.S_IXGRP | stat.S_IXOTH
 
 
 def check(spec: ProcessSpec) -> None:
@@ -59,13 +62,21 @@ def _make_passable(path: Path, first: Path) -> None:
             made.chmod(0o711)
 
 
-def check_reachable(directory: TaskDirectory, volumes: Iterable[MountedVolume]) -> None:
-    """For a process of another user than the daemon's: whether that may go to where links and volumes are. Raises InvalidTask."""
-    for path in [directory.volumes / "x", *(volume.path for volume in volumes)]:
-        for parent in path.parents:
-            if not parent.stat().st_mode & 0o001:
+def make_reachable(home: Path, directory: TaskDirectory, volumes: Iterable[MountedVolume]) -> None:
+    """Let a process of another user than the daemon's go to where links and volumes are. Below `home` all directories are the node's own;
+    above it they are not touched. Raises InvalidTask where one of those keeps it out, and OSError."""
+    home = home.resolve()
+    for place in [directory.volumes, *(volume.path.parent for volume in volumes)]:
+        place = place.resolve()
+        for passed in reversed([place, *place.parents]):
+            mode = stat.S_IMODE(passed.stat().st_mode)
+            if mode & _PASSABLE == _PASSABLE:
+                continue
+            if passed.is_relative_to(home):
+                passed.chmod(mode | _PASSABLE)
+            elif not mode & stat.S_IXOTH:
                 raise InvalidTask(
-                    f"other users than the daemon's cannot reach {path.parent}, where volumes are: {parent} keeps them out"
+                    f"other users than the daemon's cannot reach {place}, where volumes are: {passed} keeps them out"
                 )
 
 

@@ -199,10 +199,12 @@ async def test_joining_nobody(state: StateDirectory, monkeypatch: pytest.MonkeyP
 
 
 def test_the_state_directory_is_closed(tmp_path: Path) -> None:
-    """A directory that others could read is closed; a key that others could read is refused."""
+    """A directory that others could read is closed, and one that they may only pass through stays so; a key that others could read is refused."""
     (tmp_path / "open").mkdir(mode=0o755)
     state = open_state(tmp_path / "open")
     assert state.path.stat().st_mode & 0o777 == 0o700
+    state.path.chmod(0o711)
+    assert open_state(state.path).path.stat().st_mode & 0o777 == 0o711
     identities.found_cluster(state, CLOCK, RNG)
     (state.certificates / "swarm-node.key").chmod(0o644)
     with pytest.raises(NodeError, match="open to other users"):

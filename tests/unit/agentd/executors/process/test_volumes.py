@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.proto.types_pb2 import Mount
 from swarm_testkit.conformance.executor import FixedDependencies
+from swarm_testkit.daemons import private_directory
 from swarm_testkit.factories import make_cluster_mount, make_task, make_task_spec
 
 
@@ -73,14 +76,63 @@ def test_good_mounts() -> None:
     volumes.check(ProcessSpec(mounts=mounts))
 
 
-def test_another_user_must_get_there(tmp_path: Path) -> None:
-    """12.10.3: a user that cannot reach the volume is told which directory keeps it out."""
-    (tmp_path / "private").mkdir(mode=0o700)
-    directory = TaskDirectory(tmp_path / "private", "t")
-    given = [mounted(tmp_path / "private", "/data")]
+@pytest.fixture(params=[0o022, 0o077], ids=["umask 022", "umask 077"])
+def open_path(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A directory that every user reaches, under either umask."""
+    before = os.umask(request.param)
+    with private_directory() as path:
+        path.chmod(0o711)
+        yield path
+    os.umask(before)
+
+
+def test_another_user_must_get_there(open_path: Path) -> None:
+    """12.10.3: a user that cannot reach the volume is told which directory keeps it out; that directory is left alone."""
+    private, home = open_path / "private", open_path / "private/home"
+    home.mkdir(parents=True)
+    private.chmod(0o700)
+    directory = TaskDirectory(home / "tasks", "t")
+    directory.create()
+    given = [mounted(home / "published", "/data")]
     volumes.link(directory, given)
     with pytest.raises(InvalidTask, match="private keeps them out"):
-        volumes.check_reachable(directory, given)
+        volumes.make_reachable(home, directory, given)
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+
+
+def test_another_user_is_let_through(open_path: Path) -> None:
+    """12.10.3: the node's own directories on the way to links and volumes let others pass and not look; no other directory does."""
+    home = open_path / "home"
+    for path in (home, home / "csi/plugin", home / "csi/plugin/v", home / "certificates"):
+        path.mkdir(mode=0o700, parents=True)
+    directory = TaskDirectory(home / "tasks", "t")
+    directory.create()
+    given = [mounted(home / "csi/plugin/v", "/data")]
+    volumes.link(directory, given)
+    volumes.make_reachable(home, directory, given)
+    ways = (home, home / "tasks", directory.path, directory.volumes, home / "csi", home / "csi/plugin")
+    assert all(path.stat().st_mode & 0o011 == 0o011 for path in ways)
+    assert stat.S_IMODE(home.stat().st_mode) == stat.S_IMODE(directory.path.stat().st_mode) == 0o711
+    closed = (home / "certificates", directory.logs, directory.work, home / "csi/plugin/v")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in closed} == {0o700}
+
+
+@pytest.mark.root
+def test_a_process_of_another_user_has_the_volume(open_path: Path) -> None:
+    """12.10.3: a process of user nobody reads and writes by way of the link, and sees nothing else of the node's directories."""
+    home, published = open_path / "home", open_path / "home/csi/v"
+    published.mkdir(parents=True)
+    published.chmod(0o777)
+    home.chmod(0o700)
+    directory = TaskDirectory(home / "tasks", "t")
+    directory.create()
+    given = [mounted(published, "/data")]
+    volumes.link(directory, given)
+    volumes.make_reachable(home, directory, given)
+    script = f"echo here > {directory.volumes}/data/file && ! ls {home} && ! ls {directory.logs}"
+    done = subprocess.run(["sh", "-c", script], user=65534, group=65534, extra_groups=[], capture_output=True)
+    assert done.returncode == 0, done
+    assert (published / "file").read_text() == "here\n"
 
 
 def test_the_umask_keeps_no_user_out(tmp_path: Path) -> None:
