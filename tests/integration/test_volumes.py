@@ -193,14 +193,17 @@ def test_a_process_of_another_user() -> None:
 
 
 def test_impossible_volume() -> None:
-    """12.5.3, 12.3.7: a volume whose plugin does not run here says so where somebody looks."""
+    """12.5.3, 12.5.8, 12.3.7: a volume whose plugin does not run here says so where somebody looks."""
     with daemon() as node:
         wait_until(node.socket.exists, what="the control socket")
         command = Commands(node)
         command("volume", "create", "data", "--driver", "nfs", "--type", "mount")
         command.create_writer("user", "data")
-        command.status_of("data", "pending creation")
-        assert "volume data is not created yet" in command("service", "why", "user")
+        reason = "this manager has no CSI plugin nfs: it was started without --csi-plugin nfs=…"
+        command.status_of("data", f"pending creation: {reason}")
+        assert reason in command("volume", "inspect", "--pretty", "data")
+        explained = command("service", "why", "user")
+        assert "volume data is not created yet" in explained and reason in explained
         assert "has no CSI plugin nfs" in node.log.read_text()
         command("volume", "rm", "--force", "data")
         assert "there is no volume data" in command("service", "why", "user")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from swarm_core.api import revisions
+from swarm_core.api import revisions, volume_failures
 from swarm_core.api.kinds import NOUNS
 from swarm_core.api.proto import control_pb2, objects_pb2, progress_pb2, raft_status_pb2, types_pb2, usage_pb2
 from swarm_core.api.proto.service_history_pb2 import ServiceRevision
@@ -134,6 +134,18 @@ class Control:
             "Control.ListResources", control_pb2.ListResourcesRequest(filters=filters)
         )
         return revisions.read(response.resources)
+
+    async def volume_failures(self, volumes: Iterable[objects_pb2.Volume]) -> list[objects_pb2.Resource]:
+        """Why plugins could not make, or not delete, those of these volumes for which they still have to. A Docker Engine that leads does
+        not tell."""
+        wanted = [volume.id for volume in volumes if volume_failures.may_have_failed(volume)]
+        if not wanted:
+            return []
+        filters = control_pb2.ListResourcesRequest.Filters(kind=volume_failures.KIND, names=wanted)
+        response = await self._calls.call(
+            "Control.ListResources", control_pb2.ListResourcesRequest(filters=filters)
+        )
+        return [one for one in response.resources if one.kind == volume_failures.KIND]
 
     async def raft_status(self) -> raft_status_pb2.GetRaftStatusResponse | None:
         """How the managers stand with raft's log; None where that is not told, as by a Docker Engine."""

@@ -16,6 +16,7 @@ from swarm_core.api.timestamps import duration
 from swarm_core.ca import tokens
 from swarm_core.ca.chance import SYSTEM, Chance
 from swarm_core.ca.root_ca import RootCa
+from swarm_core.manager import volume_failures
 from swarm_core.manager.service_history import forget_removed
 from swarm_core.specs import defaults
 from swarm_core.specs.network import PREDEFINED, PREDEFINED_LABEL
@@ -118,6 +119,7 @@ async def take_over(store: MemoryStore, founding: Founding, committed: Callable[
             if not tx.find(objects_pb2.Network, Name(name)):
                 tx.create(predefined_network(name, founding.rng))
         forget_removed(tx)
+        volume_failures.forget_settled(tx)
 
     await store.update(create)
     committed()

@@ -120,8 +120,8 @@ class Mirror:
         return item
 
     def objects(self, kind: type[T]) -> Collection[T]:
-        """Every object of a kind, in no order; valid until the next change."""
-        return self._objects[kind].values()
+        """Every object of a kind, in no order; valid until the next change. Of a kind that is not kept there are none."""
+        return self._objects.get(kind, {}).values()
 
     def ids(self, kind: type[Any]) -> Collection[str]:
         """Every id of a kind."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from swarm_core.api import volume_failures
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
@@ -56,6 +57,17 @@ def name(volume: Volume, view: ClusterView | None = None) -> str:
 
 def availability(volume: Volume) -> str:
     return enum_word(specs_pb2.VolumeSpec.VolumeAvailability, volume.spec.availability, "availability")
+
+
+def failure(volume: Volume, view: ClusterView) -> str:
+    """Why its plugin could not make or delete it, as far as the view has that; the mirror of a cluster has not."""
+    return volume_failures.of_volume(volume, view.objects(objects_pb2.Resource))
+
+
+def told_status(volume: Volume, view: ClusterView) -> str:
+    """The status, with what keeps the volume from getting on."""
+    text = failure(volume, view)
+    return f"{status(volume)}: {text}" if text else status(volume)
 
 
 def status(volume: Volume) -> str:
@@ -132,7 +144,7 @@ def describe(volume: Volume, view: ClusterView, now_ns: int) -> tuple[Section, .
         ("Driver options", cell(fmt.labels(spec.driver.options) or "–")),
         ("Access", cell(_access(mode))),
         ("Availability", cell(availability(volume))),
-        ("Status", cell(status(volume))),
+        ("Status", cell(told_status(volume, view))),
         ("Used by", cell(", ".join(users(volume, view)) or "no service")),
     ]
     if info.volume_id:
@@ -229,7 +241,7 @@ KIND: ResourceKind[Volume] = ResourceKind(
         Listing("GROUP", "Group", lambda volume, view, now: volume.spec.group),
         Listing("DRIVER", "Driver", lambda volume, view, now: volume.spec.driver.name),
         Listing("AVAILABILITY", "Availability", lambda volume, view, now: availability(volume)),
-        Listing("STATUS", "Status", lambda volume, view, now: status(volume)),
+        Listing("STATUS", "Status", lambda volume, view, now: told_status(volume, view)),
     ),
     verbs=(
         "open",

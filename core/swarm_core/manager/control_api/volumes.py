@@ -4,6 +4,7 @@ import random
 
 from swarm_core.api.ids import new_id
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2
+from swarm_core.manager import volume_failures
 from swarm_core.manager.control_api.requests import check_has_spec, check_update, copy, known
 from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAME, Criterion, Selection
 from swarm_core.rpc.caller import Caller
@@ -92,6 +93,7 @@ class VolumesApi:
             stored = known(tx, objects_pb2.Volume, request.volume_id)
             if request.force:
                 tx.delete(objects_pb2.Volume, stored.id)
+                volume_failures.forget(tx, stored.id)
                 return
             if stored.publish_status:
                 raise FailedPrecondition(_in_use(tx, stored))

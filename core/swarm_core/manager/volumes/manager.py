@@ -5,7 +5,8 @@ Rules
    goes on where the last one stopped: every call may be made again.
 2. The calls for one volume come one after the other, those for different volumes side by side, up to VOLUMES_MAX at once.
 3. What failed is tried again after a pause that doubles each time. A change of what is due ends the pause; a message that we
-   wrote ourselves does not.
+   wrote ourselves does not. Why it failed is written where people look: in the volume's entry of the node, or beside the volume where
+   the plugin was to make or delete it (`manager.volume_failures`).
 4. A result is written only where it is still asked for: the store may have changed during the call.
 """
 
@@ -19,6 +20,7 @@ from swarm_core.api.proto.objects_pb2 import Node, Secret, Volume
 from swarm_core.api.proto.types_pb2 import VolumeAccessMode, VolumeInfo, VolumePublishStatus
 from swarm_core.api.volumes import csi_info_of, publish_status
 from swarm_core.csi.errors import PluginFailed, PluginMissesIt, PluginRefused
+from swarm_core.manager import volume_failures
 from swarm_core.manager.volumes.due import Action, Create, Delete, Publish, Unpublish, due
 from swarm_core.manager.volumes.ports import Plugin, Plugins
 from swarm_core.runtime.clock import Clock
@@ -39,13 +41,14 @@ _State = VolumePublishStatus
 
 
 class VolumeManager:
-    """Leader component. It leaves nothing to chance: `rng` is taken as every component's and unused."""
+    """Leader component. `rng` gives ids to new objects."""
 
     name = "volume manager"
 
     def __init__(self, store: MemoryStore, clock: Clock, rng: random.Random, plugins: Plugins) -> None:
         self._store = store
         self._clock = clock
+        self._rng = rng
         self._plugins = plugins
         self._woken: dict[str, asyncio.Event] = {}  # volume id -> wakes whoever works on it
         self._gone: dict[str, Node] = {}  # nodes that were removed while we lead
@@ -157,8 +160,7 @@ class VolumeManager:
             except PluginFailed as error:
                 is_done = False
                 _log.warning("volume %s: %s", volume.spec.annotations.name, error)
-                if isinstance(action, Publish | Unpublish):
-                    await self._note_failure(volume.id, action, str(error))
+                await self._note_failure(volume.id, action, str(error))
         return is_done
 
     async def _carry_out(self, volume: Volume, action: Action) -> None:
@@ -223,8 +225,11 @@ class VolumeManager:
             )
         await self._store.update(lambda tx: _unpublished(tx, volume.id, node_id))
 
-    async def _note_failure(self, volume_id: str, action: Publish | Unpublish, text: str) -> None:
+    async def _note_failure(self, volume_id: str, action: Action, text: str) -> None:
         def note(tx: Transaction) -> None:
+            if not isinstance(action, Publish | Unpublish):
+                volume_failures.note(tx, volume_id, text, self._rng)
+                return
             volume = _copy(tx, volume_id)
             status = None if volume is None else publish_status(volume, action.node_id)
             if volume is not None and status is not None and status.message != text:
@@ -288,6 +293,7 @@ def _created(tx: Transaction, volume_id: str, info: VolumeInfo) -> bool:
         return False
     volume.volume_info.CopyFrom(info)
     tx.update(volume)
+    volume_failures.forget(tx, volume_id)
     return True
 
 
@@ -316,3 +322,4 @@ def _deleted(tx: Transaction, volume_id: str) -> None:
     stored = tx.get(Volume, volume_id)
     if stored is not None and stored.pending_delete and not stored.publish_status:
         tx.delete(Volume, volume_id)
+        volume_failures.forget(tx, volume_id)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
+from swarm_core.manager import volume_failures
 from swarm_core.manager.control_api.volumes import VolumesApi
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -173,3 +174,14 @@ async def test_remove_of_a_published_volume(api: VolumesApi, store: MemoryStore)
         await api.remove_volume(control_pb2.RemoveVolumeRequest(volume_id="v1"), CALLER)
     await api.remove_volume(control_pb2.RemoveVolumeRequest(volume_id="v1", force=True), CALLER)
     assert store.find(objects_pb2.Volume) == []
+
+
+async def test_removal_by_force_takes_the_reason_along(api: VolumesApi, store: MemoryStore) -> None:
+    """12.5.8: why the plugin could not make the volume goes with it; the reason of another one stays."""
+    found = [await create(api, spec_of(name)) for name in ("one", "two")]
+    for volume in found:
+        await store.update(
+            lambda tx, id_=volume.id: volume_failures.note(tx, id_, "the pool is full", random.Random(id_))
+        )
+    await api.remove_volume(control_pb2.RemoveVolumeRequest(volume_id=found[0].id, force=True), CALLER)
+    assert [one.annotations.name for one in store.find(objects_pb2.Resource)] == [found[1].id]

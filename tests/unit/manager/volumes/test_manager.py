@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
-from swarm_core.api.proto.objects_pb2 import Node, Volume
+from swarm_core.api.proto.objects_pb2 import Node, Resource, Volume
 from swarm_core.api.proto.types_pb2 import VolumeInfo, VolumePublishStatus
+from swarm_core.api.volume_failures import read
 from swarm_core.csi.errors import PluginFailed, PluginMissesIt, PluginRefused
+from swarm_core.manager import volume_failures
 from swarm_core.manager.volumes.manager import RETRY_MAX_S, VOLUMES_MAX, VolumeManager
 from swarm_core.manager.volumes.ports import Plugin
+from swarm_core.store.transactions import Transaction
 from swarm_testkit.factories import make_node, make_secret, make_volume
 from swarm_testkit.leader import Leader
 from swarm_testkit.manual_clock import settle
@@ -79,6 +82,10 @@ class Rig(Leader):
         assert volume is not None
         return volume
 
+    def failures(self) -> Mapping[str, str]:
+        """The reasons that stand beside volumes, by their ids."""
+        return {one.annotations.name: read(one) for one in self.store.find(Resource)}
+
     def states(self, volume_id: str = "v1") -> Mapping[str, str]:
         return {each.node_id: _STATE.Name(each.state) for each in self.volume(volume_id).publish_status}
 
@@ -144,6 +151,58 @@ async def test_a_call_that_may_have_had_its_effect(rig: Rig) -> None:
     rig.plugin.fails = PluginFailed("no answer")
     await rig.put(make_volume("v1", is_created=False, pending_delete=True))
     assert len(rig.store.find(Volume)) == 1
+
+
+async def test_why_a_volume_is_not_made(rig: Rig) -> None:
+    """12.5.8: the newest reason stands beside the volume, is written when it changes, and goes when the volume is made."""
+    rig.plugin.fails = PluginFailed("the pool is full")
+    await rig.put(make_volume("v1", is_created=False), make_volume("v2", is_created=False))
+    assert rig.failures() == {"v1": "the pool is full", "v2": "the pool is full"}
+    with rig.store.subscribe(Resource) as events:
+        await rig.clock.advance(10)
+        assert not events.take()
+    rig.plugin.fails = PluginFailed("the pool is gone")
+    await rig.clock.advance(600)
+    assert rig.failures() == {"v1": "the pool is gone", "v2": "the pool is gone"}
+    rig.plugin.fails = None
+    await rig.clock.advance(600)
+    assert rig.failures() == {} and rig.volume().HasField("volume_info")
+
+
+@pytest.mark.parametrize("is_created", [True, False])
+async def test_why_a_volume_is_not_deleted(rig: Rig, is_created: bool) -> None:
+    """12.5.8: the same for one that is to be removed; the reason goes with the volume."""
+    rig.plugin.fails = PluginFailed("it is busy")
+    await rig.put(make_volume("v1", is_created=is_created, pending_delete=True))
+    assert rig.failures() == {"v1": "it is busy"}
+    rig.plugin.fails = None
+    await rig.clock.advance(600)
+    assert rig.failures() == {} and rig.store.find(Volume) == []
+
+
+async def test_a_failure_on_a_node_stands_in_its_entry_alone(rig: Rig) -> None:
+    """12.5.8: beside the volume stands only what concerns the whole volume."""
+    rig.plugin.fails = PluginFailed("the cable is out")
+    await rig.put(node("n1"), make_volume("v1", published={"n1": "PENDING_PUBLISH"}))
+    assert rig.volume().publish_status[0].message == "the cable is out"
+    assert rig.failures() == {}
+
+
+async def test_reasons_that_hold_no_more(rig: Rig) -> None:
+    """12.5.8: a new leader deletes the reason of a volume that another make of leader has made or removed, and keeps the others."""
+    rig.plugin.fails = PluginFailed("the pool is full")
+    await rig.put(*(make_volume(f"v{number}", is_created=False) for number in (1, 2, 3)))
+
+    def elsewhere(tx: Transaction) -> None:
+        made = Volume()
+        made.CopyFrom(rig.volume("v1"))
+        made.volume_info.volume_id = "made"
+        tx.update(made)
+        tx.delete(Volume, "v2")
+
+    await rig.store.update(elsewhere)
+    await rig.store.update(volume_failures.forget_settled)
+    assert rig.failures() == {"v3": "the pool is full"}
 
 
 async def test_secrets(rig: Rig) -> None:

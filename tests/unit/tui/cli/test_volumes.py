@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from swarm_core.api import volume_failures
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.runtimes import process_spec
 from swarm_testkit.cluster_fake import FakeCluster
@@ -13,6 +14,7 @@ from swarm_testkit.factories import (
     make_node,
     make_secret,
     make_service,
+    make_task,
     make_task_spec,
     make_volume,
 )
@@ -189,3 +191,40 @@ def test_mounts_of_services(tui: CommandLine) -> None:
         )
         assert bad.code != 0
         assert reason in bad.err
+
+
+def failed(fake: FakeCluster, name: str, text: str, **how: bool) -> None:
+    """A volume that its plugin could not make, or not delete, as the leader tells it; and a service that asks for it."""
+    volume = make_volume(f"id-of-{name}", name=name, **how)
+    extension = objects_pb2.Extension(id=f"extension-{name}")
+    extension.annotations.name = volume_failures.KIND
+    resource = objects_pb2.Resource(id=f"failure-{name}", kind=volume_failures.KIND)
+    resource.annotations.name = volume.id
+    volume_failures.write(resource, text)
+    service = make_service("s", name="web", task=make_task_spec(mounts=[make_cluster_mount(name)]))
+    task = make_task("t", service=service, slot=1, state="PENDING", err="no suitable node")
+    fake.put(volume, extension, resource, service, task)
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [({"is_created": False}, "pending creation"), ({"pending_delete": True}, "being removed")],
+)
+def test_why_a_plugin_has_not_done_it(
+    fake: FakeCluster, tui: CommandLine, how: dict[str, bool], status: str
+) -> None:
+    """12.5.8: the list, the description and both explanations tell what the plugin said."""
+    failed(fake, "data", "the pool is full", **how)
+    told = f"{status}: the pool is full"
+    assert told in tui("volume", "ls").out
+    assert [json.loads(line)["Status"] for line in tui("volume", "ls", "--format", "json").lines] == [told]
+    assert told in tui("volume", "inspect", "--pretty", "data").out
+    for words in (("task", "why", "t"), ("service", "why", "web")):
+        assert f"Volume data is {status}: the pool is full." in tui(*words).out
+
+
+def test_what_was_made_meanwhile_has_no_reason(fake: FakeCluster, tui: CommandLine) -> None:
+    """12.5.8: a reason that a leader of another make left behind is not told of a volume that is there."""
+    failed(fake, "data", "the pool is full")
+    for words in (("volume", "ls"), ("volume", "inspect", "--pretty", "data"), ("service", "why", "web")):
+        assert "the pool is full" not in tui(*words).out

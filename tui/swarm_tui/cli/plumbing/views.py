@@ -13,10 +13,13 @@ from swarm_tui.resources.model import ServiceSums
 
 
 async def view_of(cluster: Cluster, *kinds: type[Message], objects: Iterable[Any] = ()) -> Snapshot:
-    """These kinds as they are now, and `objects` that are at hand already."""
+    """These kinds as they are now, and `objects` that are at hand already; with volumes why plugins could not make them."""
     listed: list[Any] = list(objects)
     for kind in kinds:
         listed += await _all_of(cluster, kind)
+    listed += await cluster.control.volume_failures(
+        one for one in listed if isinstance(one, objects_pb2.Volume)
+    )
     if objects_pb2.Node not in kinds:
         return Snapshot(listed)
     from swarm_core.client.managers import raft_now

@@ -1,10 +1,13 @@
 """Why one task is as it is."""
 
+from collections.abc import Iterator
+
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.volumes import GROUP_PREFIX, cluster_mounts
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import tasks
+from swarm_tui.resources import tasks, volumes
 from swarm_tui.resources.model import ClusterView
 from swarm_tui.resources.states import cause, has_ended_badly, is_wanted, since_ns, state_word, wanted_word
 from swarm_tui.resources.why.ends import end_of
@@ -59,9 +62,19 @@ def homeless(found: list[Task], view: ClusterView, count: int, places: Places) -
     bound = [task.node_id for task in found if task.node_id]
     matrix = places.asked(found[0], bound or None)
     cause_ = matrix.sentence if not matrix.fitting else f"{matrix.sentence} It is being placed."
+    cause_ = " ".join((cause_, *_unmade(found[0], view)))
     return Finding(
         f"{_of(len(found), count)} for a node", cause_, _names(found, view), matrix.remedies, matrix
     )
+
+
+def _unmade(task: Task, view: ClusterView) -> Iterator[str]:
+    """What the plugins say of the volumes that the task asks for and that they could not make or delete."""
+    sources = {mount.source for mount in cluster_mounts(task.spec)}
+    for volume in sorted(view.objects(objects_pb2.Volume), key=volumes.name):
+        is_asked_for = sources & {volume.spec.annotations.name, f"{GROUP_PREFIX}{volume.spec.group}"}
+        if is_asked_for and (text := volumes.failure(volume, view)):
+            yield sentence(f"volume {volumes.name(volume)} is {volumes.status(volume)}: {text}")
 
 
 def _of(waiting: int, count: int) -> str:
