@@ -35,9 +35,13 @@ _Dumper.add_representer(str, _text)
 def dump(document: Mapping[str, Any]) -> str:
     """The document as YAML, sections in docker's order and every other key sorted."""
     extensions = sorted(key for key in document if key not in _ORDER)
-    chosen = {key: _sorted(document[key]) for key in (*_ORDER, *extensions) if key in document}
+    return dump_as_it_is({key: _sorted(document[key]) for key in (*_ORDER, *extensions) if key in document})
+
+
+def dump_as_it_is(document: Mapping[str, Any]) -> str:
+    """The document as YAML, every key where it stands."""
     text: str = yaml.dump(
-        chosen, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=1 << 20
+        document, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=1 << 20
     )
     return text
 

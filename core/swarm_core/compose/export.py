@@ -14,7 +14,7 @@ from swarm_core.api.runtimes import process_spec
 from swarm_core.compose.changes.binding import Body
 from swarm_core.compose.changes.held import Held, stack_of
 from swarm_core.compose.changes.state import is_state
-from swarm_core.compose.convert.names import GENERATION, IMAGE, NAMESPACE, Namespace
+from swarm_core.compose.convert.names import GENERATION, IMAGE, NAMESPACE, Namespace, NoNamespace
 from swarm_core.compose.forms import scalars
 from swarm_core.specs import notation
 
@@ -34,6 +34,12 @@ class Exported:
 def export(held: Held, *, is_pinned: bool = False, has_files: bool = False) -> Exported:
     """The stack as a file. With `is_pinned` images keep their digests; with `has_files` configs are written beside it."""
     return _Export(held, is_pinned, has_files).run()
+
+
+def export_alone(spec: specs_pb2.ServiceSpec, held: Held) -> tuple[dict[str, Any], list[str]]:
+    """One service without its stack, as it stands under its name in a file, and what the file cannot say. What it refers to is called as in
+    the swarm and is defined nowhere."""
+    return _Alone(held).one(objects_pb2.Service(spec=spec))
 
 
 class _Export:
@@ -224,6 +230,27 @@ class _Export:
         self._out.lost += [
             f"{name}: {what} cannot be said in a compose file" for what, there in lost.items() if there
         ]
+
+
+class _Alone(_Export):
+    """Everything is the swarm's, by the name that it has there."""
+
+    def __init__(self, held: Held) -> None:
+        super().__init__(held, is_pinned=True, has_files=False)
+        self._space = NoNamespace()
+
+    def one(self, service: objects_pb2.Service) -> tuple[dict[str, Any], list[str]]:
+        """The service and what is lost."""
+        return self._service(service), self._out.lost
+
+    def _network(self, name: str, network: objects_pb2.Network | None) -> str:
+        return name
+
+    def _volume(self, mount: types_pb2.Mount) -> str:
+        return mount.source
+
+    def _payload(self, noun: str, name: str) -> str:
+        return name
 
 
 _PLAIN: Final[Mapping[str, str]] = {

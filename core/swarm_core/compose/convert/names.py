@@ -47,6 +47,22 @@ class Namespace:
         return {**given, NAMESPACE: self.stack}
 
 
+class NoNamespace(Namespace):
+    """Of a service by itself: everything is called in the swarm as in the text."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def scoped(self, name: str) -> str:
+        return name
+
+    def descoped(self, name: str) -> str:
+        return name
+
+    def labels(self, given: Mapping[str, str]) -> dict[str, str]:
+        return dict(given)
+
+
 class Style(Enum):
     """How secrets and configs are called that no file gives a name."""
 
