@@ -43,12 +43,10 @@ FORM_KEYS = (
     "tab",
     "tab",
     *"redis:7",
-    "tab",
-    "tab",
-    "ctrl+u",
+    *("tab",) * 3,
     "3",
-    "tab",
-    "tab",
+    *("tab",) * 8,
+    "enter",
     *"node.labels.zone==a",
 )
 PICTURES = (

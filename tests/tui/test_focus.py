@@ -5,8 +5,8 @@ from swarm_testkit.dashboard import running
 from swarm_tui.dialogs.help import Help
 from swarm_tui.views.view import is_displayed
 from swarm_tui.widgets.bars import KeyBar
-from swarm_tui.widgets.lines import WrappedLines
 from swarm_tui.widgets.notes import Notes
+from swarm_tui.widgets.paragraphs import Paragraphs
 from textual.widgets import Input
 
 
@@ -112,7 +112,7 @@ async def test_the_form_wraps_its_forecast_to_the_width_it_has(cluster):
     """From the first picture on the forecast uses the whole pane."""
     async with running(cluster) as run:
         await run.burst("n")
-        fit = run.screen.query_one("#fit", WrappedLines)
-        lines = ["".join(text for text, _ in fit.line(index)) for index in range(fit.line_count())]
+        fit = run.screen.query_one("#fit", Paragraphs)
+        lines = [fit.render_line(y).text for y in range(fit.size.height)]
         longest = max(len(line.rstrip()) for line in lines)
-        assert longest > fit.scrollable_content_region.width // 2, lines
+        assert longest > fit.size.width // 2, lines

@@ -7,7 +7,7 @@ from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_testkit.dashboard import running
 from swarm_tui.dialogs.confirm import Confirm
 from swarm_tui.dialogs.scale import Scale
-from swarm_tui.dialogs.service_form import ServiceForm
+from swarm_tui.views.form.view import FormView
 from textual.widgets import Input
 
 
@@ -151,13 +151,17 @@ async def test_a_failure_is_one_sentence(cluster, error, sentence):
 
 
 async def fill(run, **fields):
+    """Write into fields of the form, wherever they are folded."""
+    form = run.screen.navigator.view
     for key, value in fields.items():
-        run.screen.query_one(f"#{key}", Input).value = value
-    await run.pilot.pause()
+        await form.fields.go_to(key)
+        await run.until(lambda: run.app.is_caught_up)
+        run.screen.focused.value = value
+        await run.pilot.pause()
 
 
 async def test_create_a_container_service(cluster):
-    """The form makes the service, leads back, and the cursor is on it."""
+    """The form makes the service after its plan was read, leads back, and the cursor is on it."""
     async with running(cluster) as run:
         await run.press("3", "n")
         await run.type("sessions")
@@ -168,6 +172,7 @@ async def test_create_a_container_service(cluster):
         await run.shows("▲ 4 of 12 nodes")
         await run.press("ctrl+g")
         await run.shows("Same as: docker service create --name sessions --replicas")
+        assert not run.called("Control.CreateService")
         await run.press("y")
         await run.shows("service sessions created")
         (request,) = run.called("Control.CreateService")
@@ -187,7 +192,8 @@ async def test_create_a_process_service(cluster):
         await run.type("web2")
         await run.press("tab", "right")
         assert "Image" not in run.text
-        await fill(run, command="python3 -m http.server", replicas="global")
+        await fill(run, program="python3 -m http.server", mode="global")
+        assert "Tasks" not in run.text
         await run.press("ctrl+g")
         await run.shows("docker knows containers only")
         await run.press("y")
@@ -219,7 +225,7 @@ async def test_the_form_is_judged_against_the_cluster_as_it_changes(cluster):
     async with running(cluster) as run:
         await run.press("3", "n")
         await run.type("fresh")
-        await fill(run, image="redis:7", replicas="3", reserve="1 cpu")
+        await fill(run, image="redis:7", replicas="3", reserve_cpu="1")
         await run.shows("10 of 12 nodes fit")
         cluster.update(objects_pb2.Service, "s-db", lambda s: setattr(s.spec.annotations, "name", "fresh"))
         await run.shows("✖ taken")
@@ -240,4 +246,4 @@ async def test_a_refused_creation_keeps_the_draft(cluster):
         await run.shows("y go on")
         await run.press("y")
         await run.shows("image is not allowed")
-        assert run.screen.query_one(ServiceForm).draft.name == "cache2"
+        assert run.screen.query_one(FormView).filled.sheet.name == "cache2"

@@ -18,9 +18,9 @@ from swarm_testkit.dashboard import (
 )
 from swarm_testkit.factories import make_cluster, make_node
 from swarm_tui.widgets.theme import DARK, LIGHT
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
-SMALL, MEDIUM, LARGE = (80, 24), (120, 40), (200, 60)
+TINY, SMALL, MEDIUM, LARGE = (60, 15), (80, 24), (120, 40), (200, 60)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def picture(snap_compare):
                 trouble(cluster)
             await until_shown(app, pilot, shows)
             await settle(app, pilot)
-            for field in app.screen.query(Input):
+            for field in (*app.screen.query(Input), *app.screen.query(TextArea)):
                 field.cursor_blink = False
             await pilot.pause()
 
@@ -84,10 +84,28 @@ def test_lists(picture, key):
     picture((key,))
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize("size", [TINY, SMALL, MEDIUM, LARGE], ids=lambda size: "x".join(map(str, size)))
 def test_form(picture, size):
     """The service form, half filled in."""
     picture(("n", *"sessions", "tab", "tab", *"redis:7"), size, shows="✓ tagged")
+
+
+def test_form_light(picture):
+    """The form on a large screen in our light theme, of a running service."""
+    picture(("3", "down", "down", "e"), (250, 70), theme=LIGHT.name, shows="Edit cache")
+
+
+def test_form_as_yaml(picture):
+    """In a narrow terminal fields and text take turns; a wrong text says so."""
+    picture(("n", *"kv", "tab", "tab", *"redis:7", "f2", *"x"), SMALL, shows="✖ line 1: ")
+
+
+@pytest.mark.parametrize(
+    "keys", [("7", "n", *"pw", "tab", "tab", *"abc"), ("6", "n", *"back")], ids=["secret", "network"]
+)
+def test_object_forms(picture, keys):
+    """Secrets and networks."""
+    picture(keys, SMALL, shows="✓ free")
 
 
 def test_drill_in(picture):

@@ -162,10 +162,11 @@ async def test_a_reservation_that_no_node_has_gets_no_tick(cluster):
     """The form says so beside the field."""
     async with running(cluster) as run:
         await run.burst("n")
-        field = run.screen.query_one("#reserve", Input)
-        field.value = "900 cpu"
+        await run.screen.navigator.view.fields.go_to("reserve_cpu")
+        field = run.screen.query_one("#reserve_cpu", Input)
+        field.value = "900"
         await run.shows("▲ no node is so large")
-        field.value = "2 cpu"
+        field.value = "2"
         await run.shows("✓ per task")
 
 

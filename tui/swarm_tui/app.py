@@ -72,7 +72,7 @@ BELL: Final = "\a"
 OSC_NOTIFY: Final = "\x1b]9;"
 """What terminals show as a notification of the desktop, up to a bell."""
 _PREFERRED_S: Final = 3
-_NOT_PAST: Final = ("form", "logs")
+_NOT_PAST: Final = ("form", "new-network", "new-secret", "new-config", "logs")
 """Views that are not gone to with the moment: nothing is created in the past, and its logs are asked for there."""
 
 

@@ -1,4 +1,4 @@
-"""One service as a text of its own, and the way back: the twin of the form, and what an editor is given (docs/design/terminal.md 11.13).
+"""One service as a text of its own, and the way back: the twin of the form, and what an editor is given (docs/design/terminal.md 11.21).
 
 The text is a compose file of one service. Networks, volumes, secrets and configs are the swarm's, called as they are there, and need no
 definition; one that the text defines is taken for the swarm's of that name. What a compose file has no word for is left out here: who

@@ -1,4 +1,4 @@
-"""A service as a text of its own, and back (terminal.md 11.13)."""
+"""A service as a text of its own, and back (terminal.md 11.21)."""
 
 import pytest
 from swarm_core.api.proto import objects_pb2, specs_pb2

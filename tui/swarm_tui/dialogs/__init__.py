@@ -1,5 +1,4 @@
 """Questions to the person; each dialog returns a typed answer.
 
-Entry points: `confirm`, `scale`, `choose`, `help`, and the service form (`service_draft` what is entered and
-what it means, without a widget; `service_form` the page).
+Entry points: `confirm`, `plan`, `scale`, `choose`, `help`.
 """

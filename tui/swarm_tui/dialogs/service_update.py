@@ -11,13 +11,14 @@ from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.api.runtimes import CONTAINER, PROCESS, process_spec, runtime_of
 from swarm_core.specs import notation, task
 from swarm_core.specs.draft import Draft
-from swarm_core.specs.errors import SpecError
+from swarm_core.specs.errors import InvalidValue, SpecError
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
 from swarm_tui.dialogs.frame import Dialog
-from swarm_tui.dialogs.service_draft import ServiceDraft, Surroundings, Verdict, judge
+from swarm_tui.operations.forms import judging
+from swarm_tui.operations.forms.fields import Verdict, bad
 from swarm_tui.operations.model import Plan
 from swarm_tui.resources.printable import printable
 from swarm_tui.widgets.paint import title
@@ -64,9 +65,26 @@ def edit_of(before: Mapping[str, str], typed: Mapping[str, str]) -> Edit:
 
 def verdicts(spec: specs_pb2.ServiceSpec, typed: Mapping[str, str]) -> Mapping[str, Verdict]:
     """A verdict on each field."""
-    runtime = PROCESS if runtime_of(spec.task) == PROCESS else CONTAINER
-    found = judge(ServiceDraft(name="x", runtime=runtime, **typed), Surroundings(names=(), nodes=()))
-    return {key: found[key] for key in typed}
+    is_process = runtime_of(spec.task) == PROCESS
+    judges = {
+        "image": judging.image,
+        "command": judging.program if is_process else judging.arguments,
+        "env": _judge_env,
+    }
+    return {key: judges[key]((text,)) for key, text in typed.items()}
+
+
+def _judge_env(texts: tuple[str, ...]) -> Verdict:
+    """All variables on one line, as a shell reads them."""
+    try:
+        words = notation.words(texts[0])
+    except InvalidValue as error:
+        return bad("a quote is open", f"{error}.")
+    try:
+        notation.variables(words, None)
+    except InvalidValue as error:
+        return bad(str(error))
+    return judging.variables(tuple(words)) if words else Verdict("none")
 
 
 class ServiceUpdate(Dialog[Edit]):

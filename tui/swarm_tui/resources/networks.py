@@ -236,5 +236,6 @@ KIND: ResourceKind[Network] = ResourceKind(
     changes=changes,
     consequences=consequences,
     aliases=("networks", "net"),
-    empty_hint="`swarm-tui network create NAME` makes one.",
+    create_view="new-network",
+    empty_hint="n creates one",
 )

@@ -369,6 +369,7 @@ KIND: ResourceKind[Service] = ResourceKind(
         "describe",
         "scale",
         "update",
+        "edit",
         "restart",
         "rollback",
         "move",

@@ -1,19 +1,22 @@
 """The toolkit as the parts of the shell and the verbs see it: each class implements one of their ports with the screen."""
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from swarm_core.client.errors import CallFailed, IncompleteLogs, Unreachable
 from swarm_core.client.log_query import LogQuery
 from swarm_core.client.logs import LogLine
+from textual.app import SuspendNotSupported
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Input
+from textual.widgets import ContentSwitcher, Input, TextArea
 
 from swarm_tui.clusters.session import Session
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.dialogs.help import Help
+from swarm_tui.operations.forms.editing import EditorFailed, edited
 from swarm_tui.operations.model import Outcome
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
@@ -23,7 +26,9 @@ from swarm_tui.shell.work import Undertaking, Work
 from swarm_tui.verbs.help_page import TEXT_COLUMN
 from swarm_tui.views.view import Findable, View
 from swarm_tui.widgets.bars import HeaderBar, Part
+from swarm_tui.widgets.choice import Choice
 from swarm_tui.widgets.paint import Spans
+from swarm_tui.widgets.section_bar import SectionBar
 from swarm_tui.widgets.summary import SummaryLine
 
 R = TypeVar("R")
@@ -136,7 +141,8 @@ class Workers:
 
     @property
     def is_typing(self) -> bool:
-        return isinstance(self._screen.focused, Input)
+        # A letter that is typed where a form takes none does nothing.
+        return isinstance(self._screen.focused, Input | TextArea | Choice | SectionBar)
 
     def tell_outcome(self, outcome: Outcome) -> None:
         """Say what came of an operation on one object."""
@@ -260,6 +266,24 @@ class Desk:
 
     def quit(self) -> None:
         self._screen.app.exit()
+
+    async def edit(self, text: str) -> str | None:
+        mine, app = self._work.mine, self._screen.app
+        if mine is not None:
+            mine.is_waiting_for_person = True
+        try:
+            # Nothing is painted while the terminal is the editor's; the cluster is followed on.
+            with app.batch_update(), app.suspend():
+                return await asyncio.to_thread(edited, text, os.environ)
+        except EditorFailed as error:
+            self._screen.notify(str(error), severity="error", timeout=_ERROR_S, markup=False)
+        except SuspendNotSupported:
+            told = "This terminal cannot be given to an editor."
+            self._screen.notify(told, severity="error", timeout=_ERROR_S, markup=False)
+        finally:
+            if mine is not None:
+                _go_on(mine)
+        return None
 
     def suspend(self) -> None:
         self._screen.app.action_suspend_process()

@@ -1,4 +1,4 @@
-"""Go to where a new object is made: one of the kind that is listed, if its kind says where, else a service."""
+"""Go to where an object is made or changed: a new one of the kind that is listed, if its kind says where, else a service."""
 
 from swarm_tui.resources.model import Link
 from swarm_tui.verbs.model import Verb, Work
@@ -13,13 +13,28 @@ def run(ports: Ports) -> Work:
     return ports.navigator.go(Link((pane.kind.create_view if pane is not None else "") or form.NAME))
 
 
+def edit(ports: Ports) -> Work:
+    ref = ports.selection.refs[0]
+    return ports.navigator.go(Link(form.NAME, ref.kind, ref.id))
+
+
 VERB = Verb(
     "list.new",
     ("n",),
     "new",
-    "create a service",
+    "make a new one of what is listed, else a service",
     Context.LIST,
     run,
     rank=5,
+    changes=True,
+)
+EDIT = Verb(
+    "list.edit",
+    ("e",),
+    "edit",
+    "change anything about a service, in the form in which it is made",
+    Context.LIST,
+    edit,
+    is_on_objects=True,
     changes=True,
 )

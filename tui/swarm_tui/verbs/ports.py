@@ -189,6 +189,9 @@ class Desk(Protocol):
     def quit(self) -> None:
         """End the program."""
 
+    async def edit(self, text: str) -> str | None:
+        """Give `text` to the person's editor, and the terminal with it; what it left, or None where it failed, which is told."""
+
     def suspend(self) -> None:
         """Give the terminal back to the shell until it wakes the program."""
 

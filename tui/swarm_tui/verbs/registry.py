@@ -17,8 +17,10 @@ from swarm_tui.verbs import (
     copy,
     crashes,
     doctor,
+    editor,
     find,
     focus,
+    form_parts,
     help_page,
     history,
     labels,
@@ -30,6 +32,7 @@ from swarm_tui.verbs import (
     move,
     new,
     open_object,
+    paste,
     places,
     problems,
     program,
@@ -87,6 +90,7 @@ register(rollouts.UPDATE)
 register(rollouts.RESTART)
 register(rollouts.ROLLBACK)
 register(new.VERB)
+register(new.EDIT)
 register(remove.VERB)
 register(availability.VERB)
 register(roles.VERB)
@@ -122,6 +126,13 @@ register(log_lines.SOURCES)
 register_family(lambda: reading.verbs_of(Context.LOG))
 register(log_lines.CLEAR)
 register(submit.VERB)
+register(form_parts.ADD_ROW)
+register(form_parts.DROP_ROW)
+register(form_parts.TWIN)
+register(paste.VERB)
+register(editor.VERB)
+register(form_parts.FOLD)
+register(form_parts.NEWEST)
 register(focus.NEXT_FIELD)
 register(find.VERB)
 register(problems.VERB)

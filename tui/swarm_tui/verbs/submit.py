@@ -1,37 +1,39 @@
-"""Create the service that was drafted in the form, and go back to where it was asked for."""
+"""Send what a form says, once its plan was read, and go back to where the form was asked for."""
 
-from swarm_core.api.proto import objects_pb2
-
-from swarm_tui.operations import create
+from swarm_tui.operations.model import Outcome
 from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
-from swarm_tui.views.form.view import FormView
+from swarm_tui.views.form.base import FormBase
 from swarm_tui.views.lists.pane import ObjectPane
 from swarm_tui.views.view import Context
 
 
 async def run(ports: Ports) -> None:
-    form = ports.part(FormView)
-    spec = form.submit() if form is not None else None
-    if form is None or spec is None:
+    form = ports.part(FormBase)
+    plan = await form.submit() if form is not None else None
+    if form is None or plan is None:
         return
-    for outcome in await carry_out(ports, create.plan(objects_pb2.Service, spec)):
-        if outcome.is_error:
-            continue
-        form.clear()
-        if ports.navigator.view is form:
-            await ports.navigator.go_back()
-        pane = ports.part(ObjectPane)
-        if pane is not None:
-            pane.await_object(outcome.id)
+    for outcome in await carry_out(ports, plan):
+        if not outcome.is_error:
+            await _leave(ports, form, outcome)
+
+
+async def _leave(ports: Ports, form: FormBase, outcome: Outcome) -> None:
+    """Back to the list, with the cursor on what was made."""
+    form.clear()
+    if ports.navigator.view is form:
+        await ports.navigator.go_back()
+    pane = ports.part(ObjectPane)
+    if pane is not None:
+        pane.await_object(outcome.id)
 
 
 VERB = Verb(
     "form.submit",
     ("ctrl+g",),
-    "create",
-    "create the service",
+    "plan",
+    "what it comes to, and then to make or change it",
     Context.FORM,
     run,
     rank=2,

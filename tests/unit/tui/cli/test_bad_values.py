@@ -4,7 +4,7 @@ import pytest
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
 from swarm_tui.cli import main
-from swarm_tui.cli.plumbing import flags
+from swarm_tui.operations import service_flags as flags
 
 
 @pytest.mark.parametrize(

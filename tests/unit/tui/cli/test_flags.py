@@ -6,7 +6,7 @@ import pytest
 from swarm_core.api.proto import types_pb2
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
-from swarm_tui.cli.plumbing import flags
+from swarm_tui.operations import service_flags as flags
 
 
 def test_flag_names_are_unique() -> None:

@@ -176,6 +176,7 @@ def _goal(text: str) -> "tuple[str, Amount]":
 
 
 noun.elsewhere("update", "service_spec", "Change a service.")
+noun.elsewhere("edit", "service_edit", "Change a service as YAML in your own editor.")
 noun.elsewhere(
     "rollback",
     "service_history",

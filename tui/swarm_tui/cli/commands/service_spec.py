@@ -14,7 +14,7 @@ from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
 from swarm_core.specs.images import Pinned
 
-from swarm_tui.cli.plumbing import completion, flags, pinning, registry_auth
+from swarm_tui.cli.plumbing import completion, pinning, registry_auth
 from swarm_tui.cli.plumbing.dry_run import DryRunOption, tell, view_for
 from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.say import say
@@ -22,6 +22,7 @@ from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, r
 from swarm_tui.cli.plumbing.signature import with_flags
 from swarm_tui.operations import create as creation
 from swarm_tui.operations import references
+from swarm_tui.operations import service_flags as flags
 from swarm_tui.operations import update as updating
 from swarm_tui.operations.model import Plan
 

@@ -196,7 +196,7 @@ async def _fits(cluster: Cluster, made: StackPlan) -> dict[str, str]:
     }
     if not changing:
         return {}
-    from swarm_tui.dialogs.fit import fit_now
+    from swarm_tui.operations.forms.fit import fit_now
 
     nodes = await cluster.control.find(objects_pb2.Node)
     tasks = await cluster.control.find(objects_pb2.Task)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from swarm_tui.cli.plumbing.flags import Flag
+from swarm_tui.operations.service_flags import Flag
 
 
 def with_flags(flags: tuple[Flag, ...]) -> Callable[[Callable[..., None]], Callable[..., None]]:

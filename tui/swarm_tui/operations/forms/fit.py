@@ -14,6 +14,7 @@ from swarm_core.rules.placement.filters import Pipeline
 from swarm_core.rules.placement.matrix import Matrix
 from swarm_core.rules.placement.node_info import Demand, NodeInfo
 from swarm_core.rules.placement.spread import tree
+from swarm_core.specs.replicas import count
 
 _PLACED_MAX = 1_000
 """A forecast beyond this many replicas says nothing that the first thousand do not."""
@@ -49,7 +50,8 @@ def fit_now(
     admitted = [info for info in infos.values() if info.id in refusals.admitted]
     nowhere = None if admitted else Matrix.of(pipeline, infos.values())
     room = _room(pipeline.demand, admitted)
-    wanted = len(admitted) if spec.WhichOneof("mode") == "global" else spec.replicated.replicas
+    number = count(spec)
+    wanted = len(admitted) if number is None else number
     landing = _landing(pipeline, admitted, min(wanted, _PLACED_MAX))
     placed = sum(landing.values())
     if wanted > _PLACED_MAX and placed == _PLACED_MAX:

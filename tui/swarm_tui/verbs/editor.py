@@ -1,0 +1,31 @@
+"""The form's text in the person's own editor, and back."""
+
+from swarm_tui.verbs.model import Verb
+from swarm_tui.verbs.ports import Ports
+from swarm_tui.views.form.view import FormView
+from swarm_tui.views.view import Context
+
+
+async def run(ports: Ports) -> None:
+    form = ports.part(FormView)
+    if form is None:
+        return
+    before = form.filled.text
+    after = await ports.desk.edit(before)
+    if after is not None and after != before:
+        form.take_text(after)
+        ports.desk.tell(
+            "Taken from the editor" if form.filled.wrong_text is None else "The text has to be mended first"
+        )
+
+
+VERB = Verb(
+    "form.editor",
+    ("ctrl+o",),
+    "editor",
+    "the same as YAML in your own editor ($VISUAL, $EDITOR)",
+    Context.FORM,
+    run,
+    lambda ports: ports.part(FormView) is not None,
+    rank=27,
+)
