@@ -14,7 +14,7 @@ from swarm_testkit.host import lacking
 from swarm_testkit.programs import TUI
 from swarm_testkit.web_certificates import WebCa
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("docker-command")]
 START_S = 120.0
 
 
@@ -273,7 +273,7 @@ def test_over_tls_only_those_with_a_certificate_are_answered(tmp_path: Path) -> 
             "--tlscert", str(own), "--tlskey", str(own_key),
         )  # fmt: skip
 
-    with daemon("-H", f"tcp://127.0.0.1:{port}", "-H", "", *flags) as node:
+    with daemon("-H", f"tcp://127.0.0.1:{port}", "-H", "unix://", *flags) as node:
         until_it_answers(client(ours), node)
         refused = client(theirs).run("version")
         assert refused.returncode == 1
