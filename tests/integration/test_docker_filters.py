@@ -66,6 +66,8 @@ NETWORKS: list[Asked] = [
     {"name": ["f-.*t", "nothing"]},
     {"name": ["f-n[a-e]t$"]},
     {"name": ["("]},
+    {"name": ["f-ne"]},
+    {"name": ["f-ne"], "id": ["zzz"]},
     {"scope": ["swarm"], "label": ["n"]},
     {"scope": ["local"]},
     {"type": ["builtin"]},
@@ -165,6 +167,11 @@ def test_networks(made: Engine) -> None:
         request = control_pb2.ListNetworksRequest(filters=filters.swarm_network_filters(read))
         swarm = call(made, "Control.ListNetworks", request).networks
         shown = [network.to_json(each, NEWEST) for each in swarm if not is_predefined(each.spec)]
+        asked_for = {each.id for each in swarm}
+        every = call(made, "Control.ListNetworks", control_pb2.ListNetworksRequest()).networks
+        assert asked_for == {
+            each.id for each in every if filters.manager_finds(read, network.to_json(each, NEWEST))
+        }, asked
         shown += [each for each in everything if each["Scope"] != "swarm"]
         ours = {each["Id"] for each in shown if wanted.match(each)}
         assert ours == {each["Id"] for each in listed(made, "/networks", asked).body}, asked

@@ -235,12 +235,21 @@ def _is_found(text: str, wanted: tuple[str, ...], patterns: tuple[Pattern, ...])
 
 
 def swarm_network_filters(filters: Filters) -> control_pb2.ListNetworksRequest.Filters:
-    """For the manager, which knows no expressions: of the cluster's networks those are found whose name or id also begins so."""
+    """For the manager, which knows no expressions: of the cluster's networks those are found that are called so, or whose id begins so.
+    Docker asks for names and their beginnings, and both must fit."""
     request = control_pb2.ListNetworksRequest.Filters()
     request.names.extend(filters.get("name"))
     request.name_prefixes.extend(filters.get("name"))
     request.id_prefixes.extend(filters.get("id"))
     return request
+
+
+def manager_finds(filters: Filters, network: Mapping[str, Any]) -> bool:
+    """The same of a network that has been read, in the form in which it is answered."""
+    names, ids = filters.get("name"), filters.get("id")
+    return (not names or network.get("Name") in names) and (
+        not ids or str(network.get("Id", "")).startswith(ids)
+    )
 
 
 def network_filters(filters: Filters) -> NetworkFilters:

@@ -8,6 +8,7 @@ Rules
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -53,11 +54,13 @@ class _Networks:
         self._context, self._rest = context, rest
 
     async def list_all(self, exchange: Exchange) -> web.StreamResponse:
-        """Those that the filters let through."""
-        asked = filters.network_filters(
-            filters.parse(exchange.query.get("filters", ""), filters.NETWORK_KEYS)
-        )
-        return json_answer([one for one in await self._all(exchange.version) if asked.match(one)])
+        """Those that the filters let through. Which of its own are in use the engine alone knows, so it gets the query too."""
+        read = filters.parse(exchange.query.get("filters", ""), filters.NETWORK_KEYS)
+        asked = filters.network_filters(read)
+        ours, theirs = await self._both(exchange.version, exchange.request.raw_path.partition("?")[2])
+        shown = [one for one in ours if asked.match(one) and filters.manager_finds(read, one)]
+        asked = replace(asked, dangling=None)
+        return json_answer(shown + [one for one in theirs if asked.match(one)])
 
     async def inspect(self, exchange: Exchange) -> web.StreamResponse:
         """One, of whichever of the two has it."""
@@ -92,11 +95,16 @@ class _Networks:
             network = await control.create(Network, spec)
         return json_answer({"Id": network.id, "Warning": ""}, status=201)
 
-    async def _all(self, version: Version) -> list[Shown]:
+    async def _both(self, version: Version, query: str = "") -> tuple[list[Shown], list[Shown]]:
+        """The swarm's, and the engine's that are none of the swarm's. An overlay network of an engine is never its own."""
         ours = await self._ours(version)
         ids = {one["Id"] for one in ours}
-        theirs = await self._theirs(version)
-        return ours + [one for one in theirs if one.get("Id") not in ids and not _stands_for(one, ids)]
+        theirs = [
+            one
+            for one in await self._theirs(version, query)
+            if one.get("Id") not in ids and one.get("Driver") != OVERLAY and not _stands_for(one, ids)
+        ]
+        return ours, theirs
 
     async def _ours(self, version: Version) -> list[Shown]:
         """The swarm's; none where the cluster cannot be asked."""
@@ -112,13 +120,14 @@ class _Networks:
             if one.spec.annotations.labels.get(PREDEFINED_LABEL) != "true"
         ]
 
-    async def _theirs(self, version: Version) -> list[Shown]:
-        """The engine's; none without one."""
+    async def _theirs(self, version: Version, query: str) -> list[Shown]:
+        """The engine's, as it answers the query; none without one."""
         engine = self._context.local.engine
         if engine is None:
             return []
+        target = f"/v{version}/networks" + (f"?{query}" if query else "")
         try:
-            found, _ = await engine.read_json(f"/v{version}/networks", timeout=_ENGINE_S)
+            found, _ = await engine.read_json(target, timeout=_ENGINE_S)
         except (EngineAway, EngineRefused) as error:
             _log.info("networks are shown without the engine's: %s", error)
             return []
@@ -127,7 +136,8 @@ class _Networks:
     async def _find(self, exchange: Exchange, scope: str = "") -> Shown:
         """What the path means. Raises NotFound, and BadRequest when several fit."""
         reference = exchange.parameters["id"]
-        known = [one for one in await self._all(exchange.version) if scope in ("", one.get("Scope"))]
+        ours, theirs = await self._both(exchange.version)
+        known = [one for one in (*ours, *theirs) if scope in ("", one.get("Scope"))]
         for one in known:
             if one.get("Id") == reference:
                 return one

@@ -50,7 +50,7 @@ class Networks:
         length = int(head.lower().partition("content-length: ")[2].partition("\r")[0] or 0)
         line = head.partition(" HTTP")[0]
         self.asked.append((line, await reader.readexactly(length)))
-        answered = list(self.known) if line.endswith("/networks") else {"engine": line}
+        answered = list(self.known) if line.partition("?")[0].endswith("/networks") else {"engine": line}
         body = json.dumps(answered).encode()
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
@@ -92,6 +92,26 @@ async def test_both_are_listed_the_swarms_first(tmp_path: Path) -> None:
                              ({"type": ["builtin"]}, ["bridge"]), ({"name": ["^m"]}, ["mine"])):  # fmt: skip
             assert names((await api.get(f"/networks?filters={quote(json.dumps(asked))}")).json) == shown
         assert (await api.get("/networks?filters=" + quote('{"x":["y"]}'))).status == 400
+
+
+async def test_filters_as_managers_and_engines_understand_them(tmp_path: Path) -> None:
+    """The engine gets the query, for it alone knows what is in use; of the swarm's those are found that are called so or whose id begins so, and an
+    engine's overlay network is not its own (docs/design/engine-api.md E13.1, docs/design/engine-api-json.md 14.10)."""
+    engine = Networks(local("e1", "used"), local("e2", "web", Driver="overlay"))
+    cluster = cluster_with(network("n1", "my-web"), network("n2", "web-1"))
+    async with beside(engine, cluster, tmp_path) as api:
+        for asked, shown in (
+            ({"name": ["web"]}, []),
+            ({"name": ["^web-1$"]}, []),
+            ({"name": ["web-1", "my-web"]}, ["my-web", "web-1"]),
+            ({"name": ["web-1"], "id": ["n1"]}, []),
+            ({"id": ["n1"]}, ["my-web"]),
+            ({"dangling": ["false"]}, ["used"]),
+        ):
+            query = "filters=" + quote(json.dumps(asked))
+            assert names((await api.get(f"/v1.41/networks?{query}")).json) == shown
+            assert engine.asked[-1] == (f"GET /v1.41/networks?{query}", b"")
+        assert (await api.get("/networks/web")).status == 404
 
 
 @pytest.mark.parametrize("standing", [WORKER, Standing(NodeState.PENDING, "node-1", True, False)])
