@@ -44,7 +44,7 @@ _HIJACKED = (
 )
 _PREFIXES = (
     "/containers", "/exec", "/commit", "/images", "/build", "/session", "/grpc", "/plugins", "/distribution", "/auth",
-    "/system", "/volumes", "/networks", "/checkpoints", "/events",
+    "/system", "/volumes", "/networks", "/checkpoints",
 )  # fmt: skip
 _EMPTY: Mapping[tuple[str, str], Any] = {
     ("GET", "/containers/json"): [],
