@@ -38,7 +38,7 @@ from textual.widgets import Input
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster, log_line
 from swarm_testkit.factories import make_task
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 _POLL_S = 0.01
 _FLUSH_S = 0.01
 
