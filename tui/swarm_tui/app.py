@@ -41,6 +41,7 @@ from swarm_tui.preferences.model import Preferences
 from swarm_tui.resources.events import Event
 from swarm_tui.resources.refs import ClusterId, ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
+from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.other_clusters import Opened, OtherClusters
 from swarm_tui.shell.palette import SwarmCommands
 from swarm_tui.shell.past import Past, file_past
@@ -53,6 +54,7 @@ from swarm_tui.shell.toolkit import (
     Alarmed,
     BundleAsked,
     ClusterAsked,
+    DrillAsked,
     PastAsked,
     RecallAsked,
     ResyncAsked,
@@ -128,6 +130,7 @@ class SwarmApp(App[None]):
         self._progress = ProgressNews(session.mirror, session.control, session.clock)
         self._usage = UsageNews(session.mirror.figures, session.control, session.clock)
         self._work = Work()
+        self._drills = Drills(session, self._tell_drill, self._tell_drill_failure)
         self._typed_ahead = TypedAhead(self, self._work, session.clock)
         self._garbage_thresholds = gc.get_threshold()
         self._unlisten: Callable[[], None] | None = None
@@ -159,6 +162,7 @@ class SwarmApp(App[None]):
         if self._file is not None:
             return rewind_screen(self._session, self._preferred.verbs(), self._work, self._file)
         screen = main_screen(self._session, self._preferred.verbs(), self._work)
+        screen.desk.drills = self._drills
         self._name_clusters(screen)
         return screen
 
@@ -309,6 +313,22 @@ class SwarmApp(App[None]):
         with closing(opened_tape(self._recorder).file) as file:
             return timeline(file, ref, self._session.mirror, self._session.now_ns)
 
+    def on_drill_asked(self, event: DrillAsked) -> None:
+        # A worker of the program, not of the screen: it is cancelled once, when the program ends, and then gives its nodes back.
+        self.run_worker(self._drills.play(event.ids, event.description), group="drill")
+
+    def _tell_drill(self, text: str) -> None:
+        if self.is_running:
+            self.notify(text, timeout=_JOURNAL_S, markup=False)
+
+    def _tell_drill_failure(self, text: str) -> None:
+        if self.is_running:
+            self.notify(text, severity="error", timeout=_JOURNAL_S, markup=False)
+
+    async def finish(self) -> str:
+        """The program has ended: wait for what must not stay half done; a sentence about what does."""
+        return await self._drills.finish()
+
     def on_past_asked(self, event: PastAsked) -> None:
         work = self._to_now() if self._is_past else self._to_past(event.at)
         self.run_worker(work, group="rewind", exclusive=True)
@@ -339,6 +359,7 @@ class SwarmApp(App[None]):
             self._session.title, past.replay.mirror, clock, PastLogs(self._session.logs, clock)
         )
         screen = rewind_screen(session, self._preferred.verbs(), self._work, past)
+        screen.desk.drills = self._drills
         self._name_clusters(screen)
         await self.push_screen(screen)
         if here.view not in (*_NOT_PAST, screen.navigator.here.view):

@@ -37,7 +37,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """`seconds` is None where full strength was not reached in time."""
+    """`seconds` is None where full strength was not reached; `why_not` completes "Full strength …"."""
 
     nodes: tuple[str, ...]
     seconds: float | None
@@ -47,6 +47,7 @@ class Score:
     landing: Mapping[str, int]
     foretold_landing: Mapping[str, int]
     courses: tuple[Course, ...]
+    why_not: str = ""
 
     @property
     def is_as_foretold(self) -> bool:
@@ -63,6 +64,7 @@ class Drill:
     """See the module's text. Made before the drain; `look` is given the cluster whenever it changed."""
 
     def __init__(self, view: ClusterView, ids: Sequence[str], description: Description) -> None:
+        self.ids = tuple(ids)
         self._ids = frozenset(ids)
         self._nodes = tuple(
             nodes.name(node, view) for node in view.objects(objects_pb2.Node) if node.id in self._ids
@@ -87,6 +89,7 @@ class Drill:
         self._lowest = dict(self._before)
         self._end_ns: int | None = None
         self._last = dict(self._before)
+        self._elsewhere = self._strengths(view, self._ids)
         self._placed: dict[str, str] = {}
 
     @property
@@ -98,18 +101,23 @@ class Drill:
         """The cluster changed, or may have."""
         if self.is_over:
             return
-        self._last = {id_: self._strength(view, id_) for id_ in self._before}
-        elsewhere = {id_: self._strength(view, id_, without=self._ids) for id_ in self._before}
+        self._last = self._strengths(view)
+        self._elsewhere = self._strengths(view, self._ids)
         for id_, count in self._last.items():
             self._lowest[id_] = min(self._lowest[id_], count)
         for task in self._running(view):
             if task.id not in self._known and task.service_id in self._before:
                 node = view.get(objects_pb2.Node, task.node_id)
                 self._placed[task.id] = nodes.name(node, view) if node is not None else task.node_id
-        if all(elsewhere[id_] >= self._goal(id_) for id_ in self._before):
+        if all(self._elsewhere[id_] >= self._goal(id_) for id_ in self._before):
             self._end_ns = now_ns
 
-    def score(self, began_ns: int) -> Score:
+    @property
+    def subject(self) -> str:
+        """The nodes by name."""
+        return ", ".join(self._nodes)
+
+    def score(self, began_ns: int, why_not: str = "") -> Score:
         """What came of it, beside what was foretold."""
         return Score(
             self._nodes,
@@ -120,12 +128,14 @@ class Drill:
             dict(sorted(Counter(self._placed.values()).items())),
             dict(sorted(self._forecast.landing)),
             tuple(self._course(id_) for id_ in sorted(self._before, key=self._names.__getitem__)),
+            why_not,
         )
 
     def progress(self) -> str:
         """How far it is, in one line."""
-        have, goal = sum(self._last.values()), sum(self._goal(id_) for id_ in self._before)
-        return f"{min(have, goal)} of {goal} tasks run"
+        goals = {id_: self._goal(id_) for id_ in self._before}
+        have = sum(min(self._elsewhere[id_], goal) for id_, goal in goals.items())
+        return f"{have} of {sum(goals.values())} tasks run on other nodes"
 
     def _course(self, id_: str) -> Course:
         name, before = self._names[id_], self._before[id_]
@@ -150,6 +160,9 @@ class Drill:
             if task.status.state == types_pb2.RUNNING and task.desired_state == types_pb2.RUNNING
         )
 
+    def _strengths(self, view: ClusterView, without: frozenset[str] = frozenset()) -> dict[str, int]:
+        return {id_: self._strength(view, id_, without) for id_ in self._before}
+
     def _strength(self, view: ClusterView, service_id: str, without: frozenset[str] = frozenset()) -> int:
         return sum(
             task.status.state == task.desired_state == types_pb2.RUNNING and task.node_id not in without
@@ -157,10 +170,15 @@ class Drill:
         )
 
 
+def headline(score: Score) -> str:
+    """How long it took, or why it did not come to that."""
+    took = fmt.short_duration(score.seconds) if score.seconds is not None else score.why_not
+    return f"Full strength without {', '.join(score.nodes)}: {took}."
+
+
 def told(score: Score) -> list[str]:
     """The score in lines, what was seen beside what was foretold."""
-    took = fmt.short_duration(score.seconds) if score.seconds is not None else "not reached in time"
-    lines = [f"Full strength without {', '.join(score.nodes)}: {took}."]
+    lines = [headline(score)]
     lines.append(f"  moved       {score.moved}, foretold {score.foretold_moved}")
     lines.append(f"  landed on   {_where(score.landing)}, foretold {_where(score.foretold_landing)}")
     for one in score.courses:

@@ -351,6 +351,7 @@ KIND: ResourceKind[Node] = ResourceKind(
         "previous_logs",
         "describe",
         "availability",
+        "drill",
         "role",
         "labels",
         "timeline",

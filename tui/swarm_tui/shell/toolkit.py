@@ -16,10 +16,12 @@ from textual.widgets import ContentSwitcher, Input, TextArea
 from swarm_tui.clusters.session import Session
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.dialogs.help import Help
+from swarm_tui.operations.describe import Description
 from swarm_tui.operations.forms.editing import EditorFailed, edited
 from swarm_tui.operations.model import Outcome
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
+from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.find_line import FindLine
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.work import Undertaking, Work
@@ -65,6 +67,14 @@ class BundleAsked(Message):
     def __init__(self, path: str, asked: TimeRange) -> None:
         super().__init__()
         self.path, self.asked = path, asked
+
+
+class DrillAsked(Message):
+    """A drill of these nodes is to begin."""
+
+    def __init__(self, ids: Sequence[str], description: Description) -> None:
+        super().__init__()
+        self.ids, self.description = ids, description
 
 
 class Alarmed(Message):
@@ -171,6 +181,7 @@ class Desk:
         self.command: Findable | None = None
         """The line of commands, which needs the verbs that this desk is for."""
         self.past: Past | None = None
+        self.drills: Drills | None = None
         self.toggle_tour: Callable[[], None] = lambda: None
         self.clusters: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
 
@@ -203,6 +214,17 @@ class Desk:
 
     def bundle(self, path: str, asked: TimeRange) -> None:
         self._screen.post_message(BundleAsked(path, asked))
+
+    @property
+    def drill_under_way(self) -> str:
+        return self.drills.under_way if self.drills is not None else ""
+
+    @property
+    def drill_lines(self) -> Sequence[str]:
+        return self.drills.lines() if self.drills is not None else ()
+
+    def begin_drill(self, ids: Sequence[str], description: Description) -> None:
+        self._screen.post_message(DrillAsked(ids, description))
 
     def say(self, text: str) -> None:
         self._screen.notify(text, timeout=_DONE_S, markup=False)
@@ -262,6 +284,8 @@ class Desk:
     def leaving(self) -> str:
         if self._session.ends_with_program:
             return "The cluster ends with the dashboard, and all that runs in it."
+        if self.drill_under_way:
+            return f"{self.drill_under_way} It ends with the dashboard: its nodes take tasks again."
         return "The cluster goes on without the dashboard."
 
     def quit(self) -> None:

@@ -21,14 +21,20 @@ async def carry_out(ports: Ports, plan: Plan) -> list[Outcome]:
     once. Where the level is too low the plan is shown, and cannot be carried out."""
     if plan.refusals:
         return list(await ports.operations.apply(plan))
+    if await confirmed(ports, plan) is not None:
+        return list(await ports.operations.apply(plan))
+    return []
+
+
+async def confirmed(ports: Ports, plan: Plan) -> Description | None:
+    """What the plan comes to, once the person has read it and wants it."""
+    assert not plan.refusals, "nobody is asked whether to do what is refused"
     description = await _described(plan, ports.operations.cluster)
     if not description.is_change:
         ports.desk.say(f"{plan.title}: nothing would change.")
-        return []
+        return None
     refusal = ports.operations.allowance.refusal(description.level)
-    if await ports.desk.ask(PlanDialog(description, refusal)):
-        return list(await ports.operations.apply(plan))
-    return []
+    return description if await ports.desk.ask(PlanDialog(description, refusal)) else None
 
 
 async def _described(plan: Plan, cluster: ClusterView) -> Description:

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.operations.describe import Description
 from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources.model import ClusterView, Link
@@ -131,6 +132,17 @@ class Desk(Protocol):
 
     def bundle(self, path: str, asked: TimeRange) -> None:
         """Write what was recorded in this time into a file, and say so."""
+
+    @property
+    def drill_under_way(self) -> str:
+        """How far the drill is that goes on, as a sentence; empty where there is none."""
+
+    @property
+    def drill_lines(self) -> Sequence[str]:
+        """How the drill stands that goes on, or the score of the last one; nothing before the first."""
+
+    def begin_drill(self, ids: Sequence[str], description: Description) -> None:
+        """Begin a drill of these nodes; what it comes to was read."""
 
     def say(self, text: str) -> None:
         """Tell the person something in a sentence."""

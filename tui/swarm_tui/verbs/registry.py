@@ -17,6 +17,7 @@ from swarm_tui.verbs import (
     copy,
     crashes,
     doctor,
+    drill,
     editor,
     find,
     focus,
@@ -106,6 +107,7 @@ register(marks.MARK_RANGE)
 register(marks.MARK_ALL)
 register(marks.CLEAR_MARKS)
 register(crashes.VERB)
+register(drill.VERB)
 register(compare.VERB)
 register(copy.IDS)
 register(copy.COMMAND)
@@ -154,6 +156,7 @@ register(rewind.INCIDENT_BACK)
 register(rewind.INCIDENT_ON)
 register(rewind.PLAY)
 register(bundle.VERB)
+register(drill.SCORE)
 register(program.RESYNC)
 register(program.PALETTE)
 register(back.BACK)

@@ -1,7 +1,7 @@
 """`swarm-tui drill NODE…`: what would happen if the node went away, tried out, and given back (docs/design/terminal.md 11.20)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Annotated
 
@@ -19,7 +19,8 @@ from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.operations import nodes as operation
 from swarm_tui.operations.describe import describe
 from swarm_tui.operations.drill import Drill, told
-from swarm_tui.resources import nodes
+from swarm_tui.operations.drill_course import TIMEOUT_S, objection, play
+from swarm_tui.operations.model import Plan
 from swarm_tui.resources.printable import printable
 
 Node = objects_pb2.Node
@@ -30,7 +31,7 @@ def drill(
     names: Annotated[list[str], typer.Argument(metavar="NODE…", autocompletion=completion.nodes)],
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, help="Seconds to wait for full strength.", metavar="SECONDS")
-    ] = 600.0,
+    ] = TIMEOUT_S,
     dry_run: DryRunOption = False,
     style: FormatOption = Format.TABLE,
 ) -> None:
@@ -45,60 +46,37 @@ def drill(
             view = await view_for(cluster, found.values(), dry_run=True)
             await tell(view, operation.availability(view, ids, "drain"), style)
             return
-        async with _watched(cluster) as (mirror, changed):
-            await _play(cluster, mirror, changed, ids, timeout)
+        async with _watched(cluster) as mirror:
+            await _play(cluster, mirror, ids, timeout)
 
     run(ctx, work)
 
 
-async def _play(
-    cluster: Cluster, mirror: Mirror, changed: asyncio.Event, ids: list[str], timeout: float
-) -> None:
-    for node in (mirror.get(Node, id_) for id_ in ids):
-        if node is None or not nodes.takes_tasks(node):
-            raise Failure(
-                f"{nodes.name(node, mirror) if node else 'The node'} takes no tasks: there is nothing to try."
-            )
+async def _play(cluster: Cluster, mirror: Mirror, ids: Sequence[str], timeout_s: float) -> None:
+    if text := objection(mirror, ids):
+        raise Failure(text)
     plan = operation.availability(mirror, ids, "drain")
     description = describe(plan, mirror)
     if description.refusals:
         raise Failure("\nError: ".join(description.refusals))
     for text in (description.title, *description.effects, *description.cautions):
         say(printable(text))
-    played = Drill(mirror, ids, description)
-    clock = cluster.clock
-    began_ns = int(clock.monotonic() * 1e9)
-    try:
+
+    async def apply(plan: Plan) -> bool:
         await carry_out(cluster, plan, say=lambda outcome: "")
-        async with asyncio.timeout(timeout):
-            while not played.is_over:
-                changed.clear()
-                if _is_drained(mirror, ids):
-                    played.look(mirror, int(clock.monotonic() * 1e9))
-                if not played.is_over:
-                    await changed.wait()
-    except TimeoutError:
-        say(f"After {timeout:g} seconds: {played.progress()}.")
-    finally:
-        # Whatever happened, and whoever interrupts: the nodes take tasks again.
-        back = operation.availability(mirror, ids, "active")
-        await carry_out(cluster, back, say=lambda outcome: "")
-    score = played.score(began_ns)
+        return True
+
+    score = await play(Drill(mirror, ids, description), mirror, cluster.clock, apply, timeout_s=timeout_s)
+    assert score is not None, "what could not be drained is a failure"
     for line in told(score):
         say(printable(line))
     if score.seconds is None:
         raise typer.Exit(1)
 
 
-def _is_drained(mirror: Mirror, ids: list[str]) -> bool:
-    """Whether the mirror knows of the drain: before that everything is at full strength still."""
-    found = [mirror.get(Node, id_) for id_ in ids]
-    return not any(node is not None and nodes.takes_tasks(node) for node in found)
-
-
 @asynccontextmanager
-async def _watched(cluster: Cluster) -> AsyncIterator[tuple[Mirror, asyncio.Event]]:
-    """The cluster as it is from now on, and what is set whenever it changed."""
+async def _watched(cluster: Cluster) -> AsyncIterator[Mirror]:
+    """The cluster as it is from now on."""
     mirror = Mirror(cluster.clock)
     changed = asyncio.Event()
     mirror.listen(lambda _: changed.set())
@@ -113,7 +91,7 @@ async def _watched(cluster: Cluster) -> AsyncIterator[tuple[Mirror, asyncio.Even
             while mirror.stream.phase is not Phase.LIVE:
                 await changed.wait()
                 changed.clear()
-            yield mirror, changed
+            yield mirror
         finally:
             feeding.cancel()
 

@@ -13,6 +13,7 @@ from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.contexts import read_contexts
 
+from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
 from swarm_tui.clusters.allowance import Allowance, Level
 from swarm_tui.clusters.mirror import Mirror
@@ -180,6 +181,8 @@ async def _shown(
     try:
         await app.run_async()
     finally:
+        if left := await app.finish():
+            say(left, err=True)
         if recorder is not None:
             await asyncio.to_thread(recorder.close)
     return app.return_code or 0, app.opened
