@@ -19,7 +19,7 @@ from swarm_testkit.simulation.orders import Request
 from swarm_testkit.simulation.storage import DRIVER
 
 GROUP = "shared"
-_SORTS = ("network", "secret", "config", "volume")
+_SORTS = ("network", "network", "secret", "config", "volume", "volume", "volume")
 _MOST = 3
 _PREFIX = "supply-"
 _SUBNETS = ("", "10.77.0.0/29", "10.77.0.8/29", "10.77.0.0/28", "10.77.1.0/24", "0.0.0.0/29")
@@ -60,12 +60,18 @@ class Supplies:
         if not known or (len(known) < _MOST and rng.random() < 0.5):
             return self._create(sort)
         item = rng.choice(known)
-        if sort == "volume" and rng.random() < 0.6:
-            return "Control.UpdateVolume", self._other_availability(item)
-        request: Any = getattr(control_pb2, f"Remove{sort.capitalize()}Request")(**{f"{sort}_id": item.id})
         if sort == "volume":
-            request.force = rng.random() < 0.2
+            return self._volume_order(item)
+        request: Any = getattr(control_pb2, f"Remove{sort.capitalize()}Request")(**{f"{sort}_id": item.id})
         return f"Control.Remove{sort.capitalize()}", request
+
+    def _volume_order(self, volume: Volume) -> Request:
+        """Removals by force come mostly where the volume is on a node: there tasks may run with it."""
+        rng, is_somewhere = self.rng, bool(volume.publish_status)
+        if rng.random() < (0.5 if is_somewhere else 0.7):
+            return "Control.UpdateVolume", self._other_availability(volume)
+        is_forced = rng.random() < (0.6 if is_somewhere else 0.1)
+        return "Control.RemoveVolume", control_pb2.RemoveVolumeRequest(volume_id=volume.id, force=is_forced)
 
     def _create(self, sort: str) -> Request:
         makers: dict[str, Callable[[], Any]] = {

@@ -1,0 +1,30 @@
+"""A fault that is planted in the product is found by the orders that clients give (docs/design/simulation.md)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from swarm_agentd.agent.volumes import NodeVolumes, Surroundings
+from swarm_testkit.simulation.plan import Plan
+from swarm_testkit.simulation.replay import simulate
+
+SEEDS = 40
+"""About one in five finds it."""
+
+
+@pytest.fixture
+def careless_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nodes that take a volume away though a task uses it."""
+    make = NodeVolumes.__init__
+
+    def careless(self, plugins, records, clock, around: Surroundings) -> None:
+        make(self, plugins, records, clock, replace(around, in_use=lambda volume_id: False))
+
+    monkeypatch.setattr(NodeVolumes, "__init__", careless)
+    yield
+
+
+def test_a_volume_that_is_taken_from_a_task(careless_nodes: None) -> None:
+    """Volumes that tasks run with are removed by force, and the storage sees a node that does not keep them until those tasks have ended."""
+    found = (text for seed in range(SEEDS) for text in simulate(seed, plan=Plan.ordering(seed)).findings)
+    assert any("is taken away on" in text and "run with it" in text for text in found)
