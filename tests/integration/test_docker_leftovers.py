@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.engines import end_engines_of_killed_tests
 
 pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.timeout(180)]
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.engines import Engine
 engine = Engine(Path(sys.argv[1]))
 engine.create()
@@ -25,18 +27,20 @@ def test_an_engine_ends_after_the_test_that_was_killed(tmp_path: Path) -> None:
     kit = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     words = [sys.executable, "-c", _KILLED, str(tmp_path)]
     made = subprocess.run(words, capture_output=True, text=True, check=False, env=kit)
+    assert made.stdout, made.stderr
     namespace = Path(made.stdout.strip())
-    assert made.stdout and namespace.exists(), made.stderr
+    # Tests beside this one that begin an engine do the same.
     end_engines_of_killed_tests()
-    assert not namespace.exists()
-    own = f"{tmp_path}/".encode()
-    left = [
-        entry.name
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdecimal() and (entry / "cmdline").exists() and own in _words(entry)
+    wait_until(lambda: not namespace.exists(), what="the end of the namespace")
+    wait_until(lambda: not _left(tmp_path), what="the end of its processes")
+    wait_until(lambda: f"{tmp_path}/" not in Path("/proc/mounts").read_text(), what="the end of its mounts")
+
+
+def _left(directory: Path) -> list[str]:
+    own = f"{directory}/".encode()
+    return [
+        entry.name for entry in Path("/proc").iterdir() if entry.name.isdecimal() and own in _words(entry)
     ]
-    assert left == []
-    assert f"{tmp_path}/" not in Path("/proc/mounts").read_text()
 
 
 def _words(entry: Path) -> bytes:
