@@ -16,6 +16,7 @@ from swarm_core.compose.changes.held import KINDS, Held, stack_of
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.command_line import CommandLine, Outcome
 from swarm_testkit.compose_files import Case, cases
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.engines import IMAGE, Engine
 from swarm_testkit.factories import make_cluster, make_network, make_node
 from swarm_tui.cli import main
@@ -125,6 +126,17 @@ def _call(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/nonexistent")
 
 
+def _removed(engine: Engine, stack: str) -> bool:
+    """Docker's command does not wait for tasks that are still on a network: then it is given again."""
+    try:
+        engine.docker("stack", "rm", stack)
+    except subprocess.CalledProcessError as failed:
+        if b"in use by task" in failed.stderr:
+            return False
+        raise
+    return True
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.folder.name)
 def test_the_specs_are_dockers(
     case: Case, docker_swarm: Engine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -136,7 +148,7 @@ def test_the_specs_are_dockers(
     try:
         theirs = shown(held_by(docker_swarm, stack))
     finally:
-        docker_swarm.docker("stack", "rm", stack)
+        wait_until(lambda: _removed(docker_swarm, stack), seconds=60, what=f"the end of {stack}")
     mine = shown(ours(case, stack, capsys, monkeypatch))
     assert mine.keys() == theirs.keys()
     for name, spec in theirs.items():

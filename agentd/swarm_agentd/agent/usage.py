@@ -18,7 +18,7 @@ from swarm_core.api.proto.types_pb2 import RUNNING
 from swarm_core.api.proto.usage_pb2 import NodeUsage, TaskUsage, UsageWanted
 from swarm_core.client.calls import opened
 from swarm_core.client.dispatch import Dispatch
-from swarm_core.client.errors import CallFailed
+from swarm_core.client.errors import CallFailed, ClientError
 from swarm_core.rules.usage import Sample, UsageHistory
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
@@ -128,20 +128,28 @@ class UsageReporter:
         """Report through a session until cancelled, or until the manager ends the stream. Raises ClientError."""
         self._wanted = UsageWanted()
         self._heard.clear()
+        failure: ClientError | None = None
         async with Group() as group:
             reporting = group.spawn(self._report(dispatch), name="usage reports")
             try:
-                async with opened(dispatch.usage_wanted()) as messages:
-                    async for message in messages:
-                        self._wanted = message
-                        self._heard.set()
-            except CallFailed as failure:
-                if failure.code != "UNIMPLEMENTED":
-                    raise
-                reporting.cancel()
-                await asyncio.Event().wait()  # the leader is a Docker Engine
-            finally:
-                group.cancel_all()
+                await self._listen(dispatch)
+            except CallFailed as refused:
+                if refused.code == "UNIMPLEMENTED":
+                    reporting.cancel()
+                    await asyncio.Event().wait()  # the leader is a Docker Engine
+                failure = refused
+            except ClientError as lost:
+                failure = lost
+            group.cancel_all()
+        # Raised out here: in the group it would come out as a group of failures, which ends no session but the agent.
+        if failure is not None:
+            raise failure
+
+    async def _listen(self, dispatch: Dispatch) -> None:
+        async with opened(dispatch.usage_wanted()) as messages:
+            async for message in messages:
+                self._wanted = message
+                self._heard.set()
 
     async def _report(self, dispatch: Dispatch) -> None:
         known = 0
@@ -160,6 +168,7 @@ class UsageReporter:
             try:
                 await dispatch.report_usage(self._sampler.report(with_history=is_new))
                 known = wanted.watchers
-            except CallFailed as failure:
-                _log.debug("the manager did not take what this node uses: %s", failure)
+            except ClientError as refused:
+                # Whether the session stands is seen by its other parts.
+                _log.debug("the manager did not take what this node uses: %s", refused)
             await event_or_time(self._clock, self._heard, every_s)

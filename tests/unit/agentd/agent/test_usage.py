@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from swarm_agentd.agent.task_manager import TaskManager
 from swarm_agentd.agent.usage import UsageReporter, UsageSampler
 from swarm_agentd.config import AgentConfig
@@ -14,7 +15,7 @@ from swarm_agentd.exec.errors import Temporary
 from swarm_agentd.exec.usage import NS_PER_S, Reading
 from swarm_core.api.proto.usage_pb2 import NodeUsage, UsageWanted
 from swarm_core.client.dispatch import Dispatch
-from swarm_core.client.errors import CallFailed
+from swarm_core.client.errors import CallFailed, ClientError, Unreachable
 from swarm_testkit.factories import make_task
 from swarm_testkit.manual_clock import ManualClock, settle
 
@@ -60,13 +61,13 @@ class Recording(Dispatch):
 
     def __init__(self) -> None:
         self.told: list[NodeUsage] = []
-        self.wishes: asyncio.Queue[UsageWanted | CallFailed] = asyncio.Queue()
-        self.refusals: list[CallFailed] = []
+        self.wishes: asyncio.Queue[UsageWanted | ClientError] = asyncio.Queue()
+        self.refusals: list[ClientError] = []
 
     async def _wanted(self) -> AsyncIterator[UsageWanted]:
         while True:
             wish = await self.wishes.get()
-            if isinstance(wish, CallFailed):
+            if isinstance(wish, ClientError):
                 raise wish
             yield wish
 
@@ -161,11 +162,20 @@ async def test_what_cannot_be_measured_is_left_out() -> None:
 async def test_a_refused_report_is_met_by_the_next_one() -> None:
     """14.1.5: the session goes on, and the past is told with the report that is taken."""
     async with reporting() as bench:
-        bench.manager.refusals.append(CallFailed("ABORTED", "not the leader"))
+        bench.manager.refusals += [CallFailed("ABORTED", "not the leader"), Unreachable("the leader is lost")]
         bench.want(3000)
-        await bench.clock.advance(1)
-        await bench.clock.advance(3)
-        assert [one.has_history for one in bench.manager.told] == [True, True]
+        for _ in range(6):
+            await bench.clock.advance(3)
+        assert [one.has_history for one in bench.manager.told][:4] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("lost", [Unreachable("gone"), CallFailed("ABORTED", "not the leader any more")])
+async def test_a_lost_manager_ends_the_session_and_nothing_else(lost: ClientError) -> None:
+    """It is the failure itself that is raised, which the session knows, and no group of failures."""
+    bench = Bench()
+    bench.manager.wishes.put_nowait(lost)
+    with pytest.raises(type(lost)):
+        await UsageReporter(bench.sampler, bench.clock, random.Random(1), CONFIG).run(bench.manager)
 
 
 async def test_a_docker_engine_is_not_asked_again() -> None:
