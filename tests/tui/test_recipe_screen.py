@@ -98,7 +98,7 @@ async def test_its_key_leads_there_and_escape_back(cluster):
 
 async def test_key_bar_help_and_palette_know_it(cluster):
     """The key is offered below, explained in the help, and found in the palette."""
-    async with running(cluster, (200, 60)) as run:
+    async with running(cluster, (200, 150)) as run:
         assert "9 pulse" in run.text.splitlines()[-1]
         await run.press("question_mark")
         await run.shows("the pulse of the cluster")

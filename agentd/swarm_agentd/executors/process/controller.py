@@ -6,7 +6,7 @@ difference which daemon made the process.
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -320,12 +320,23 @@ async def free(task_id: str, directory: TaskDirectory, host: Host) -> None:
     """Delete all that was made for a stopped task."""
     host.cgroups.kill(task_id)
     host.material.delete(task_id)
+
+    async def delete_groups() -> None:
+        host.cgroups.delete(task_id)
+
+    # A killed process stays in its group until it has died.
+    await _tried(delete_groups, errno.EBUSY, host)
+    # A shim whose start was cancelled half way still writes that it starts nothing.
+    await _tried(lambda: asyncio.to_thread(directory.delete), errno.ENOTEMPTY, host)
+
+
+async def _tried(work: Callable[[], Awaitable[None]], passing: int, host: Host) -> None:
+    """Do it, and again while it fails with an error that passes. Raises OSError."""
     for remaining in reversed(range(_RELEASE_TRIES)):
         try:
-            host.cgroups.delete(task_id)
-            break
-        except OSError as error:  # a killed process stays in its group until it has died
-            if error.errno != errno.EBUSY or not remaining:
+            await work()
+            return
+        except OSError as error:
+            if error.errno != passing or not remaining:
                 raise
             await host.clock.sleep(_RELEASE_WAIT_S)
-    await asyncio.to_thread(directory.delete)
