@@ -519,7 +519,8 @@ def test_up_tells_what_the_daemon_said(state: Path) -> None:
     """At three in the morning: `up` on a damaged directory gives the daemon's own sentence, and works once it is mended."""
     middle = used(wal(state)) // 2
     flip(wal(state), middle)
-    up = ["up", "--detach", "--state-dir", str(state), "--executor", "process"]
+    port = f"127.0.0.1:{free_port()}"
+    up = ["up", "--detach", "--state-dir", str(state), "--executor", "process", "--listen-remote-api", port]
     found = faults(TUI, "Error", [Case(up, 1, "The node could not start: write-ahead log")])
     assert not found, found[0]
     flip(wal(state), middle)

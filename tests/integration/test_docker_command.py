@@ -295,7 +295,8 @@ def test_up_passes_hosts_on_and_keeps_them(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr.decode()
 
         try:
-            for asked in (("-H", f"unix://{state}/d.sock"), ()):
+            own = ("-H", f"unix://{state}/d.sock", "--listen-remote-api", f"127.0.0.1:{free_port()}")
+            for asked in (own, ()):
                 command("up", "-d", "--executor", "process", *asked)
                 wait_until(
                     lambda: docker.run("version").returncode == 0, seconds=START_S, what="docker is answered"

@@ -12,6 +12,7 @@ from swarm_core.client.connection import Connection
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
 from swarm_testkit.programs import AGENTD, TUI, Case, faults, run
 
@@ -148,11 +149,12 @@ def test_a_disk_that_is_full_at_first(room: str) -> None:
             fill(disk / "filler")
         else:
             (disk / "filler").write_bytes(bytes(40 << 20))
+        port = f"127.0.0.1:{free_port()}"
         words = ["--state-dir", str(state), "--listen-remote-api", "127.0.0.1:0", "--executor", "process"]
         name = "swarm-agentd" if room == "no room at all" else "swarm-managerd"
         found = faults(AGENTD, name, [Case(words, 1, "o space left on")])
         assert not found, found[0]
-        up = ["up", "-d", "--state-dir", str(state), "--executor", "process"]
+        up = ["up", "-d", "--state-dir", str(state), "--executor", "process", "--listen-remote-api", port]
         found = faults(TUI, "Error", [Case(up, 1, "o space left on")])
         assert not found, found[0]
         (disk / "filler").unlink()

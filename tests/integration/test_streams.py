@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from swarm_testkit.daemons import Daemon, daemon, wait_until
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.programs import LIMIT_S, TUI
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow, pytest.mark.xdist_group("streams")]
@@ -106,7 +107,8 @@ def test_a_closed_input_is_not_an_empty_one(node: Daemon) -> None:
 def test_a_state_directory_is_opened_safely_without_streams(tmp_path: Path) -> None:
     """`up` with all streams closed starts a node whose files hold nothing of what was printed."""
     state = tmp_path / "s"
-    words = " ".join([*TUI, "up", "--detach", "--executor", "process", "--state-dir", str(state)])
+    there = ["--state-dir", str(state), "--listen-remote-api", f"127.0.0.1:{free_port()}"]
+    words = " ".join([*TUI, "up", "--detach", "--executor", "process", *there])
     try:
         subprocess.run(["bash", "-c", f"{words} <&- >&- 2>&-"], timeout=LIMIT_S, check=False)
         assert set(json.loads((state / "up.json").read_text())) >= {"listen_remote_api"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
 from swarm_testkit.terminal import COMMAND, Terminal
 
@@ -114,7 +115,8 @@ def test_down_while_the_dashboard_that_up_opened_is_open(home: Path) -> None:
     state = home / "s"
     there = ["--state-dir", str(state)]
     try:
-        terminal.type(f"{COMMAND} up --executor process --state-dir {state}")
+        port = f"127.0.0.1:{free_port()}"
+        terminal.type(f"{COMMAND} up --executor process --state-dir {state} --listen-remote-api {port}")
         terminal.press("Enter")
         terminal.until("live")
         down = subprocess.run([COMMAND, "down", *there], capture_output=True, text=True)
