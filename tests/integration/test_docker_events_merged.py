@@ -11,7 +11,7 @@ from swarm_agentd.engine_api.event_feed import feed
 from swarm_agentd.engine_api.managers import LocalManagers
 from swarm_core.api.timestamps import NS_PER_S
 from swarm_core.client.calls import Calls
-from swarm_core.engines.engine import Engine as EngineClient
+from swarm_core.engines.client import EngineClient
 from swarm_core.runtime.tasks import Group
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.engine_clients import MANAGER, Link, StandIn, api_at

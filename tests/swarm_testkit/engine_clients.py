@@ -19,7 +19,7 @@ from swarm_agentd.node.standing import NodeState, Standing
 from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.client.calls import Calls
 from swarm_core.client.errors import Unreachable
-from swarm_core.engines.engine import Engine
+from swarm_core.engines.client import EngineClient
 from swarm_core.http.server import Face
 
 from swarm_testkit.cluster_fake import FakeCluster
@@ -78,7 +78,7 @@ class Api:
 
 @asynccontextmanager
 async def api_at(
-    path: Path, cluster: FakeCluster, standing: Standing = MANAGER, engine: Engine | None = None
+    path: Path, cluster: FakeCluster, standing: Standing = MANAGER, engine: EngineClient | None = None
 ) -> AsyncIterator[Api]:
     """The API of a node, without an engine unless one is given."""
 

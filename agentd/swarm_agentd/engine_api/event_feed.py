@@ -13,7 +13,7 @@ from swarm_core.api.proto.watch_pb2 import (
     WatchRequest,
 )
 from swarm_core.api.timestamps import NS_PER_S
-from swarm_core.engines.engine import Engine, EngineAway
+from swarm_core.engines.client import EngineAway, EngineClient
 from swarm_core.http.errors import HttpError
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
@@ -36,7 +36,7 @@ _REQUEST: Final = WatchRequest(
 )
 
 
-async def feed(events: Events, managers: LocalManagers, engine: Engine | None, clock: Clock) -> None:
+async def feed(events: Events, managers: LocalManagers, engine: EngineClient | None, clock: Clock) -> None:
     """Bring events from both until cancelled."""
     async with Group() as group:
         group.spawn(_of_the_cluster(events, managers, clock), name="events of the cluster")
@@ -66,7 +66,7 @@ class _Lines(Protocol):
     async def readline(self) -> bytes: ...
 
 
-async def _of_the_engine(events: Events, engine: Engine, clock: Clock) -> None:
+async def _of_the_engine(events: Events, engine: EngineClient, clock: Clock) -> None:
     """One stream without filters, begun anew where it broke off."""
     since_ns = clock.wall_ns()
     while True:

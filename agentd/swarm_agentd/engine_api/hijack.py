@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import cast
 
 from aiohttp import web
-from swarm_core.engines.engine import Engine
+from swarm_core.engines.client import EngineClient
 from swarm_core.http.exchange import Exchange
 
 _HEAD_BYTES_MAX = 1 << 20
@@ -123,7 +123,7 @@ class _Spent(web.StreamResponse):
         return None
 
 
-async def hijack(exchange: Exchange, engine: Engine, body: bytes) -> web.StreamResponse:
+async def hijack(exchange: Exchange, engine: EngineClient, body: bytes) -> web.StreamResponse:
     """Give the client's connection to the engine and return when both have ended. Raises EngineAway before anything was taken."""
     request, ended = exchange.request, asyncio.Event()
     theirs, end = await engine.connect(lambda: _Engine(ended, lambda head: _rewritten(head, exchange)))

@@ -7,7 +7,7 @@ Rules
 
 import logging
 
-from swarm_core.engines.engine import Engine, EngineAway, EngineRefused
+from swarm_core.engines.client import EngineAway, EngineClient, EngineRefused
 from swarm_core.http.version import NEWEST, Version, parse
 from swarm_core.runtime.clock import Clock
 
@@ -21,7 +21,7 @@ _WITHOUT_BUILDKIT = "1"
 class LocalEngine:
     """`engine` is None on a node that runs no containers."""
 
-    def __init__(self, engine: Engine | None, clock: Clock) -> None:
+    def __init__(self, engine: EngineClient | None, clock: Clock) -> None:
         self.engine = engine
         self._clock = clock
         self._version: Version | None = None

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from aiohttp import web
-from swarm_core.engines.engine import Engine, EngineAway
+from swarm_core.engines.client import EngineAway, EngineClient
 from swarm_core.http.errors import NotFound, Unavailable
 from swarm_core.http.exchange import Exchange, json_answer
 from swarm_core.http.routes import Route
@@ -122,7 +122,7 @@ class PassThrough:
         except EngineAway as error:
             raise Unavailable(f"{NO_ENGINE} {error}.") from None
 
-    def _engine(self) -> Engine:
+    def _engine(self) -> EngineClient:
         if self._local.engine is None:
             raise Unavailable(NO_ENGINE)
         return self._local.engine

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swarm_core.api.version import VERSION
-from swarm_core.engines.engine import Engine
+from swarm_core.engines.client import EngineClient
 from swarm_core.http.hosts import Host
 from swarm_core.http.listeners import CannotListen, Terms, open_all
 from swarm_core.http.routes import Routes
@@ -68,7 +68,7 @@ def make_routes(context: Context) -> Routes:
 @asynccontextmanager
 async def serving_api(options: ApiOptions, node: HasStanding, clock: Clock) -> AsyncIterator[None]:
     """Answer clients within the block. Raises NodeError with one sentence when a host cannot be listened on."""
-    engine = Engine(options.engine) if options.engine else None
+    engine = EngineClient(options.engine) if options.engine else None
     local = LocalEngine(engine, clock)
     managers = LocalManagers(node, options.control_socket, open_connection)
     context = Context(node, managers, local, clock, options.hostname)

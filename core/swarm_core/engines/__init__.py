@@ -1,1 +1,1 @@
-"""The client of Docker Engines, without threads and without docker-py: `engine` is one of them."""
+"""Docker Engines as they are found on machines: `client` is the way to one of them, without threads and without docker-py."""

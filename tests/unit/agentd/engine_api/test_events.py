@@ -17,7 +17,7 @@ from swarm_agentd.engine_api.managers import LocalManagers
 from swarm_agentd.node.standing import Standing
 from swarm_core.api.timestamps import NS_PER_S
 from swarm_core.client.calls import Calls
-from swarm_core.engines.engine import Engine
+from swarm_core.engines.client import EngineClient
 from swarm_core.http.errors import BadRequest
 from swarm_core.http.exchange import Exchange
 from swarm_core.http.routes import Route, Routes
@@ -167,7 +167,7 @@ async def test_what_comes(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def fed(
-    cluster: FakeCluster, standing: Standing = MANAGER, engine: Engine | None = None
+    cluster: FakeCluster, standing: Standing = MANAGER, engine: EngineClient | None = None
 ) -> AsyncIterator[Events]:
     """Events while they are brought."""
 
@@ -231,7 +231,7 @@ async def test_from_the_engine(tmp_path: Path) -> None:
 
     cluster = FakeCluster()
     async with face_at(tmp_path / "engine", Routes([Route("GET", "/events", answer)])):
-        engine = Engine(f"unix://{tmp_path / 'engine'}")
+        engine = EngineClient(f"unix://{tmp_path / 'engine'}")
         try:
             async with fed(cluster, engine=engine) as told, asyncio.timeout(WAIT_S):
                 with told.reading(lambda _: False) as (_, following):

@@ -12,7 +12,7 @@ import pytest
 from swarm_agentd.node.standing import NodeState, Standing
 from swarm_core.api.proto.objects_pb2 import Network
 from swarm_core.client.errors import CallFailed
-from swarm_core.engines.engine import Engine
+from swarm_core.engines.client import EngineClient
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.engine_clients import WORKER, Api, api_at
 from swarm_testkit.factories import make_cluster
@@ -62,7 +62,7 @@ class Networks:
 @asynccontextmanager
 async def beside(engine: Networks, cluster: FakeCluster, tmp_path: Path) -> AsyncIterator[Api]:
     """The API of a node beside this engine."""
-    client = Engine(f"unix://{tmp_path / 'engine'}")
+    client = EngineClient(f"unix://{tmp_path / 'engine'}")
     async with asyncio.timeout(WAIT_S), await asyncio.start_unix_server(engine.answer, tmp_path / "engine"):
         async with api_at(tmp_path / "s", cluster, engine=client) as api:
             yield api

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.pass_through import PassThrough
-from swarm_core.engines.engine import Engine
+from swarm_core.engines.client import EngineClient
 from swarm_core.http.routes import Routes
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.http_face import WAIT_S, ask, ask_raw, connected, face_at, parse
@@ -29,7 +29,7 @@ async def engine_that(script: Script, tmp_path: Path) -> AsyncIterator[Path]:
             writer.close()
 
     server = await asyncio.start_unix_server(answer, tmp_path / "engine")
-    engine = Engine(f"unix://{tmp_path / 'engine'}")
+    engine = EngineClient(f"unix://{tmp_path / 'engine'}")
     try:
         async with asyncio.timeout(WAIT_S), face_before(engine, tmp_path) as path:
             yield path
@@ -40,7 +40,7 @@ async def engine_that(script: Script, tmp_path: Path) -> AsyncIterator[Path]:
 
 
 @asynccontextmanager
-async def face_before(engine: Engine | None, tmp_path: Path) -> AsyncIterator[Path]:
+async def face_before(engine: EngineClient | None, tmp_path: Path) -> AsyncIterator[Path]:
     routes = Routes(PassThrough(LocalEngine(engine, SystemClock())).routes())
     async with face_at(tmp_path / "face", routes) as path:
         yield path
@@ -243,7 +243,7 @@ async def test_without_an_engine_the_rest_is_refused_in_a_sentence(tmp_path: Pat
 @pytest.mark.parametrize("target", ["/containers/json", "/containers/x/attach"])
 async def test_an_engine_that_is_away_is_named(tmp_path: Path, target: str) -> None:
     """Where an engine should be and nobody answers, the answer says so (docs/design/engine-api.md E8.4)."""
-    engine = Engine(f"unix://{tmp_path}/nobody")
+    engine = EngineClient(f"unix://{tmp_path}/nobody")
     async with face_before(engine, tmp_path) as path:
         found = await ask(path, "POST" if target.endswith("attach") else "GET", target)
         assert found.status == 503

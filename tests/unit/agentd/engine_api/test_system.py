@@ -14,7 +14,7 @@ from swarm_agentd.engine_api.server import make_routes
 from swarm_agentd.node.standing import Standing
 from swarm_core.api.proto.types_pb2 import ManagerStatus, Peer
 from swarm_core.client.errors import CallFailed, Unreachable
-from swarm_core.engines.engine import Engine
+from swarm_core.engines.client import EngineClient
 from swarm_core.http.server import Face
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.engine_clients import WORKER, Api, StandIn
@@ -145,7 +145,7 @@ async def test_an_engine_tells_of_itself_and_limits_the_version(tmp_path: Path) 
         "Swarm": {"LocalNodeState": "inactive"},
         "Driver": "overlay2",
     }
-    engine = Engine(f"unix://{fixed.path}")
+    engine = EngineClient(f"unix://{fixed.path}")
     local = LocalEngine(engine, SystemClock())
     node = StandIn(WORKER)
     context = Context(node, LocalManagers(node, tmp_path / "none", open_connection), local, SystemClock())

@@ -33,7 +33,7 @@ class EngineRefused(Exception):
         self.status, self.message = status, message
 
 
-class Engine:
+class EngineClient:
     """The engine at `url`: unix://PATH, or tcp://HOST:PORT without TLS. Made within a running loop; ended by `close`."""
 
     def __init__(self, url: str) -> None:
