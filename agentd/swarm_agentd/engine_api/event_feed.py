@@ -13,7 +13,8 @@ from swarm_core.api.proto.watch_pb2 import (
     WatchRequest,
 )
 from swarm_core.api.timestamps import NS_PER_S
-from swarm_core.engines.client import EngineAway, EngineClient
+from swarm_core.engines.client import EngineClient
+from swarm_core.engines.errors import EngineAway
 from swarm_core.http.errors import HttpError
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group

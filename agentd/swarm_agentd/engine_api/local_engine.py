@@ -7,7 +7,8 @@ Rules
 
 import logging
 
-from swarm_core.engines.client import EngineAway, EngineClient, EngineRefused
+from swarm_core.engines.client import EngineClient
+from swarm_core.engines.errors import EngineAway, EngineRefused
 from swarm_core.http.version import NEWEST, Version, parse
 from swarm_core.runtime.clock import Clock
 

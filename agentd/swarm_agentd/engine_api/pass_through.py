@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from aiohttp import web
-from swarm_core.engines.client import EngineAway, EngineClient
+from swarm_core.engines.client import EngineClient
+from swarm_core.engines.errors import EngineAway
 from swarm_core.http.errors import NotFound, Unavailable
 from swarm_core.http.exchange import Exchange, json_answer
 from swarm_core.http.routes import Route

@@ -16,21 +16,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from swarm_core.engines.errors import EngineAway, EngineRefused
+
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 _FIELD_BYTES_MAX = 1 << 20
 _REQUEST_ONLY = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-
-
-class EngineAway(Exception):
-    """Nobody answers at the engine's address, or the answer broke off; the text is a sentence for people."""
-
-
-class EngineRefused(Exception):
-    """The engine answered with an error."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
 
 
 class EngineClient:

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 from swarm_core.api.proto.objects_pb2 import Network
-from swarm_core.engines.client import EngineAway, EngineRefused
+from swarm_core.engines.errors import EngineAway, EngineRefused
 from swarm_core.http.errors import BadRequest, Conflict, Forbidden, HttpError, NotFound
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
 from swarm_core.http.routes import Route

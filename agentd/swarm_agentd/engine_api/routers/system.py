@@ -16,7 +16,7 @@ import psutil
 from aiohttp import web
 from swarm_core.api.proto.objects_pb2 import Node
 from swarm_core.api.version import VERSION
-from swarm_core.engines.client import EngineAway, EngineRefused
+from swarm_core.engines.errors import EngineAway, EngineRefused
 from swarm_core.http.errors import HttpError
 from swarm_core.http.exchange import Exchange, json_answer
 from swarm_core.http.routes import Route
