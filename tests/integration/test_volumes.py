@@ -3,65 +3,18 @@
 import asyncio
 import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from swarm_core.api.proto import objects_pb2
-from swarm_testkit.csi_plugin import CsiPlugin
+from swarm_testkit.csi_process import Plugin, plugins
 from swarm_testkit.daemons import Daemon, daemon, private_directory, wait_until
 from swarm_testkit.looks import look
 from swarm_testkit.managers import Cluster, eventually, through
 from swarm_testkit.programs import TUI, run
 
-TESTS = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-class Plugin:
-    """The storage plugin of one machine, as a process; several share the storage below `root`."""
-
-    def __init__(self, root: Path, node_id: str = "machine", zone: str = "") -> None:
-        self.storage = CsiPlugin(root, node_id)
-        self.socket = root.parent / f"{node_id}.sock"
-        self.words = (str(self.socket), str(root), node_id, *([zone] if zone else []))
-        self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def flags(self) -> tuple[str, str]:
-        return "--csi-plugin", f"csi={self.socket}"
-
-    def start(self) -> None:
-        paths = os.pathsep.join([str(TESTS), *sys.path])
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "swarm_testkit.csi_plugin", *self.words],
-            env={**os.environ, "PYTHONPATH": paths},
-        )
-        wait_until(self.socket.exists, what="the plugin's socket")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-
-@contextlib.contextmanager
-def plugins(*names: str) -> Iterator[list[Plugin]]:
-    with private_directory() as directory:
-        made = [Plugin(directory / "storage", name) for name in names]
-        try:
-            for plugin in made:
-                plugin.start()
-            yield made
-        finally:
-            for plugin in made:
-                if plugin.process is not None:
-                    plugin.kill()
 
 
 class Commands:

@@ -286,14 +286,25 @@ def _patterns(texts: Iterable[str]) -> tuple[Pattern, ...]:
     return tuple(found)
 
 
-def volume_matches(filters: Filters, volume: Mapping[str, Any]) -> bool:
-    """Whether a cluster volume, in the form in which it is answered, is asked for. None of them is dangling while a node has it."""
-    dangling = _dangling(filters)
-    is_used = bool(volume.get("ClusterVolume", {}).get("PublishStatus"))
-    names = filters.get("name")
-    return (
-        _is_found(str(volume.get("Name", "")), names, _patterns(names))
-        and _is_one_of(volume.get("Driver"), filters.get("driver"))
-        and holds_labels(volume.get("Labels") or {}, filters.labels())
-        and (dangling is None or dangling is not is_used)
-    )
+@dataclass(frozen=True, slots=True)
+class VolumeFilters:
+    """What a list of cluster volumes asks for; patterns are compiled."""
+
+    filters: Filters
+    names: tuple[Pattern, ...]
+    dangling: bool | None
+
+    def match(self, volume: Mapping[str, Any]) -> bool:
+        """Whether the volume, in the form in which it is answered, is asked for. None is dangling while a node has it."""
+        is_used = bool(volume.get("ClusterVolume", {}).get("PublishStatus"))
+        return (
+            _is_found(str(volume.get("Name", "")), self.filters.get("name"), self.names)
+            and _is_one_of(volume.get("Driver"), self.filters.get("driver"))
+            and holds_labels(volume.get("Labels") or {}, self.filters.labels())
+            and (self.dangling is None or self.dangling is not is_used)
+        )
+
+
+def volume_filters(filters: Filters) -> VolumeFilters:
+    """Raises BadRequest."""
+    return VolumeFilters(filters, _patterns(filters.get("name")), _dangling(filters))

@@ -17,12 +17,13 @@ from swarm_core.engines.client import EngineClient
 from swarm_core.engines.errors import EngineAway
 from swarm_core.http.errors import NotFound, Unavailable
 from swarm_core.http.exchange import Exchange, json_answer
-from swarm_core.http.routes import Route
+from swarm_core.http.routes import Handler, Route
 
 from swarm_agentd.engine_api.hijack import hijack
 from swarm_agentd.engine_api.local_engine import LocalEngine
 
 NO_ENGINE = "This node has no container engine."
+NO_VOLUME = "get {}: no such volume"
 _HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -64,7 +65,7 @@ _EMPTY: Mapping[tuple[str, str], Any] = {
 _MISSING = (
     ("/containers/{name:.*}/json", "No such container: {}"),
     ("/images/{name:.*}/json", "No such image: {}"),
-    ("/volumes/{name:.*}", "get {}: no such volume"),
+    ("/volumes/{name:.*}", NO_VOLUME),
     ("/plugins/{name:.*}/json", 'plugin "{}" not found'),
     ("/exec/{name}/json", "No such exec instance: {}"),
 )
@@ -79,8 +80,8 @@ class PassThrough:
     def routes(self) -> list[Route]:
         """To be registered after our own: what these leave is the engine's."""
         hijacked = [Route(method, pattern, self.hijack) for method, pattern in _HIJACKED]
-        empty = [Route(method, pattern, self._listed) for method, pattern in _EMPTY]
-        missing = [Route("GET", pattern, self._found(text)) for pattern, text in _MISSING]
+        empty = [Route(method, pattern, self.listed) for method, pattern in _EMPTY]
+        missing = [Route("GET", pattern, self._finding(text)) for pattern, text in _MISSING]
         rest = [Route("*", prefix + tail, self.relay) for prefix in _PREFIXES for tail in ("", "/{rest:.*}")]
         return hijacked + empty + missing + rest
 
@@ -128,16 +129,21 @@ class PassThrough:
             raise Unavailable(NO_ENGINE)
         return self._local.engine
 
-    async def _listed(self, exchange: Exchange) -> web.StreamResponse:
+    async def listed(self, exchange: Exchange) -> web.StreamResponse:
+        """The engine's list, or what stands for it without an engine."""
         if self._local.engine is None:
             return json_answer(_EMPTY[exchange.request.method, exchange.path])
         return await self.relay(exchange)
 
-    def _found(self, text: str) -> Any:
+    async def found(self, exchange: Exchange, missing: str) -> web.StreamResponse:
+        """The engine's object of the path's name. Raises NotFound with `missing` about that name without an engine."""
+        if self._local.engine is None:
+            raise NotFound(missing.format(exchange.parameters["name"]))
+        return await self.relay(exchange)
+
+    def _finding(self, missing: str) -> Handler:
         async def find(exchange: Exchange) -> web.StreamResponse:
-            if self._local.engine is None:
-                raise NotFound(text.format(exchange.parameters["name"]))
-            return await self.relay(exchange)
+            return await self.found(exchange, missing)
 
         return find
 

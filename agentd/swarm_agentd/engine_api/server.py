@@ -38,6 +38,7 @@ from swarm_agentd.engine_api.routers import (
     swarm,
     system,
     tasks,
+    volumes,
 )
 from swarm_agentd.node.errors import NodeError
 from swarm_agentd.node.standing import HasStanding
@@ -61,6 +62,7 @@ def make_routes(context: Context) -> Routes:
         routes.add(router.routes(context))
     rest = PassThrough(context.local)
     routes.add(networks.routes(context, rest))
+    routes.add(volumes.routes(context, rest))
     routes.add(rest.routes())
     return routes
 

@@ -149,8 +149,11 @@ def from_json(body: object, version: Version) -> VolumeSpec:
     return spec
 
 
-def availability_from_json(body: object, version: Version) -> VolumeSpec.VolumeAvailability.ValueType:
-    """What a volume's update may change, and all that it changes. Raises BadRequest."""
+def availability_from_json(
+    body: object, version: Version, kept: VolumeSpec.VolumeAvailability.ValueType
+) -> VolumeSpec.VolumeAvailability.ValueType:
+    """What a volume's update may change, and all that it changes; `kept` where it does not name it. Raises BadRequest."""
     spec = VolumeSpec()
-    _SPEC.read(Given(body, version).part("Spec") or Given(None, version), spec)
-    return spec.availability
+    given = Given(body, version).part("Spec") or Given(None, version)
+    _SPEC.read(given, spec)
+    return spec.availability if given.text("Availability") else kept

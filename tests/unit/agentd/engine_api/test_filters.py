@@ -161,7 +161,7 @@ def test_volumes() -> None:
         ({"dangling": ["false"]}, True),
     ):
         read = parse(json.dumps(asked), filters.VOLUME_KEYS)
-        assert filters.volume_matches(read, volume) is is_found, asked
+        assert filters.volume_filters(read).match(volume) is is_found, asked
 
 
 @given(

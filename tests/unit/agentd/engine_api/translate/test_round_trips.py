@@ -134,7 +134,9 @@ def test_volumes(spec: specs_pb2.VolumeSpec) -> None:
     body = shown | {"ClusterVolumeSpec": shown["ClusterVolume"]["Spec"], "DriverOpts": shown["Options"]}
     assert not differences(spec, volume.from_json(body, EVERYTHING))
     update = {"Spec": body["ClusterVolumeSpec"]}
-    assert volume.availability_from_json(update, EVERYTHING) == spec.availability
+    for kept in specs_pb2.VolumeSpec.VolumeAvailability.values():
+        assert volume.availability_from_json(update, EVERYTHING, kept) == spec.availability
+        assert volume.availability_from_json({}, EVERYTHING, kept) == kept
 
 
 @settings(max_examples=40)
@@ -182,7 +184,7 @@ def test_whatever_is_sent(body: object, version: Version) -> None:
         config.from_json,
         network.from_json,
         volume.from_json,
-        volume.availability_from_json,
+        lambda sent, asked: volume.availability_from_json(sent, asked, specs_pb2.VolumeSpec.ACTIVE),
         swarm.from_json,
     ):
         try:
