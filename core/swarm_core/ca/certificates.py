@@ -5,6 +5,7 @@ A node's identity is its certificate's subject: CN the node id, OU the role, O t
 
 import datetime
 import itertools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from swarm_core.api.names import MANAGER_ROLE
@@ -60,16 +62,22 @@ class Issuer:
 def parse(data: bytes) -> list[x509.Certificate]:
     """The certificates of a PEM bundle. Raises InvalidCertificate when there is none or one is unreadable."""
     try:
-        found = [
-            x509.load_der_x509_certificate(block.body)
-            for block in pem.decode(data)
-            if block.kind == pem.CERTIFICATE
-        ]
+        found = [_load(block.body) for block in pem.decode(data) if block.kind == pem.CERTIFICATE]
     except _UNREADABLE as error:
         raise InvalidCertificate(f"unreadable certificate: {error}") from None
     if not found:
         raise InvalidCertificate("no certificate in PEM form")
     return found
+
+
+def _load(der: bytes) -> x509.Certificate:
+    """Raises one of _UNREADABLE. Zero as a serial number is found in roots made by hand, a negative one in damaged certificates."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        certificate = x509.load_der_x509_certificate(der)
+        if certificate.serial_number < 0:
+            raise ValueError("its serial number is negative")
+    return certificate
 
 
 def encode(chain: list[x509.Certificate]) -> bytes:
@@ -118,7 +126,7 @@ def verify_server(chain: Sequence[bytes], roots: bytes, wall_ns: int | None, nam
     """Raise InvalidCertificate unless `roots` vouch for a shown chain (DER, leaf first) as `verify_chain` says (at whichever moment
     when `wall_ns` is None), and its leaf is a server's that bears `name`."""
     try:
-        found = [x509.load_der_x509_certificate(one) for one in chain]
+        found = [_load(one) for one in chain]
     except _UNREADABLE as error:
         raise InvalidCertificate(f"unreadable certificate: {error}") from None
     if not found:

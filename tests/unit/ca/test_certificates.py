@@ -1,5 +1,8 @@
 """Chains: who may be trusted, and when."""
 
+import base64
+import re
+
 import pytest
 from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.ca import certificates, csr, keys
@@ -71,3 +74,19 @@ def test_identity_needs_a_whole_subject() -> None:
     """A certificate without organization names nobody."""
     with pytest.raises(InvalidCertificate, match="lacks"):
         certificates.identity(AUTHORITY.root.certificate)
+
+
+def _with_serial(first_byte: int) -> bytes:
+    """The root's certificate with another first byte of its serial number."""
+    der = bytearray(base64.b64decode(b"".join(AUTHORITY.root.certificate.splitlines()[1:-1])))
+    at = re.search(rb"\xa0\x03\x02\x01\x02\x02.", der, re.DOTALL)
+    assert at is not None
+    der[at.end()] = first_byte
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+
+
+def test_a_negative_serial_number() -> None:
+    """It is refused with a sentence, and without a warning of the library's."""
+    certificates.parse(_with_serial(0x7F))
+    with pytest.raises(InvalidCertificate, match="serial number is negative"):
+        certificates.parse(_with_serial(0x80))
