@@ -78,6 +78,7 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
             ports=make_ports(options, tasks, state.worker, clock, rng),
             plugins=_storage_plugins(options, state.worker),
             records=FileRecords(state.worker / "volumes"),
+            takes_commands=True,
             usage=Measuring(None if "simulated" in options.executors else MachineMeter()),
         )
         executor = make_executor(options, state.worker, clock, rng, Shared(around.progress, tasks))

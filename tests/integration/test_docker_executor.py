@@ -21,6 +21,7 @@ from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.conformance.executor import (
     CONFIG_ID,
     SECRET_ID,
+    CommandConformance,
     ExecutorConformance,
     FixedDependencies,
     HealthConformance,
@@ -86,7 +87,7 @@ def bench(engine: Engine, tmp_path: Path) -> DockerBench:
     return DockerBench(engine, tmp_path)
 
 
-class TestDockerExecutor(ExecutorConformance, SecretConformance, HealthConformance):
+class TestDockerExecutor(ExecutorConformance, SecretConformance, HealthConformance, CommandConformance):
     """All rules."""
 
 

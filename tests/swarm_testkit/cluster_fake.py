@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from swarm_core.api.proto import (
     control_pb2,
+    exec_pb2,
     logbroker_pb2,
     objects_pb2,
     progress_pb2,
@@ -249,6 +250,16 @@ class FakeCluster:
                 self._count(method, -1)
                 if telling is not None:
                     await cancel_and_wait(telling)
+
+    async def both_ways(self, method: str, requests: AsyncIterator[Message]) -> AsyncIterator[Any]:
+        """The messages of a stream against another."""
+        self._note(method, exec_pb2.ExecRequest())
+        async with (
+            self._reached(method) as connection,
+            aclosing(connection.both_ways(method, requests)) as messages,  # type: ignore[type-var]
+        ):
+            async for message in messages:
+                yield message
 
     async def close(self) -> None:
         """End every stream; later calls fail."""

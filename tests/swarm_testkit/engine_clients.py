@@ -52,6 +52,9 @@ class Link:
     def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
         return self.cluster.stream(method, request)
 
+    def both_ways(self, method: str, requests: AsyncIterator[Message]) -> AsyncIterator[Any]:
+        return self.cluster.both_ways(method, requests)
+
     async def close(self) -> None:
         pass
 

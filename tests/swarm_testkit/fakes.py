@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from swarm_agentd.exec import errors
+from swarm_agentd.exec.commands import Typed, Write
 from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.usage import Reading
+from swarm_core.api.proto.exec_pb2 import ExecOutput, ExecSpec
 from swarm_core.api.proto.logbroker_pb2 import (
     LOG_STREAM_STDERR,
     LOG_STREAM_STDOUT,
@@ -158,6 +160,16 @@ class FakeController:
 
     async def port_status(self) -> PortStatus | None:
         return None
+
+    async def run_command(self, spec: ExecSpec, typed: Typed, write: Write) -> int:
+        """Writes each word of the command, and what is typed until its end; the code is how many words there were."""
+        for word in spec.command:
+            await write(ExecOutput(stdout=word.encode()))
+        async for one in typed:
+            if one.HasField("end"):
+                break
+            await write(ExecOutput(stderr=one.data))
+        return len(spec.command)
 
     async def usage(self) -> Reading | None:
         is_running = self.task.id in self._world.running()

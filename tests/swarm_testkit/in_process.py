@@ -135,6 +135,20 @@ class InProcessConnection:
             async with contextlib.aclosing(requests), contextlib.aclosing(copies()) as sent:  # type: ignore[type-var]
                 return decoded(method, await self._until_lost(handler(sent, self._caller)))
 
+    async def both_ways(self, method: str, requests: AsyncIterator[Message]) -> AsyncIterator[Any]:
+        async def copies() -> AsyncIterator[Message]:
+            async for request in requests:
+                yield copied(request)
+
+        with self._failures(method):
+            async with contextlib.aclosing(self._find(method)(copies(), self._caller)) as messages:
+                while True:
+                    try:
+                        message = await self._until_lost(anext(messages))
+                    except StopAsyncIteration:
+                        return
+                    yield decoded(method, message)
+
     async def close(self) -> None:
         self.is_closed = True
         self.cut()

@@ -18,6 +18,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from swarm_core.api.proto import (
     ca_pb2,
     control_pb2,
+    exec_pb2,
     logbroker_pb2,
     progress_pb2,
     raft_status_pb2,
@@ -31,6 +32,7 @@ from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.manager.ca_server import CaServer
 from swarm_core.manager.control_api.parts import control_handlers
+from swarm_core.manager.exec import Exec
 from swarm_core.manager.log_broker.broker import LogBroker
 from swarm_core.manager.parts import PLAIN_ERRORS
 from swarm_core.manager.progress import Progress
@@ -169,6 +171,7 @@ class SoleManager:
         self._lines = lines
         self._broker = _Broker(LogBroker(self.store, clock, rng))
         self._progress = Progress(self.store, clock)
+        self._exec = Exec(self.store, clock, rng)
         self.usage = Usage(self.store, clock)
         self._ca_server = CaServer(self.store, clock, rng, ExternalCas(_no_identity))
         control = control_handlers(
@@ -188,6 +191,7 @@ class SoleManager:
             (logbroker_pb2, "LogBroker", (self._broker,)),
             (progress_pb2, "Progress", (self._progress,)),
             (usage_pb2, "Usage", (self.usage,)),
+            (exec_pb2, "Exec", (self._exec,)),
             (raft_status_pb2, "RaftStatus", (RaftStatusApi(cast(RaftNode, raft)),)),
         ):
             self._services.add(_service(module, name), *handlers)
@@ -233,6 +237,7 @@ class SoleManager:
                     group.spawn(self._broker.broker.run(), name="log broker")
                     group.spawn(self._progress.run(), name="progress")
                     group.spawn(self.usage.run(), name="usage")
+                    group.spawn(self._exec.run(), name="exec")
                     await asyncio.sleep(0)
                     self._group = group
                     self._started.set()

@@ -19,6 +19,7 @@ from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 from swarm_core.runtime.waiting import event_or_time
 
+from swarm_agentd.agent.commands import CommandServer
 from swarm_agentd.agent.logs import LogPublisher
 from swarm_agentd.agent.progress import ProgressReporter
 from swarm_agentd.agent.reporter import Reporter
@@ -44,7 +45,7 @@ class Agent:
 
     `on_session` sees every session message after the agent did: role, root CA and managers are the node's business.
     `registered_once` is set once the node has had its first session. `progress` is what the executor tells of its tasks.
-    With `usage` it is told what the machine and the tasks use.
+    With `takes_commands` commands may be run by hand in its tasks. With `usage` it is told what the machine and the tasks use.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Agent:
         progress: ProgressBoard | None = None,
         ports: TaskPorts | None = None,
         usage: Measuring | None = None,
+        takes_commands: bool = False,
     ) -> None:
         self.registered_once = asyncio.Event()
         self._node_id = node_id
@@ -109,6 +111,7 @@ class Agent:
             reporter=self._reporter,
             logs=LogPublisher(node_id, self._worker, clock, self._config),
             progress=ProgressReporter(progress or ProgressBoard(), clock, self._config),
+            commands=CommandServer(self._worker) if takes_commands else None,
             usage=None if self._sampler is None else UsageReporter(self._sampler, clock, rng, self._config),
             clock=clock,
             rng=rng,

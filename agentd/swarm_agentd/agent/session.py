@@ -24,6 +24,7 @@ from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
+from swarm_agentd.agent.commands import CommandServer
 from swarm_agentd.agent.logs import LogPublisher
 from swarm_agentd.agent.progress import ProgressReporter
 from swarm_agentd.agent.reporter import Reporter
@@ -97,6 +98,7 @@ class SessionLoop:
         config: AgentConfig,
         ports: TaskPorts,
         usage: UsageReporter | None = None,
+        commands: CommandServer | None = None,
     ) -> None:
         self._ports = ports
         self._managers = managers
@@ -105,6 +107,7 @@ class SessionLoop:
         self._logs = logs
         self._progress = progress
         self._usage = usage
+        self._commands = commands
         self._clock = clock
         self._config = config
         self._rng = rng
@@ -181,6 +184,8 @@ class SessionLoop:
             group.spawn(guarded(self._progress.run(dispatch)), name="session progress")
             if self._usage is not None:
                 group.spawn(guarded(self._report_usage(dispatch, self._usage)), name="session usage")
+            if self._commands is not None:
+                group.spawn(guarded(self._run_commands(dispatch, self._commands)), name="session commands")
             group.spawn(guarded(self._await_renewal()), name="session renewal")
             if self._ports.is_served:
                 group.spawn(guarded(self._follow_endpoints(dispatch)), name="session endpoints")
@@ -238,6 +243,10 @@ class SessionLoop:
     async def _report_usage(self, dispatch: Dispatch, usage: UsageReporter) -> None:
         await usage.run(dispatch)
         raise SessionEnded("the manager ended the wishes for usage")
+
+    async def _run_commands(self, dispatch: Dispatch, commands: CommandServer) -> None:
+        await commands.run(dispatch)
+        raise SessionEnded("the manager ended the orders of commands")
 
     async def _await_renewal(self) -> None:
         await self._renewal.wait()

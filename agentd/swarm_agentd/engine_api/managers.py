@@ -101,6 +101,9 @@ class _Timed:
     def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
         return self._calls.stream(method, request)
 
+    def both_ways(self, method: str, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        return self._calls.both_ways(method, requests)
+
     async def close(self) -> None:
         await self._calls.close()
 

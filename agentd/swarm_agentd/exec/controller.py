@@ -4,7 +4,7 @@ Rules for who implements it:
 1. The task's id is the key of the work. Whatever was made for that id by an earlier daemon on the same state is found
    again by the same calls: prepare raises AlreadyPrepared, start raises AlreadyStarted, wait joins the running work or
    tells the result of work that ended while no daemon looked. Nothing is ever started twice for one id.
-2. Calls come one at a time, except container_status, port_status, usage and logs, which may come beside any other.
+2. Calls come one at a time, except container_status, port_status, usage, run_command and logs, which may come beside any other.
 3. Every call may be cancelled at any await, and made again. Cancelling wait leaves the work running.
 4. close ends nothing but this object: the work goes on. Only shutdown, terminate and remove stop work.
 """
@@ -12,10 +12,12 @@ Rules for who implements it:
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from swarm_core.api.proto.exec_pb2 import ExecSpec
 from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import ContainerStatus, PortStatus
 
+from swarm_agentd.exec.commands import Typed, Write
 from swarm_agentd.exec.usage import Reading
 
 
@@ -56,6 +58,11 @@ class Controller(Protocol):
     async def usage(self) -> Reading | None:
         """What the work has used since it began; None while it does not run, and where the runtime does not tell. Cheap: it is asked for
         every few seconds while somebody watches. Raises Temporary."""
+
+    async def run_command(self, spec: ExecSpec, typed: Typed, write: Write) -> int:
+        """Run what is asked for inside the running work, to its end or until `typed` ends; its exit code. Cancelling ends it.
+
+        Raises Fatal for what cannot be run, Temporary, or OSError."""
 
     def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
         """An async generator of records in order, each with timestamp, stream and data (the agent fills in the context).

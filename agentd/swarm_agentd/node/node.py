@@ -178,6 +178,7 @@ class Node:
             progress=self._around.progress,
             ports=self._around.ports,
             usage=self._around.usage,
+            takes_commands=self._around.takes_commands,
         )
         live.listen(lambda _: agent.identity_changed())
         return agent

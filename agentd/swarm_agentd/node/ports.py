@@ -56,7 +56,8 @@ class NodeState(Protocol):
 class Surroundings:
     """`storage` keeps the agent's tasks, `launcher` starts managers, `dial` reaches them; `progress` is what the executor tells of
     its tasks; `ports` are those of its tasks, None where they have none; `plugins` are the storage plugins of this machine, `records` what
-    is kept of the volumes that they publish; `usage` how it is measured what all that uses, None where it is not told."""
+    is kept of the volumes that they publish; `usage` how it is measured what all that uses, None where it is not told;
+    `takes_commands` whether commands may be run by hand in its tasks."""
 
     state: NodeState
     storage: TaskStorage
@@ -67,3 +68,4 @@ class Surroundings:
     plugins: NodePlugins = field(default_factory=NoPlugins)
     records: VolumeRecords = field(default_factory=MemoryRecords)
     usage: Measuring | None = None
+    takes_commands: bool = False

@@ -18,6 +18,10 @@ class Calls(Protocol):
     def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
         """The messages of one server stream; reading raises CallFailed or Unreachable."""
 
+    def both_ways(self, method: str, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Send a client stream while the messages of a server stream come; reading raises CallFailed or Unreachable. `requests` is closed
+        at the end."""
+
     async def close(self) -> None:
         """End every call and the connection."""
 

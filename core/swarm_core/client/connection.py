@@ -62,6 +62,7 @@ _MODULES = {
     "RaftStatus": "raft_status_pb2",
     "Progress": "progress_pb2",
     "Usage": "usage_pb2",
+    "Exec": "exec_pb2",
     "OwnCertificate": "own_certificate_pb2",
     "ResourceAllocator": "resource_pb2",
     "Endpoints": "endpoints_pb2",
@@ -135,6 +136,27 @@ class Connection:
             call = None
         raise failure
 
+    async def both_ways(
+        self, method: str | MethodDescriptor, requests: AsyncIterator[Message]
+    ) -> AsyncIterator[Any]:
+        """Send a client stream while the messages of a server stream come; reading raises CallFailed or Unreachable. Closing the
+        iterator ends the call, and closes `requests`."""
+        name = _name(method)
+        call = None
+        try:
+            call = self._callable(name)(requests)
+            async for message in call:
+                yield message
+            return
+        except _endings() as error:
+            failure = self._failure(error, name, None)
+        finally:
+            if call is not None:
+                call.cancel()
+            call = None
+            await _closed(requests)
+        raise failure
+
     async def upload(
         self,
         method: str | MethodDescriptor,
@@ -149,11 +171,7 @@ class Connection:
         except _endings() as error:
             failure = self._failure(error, name, timeout)
         finally:
-            close = getattr(requests, "aclose", None)
-            if close is not None:
-                # The transport may still be inside it; then its own cancellation ends it.
-                with suppress(RuntimeError):
-                    await close()
+            await _closed(requests)
         raise failure
 
     async def close(self) -> None:
@@ -217,6 +235,14 @@ def descriptor_of(name: str) -> MethodDescriptor:
 
 def _name(method: str | MethodDescriptor) -> str:
     return method if isinstance(method, str) else f"{method.containing_service.name}.{method.name}"
+
+
+async def _closed(requests: AsyncIterator[Message]) -> None:
+    close = getattr(requests, "aclose", None)
+    if close is not None:
+        # The transport may still be inside it; then its own cancellation ends it.
+        with suppress(RuntimeError):
+            await close()
 
 
 def _encoded(message: Message) -> bytes:

@@ -14,7 +14,15 @@ from google.protobuf.message import Message
 
 from swarm_core.api import revisions, volume_failures
 from swarm_core.api.kinds import NOUNS
-from swarm_core.api.proto import control_pb2, objects_pb2, progress_pb2, raft_status_pb2, types_pb2, usage_pb2
+from swarm_core.api.proto import (
+    control_pb2,
+    exec_pb2,
+    objects_pb2,
+    progress_pb2,
+    raft_status_pb2,
+    types_pb2,
+    usage_pb2,
+)
 from swarm_core.api.proto.service_history_pb2 import ServiceRevision
 from swarm_core.client.calls import Calls, opened
 from swarm_core.client.errors import CallFailed
@@ -179,6 +187,20 @@ class Control:
             except CallFailed as error:
                 if error.code != "UNIMPLEMENTED":
                     raise
+
+    async def run_in_task(
+        self, spec: exec_pb2.ExecSpec, typed: AsyncIterator[exec_pb2.ExecInput]
+    ) -> AsyncIterator[exec_pb2.ExecOutput]:
+        """Run a command in a task that runs: what it writes, and at last how it ended. When `typed` ends so does the command's input."""
+
+        async def requests() -> AsyncIterator[exec_pb2.ExecRequest]:
+            yield exec_pb2.ExecRequest(begin=spec)
+            async for one in typed:
+                yield exec_pb2.ExecRequest(input=one)
+
+        async with opened(self._calls.both_ways("Exec.RunInTask", requests())) as outputs:
+            async for output in outputs:
+                yield output
 
     async def cluster(self) -> objects_pb2.Cluster:
         """The one cluster object."""

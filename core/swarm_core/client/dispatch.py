@@ -21,6 +21,13 @@ from swarm_core.api.proto.dispatcher_pb2 import (
     UpdateVolumeStatusRequest,
 )
 from swarm_core.api.proto.endpoints_pb2 import EndpointsMessage, FollowEndpointsRequest
+from swarm_core.api.proto.exec_pb2 import (
+    ExecInput,
+    ExecOrder,
+    ExecOutput,
+    ListenExecRequest,
+    ServeExecRequest,
+)
 from swarm_core.api.proto.logbroker_pb2 import (
     ListenSubscriptionsRequest,
     PublishLogsMessage,
@@ -30,7 +37,7 @@ from swarm_core.api.proto.progress_pb2 import ReportProgressRequest, TaskProgres
 from swarm_core.api.proto.types_pb2 import NodeDescription, TaskStatus
 from swarm_core.api.proto.usage_pb2 import ListenUsageRequest, NodeUsage, ReportUsageRequest, UsageWanted
 from swarm_core.api.timestamps import duration_s
-from swarm_core.client.calls import Calls
+from swarm_core.client.calls import Calls, opened
 
 _Update = UpdateTaskStatusRequest.TaskStatusUpdate
 _VolumeUpdate = UpdateVolumeStatusRequest.VolumeStatusUpdate
@@ -100,6 +107,21 @@ class Dispatch:
         """Tell what this node and its tasks use."""
         request = ReportUsageRequest(usage=usage)
         await self._connection.call("Usage.ReportUsage", request, timeout=self._call_s)
+
+    def exec_orders(self) -> AsyncIterator[ExecOrder]:
+        """Commands that are to be run in this node's tasks. Managers of another make answer UNIMPLEMENTED."""
+        return self._connection.stream("Exec.ListenExec", ListenExecRequest())
+
+    def serve_exec(self, order_id: str, outputs: AsyncIterator[ExecOutput]) -> AsyncIterator[ExecInput]:
+        """Send what the command of an order writes; what is typed comes back."""
+
+        async def requests() -> AsyncIterator[ServeExecRequest]:
+            yield ServeExecRequest(order_id=order_id)
+            async with opened(outputs) as written:
+                async for output in written:
+                    yield ServeExecRequest(output=output)
+
+        return self._connection.both_ways("Exec.ServeExec", requests())
 
     def endpoints(self) -> AsyncIterator[EndpointsMessage]:
         """Where the tasks behind published ports are: everything, then changes."""

@@ -142,6 +142,13 @@ class Tunnelled:
             async for message in messages:
                 yield message
 
+    async def both_ways(self, method: str, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """See `Calls`."""
+        await self._tunnel.ensure()
+        async with opened(self._calls.both_ways(method, requests)) as messages:
+            async for message in messages:
+                yield message
+
     async def close(self) -> None:
         """See `Calls`."""
         async with contextlib.AsyncExitStack() as ending:

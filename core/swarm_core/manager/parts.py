@@ -21,6 +21,7 @@ from swarm_core.api.proto import (
     control_pb2,
     dispatcher_pb2,
     endpoints_pb2,
+    exec_pb2,
     health_pb2,
     logbroker_pb2,
     objects_pb2,
@@ -40,6 +41,7 @@ from swarm_core.manager.ca_server import CaServer
 from swarm_core.manager.control_api.parts import control_handlers
 from swarm_core.manager.dispatcher.dispatcher import Dispatcher
 from swarm_core.manager.endpoints.api import EndpointsApi
+from swarm_core.manager.exec import Exec
 from swarm_core.manager.health import Health
 from swarm_core.manager.key_manager import KeyManager
 from swarm_core.manager.log_broker.broker import LogBroker
@@ -107,26 +109,29 @@ class Parts:
 def build(ports: Ports) -> Parts:
     """All parts of one manager; nothing runs yet."""
     store, clock, rng = ports.store, ports.clock, ports.rng
-    dispatcher = Dispatcher(
-        store,
-        clock,
-        rng,
-        node_id=ports.node_id,
-        managers=ports.statuses.peers,
-        managers_are_ours=ports.raft.members_are_ours,
+    called = _Called(
+        dispatcher=Dispatcher(
+            store,
+            clock,
+            rng,
+            node_id=ports.node_id,
+            managers=ports.statuses.peers,
+            managers_are_ours=ports.raft.members_are_ours,
+        ),
+        log_broker=LogBroker(store, clock, rng),
+        ca_server=CaServer(store, clock, rng, ports.external),
+        endpoints=EndpointsApi(store, ports.statuses.peers),
+        progress=Progress(store, clock),
+        usage=Usage(store, clock),
+        exec=Exec(store, clock, rng),
     )
-    log_broker = LogBroker(store, clock, rng)
-    ca_server = CaServer(store, clock, rng, ports.external)
-    progress = Progress(store, clock)
-    usage = Usage(store, clock)
-    endpoints = EndpointsApi(store, ports.statuses.peers)
 
     def managers_changed() -> None:
-        dispatcher.managers_changed()
-        endpoints.managers_changed()
+        called.dispatcher.managers_changed()
+        called.endpoints.managers_changed()
 
     ports.raft.members.on_change = managers_changed
-    handlers = _Handlers(ports, (dispatcher, log_broker, ca_server, endpoints, progress, usage))
+    handlers = _Handlers(ports, called)
     local_health, remote_health = Health(), Health()
     return Parts(
         local=handlers.services(local_health, is_local=True),
@@ -134,7 +139,7 @@ def build(ports: Ports) -> Parts:
         local_health=local_health,
         remote_health=remote_health,
         manager=Manager(
-            (dispatcher, log_broker, ca_server, endpoints, progress, usage),
+            called.all(),
             _loops(ports),
             prepare=ports.prepare,
             clock=clock,
@@ -162,16 +167,36 @@ def _loops(ports: Ports) -> tuple[LeaderComponent, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """Components of the leader that answer calls, in the order in which they start."""
+
+    dispatcher: Dispatcher
+    log_broker: LogBroker
+    ca_server: CaServer
+    endpoints: EndpointsApi
+    progress: Progress
+    usage: Usage
+    exec: Exec
+
+    def all(self) -> tuple[LeaderComponent, ...]:
+        return (
+            self.dispatcher,
+            self.log_broker,
+            self.ca_server,
+            self.endpoints,
+            self.progress,
+            self.usage,
+            self.exec,
+        )
+
+
 class _Handlers:
     """The handlers of one manager, by service."""
 
-    def __init__(
-        self, ports: Ports, leading: tuple[Dispatcher, LogBroker, CaServer, EndpointsApi, Progress, Usage]
-    ) -> None:
+    def __init__(self, ports: Ports, called: _Called) -> None:
         self._ports = ports
-        self._dispatcher, self._log_broker, self._ca_server, self._endpoints, self._progress, self._usage = (
-            leading
-        )
+        self._called = called
         self._resources = ResourceApi(ports.store, ports.clock, ports.rng)
         self._control = control_handlers(
             ports.store,
@@ -188,16 +213,17 @@ class _Handlers:
         services.add(_service(control_pb2, "Control"), *self._control, to_leader=is_local)
         services.add(_service(watch_pb2, "Watch"), WatchApi(self._ports.store))
         services.add(_service(health_pb2, "Health"), health)
-        services.add(_service(dispatcher_pb2, "Dispatcher"), self._dispatcher, to_leader=True)
-        services.add(_service(ca_pb2, "CA"), self._ca_server, to_leader=True)
-        services.add(_service(ca_pb2, "NodeCA"), self._ca_server, to_leader=True)
-        services.add(_service(logbroker_pb2, "Logs"), self._log_broker, to_leader=is_local)
-        services.add(_service(logbroker_pb2, "LogBroker"), self._log_broker, to_leader=True)
-        services.add(_service(endpoints_pb2, "Endpoints"), self._endpoints, to_leader=True)
+        services.add(_service(dispatcher_pb2, "Dispatcher"), self._called.dispatcher, to_leader=True)
+        services.add(_service(ca_pb2, "CA"), self._called.ca_server, to_leader=True)
+        services.add(_service(ca_pb2, "NodeCA"), self._called.ca_server, to_leader=True)
+        services.add(_service(logbroker_pb2, "Logs"), self._called.log_broker, to_leader=is_local)
+        services.add(_service(logbroker_pb2, "LogBroker"), self._called.log_broker, to_leader=True)
+        services.add(_service(endpoints_pb2, "Endpoints"), self._called.endpoints, to_leader=True)
         services.add(_service(resource_pb2, "ResourceAllocator"), self._resources, to_leader=True)
         services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=is_local)
-        services.add(_service(progress_pb2, "Progress"), self._progress, to_leader=True)
-        services.add(_service(usage_pb2, "Usage"), self._usage, to_leader=True)
+        services.add(_service(progress_pb2, "Progress"), self._called.progress, to_leader=True)
+        services.add(_service(usage_pb2, "Usage"), self._called.usage, to_leader=True)
+        services.add(_service(exec_pb2, "Exec"), self._called.exec, to_leader=True)
         if is_local:
             services.add(_service(own_certificate_pb2, "OwnCertificate"), self._own_certificate())
         else:

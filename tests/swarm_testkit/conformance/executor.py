@@ -1,7 +1,8 @@
 """The executor conformance suite: what every executor and its controllers do, fake or real.
 
 How to use it: write a Bench for the executor and a class `TestX(ExecutorConformance)` with a fixture `bench` that gives it.
-Add `SecretConformance` where tasks get secrets and configs as files, `HealthConformance` where health checks run.
+Add `SecretConformance` where tasks get secrets and configs as files, `HealthConformance` where health checks run,
+`CommandConformance` where commands can be run in tasks.
 Works are described by `Work`; a bench turns each into a task of its runtime. A restart of the daemon is: close the
 controllers, leave the run of the first executor, ask the bench for a new executor on the same state.
 """
@@ -18,6 +19,7 @@ from swarm_agentd.exec.controller import Controller
 from swarm_agentd.exec.executor import Executor
 from swarm_agentd.exec.usage import Reading
 from swarm_agentd.exec.volumes import PublishedVolume
+from swarm_core.api.proto.exec_pb2 import ExecInput, ExecOutput, ExecSpec, TerminalSize
 from swarm_core.api.proto.logbroker_pb2 import (
     LOG_STREAM_STDERR,
     LOG_STREAM_STDOUT,
@@ -438,3 +440,148 @@ class HealthConformance:
                 await controller.wait()
             await controller.remove()
             await controller.close()
+
+
+class Typing:
+    """Somebody who types what the test says, and reads what comes."""
+
+    def __init__(self) -> None:
+        self._typed: asyncio.Queue[ExecInput | None] = asyncio.Queue()
+        self.stdout, self.stderr = bytearray(), bytearray()
+        self.changed = asyncio.Event()
+
+    def type(self, text: str) -> None:
+        self._typed.put_nowait(ExecInput(data=text.encode()))
+
+    def end(self) -> None:
+        self._typed.put_nowait(ExecInput(end=True))
+
+    def resize(self, rows: int, columns: int) -> None:
+        self._typed.put_nowait(ExecInput(size=TerminalSize(rows=rows, columns=columns)))
+
+    def go_away(self) -> None:
+        self._typed.put_nowait(None)
+
+    async def typed(self) -> AsyncIterator[ExecInput]:
+        while (one := await self._typed.get()) is not None:
+            yield one
+
+    async def write(self, output: ExecOutput) -> None:
+        self.stdout += output.stdout
+        self.stderr += output.stderr
+        self.changed.set()
+
+    async def until(self, text: str) -> None:
+        """Wait until this was written."""
+        while text.encode() not in self.stdout:
+            self.changed.clear()
+            await self.changed.wait()
+
+
+def shell(script: str, *, task_id: str = "host", rows: int = 0, env: tuple[str, ...] = ()) -> ExecSpec:
+    spec = ExecSpec(task_id=task_id, command=["sh", "-c", script], env=env)
+    if rows:
+        spec.terminal.CopyFrom(TerminalSize(rows=rows, columns=80))
+    return spec
+
+
+class CommandConformance:
+    """For executors in whose tasks commands can be run."""
+
+    @pytest.fixture
+    async def controller(self, bench: Bench) -> AsyncIterator[Controller]:
+        async with running(bench.executor()) as executor:
+            made = await started(executor, bench.task(Work.RUNS, "host"))
+            yield made
+            await made.remove()
+            await made.close()
+
+    async def test_output_errors_and_code(self, controller: Controller) -> None:
+        """Both streams come apart and whole, whatever their size; the code is the command's."""
+        typing = Typing()
+        script = "i=0; while [ $i -lt 2000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done; echo oops >&2; exit 7"
+        assert await controller.run_command(shell(script), typing.typed(), typing.write) == 7
+        assert typing.stdout == b"0123456789012345678901234567890123456789\n" * 2000
+        assert typing.stderr == b"oops\n"
+
+    async def test_what_is_typed_arrives_and_ends(self, controller: Controller) -> None:
+        """Without a terminal the end of what is typed is the end of the command's input."""
+        typing = Typing()
+        typing.type("one\n")
+        typing.type("two\n")
+        typing.end()
+        assert await controller.run_command(shell("wc -l"), typing.typed(), typing.write) == 0
+        assert typing.stdout.split() == [b"2"]
+
+    async def test_it_has_a_terminal_of_the_size_that_was_asked_for(self, controller: Controller) -> None:
+        """The size may change while it runs; ctrl-c reaches what runs in it."""
+        typing = Typing()
+        # An engine gives the size to a command that runs already.
+        sized = 'until [ "$(stty size)" = "33 80" ]; do sleep 0.05; done; echo 33 80'
+        script = f"trap 'echo caught; exit 3' INT; {sized}; echo ready; while :; do sleep 0.1; done"
+        async with Group() as group:
+            run = group.spawn(
+                controller.run_command(shell(script, rows=33), typing.typed(), typing.write), name="command"
+            )
+            await typing.until("33 80")
+            await typing.until("ready")
+            typing.type("\x03")
+            assert await run == 3
+        assert b"caught" in typing.stdout
+
+    async def test_the_end_of_a_command_is_not_kept_by_what_it_left_running(
+        self, controller: Controller
+    ) -> None:
+        """What goes on in the background with the output open is not waited for."""
+        typing = Typing()
+        assert await controller.run_command(shell("sleep 100 & echo done"), typing.typed(), typing.write) == 0
+        assert typing.stdout == b"done\n"
+
+    async def test_it_has_the_task_s_environment_and_its_own(self, controller: Controller) -> None:
+        """Variables of the order come beside those of the task."""
+        typing = Typing()
+        spec = shell('echo "$EXTRA:$PATH"', env=("EXTRA=more",))
+        assert await controller.run_command(spec, typing.typed(), typing.write) == 0
+        assert typing.stdout.startswith(b"more:/")
+
+    async def test_a_command_that_is_not_there(self, controller: Controller) -> None:
+        """It is told as a failure, or by the code that shells have for it."""
+        typing = Typing()
+        spec = ExecSpec(task_id="host", command=["no-such-program"])
+        try:
+            code = await controller.run_command(spec, typing.typed(), typing.write)
+        except errors.Fatal as refused:
+            assert "no-such-program" in str(refused)
+        else:
+            assert code in (126, 127)
+
+    async def test_who_is_gone_waits_for_nothing(self, controller: Controller) -> None:
+        """When nobody is there any more the call ends, and so does a command that reads or writes; cancelling is the same."""
+        typing = Typing()
+        async with Group() as group:
+            run = group.spawn(
+                controller.run_command(shell("echo on; cat"), typing.typed(), typing.write), name="command"
+            )
+            await typing.until("on")
+            typing.go_away()
+            await run
+            typing = Typing()
+            run = group.spawn(
+                controller.run_command(shell("echo on; cat", rows=24), typing.typed(), typing.write),
+                name="command",
+            )
+            await typing.until("on")
+            run.cancel()
+            await asyncio.wait([run])
+
+    async def test_nothing_runs_in_what_has_ended(self, bench: Bench) -> None:
+        """A task that has ended takes no command."""
+        async with running(bench.executor()) as executor:
+            ended = await started(executor, bench.task(Work.FAILS, "fails"))
+            with pytest.raises(errors.ExitFailure):
+                await ended.wait()
+            typing = Typing()
+            with pytest.raises(errors.ExecError):
+                await ended.run_command(shell("true", task_id="fails"), typing.typed(), typing.write)
+            await ended.remove()
+            await ended.close()

@@ -131,6 +131,10 @@ class SimulatedConnection:
     async def upload(self, method: str, requests: AsyncIterator[Message]) -> Any:
         raise CallFailed("UNIMPLEMENTED", "nobody asks for logs here")
 
+    async def both_ways(self, method: str, requests: AsyncIterator[Message]) -> AsyncIterator[Any]:
+        raise CallFailed("UNIMPLEMENTED", "nobody runs commands here")
+        yield
+
     async def close(self) -> None:
         for task in list(self._open):
             self._hang_up(task)

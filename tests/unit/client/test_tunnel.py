@@ -151,6 +151,11 @@ class _Calls:
         self.calls.append(method)
         yield health_pb2.HealthCheckResponse()
 
+    async def both_ways(self, method: str, requests: Any) -> Any:
+        self.calls.append(method)
+        async for request in requests:
+            yield request
+
     async def close(self) -> None:
         self.calls.append("close")
 

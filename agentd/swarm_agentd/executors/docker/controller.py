@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from swarm_core.api.proto.exec_pb2 import ExecSpec
 from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import ContainerStatus, Mount, PortConfig, PortStatus
@@ -19,6 +20,7 @@ from swarm_core.api.timestamps import duration_s
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.waiting import event_or_time
 
+from swarm_agentd.exec.commands import Typed, Write
 from swarm_agentd.exec.errors import (
     AlreadyPrepared,
     AlreadyStarted,
@@ -203,6 +205,14 @@ class DockerController:
                     publish_mode=PortConfig.HOST,
                 )
         return status if status.ports else None
+
+    async def run_command(self, spec: ExecSpec, typed: Typed, write: Write) -> int:
+        container = await self._required()
+        # Loaded with the first command: aiohttp is large, and most nodes never need it.
+        from swarm_agentd.executors.docker import commands
+
+        engine = self._host.engine
+        return await commands.run(engine.url, engine.api_version, container["Id"], spec, (typed, write))
 
     async def usage(self) -> Reading | None:
         if not stats.is_told(self._host.engine.api_version):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from swarm_core.api.proto.exec_pb2 import ExecSpec
 from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import ContainerStatus, PortStatus
@@ -18,6 +19,7 @@ from swarm_core.api.task_ports import described, ingress_targets, local_ports
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
+from swarm_agentd.exec.commands import Typed, Write
 from swarm_agentd.exec.errors import (
     AlreadyPrepared,
     AlreadyStarted,
@@ -32,7 +34,7 @@ from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.private_files import File, PrivateFiles
 from swarm_agentd.exec.usage import Reading
 from swarm_agentd.exec.volumes import mounted_volumes
-from swarm_agentd.executors.process import health, keeper, logs, volumes
+from swarm_agentd.executors.process import commands, health, keeper, logs, volumes
 from swarm_agentd.executors.process.cgroups import Cgroups
 from swarm_agentd.executors.process.directory import Exit, Started, TaskDirectory
 from swarm_agentd.executors.process.material import CONFIGS, SECRETS, collect, environment
@@ -163,6 +165,12 @@ class ProcessController:
         if started is None or self._directory.exit() is not None or not started.command.is_alive():
             return None
         return self._host.cgroups.usage(self._task.id, started.command.pid)
+
+    async def run_command(self, spec: ExecSpec, typed: Typed, write: Write) -> int:
+        launch = self._directory.read_launch()
+        if launch is None or await self.usage() is None:
+            raise Missing("the process does not run")
+        return await commands.run(spec, launch, typed, write)
 
     async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
         self._check_open()

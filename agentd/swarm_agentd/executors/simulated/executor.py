@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from swarm_core.api.proto.exec_pb2 import ExecSpec
 from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
 from swarm_core.api.proto.objects_pb2 import Node, Task
 from swarm_core.api.proto.types_pb2 import (
@@ -33,6 +34,7 @@ from swarm_core.api.runtimes import CONTAINER, PROCESS, RUNTIME_PLUGIN, Malforme
 from swarm_core.api.timestamps import duration_s, timestamp, timestamp_ns
 from swarm_core.runtime.clock import Clock
 
+from swarm_agentd.exec.commands import Typed, Write
 from swarm_agentd.exec.errors import (
     AlreadyPrepared,
     AlreadyStarted,
@@ -275,6 +277,9 @@ class SimulatedController:
         for port in status.ports:
             port.published_port = port.published_port or port.target_port
         return status
+
+    async def run_command(self, spec: ExecSpec, typed: Typed, write: Write) -> int:
+        raise UnsupportedRuntime("a simulated task has no processes: nothing can be run in it")
 
     async def usage(self) -> Reading | None:
         work = self._running()

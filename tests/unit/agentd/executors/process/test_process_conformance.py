@@ -13,6 +13,7 @@ from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.conformance.executor import (
     CONFIG_ID,
     SECRET_ID,
+    CommandConformance,
     ExecutorConformance,
     HealthConformance,
     SecretConformance,
@@ -69,5 +70,5 @@ async def bench(tmp_path: Path) -> AsyncIterator[ProcessBench]:
     await made.executor().retain(())
 
 
-class TestProcessExecutor(ExecutorConformance, SecretConformance, HealthConformance):
+class TestProcessExecutor(ExecutorConformance, SecretConformance, HealthConformance, CommandConformance):
     """All rules."""
