@@ -39,6 +39,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         "The cluster: init, join, leave, join-token, update, unlock, unlock-key, ca, inspect.",
     ),
     "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),
+    "exec": ("exec", "Run a command in a task that runs: exec web.1 sh."),
     "top": ("top", "What tasks or nodes use now: processors and memory."),
     "drill": ("drill", "Drain a node, stop the clock when all runs elsewhere, and give it back."),
     "bundle": ("incident", "Write what the dashboard recorded into one file that another copy opens."),

@@ -19,5 +19,9 @@ class NoCalls:
         raise CallFailed("FAILED_PRECONDITION", _REFUSED)
         yield
 
+    async def both_ways(self, method: str, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        raise CallFailed("FAILED_PRECONDITION", _REFUSED)
+        yield
+
     async def close(self) -> None:
         """There is nothing to close."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 from swarm_core.api.proto import control_pb2
-from swarm_core.client.calls import Calls
+from swarm_core.client.calls import Calls, opened
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.errors import CallFailed
 
@@ -49,6 +49,13 @@ class Gate:
             self._check(Level.IMPACT)
         async for message in self._calls.stream(method, request):
             yield message
+
+    async def both_ways(self, method: str, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """The messages of a stream against another. Raises LevelTooLow: whoever runs a command can do everything."""
+        self._check(Level.IMPACT)
+        async with opened(self._calls.both_ways(method, requests)) as messages:
+            async for message in messages:
+                yield message
 
     async def close(self) -> None:
         """End every call and the connection."""

@@ -363,6 +363,7 @@ KIND: ResourceKind[Service] = ResourceKind(
     verbs=(
         "open",
         "logs",
+        "shell",
         "previous_logs",
         "why",
         "crashes",

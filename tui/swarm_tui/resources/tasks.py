@@ -282,6 +282,7 @@ KIND: ResourceKind[Task] = ResourceKind(
     verbs=(
         "open",
         "logs",
+        "shell",
         "previous_logs",
         "why",
         "crashes",

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from swarm_core.client.errors import CallFailed, IncompleteLogs, Unreachable
+from swarm_core.api.proto.exec_pb2 import ExecSpec
+from swarm_core.client.errors import CallFailed, ClientError, IncompleteLogs, Unreachable
 from swarm_core.client.log_query import LogQuery
 from swarm_core.client.logs import LogLine
 from textual.app import SuspendNotSupported
@@ -13,12 +15,14 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input, TextArea
 
+from swarm_tui.clusters.inside import Here, NotRun, run_here
 from swarm_tui.clusters.session import Session
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.dialogs.help import Help
 from swarm_tui.operations.describe import Description
 from swarm_tui.operations.forms.editing import EditorFailed, edited
 from swarm_tui.operations.model import Outcome
+from swarm_tui.resources.printable import printable
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.drills import Drills
@@ -292,22 +296,43 @@ class Desk:
         self._screen.app.exit()
 
     async def edit(self, text: str) -> str | None:
-        mine, app = self._work.mine, self._screen.app
-        if mine is not None:
-            mine.is_waiting_for_person = True
         try:
-            # Nothing is painted while the terminal is the editor's; the cluster is followed on.
-            with app.batch_update(), app.suspend():
+            with self._given_away():
                 return await asyncio.to_thread(edited, text, os.environ)
         except EditorFailed as error:
             self._screen.notify(str(error), severity="error", timeout=_ERROR_S, markup=False)
         except SuspendNotSupported:
             told = "This terminal cannot be given to an editor."
             self._screen.notify(told, severity="error", timeout=_ERROR_S, markup=False)
+        return None
+
+    async def run_inside(self, task_id: str, name: str, command: Sequence[str]) -> None:
+        spec = ExecSpec(task_id=task_id, command=command)
+        try:
+            with self._given_away():
+                # Where the person stands is said before the first prompt, which may be as bare as "#".
+                os.write(1, f"{printable(name)}: {' '.join(command)}, until it ends\r\n".encode())
+                code = await run_here(self._session.control, spec, Here(has_terminal=True, reads=True))
+        except (NotRun, ClientError) as failure:
+            self.tell_failure(f"Could not run {command[0]} in {name}: {failure}.")
+        except SuspendNotSupported:
+            self.tell_failure("This terminal cannot be given to a shell.")
+        else:
+            self.tell(f"{command[0]} in {name} ended with {code}")
+
+    @contextmanager
+    def _given_away(self) -> Iterator[None]:
+        """The terminal is somebody else's meanwhile: nothing is painted, keys wait for nothing, and the cluster is followed on. Raises
+        SuspendNotSupported."""
+        mine, app = self._work.mine, self._screen.app
+        if mine is not None:
+            mine.is_waiting_for_person = True
+        try:
+            with app.batch_update(), app.suspend():
+                yield
         finally:
             if mine is not None:
                 _go_on(mine)
-        return None
 
     def suspend(self) -> None:
         self._screen.app.action_suspend_process()

@@ -153,6 +153,9 @@ class Desk(Protocol):
     async def ask(self, dialog: Dialog[R]) -> R | None:
         """Show a dialog and wait for its answer; None when it is left."""
 
+    async def run_inside(self, task_id: str, name: str, command: Sequence[str]) -> None:
+        """Run a command in a task with this terminal, and come back when it has ended; a failure is told."""
+
     def show_help(self) -> None:
         """Show what each key does."""
 

@@ -45,6 +45,7 @@ from swarm_tui.verbs import (
     rollouts,
     save,
     scale,
+    shell,
     sort,
     submit,
     texts,
@@ -79,6 +80,7 @@ def verbs() -> Verbs:
 register(open_object.VERB)
 register(logs.VERB)
 register(logs.PREVIOUS_LOGS)
+register(shell.VERB)
 register(why.WHY)
 register(texts.DESCRIBE)
 register(texts.YAML)

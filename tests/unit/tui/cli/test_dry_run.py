@@ -50,6 +50,7 @@ LOOK = {
 }
 LOOK |= {"top", "why", "version", "watch", "doctor", "check", "keys", "bundle", "open"}
 OF_THIS_MACHINE = {("up",), ("down",), ("demo",), ("serve",)}
+OF_THIS_MACHINE |= {("exec",)}  # what it changes is up to the command that is run
 OF_THIS_MACHINE |= {("context", word) for word in ("add", "rm", "use")}
 OF_THIS_MACHINE |= {("cluster", word) for word in ("init", "join", "leave", "unlock")}
 """They change no cluster that is looked at, but what runs here."""

@@ -1,9 +1,10 @@
 """The gate through which every call of a face passes (docs/design/plans.md 13.1)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto.exec_pb2 import ExecInput, ExecSpec
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed
 from swarm_testkit.cluster_fake import FakeCluster
@@ -39,6 +40,23 @@ CHANGES: list[tuple[Level, Work]] = [
     (Level.IMPACT, edit(Node, "n", lambda spec: setattr(spec, "desired_role", types_pb2.MANAGER))),
     (Level.IMPACT, lambda control: control.remove(Config, "c")),
 ]
+
+
+async def test_a_command_in_a_task_needs_the_highest_level() -> None:
+    """exec.md 15.3.1: below it nothing is asked."""
+    fake = a_cluster()
+
+    async def nothing_typed() -> AsyncIterator[ExecInput]:
+        return
+        yield
+
+    spec = ExecSpec(task_id="t", command=["sh"])
+    with pytest.raises(LevelTooLow, match="it needs level 3"):
+        await anext(Control(Gate(fake, Allowance(Level.CONFIGURE))).run_in_task(spec, nothing_typed()))
+    assert not fake.calls
+    with pytest.raises(CallFailed) as refused:
+        await anext(Control(Gate(fake, Allowance(Level.IMPACT))).run_in_task(spec, nothing_typed()))
+    assert (refused.value.code, fake.calls[0][0]) == ("NOT_FOUND", "Exec.RunInTask")
 
 
 def a_cluster() -> FakeCluster:

@@ -1,0 +1,57 @@
+"""A shell inside a task that runs: of the selected task, or of one of the service's."""
+
+from swarm_core.api.proto import objects_pb2, types_pb2
+
+from swarm_tui.clusters.allowance import Level
+from swarm_tui.dialogs.choose import Choose
+from swarm_tui.resources import tasks
+from swarm_tui.resources.services import KIND as SERVICES
+from swarm_tui.verbs.model import Verb
+from swarm_tui.verbs.ports import Ports
+from swarm_tui.views.view import Context
+
+_SHELL = ("sh",)
+
+
+async def run(ports: Ports) -> None:
+    refused = ports.operations.allowance.refusal(Level.IMPACT)
+    if refused:
+        ports.desk.tell_failure(f"Could not open a shell: {refused}.")
+        return
+    running = _running(ports)
+    if not running:
+        ports.desk.tell_failure("Nothing of it runs: a shell needs a task that does.")
+        return
+    cluster = ports.operations.cluster
+    id_: str | None = running[0].id
+    if len(running) > 1:
+        options = [
+            (one.id, f"{tasks.name(one, cluster)}  {tasks.node_name(one, cluster)}") for one in running
+        ]
+        id_ = await ports.desk.ask(Choose("Shell in", options))
+    if id_ is not None:
+        name = next(tasks.name(one, cluster) for one in running if one.id == id_)
+        await ports.desk.run_inside(id_, name, _SHELL)
+
+
+def _running(ports: Ports) -> list[objects_pb2.Task]:
+    """What runs of the selection, in the order of slots."""
+    cluster, id_ = ports.operations.cluster, ports.ids[0]
+    if ports.selection.kind == SERVICES.noun:
+        found = list(cluster.tasks_of_service(id_))
+    else:
+        task = cluster.get(objects_pb2.Task, id_)
+        found = [task] if task is not None else []
+    runs = [one for one in found if one.status.state == types_pb2.RUNNING == one.desired_state]
+    return sorted(runs, key=lambda one: (one.slot, one.id))
+
+
+VERB = Verb(
+    "list.shell",
+    ("x",),
+    "shell",
+    "a shell inside a task that runs, on a node of ours",
+    Context.LIST,
+    run,
+    is_on_objects=True,
+)
