@@ -1,37 +1,42 @@
-"""One Docker Engine behind a socket: requests that stream both ways, and connections of which the bytes are ours.
+"""One Docker Engine behind its address: requests that stream both ways, and connections of which the bytes are ours.
 
 Rules
 1. Nothing is decoded, unpacked or followed: what an engine answers is what the caller gets.
 2. No answer is waited for with a limit unless the caller sets one: pulls and logs take as long as they take.
-3. Each request has a connection of its own: ending it is how an engine learns that nobody listens any more.
+3. Each request has a connection of its own, unless the client keeps them: ending it is how an engine learns that nobody
+   listens any more. A request that is left before its answer is whole ends its connection in both cases.
 """
 
 import asyncio
+import errno
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
-from swarm_core.engines.errors import EngineAway, EngineRefused
+from swarm_core.engines.errors import EngineAway, EngineGarbage, EngineRefused
+from swarm_core.engines.records import EngineEntry
+from swarm_core.engines.ways import Way, away, silent, way_to
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 _FIELD_BYTES_MAX = 1 << 20
+ANSWER_BYTES_MAX = 256 << 20
+"""What is read at once; an engine that says more than this is not believed."""
 _REQUEST_ONLY = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 class EngineClient:
-    """The engine at `url`: unix://PATH, or tcp://HOST:PORT without TLS. Made within a running loop; ended by `close`."""
+    """The engine of `entry`, or at an address. Made within a running loop; ended by `close`."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        parts = urlsplit(url)
-        self._path = url.removeprefix("unix://") if parts.scheme == "unix" else ""
-        self._host, self._port = parts.hostname or "localhost", parts.port or 2375
-        self._is_reachable = parts.scheme in ("unix", "tcp", "http")
+    def __init__(self, entry: EngineEntry | str, *, keeps_connections: bool = False) -> None:
+        self._entry = EngineEntry(entry) if isinstance(entry, str) else entry
+        self.url = self._entry.url
+        self._keeps = keeps_connections
+        self._way: Way | None = None
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -43,9 +48,10 @@ class EngineClient:
         body: AsyncIterator[bytes] | bytes | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One request; `target` is path and query as they are sent. Raises EngineAway, also while the answer is read."""
-        base = URL.build(scheme="http", host="docker" if self._path else self._host, port=self._port)
+        session, way = self._opened()
+        base = URL.build(scheme="http", host=way.host)
         try:
-            async with self._opened().request(
+            async with session.request(
                 method,
                 URL(str(base) + target, encoded=True),
                 headers=list(headers),
@@ -54,6 +60,8 @@ class EngineClient:
                 allow_redirects=False,
             ) as response:
                 yield response
+        except aiohttp.ClientResponseError as error:
+            raise self._garbage(f"no HTTP: {error.message}") from None
         except (aiohttp.ClientError, OSError) as error:
             raise self._away(error) from None
 
@@ -63,65 +71,75 @@ class EngineClient:
             async with asyncio.timeout(timeout), self.request("GET", target) as response:
                 body = await response.read()
                 if response.status != 200:
-                    raise EngineRefused(response.status, _message(body))
+                    raise EngineRefused(response.status, message_of(body))
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return (
                     json.loads(body) if headers.get("content-type") == "application/json" else body
                 ), headers
         except TimeoutError:
-            raise EngineAway(
-                f"the container engine at {self.url} did not answer within {timeout:g} s"
-            ) from None
+            raise silent(self.url, timeout) from None
         except ValueError as error:
-            raise EngineAway(f"the container engine at {self.url} answered no JSON: {error}") from None
+            raise self._garbage(f"no JSON: {error}") from None
 
     async def connect(self, make: Callable[[], P]) -> tuple[asyncio.Transport, P]:
         """A connection of which the bytes are the protocol's that `make` makes. Raises EngineAway."""
-        loop = asyncio.get_running_loop()
-        self._refuse_unreachable()
-        try:
-            if self._path:
-                return await loop.create_unix_connection(make, self._path)
-            return await loop.create_connection(make, self._host, self._port)
-        except OSError as error:
-            raise self._away(error) from None
+        return await self._reached().connect(make)
 
     async def close(self) -> None:
         """End every request."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+        if self._way is not None:
+            await self._way.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
-        self._refuse_unreachable()
+    def _reached(self) -> Way:
+        if self._way is None:
+            self._way = way_to(self._entry)
+        return self._way
+
+    def _opened(self) -> tuple[aiohttp.ClientSession, Way]:
+        way = self._reached()
         if self._session is None:
-            connector: aiohttp.BaseConnector = (
-                aiohttp.UnixConnector(self._path, force_close=True, limit=0)
-                if self._path
-                else aiohttp.TCPConnector(force_close=True, limit=0)
-            )
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=_Connector(way, force_close=not self._keeps),
                 timeout=aiohttp.ClientTimeout(total=None),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 max_line_size=_FIELD_BYTES_MAX,
                 max_field_size=_FIELD_BYTES_MAX,
             )
-        return self._session
+        return self._session, way
 
-    def _refuse_unreachable(self) -> None:
-        if not self._is_reachable:
-            raise EngineAway(
-                f"an engine at {self.url} cannot be reached from here: only unix:// and tcp:// can"
-            )
+    def _away(self, error: Exception) -> EngineAway:
+        told = away(self.url, error)
+        is_broken = isinstance(error, aiohttp.ServerDisconnectedError) or (
+            isinstance(error, OSError) and error.errno == errno.ECONNRESET
+        )
+        # With TLS 1.3 an engine refuses our certificate after the handshake, and the reset may overtake what it says.
+        if is_broken and self._entry.is_encrypted:
+            return EngineAway(f"{told}; perhaps it does not believe our certificate")
+        return told
 
-    def _away(self, error: BaseException) -> EngineAway:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return EngineAway(f"the container engine at {self.url} does not answer: {reason}")
+    def _garbage(self, what: str) -> EngineGarbage:
+        return EngineGarbage(f"the container engine at {self.url} answered {what}")
 
 
-def _message(body: bytes) -> str:
+class _Connector(aiohttp.BaseConnector):
+    """Connections of aiohttp, opened by a way. `_create_connection` is what aiohttp has its connectors override."""
+
+    def __init__(self, way: Way, *, force_close: bool) -> None:
+        super().__init__(force_close=force_close, limit=0)
+        self._engine_way = way
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        return (await self._engine_way.connect(self._factory))[1]
+
+
+def message_of(body: bytes) -> str:
+    """What an error of an engine says."""
     try:
         return str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):

@@ -39,7 +39,7 @@ class EngineRefused(EngineError):
     """The engine answered with an error."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message or f"it answered with status {status} and no words")
         self.status, self.message = status, message
 
 

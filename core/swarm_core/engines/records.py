@@ -82,6 +82,11 @@ class EngineEntry:
         """Its place in the cluster."""
         return EngineKey(self.name or self.url)
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether TLS is spoken with it."""
+        return self.url.startswith("https://") or bool(self.ca or self.certificate or self.key_file)
+
 
 @dataclass(frozen=True, slots=True)
 class EngineRecord:
