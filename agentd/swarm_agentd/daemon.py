@@ -111,7 +111,14 @@ async def _answer_clients(options: flags.Options, api: "ApiConfig", node: Node, 
     from swarm_agentd.engine_api.server import ApiOptions, serving_api
 
     engine = options.engine if "docker" in options.executors else ""
-    config = ApiOptions(api.hosts, api.terms, engine, options.node.control_socket, options.node.hostname)
+    config = ApiOptions(
+        api.hosts,
+        api.terms,
+        engine,
+        options.node.control_socket,
+        options.node.hostname,
+        api.authorization_plugins,
+    )
     async with serving_api(config, node, clock):
         await asyncio.Event().wait()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from swarm_testkit.authz_plugin import REQUEST, AuthzPlugin, plugin_thread
 from swarm_testkit.daemons import Daemon, daemon, private_directory, wait_until
 from swarm_testkit.docker_command import START_S, Docker, until_it_answers
 from swarm_testkit.engines import IMAGE, Engine
@@ -276,3 +277,28 @@ def test_what_is_the_engines_passes_through(engine: Engine) -> None:
         finally:
             docker.run("rm", "-f", name)
         assert own.output("ps", "-aq", "--filter", f"name={name}") == ""
+
+
+def test_a_plugin_says_what_the_command_may(tmp_path: Path) -> None:
+    """What it denies the command is told, and nothing of it is done; one that is not there ends the start
+    (docs/design/engine-api.md E16.1, E16.2, E16.3)."""
+    plugin = AuthzPlugin()
+    plugin.deny(REQUEST, "DELETE", "nothing is removed here")
+    with (
+        private_directory() as directory,
+        plugin_thread(directory / "p.sock", plugin) as address,
+        daemon("-H", "unix://", "--authorization-plugin", address) as node,
+    ):
+        docker = Docker("-H", f"unix://{node.state}/docker.sock")
+        until_it_answers(docker, node)
+        docker.output("secret", "create", "word", "-", stdin=b"x")
+        said = docker.refusal("secret", "rm", "word")
+        assert f"authorization denied by plugin {address}: nothing is removed here" in said
+        assert docker.output("secret", "ls", "--format", "{{.Name}}") == "word"
+        lost = Daemon(directory / "other", "-H", "unix://", "--authorization-plugin", "nobody").start()
+        try:
+            assert lost.process is not None
+            assert lost.process.wait(START_S) == 1
+            assert 'failed to validate authorization plugin: plugin "nobody": ' in lost.tail()
+        finally:
+            lost.destroy()

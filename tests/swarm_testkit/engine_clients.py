@@ -20,6 +20,7 @@ from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.client.calls import Calls
 from swarm_core.client.errors import Unreachable
 from swarm_core.engines.client import EngineClient
+from swarm_core.http.guard import Guard
 from swarm_core.http.server import Face
 
 from swarm_testkit.cluster_fake import FakeCluster
@@ -81,9 +82,13 @@ class Api:
 
 @asynccontextmanager
 async def api_at(
-    path: Path, cluster: FakeCluster, standing: Standing = MANAGER, engine: EngineClient | None = None
+    path: Path,
+    cluster: FakeCluster,
+    standing: Standing = MANAGER,
+    engine: EngineClient | None = None,
+    guard: Guard | None = None,
 ) -> AsyncIterator[Api]:
-    """The API of a node, without an engine unless one is given."""
+    """The API of a node, without an engine and a guard unless they are given."""
 
     async def opening(_: Path) -> Calls:
         if cluster.unreachable is not None:
@@ -94,7 +99,8 @@ async def api_at(
     managers = LocalManagers(node, path.with_name("control.sock"), opening)
     local = LocalEngine(engine, cluster.clock)
     context = Context(node, managers, local, cluster.clock, "the-host")
-    async with face_at(path, make_routes(context), Face("Docker/test (linux)", newest=local.newest)):
+    face = Face("Docker/test (linux)", newest=local.newest)
+    async with face_at(path, make_routes(context), face, guard=guard):
         try:
             yield Api(path, cluster, node, context.events)
         finally:

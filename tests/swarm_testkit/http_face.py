@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from swarm_core.http.exchange import Limits
+from swarm_core.http.guard import Guard
 from swarm_core.http.hosts import UnixHost
 from swarm_core.http.listeners import Terms, open_all
 from swarm_core.http.routes import Routes
@@ -40,10 +41,10 @@ class Answer:
 
 @asynccontextmanager
 async def face_at(
-    path: Path, routes: Routes, face: Face = FACE, limits: Limits | None = None
+    path: Path, routes: Routes, face: Face = FACE, limits: Limits | None = None, guard: Guard | None = None
 ) -> AsyncIterator[Path]:
     """`routes` served at `path`."""
-    async with serving(routes, face, open_all([UnixHost(path)], Terms(), {}), limits):
+    async with serving(routes, face, open_all([UnixHost(path)], Terms(), {}), limits, guard):
         yield path
 
 

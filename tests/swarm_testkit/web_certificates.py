@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import ssl
 from pathlib import Path
 
 from cryptography import x509
@@ -47,6 +48,12 @@ class WebCa:
             key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
         )
         return certificate_path, key_path
+
+    def client_context(self, name: str) -> ssl.SSLContext:
+        """For a client that trusts this CA and shows a certificate of it."""
+        context = ssl.create_default_context(cafile=self.certificate)
+        context.load_cert_chain(*self.issue(name))
+        return context
 
 
 def _name(text: str) -> x509.Name:

@@ -12,11 +12,11 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientResponse, web
 from swarm_core.engines.client import EngineClient
 from swarm_core.engines.errors import EngineAway
 from swarm_core.http.errors import NotFound, Unavailable
-from swarm_core.http.exchange import Exchange, json_answer
+from swarm_core.http.exchange import JSON_TYPE, Exchange, json_answer
 from swarm_core.http.routes import Handler, Route
 
 from swarm_agentd.engine_api.hijack import hijack
@@ -24,6 +24,8 @@ from swarm_agentd.engine_api.local_engine import LocalEngine
 
 NO_ENGINE = "This node has no container engine."
 NO_VOLUME = "get {}: no such volume"
+_SWITCHING = 101
+_SHOWN_BYTES_MAX = 64 << 10
 _HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -105,6 +107,10 @@ class PassThrough:
                 for name, value in answer.headers.items():
                     if name.lower() not in _HOP_BY_HOP | _OF_THE_FACE:
                         response.headers.add(name, value)
+                if exchange.answer_check is not None and _is_short_json(answer):
+                    return web.Response(
+                        status=answer.status, headers=response.headers, body=await answer.read()
+                    )
                 await exchange.start(response)
                 if request.method != "HEAD":
                     async for piece in answer.content.iter_any():
@@ -119,6 +125,7 @@ class PassThrough:
         """The engine's bytes for the client's. Raises Unavailable without an engine."""
         engine = self._engine()
         body = await exchange.read_body() if exchange.has_body else b""
+        await exchange.permit(_SWITCHING, {})
         try:
             return await hijack(exchange, engine, body)
         except EngineAway as error:
@@ -148,6 +155,12 @@ class PassThrough:
         return find
 
 
+def _is_short_json(answer: ClientResponse) -> bool:
+    """Whether a guard is shown the whole of it. One without a length may be a stream that goes on for hours."""
+    length = answer.content_length
+    return answer.content_type == JSON_TYPE and length is not None and 0 < length <= _SHOWN_BYTES_MAX
+
+
 def _headers_on(request: web.BaseRequest) -> list[tuple[str, str]]:
     """The request's headers that are not about the connection it came by."""
     named = {name.strip().lower() for name in request.headers.get("Connection", "").split(",")}
@@ -157,9 +170,8 @@ def _headers_on(request: web.BaseRequest) -> list[tuple[str, str]]:
 
 
 async def _pieces(exchange: Exchange) -> AsyncIterator[bytes]:
-    await exchange.invite_body()
     yield b""  # lets the head go at once: an engine may answer before the first piece comes
-    async for piece in exchange.request.content.iter_any():
+    async for piece in exchange.pieces():
         yield piece
 
 

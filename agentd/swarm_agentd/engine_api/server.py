@@ -16,13 +16,14 @@ from pathlib import Path
 from swarm_core.api.version import VERSION
 from swarm_core.engines.client import EngineClient
 from swarm_core.http.hosts import Host
-from swarm_core.http.listeners import CannotListen, Terms, open_all
+from swarm_core.http.listeners import CannotListen, Listener, Terms, open_all
 from swarm_core.http.routes import Routes
 from swarm_core.http.server import Face, serving
 from swarm_core.http.tls import InvalidTls
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
+from swarm_agentd.engine_api.authorization import AuthorizationPlugins, PluginUnusable, find_plugins
 from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.event_feed import feed
 from swarm_agentd.engine_api.local_engine import LocalEngine
@@ -46,13 +47,14 @@ from swarm_agentd.node.standing import HasStanding
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """`engine`: URL of the engine beside this node, empty where it runs no containers."""
+    """`engine`: URL of the engine beside this node, empty where it runs no containers. `authorization_plugins` are asked in their order."""
 
     hosts: tuple[Host, ...]
     terms: Terms
     engine: str
     control_socket: Path
     hostname: str = ""
+    authorization_plugins: tuple[str, ...] = ()
 
 
 def make_routes(context: Context) -> Routes:
@@ -69,24 +71,46 @@ def make_routes(context: Context) -> Routes:
 
 @asynccontextmanager
 async def serving_api(options: ApiOptions, node: HasStanding, clock: Clock) -> AsyncIterator[None]:
-    """Answer clients within the block. Raises NodeError with one sentence when a host cannot be listened on."""
+    """Answer clients within the block. Raises NodeError with one sentence when a host cannot be listened on or an authorization plugin cannot be asked."""
     engine = EngineClient(options.engine) if options.engine else None
     local = LocalEngine(engine, clock)
     managers = LocalManagers(node, options.control_socket, open_connection)
     context = Context(node, managers, local, clock, options.hostname)
     face = Face(f"Docker/{VERSION} (linux)", newest=local.newest)
+    async with _authorizing(options.authorization_plugins) as guard:
+        listeners = _opened(options)
+        async with Group() as group:
+            group.spawn(local.run(), name="engine of the API")
+            group.spawn(feed(context.events, managers, engine, clock), name="events of the API")
+            try:
+                async with serving(make_routes(context), face, listeners, guard=guard):
+                    yield
+            finally:
+                group.cancel_all()
+                await managers.close()
+                if engine is not None:
+                    await engine.close()
+
+
+def _opened(options: ApiOptions) -> list[Listener]:
+    """Listeners on all hosts. Raises NodeError."""
     try:
-        listeners = open_all(options.hosts, options.terms, os.environ)
+        return open_all(options.hosts, options.terms, os.environ)
     except (CannotListen, InvalidTls) as error:
         raise NodeError(str(error)) from None
-    async with Group() as group:
-        group.spawn(local.run(), name="engine of the API")
-        group.spawn(feed(context.events, managers, engine, clock), name="events of the API")
-        try:
-            async with serving(make_routes(context), face, listeners):
-                yield
-        finally:
-            group.cancel_all()
-            await managers.close()
-            if engine is not None:
-                await engine.close()
+
+
+@asynccontextmanager
+async def _authorizing(names: tuple[str, ...]) -> AsyncIterator[AuthorizationPlugins | None]:
+    """The plugins within the block; none without names. Raises NodeError when one cannot be used."""
+    if not names:
+        yield None
+        return
+    try:
+        plugins = await find_plugins(names)
+    except PluginUnusable as error:
+        raise NodeError(str(error)) from None
+    try:
+        yield plugins
+    finally:
+        await plugins.close()

@@ -19,10 +19,11 @@ _CERTIFICATE_PATH, _VERIFY = "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"
 
 @dataclass(frozen=True, slots=True)
 class ApiConfig:
-    """Where clients of the Engine API are answered, and on which terms."""
+    """Where clients of the Engine API are answered, and on which terms; plugins are asked in their order whether they may what they ask."""
 
     hosts: tuple[Host, ...]
     terms: Terms
+    authorization_plugins: tuple[str, ...] = ()
 
 
 def read(
@@ -36,7 +37,8 @@ def read(
     has_tls = tls is True or (tls is None and verify is not None)
     hosts = tuple(parse_hosts(given.host, default_path, has_tls=has_tls))
     files = _files(given, environment, verifies=verify is not False) if has_tls else None
-    return ApiConfig(hosts, Terms(given.group, files, allows_strangers=tls is False or verify is False))
+    terms = Terms(given.group, files, allows_strangers=tls is False or verify is False)
+    return ApiConfig(hosts, terms, tuple(given.authorization_plugin))
 
 
 def _files(given: argparse.Namespace, environment: Mapping[str, str], *, verifies: bool) -> TlsFiles:

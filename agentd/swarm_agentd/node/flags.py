@@ -207,6 +207,13 @@ def _add_api_flags(add: Any) -> None:
         add(f"--{name}", nargs="?", const="true", metavar="true|false", help=text)
     for name, text in (("cacert", "CA of the clients"), ("cert", "certificate"), ("key", "key")):
         add(f"--tls{name}", type=Path, metavar="FILE", help=f"{text}, for --tls")
+    add(
+        "--authorization-plugin",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a plugin that is asked whether a client of -H may do what it asks: its name, or unix://PATH; several are asked in their order",
+    )
 
 
 def _options(given: argparse.Namespace) -> Options:
@@ -256,12 +263,12 @@ def _options(given: argparse.Namespace) -> Options:
 def _api(given: argparse.Namespace) -> "ApiConfig | None":
     others = [
         name
-        for name in ("group", "tls", "tlsverify", "tlscacert", "tlscert", "tlskey")
+        for name in ("group", "tls", "tlsverify", "tlscacert", "tlscert", "tlskey", "authorization_plugin")
         if getattr(given, name)
     ]
     if not given.host:
         if others:
-            raise ValueError(f"--{others[0]} is about -H, which was not given")
+            raise ValueError(f"--{others[0].replace('_', '-')} is about -H, which was not given")
         return None
     from swarm_agentd.node import api_flags
 

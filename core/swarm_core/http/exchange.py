@@ -2,13 +2,15 @@
 
 Rules
 1. What a client sends is refused with BadRequest and docker's words, never with a traceback.
-2. A body is read once, whole, and only as far as the limits allow; who relays one reads `request.content` instead.
+2. A body is read once, whole, and only as far as the limits allow; who relays one takes its `pieces` instead.
 3. A response that streams is begun with `start`: from then on an error can only end the connection.
+4. Who looks at a body before its handler does, with `peek_body`, takes nothing away from it.
 """
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -18,6 +20,8 @@ from swarm_core.http.errors import BadRequest
 from swarm_core.http.version import Version
 
 JSON_TYPE = "application/json"
+AnswerCheck = Callable[[int, Mapping[str, str], bytes], Awaitable[None]]
+"""Raises HttpError where a client may not have the answer of this status, with these headers and this body."""
 _LENIENT_UNTIL = Version(1, 41)
 """Clients up to this one send JSON with any Content-Type: their engines never looked at it."""
 _FALSE_WORDS = frozenset(("", "0", "no", "false", "none"))
@@ -42,7 +46,7 @@ class Limits:
 @dataclass(slots=True)
 class Exchange:
     """`path` is that of the request without its version, still escaped; `parameters` are those of the route, unescaped.
-    `face_headers` are those that every answer has."""
+    `face_headers` are those that every answer has; `answer_check`, where there is one, is asked before an answer leaves."""
 
     request: web.BaseRequest
     version: Version
@@ -52,6 +56,9 @@ class Exchange:
     face_headers: Mapping[str, str]
     parameters: Mapping[str, str] = field(default_factory=dict)
     started: bool = False
+    answer_check: AnswerCheck | None = None
+    _ahead: bytes = b""
+    _is_invited: bool = False
 
     @property
     def is_abandoned(self) -> bool:
@@ -80,35 +87,61 @@ class Exchange:
         return _STRICT_WORDS[text]
 
     async def start(self, response: web.StreamResponse) -> None:
-        """Send the head of a response that streams."""
-        self.started = True
+        """Send the head of a response that streams. Raises HttpError where the client may not have it."""
         response.headers.update(self.face_headers)
+        await self.permit(response.status, response.headers)
+        self.started = True
         await response.prepare(self.request)
+
+    async def permit(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+        """Return when the client may have this answer, which is asked once. Raises HttpError."""
+        check, self.answer_check = self.answer_check, None
+        if check is not None:
+            await check(status, headers, body)
 
     async def read_body(self) -> bytes:
         """The whole body. Raises BadRequest when it is too large or does not come."""
-        request, most = self.request, self.limits.body_bytes_max
-        if (request.content_length or 0) > most:
+        most = self.limits.body_bytes_max
+        if (self.request.content_length or 0) > most:
             raise BadRequest("request body too large")
-        await self.invite_body()
         body = bytearray()
-        try:
-            async with asyncio.timeout(self.limits.body_s):
-                async for piece in request.content.iter_any():
-                    body += piece
-                    if len(body) > most:
-                        raise BadRequest("request body too large")
-        except TimeoutError:
-            raise BadRequest("the request's body did not come in time") from None
-        except web.RequestPayloadError:
-            raise BadRequest("the request's body is broken") from None
+        async with _coming(self.limits):
+            async for piece in self.pieces():
+                body += piece
+                if len(body) > most:
+                    raise BadRequest("request body too large")
         return bytes(body)
 
-    async def invite_body(self) -> None:
+    async def peek_body(self, most: int) -> bytes:
+        """The whole body if it has at most so many bytes, else nothing; either way it is still to be read. Raises BadRequest."""
+        if (self.request.content_length or 0) > most:
+            return b""
+        seen, is_whole = bytearray(), True
+        async with _coming(self.limits), aclosing(self.pieces()) as pieces:
+            async for piece in pieces:
+                seen += piece
+                if len(seen) > most:
+                    is_whole = False
+                    break
+        self._ahead = bytes(seen)
+        return self._ahead if is_whole else b""
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """The body as it comes."""
+        await self._invite_body()
+        ahead, self._ahead = self._ahead, b""
+        if ahead:
+            yield ahead
+        async for piece in self.request.content.iter_any():
+            yield piece
+
+    async def _invite_body(self) -> None:
         """Tell a client that waits for it to send its body."""
-        if self.request.headers.get("Expect", "").strip().lower() == "100-continue":
-            await self.request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.request.writer.output_size = 0
+        if self._is_invited or self.request.headers.get("Expect", "").strip().lower() != "100-continue":
+            return
+        self._is_invited = True
+        await self.request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.request.writer.output_size = 0
 
     async def read_json(self) -> Any:
         """The body as JSON; an empty one means an object without fields. Raises BadRequest."""
@@ -126,6 +159,18 @@ class Exchange:
             return
         if given.partition(";")[0].strip().lower() != JSON_TYPE:
             raise BadRequest(f"unsupported Content-Type header ({given}): must be '{JSON_TYPE}'")
+
+
+@asynccontextmanager
+async def _coming(limits: Limits) -> AsyncIterator[None]:
+    """A body is read within the block. Raises BadRequest when it breaks off or takes too long."""
+    try:
+        async with asyncio.timeout(limits.body_s):
+            yield
+    except TimeoutError:
+        raise BadRequest("the request's body did not come in time") from None
+    except web.RequestPayloadError:
+        raise BadRequest("the request's body is broken") from None
 
 
 def json_answer(value: Any, status: int = 200) -> web.Response:

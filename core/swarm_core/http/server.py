@@ -6,7 +6,8 @@ Rules
    `internal error`; a response that has begun is broken off instead, so that nobody takes it for whole.
 3. What is no HTTP is answered with 400 and logged nowhere: its bytes may hold credentials.
 4. A handler whose client goes away is cancelled.
-5. Ending: no new connections, then requests that run get a time to end, then they are cancelled.
+5. A guard, where there is one, is asked before a handler runs and before an answer leaves, also that of an error.
+6. Ending: no new connections, then requests that run get a time to end, then they are cancelled.
 """
 
 import asyncio
@@ -21,8 +22,9 @@ from aiohttp import web
 
 from swarm_core.http.errors import BadRequest, HttpError, NotFound, error_body
 from swarm_core.http.exchange import JSON_TYPE, Exchange, Limits, empty_answer
+from swarm_core.http.guard import Guard
 from swarm_core.http.listeners import Listener
-from swarm_core.http.routes import Routes, clean_path, split_version
+from swarm_core.http.routes import Route, Routes, clean_path, split_version
 from swarm_core.http.version import NEWEST, OLDEST, Version, parse
 
 _log = logging.getLogger(__name__)
@@ -50,11 +52,15 @@ class Face:
 
 @asynccontextmanager
 async def serving(
-    routes: Routes, face: Face, listeners: Iterable[Listener], limits: Limits | None = None
+    routes: Routes,
+    face: Face,
+    listeners: Iterable[Listener],
+    limits: Limits | None = None,
+    guard: Guard | None = None,
 ) -> AsyncIterator[None]:
     """Answer on `listeners`, which are closed in the end."""
     limits = limits or Limits()
-    server = _Server(_Answerer(routes, face, limits), face.server, limits)
+    server = _Server(_Answerer(routes, face, limits, guard), face.server, limits)
     open_, loop = list(listeners), asyncio.get_running_loop()
     started: list[asyncio.Server] = []
     try:
@@ -74,8 +80,8 @@ async def serving(
 class _Answerer:
     """Finds the handler of a request and turns its errors into answers."""
 
-    def __init__(self, routes: Routes, face: Face, limits: Limits) -> None:
-        self._routes, self._face, self._limits = routes, face, limits
+    def __init__(self, routes: Routes, face: Face, limits: Limits, guard: Guard | None) -> None:
+        self._routes, self._face, self._limits, self._guard = routes, face, limits, guard
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = _target(request.raw_path).partition("?")
@@ -85,9 +91,9 @@ class _Answerer:
         version_text, path = split_version(path)
         found = self._routes.find(request.method, path)
         if found is None and request.method != "OPTIONS":
-            answer = _refusal(NotFound("page not found"))
-            answer.headers["Server"] = self._face.server
-            return answer
+            missing = _refusal(NotFound("page not found"))
+            missing.headers["Server"] = self._face.server
+            return missing
         exchange = Exchange(request, self._face.newest(), path, {}, self._limits, self._face.headers())
         try:
             exchange.version = self._version(version_text)
@@ -97,16 +103,29 @@ class _Answerer:
             return self._with_headers(empty_answer())
         route, exchange.parameters = found
         try:
+            answer = await self._handled(route, exchange, query)
+            if isinstance(answer, web.Response):
+                await exchange.permit(answer.status, answer.headers, _body_of(answer))
+            return self._with_headers(answer)
+        except HttpError as error:  # the guard's, about the answer
+            return self._with_headers(_refusal(error))
+
+    async def _handled(self, route: Route, exchange: Exchange, query: str) -> web.StreamResponse:
+        """The handler's answer, or that to its error or the guard's."""
+        request = exchange.request
+        try:
+            if self._guard is not None:
+                exchange.answer_check = await self._guard.check_request(exchange)
             exchange.query = _parsed(query)
-            return self._with_headers(await route.handler(exchange))
+            return await route.handler(exchange)
         except HttpError as error:
             if error.status >= 500:
-                _log.error("Handler for %s %s returned error: %s", request.method, path, error)
+                _log.error("Handler for %s %s returned error: %s", request.method, exchange.path, error)
             return self._failed(exchange, _refusal(error))
         except Exception as error:
             if isinstance(error, ConnectionError) and exchange.is_abandoned:
                 raise
-            _log.exception("Handler for %s %s failed", request.method, path)
+            _log.exception("Handler for %s %s failed", request.method, exchange.path)
             body = error_body("internal error")
             return self._failed(exchange, web.Response(status=500, body=body, content_type=JSON_TYPE))
 
@@ -130,7 +149,7 @@ class _Answerer:
 
     def _failed(self, exchange: Exchange, answer: web.Response) -> web.StreamResponse:
         if not exchange.started:
-            return self._with_headers(answer)
+            return answer
         exchange.request.protocol.force_close()
         raise ConnectionResetError("the answer had begun when it failed")
 
@@ -205,6 +224,10 @@ def _parsed(query: str) -> dict[str, str]:
     except ValueError:
         raise BadRequest("the query has too many fields") from None
     return dict(reversed(pairs))
+
+
+def _body_of(answer: web.Response) -> bytes:
+    return bytes(answer.body) if isinstance(answer.body, bytes | bytearray) else b""
 
 
 def _refusal(error: HttpError) -> web.Response:

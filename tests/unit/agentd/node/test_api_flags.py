@@ -43,6 +43,13 @@ def test_hosts_may_be_several() -> None:
     assert (api.terms.group, api.terms.tls, api.terms.allows_strangers) == ("wheel", None, False)
 
 
+def test_authorization_plugins_may_be_several() -> None:
+    """They keep their order (docs/design/engine-api.md E16.1)."""
+    assert api_of("-H", "unix:///run/x.sock").authorization_plugins == ()
+    asked = ("--authorization-plugin", "b", "--authorization-plugin", "a")
+    assert api_of("-H", "unix:///run/x.sock", *asked).authorization_plugins == ("b", "a")
+
+
 CERTIFICATE, KEY, CA = Path("/c/cert.pem"), Path("/c/key.pem"), Path("/c/ca.pem")
 VERIFIED, SHOWN = TlsFiles(CERTIFICATE, KEY, CA), TlsFiles(CERTIFICATE, KEY, None)
 
@@ -84,6 +91,7 @@ def test_the_environment_may_ask_for_verification(monkeypatch: pytest.MonkeyPatc
     [
         (["--tls"], "--tls is about -H, which was not given"),
         (["--group", "x"], "--group is about -H"),
+        (["--authorization-plugin", "x"], "--authorization-plugin is about -H"),
         (["-H", "udp://x"], "unsupported proto 'udp'"),
         (["-H", ":1", "--tls=maybe"], "--tls: 'maybe' is neither true nor false"),
     ],
