@@ -191,7 +191,7 @@ def test_pruning() -> None:
     held = applied(desired_of(TEXT))
     less = desired_of("services: {db: {image: 'db:1'}}")
     assert "s_web" in planned(less, held).warnings[0]
-    made = planned(less, held, prune=True)
+    made = planned(less, held, pruned=lambda name: True)
     assert ("remove", "service", "s_web") in changes(made)
 
 

@@ -3,7 +3,7 @@
 A plan lists this stack's own changes only. With refusals nothing is done: they are told before anything is written.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -21,6 +21,7 @@ from swarm_core.compose.convert.payloads import Check, Owned
 from swarm_core.compose.convert.stack import Desired
 
 GENERATIONS_KEPT: Final = 2
+_NONE: Final[Callable[[str], bool]] = lambda name: False  # noqa: E731
 
 
 class Do(StrEnum):
@@ -86,15 +87,17 @@ class StackPlan:
         return any(step.is_change for step in self.steps)
 
 
-def plan(desired: Desired, held: Held, new: State, before: State | None, *, prune: bool = False) -> StackPlan:
-    """The steps from what is held to what is desired. `new` is the state once it is applied, `before` the last one that was. Raises
-    Unsound for services that depend on each other in a circle."""
+def plan(
+    desired: Desired, held: Held, new: State, before: State | None, *, pruned: Callable[[str], bool] = _NONE
+) -> StackPlan:
+    """The steps from what is held to what is desired. `new` is the state once it is applied, `before` the last one that was; `pruned`
+    says which services go that are not desired. Raises Unsound for services that depend on each other in a circle."""
     work = _Work(desired, held, new, before)
     needs = [*work.networks(), *work.secrets(), *work.configs()]
     by_wave = tuple(tuple(work.service(short) for short in wave) for wave in waves(desired.dependencies))
     by_wave = work.restarted(by_wave)
     changed = {step.name for wave in by_wave for step in wave if step.do is Do.CHANGE}
-    leftovers = [*work.unlisted_services(prune), *work.old_generations(changed)]
+    leftovers = [*work.unlisted_services(pruned), *work.old_generations(changed)]
     changes = any(step.is_change for step in (*needs, *(one for wave in by_wave for one in wave), *leftovers))
     needs_state = not new.is_like(before)
     if needs_state:
@@ -266,17 +269,20 @@ class _Work:
             _tasks(spec),
         )
 
-    def unlisted_services(self, prune: bool) -> list[Step]:
-        """Services of the stack that the files do not have: removed on request, last wave first."""
+    def unlisted_services(self, pruned: Callable[[str], bool]) -> list[Step]:
+        """Services of the stack that the files do not have: removed on request."""
         listed = {spec.annotations.name for spec in self._desired.services.values()}
         extra = [
             item for name, item in sorted(self._held.own(self._held.services).items()) if name not in listed
         ]
-        if extra and not prune:
-            names = ", ".join(item.spec.annotations.name for item in extra)
-            self.warnings.append(f"not in the files, and kept without --prune: {names}")
-            return []
-        return [Step(Do.REMOVE, "service", item.spec.annotations.name, id=item.id) for item in extra]
+        kept = [name for item in extra if not pruned(name := item.spec.annotations.name)]
+        if kept:
+            self.warnings.append(f"not in the files, and kept without --prune: {', '.join(kept)}")
+        return [
+            Step(Do.REMOVE, "service", name, id=item.id)
+            for item in extra
+            if (name := item.spec.annotations.name) not in kept
+        ]
 
     def old_generations(self, changed: Collection[str]) -> list[Step]:
         """Generations that no service uses any more, but the last two of each secret and config, the wanted one counted."""

@@ -58,7 +58,7 @@ def convert(project: Project, name: str, names: PayloadNames, content: Content) 
         stack.secrets,
         stack.configs,
         specs,
-        {short: _dependencies(short, given, defined) for short, given in defined.items()},
+        dependencies(defined),
     )
 
 
@@ -76,6 +76,11 @@ def _check(short: str, spec: specs_pb2.ServiceSpec, given: Map) -> None:
         check_service(trial)
     except InvalidSpec as error:
         raise Unsound(f"service {short}: {error}", given.mark) from None
+
+
+def dependencies(defined: Map) -> dict[str, tuple[Dependency, ...]]:
+    """What each of these services waits for. Raises Unsound for one that is not defined."""
+    return {short: _dependencies(short, given, defined) for short, given in defined.items()}
 
 
 def _dependencies(short: str, given: Map, defined: Map) -> tuple[Dependency, ...]:

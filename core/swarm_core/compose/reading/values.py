@@ -119,3 +119,20 @@ def plain(value: Any) -> Any:
             return float(value)
         case _:
             return value
+
+
+def marked(value: Any, mark: Mark) -> Any:
+    """A plain value as the reader would have returned it; all of it stands at one place."""
+    match value:
+        case dict():
+            mapping = Map(mark)
+            for key, entry in value.items():
+                mapping.put(key, marked(entry, mark))
+            return mapping
+        case list():
+            sequence = Seq(mark)
+            for item in value:
+                sequence.add(marked(item, mark))
+            return sequence
+        case _:
+            return value

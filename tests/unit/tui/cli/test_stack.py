@@ -4,13 +4,15 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.errors import CallFailed
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.command_line import CommandLine
-from swarm_testkit.factories import make_cluster, make_node, make_service, make_task
+from swarm_testkit.factories import make_cluster, make_node, make_service, make_task, make_volume
 
 TEXT = """
 name: shop
@@ -393,3 +395,150 @@ def test_a_deploy_within_its_level(run: CommandLine, fake: FakeCluster, write: C
     assert run("stack", "deploy", "-c", file, "--yes", "--no-wait", "--prune").code == 0
     states = [one for one in fake.all(objects_pb2.Config) if ".swarmtui." in one.spec.annotations.name]
     assert len(states) == 5
+
+
+def _images(fake: FakeCluster) -> dict[str, str]:
+    return {one.spec.annotations.name: one.spec.task.container.image for one in fake.all(objects_pb2.Service)}
+
+
+_ONE = """
+name: shop
+services:
+  db: {image: "db:1", secrets: [key]}
+  web: {image: "web:1", depends_on: [db], networks: [inner]}
+networks: {inner: {internal: true}}
+secrets: {key: {file: ./key}}
+"""
+_TWO = """
+name: shop
+services:
+  db: {image: "db:2", secrets: [key]}
+  mail: {image: "mail:1"}
+secrets: {key: {file: ./key}}
+"""
+
+
+def _deployed_twice(run: CommandLine, write: Callable[[str], str], tmp_path: Path) -> None:
+    assert run("stack", "deploy", "-c", write(_ONE), "--yes", "--resolve-image", "never").code == 0
+    file = write(_TWO)
+    (tmp_path / "key").write_text("two")
+    assert run("stack", "deploy", "-c", file, "--yes", "--prune", "--resolve-image", "never").code == 0
+
+
+def test_the_way_back(
+    run: CommandLine, fake: FakeCluster, write: Callable[[str], str], tmp_path: Path
+) -> None:
+    """12.11: services, images and secrets are as before the last deploy; a second rollback goes forward again."""
+    _deployed_twice(run, write, tmp_path)
+    assert _images(fake) == {"shop_db": "db:2", "shop_mail": "mail:1"}
+    (used,) = next(iter(fake.all(objects_pb2.Service))).spec.task.container.secrets
+    assert run("stack", "rollback", "shop", "--yes", "--resolve-image", "never").code == 0
+    assert _images(fake) == {"shop_db": "db:1", "shop_web": "web:1"}
+    db = next(one for one in fake.all(objects_pb2.Service) if one.spec.annotations.name == "shop_db")
+    (before,) = db.spec.task.container.secrets
+    assert before.secret_id != used.secret_id
+    assert run("stack", "rollback", "shop", "--yes", "--resolve-image", "never").code == 0
+    assert _images(fake) == {"shop_db": "db:2", "shop_mail": "mail:1"}
+    assert run("stack", "rollback", "shop", "--to", "3", "--dry-run", "--resolve-image", "never").code == 2
+    listed = run("stack", "history", "shop", "--format", "json").out.splitlines()
+    told = [json.loads(line) for line in listed]
+    assert [(one["Application"], one["IsPresent"]) for one in told] == [
+        (4, True),
+        (3, False),
+        (2, False),
+        (1, False),
+    ]
+    assert "+ shop_mail" in told[0]["Changed"]
+    assert told[0]["Changed"] == told[2]["Changed"]
+    assert "+ shop_db" in told[3]["Changed"]
+    assert "APPLICATION" in run("stack", "history", "shop").out
+
+
+def test_no_way_back(
+    run: CommandLine, fake: FakeCluster, write: Callable[[str], str], tmp_path: Path
+) -> None:
+    """12.11.4: what cannot be as it was is refused with its reason before anything is written."""
+    assert "was never deployed by this program" in run("stack", "rollback", "none").err
+    assert "was never deployed by this program" in run("stack", "history", "none").err
+    run("stack", "deploy", "-c", write(_ONE), "--yes", "--resolve-image", "never")
+    assert "applied once only" in run("stack", "rollback", "shop").err
+    _deployed_twice(run, write, tmp_path)
+    assert (
+        "There is no application 9 of stack shop to go back to; kept are 1"
+        in run("stack", "rollback", "shop", "--to", "9").err
+    )
+    db = next(one for one in fake.all(objects_pb2.Service) if one.spec.annotations.name == "shop_db")
+    (now,) = db.spec.task.container.secrets
+    (first,) = (one for one in fake.all(objects_pb2.Secret) if one.id != now.secret_id)
+    fake.remove(objects_pb2.Secret, first.id)
+    fake.calls.clear()
+    told = run("stack", "rollback", "shop", "--yes")
+    assert told.code == 1
+    assert f"secret {first.spec.annotations.name} of application 1 is not there any more" in told.err
+    assert writes(fake) == []
+
+
+def test_a_foreign_service_stays(
+    run: CommandLine, fake: FakeCluster, write: Callable[[str], str], tmp_path: Path
+) -> None:
+    """12.11.3: a service that nobody applied is no part of what is taken back."""
+    _deployed_twice(run, write, tmp_path)
+    other = make_service(name="shop_other")
+    other.spec.annotations.labels["com.docker.stack.namespace"] = "shop"
+    fake.put(other)
+    told = run("stack", "rollback", "shop", "--yes", "--resolve-image", "never")
+    assert (told.code, "kept without --prune: shop_other" in told.err) == (0, True)
+    assert "shop_other" in _images(fake)
+
+
+def test_removal_with_volumes(
+    run: CommandLine,
+    fake: FakeCluster,
+    write: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """12.7.9: cluster volumes go by the stack's name alone; those of engines are named, and others' volumes stay."""
+    text = TEXT + "volumes: {data: {}}\n"
+    text = text.replace("  api:", '  web: {image: "web:1", volumes: ["data:/data"]}\n  api:', 1)
+    for name, stack in (("own", "shop"), ("other", "else")):
+        volume = make_volume(name=name)
+        volume.spec.annotations.labels["com.docker.stack.namespace"] = stack
+        fake.put(volume)
+    run("stack", "deploy", "-c", write(text), "--yes", "--resolve-image", "never")
+    told = run("stack", "rm", "shop", "--volumes")
+    assert (told.code, "own" in told.err, len(fake.all(objects_pb2.Service))) == (1, True, 3)
+    monkeypatch.setattr("sys.stdin", _Person("shopp\n"))
+    assert "Nothing was removed." in run("stack", "rm", "shop", "--volumes").err
+    monkeypatch.setattr("sys.stdin", _Person("shop\n"))
+    gone = run("stack", "rm", "shop", "--volumes")
+    assert (gone.code, "Removing volume own" in gone.out) == (0, True)
+    assert "Kept on the nodes that ran them: volume shop_data" in gone.err
+    assert {one.spec.annotations.name: one.pending_delete for one in fake.all(objects_pb2.Volume)} == {
+        "own": True,
+        "other": False,
+    }
+
+
+class _Unpublishing(FakeCluster):
+    """Its manager takes volumes off their nodes once it was asked to remove one."""
+
+    async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
+        try:
+            return await super().call(method, request, timeout=timeout)
+        finally:
+            if method == "Control.RemoveVolume":
+                for volume in self.all(objects_pb2.Volume):
+                    self.update(objects_pb2.Volume, volume.id, lambda one: one.ClearField("publish_status"))
+
+
+def test_a_volume_that_a_node_still_has(capsys: pytest.CaptureFixture[str]) -> None:
+    """The removal waits until no node has it, unless it is to wait for nothing."""
+    for flags, code, is_going in ((["--detach"], 1, False), ([], 0, True)):
+        fake = _Unpublishing([make_cluster(), make_node("n1")])
+        volume = make_volume(name="own", published={"n1": "PUBLISHED"})
+        volume.spec.annotations.labels["com.docker.stack.namespace"] = "shop"
+        fake.put(volume)
+        told = CommandLine(fake, capsys)("stack", "rm", "shop", "--volumes", "--yes", *flags)
+        assert told.code == code, told.err
+        assert [one.pending_delete for one in fake.all(objects_pb2.Volume)] == [is_going]
+        assert ("is published on" in told.err) != is_going

@@ -31,6 +31,7 @@ noun = Noun("Deploy and see stacks: services, networks, secrets and configs of c
 StackArgument = Annotated[str, typer.Argument(metavar="STACK")]
 _FROM_FILES = "stack_deploy"
 _CHANGES = "stack_changes"
+_HISTORY = "stack_history"
 noun.elsewhere("deploy", _FROM_FILES, "Make the cluster hold what compose files say.")
 noun.elsewhere("up", _FROM_FILES, "The same as deploy.")
 noun.elsewhere("plan", _FROM_FILES, "Say what a deploy would do.")
@@ -173,6 +174,8 @@ async def _services_of(cluster: Cluster, stack: str) -> list[objects_pb2.Service
 noun.elsewhere("rm", _CHANGES, "Remove stacks.")
 noun.elsewhere("remove", _CHANGES, "The same as rm.")
 noun.elsewhere("down", _CHANGES, "The same as rm.")
+noun.elsewhere("history", _HISTORY, "List what was applied of a stack, and what each time changed.")
+noun.elsewhere("rollback", _HISTORY, "Go back to what was applied before, or earlier.")
 noun.elsewhere("rotate", _CHANGES, "Give a secret or config of a stack another content.")
 noun.elsewhere("export", _CHANGES, "Write a compose file from the services of a stack as they are.")
 noun.elsewhere("config", _FROM_FILES, "Print compose files in their normal form.")

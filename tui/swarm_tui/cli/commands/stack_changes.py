@@ -1,13 +1,15 @@
 """`swarm-tui stack rm` and `rotate`: what changes stacks that are there."""
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
+from swarm_core.compose.changes.held import Held
 
 from swarm_tui.cli.plumbing.dry_run import KINDS, DryRunOption, tell
 from swarm_tui.cli.plumbing.output import Format, FormatOption
@@ -20,44 +22,83 @@ from swarm_tui.operations.model import joined
 def rm(
     ctx: typer.Context,
     stacks: Annotated[list[str], typer.Argument(metavar="STACK…")],
+    volumes: Annotated[
+        bool,
+        typer.Option(
+            "--volumes",
+            help="Cluster volumes with the stack's label as well, with their content. It asks for the stack's name.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Try networks once, and do not wait for the tasks on them.")
+        bool,
+        typer.Option(
+            "--detach", "-d", help="Try networks and volumes once, and do not wait for tasks to end."
+        ),
     ] = False,
     dry_run: DryRunOption = False,
     style: FormatOption = Format.TABLE,
 ) -> None:
     """Remove stacks: services, secrets, configs, and networks once no task is on them."""
     from swarm_tui.operations.stacks.look import look
-    from swarm_tui.operations.stacks.remove import NETWORK_WAIT_S, nothing_in, plan, remove
+    from swarm_tui.operations.stacks.remove import (
+        FREE_WAIT_S,
+        kept_volumes,
+        nothing_in,
+        plan,
+        remove,
+        volumes_of,
+    )
+
+    async def found(cluster: Cluster, stack: str) -> tuple[Held, list[objects_pb2.Volume]]:
+        return await look(cluster, stack), await volumes_of(cluster, stack) if volumes else []
 
     async def foretell(cluster: Cluster) -> None:
-        held = [await look(cluster, stack) for stack in stacks]
-        for one in held:
-            if nothing_in(one):
-                say(f"Nothing found in stack: {one.stack}", err=True)
+        all_found = [await found(cluster, stack) for stack in stacks]
+        for held, going in all_found:
+            if nothing_in(held) and not going:
+                say(f"Nothing found in stack: {held.stack}", err=True)
         title = f"Remove stack{'s' if len(stacks) > 1 else ''} {', '.join(stacks)}"
         view = await view_of(cluster, *KINDS, objects_pb2.Secret, objects_pb2.Config)
-        await tell(view, joined(title, [plan(one) for one in held]), style)
+        await tell(view, joined(title, [plan(held, going) for held, going in all_found]), style)
 
     async def work(cluster: Cluster) -> None:
         failed = []
-        for stack in stacks:
-            held = await look(cluster, stack)
-            if nothing_in(held):
-                say(f"Nothing found in stack: {stack}", err=True)
+        all_found = [await found(cluster, stack) for stack in stacks]
+        for held, going in all_found:
+            if going and not yes:
+                _ask(held.stack, going)
+        for held, going in all_found:
+            if nothing_in(held) and not going:
+                say(f"Nothing found in stack: {held.stack}", err=True)
                 continue
             is_whole = True
-            async for outcome in remove(cluster, held, within_s=0 if detach else NETWORK_WAIT_S):
+            async for outcome in remove(cluster, held, going, within_s=0 if detach else FREE_WAIT_S):
                 is_whole = is_whole and not outcome.is_error
                 say(outcome.text, err=outcome.is_error)
+            if kept := kept_volumes(held):
+                say(f"Kept on the nodes that ran them: volume {', '.join(kept)}", err=True)
             if not is_whole:
-                failed.append(stack)
+                failed.append(held.stack)
         if failed:
             raise Failure(
                 "\nError: ".join(f"failed to remove some resources from stack: {one}" for one in failed)
             )
 
     run(ctx, foretell if dry_run else work)
+
+
+def _ask(stack: str, volumes: Sequence[objects_pb2.Volume]) -> None:
+    """Content that goes is asked for by the stack's name. Raises Failure."""
+    names = ", ".join(sorted(one.spec.annotations.name for one in volumes))
+    if not sys.stdin.isatty():
+        raise Failure(
+            f"--volumes would remove {names} with all content: say --yes where nobody can be asked."
+        )
+    say(f"These volumes go with all their content: {names}", err=True)
+    typed: str = typer.prompt(f"Type {stack} to go on", default="", show_default=False, err=True)
+    if typed != stack:
+        raise Failure("Nothing was removed.")
 
 
 def rotate(

@@ -1,10 +1,10 @@
-"""From a project and what the cluster holds to a plan: names, hashes and the new state."""
+"""From a project, or an earlier application, and what the cluster holds to a plan: names, hashes and the new state."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from swarm_core.api.proto import specs_pb2
-from swarm_core.compose.changes import state
+from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.compose.changes import earlier, state
 from swarm_core.compose.changes.held import Held
 from swarm_core.compose.changes.plan import StackPlan, plan
 from swarm_core.compose.changes.state import State
@@ -14,6 +14,8 @@ from swarm_core.compose.convert.stack import Desired, convert
 from swarm_core.compose.project import Project
 from swarm_core.specs import container
 from swarm_core.specs.images import Pinned
+
+from swarm_tui.operations.model import Refused
 
 _SALT_BYTES = 16
 _NAME_BYTES = 8
@@ -53,15 +55,50 @@ def prepare(
     )
     desired = convert(project, held.stack, names, content)
     new = _state(project, desired, names, before)
+    # After the state was made: it must hold neither.
+    _complete(desired, held, choices)
+    made = plan(desired, held, new, before, pruned=lambda name: choices.prune)
+    return Prepared(desired, made)
+
+
+def prepare_earlier(held: Held, number: int | None, choices: Choices) -> Prepared:
+    """The plan of going back to what was applied with this number, or just before the present. Services that came since go; others that
+    nobody applied stay unless `choices` says otherwise. Raises Refused, ComposeError."""
+    kept = state.newest_first(held.own(held.configs).values())
+    if not kept:
+        raise Refused(
+            f"stack {held.stack} was never deployed by this program, so nothing is known to go back to"
+        )
+    now = state.read(kept[0])
+    then = _earlier(held.stack, kept[1:], number)
+    desired, refusals = earlier.desired_of(then, now, held)
+    new = replace(then, number=now.number + 1, salt=now.salt)
+    _complete(desired, held, choices)
+    made = plan(desired, held, new, now, pruned=lambda name: choices.prune or name in now.services)
+    return Prepared(desired, replace(made, refusals=(*refusals, *made.refusals)))
+
+
+def _earlier(stack: str, kept: Sequence[objects_pb2.Config], number: int | None) -> State:
+    if not kept:
+        raise Refused(f"stack {stack} was applied once only, so there is nothing to go back to")
+    states = {int(config.spec.annotations.labels[state.STATE]): config for config in kept}
+    if number is None:
+        return state.read(kept[0])
+    if number not in states:
+        known = ", ".join(map(str, sorted(states)))
+        raise Refused(f"there is no application {number} of stack {stack} to go back to; kept are {known}")
+    return state.read(states[number])
+
+
+def _complete(desired: Desired, held: Held, choices: Choices) -> None:
+    """Put credentials, digests and platforms into the specs."""
     if choices.credentials is not None:
-        # After the state was made: it must not hold them.
         for spec in desired.services.values():
             if spec.task.HasField("container"):
                 auth = choices.credentials(spec.task.container.image)
                 spec.task.container.pull_options.registry_auth = auth
     if choices.pinned is not None:
         _pin(desired, held, choices.pinned, choices.pins_unchanged)
-    return Prepared(desired, plan(desired, held, new, before, prune=choices.prune))
 
 
 def _pin(

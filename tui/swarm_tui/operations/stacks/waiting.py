@@ -1,11 +1,12 @@
 """Waiting for services, seen in the cluster's stream and never asked for (docs/design/stacks.md 12.8)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from google.protobuf.message import Message
 from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.timestamps import duration_s
@@ -159,12 +160,12 @@ def _steady_s(service: _Service, condition: str) -> float:
 
 
 @asynccontextmanager
-async def following(cluster: Cluster) -> AsyncIterator[Follower]:
-    """A follower of the cluster, and of no longer life than the block."""
+async def following(cluster: Cluster, kinds: Sequence[type[Message]] = WATCHED) -> AsyncIterator[Follower]:
+    """A follower of the cluster's objects of these kinds, and of no longer life than the block."""
     follower = Follower(cluster, Mirror(cluster.clock), asyncio.Event())
     listed = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        feeding = group.create_task(_feed(follower, listed))
+        feeding = group.create_task(_feed(follower, kinds, listed))
         await listed.wait()
         try:
             yield follower
@@ -172,8 +173,8 @@ async def following(cluster: Cluster) -> AsyncIterator[Follower]:
             feeding.cancel()
 
 
-async def _feed(follower: Follower, listed: asyncio.Event) -> None:
-    async with aclosing(follower.cluster.watch(WATCHED).updates()) as updates:
+async def _feed(follower: Follower, kinds: Sequence[type[Message]], listed: asyncio.Event) -> None:
+    async with aclosing(follower.cluster.watch(kinds).updates()) as updates:
         async for update in updates:
             follower.mirror.apply(update)
             if isinstance(update, Listed | Changed):
