@@ -9,7 +9,7 @@ Rules
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -19,7 +19,7 @@ import aiohttp
 
 from swarm_core.engines.client import ANSWER_BYTES_MAX, EngineClient, message_of
 from swarm_core.engines.errors import EngineGarbage, EngineRefused, EngineUnfit
-from swarm_core.engines.ways import silent
+from swarm_core.engines.ways import away, silent
 from swarm_core.http.version import NEWEST, OLDEST, Version, parse
 
 CALL_S: Final = 10.0
@@ -75,13 +75,13 @@ class EngineApi:
                 if not body.startswith(b"OK"):
                     raise self._garbage("something else than an engine's ping")
                 # Old engines do not say it with the ping.
-                theirs = str(
-                    self._of(dict, self._json((await self._answer("GET", "/version", None, CALL_S))[0])).get(
-                        "ApiVersion", ""
-                    )
-                )
+                theirs = str((await self.about()).get("ApiVersion", ""))
             self._version = self._chosen(theirs)
         return self._version
+
+    async def about(self) -> dict[str, Any]:
+        """What `/version` answers, which needs no version to be agreed on. Raises EngineAway, EngineRefused."""
+        return self._of(dict, self._json((await self._answer("GET", "/version", None, CALL_S))[0]))
 
     def _chosen(self, theirs: str) -> Version:
         try:
@@ -182,10 +182,16 @@ class EngineApi:
         body: Any = None,
         *,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The lines of an answer as they come, each a JSON value: events, progress. To be closed by its reader."""
         async with self.open(method, path, query, body, headers=headers) as response:
-            rest = b""
+            async for line in self.lines_of(response):
+                yield line
+
+    async def lines_of(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+        """The lines of an answer that is open."""
+        rest = b""
+        try:
             async for chunk in response.content.iter_any():
                 *whole, rest = (rest + chunk).split(b"\n")
                 for line in whole:
@@ -193,8 +199,10 @@ class EngineApi:
                         yield line
                 if len(rest) > LINE_BYTES_MAX:
                     raise self._garbage("a line without an end")
-            if rest.strip():
-                yield rest.strip()
+        except (aiohttp.ClientError, OSError) as error:
+            raise away(self.url, error) from None
+        if rest.strip():
+            yield rest.strip()
 
     async def hijack(
         self, path: str, query: Query | None, body: Any, make: Callable[[], P]

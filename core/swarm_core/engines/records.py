@@ -197,8 +197,13 @@ class Container:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The engine's own list entry, parsed anew at each call."""
-        return _parsed(self.raw)
+        """The engine's own list entry, parsed anew at each call, with what events have told since."""
+        entry = _parsed(self.raw)
+        links = [name for name in entry.get("Names") or () if name.count("/") > 1]
+        entry |= {"State": self.state, "Status": self.status, "Names": [f"/{self.name}", *links]}
+        if not self.is_running:
+            entry["Ports"] = []
+        return entry
 
 
 @dataclass(frozen=True, slots=True)

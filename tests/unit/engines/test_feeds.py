@@ -128,9 +128,10 @@ def test_keys_and_names() -> None:
 
 
 def test_raw_entries() -> None:
-    """A record gives the engine's own entry (N1.3)."""
-    one = Container(
-        ONE, "a", "n", "i", "s", "sh", 1.0, "exited", "Exited (0)", raw=b'{"Id": "a", "SizeRw": 3}'
-    )
-    assert one.entry == {"Id": "a", "SizeRw": 3}
+    """A record gives the engine's own entry, with what events have told since (N1.3)."""
+    raw = b'{"Id": "a", "SizeRw": 3, "State": "running", "Names": ["/other/link", "/old"], "Ports": [{"PrivatePort": 80}]}'
+    one = Container(ONE, "a", "n", "i", "s", "sh", 1.0, "exited", "Exited (0)", raw=raw)
+    assert one.entry == {
+        "Id": "a", "SizeRw": 3, "State": "exited", "Status": "Exited (0)", "Names": ["/n", "/other/link"], "Ports": [],
+    }  # fmt: skip
     assert not one.is_running
