@@ -1,19 +1,20 @@
 """Bad input to the command line: one clear sentence and an exit code, and the running node does not notice.
 
-One daemon serves all cases; after each group it must be the same process with the same objects.
+One daemon serves all cases; after each group it must be the same process with the same objects. Where the words alone make the case the
+command line runs in this process; where its input or bytes do, in one of its own.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from google.protobuf.message import Message
-from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.connection import Connection
 from swarm_core.client.control import Control
 from swarm_testkit.daemons import Daemon, daemon, wait_until
-from swarm_testkit.programs import TUI, Case, Outcome, faults, run
+from swarm_testkit.programs import TUI, Case, Outcome, faults, faults_here, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("bad-input")]
 SMALL = "/etc/hostname"
@@ -69,7 +70,22 @@ def unharmed(filled: Daemon) -> Iterator[Daemon]:
     assert "Traceback" not in filled.log.read_text()
 
 
-def refused(node: Daemon, cases: list[Case]) -> None:
+Refused = Callable[[list[Case]], None]
+
+
+@pytest.fixture
+def refused(filled: Daemon, capfd: pytest.CaptureFixture[str]) -> Refused:
+    """Each case is refused by the command line, here."""
+
+    def judge(cases: list[Case]) -> None:
+        found = faults_here(("--socket", str(filled.socket)), cases, capfd)
+        assert not found, "\n".join(found)
+
+    return judge
+
+
+def refused_by_programs(node: Daemon, cases: list[Case]) -> None:
+    """Each case is refused by a process of its own."""
     found = faults((*TUI, "--socket", str(node.socket)), "Error", cases)
     assert not found, "\n".join(found)
 
@@ -190,22 +206,21 @@ REFUSED = [
 ]  # fmt: skip
 
 
-def test_wrong_usage(unharmed: Daemon) -> None:
+def test_wrong_usage(unharmed: Daemon, refused: Refused) -> None:
     """Every command with unknown flags, missing or surplus arguments or bad words: exit code 2 and how to do it."""
-    refused(unharmed, [Case([*words(command), *words(rest)], 2, text) for command, rest, text in USAGE])
+    refused([Case([*words(command), *words(rest)], 2, text) for command, rest, text in USAGE])
 
 
-def test_malformed_specs(unharmed: Daemon) -> None:
+def test_malformed_specs(unharmed: Daemon, refused: Refused) -> None:
     """A value that cannot be read is named together with its flag, before the cluster hears of it."""
     create = words("service create -d --name x")
-    refused(unharmed, [Case([*create, *words(flags), "img"], 2, text) for flags, text in SPECS])
+    refused([Case([*create, *words(flags), "img"], 2, text) for flags, text in SPECS])
 
 
-def test_refused_specs(unharmed: Daemon) -> None:
+def test_refused_specs(unharmed: Daemon, refused: Refused) -> None:
     """What the cluster will not, or cannot yet do is refused with its reason, and nothing is created."""
     create = words("service create -d --name x")
     refused(
-        unharmed,
         [
             *(Case([*create, *words(flags), "img"], 1, text) for flags, text in REFUSED),
             Case([*create, ""], 1, "an image is required"),
@@ -224,7 +239,7 @@ def test_refused_specs(unharmed: Daemon) -> None:
 
 
 @pytest.mark.parametrize("kind", ["node", "service", "task", "secret", "config"])
-def test_unknown_objects(unharmed: Daemon, kind: str) -> None:
+def test_unknown_objects(unharmed: Daemon, refused: Refused, kind: str) -> None:
     """A name that nothing has is said to be unknown, whatever it is made of."""
     text = f"There is no {kind} named"
     wanted = [
@@ -235,41 +250,45 @@ def test_unknown_objects(unharmed: Daemon, kind: str) -> None:
     ]
     if kind != "task":
         wanted.append(Case([kind, "rm", "nosuch"], 1, text))
-    refused(unharmed, wanted)
+    refused(wanted)
 
 
-def test_ambiguous_prefixes(filled: Daemon) -> None:
+def test_ambiguous_prefixes(filled: Daemon, refused: Refused) -> None:
     """The beginning of several ids is refused: it names none of them."""
-    ids: list[str] = []
-    while len({word[0] for word in ids}) == len(ids):
-        ids.append(tui(filled, "config", "create", f"many{len(ids)}", SMALL).out.strip())
+    ids = asyncio.run(_configs_of_one_letter(filled))
     first = ids[-1][0]
     try:
-        refused(
-            filled, [Case(["config", "inspect", first], 1, first), Case(["config", "rm", first], 1, first)]
-        )
+        refused([Case(["config", "inspect", first], 1, first), Case(["config", "rm", first], 1, first)])
     finally:
         tui(filled, "config", "rm", *ids)
 
 
-def test_payloads(unharmed: Daemon, tmp_path: Path) -> None:
+async def _configs_of_one_letter(node: Daemon) -> list[str]:
+    """The ids of new configs, of which the last begins as another does."""
+    ids: list[str] = []
+    async with await Connection.open(node.socket) as connection:
+        while len({word[0] for word in ids}) == len(ids):
+            spec = specs_pb2.ConfigSpec(data=b"content")
+            spec.annotations.name = f"many{len(ids)}"
+            ids.append((await Control(connection).create(objects_pb2.Config, spec)).id)
+    return ids
+
+
+def test_payloads(unharmed: Daemon, refused: Refused, tmp_path: Path) -> None:
     """Secrets and configs that are empty, too large, unreadable, misnamed or there already are not created."""
     large = {}
     for size in (512_000, 1_024_000, 3 << 20, 40 << 20):
         large[size] = tmp_path / str(size)
         large[size].write_bytes(b"x" * size)
     refused(
-        unharmed,
         [
             Case(words("secret create s /nonexistent/file"), 1, "No such file"),
             Case(words("secret create s /tmp"), 1, "Is a directory"),
             Case(words("secret create s /dev/null"), 1, "larger than 0"),
-            Case(words("config create c -"), 1, "larger than 0"),
             Case(["secret", "create", "s", str(large[512_000])], 1, "smaller than 512000"),
             Case(["config", "create", "c", str(large[1_024_000])], 1, "smaller than 1024000"),
             Case(["secret", "create", "s", str(large[3 << 20])], 1, "smaller than 512000"),
             Case(["config", "create", "c", str(large[40 << 20])], 1, "larger than a manager takes"),
-            Case(["secret", "create", "s", "-"], 1, "larger than a manager takes", stdin=b"x" * (5 << 20)),
             Case(["secret", "create", "key", SMALL], 1, "already exists"),
             Case(["secret", "create", "bad name", SMALL], 1, "letters, digits"),
             Case(["config", "create", "x" * 100_000, SMALL], 1, "letters, digits"),
@@ -278,11 +297,18 @@ def test_payloads(unharmed: Daemon, tmp_path: Path) -> None:
             Case(["secret", "create", "s", SMALL, "--driver", "vault"], 1, "not supported yet"),
         ],
     )  # fmt: skip
+    refused_by_programs(
+        unharmed,
+        [
+            Case(words("config create c -"), 1, "larger than 0"),
+            Case(["secret", "create", "s", "-"], 1, "larger than a manager takes", stdin=b"x" * (5 << 20)),
+        ],
+    )
 
 
 def test_bytes_that_are_no_text(unharmed: Daemon) -> None:
     """Arguments that are no UTF-8 end in a sentence, wherever they stand."""
-    refused(
+    refused_by_programs(
         unharmed,
         [
             Case([b"service", b"inspect", b"\xff\xfe"], 2, "not valid UTF-8"),

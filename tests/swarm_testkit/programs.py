@@ -11,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+from swarm_tui.cli import main
+
 from swarm_testkit.host import lacking
 
 TUI = (sys.executable, "-m", "swarm_tui.cli.main")
@@ -94,16 +97,38 @@ def faults(program: Sequence[str], name: str, cases: Iterable[Case]) -> list[str
     """Run the cases, a few at once; those that are not refused as they should be, each with its reason."""
 
     def one(case: Case) -> str:
-        outcome = run((*case.before, *program, *case.words), stdin=case.stdin, environment=case.environment)
-        reason = outcome.fault(case.code, case.text, name)
-        return (
-            f"{_shown(case.words)}: {reason}\n  out: {outcome.out[:300]!r}\n  err: {outcome.err[-1500:]!r}"
-            if reason
-            else ""
-        )
+        words = (*case.before, *program, *case.words)
+        return _fault(case, run(words, stdin=case.stdin, environment=case.environment), name)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return [found for found in pool.map(one, cases) if found]
+
+
+def faults_here(
+    options: Sequence[str], cases: Iterable[Case], capture: pytest.CaptureFixture[str]
+) -> list[str]:
+    """The same of the command line with `options` before each case, in this process: what it says is the claim, not how a program begins.
+
+    For cases of text alone, without an input, variables or another user.
+    """
+    found: list[str] = []
+    for case in cases:
+        assert not (case.stdin or case.environment or case.before), "this case needs a process of its own"
+        words = (*options, *(str(word) for word in case.words))
+        capture.readouterr()
+        code = main.run(words)
+        captured = capture.readouterr()
+        found.append(_fault(case, Outcome(words, code, captured.out, captured.err), "Error"))
+    return [fault for fault in found if fault]
+
+
+def _fault(case: Case, outcome: Outcome, name: str) -> str:
+    reason = outcome.fault(case.code, case.text, name)
+    return (
+        f"{_shown(case.words)}: {reason}\n  out: {outcome.out[:300]!r}\n  err: {outcome.err[-1500:]!r}"
+        if reason
+        else ""
+    )
 
 
 def _shown(words: Sequence[str | bytes]) -> str:
