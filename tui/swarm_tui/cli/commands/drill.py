@@ -1,8 +1,6 @@
 """`swarm-tui drill NODE…`: what would happen if the node went away, tried out, and given back (docs/design/terminal.md 11.20)."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,10 +9,10 @@ from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import completion
 from swarm_tui.cli.plumbing.dry_run import DryRunOption, tell, view_for
+from swarm_tui.cli.plumbing.live import live
 from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure, carry_out, resolved, run
-from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.operations import nodes as operation
 from swarm_tui.operations.describe import describe
@@ -46,7 +44,7 @@ def drill(
             view = await view_for(cluster, found.values(), dry_run=True)
             await tell(view, operation.availability(view, ids, "drain"), style)
             return
-        async with _watched(cluster) as mirror:
+        async with live(cluster) as mirror:
             await _play(cluster, mirror, ids, timeout)
 
     run(ctx, work)
@@ -72,28 +70,6 @@ async def _play(cluster: Cluster, mirror: Mirror, ids: Sequence[str], timeout_s:
         say(printable(line))
     if score.seconds is None:
         raise typer.Exit(1)
-
-
-@asynccontextmanager
-async def _watched(cluster: Cluster) -> AsyncIterator[Mirror]:
-    """The cluster as it is from now on."""
-    mirror = Mirror(cluster.clock)
-    changed = asyncio.Event()
-    mirror.listen(lambda _: changed.set())
-
-    async def feed() -> None:
-        async with aclosing(cluster.watch().updates()) as updates:
-            await mirror.follow(updates)
-
-    async with asyncio.TaskGroup() as group:
-        feeding = group.create_task(feed())
-        try:
-            while mirror.stream.phase is not Phase.LIVE:
-                await changed.wait()
-                changed.clear()
-            yield mirror
-        finally:
-            feeding.cancel()
 
 
 COMMANDS = {"drill": drill}
