@@ -42,6 +42,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "exec": ("exec", "Run a command in a task that runs: exec web.1 sh."),
     "top": ("top", "What tasks or nodes use now: processors and memory."),
     "drill": ("drill", "Drain a node, stop the clock when all runs elsewhere, and give it back."),
+    "runbook": ("runbook", "Go through what was recorded with :runbook, step by step."),
     "bundle": ("incident", "Write what the dashboard recorded into one file that another copy opens."),
     "open": ("incident", "Rewind through an incident's file."),
     "watch": ("watch", "Print every change as a line of JSON."),

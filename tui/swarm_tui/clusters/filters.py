@@ -4,6 +4,7 @@
     web*           the whole name, where `*` and `?` stand for anything
     /re/           a regular expression found in the name; the slashes may be left out: `^web|api$`
     key:value      a field holds the value; `a,b` means either, `*` stands for anything
+    key:=value     a field is the value, whole and without signs
     key<5  key>1m  a number, a share (%), a size (k m g t) or an age (s m h d w) below or above
     !term          the term does not hold; `!web` leaves out the names that hold "web" as it stands
     -l a=b,c!=d,e  labels, as in k9s: a is b, c is not d, e is there
@@ -190,6 +191,8 @@ def _holds(key: str, value: str) -> Term:
 
 
 def _fits(choice: str, text: str) -> bool:
+    if choice.startswith("="):
+        return text == choice[1:]
     if "*" in choice:
         return fnmatchcase(text, choice)
     return choice in text

@@ -9,14 +9,16 @@ from swarm_tui.operations.levels import level_of
 from swarm_tui.operations.model import Outcome, Plan, apply
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources.model import ClusterView
+from swarm_tui.shell.recording import Recording
 
 
 class Operations:
     """Changes to one cluster. What is done and what it says is decided in `swarm_tui.operations`."""
 
-    def __init__(self, session: Session, tell: Callable[[Outcome], None]) -> None:
+    def __init__(self, session: Session, tell: Callable[[Outcome], None], recording: Recording) -> None:
         self._session = session
         self._tell = tell
+        self._recording = recording
         self.deeds = Deeds()
 
     @property
@@ -35,9 +37,11 @@ class Operations:
         needed = level_of(plan, pairs)
         if not plan.refusals and (text := self.allowance.refusal(needed)):
             plan = Plan(plan.title, refusals=(f"{plan.title}: {text}.",))
+        commands = self._recording.before(plan, pairs)
         outcomes = []
         async for outcome in apply(plan, self._session.control):
             self._tell(outcome)
             outcomes.append(outcome)
         self.deeds.note(plan, pairs, outcomes)
+        self._recording.after(plan, pairs, outcomes, commands)
         return outcomes

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from swarm_tui.clusters.session import Session
+from swarm_tui.operations.runbook import Watched
 from swarm_tui.resources.problems import ProblemBoard
 from swarm_tui.shell import toolkit
 from swarm_tui.shell.command_bar import CommandBar
@@ -20,6 +21,7 @@ from swarm_tui.shell.keyed import keyed
 from swarm_tui.shell.navigator import Navigator
 from swarm_tui.shell.operations import Operations
 from swarm_tui.shell.painter import Painter
+from swarm_tui.shell.recording import Recording
 from swarm_tui.shell.runner import Runner
 from swarm_tui.shell.selection import Selection
 from swarm_tui.shell.tour import Tour
@@ -28,6 +30,7 @@ from swarm_tui.verbs.help_page import help_lines
 from swarm_tui.verbs.model import Verbs
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views import registry as view_registry
+from swarm_tui.views.lists.pane import ObjectPane
 from swarm_tui.views.view import ClusterPorts, Context, View, ViewKind, is_displayed
 from swarm_tui.widgets.bars import HeaderBar, KeyBar
 from swarm_tui.widgets.filter_bar import FilterBar
@@ -63,12 +66,14 @@ class MainScreen(Screen[None]):
             session, self._cluster.problems, lambda: self.navigator.views, toolkit.Face(self)
         )
         workers = toolkit.Workers(self)
-        operations = Operations(session, workers.tell_outcome)
-        self.desk = toolkit.Desk(self, session, self._find_line, self._help, work)
+        self._recording = Recording(session, self._watched, self._show_recording)
+        operations = Operations(session, workers.tell_outcome, self._recording)
+        self.desk = toolkit.Desk(self, session, self._find_line, self._help, work, self._recording)
         ports = Ports(self.navigator, self.selection, operations, self.desk)
         self.runner = Runner(verbs, ports, self.navigator, workers, work)
         self.tour = Tour()
         self._tour_line = OneLine(id="tour")
+        self._runbook_line = OneLine(id="runbook")
         self.runner.ran = self._ran
         self.desk.toggle_tour = self._toggle_tour
         self.desk.command = CommandBar(self.runner, lambda: self.navigator.view.regain_focus())
@@ -89,6 +94,7 @@ class MainScreen(Screen[None]):
         yield from self.compose_views()
         yield SummaryLine(id="too-small")
         yield self._tour_line
+        yield self._runbook_line
         yield self._filter_bar
         yield self._key_bar
 
@@ -124,6 +130,19 @@ class MainScreen(Screen[None]):
     def _show_tour(self) -> None:
         self._tour_line.show(self.tour.line(self._verbs))
         self._tour_line.set_class(self.tour.is_on, "-on")
+
+    # -- the runbook -------------------------------------------------------------------------------
+
+    def _watched(self) -> Watched | None:
+        """The list that is narrowed down by what was typed."""
+        pane = self.navigator.view.part(ObjectPane)
+        if pane is None or not pane.found_text or pane.kind.is_derived or pane.kind.noun == "event":
+            return None
+        return Watched(pane.kind.noun, pane.found_text)
+
+    def _show_recording(self) -> None:
+        self._runbook_line.show(self._recording.line())
+        self._runbook_line.set_class(self._recording.is_on, "-on")
 
     # -- keys --------------------------------------------------------------------------------------
 

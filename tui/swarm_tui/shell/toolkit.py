@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
+from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.exec_pb2 import ExecSpec
 from swarm_core.client.errors import CallFailed, ClientError, IncompleteLogs, Unreachable
 from swarm_core.client.log_query import LogQuery
@@ -22,12 +23,14 @@ from swarm_tui.dialogs.help import Help
 from swarm_tui.operations.describe import Description
 from swarm_tui.operations.forms.editing import EditorFailed, edited
 from swarm_tui.operations.model import Outcome
+from swarm_tui.resources import nodes
 from swarm_tui.resources.printable import printable
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.find_line import FindLine
 from swarm_tui.shell.past import Past
+from swarm_tui.shell.recording import Recording
 from swarm_tui.shell.work import Undertaking, Work
 from swarm_tui.verbs.help_page import TEXT_COLUMN
 from swarm_tui.views.view import Findable, View
@@ -176,8 +179,10 @@ class Desk:
         find_line: FindLine,
         help_page: Callable[[], tuple[list[Spans], tuple[str, ...]]],
         work: Work,
+        recording: Recording,
     ) -> None:
         self._session = session
+        self._recording = recording
         self._screen = screen
         self._find_line = find_line
         self._help_page = help_page
@@ -228,7 +233,21 @@ class Desk:
         return self.drills.lines() if self.drills is not None else ()
 
     def begin_drill(self, ids: Sequence[str], description: Description) -> None:
+        found = [self._session.mirror.get(objects_pb2.Node, id_) for id_ in ids]
+        names = [nodes.name(node, self._session.mirror) for node in found if node is not None]
+        self._recording.said(description.title, ["drill", *names])
         self._screen.post_message(DrillAsked(ids, description))
+
+    @property
+    def is_recording(self) -> bool:
+        return self._recording.is_on
+
+    def begin_runbook(self, path: str) -> None:
+        if problem := self._recording.begin(path):
+            self.tell_failure(problem)
+
+    def end_runbook(self) -> None:
+        self._screen.notify(self._recording.end(), timeout=_ERROR_S, markup=False)
 
     def say(self, text: str) -> None:
         self._screen.notify(text, timeout=_DONE_S, markup=False)
@@ -293,6 +312,8 @@ class Desk:
         return "The cluster goes on without the dashboard."
 
     def quit(self) -> None:
+        if self._recording.is_on:
+            self._recording.end()
         self._screen.app.exit()
 
     async def edit(self, text: str) -> str | None:

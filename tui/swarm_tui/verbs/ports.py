@@ -144,6 +144,16 @@ class Desk(Protocol):
     def begin_drill(self, ids: Sequence[str], description: Description) -> None:
         """Begin a drill of these nodes; what it comes to was read."""
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether a runbook is being recorded."""
+
+    def begin_runbook(self, path: str) -> None:
+        """Record what is changed from now on into this file."""
+
+    def end_runbook(self) -> None:
+        """The runbook is whole; say so."""
+
     def say(self, text: str) -> None:
         """Tell the person something in a sentence."""
 

@@ -43,6 +43,7 @@ from swarm_tui.verbs import (
     rewind,
     roles,
     rollouts,
+    runbook,
     save,
     scale,
     shell,
@@ -159,6 +160,7 @@ register(rewind.INCIDENT_ON)
 register(rewind.PLAY)
 register(bundle.VERB)
 register(drill.SCORE)
+register(runbook.VERB)
 register(program.RESYNC)
 register(program.PALETTE)
 register(back.BACK)

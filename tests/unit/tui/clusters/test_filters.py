@@ -26,7 +26,7 @@ def matches(text: str) -> bool:
     "text",
     [
         "", "web", "wfe", "WEB", "/^web/", "/front end|3$/", "state:failed", "STATE:Fail", "state:running,failed",
-        "node:n3 state:failed", "node:n*", "label:disk=ssd", "label:zone", "age<5m", "age>1m", "age<2h", "mem>40%",
+        "node:n3 state:failed", "node:n*", "node:=n3", "node:=n9,=N3", "label:disk=ssd", "label:zone", "age<5m", "age>1m", "age<2h", "mem>40%",
         "size>1k", "size<3k", "slot:3", "slot>2", "!state:running", "!nothing", "!cause:x", "web !node:n4",
         "^web", "end.3$", "web.*end", "!^api", "web*", "*frontend.?", "!wfe", "-l disk=ssd", "-l disk", "-l !gpu", "-l disk!=hdd",
         "-l disk==ssd,zone=b state:failed", "-f wfe", "state:", "age<", "-l", "web -f",
@@ -39,7 +39,8 @@ def test_matches(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["bew", "/^end/", "state:running", "node:n3 state:running", "label:disk=hdd", "age<1m", "age>1h", "mem>60%",
+    [
+        "node:=n", "node:=3", "!node:=n3","bew", "/^end/", "state:running", "node:n3 state:running", "label:disk=hdd", "age<1m", "age>1h", "mem>60%",
      "!web", "cause:oom", "cause>1", "!node:n3", "name:api", "slot<3",
      "!web-front", "^end", "!end.3$", "front*", "-l disk=s", "-l gpu", "-l !disk", "-l disk!=ssd", "-l disk=ssd,zone=c",
      "-f ewf", "state: api*"],
