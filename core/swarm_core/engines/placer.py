@@ -1,0 +1,236 @@
+"""Making containers on the engine that placement chooses.
+
+Rules
+1. Decisions are taken one after the other, and a container that is being made counts in the next ones until its engine has answered.
+2. A name is given once over all engines that live. One that only an engine holds that is away is free.
+3. An image that the engine does not have is pulled there. When nobody has it to give and no engine was named, an engine that has it is taken.
+4. What reservations the containers have is learned before it is needed, from the engines that live. One that cannot tell is judged by what is known.
+"""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Collection, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from swarm_core.engines.cluster import EngineCluster
+from swarm_core.engines.errors import EngineAway, EngineError, EngineRefused
+from swarm_core.engines.placement.candidates import Candidate, Pending
+from swarm_core.engines.placement.decide import Decision, Policy, decide
+from swarm_core.engines.placement.expressions import Expression
+from swarm_core.engines.placement.request import Request, request_of
+from swarm_core.engines.records import Container, EngineKey
+from swarm_core.runtime.tasks import Group
+
+_log = logging.getLogger(__name__)
+CREATE_S = 60.0
+_NOT_FOUND, _CONFLICT = 404, 409
+_SWARM_ID_BITS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A container that was made, and why there."""
+
+    container: Container
+    decision: Decision
+    warnings: tuple[str, ...] = ()
+
+
+class Placer:
+    """Places and makes containers in a cluster of engines."""
+
+    def __init__(self, cluster: EngineCluster, rng: random.Random, policy: Policy | None = None) -> None:
+        self._cluster, self._rng = cluster, rng
+        self.policy = policy or Policy()
+        self._turn = asyncio.Lock()
+        self._pending: dict[EngineKey, list[Pending]] = {}
+
+    def request(self, name: str, body: Mapping[str, Any]) -> Request:
+        """What a container of this name and body needs. Raises BadExpression."""
+        return request_of(name, body, lambda: f"{self._rng.getrandbits(_SWARM_ID_BITS):064x}")
+
+    async def explain(self, request: Request, policy: Policy | None = None) -> Decision:
+        """Where the container would go now, and what leaves the other engines out."""
+        await self._learn(request)
+        return self._decided(request, policy or self.policy)
+
+    async def create(
+        self,
+        request: Request,
+        policy: Policy | None = None,
+        *,
+        without: Collection[EngineKey] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> Placed:
+        """Make the container on the best engine, and none of `without`. `headers` go along with a pull: who may fetch the image.
+
+        Raises NotPlaced, EngineRefused (409 for a name that is taken), EngineAway."""
+        policy = policy or self.policy
+        try:
+            return await self._create(request, policy, without, headers)
+        except EngineRefused as error:
+            if error.status != _NOT_FOUND or request.has_hard_node or not self._has_image(request.image):
+                raise
+            there = Expression.exact("image", self._image_names(request.image))
+            closer = replace(request, affinities=(*request.affinities, there))
+            return await self._create(closer, policy, without, headers)
+
+    async def _create(
+        self,
+        request: Request,
+        policy: Policy,
+        without: Collection[EngineKey],
+        headers: Mapping[str, str] | None,
+    ) -> Placed:
+        async with self._turn:
+            self._refuse_name(request.name)
+            await self._learn(request)
+            decision = self._decided(request, policy, without)
+            key = decision.chosen
+            pending = self._hold(key, request)
+        try:
+            answer = await self._made(key, request, headers)
+            container = await self._cluster.refresh(key, str(answer.get("Id") or ""))
+        finally:
+            self._release(key, pending)
+        if container is None:
+            raise EngineError("Container created but refresh didn't report it back")
+        return Placed(container, decision, tuple(map(str, answer.get("Warnings") or ())))
+
+    def _refuse_name(self, name: str) -> None:
+        live = {one.key for one in self._cluster.engines() if one.state.is_live}
+        holders = [one for one in self._cluster.tables.containers.named(name) if one.engine in live]
+        is_being_made = any(one.name == name for many in self._pending.values() for one in many)
+        if name and (holders or is_being_made):
+            holder = (
+                f" by container {holders[0].id} on {self._cluster.engine(holders[0].engine).name}"
+                if holders
+                else ""
+            )
+            raise EngineRefused(
+                _CONFLICT,
+                f"Conflict: The name {name} is already assigned{holder}. You have to delete (or rename) that container to be able to assign"
+                f" {name} to a container again.",
+            )
+
+    def _decided(self, request: Request, policy: Policy, without: Collection[EngineKey] = ()) -> Decision:
+        request = self._near_its_network(request)
+        tables = self._cluster.tables
+        candidates = [
+            Candidate(
+                record,
+                tables.containers.of(record.key).values(),
+                tables.images.of(record.key).values(),
+                tuple(self._pending.get(record.key, ())),
+            )
+            for record in self._cluster.engines()
+            if record.key not in without
+        ]
+        return decide(request, candidates, policy, self._rng)
+
+    def _near_its_network(self, request: Request) -> Request:
+        """A network that is local to some engines draws the container there, unless it insists on an engine."""
+        if not request.network or request.has_hard_node:
+            return request
+        networks = [
+            one
+            for one in (
+                *self._cluster.tables.networks.named(request.network),
+                *self._cluster.tables.networks.with_id(request.network),
+            )
+            if one.scope == "local"
+        ]
+        if not networks:
+            return request
+        names = [self._cluster.engine(one.engine).name for one in networks]
+        near = Expression.exact("node", dict.fromkeys(names), is_soft=True)
+        return replace(request, constraints=(*request.constraints, near))
+
+    async def _learn(self, request: Request) -> None:
+        """Know what containers reserve, where the decision depends on it."""
+        if not request.asks_resources and not request.ports:
+            return
+        async with Group() as group:
+            for record in self._cluster.engines():
+                if record.state.is_live:
+                    group.spawn(self._learn_of(record.key), name=f"inspect on {record.key}")
+
+    async def _learn_of(self, key: EngineKey) -> None:
+        unknown = [one.id for one in self._cluster.tables.containers.of(key).values() if one.reserved is None]
+        if not unknown:
+            return
+        try:
+            await self._cluster.inspect(key, unknown)
+        except EngineError as error:
+            _log.warning("what containers on %s reserve is not known: %s", key, error)
+
+    def _hold(self, key: EngineKey, request: Request) -> Pending:
+        """Count the container as if it were there."""
+        labels = dict(request.body.get("Labels") or {})
+        pending = Pending(
+            request.name, request.image, request.nano_cpus, request.memory_bytes, request.ports, labels
+        )
+        self._pending.setdefault(key, []).append(pending)
+        return pending
+
+    def _release(self, key: EngineKey, pending: Pending) -> None:
+        # By identity: two containers without a name may ask the same.
+        left = [one for one in self._pending[key] if one is not pending]
+        if left:
+            self._pending[key] = left
+        else:
+            del self._pending[key]
+
+    async def _made(
+        self, key: EngineKey, request: Request, headers: Mapping[str, str] | None
+    ) -> Mapping[str, Any]:
+        api = self._cluster.api(key)
+        body = request.body_for(self._cluster.engine(key).cpus)
+        query = {"name": request.name or None}
+        try:
+            answer = await api.post("/containers/create", query, body, timeout=CREATE_S)
+        except EngineRefused as error:
+            if error.status != _NOT_FOUND or not request.image:
+                raise
+            await self._pulled(key, request.image, headers)
+            answer = await api.post("/containers/create", query, body, timeout=CREATE_S)
+        except EngineAway as error:
+            self._cluster.suspect(key, error)
+            raise
+        if not isinstance(answer, dict):
+            raise EngineError("Container created but its engine did not say its id")
+        return answer
+
+    async def _pulled(self, key: EngineKey, image: str, headers: Mapping[str, str] | None) -> None:
+        """Have the image on the engine. Raises EngineRefused with 404 when nobody has it to give."""
+        query = (
+            {"fromImage": image}
+            if ":" in image.rpartition("/")[2] or "@" in image
+            else {"fromImage": image, "tag": "latest"}
+        )
+        async with aclosing(
+            self._cluster.api(key).lines("POST", "/images/create", query, headers=headers)
+        ) as lines:
+            async for line in lines:
+                told = json.loads(line.decode(errors="replace"))
+                if isinstance(told, dict) and (error := told.get("error")):
+                    raise EngineRefused(_NOT_FOUND, str(error))
+
+    def _image_names(self, image: str) -> list[str]:
+        try:
+            found = self._cluster.find.images(image)
+        except EngineError:
+            return [image]
+        return sorted({one.id for one in found})
+
+    def _has_image(self, image: str) -> bool:
+        try:
+            found = self._cluster.find.images(image)
+        except EngineError:
+            return False
+        live = {one.key for one in self._cluster.engines() if one.state.is_live}
+        return any(one.engine in live for one in found)
