@@ -11,8 +11,8 @@ _KNOWN = Path("/sys/class/net")
 
 
 def of_this_machine() -> list[Interface]:
-    """Those that are up, in the system's order."""
-    states = psutil.net_if_stats()
+    """Those that are up, in the system's order; also one without a carrier: it has its address, and may get one."""
+    flags = {name: state.flags.split(",") for name, state in psutil.net_if_stats().items()}
     return [
         Interface(
             name,
@@ -21,10 +21,10 @@ def of_this_machine() -> list[Interface]:
                 for one in addresses
                 if one.family in (socket.AF_INET, socket.AF_INET6)
             ),
-            is_loopback="loopback" in states[name].flags.split(","),
+            is_loopback="loopback" in flags[name],
             is_hardware=(_KNOWN / name / "device").exists(),
             is_bridge=(_KNOWN / name / "bridge").exists(),
         )
         for name, addresses in psutil.net_if_addrs().items()
-        if name in states and states[name].isup
+        if "up" in flags.get(name, ())
     ]
