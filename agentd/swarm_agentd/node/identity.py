@@ -30,7 +30,7 @@ from swarm_core.client.trust import Trust
 from swarm_core.runtime.clock import Clock
 
 from swarm_agentd.node.config import Join
-from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.errors import CannotJoin, CertificateOver, NodeError, NodeLocked, NoJoinToken
 from swarm_agentd.node.ports import NodeState
 from swarm_agentd.node.state_dir import ROOT_KEY_NAME
 
@@ -92,9 +92,9 @@ def load(state: NodeState, clock: Clock, *, kek: bytes | None = None) -> Identit
             if kek
             else "needs an unlock key ('swarm-tui cluster unlock', or --unlock-key)"
         )
-        raise NodeError(f"the node is locked: its key file {key_file.key_path} {reason}") from None
+        raise NodeLocked(f"the node is locked: its key file {key_file.key_path} {reason}") from None
     except OutOfTime as error:
-        raise NodeError(
+        raise CertificateOver(
             f"the node's identity in {state.certificates} cannot be used: {error}; if the clock is right, "
             "let the node leave and join its cluster anew"
         ) from None
@@ -175,7 +175,7 @@ async def _kek_for(identity: Identity, join: Join, dial: Dial) -> Kek:
         async with await dial.open(join.address, trust) as connection:
             found = await issuing.unlock_key(connection)
     except ClientError as error:
-        raise NodeError(f"cannot join the cluster at {join.address} as a manager: {error}") from None
+        raise CannotJoin(f"cannot join the cluster at {join.address} as a manager: {error}") from error
     return Kek(found.key, found.version)
 
 
@@ -201,7 +201,7 @@ async def obtain(join: Join, clock: Clock, rng: random.Random, dial: Dial, *, ro
         )
         certificates.verify_chain(issued.certificate, trusted, clock.wall_ns())
     except ClientError as error:
-        raise NodeError(f"cannot join the cluster at {join.address}: {error}") from None
+        raise CannotJoin(f"cannot join the cluster at {join.address}: {error}") from error
     except CaError as error:
         raise NodeError(f"the cluster at {join.address} issued an unusable certificate: {error}") from None
     return from_credentials(NodeCredentials(issued.certificate, keys.pkcs8(key)), trusted)
@@ -212,9 +212,9 @@ def parse_token(text: str) -> tokens.JoinToken:
     try:
         token = tokens.parse(text)
     except InvalidToken:
-        raise NodeError("the join token is not one: it must look like SWMTKN-1-…-…") from None
+        raise NoJoinToken("the join token is not one: it must look like SWMTKN-1-…-…") from None
     if token.fips:
-        raise NodeError("this join token demands FIPS mode, which this node does not offer")
+        raise NoJoinToken("this join token demands FIPS mode, which this node does not offer")
     return token
 
 

@@ -3,7 +3,7 @@
 Rules: the manager never outlives its daemon (it ends when its standard input closes); a manager that a killed daemon
 left behind is waited for, and killed if it stays, before the next one starts. Unlock keys go through pipes alone: the
 one that opens the key file in by standard input, those that come later out by standard output, each before it is used.
-By standard output a manager says, too, that it serves, and now and then that its loop turns.
+By standard output a manager says, too, that it serves, now and then that its loop turns, and at last why it gave up.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ _LEFT_OVER_S = 5.0
 _POLL_S = 0.02
 _READ_BYTES = 4096
 _SERVING = "serving"
+_GAVE_UP = "gave-up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class ManagerProcess(Protocol):
         """Return when it has said that its control socket serves; never if it does not."""
 
     @property
+    def last_words(self) -> str:
+        """The sentence with which it gave up; empty where it said none. Heard while `next_unlock_key` is waited for."""
+
+    @property
     def beats(self) -> int:
         """How often its event loop has said that it turns. Heard while `next_unlock_key` is waited for."""
 
@@ -64,7 +69,7 @@ class ManagerProcess(Protocol):
         """For how long its event loop has wanted a processor and had none, as far as the kernel tells."""
 
     async def stop(self) -> None:
-        """End it politely, or by force when it does not; returns when it has ended."""
+        """End it politely, or by force when it does not; returns when it has ended, and not before when it is cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class ChildProcess:
         self._said = _PipeReader(started.said)
         self._serving = asyncio.Event()
         self.beats = 0
+        self.last_words = ""
 
     @property
     def pid(self) -> int:
@@ -125,6 +131,9 @@ class ChildProcess:
             if key == heartbeat.WORD:
                 self.beats += 1
                 continue
+            if key == _GAVE_UP:
+                self.last_words = more
+                continue
             try:
                 return ToldKey(parse_unlock_key(key), locks=more == "locks")
             except InvalidToken:
@@ -132,18 +141,24 @@ class ChildProcess:
         return None
 
     async def stop(self) -> None:
+        cancelled: asyncio.CancelledError | None = None
         self._process.terminate()
-        try:
-            await asyncio.wait_for(self.wait(), _STOP_S)
-        except TimeoutError:
-            _log.warning("the manager did not end within %g s; it is killed", _STOP_S)
-            self._process.kill()
-            await self.wait()
-        finally:
-            self._said.close()
-            if self._lifeline >= 0:
-                os.close(self._lifeline)
-                self._lifeline = -1
+        while True:
+            try:
+                await asyncio.wait_for(self.wait(), _STOP_S)
+                break
+            except TimeoutError:
+                _log.warning("the manager did not end within %g s; it is killed", _STOP_S)
+                self._process.kill()
+            except asyncio.CancelledError as error:
+                # What follows relies on its having ended: its files are removed, or the next one begins.
+                cancelled = error
+        self._said.close()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+        if cancelled is not None:
+            raise cancelled
 
 
 class _PipeReader:

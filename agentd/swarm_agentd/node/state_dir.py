@@ -81,8 +81,11 @@ class StateDirectory:
 
     def forget(self) -> None:
         """Drop everything that ties this machine to its cluster: it left, and its manager has ended. Raises NodeError."""
-        with _explained(self.path):
-            node_directory.forget(self.path)
+        try:
+            with _explained(self.path):
+                node_directory.forget(self.path)
+        except node_directory.InUse as error:
+            raise NodeError(str(error)) from None
 
     def read_remotes(self) -> list[Peer]:
         """The managers of an earlier run. Raises NodeError for a file that is not ours."""

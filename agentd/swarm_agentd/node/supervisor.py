@@ -66,10 +66,12 @@ class ManagerHealth(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """How the manager came to its end: `code` is None when the role went first, or when it was `hung`, and then says how."""
+    """How the manager came to its end: `code` is None when the role went first, or when it was `hung`, and then says how. `said`: its
+    last words."""
 
     code: int | None
     hung: str | None = None
+    said: str = ""
 
 
 class ManagerSupervisor:
@@ -110,7 +112,7 @@ class ManagerSupervisor:
                 self._clear()
                 await self._await_demotion()
             elif ending.code > 0 and not self._has_served:
-                raise ManagerGaveUp(f"the manager could not start (exit code {ending.code})")
+                raise ManagerGaveUp(f"the manager could not start (exit code {ending.code})", ending.said)
             else:
                 _log.warning("the manager ended (%s); it is started again", _describe(ending.code))
                 await self._clock.sleep(self._backoff.failed())
@@ -141,7 +143,9 @@ class ManagerSupervisor:
                 # Its last words may be the key that its next start needs.
                 await asyncio.wait((keys,))
             group.cancel_all()
-        return _Ending(ending.result()) if has_ended else _Ending(None, health.result() if is_hung else None)
+        if has_ended:
+            return _Ending(ending.result(), said=process.last_words)
+        return _Ending(None, health.result() if is_hung else None)
 
     async def _learn_keys(self, process: ManagerProcess) -> None:
         while (told := await process.next_unlock_key()) is not None:

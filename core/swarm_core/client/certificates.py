@@ -28,7 +28,7 @@ from swarm_core.client.errors import (
     CertificateRefused,
     ClientError,
     Unreachable,
-    UntrustedManager,
+    WrongRoot,
 )
 from swarm_core.client.trust import Trust
 from swarm_core.rpc.grpcio import grpc
@@ -77,7 +77,7 @@ async def download_root(
     address: str, *, token: JoinToken | None, clock: Clock, fetch: FetchRoot = trusting.fetch_root
 ) -> bytes:
     """The root bundle of the cluster at `address`, checked against the token's digest. Without a token the first
-    answer is believed. Raises Unreachable, UntrustedManager."""
+    answer is believed. Raises Unreachable, WrongRoot."""
     failure = ""
     for tries_left in reversed(range(TRIES_MAX)):
         try:
@@ -89,7 +89,7 @@ async def download_root(
                 await clock.sleep(PAUSE_S)
             continue
         if token is not None and not token.trusts(root):
-            raise UntrustedManager(
+            raise WrongRoot(
                 f"the root certificate of the manager at {address} is not the one this join token was made for"
             )
         return root

@@ -4,6 +4,7 @@ ClientError
 ├── CallFailed            the manager answered with a failure: `code` is the status's name ("NOT_FOUND")
 ├── Unreachable           no manager answered: try again later, or another one
 │   └── UntrustedManager  somebody answered who cannot be believed: only another address or CA helps
+│       └── WrongRoot     its root certificate is not the one that a join token was made for
 ├── IncompleteLogs        the end of logs of which some node or task gave nothing
 └── CertificateRefused    the certificate authority will not issue: retrying does not help
 """
@@ -28,6 +29,10 @@ class Unreachable(ClientError):
 
 class UntrustedManager(Unreachable):
     """A manager whose certificate, or root certificate, is not the expected one."""
+
+
+class WrongRoot(UntrustedManager):
+    """A root certificate that a join token was not made for."""
 
 
 class CertificateRefused(ClientError):

@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from swarm_core.ca.errors import CaError
 from swarm_core.ca.tokens import format_unlock_key
@@ -45,14 +46,18 @@ def _run(config: Config) -> int:
         unusable, other = group.split((CaError, *UNUSABLE))
         if other is not None or unusable is None:
             raise
-        return _give_up(_first(unusable))
+        return _give_up(_first(unusable), tells=config.until_stdin_closes)
     except (CaError, *UNUSABLE) as error:
-        return _give_up(error)
+        return _give_up(error, tells=config.until_stdin_closes)
     return 0
 
 
-def _give_up(reason: BaseException) -> int:
+def _give_up(reason: BaseException, *, tells: bool) -> int:
+    """Say why; the exit code. `tells`: to the daemon that started us, too."""
     sys.stderr.write(f"swarm-managerd: {reason}\n")
+    if tells:
+        with suppress(OSError):  # the daemon has ended
+            os.write(sys.stdout.fileno(), f"gave-up {' '.join(str(reason).split())}\n".encode())
     return exit_codes.REMOVED if isinstance(reason, NotMember) else exit_codes.FAILED
 
 

@@ -59,6 +59,8 @@ class Body(Protocol):
 class SimulatedProcess:
     """See launcher.ManagerProcess. `life` is there while it runs."""
 
+    last_words = ""
+
     def __init__(self, body: Body, group: Group, how: Launch) -> None:
         self._body, self._how = body, how
         self._told: asyncio.Queue[ToldKey | None] = asyncio.Queue()

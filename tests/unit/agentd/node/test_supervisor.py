@@ -60,6 +60,8 @@ class Steady:
 class Script:
     """A launcher of managers that end as they are told."""
 
+    last_words = "it is late"
+
     def __init__(self, *codes: int) -> None:
         self.codes = list(codes)
         self.stopped = 0
@@ -404,6 +406,37 @@ async def test_a_left_over_manager_is_ended_first(tmp_path: Path, monkeypatch: p
     (tmp_path / "pid").write_text(json.dumps(record))
     third = await CommandLauncher(["polite", str(tmp_path / "a")], tmp_path / "pid", CLOCK).launch(Launch())
     await third.stop()
+
+
+async def test_a_stop_that_is_cancelled_ends_the_manager_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever cancels goes on with files that only one manager may have (docs/design/node.md 6.4)."""
+    script = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: None); print('alive', flush=True); sys.stdin.readline(); sys.stdin.read()"
+    monkeypatch.setattr("swarm_agentd.node.standby.manager_command", lambda: [sys.executable, "-c", script])
+    monkeypatch.setattr("swarm_agentd.node.launcher._STOP_S", 0.2)
+    child = await CommandLauncher([], tmp_path / "pid", CLOCK).launch(Launch())
+    async with asyncio.timeout(40), Group() as group:
+        keys = group.spawn(child.next_unlock_key(), name="what it says")
+        while not child.beats:
+            await asyncio.sleep(0)
+        stopping = group.spawn(child.stop(), name="stop")
+        await settle()
+        stopping.cancel()
+        await asyncio.wait((stopping, keys))
+    assert stopping.cancelled()
+    assert await child.wait() == -9
+
+
+async def test_the_last_words_of_a_manager_are_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come out by standard output, for whoever asked for the node (docs/design/node.md 6.4)."""
+    script = "print('gave-up cannot listen here', flush=True)"
+    monkeypatch.setattr("swarm_agentd.node.standby.manager_command", lambda: [sys.executable, "-c", script])
+    child = await CommandLauncher([], tmp_path / "pid", CLOCK).launch(Launch())
+    async with asyncio.timeout(40):
+        assert await child.next_unlock_key() is None
+    assert child.last_words == "cannot listen here"
+    await child.stop()
 
 
 async def test_stopping_what_has_ended() -> None:
