@@ -5,7 +5,8 @@ import os
 import random
 import signal
 import sys
-from contextlib import closing, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,16 +28,18 @@ from swarm_agentd.exec.usage import MachineMeter, Measuring
 from swarm_agentd.exec.volumes import NodePlugins, NoPlugins
 from swarm_agentd.executors.runtimes import Runtimes
 from swarm_agentd.node import flags
+from swarm_agentd.node.config import NodeConfig
 from swarm_agentd.node.errors import ManagerGaveUp, NodeError
 from swarm_agentd.node.launcher import CommandLauncher
 from swarm_agentd.node.node import Node
 from swarm_agentd.node.ports import Surroundings
 from swarm_agentd.node.standby import Standby
-from swarm_agentd.node.state_dir import open_state
+from swarm_agentd.node.state_dir import StateDirectory, open_state
 from swarm_agentd.ports.published import PublishedPorts
 from swarm_agentd.ports.tasks import LocalTasks
 
 if TYPE_CHECKING:
+    from swarm_agentd.engine_api.membership.cluster import Cluster
     from swarm_agentd.node.api_flags import ApiConfig
 
 # What a person can mend; anything else is a fault of the program and keeps its traceback.
@@ -65,36 +68,68 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
     loop.add_signal_handler(signal.SIGUSR1, leaving.set)
     if options.until_stdin_closes:
         lifeline.watch_stdin(loop, ending.set)
-    clock, rng = SystemClock(), random.SystemRandom()
+    clock = SystemClock()
     state = open_state(options.node.state_dir)
-    with state.locked(), closing(FileStorage(state.worker / "tasks.db")) as storage:
-        launcher = CommandLauncher(options.node.manager_flags(), state.manager_pid_file, clock, early=early)
-        tasks = LocalTasks(clock)
-        around = Surroundings(
-            state,
-            storage,
-            launcher,
-            SystemDial(),
-            ports=make_ports(options, tasks, state.worker, clock, rng),
-            plugins=_storage_plugins(options, state.worker),
-            records=FileRecords(state.worker / "volumes"),
-            takes_commands=True,
-            usage=Measuring(None if "simulated" in options.executors else MachineMeter()),
-        )
-        executor = make_executor(options, state.worker, clock, rng, Shared(around.progress, tasks))
-        node = Node(options.node, around, executor, clock, rng)
-        async with Group() as group:
-            group.spawn(node.run(), name="node")
-            has_left = group.spawn(_leave(node, leaving), name="leaving")
-            ended = group.spawn(ending.wait(), name="ending")
-            if options.api is not None:
-                group.spawn(_answer_clients(options, options.api, node, clock), name="engine API")
-            if options.ready_fd is not None:
-                group.spawn(_tell_ready(node, options.ready_fd), name="readiness")
-            await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
-            group.cancel_all()
+    with state.locked():
+        making = _Making(options, state, clock, early)
+        if options.api is not None:
+            await _answer_clients(options, options.api, making, _Orders(ending, leaving))
+            return
+        with making.node(options.node) as node:
+            async with Group() as group:
+                group.spawn(node.run(), name="node")
+                has_left = group.spawn(_leave(node, leaving), name="leaving")
+                ended = group.spawn(ending.wait(), name="ending")
+                if options.ready_fd is not None:
+                    group.spawn(_tell_ready(node.life.until_ready, options.ready_fd), name="readiness")
+                await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
+                group.cancel_all()
         if has_left.done() and not has_left.cancelled():
             state.forget()
+
+
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """What signals tell the daemon: to end, and to leave its cluster first."""
+
+    ending: asyncio.Event
+    leaving: asyncio.Event
+
+
+@dataclass(slots=True)
+class _Making:
+    """Makes nodes of this machine, one at a time. `early` is a manager that stands by for the first."""
+
+    options: flags.Options
+    state: StateDirectory
+    clock: Clock
+    early: Standby | None
+
+    @contextmanager
+    def node(self, config: NodeConfig) -> Iterator[Node]:
+        """One that is to be run within the block. Raises NodeError, StorageUnusable."""
+        options, clock, rng = self.options, self.clock, random.SystemRandom()
+        state = open_state(self.state.path)
+        early, self.early = self.early, None
+        launcher = CommandLauncher(config.manager_flags(), state.manager_pid_file, clock, early=early)
+        try:
+            with closing(FileStorage(state.worker / "tasks.db")) as storage:
+                tasks = LocalTasks(clock)
+                around = Surroundings(
+                    state,
+                    storage,
+                    launcher,
+                    SystemDial(),
+                    ports=make_ports(options, tasks, state.worker, clock, rng),
+                    plugins=_storage_plugins(options, state.worker),
+                    records=FileRecords(state.worker / "volumes"),
+                    takes_commands=True,
+                    usage=Measuring(None if "simulated" in options.executors else MachineMeter()),
+                )
+                executor = make_executor(options, state.worker, clock, rng, Shared(around.progress, tasks))
+                yield Node(config, around, executor, clock, rng)
+        finally:
+            launcher.dismiss()
 
 
 def _storage_plugins(options: flags.Options, directory: Path) -> NodePlugins:
@@ -106,8 +141,10 @@ def _storage_plugins(options: flags.Options, directory: Path) -> NodePlugins:
     return node.NodePlugins(options.node.csi_plugins, directory / "csi")
 
 
-async def _answer_clients(options: flags.Options, api: "ApiConfig", node: Node, clock: Clock) -> None:
-    """Be an engine for docker's clients until cancelled. Few nodes are told to, and the others load nothing for it."""
+async def _answer_clients(options: flags.Options, api: "ApiConfig", making: _Making, orders: _Orders) -> None:
+    """Be an engine for docker's clients until told to end, with a node or without one. Few daemons are told to, and the others load
+    nothing for it."""
+    from swarm_agentd.engine_api.membership.cluster import Cluster
     from swarm_agentd.engine_api.server import ApiOptions, serving_api
 
     engine = options.engine if "docker" in options.executors else ""
@@ -119,13 +156,26 @@ async def _answer_clients(options: flags.Options, api: "ApiConfig", node: Node, 
         options.node.hostname,
         api.authorization_plugins,
     )
-    async with serving_api(config, node, clock):
-        await asyncio.Event().wait()
+    cluster = Cluster(options.node, making.state, making.node, making.clock, begins=options.begins_cluster)
+    async with serving_api(config, cluster, making.clock), Group() as group:
+        group.spawn(cluster.run(), name="membership")
+        has_left = group.spawn(_leave_cluster(cluster, orders.leaving), name="leaving")
+        ended = group.spawn(orders.ending.wait(), name="ending")
+        if options.ready_fd is not None:
+            group.spawn(_tell_ready(cluster.until_settled, options.ready_fd), name="readiness")
+        await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
+        group.cancel_all()
 
 
-async def _tell_ready(node: Node, descriptor: int) -> None:
+async def _leave_cluster(cluster: "Cluster", leaving: asyncio.Event) -> None:
+    """Return when the daemon was told to leave, and its machine is in no cluster."""
+    await leaving.wait()
+    await cluster.be_in_none()
+
+
+async def _tell_ready(until_ready: Callable[[], Awaitable[None]], descriptor: int) -> None:
     """Tell whoever started us, if it still listens."""
-    await node.life.until_ready()
+    await until_ready()
     with suppress(OSError):
         os.write(descriptor, READY)
     os.close(descriptor)

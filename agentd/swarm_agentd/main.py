@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     log.configure(options.node.log_level)
     early = None
-    if standby.is_likely(options.node.state_dir, joins=options.node.join is not None):
+    founds = options.begins_cluster and options.node.join is None
+    if standby.is_likely(options.node.state_dir, founds=founds):
         early = standby.start_early(options.node.manager_flags())
     # Loaded now, while the manager loads its own modules.
     from swarm_agentd import daemon

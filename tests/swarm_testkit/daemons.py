@@ -46,7 +46,7 @@ def private_directory() -> Iterator[Path]:
 
 class Daemon:
     """`swarm-agentd` on a state directory of its own. `enter` is a command that runs another in a network where this
-    machine is `host`."""
+    machine is `host`. One that answers docker's clients begins a cluster all the same, unless it `waits` to be told."""
 
     def __init__(
         self,
@@ -55,12 +55,13 @@ class Daemon:
         executors: str = "process",
         host: str = "127.0.0.1",
         enter: tuple[str, ...] = (),
+        waits: bool = False,
     ) -> None:
         self.state = state
         self.host = host
         self.enter = enter
         self.port = free_port()
-        self.flags = flags
+        self.flags = flags if waits or "-H" not in flags else ("--begin-cluster", *flags)
         self.executors = executors
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -3,42 +3,74 @@
 `api_at` serves it on a unix socket. The node is a stand-in whose `now` tests may change; its manager is a FakeCluster.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.events import Events
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers
+from swarm_agentd.engine_api.membership.asked import Beginning, Joining
 from swarm_agentd.engine_api.server import make_routes
 from swarm_agentd.node.standing import NodeState, Standing
 from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.client.calls import Calls
 from swarm_core.client.errors import Unreachable
 from swarm_core.engines.client import EngineClient
+from swarm_core.http.errors import HttpError
 from swarm_core.http.guard import Guard
 from swarm_core.http.server import Face
+from swarm_core.specs.addresses import Interface
 
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.http_face import Answer, ask, face_at
 
+T = TypeVar("T")
 MANAGER = Standing(NodeState.ACTIVE, "node-1", True, True, (Peer(node_id="node-1", addr="10.0.0.1:4242"),))
 WORKER = Standing(NodeState.ACTIVE, "node-2", False, False, (Peer(node_id="node-1", addr="10.0.0.1:4242"),))
+INTERFACES = (Interface("eth0", ("10.0.0.5",)), Interface("two", ("10.1.0.1", "10.1.0.2"), is_hardware=False))
 JSON_HEADERS = {"Content_Type": "application/json"}
 
 
 @dataclass
 class StandIn:
-    """A node that stands as it is told."""
+    """A machine that stands as it is told, notes what is asked of its membership, and refuses with `refusal` where there is one."""
 
     now: Standing
+    asked: list[object] = field(default_factory=list)
+    refusal: HttpError | None = None
 
     def standing(self) -> Standing:
         return self.now
+
+    async def to_the_end(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await work()
+
+    async def begin(self, asked: Beginning) -> str:
+        self._note(asked)
+        self.now = MANAGER
+        return MANAGER.node_id
+
+    async def join(self, asked: Joining) -> None:
+        self._note(asked)
+        self.now = WORKER
+
+    async def leave(self, *, force: bool) -> None:
+        self._note(force)
+        self.now = Standing(NodeState.INACTIVE)
+
+    async def unlock(self, text: str) -> None:
+        self._note(text)
+        self.now = MANAGER
+
+    def _note(self, asked: object) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.asked.append(asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +130,7 @@ async def api_at(
     node = StandIn(standing)
     managers = LocalManagers(node, path.with_name("control.sock"), opening)
     local = LocalEngine(engine, cluster.clock)
-    context = Context(node, managers, local, cluster.clock, "the-host")
+    context = Context(node, managers, local, cluster.clock, "the-host", lambda: INTERFACES)
     face = Face("Docker/test (linux)", newest=local.newest)
     async with face_at(path, make_routes(context), face, guard=guard):
         try:

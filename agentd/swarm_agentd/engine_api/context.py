@@ -1,21 +1,25 @@
 """What the routers of the Engine API share: the node, its manager, its engine."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from swarm_core.client.interfaces import of_this_machine
 from swarm_core.runtime.clock import Clock
+from swarm_core.specs.addresses import Interface
 
 from swarm_agentd.engine_api.events import Events
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers
-from swarm_agentd.node.standing import HasStanding
+from swarm_agentd.engine_api.membership.cluster import Membership
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    node: HasStanding
+    node: Membership
     managers: LocalManagers
     local: LocalEngine
     clock: Clock
     hostname: str = ""
     """What the node was told to call itself; empty for this machine's name."""
+    interfaces: Callable[[], Sequence[Interface]] = of_this_machine
     events: Events = field(default_factory=Events)

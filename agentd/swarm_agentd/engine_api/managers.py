@@ -18,17 +18,23 @@ from swarm_core.client.control import Control, NoSuchObject
 from swarm_core.client.errors import CallFailed, ClientError
 from swarm_core.http.errors import RefusedCall, Unavailable
 
+from swarm_agentd.engine_api.membership.refusals import (
+    EXPIRED,
+    LOCKED,
+    NO_SWARM,
+    NOT_IN_A_SWARM,
+    PREPARED,
+    WORKER,
+)
 from swarm_agentd.node.standing import HasStanding, NodeState
 
 _log = logging.getLogger(__name__)
 CALL_S = 20.0
-_NO_MANAGER = "This node is not a swarm manager. "
-NO_CLUSTER = "This node is not part of a swarm"
-PREPARED = _NO_MANAGER + "Manager is being prepared or has trouble connecting to the cluster."
-WORKER = (
-    _NO_MANAGER + "Worker nodes can't be used to view or modify cluster state. "
-    "Please run this command on a manager node or promote the current node to a manager."
-)
+_REFUSALS = {
+    NodeState.INACTIVE: NO_SWARM,
+    NodeState.ERROR: NO_SWARM,
+    NodeState.LOCKED: LOCKED,
+}
 
 
 class Opening(Protocol):
@@ -52,7 +58,7 @@ class LocalManagers:
         except CallFailed as error:
             raise refused(error) from None
         except NoSuchObject:  # the cluster object: everything else is looked up by `lookup`
-            raise Unavailable(NO_CLUSTER) from None
+            raise Unavailable(NOT_IN_A_SWARM) from None
         except ClientError as error:
             _log.info("the manager of this node cannot be asked: %s", error)
             await self.close()
@@ -70,7 +76,9 @@ class LocalManagers:
         if standing.is_manager and standing.serves:
             return
         is_worker = standing.state is NodeState.ACTIVE and not standing.is_manager
-        raise Unavailable(WORKER if is_worker else PREPARED)
+        if standing.error == EXPIRED:
+            raise Unavailable(EXPIRED)
+        raise Unavailable(_REFUSALS.get(standing.state, WORKER if is_worker else PREPARED))
 
     async def close(self) -> None:
         """End the connection; the next call makes another one."""

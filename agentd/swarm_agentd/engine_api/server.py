@@ -2,7 +2,8 @@
 
 Rules (docs/design/engine-api.md E5)
 1. What is answered by us comes first, in the order of docker's routers; what is left is the engine's.
-2. Listeners are open before the node has an identity: `/_ping`, `/version` and `/info` are answered in every state.
+2. Listeners are open before there is a node: one that cannot be opened keeps everything else from beginning, and `/_ping`, `/version`
+   and `/info` are answered in every state.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.event_feed import feed
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers, open_connection
+from swarm_agentd.engine_api.membership.cluster import Membership
 from swarm_agentd.engine_api.pass_through import PassThrough
 from swarm_agentd.engine_api.routers import (
     events,
@@ -42,7 +44,6 @@ from swarm_agentd.engine_api.routers import (
     volumes,
 )
 from swarm_agentd.node.errors import NodeError
-from swarm_agentd.node.standing import HasStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def make_routes(context: Context) -> Routes:
 
 
 @asynccontextmanager
-async def serving_api(options: ApiOptions, node: HasStanding, clock: Clock) -> AsyncIterator[None]:
+async def serving_api(options: ApiOptions, node: Membership, clock: Clock) -> AsyncIterator[None]:
     """Answer clients within the block. Raises NodeError with one sentence when a host cannot be listened on or an authorization plugin cannot be asked."""
     engine = EngineClient(options.engine) if options.engine else None
     local = LocalEngine(engine, clock)

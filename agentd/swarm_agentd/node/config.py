@@ -16,6 +16,13 @@ class Join:
     token: str
     availability: int = 0
 
+    @classmethod
+    def at(cls, address: str, token: str, availability: str) -> "Join":
+        """With the word for the availability."""
+        from swarm_core.api.proto.specs_pb2 import NodeSpec
+
+        return cls(address, token, NodeSpec.Availability.Value(availability.upper()))
+
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:

@@ -59,6 +59,8 @@ class Options:
     ready_fd: int | None = None
     until_stdin_closes: bool = False
     api: "ApiConfig | None" = None
+    begins_cluster: bool = False
+    """A node without a cluster begins one, or joins one, as soon as the daemon runs."""
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -199,6 +201,11 @@ def _add_api_flags(add: Any) -> None:
         metavar="HOST",
         help="answer clients of the Docker Engine here: unix://PATH, tcp://HOST:PORT or fd://; off unless given",
     )
+    add(
+        "--begin-cluster",
+        action="store_true",
+        help="with -H: begin a cluster at once, as without it, instead of waiting for docker swarm init or join",
+    )
     add("--group", default="", metavar="GROUP", help="who may use the socket of -H unix://, beside its owner")
     for name, text in (
         ("tls", "TLS on the ports of -H, with a certificate of each client"),
@@ -234,7 +241,7 @@ def _options(given: argparse.Namespace) -> Options:
         control_socket=_control_socket(given),
         listen_remote_api=given.listen_remote_api,
         advertise_remote_api=given.advertise_remote_api,
-        join=_join(given) if given.join_addr else None,
+        join=Join.at(given.join_addr, given.join_token, given.availability) if given.join_addr else None,
         hostname=given.hostname,
         unlock_key=_unlock_key(given.unlock_key),
         autolock=given.autolock,
@@ -256,7 +263,8 @@ def _options(given: argparse.Namespace) -> Options:
         _ports(given.ingress_address, given.ingress_port),
         _descriptor(given.ready_fd),
         given.until_stdin_closes,
-        _api(given),
+        api=_api(given),
+        begins_cluster=not given.host or given.begin_cluster or bool(given.join_addr),
     )
 
 
@@ -274,13 +282,6 @@ def _api(given: argparse.Namespace) -> "ApiConfig | None":
 
     default = API_SOCKET if given.state_dir == STATE_DIR else given.state_dir.absolute() / API_SOCKET_NAME
     return api_flags.read(given, default)
-
-
-def _join(given: argparse.Namespace) -> Join:
-    from swarm_core.api.proto.specs_pb2 import NodeSpec
-
-    availability = NodeSpec.Availability.Value(given.availability.upper())
-    return Join(given.join_addr, given.join_token, availability)
 
 
 def _descriptor(number: int | None) -> int | None:

@@ -18,6 +18,11 @@ class Lifetime:
 
     async def until_ready(self) -> None:
         """Return when the node is ready. Raises what ended it before, NodeError where that was no failure."""
+        if not await self.until_settled():
+            raise self._failure or NodeError("the node ended before it was ready")
+
+    async def until_settled(self) -> bool:
+        """Return when the node has been ready, or has ended; whether it has been ready."""
         async with Group() as group:
             waits = (
                 group.spawn(self._ready.wait(), name="ready"),
@@ -25,14 +30,18 @@ class Lifetime:
             )
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             group.cancel_all()
-        if not self._ready.is_set():
-            raise self._failure or NodeError("the node ended before it was ready")
+        return self._ready.is_set()
 
     async def until_ended(self) -> None:
         """Return when the node has ended politely. Raises what ended it otherwise."""
         await self._ended.wait()
         if self._failure is not None:
             raise self._failure
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether the node has been ready, whatever became of it."""
+        return self._ready.is_set()
 
     @property
     def is_ready(self) -> bool:

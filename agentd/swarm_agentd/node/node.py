@@ -15,6 +15,7 @@ import random
 from dataclasses import dataclass
 
 from swarm_core.api.proto.types_pb2 import Peer
+from swarm_core.ca.errors import CaError
 from swarm_core.ca.tokens import generate_unlock_key
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
@@ -35,6 +36,7 @@ from swarm_agentd.node.renewal import Renewer
 from swarm_agentd.node.role import RoleWatch
 from swarm_agentd.node.standing import NodeState, Standing
 from swarm_agentd.node.supervisor import ControlSocket, ManagerSupervisor
+from swarm_agentd.node.tasks_alone import remove_tasks
 from swarm_agentd.node.unlock import UnlockKeys
 
 _log = logging.getLogger(__name__)
@@ -80,6 +82,17 @@ class Node:
         """Give up the node's tasks; returns when their work is removed. The node is of no use afterwards."""
         if self._agent is not None:
             await self._agent.leave()
+
+    async def remove_tasks(self) -> None:
+        """What `leave` does, of a node that cannot `run`. Raises StorageUnusable, perhaps in an ExceptionGroup."""
+        await remove_tasks(self._executor, self._around, self._clock, self._rng)
+
+    def opening_key(self) -> bytes | None:
+        """The unlock key that the key file is under; None for one in the clear, or where no key is known. For another run."""
+        try:
+            return self._unlock.opening(self._state.key_file)
+        except (CaError, OSError):
+            return None
 
     async def run(self) -> None:
         """Until cancelled. Raises NodeError or StorageUnusable, perhaps in an ExceptionGroup."""

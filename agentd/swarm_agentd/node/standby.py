@@ -62,15 +62,15 @@ def start_early(flags: Sequence[str]) -> Standby | None:
     return None
 
 
-def is_likely(state_dir: Path, *, joins: bool) -> bool:
+def is_likely(state_dir: Path, *, founds: bool) -> bool:
     """Whether the node of this state directory will be a manager, as far as the names of its files tell: one with an identity
-    was a manager before, one without founds a cluster unless it joins one. What is wrong with the directory is said elsewhere."""
+    was a manager before, one without becomes one where it `founds` a cluster. What is wrong with the directory is said elsewhere."""
     try:
         if (state_dir / "certificates" / "swarm-node.crt").exists():
             return (state_dir / "raft").is_dir()
     except OSError:
         return False
-    return not joins
+    return founds
 
 
 def manager_command() -> list[str]:

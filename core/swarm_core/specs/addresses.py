@@ -92,6 +92,15 @@ def manager_to_join(text: str, port: int) -> str:
     return joined(host, given)
 
 
+def host_of(text: str, interfaces: Sequence[Interface]) -> str | None:
+    """The address that an interface's name or an address stands for; None for anything else. Raises InvalidAddress for an interface
+    that stands for none."""
+    if (found := _of_interface(text, interfaces)) is not None:
+        return found
+    address = _parsed(text)
+    return None if address is None else str(address)
+
+
 def is_loopback(address: str) -> bool:
     """Whether host:port is of this machine alone."""
     host, _, _ = address.rpartition(":")

@@ -1,32 +1,30 @@
-"""`/swarm`: the cluster that this node is in (docs/design/engine-api.md E12).
+"""`/swarm`: the cluster that this machine is in, and how it comes into one and out of it (docs/design/engine-api.md E12)."""
 
-The life of the node itself (init, join, leave, unlock) is begun and ended with its daemon: what docker's command asks for is answered as
-the state has it, and never half done.
-"""
+import asyncio
+from collections.abc import Callable
 
 from aiohttp import web
 from swarm_core.api.proto.ca_pb2 import GetUnlockKeyRequest
 from swarm_core.api.proto.control_pb2 import KeyRotation
-from swarm_core.api.proto.objects_pb2 import Cluster
+from swarm_core.api.proto.objects_pb2 import Cluster, Node
+from swarm_core.api.proto.specs_pb2 import ClusterSpec
+from swarm_core.api.proto.types_pb2 import RaftMemberStatus
 from swarm_core.ca.tokens import format_unlock_key
-from swarm_core.http.errors import BadRequest, Conflict, NotImplementedHere, Unavailable
+from swarm_core.http.errors import BadRequest, Failed, HttpError, Unavailable
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
 from swarm_core.http.routes import Route
 
 from swarm_agentd.engine_api.context import Context
+from swarm_agentd.engine_api.membership import refusals
+from swarm_agentd.engine_api.membership.asked import Beginning
 from swarm_agentd.engine_api.requests import as_read, object_version
+from swarm_agentd.engine_api.translate import membership as membership_json
 from swarm_agentd.engine_api.translate import swarm as swarm_json
+from swarm_agentd.engine_api.translate.given import Given
+from swarm_agentd.node.standing import NodeState
 
-_IN_A_SWARM = (
-    'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.'
-)
-_LEAVING = (
-    "You are attempting to leave the swarm on a node that is participating as a manager. "
-    "Use `--force` to suppress this message."
-)
-_WITH_ITS_DAEMON = (
-    "A node of swarm-tui leaves its swarm with its daemon: use `swarm-tui cluster leave` on its machine."
-)
+_SETTINGS_S = 5.0
+_SETTINGS_PAUSE_S = 0.2
 _ROTATIONS = {
     "rotateWorkerToken": "worker_join_token",
     "rotateManagerToken": "manager_join_token",
@@ -39,7 +37,7 @@ def routes(context: Context) -> list[Route]:
     swarm = _Swarm(context)
     return [
         Route("POST", "/swarm/init", swarm.begin),
-        Route("POST", "/swarm/join", swarm.begin),
+        Route("POST", "/swarm/join", swarm.join),
         Route("POST", "/swarm/leave", swarm.leave),
         Route("GET", "/swarm", swarm.inspect),
         Route("GET", "/swarm/unlockkey", swarm.unlock_key),
@@ -53,21 +51,100 @@ class _Swarm:
         self._context = context
 
     async def begin(self, exchange: Exchange) -> web.Response:
-        """Refused: a node of ours is in a swarm from its start on."""
-        await exchange.read_json()
-        raise Unavailable(_IN_A_SWARM)
+        """A cluster with this machine as its first manager; the node's id."""
+        given = Given(await exchange.read_json(), exchange.version)
+        spec = given.get("Spec")
+        name = swarm_json.from_json(spec, exchange.version).annotations.name
+        if name not in ("", "default"):
+            raise BadRequest('swarm spec must be named "default"')
+
+        async def work() -> str:
+            node = self._context.node
+            self._refuse_member(node.standing().state, force=given.flag("ForceNewCluster"))
+            asked = membership_json.beginning(given, self._context.interfaces())
+            await self._context.managers.close()
+            node_id = await node.begin(asked)
+            await self._settle(asked, lambda base: swarm_json.from_json(spec, exchange.version, base))
+            return node_id
+
+        return json_answer(await self._context.node.to_the_end(work))
+
+    async def join(self, exchange: Exchange) -> web.Response:
+        """A cluster that there is."""
+        given = Given(await exchange.read_json(), exchange.version)
+
+        async def work() -> None:
+            node = self._context.node
+            self._refuse_member(node.standing().state)
+            await node.join(membership_json.joining_of(given, self._context.interfaces()))
+
+        await self._context.node.to_the_end(work)
+        return empty_answer()
 
     async def leave(self, exchange: Exchange) -> web.Response:
-        """Refused, to a manager first for want of `force`."""
-        if self._context.node.standing().is_manager and not exchange.loose_flag("force"):
-            raise Unavailable(_LEAVING)
-        raise NotImplementedHere(_WITH_ITS_DAEMON)
+        """The cluster. A manager needs `force`, for others may count on it."""
+        force = exchange.loose_flag("force")
+
+        async def work() -> None:
+            node = self._context.node
+            if not force and node.standing().is_manager:
+                raise Unavailable(await self._warning())
+            await node.leave(force=force)
+            await self._context.managers.close()
+
+        await self._context.node.to_the_end(work)
+        return empty_answer()
 
     async def unlock(self, exchange: Exchange) -> web.Response:
-        """Refused: a locked node of ours does not run."""
-        await exchange.read_json()
-        self._context.managers.refuse_without_manager()
-        raise Conflict("swarm is not locked")
+        """This machine's locked manager."""
+        key = Given(await exchange.read_json(), exchange.version).text("UnlockKey")
+
+        async def work() -> None:
+            node = self._context.node
+            if node.standing().state is not NodeState.LOCKED:
+                self._context.managers.refuse_without_manager()
+            await node.unlock(key)
+
+        await self._context.node.to_the_end(work)
+        return empty_answer()
+
+    @staticmethod
+    def _refuse_member(state: NodeState, *, force: bool = False) -> None:
+        """First of all: what else is wrong with a request does not matter then."""
+        if state is not NodeState.INACTIVE and not force:
+            raise Unavailable(refusals.IN_A_SWARM)
+
+    async def _settle(self, asked: Beginning, given: Callable[[ClusterSpec], ClusterSpec]) -> None:
+        """Write what the client wants of the new cluster. The cluster stays when that fails."""
+        managers = self._context.managers
+        try:
+            async with asyncio.timeout(_SETTINGS_S), managers.control() as control:
+                while not (clusters := await control.find(Cluster)):
+                    await self._context.clock.sleep(_SETTINGS_PAUSE_S)
+                cluster = clusters[0]
+                spec = given(cluster.spec)
+                spec.encryption_config.auto_lock_managers |= asked.autolock
+                spec.annotations.name = cluster.spec.annotations.name
+                flags_cas = list(cluster.spec.ca_config.external_cas)
+                spec.ca_config.external_cas.extend(
+                    one for one in flags_cas if one not in spec.ca_config.external_cas
+                )
+                if spec != cluster.spec:
+                    await control.update(Cluster, cluster, spec)
+        except (HttpError, TimeoutError) as error:
+            why = "it did not answer in time" if isinstance(error, TimeoutError) else error
+            raise Failed(f"error updating cluster settings: {why}") from None
+
+    async def _warning(self) -> str:
+        """What leaving would do to the cluster."""
+        try:
+            async with self._context.managers.control() as control:
+                nodes = await control.find(Node)
+        except HttpError:
+            return refusals.MANAGER_LEAVES_BLINDLY
+        managers = [node.manager_status for node in nodes if node.HasField("manager_status")]
+        reachable = sum(one.reachability == RaftMemberStatus.REACHABLE for one in managers)
+        return refusals.manager_leaves(reachable, len(managers) - reachable)
 
     async def inspect(self, exchange: Exchange) -> web.Response:
         """The cluster with its join tokens."""

@@ -102,7 +102,7 @@ class _System:
             "NodeAddr": standing.address,
             "LocalNodeState": standing.state.value,
             "ControlAvailable": standing.is_manager and standing.serves,
-            "Error": "",
+            "Error": standing.error,
             "RemoteManagers": remotes or None,
         }
         if found["ControlAvailable"]:

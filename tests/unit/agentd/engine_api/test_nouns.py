@@ -14,7 +14,6 @@ from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_testkit.cluster_fake import START_NS, FakeCluster
 from swarm_testkit.engine_clients import WORKER, Api, api_at
 from swarm_testkit.factories import make_cluster, make_config, make_node, make_secret, make_service, make_task
-from swarm_testkit.http_face import ask
 
 
 def filters(**keys: list[str]) -> str:
@@ -307,21 +306,3 @@ async def test_the_swarm_is_shown_and_changed(api: Api) -> None:
     strict = await api.post(target + "&rotateWorkerToken=perhaps", body(spec))
     assert strict.message.startswith("invalid value for rotateWorkerToken: perhaps")
     assert (await api.get("/swarm/unlockkey")).json == {"UnlockKey": ""}
-
-
-async def test_a_node_that_is_in_a_swarm_stays_in_it(api: Api) -> None:
-    """init and join are refused in docker's words, leave says what to use, and nothing is unlocked
-    (docs/design/engine-api.md E12.3)."""
-    for name in ("init", "join"):
-        answer = await api.post(f"/swarm/{name}", body({"ListenAddr": "0.0.0.0:2377"}))
-        assert answer.status == 503
-        assert answer.message.startswith("This node is already part of a swarm.")
-    asked, forced = (
-        await ask(api.path, "POST", "/swarm/leave"),
-        await ask(api.path, "POST", "/swarm/leave?force=1"),
-    )
-    assert asked.status == 503
-    assert "participating as a manager" in asked.message
-    assert (forced.status, "swarm-tui cluster leave" in forced.message) == (501, True)
-    unlocked = await api.post("/swarm/unlock", body({"UnlockKey": "x"}))
-    assert (unlocked.status, unlocked.message) == (409, "swarm is not locked")

@@ -92,4 +92,4 @@ def test_who_will_be_a_manager(tmp_path: Path, files: list[str], joins: bool, ex
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir() if name.endswith("/") else path.touch()
-    assert standby.is_likely(tmp_path, joins=joins) is expected
+    assert standby.is_likely(tmp_path, founds=not joins) is expected

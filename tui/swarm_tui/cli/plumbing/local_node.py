@@ -242,7 +242,8 @@ def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[st
     ]
     command += [f"--advertise-remote-api={kept.advertise_remote_api}"] if kept.advertise_remote_api else []
     command += [f"--executor={kept.executors}"] if kept.executors else []
-    command += [f"--host={host}" for host in kept.docker_hosts.split("\n") if kept.docker_hosts]
+    if kept.docker_hosts:
+        command += ["--begin-cluster", *(f"--host={host}" for host in kept.docker_hosts.split("\n"))]
     command += [f"--join-addr={how.join}"] if how.join is not None else []
     command += ["--unlock-key=-"] if how.unlock_key is not None else []
     command += ["--until-stdin-closes"] if how.lifeline is not None else []
