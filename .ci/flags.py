@@ -65,6 +65,8 @@ OURS = {
     "service ls no-trunc": "whole ids, as other lists have it",
     "volume inspect pretty": "as the other nouns have it",
     "volume update label-add": "what SwarmKit lets one change of a volume, beside its availability",
+    "engine": "those of an engine instead of the cluster's, as docker has them",
+    "engines": "which engines there are for --engine, instead of your list",
     "volume update label-rm": "what SwarmKit lets one change of a volume, beside its availability",
 }
 COMMANDS: dict[str, str] = {

@@ -38,6 +38,12 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         "cluster",
         "The cluster: init, join, leave, join-token, update, unlock, unlock-key, ca, inspect.",
     ),
+    "engine": ("engine", "Many Docker Engines: ls, inspect, add, rm, maintain, events."),
+    "container": (
+        "container",
+        "Containers of many engines: ls, inspect, stop, kill, rm, top, logs, exec.",
+    ),
+    "image": ("image", "Images of many engines: ls, pull, rm, prune."),
     "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),
     "exec": ("exec", "Run a command in a task that runs: exec web.1 sh."),
     "top": ("top", "What tasks or nodes use now: processors and memory."),

@@ -6,7 +6,7 @@ import signal
 import sys
 import termios
 import tty
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +17,7 @@ from swarm_core.client.errors import ClientError
 
 _PIECE: Final = 32 * 1024
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
+Give = Callable[[bytes], Awaitable[None]]
 
 
 class NotRun(Exception):
@@ -36,10 +37,16 @@ async def run_here(control: Control, spec: ExecSpec, here: Here) -> int:
     if here.has_terminal:
         spec.terminal.CopyFrom(_size())
     inputs: asyncio.Queue[ExecInput | None] = asyncio.Queue(4)
-    with _raw(is_wanted=here.has_terminal), _resized(inputs, is_wanted=here.has_terminal):
+
+    def tell_size() -> None:
+        # While there is no room the next size tells it too.
+        with suppress(asyncio.QueueFull):
+            inputs.put_nowait(ExecInput(size=_size()))
+
+    with raw(is_wanted=here.has_terminal), resized(tell_size, is_wanted=here.has_terminal):
         async with asyncio.TaskGroup() as group:
             following = group.create_task(_outcome(control, spec, inputs))
-            reading = group.create_task(_read(inputs) if here.reads else inputs.put(None))
+            reading = group.create_task(read_here(_giver(inputs)) if here.reads else inputs.put(None))
             await asyncio.wait([following])
             reading.cancel()
     outcome = following.result()
@@ -75,17 +82,24 @@ async def _until_none(inputs: "asyncio.Queue[ExecInput | None]") -> AsyncIterato
         yield one
 
 
-async def _read(inputs: "asyncio.Queue[ExecInput | None]") -> None:
-    """Pass on what comes at standard input, to its end."""
+def _giver(inputs: "asyncio.Queue[ExecInput | None]") -> Give:
+    async def give(data: bytes) -> None:
+        await inputs.put(ExecInput(data=data) if data else None)
+
+    return give
+
+
+async def read_here(give: Give) -> None:
+    """Pass on what comes at standard input, to its end, which is an empty piece."""
     data = b"-"
     try:
         while data:
             await _until_readable()
             data = os.read(_STDIN, _PIECE)
-            await inputs.put(ExecInput(data=data) if data else None)
+            await give(data)
     except PermissionError:
         # A plain file is always ready, and no event loop watches it.
-        await _read_file(inputs)
+        await _read_file(give)
 
 
 async def _until_readable() -> None:
@@ -98,25 +112,36 @@ async def _until_readable() -> None:
         loop.remove_reader(_STDIN)
 
 
-async def _read_file(inputs: "asyncio.Queue[ExecInput | None]") -> None:
+async def _read_file(give: Give) -> None:
     while data := await asyncio.to_thread(os.read, _STDIN, _PIECE):
-        await inputs.put(ExecInput(data=data))
-    await inputs.put(None)
+        await give(data)
+    await give(b"")
 
 
 def _write(output: ExecOutput) -> None:
-    for fd, data in ((_STDOUT, output.stdout), (_STDERR, output.stderr)):
-        while data:
-            data = data[os.write(fd, data) :]
+    write_here(_STDOUT, output.stdout)
+    write_here(_STDERR, output.stderr)
+
+
+def write_here(descriptor: int, data: bytes) -> None:
+    """Bytes as they are, at standard output (1) or error (2). Raises OSError."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def terminal_size() -> tuple[int, int]:
+    """Rows and columns of standard output."""
+    rows, columns = termios.tcgetwinsize(_STDOUT)
+    return rows, columns
 
 
 def _size() -> TerminalSize:
-    rows, columns = termios.tcgetwinsize(_STDOUT)
+    rows, columns = terminal_size()
     return TerminalSize(rows=rows, columns=columns)
 
 
 @contextmanager
-def _raw(*, is_wanted: bool) -> Iterator[None]:
+def raw(*, is_wanted: bool) -> Iterator[None]:
     """Every key goes to the command; the terminal is as before afterwards."""
     if not is_wanted:
         yield
@@ -130,18 +155,12 @@ def _raw(*, is_wanted: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _resized(inputs: "asyncio.Queue[ExecInput | None]", *, is_wanted: bool) -> Iterator[None]:
-    """Tell the command of each new size of the terminal."""
+def resized(tell: Callable[[], None], *, is_wanted: bool) -> Iterator[None]:
+    """`tell` is called at each new size of the terminal."""
     if not is_wanted:
         yield
         return
     loop = asyncio.get_running_loop()
-
-    def tell() -> None:
-        # While there is no room the next size tells it too.
-        with suppress(asyncio.QueueFull):
-            inputs.put_nowait(ExecInput(size=_size()))
-
     before = signal.getsignal(signal.SIGWINCH)
     loop.add_signal_handler(signal.SIGWINCH, tell)
     try:

@@ -1,4 +1,4 @@
-"""`swarm-tui volume …`: cluster volumes, with docker's flags for them."""
+"""`swarm-tui volume …`: cluster volumes, with docker's flags for them; with `--engine` the plain ones of engines."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -9,16 +9,17 @@ from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import completion
 from swarm_tui.cli.plumbing.dry_run import DryRunOption, create_or_tell, tell, view_for
-from swarm_tui.cli.plumbing.kind_commands import add_inspect, add_ls, filter_tests
+from swarm_tui.cli.plumbing.engines import EnginesOption, OnEnginesOption
+from swarm_tui.cli.plumbing.kind_commands import filter_tests, inspect_kind, list_kind
 from swarm_tui.cli.plumbing.nouns import Noun
-from swarm_tui.cli.plumbing.output import Format, FormatOption
+from swarm_tui.cli.plumbing.output import FilterOption, Format, FormatOption, QuietOption
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, resolved, run
 from swarm_tui.resources import volumes
 
 Volume = objects_pb2.Volume
 Word = str | None
 Words = list[str] | None
-noun = Noun("See and change cluster volumes.")
+noun = Noun("See and change cluster volumes; with --engine those of engines.")
 NamesArgument = Annotated[
     list[str], typer.Argument(metavar="VOLUME…", autocompletion=completion.names_of("volume"))
 ]
@@ -62,8 +63,37 @@ def create(
     ] = None,
     dry_run: DryRunOption = False,
     style: FormatOption = Format.TABLE,
+    engine: OnEnginesOption = None,
+    engines: EnginesOption = None,
 ) -> None:
-    """Create a cluster volume."""
+    """Create a cluster volume; with --engine a plain one on engines."""
+    if engine:
+        from swarm_core.specs import notation
+
+        from swarm_tui.cli.plumbing.engine_objects import ON_VOLUMES, Place, no_dry_run, refuse_cluster_flags
+
+        no_dry_run(dry_run)
+        refuse_cluster_flags(
+            {
+                "--group": group,
+                "--scope": scope,
+                "--sharing": sharing,
+                "--type": type_,
+                "--availability": availability,
+                "--secret": secret,
+                "--required-bytes": required_bytes,
+                "--limit-bytes": limit_bytes,
+                "--topology-required": topology_required,
+                "--topology-preferred": topology_preferred,
+            }
+        )
+        with reading("--label"):
+            labels = notation.pairs(label or ())
+        with reading("--opt"):
+            options = notation.pairs(opt or ())
+        body = {"Name": name, "Driver": driver or "local", "Labels": labels, "DriverOpts": options}
+        ON_VOLUMES.create(ctx, Place(engine, engines), body)
+        return
     from swarm_core.specs import notation
     from swarm_core.specs import volume as setters
 
@@ -105,8 +135,39 @@ def create(
     run(ctx, work)
 
 
-add_ls(noun, volumes.KIND, filter_tests(volumes.KIND))
-add_inspect(noun, volumes.KIND)
+@noun.command(summary="List the volumes; with --engine those of engines.")
+def ls(
+    ctx: typer.Context,
+    filter_: FilterOption = None,
+    style: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    engine: OnEnginesOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    if engine:
+        from swarm_tui.cli.plumbing.engine_objects import ON_VOLUMES, Place
+
+        ON_VOLUMES.ls(Place(engine, engines), filter_, style, quiet=quiet)
+        return
+    list_kind(ctx, volumes.KIND, filter_tests(volumes.KIND), filter_, style=style, quiet=quiet)
+
+
+@noun.command(summary="Show everything about volumes.")
+def inspect(
+    ctx: typer.Context,
+    names: NamesArgument,
+    style: FormatOption = Format.JSON,
+    pretty: Annotated[bool, typer.Option("--pretty", help="Print for people.")] = False,
+    engine: OnEnginesOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    if engine:
+        from swarm_tui.cli.plumbing.engine_objects import ON_VOLUMES, Place, refuse_cluster_flags
+
+        refuse_cluster_flags({"--pretty": pretty})
+        ON_VOLUMES.inspect(Place(engine, engines), names, style)
+        return
+    inspect_kind(ctx, volumes.KIND, names, style, pretty=pretty)
 
 
 @noun.command()
@@ -165,8 +226,16 @@ def rm(
     ] = False,
     dry_run: DryRunOption = False,
     style: FormatOption = Format.TABLE,
+    engine: OnEnginesOption = None,
+    engines: EnginesOption = None,
 ) -> None:
-    """Remove volumes; their plugins delete what is in them."""
+    """Remove volumes, and what is in them; with --engine those of engines."""
+    if engine:
+        from swarm_tui.cli.plumbing.engine_objects import ON_VOLUMES, Place, no_dry_run
+
+        no_dry_run(dry_run)
+        ON_VOLUMES.rm(ctx, Place(engine, engines), names, {"force": force})
+        return
 
     async def work(cluster: Cluster) -> None:
         from swarm_tui.cli.plumbing.removal import remove_each

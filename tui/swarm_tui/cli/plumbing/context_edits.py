@@ -1,4 +1,4 @@
-"""Changes of `contexts.toml` that leave everything else in it as the person wrote it, comments too."""
+"""Changes of `contexts.toml`, and of other files of settings, that leave everything else in it as the person wrote it, comments too."""
 
 import tomllib
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def with_context(text: str, context: Context) -> str:
     """The text with one more context at its end."""
     lines = [f'[contexts."{context.name}"]']
     lines += [
-        f"{name} = {_quoted(value)}"
+        f"{name} = {quoted(value)}"
         for name, value in (
             ("ssh", context.ssh),
             ("socket", context.socket),
@@ -52,18 +52,18 @@ def with_context(text: str, context: Context) -> str:
 def without_context(text: str, name: str) -> str:
     """The text without the context, and without its being current."""
     if tomllib.loads(text).get("current") == name:
-        text = _without(text, ("current",))
-    return _without(text, ("contexts", name))
+        text = without(text, ("current",))
+    return without(text, ("contexts", name))
 
 
 def with_current(text: str, name: str) -> str:
     """The text with another current context, which stands before every table."""
     if "current" in tomllib.loads(text):
-        text = _without(text, ("current",))
-    return f"current = {_quoted(name)}\n{text}"
+        text = without(text, ("current",))
+    return f"current = {quoted(name)}\n{text}"
 
 
-def _without(text: str, where: Where) -> str:
+def without(text: str, where: Where) -> str:
     """The text without the statement, or the table, at `where`: the fewest lines that take it away and nothing else."""
     wanted = tomllib.loads(text)
     table: Any = wanted
@@ -89,6 +89,7 @@ def _same(found: dict[str, object], wanted: dict[str, object]) -> bool:
     )
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as TOML has it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in escaped) + '"'

@@ -37,8 +37,7 @@ def noun_of(kind: ResourceKind[Any]) -> Noun:
 
 
 def add_ls(noun: Noun, kind: ResourceKind[Any], tests: Mapping[str, filters.Test]) -> None:
-    """The command that lists the kind, in the order of its default sort."""
-    message: type[Message] = kind.message
+    """The command that lists the kind."""
 
     @noun.command(summary=f"List the {kind.plural}.")
     def ls(
@@ -47,14 +46,29 @@ def add_ls(noun: Noun, kind: ResourceKind[Any], tests: Mapping[str, filters.Test
         style: FormatOption = Format.TABLE,
         quiet: QuietOption = False,
     ) -> None:
-        async def work(cluster: Cluster) -> None:
-            view = await view_of(cluster, message, *kind.listing_needs)
-            found = filters.chosen(view.objects(message), filter_, tests, view)
-            now_ns = cluster.clock.wall_ns()
-            found.sort(key=lambda item: kind.sort_keys[kind.default_sort](item, view, now_ns))
-            print_listing(kind, found, view, now_ns, style=style, quiet=quiet)
+        list_kind(ctx, kind, tests, filter_, style=style, quiet=quiet)
 
-        run(ctx, work)
+
+def list_kind(
+    ctx: typer.Context,
+    kind: ResourceKind[Any],
+    tests: Mapping[str, filters.Test],
+    filter_: list[str] | None,
+    *,
+    style: Format,
+    quiet: bool,
+) -> None:
+    """List the kind, in the order of its default sort."""
+    message: type[Message] = kind.message
+
+    async def work(cluster: Cluster) -> None:
+        view = await view_of(cluster, message, *kind.listing_needs)
+        found = filters.chosen(view.objects(message), filter_, tests, view)
+        now_ns = cluster.clock.wall_ns()
+        found.sort(key=lambda item: kind.sort_keys[kind.default_sort](item, view, now_ns))
+        print_listing(kind, found, view, now_ns, style=style, quiet=quiet)
+
+    run(ctx, work)
 
 
 def add_inspect(noun: Noun, kind: ResourceKind[Any]) -> None:
@@ -68,13 +82,21 @@ def add_inspect(noun: Noun, kind: ResourceKind[Any]) -> None:
         style: FormatOption = Format.JSON,
         pretty: Annotated[bool, typer.Option("--pretty", help="Print for people.")] = False,
     ) -> None:
-        async def work(cluster: Cluster) -> None:
-            found: list[Any] = [await cluster.control.resolve(kind.message, name) for name in names]
-            is_pretty = pretty or style is Format.TABLE
-            view = await view_of(cluster, *(kind.description_needs if is_pretty else ()), objects=found)
-            print_objects(kind, found, view, cluster.clock.wall_ns(), Format.TABLE if is_pretty else style)
+        inspect_kind(ctx, kind, names, style, pretty=pretty)
 
-        run(ctx, work)
+
+def inspect_kind(
+    ctx: typer.Context, kind: ResourceKind[Any], names: list[str], style: Format, *, pretty: bool
+) -> None:
+    """Show whole objects."""
+
+    async def work(cluster: Cluster) -> None:
+        found: list[Any] = [await cluster.control.resolve(kind.message, name) for name in names]
+        is_pretty = pretty or style is Format.TABLE
+        view = await view_of(cluster, *(kind.description_needs if is_pretty else ()), objects=found)
+        print_objects(kind, found, view, cluster.clock.wall_ns(), Format.TABLE if is_pretty else style)
+
+    run(ctx, work)
 
 
 def add_rm(noun: Noun, kind: ResourceKind[Any]) -> None:
@@ -85,12 +107,20 @@ def add_rm(noun: Noun, kind: ResourceKind[Any]) -> None:
     def rm(
         ctx: typer.Context, names: Names, dry_run: DryRunOption = False, style: FormatOption = Format.TABLE
     ) -> None:
-        async def work(cluster: Cluster) -> None:
-            from swarm_tui.cli.plumbing.removal import remove_each
+        remove_kind(ctx, kind, names, style if dry_run else None)
 
-            await remove_each(cluster, kind, names, dry_run=style if dry_run else None)
 
-        run(ctx, work)
+def remove_kind(
+    ctx: typer.Context, kind: ResourceKind[Any], names: list[str], dry_run: Format | None
+) -> None:
+    """Remove objects by name; with `dry_run` only tell, in that form."""
+
+    async def work(cluster: Cluster) -> None:
+        from swarm_tui.cli.plumbing.removal import remove_each
+
+        await remove_each(cluster, kind, names, dry_run=dry_run)
+
+    run(ctx, work)
 
 
 def _name_argument(kind: ResourceKind[Any]) -> Any:

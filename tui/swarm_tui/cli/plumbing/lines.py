@@ -35,12 +35,12 @@ def log_query(
     )
 
 
-def moment_ns(text: str, now_ns: int) -> int:
+def moment_ns(text: str, now_ns: int, flag: str = "--since") -> int:
     """A time (2030-01-02T15:04:05, 15:04, seconds since 1970) or an age (10m) as nanoseconds. Raises Failure."""
     try:
         return time_ranges.moment_ns(text, now_ns)
     except InvalidValue as error:
-        raise Failure(f"--since: {error}.", USAGE) from None
+        raise Failure(f"{flag}: {error}.", USAGE) from None
 
 
 class LinePrinter:

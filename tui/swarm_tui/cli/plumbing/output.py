@@ -4,7 +4,7 @@
 the wire has them, in a list. A template gets a row of the list, or the object as docker's API shows it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -113,7 +113,7 @@ def print_listing(
         filled = [
             _for_template(one, item, listings, no_trunc) for one, item in zip(records, shown, strict=True)
         ]
-        _print_rows(titles, filled, style)
+        print_templated(titles, filled, style)
         return
     print_records(records, style)
 
@@ -139,7 +139,8 @@ def _labels(item: Any) -> dict[str, str]:
     return {"Labels": ",".join(f"{key}={value}" for key, value in sorted(spec.annotations.labels.items()))}
 
 
-def _print_rows(titles: dict[str, str], records: list[dict[str, Any]], style: Format) -> None:
+def print_templated(titles: Mapping[str, str], records: Sequence[Mapping[str, Any]], style: Format) -> None:
+    """Rows by a template; `titles` are those of a table."""
     from swarm_tui.cli.plumbing import templates
 
     if style.is_table_template:
@@ -173,7 +174,7 @@ def print_records(records: Sequence[dict[str, Any]], style: Format) -> None:
         say(as_yaml(list(records)), nl=False)
         return
     if style.is_template:
-        _print_rows({}, list(records), style)
+        print_templated({}, list(records), style)
         return
     for record in records:
         say(as_json(record))

@@ -1,0 +1,33 @@
+"""A cluster of engines by this machine's clock, for one command or one session."""
+
+import random
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from swarm_core.engines.cluster import EngineCluster, running
+from swarm_core.engines.records import EngineEntry, EngineKey
+from swarm_core.runtime.clock import Clock, SystemClock
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What lives while the block of `open_cluster` is run."""
+
+    cluster: EngineCluster
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_cluster(
+    entries: Iterable[EngineEntry], in_maintenance: Collection[EngineKey] = ()
+) -> AsyncIterator[Opened]:
+    """The engines, alive while the block is run. Nothing has been asked yet: see `EngineCluster.settled`. Raises EngineError."""
+    clock = SystemClock()
+    cluster = EngineCluster(clock, random.Random())
+    for entry in entries:
+        key = cluster.add(entry)
+        if key in in_maintenance:
+            cluster.maintain(key, on=True)
+    async with running(cluster):
+        yield Opened(cluster, clock)

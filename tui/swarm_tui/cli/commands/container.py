@@ -1,0 +1,242 @@
+"""`swarm-tui container …`: containers of many engines, with docker's words (docs/design/engines.md N9)."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from swarm_tui.cli.plumbing.engines import (
+    Chosen,
+    EngineOption,
+    EnginesOption,
+    carry_out_each,
+    need_level,
+    run_on_engines,
+)
+from swarm_tui.cli.plumbing.nouns import Noun
+from swarm_tui.cli.plumbing.output import (
+    FilterOption,
+    Format,
+    FormatOption,
+    NoTruncOption,
+    QuietOption,
+    print_table,
+)
+from swarm_tui.cli.plumbing.session import USAGE, Failure
+
+if TYPE_CHECKING:
+    from swarm_core.engines.records import EngineKey
+
+noun = Noun("See and change containers of many engines.")
+NamesArgument = Annotated[
+    list[str], typer.Argument(metavar="CONTAINER…", help="By name, id, or ENGINE/NAME.")
+]
+NameArgument = Annotated[str, typer.Argument(metavar="CONTAINER", help="By name, id, or ENGINE/NAME.")]
+Word = str | None
+
+
+@noun.command()
+def ls(
+    all_: Annotated[bool, typer.Option("--all", "-a", help="Also those that do not run.")] = False,
+    filter_: FilterOption = None,
+    style: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    no_trunc: NoTruncOption = False,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """List containers that run; with --all every one."""
+    from swarm_tui.cli.plumbing.engine_rows import filters_of
+
+    wanted = filters_of(filter_)
+
+    async def work(chosen: Chosen) -> None:
+        from swarm_tui.cli.plumbing.engine_rows import CONTAINERS, print_entries
+
+        async def ask(key: "EngineKey", api: Any) -> list[Any]:
+            found: list[Any] = await api.get_list("/containers/json", {"all": all_, "filters": wanted})
+            return found
+
+        answers = await chosen.each(ask)
+        rows = [(chosen.name_of(key), entry) for key, entries in answers for entry in entries]
+        print_entries(CONTAINERS, rows, chosen.now_ns, style=style, quiet=quiet, no_trunc=no_trunc)
+        chosen.tell_missing()
+
+    run_on_engines(engines, engine, work)
+
+
+@noun.command()
+def inspect(
+    names: NamesArgument,
+    style: FormatOption = Format.JSON,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Show everything about containers, as their engines tell it, and which engine that is."""
+
+    async def work(chosen: Chosen) -> None:
+        from swarm_tui.cli.plumbing.engine_rows import print_whole
+
+        found = []
+        for name in names:
+            container = chosen.container(name)
+            whole = await chosen.api(container.engine).get_object(f"/containers/{container.id}/json")
+            found.append({"Engine": chosen.name_of(container.engine), **whole})
+        print_whole(found, style)
+
+    run_on_engines(engines, engine, work)
+
+
+@noun.command()
+def stop(
+    ctx: typer.Context,
+    names: NamesArgument,
+    seconds: Annotated[
+        int | None, typer.Option("--time", "-t", help="Before it is killed.", metavar="SECONDS")
+    ] = None,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Stop containers."""
+    need_level(ctx, "stop containers")
+
+    async def work(chosen: Chosen) -> None:
+        async def one(name: str) -> None:
+            container = chosen.container(name)
+            path = f"/containers/{container.id}/stop"
+            await chosen.api(container.engine).post(path, {"t": seconds}, timeout=None)
+
+        await carry_out_each(names, one)
+
+    run_on_engines(engines, engine, work)
+
+
+@noun.command()
+def kill(
+    ctx: typer.Context,
+    names: NamesArgument,
+    signal: Annotated[str, typer.Option("--signal", "-s", help="The signal.", metavar="NAME")] = "KILL",
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Send containers a signal."""
+    need_level(ctx, "kill containers")
+
+    async def work(chosen: Chosen) -> None:
+        async def one(name: str) -> None:
+            container = chosen.container(name)
+            await chosen.api(container.engine).post(f"/containers/{container.id}/kill", {"signal": signal})
+
+        await carry_out_each(names, one)
+
+    run_on_engines(engines, engine, work)
+
+
+@noun.command()
+def rm(
+    ctx: typer.Context,
+    names: NamesArgument,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Also those that run.")] = False,
+    volumes: Annotated[
+        bool, typer.Option("--volumes", "-v", help="With the nameless volumes that are theirs alone.")
+    ] = False,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Remove containers; what belongs to a service's task is left to the service."""
+    need_level(ctx, "remove containers")
+
+    async def work(chosen: Chosen) -> None:
+        async def one(name: str) -> None:
+            container = chosen.container(name)
+            if service := container.labels.get("com.docker.swarm.service.name"):
+                raise Failure(f"{name} belongs to the service {service}; remove or scale that instead.")
+            path = f"/containers/{container.id}"
+            await chosen.api(container.engine).delete(path, {"force": force, "v": volumes}, timeout=60.0)
+
+        await carry_out_each(names, one)
+
+    run_on_engines(engines, engine, work)
+
+
+@noun.command()
+def top(name: NameArgument, engine: EngineOption = None, engines: EnginesOption = None) -> None:
+    """Show the processes of a container."""
+
+    async def work(chosen: Chosen) -> None:
+        container = chosen.container(name)
+        told = await chosen.api(container.engine).get_object(f"/containers/{container.id}/top")
+        print_table(
+            [str(title) for title in told["Titles"]], [list(map(str, row)) for row in told["Processes"]]
+        )
+
+    run_on_engines(engines, engine, work)
+
+
+@noun.command()
+def logs(
+    name: NameArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
+    tail: Annotated[str, typer.Option("--tail", "-n", help="Lines from the end, or all.")] = "all",
+    since: Annotated[
+        Word, typer.Option("--since", help="A time, or an age such as 10m.", metavar="WHEN")
+    ] = None,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when.")] = False,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Print what a container said."""
+    if tail != "all" and not tail.isdecimal():
+        raise Failure(f"--tail needs a number or 'all', not {tail!r}.", USAGE)
+
+    async def work(chosen: Chosen) -> None:
+        from swarm_tui.cli.plumbing.engine_streams import print_logs, since_s
+
+        container = chosen.container(name)
+        query: dict[str, str | int | bool | None] = {
+            "stdout": True, "stderr": True, "follow": follow, "tail": tail, "timestamps": timestamps,
+            "since": None if since is None else since_s(since, chosen.now_ns),
+        }  # fmt: skip
+        await print_logs(chosen.api(container.engine), container.id, query)
+
+    run_on_engines(engines, engine, work)
+
+
+@noun.command(context_settings={"allow_interspersed_args": False})
+def exec(  # noqa: A001 - the command's name
+    ctx: typer.Context,
+    name: NameArgument,
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[COMMAND…]", help="sh, if none is given.")
+    ] = None,
+    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Pass standard input on.")] = False,
+    terminal: Annotated[bool, typer.Option("--tty", "-t", help="Give the command a terminal.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Leave it alone once it runs.")] = False,
+    user: Annotated[
+        str, typer.Option("--user", "-u", help="Instead of the container's.", metavar="USER[:GROUP]")
+    ] = "",
+    directory: Annotated[
+        str, typer.Option("--workdir", "-w", help="Instead of the container's.", metavar="DIR")
+    ] = "",
+    env: Annotated[
+        list[str] | None, typer.Option("--env", "-e", help="A variable.", metavar="NAME=VALUE")
+    ] = None,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Run a command in a container; the exit code is the command's."""
+    need_level(ctx, "run commands in containers")
+    words = command or ["sh"]
+    if words[0] == "--":
+        words = words[1:]
+    body = {
+        "Cmd": words, "AttachStdin": interactive, "AttachStdout": not detach, "AttachStderr": not detach,
+        "Tty": terminal, "User": user, "WorkingDir": directory, "Env": env or [],
+    }  # fmt: skip
+
+    async def work(chosen: Chosen) -> int:
+        from swarm_tui.cli.plumbing.engine_streams import run_inside
+
+        container = chosen.container(name)
+        return await run_inside(chosen.api(container.engine), container.id, body, is_detached=detach)
+
+    raise typer.Exit(run_on_engines(engines, engine, work))

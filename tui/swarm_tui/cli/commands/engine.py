@@ -1,0 +1,153 @@
+"""`swarm-tui engine …`: the engines that a person keeps a list of, and one socket for all of them (docs/design/engines.md N9)."""
+
+from typing import Annotated, Any
+
+import typer
+
+from swarm_tui.cli.plumbing.engines import Chosen, EngineOption, EnginesOption, run_on_engines
+from swarm_tui.cli.plumbing.nouns import Noun
+from swarm_tui.cli.plumbing.output import FilterOption, Format, FormatOption, QuietOption
+from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.session import USAGE, Failure
+
+noun = Noun("Many Docker Engines as one: the list of them, and what happens on them.")
+NamesArgument = Annotated[list[str], typer.Argument(metavar="ENGINE…")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the engine is called here.")]
+
+
+@noun.command()
+def ls(
+    style: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """List the engines, how each stands, and what is wrong with one that does not."""
+
+    async def work(chosen: Chosen) -> None:
+        from swarm_tui.cli.plumbing.engine_rows import print_engines
+
+        print_engines(chosen.records, style=style, quiet=quiet)
+
+    run_on_engines(engines, engine, work)
+
+
+@noun.command()
+def inspect(names: NamesArgument, style: FormatOption = Format.JSON, engines: EnginesOption = None) -> None:
+    """Show everything about engines: how they stand, and what they say of themselves."""
+
+    async def work(chosen: Chosen) -> None:
+        from swarm_tui.cli.plumbing.engine_rows import engine_fields, print_whole
+
+        found = []
+        for record in chosen.records:
+            whole: dict[str, Any] = {**engine_fields(record), "Info": None}
+            if record.state.is_live:
+                whole["Info"] = await chosen.api(record.key).get_object("/info")
+            found.append(whole)
+        print_whole(found, style)
+
+    run_on_engines(engines, names, work)
+
+
+@noun.command()
+def add(
+    name: NameArgument,
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="unix://PATH, tcp://HOST:PORT or ssh://[USER@]HOST.")
+    ],
+    ca: Annotated[
+        str, typer.Option("--tlscacert", help="The authority of its certificate.", metavar="FILE")
+    ] = "",
+    certificate: Annotated[str, typer.Option("--tlscert", help="Your certificate.", metavar="FILE")] = "",
+    key: Annotated[str, typer.Option("--tlskey", help="Your key.", metavar="FILE")] = "",
+    no_verify: Annotated[
+        bool, typer.Option("--no-tlsverify", help="Believe any certificate of the engine's.")
+    ] = False,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="For placement; may be repeated.", metavar="KEY=VALUE")
+    ] = None,
+) -> None:
+    """Take an engine into your list."""
+    from swarm_core.engines.listed import engines_file, problem_of_entry, read_listed
+    from swarm_core.engines.records import EngineEntry
+    from swarm_core.specs import notation
+
+    from swarm_tui.cli.plumbing import context_edits, engine_edits
+    from swarm_tui.cli.plumbing.session import reading
+
+    with reading("--label"):
+        labels = tuple(notation.pairs(label or ()).items())
+    entry = EngineEntry(url, name, labels, ca, certificate, key, not no_verify)
+    if problem := problem_of_entry(entry):
+        raise Failure(f"The engine {name!r} {problem}.", USAGE)
+    listed = read_listed(engines_file())
+    if any(one.name == name for one in listed.entries):
+        raise Failure(f"There is an engine {name!r} already; 'swarm-tui engine rm {name}' takes it away.")
+    context_edits.change(listed.path, lambda text: engine_edits.with_engine(text, entry))
+    say(name)
+
+
+@noun.command()
+def rm(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> None:
+    """Take engines out of your list; they are left alone."""
+    from swarm_core.engines.listed import engines_file, read_listed
+
+    from swarm_tui.cli.plumbing import context_edits, engine_edits
+
+    listed = read_listed(engines_file())
+    for name in names:
+        listed.named(name)
+    for name in dict.fromkeys(names):
+        context_edits.change(listed.path, lambda text, gone=name: engine_edits.without_engine(text, gone))  # type: ignore[misc]
+        say(name)
+
+
+@noun.command()
+def maintain(
+    name: NameArgument,
+    is_off: Annotated[bool, typer.Option("--off", help="Let it take new containers again.")] = False,
+) -> None:
+    """Give an engine no new containers; those that it has run on."""
+    from swarm_core.engines.listed import engines_file, read_listed
+
+    from swarm_tui.cli.plumbing import context_edits, engine_edits
+
+    listed = read_listed(engines_file())
+    entry = listed.named(name)
+    context_edits.change(
+        listed.path, lambda text: engine_edits.with_maintenance(text, entry, is_on=not is_off)
+    )
+    say(name)
+
+
+@noun.command()
+def events(
+    since: Annotated[
+        str | None, typer.Option("--since", help="A time, or an age such as 10m.", metavar="WHEN")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="A time; then the command ends.", metavar="WHEN")
+    ] = None,
+    filter_: FilterOption = None,
+    style: FormatOption = Format.TABLE,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Print what happens on all engines, until interrupted."""
+    from swarm_tui.cli.plumbing.engine_rows import filters_of
+
+    wanted = filters_of(filter_)
+
+    async def work(chosen: Chosen) -> None:
+        from swarm_tui.cli.plumbing.engine_events import print_events
+        from swarm_tui.cli.plumbing.engine_streams import since_s
+
+        now_ns = chosen.now_ns
+        span = {
+            name: None if text is None else since_s(text, now_ns, f"--{name}")
+            for name, text in (("since", since), ("until", until))
+        }
+        await print_events(chosen, {**span, "filters": wanted}, style)
+
+    run_on_engines(engines, engine, work)

@@ -1,0 +1,191 @@
+"""`swarm-tui image …`: images of many engines, with docker's words (docs/design/engines.md N9)."""
+
+import json
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from swarm_tui.cli.plumbing.engines import (
+    Chosen,
+    EngineOption,
+    EnginesOption,
+    carry_out_each,
+    need_level,
+    run_on_engines,
+)
+from swarm_tui.cli.plumbing.nouns import Noun
+from swarm_tui.cli.plumbing.output import (
+    FilterOption,
+    Format,
+    FormatOption,
+    NoTruncOption,
+    QuietOption,
+)
+from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.session import Failure
+
+if TYPE_CHECKING:
+    from swarm_core.engines.api import EngineApi
+    from swarm_core.engines.records import EngineKey
+
+noun = Noun("See and change images of many engines.")
+_LATEST = "latest"
+
+
+@noun.command()
+def ls(
+    all_: Annotated[bool, typer.Option("--all", "-a", help="Also the layers between.")] = False,
+    filter_: FilterOption = None,
+    style: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    no_trunc: NoTruncOption = False,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """List images, once for each engine that has them."""
+    from swarm_tui.cli.plumbing.engine_rows import filters_of
+
+    wanted = filters_of(filter_)
+
+    async def work(chosen: Chosen) -> None:
+        from swarm_tui.cli.plumbing.engine_rows import IMAGES, image_lines, print_entries
+
+        async def ask(key: "EngineKey", api: "EngineApi") -> list[Any]:
+            return await api.get_list("/images/json", {"all": all_, "filters": wanted})
+
+        answers = await chosen.each(ask)
+        rows = [
+            (chosen.name_of(key), line)
+            for key, entries in answers
+            for entry in entries
+            for line in image_lines(entry)
+        ]
+        print_entries(IMAGES, rows, chosen.now_ns, style=style, quiet=quiet, no_trunc=no_trunc)
+        chosen.tell_missing()
+
+    run_on_engines(engines, engine, work)
+
+
+@noun.command()
+def pull(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="IMAGE", help="A name, with a tag or a digest.")],
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Pull an image on every engine, or on those that are named; what one says is the last line of its progress."""
+    need_level(ctx, "pull images")
+    short = name.rpartition("/")[2]
+    tagged = name if ":" in short or "@" in short else f"{name}:{_LATEST}"
+
+    async def work(chosen: Chosen) -> None:
+        from swarm_tui.cli.plumbing import registry_auth
+
+        headers = {"X-Registry-Auth": registry_auth.encoded(tagged)}
+
+        async def one(key: "EngineKey", api: "EngineApi") -> str:
+            return await _pulled(api, tagged, headers)
+
+        for key, text in await chosen.each(one):
+            say(f"{chosen.name_of(key)}: {text}")
+        chosen.tell_missing()
+        if chosen.has_left_out:
+            raise Failure(f"{tagged} was not pulled on every engine.")
+
+    run_on_engines(engines, engine, work)
+
+
+async def _pulled(api: "EngineApi", name: str, headers: dict[str, str]) -> str:
+    """What the engine said last. Raises EngineError."""
+    from swarm_core.engines.errors import EngineRefused
+
+    said = "it said nothing"
+    lines = api.lines("POST", "/images/create", {"fromImage": name}, headers=headers)
+    async with aclosing(lines) as progress:
+        async for line in progress:
+            told = json.loads(line)
+            if error := told.get("error"):
+                # The status was sent before it went wrong.
+                raise EngineRefused(500, str(error))
+            said = str(told.get("status") or said)
+    return said
+
+
+@noun.command()
+def rm(
+    ctx: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="IMAGE…")],
+    force: Annotated[bool, typer.Option("--force", "-f", help="Also what has several names.")] = False,
+    no_prune: Annotated[bool, typer.Option("--no-prune", help="Leave nameless parents.")] = False,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Remove images on every engine that has them, or on those that are named."""
+    need_level(ctx, "remove images")
+
+    async def work(chosen: Chosen) -> None:
+        async def one(name: str) -> None:
+            found = chosen.looked_up(lambda: chosen.cluster.find.images(name, chosen.only))
+            wrong = []
+            for image in (one for one in found if one.engine in chosen.keys):
+                wrong += await _removed(chosen, image.engine, name, {"force": force, "noprune": no_prune})
+            if wrong:
+                raise Failure("\nError: ".join(wrong))
+
+        await carry_out_each(names, one)
+        chosen.tell_missing()
+
+    run_on_engines(engines, engine, work)
+
+
+async def _removed(chosen: Chosen, key: "EngineKey", name: str, query: dict[str, Any]) -> list[str]:
+    """What went wrong on one engine."""
+    from swarm_core.engines.errors import EngineError
+
+    try:
+        done = await chosen.api(key).delete(f"/images/{name}", query, timeout=60.0)
+    except EngineError as error:
+        return [f"{chosen.name_of(key)}: {str(error).rstrip('.')}."]
+    for line in done or ():
+        for what, image in line.items():
+            say(f"{chosen.name_of(key)}: {what}: {image}")
+    return []
+
+
+@noun.command()
+def prune(
+    ctx: typer.Context,
+    all_: Annotated[
+        bool, typer.Option("--all", "-a", help="All that no container uses, not only the nameless.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Ask nothing.")] = False,
+    filter_: Annotated[
+        list[str] | None, typer.Option("--filter", help="Only what matches.", metavar="KEY=VALUE")
+    ] = None,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Remove images that nobody uses, on every engine or on those that are named."""
+    from swarm_tui.cli.plumbing.engine_rows import filters_of
+
+    need_level(ctx, "remove images")
+    wanted = {**(filters_of(filter_) or {}), "dangling": ["false" if all_ else "true"]}
+    what = "every image that no container uses" if all_ else "every image without a name"
+    if not force and not typer.confirm(f"Remove {what}?"):
+        raise typer.Abort
+
+    async def work(chosen: Chosen) -> None:
+        from swarm_tui.resources import format as fmt
+
+        async def one(key: "EngineKey", api: "EngineApi") -> dict[str, Any]:
+            found: dict[str, Any] = await api.post("/images/prune", {"filters": wanted}, timeout=None)
+            return found
+
+        for key, told in await chosen.each(one):
+            count = sum("Deleted" in line for line in told.get("ImagesDeleted") or ())
+            freed = fmt.size(float(told.get("SpaceReclaimed") or 0))
+            say(f"{chosen.name_of(key)}: {fmt.plural(count, 'image')} removed, {freed} freed")
+        chosen.tell_missing()
+
+    run_on_engines(engines, engine, work)

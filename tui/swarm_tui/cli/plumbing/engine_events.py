@@ -1,0 +1,60 @@
+"""Events of many engines: in the order of their times where they are over, else as they come."""
+
+import json
+import sys
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from swarm_tui.cli.plumbing.engines import Chosen
+from swarm_tui.cli.plumbing.output import Format, print_records, print_templated
+from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.streams import ending_with_the_reader
+from swarm_tui.resources.format import instant
+
+if TYPE_CHECKING:
+    from swarm_core.engines.api import EngineApi, Query
+    from swarm_core.engines.records import EngineKey
+
+
+async def print_events(chosen: Chosen, query: "Query", style: Format) -> None:
+    """Print those that the query asks for. Where it says until when, they are sorted by time, and that is the end."""
+    has_end = query.get("until") is not None
+    found: list[tuple[str, dict[str, Any]]] = []
+
+    async def read(key: "EngineKey", api: "EngineApi") -> None:
+        name = chosen.name_of(key)
+        async with aclosing(api.lines("GET", "/events", query)) as lines:
+            async for line in lines:
+                event = json.loads(line)
+                if has_end:
+                    found.append((name, event))
+                else:
+                    _print(name, event, style)
+
+    with ending_with_the_reader():
+        chosen.tell_missing()
+        await chosen.each(read)
+    for name, event in sorted(found, key=lambda one: _time_ns(one[1])):
+        _print(name, event, style)
+
+
+def _time_ns(event: dict[str, Any]) -> int:
+    return int(event.get("timeNano") or int(event.get("time") or 0) * 10**9)
+
+
+def _print(name: str, event: dict[str, Any], style: Format) -> None:
+    if style is Format.TABLE:
+        say(_line(name, event))
+    elif style.is_template:
+        print_templated({}, [{"Engine": name, **event}], style)
+    else:
+        print_records([{"Engine": name, **event}], style)
+    sys.stdout.flush()
+
+
+def _line(name: str, event: dict[str, Any]) -> str:
+    """As docker prints an event, with the engine in front."""
+    actor = event.get("Actor") or {}
+    attributes = ", ".join(f"{key}={value}" for key, value in sorted((actor.get("Attributes") or {}).items()))
+    what = f"{event.get('Type', '')} {event.get('Action', '')} {actor.get('ID', '')}"
+    return f"{name} {instant(_time_ns(event))} {what}" + (f" ({attributes})" if attributes else "")

@@ -1,0 +1,253 @@
+"""From the options of a command to engines that are known, and from a failure to one sentence (docs/design/engines.md N9).
+
+Rules
+1. An engine that hangs, lies or is away costs the others nothing. What it has is left out, and a sentence on standard error says so.
+2. Where no engine answers the command fails.
+3. What is to change one object goes to the engine that has it. A name that several engines have is refused until it names one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+import typer
+
+from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.session import USAGE, Failure, globals_of
+
+if TYPE_CHECKING:
+    # Loaded when engines are reached: help and usage errors must not wait for it.
+    from swarm_core.engines.api import EngineApi
+    from swarm_core.engines.cluster import EngineCluster
+    from swarm_core.engines.opening import Opened
+    from swarm_core.engines.records import Container, EngineEntry, EngineKey, EngineRecord
+
+T = TypeVar("T")
+VARIABLE: Final = "SWARM_TUI_ENGINES"
+ALL: Final = "all"
+EnginesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engines",
+        envvar=VARIABLE,
+        show_envvar=False,
+        help="Instead of your list: a file of engines, addresses, docker's contexts; between commas.",
+        metavar="FILE|URL|CONTEXT,…",
+    ),
+]
+EngineOption = Annotated[
+    list[str] | None, typer.Option("--engine", help="This engine alone; may be repeated.", metavar="NAME")
+]
+OnEnginesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine", help="Of this engine instead of the cluster, or of all engines.", metavar="NAME|all"
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The engines that there are, before any is asked."""
+
+    entries: "Sequence[EngineEntry]"
+    in_maintenance: "frozenset[EngineKey]"
+
+
+class Chosen:
+    """The engines of one command, as they stood when all had been tried."""
+
+    def __init__(self, opened: "Opened", keys: "Sequence[EngineKey]", *, is_narrowed: bool) -> None:
+        self.cluster, self._clock, self.keys = opened.cluster, opened.clock, keys
+        self._is_narrowed = is_narrowed
+        self._told: set[str] = set()
+
+    @property
+    def now_ns(self) -> int:
+        """The time of this machine."""
+        return self._clock.wall_ns()
+
+    @property
+    def records(self) -> "list[EngineRecord]":
+        """Those that the options choose."""
+        return [self.cluster.engine(key) for key in self.keys]
+
+    @property
+    def only(self) -> "EngineKey | None":
+        """The one engine that names are looked up on; None for all."""
+        return self.keys[0] if self._is_narrowed and len(self.keys) == 1 else None
+
+    def name_of(self, key: "EngineKey") -> str:
+        """What people call it."""
+        return self.cluster.engine(key).name
+
+    def tell_missing(self) -> None:
+        """A sentence for each engine that is left out. Raises Failure where all are."""
+        missing = [record for record in self.records if not record.state.is_live]
+        for record in missing:
+            self.tell(record, record.error or f"it is {record.word}")
+        if missing and len(missing) == len(self.keys):
+            raise Failure("No engine answers.")
+
+    @property
+    def has_left_out(self) -> bool:
+        """Whether a sentence said that an engine is left out."""
+        return bool(self._told)
+
+    def tell(self, record: "EngineRecord", text: str) -> None:
+        """Say once that an engine is left out, and why."""
+        if record.key not in self._told:
+            self._told.add(record.key)
+            say(f"{record.name} is left out: {text}.", err=True)
+
+    def container(self, name: str) -> "Container":
+        """Raises Failure."""
+        return self.looked_up(lambda: self.cluster.find.container(name, self.only))
+
+    def looked_up(self, find: Callable[[], T]) -> T:
+        """What a look-up gives. Raises Failure with its sentence, and who may have it and does not answer."""
+        from swarm_core.engines.errors import Ambiguous, NotFound
+
+        try:
+            return find()
+        except Ambiguous as error:
+            raise Failure(f"{error}. Write ENGINE/NAME, or say --engine.") from None
+        except NotFound as error:
+            silent = [record.name for record in self.records if not record.state.is_live]
+            unsure = f" {', '.join(silent)} could not be asked." if silent else ""
+            raise Failure(f"{error}.{unsure}") from None
+
+    def api(self, key: "EngineKey") -> "EngineApi":
+        """Calls to an engine. Raises EngineAway."""
+        return self.cluster.api(key)
+
+    async def each(
+        self, work: "Callable[[EngineKey, EngineApi], Awaitable[T]]"
+    ) -> "list[tuple[EngineKey, T]]":
+        """What each engine that lives answers, asked all at once. One that fails is told and left out."""
+        from swarm_core.engines.errors import EngineError
+
+        found: dict[EngineKey, T] = {}
+        wrong: dict[EngineKey, str] = {}
+
+        async def one(record: "EngineRecord") -> None:
+            try:
+                found[record.key] = await work(record.key, self.api(record.key))
+            except EngineError as error:
+                wrong[record.key] = str(error)
+
+        asked = [record for record in self.records if record.state.is_live]
+        async with asyncio.TaskGroup() as group:
+            for record in asked:
+                group.create_task(one(record))
+        for record in asked:
+            if record.key in wrong:
+                self._told.add(record.key)
+                say(f"{record.name}: {wrong[record.key].rstrip('.')}.", err=True)
+        if asked and not found:
+            raise Failure("No engine did it.")
+        return [(record.key, found[record.key]) for record in asked if record.key in found]
+
+
+def run_on_engines(
+    engines: str | None, only: Sequence[str] | None, work: "Callable[[Chosen], Awaitable[T]]"
+) -> T:
+    """Do `work` on the engines that `--engines` and `--engine` choose, when each has been tried."""
+    return asyncio.run(_run(engines, only, work))
+
+
+async def _run(
+    engines: str | None, only: Sequence[str] | None, work: "Callable[[Chosen], Awaitable[T]]"
+) -> T:
+    from swarm_core.engines.errors import EngineError
+    from swarm_core.engines.opening import open_cluster
+
+    known = known_engines(engines)
+    wanted = [name for name in only or () if name != ALL]
+    try:
+        async with open_cluster(known.entries, known.in_maintenance) as opened:
+            cluster = opened.cluster
+            named = [entry.key for entry in known.entries if entry.key in wanted]
+            # What is called by its host name is known by it when it has answered.
+            await cluster.settled(named if len(named) == len(wanted) and wanted else None)
+            keys = [_key(cluster, name) for name in wanted] or [entry.key for entry in known.entries]
+            return await work(Chosen(opened, list(dict.fromkeys(keys)), is_narrowed=bool(wanted)))
+    except EngineError as error:
+        raise Failure(f"{str(error).rstrip('.')}.") from None
+
+
+def _key(cluster: "EngineCluster", name: str) -> "EngineKey":
+    from swarm_core.engines.errors import EngineError
+
+    try:
+        return cluster.find.engine(name).key
+    except EngineError as error:
+        names = ", ".join(record.name for record in cluster.engines())
+        raise Failure(f"{error}; known are: {names}.") from None
+
+
+def known_engines(text: str | None) -> Known:
+    """The engines that `--engines` names, or those of the person's list. Raises Failure, LookupError or ValueError."""
+    from swarm_core.engines.listed import engines_file, read_listed
+
+    if text is None:
+        listed = read_listed(engines_file())
+        if not listed.entries:
+            raise Failure(
+                "No engines are known. Add one with 'swarm-tui engine add NAME URL', or name them with --engines."
+            )
+        return Known(listed.entries, listed.in_maintenance)
+    found = [_engines_of(word) for part in text.split(",") if (word := part.strip())]
+    entries = [entry for known in found for entry in known.entries]
+    if not entries:
+        raise Failure(f"--engines names no engine: {text!r}.", USAGE)
+    keys = [entry.key for entry in entries]
+    if doubled := sorted({key for key in keys if keys.count(key) > 1}):
+        raise Failure(f"--engines names {doubled[0]} twice.", USAGE)
+    return Known(entries, frozenset(key for known in found for key in known.in_maintenance))
+
+
+def _engines_of(word: str) -> Known:
+    from swarm_core.engines.docker_contexts import context_named
+    from swarm_core.engines.listed import read_listed
+    from swarm_core.engines.records import EngineEntry
+    from swarm_core.engines.ways import problem_of
+
+    if "://" in word:
+        if problem := problem_of(word):
+            raise Failure(f"--engines: the address {word} {problem}.", USAGE)
+        return Known([EngineEntry(word, source="--engines")], frozenset())
+    if "/" in word or word.endswith(".toml"):
+        path = Path(word).expanduser()
+        if not path.exists():
+            raise Failure(f"--engines: {path} does not exist.", USAGE)
+        listed = read_listed(path)
+        return Known(listed.entries, listed.in_maintenance)
+    return Known([context_named(word)], frozenset())
+
+
+def need_level(ctx: typer.Context, doing: str) -> None:
+    """Raise Failure where the level is too low for changes of engines, all of which need the highest."""
+    globals_of(ctx).need_highest(doing)
+
+
+async def carry_out_each(
+    names: Sequence[str], work: Callable[[str], Awaitable[Any]], *, done: Callable[[str], None] = say
+) -> None:
+    """Do `work` for each name in turn and say the name; fail at the end with all that could not be done."""
+    from swarm_core.engines.errors import EngineError
+
+    wrong = []
+    for name in names:
+        try:
+            await work(name)
+        except EngineError as error:
+            wrong.append(f"{name}: {str(error).rstrip('.')}.")
+        except Failure as failure:
+            wrong.append(str(failure))
+        else:
+            done(name)
+    if wrong:
+        raise Failure("\nError: ".join(wrong))
