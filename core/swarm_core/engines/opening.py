@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from swarm_core.engines.cluster import EngineCluster, running
+from swarm_core.engines.placer import Placer
 from swarm_core.engines.records import EngineEntry, EngineKey
 from swarm_core.runtime.clock import Clock, SystemClock
 
@@ -16,6 +17,7 @@ class Opened:
 
     cluster: EngineCluster
     clock: Clock
+    placer: Placer
 
 
 @asynccontextmanager
@@ -23,11 +25,11 @@ async def open_cluster(
     entries: Iterable[EngineEntry], in_maintenance: Collection[EngineKey] = ()
 ) -> AsyncIterator[Opened]:
     """The engines, alive while the block is run. Nothing has been asked yet: see `EngineCluster.settled`. Raises EngineError."""
-    clock = SystemClock()
-    cluster = EngineCluster(clock, random.Random())
+    clock, rng = SystemClock(), random.Random()
+    cluster = EngineCluster(clock, rng)
     for entry in entries:
         key = cluster.add(entry)
         if key in in_maintenance:
             cluster.maintain(key, on=True)
     async with running(cluster):
-        yield Opened(cluster, clock)
+        yield Opened(cluster, clock, Placer(cluster, rng))

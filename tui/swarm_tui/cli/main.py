@@ -41,7 +41,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "engine": ("engine", "Many Docker Engines: ls, inspect, add, rm, maintain, events."),
     "container": (
         "container",
-        "Containers of many engines: ls, inspect, stop, kill, rm, top, logs, exec.",
+        "Containers of many engines: ls, run, inspect, stop, kill, rm, top, logs, exec.",
     ),
     "image": ("image", "Images of many engines: ls, pull, rm, prune."),
     "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),

@@ -32,6 +32,7 @@ NamesArgument = Annotated[
 ]
 NameArgument = Annotated[str, typer.Argument(metavar="CONTAINER", help="By name, id, or ENGINE/NAME.")]
 Word = str | None
+Words = list[str] | None
 
 
 @noun.command()
@@ -62,6 +63,101 @@ def ls(
         chosen.tell_missing()
 
     run_on_engines(engines, engine, work)
+
+
+@noun.command(context_settings={"allow_interspersed_args": False})
+def run(
+    ctx: typer.Context,
+    image: Annotated[str, typer.Argument(metavar="IMAGE")],
+    command: Annotated[Words, typer.Argument(metavar="[COMMAND…]", help="Instead of the image's.")] = None,
+    name: Annotated[str, typer.Option("--name", help="Free on all engines.", metavar="NAME")] = "",
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Print its id and leave it alone.")] = False,
+    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Pass standard input on.")] = False,
+    tty: Annotated[bool, typer.Option("--tty", "-t", help="Give it a terminal.")] = False,
+    rm: Annotated[bool, typer.Option("--rm", help="Remove it at its end.")] = False,
+    env: Annotated[Words, typer.Option("--env", "-e", help="A variable.", metavar="NAME=VALUE")] = None,
+    label: Annotated[Words, typer.Option("--label", "-l", help="A label.", metavar="KEY=VALUE")] = None,
+    publish: Annotated[
+        Words, typer.Option("--publish", "-p", help="A port.", metavar="[[IP:]PORT:]PORT[/PROTOCOL]")
+    ] = None,
+    volume: Annotated[
+        Words, typer.Option("--volume", "-v", help="A volume or a directory.", metavar="[SOURCE:]PATH[:ro]")
+    ] = None,
+    network: Annotated[
+        str, typer.Option("--network", help="Instead of the engine's own.", metavar="NAME")
+    ] = "",
+    memory: Annotated[str, typer.Option("--memory", "-m", help="At most.", metavar="SIZE")] = "",
+    cpus: Annotated[str, typer.Option("--cpus", help="At most.", metavar="NUMBER")] = "",
+    restart: Annotated[
+        str, typer.Option("--restart", help="no, always, unless-stopped, on-failure[:N].", metavar="WORD")
+    ] = "no",
+    entrypoint: Annotated[
+        Word, typer.Option("--entrypoint", help="Instead of the image's.", metavar="PROGRAM")
+    ] = None,
+    user: Annotated[
+        str, typer.Option("--user", "-u", help="Instead of the image's.", metavar="USER[:GROUP]")
+    ] = "",
+    workdir: Annotated[
+        str, typer.Option("--workdir", "-w", help="Instead of the image's.", metavar="DIR")
+    ] = "",
+    hostname: Annotated[str, typer.Option("--hostname", help="Instead of its id.", metavar="NAME")] = "",
+    privileged: Annotated[
+        bool, typer.Option("--privileged", help="All that the engine's machine may.")
+    ] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="It writes to volumes alone.")] = False,
+    constraint: Annotated[
+        Words,
+        typer.Option(
+            "--constraint", help="Engines that may have it: storage==ssd, node!=h1.", metavar="EXPRESSION"
+        ),
+    ] = None,
+    affinity: Annotated[
+        Words,
+        typer.Option("--affinity", help="Beside what: container==db, image==~redis.", metavar="EXPRESSION"),
+    ] = None,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="spread, binpack or random.", metavar="WORD")
+    ] = "spread",
+    reschedule: Annotated[
+        str,
+        typer.Option(
+            "--reschedule", help="on-node-failure: made anew where its engine fails.", metavar="WORD"
+        ),
+    ] = "",
+    why: Annotated[
+        bool, typer.Option("--why", help="Only say which engine, and what leaves the others out.")
+    ] = False,
+    engine: EngineOption = None,
+    engines: EnginesOption = None,
+) -> None:
+    """Run a container on the engine that suits it best; the exit code is the container's."""
+    from swarm_core.engines.placement.decide import BadPolicy, Policy
+
+    from swarm_tui.cli.plumbing.run_body import Flags, body_of
+
+    if not why:
+        need_level(ctx, "run containers")
+    words = list(command or ())
+    flags = Flags(
+        image, words[1:] if words[:1] == ["--"] else words, env or (), label or (), publish or (), volume or (),
+        constraint or (), affinity or (), network, memory, cpus, restart, entrypoint, user, workdir, hostname, reschedule,
+        rm, interactive, tty, detach, privileged, read_only,
+    )  # fmt: skip
+    body = body_of(flags)
+    try:
+        policy = Policy(strategy)
+    except BadPolicy as error:
+        raise Failure(f"--strategy: {error}.", USAGE) from None
+
+    async def work(chosen: Chosen) -> int:
+        from swarm_tui.cli.plumbing import engine_run
+
+        if why:
+            await engine_run.explain(chosen, name, body, policy)
+            return 0
+        return await engine_run.run(chosen, name, body, policy, is_detached=detach)
+
+    raise typer.Exit(run_on_engines(engines, engine, work))
 
 
 @noun.command()

@@ -64,7 +64,8 @@ class _Lines:
             typer.echo(line, err=self._is_error)
 
 
-def _hear(stream: int, data: bytes) -> None:
+def hear(stream: int, data: bytes) -> None:
+    """Output at this program's own, as it is."""
     inside.write_here(2 if stream == STDERR else 1, data)
 
 
@@ -85,7 +86,7 @@ async def run_inside(
     if is_detached:
         await api.post(f"/exec/{run}/start", body={"Detach": True, "Tty": has_terminal})
         return 0
-    attached = Attached(api.url, _hear, has_terminal=has_terminal)
+    attached = Attached(api.url, hear, has_terminal=has_terminal)
     await api.hijack(f"/exec/{run}/start", None, {"Detach": False, "Tty": has_terminal}, lambda: attached)
     await attached.begun()
     await talk(api, attached, f"/exec/{run}", reads=bool(body["AttachStdin"]), has_terminal=has_terminal)

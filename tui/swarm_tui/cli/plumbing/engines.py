@@ -60,7 +60,8 @@ class Chosen:
     """The engines of one command, as they stood when all had been tried."""
 
     def __init__(self, opened: "Opened", keys: "Sequence[EngineKey]", *, is_narrowed: bool) -> None:
-        self.cluster, self._clock, self.keys = opened.cluster, opened.clock, keys
+        self.cluster, self.placer, self.keys = opened.cluster, opened.placer, keys
+        self._clock = opened.clock
         self._is_narrowed = is_narrowed
         self._told: set[str] = set()
 
@@ -73,6 +74,11 @@ class Chosen:
     def records(self) -> "list[EngineRecord]":
         """Those that the options choose."""
         return [self.cluster.engine(key) for key in self.keys]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether `--engine` leaves some out."""
+        return self._is_narrowed
 
     @property
     def only(self) -> "EngineKey | None":

@@ -1,0 +1,177 @@
+"""`container run` on fake engines, and the body that it asks for (docs/design/engine-commands.md 16.3)."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from swarm_testkit.command_line import Outcome
+from swarm_testkit.fake_engines.beside import Beside, engines_beside
+from swarm_testkit.fake_engines.engine import About
+from swarm_testkit.fake_engines.serving import FakeEngines
+from swarm_tui.cli import main
+
+Run = Callable[..., Outcome]
+IMAGE = "busybox:local"
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Beside]:
+    """Three engines without containers; the last has a label."""
+
+    async def add(some: FakeEngines) -> None:
+        await some.add(About("host-2", labels=("storage=ssd",)))
+
+    with TemporaryDirectory(prefix="fe-") as directory:
+        with engines_beside(Path(directory), 2) as beside:
+            beside.wait(add)
+            beside.urls = beside.do(lambda some: [engine.url for engine in some])
+            yield beside
+
+
+@pytest.fixture
+def run(
+    engines: Beside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Run:
+    """The command line, of a person whose list has the engines h0, h1 and h2, all empty."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("SWARM_TUI_ENGINES", raising=False)
+    (tmp_path / "swarm-tui").mkdir()
+    lines = [f'h{number} = "{url}"' for number, url in enumerate(engines.urls)]
+    (tmp_path / "swarm-tui" / "engines.toml").write_text("\n".join(["[engines]", *lines, ""]))
+    engines.do(
+        lambda some: [one.remove(held, force=True) for one in some for held in list(one.containers.values())]
+    )
+
+    def run_(*arguments: str) -> Outcome:
+        capfd.readouterr()
+        code = main.run(arguments)
+        captured = capfd.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run_
+
+
+def counts(engines: Beside) -> list[int]:
+    """How many containers each engine has."""
+    return engines.do(lambda some: [len(engine.containers) for engine in some])
+
+
+def made(engines: Beside, name: str) -> dict[str, Any]:
+    """The container of this name as its engine shows it."""
+    return engines.do(
+        lambda some: next(
+            one.whole() for engine in some for one in engine.containers.values() if one.name == name
+        )
+    )
+
+
+def test_containers_are_spread(run: Run, engines: Beside) -> None:
+    """16.3.1: where the fewest are; the id is what is printed."""
+    ids = [run("container", "run", "-d", IMAGE, "sleep", "9") for _ in range(3)]
+    assert [(told.code, len(told.out.strip())) for told in ids] == [(0, 64)] * 3
+    assert counts(engines) == [1, 1, 1]
+
+
+def test_containers_are_packed_where_that_is_asked(run: Run, engines: Beside) -> None:
+    """16.3.1: another strategy."""
+    for _ in range(3):
+        assert (
+            run(
+                "container", "run", "-d", "--strategy", "binpack", "--memory", "64m", IMAGE, "sleep", "9"
+            ).code
+            == 0
+        )
+    assert sorted(counts(engines)) == [0, 0, 3]
+    wrong = run("container", "run", "-d", "--strategy", "best", IMAGE)
+    assert wrong.code == 2 and "strategy not supported: best" in wrong.err
+
+
+def test_an_engine_is_chosen_by_label_or_by_name(run: Run, engines: Beside) -> None:
+    """16.3.2: a constraint, and --engine, which is not kept with the container."""
+    assert run("container", "run", "-d", "--constraint", "storage==ssd", IMAGE, "sleep", "9").code == 0
+    assert counts(engines) == [0, 0, 1]
+    assert run("container", "run", "-d", "--name", "here", "--engine", "h1", IMAGE, "sleep", "9").code == 0
+    assert counts(engines) == [0, 1, 1]
+    assert set(made(engines, "here")["Config"]["Labels"]) == {"com.docker.swarm.id"}
+
+
+def test_where_none_fits_each_engine_s_reason_is_told(run: Run) -> None:
+    """16.3.3: and why, before anything is made."""
+    told = run("container", "run", "-d", "--constraint", "storage==tape", IMAGE)
+    assert told.code == 1
+    assert "Unable to find a node that satisfies the following conditions" in told.err
+    assert [line.split()[0] for line in told.err.splitlines()[:3]] == ["h0", "h1", "h2"]
+    why = run("container", "run", "--why", "--constraint", "storage==ssd", IMAGE)
+    assert (why.code, len(why.lines)) == (0, 3)
+    assert why.lines[2].startswith("h2 is chosen")
+
+
+def test_a_container_s_output_and_exit_code_are_the_command_s(run: Run, engines: Beside) -> None:
+    """16.3.4: errors apart; with --rm nothing is left."""
+    told = run("container", "run", "--rm", IMAGE, "sh", "-c", "echo out; echo err >&2; exit 3")
+    assert (told.code, told.out, told.err) == (3, "out\n", "err\n")
+    assert counts(engines) == [0, 0, 0]
+
+
+def test_a_name_is_free_on_all_engines(run: Run) -> None:
+    """16.3.5: or it is refused with who has it."""
+    assert run("container", "run", "-d", "--name", "once", IMAGE, "sleep", "9").code == 0
+    told = run("container", "run", "-d", "--name", "once", IMAGE, "sleep", "9")
+    assert told.code == 1 and "The name once is already assigned" in told.err
+
+
+def test_the_flags_are_docker_s(run: Run, engines: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """16.3.6: what the engine is asked for."""
+    monkeypatch.setenv("PASSED", "on")
+    words = (
+        "-d", "--name", "whole", "-e", "A=1", "-e", "PASSED", "-e", "ABSENT", "-l", "k=v", "-p", "8080:80", "-p", "127.0.0.1:53:53/udp",
+        "-v", "data:/data:ro", "-v", "/tmp", "-m", "64m", "--cpus", "0.5", "--restart", "on-failure:3", "-u", "1000", "-w", "/srv",
+        "--hostname", "me", "--read-only", "--reschedule", "on-node-failure", IMAGE, "sleep", "9",
+    )  # fmt: skip
+    assert run("container", "run", *words).code == 0
+    whole = made(engines, "whole")
+    config, host = whole["Config"], whole["HostConfig"]
+    assert config["Env"][:2] == ["A=1", "PASSED=on"] and not any("ABSENT" in one for one in config["Env"])
+    assert (config["Cmd"], config["User"], config["WorkingDir"], config["Hostname"]) == (
+        ["sleep", "9"],
+        "1000",
+        "/srv",
+        "me",
+    )
+    assert (
+        config["Labels"]["k"] == "v"
+        and "on-node-failure" in config["Labels"]["com.docker.swarm.reschedule-policies"]
+    )
+    assert host["PortBindings"] == {
+        "80/tcp": [{"HostIp": "", "HostPort": "8080"}],
+        "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "53"}],
+    }
+    assert (host["Binds"], host["Memory"], host["NanoCpus"]) == (["data:/data:ro"], 64 << 20, 500_000_000)
+    assert host["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 3} and host["ReadonlyRootfs"]
+    assert {mount["Destination"] for mount in whole["Mounts"]} == {"/data", "/tmp"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("-p", "http"), "--publish: 'http' is not"),
+        (("-v", "./here:/data"), "write its whole path"),
+        (("--restart", "never"), "--restart is one of"),
+        (("--rm", "--restart", "always"), "do not go together"),
+        (("--memory", "much"), "--memory: "),
+        (("--cpus", "all"), "--cpus: "),
+        (("--label", "=x"), "--label: "),
+        (("--constraint", "what"), "One of operator ==, != is expected"),
+    ],
+)
+def test_flags_that_mean_nothing_are_refused(
+    run: Run, engines: Beside, words: tuple[str, ...], said: str
+) -> None:
+    """Exit code 2, with the flag, and nothing is made."""
+    told = run("container", "run", "-d", *words, IMAGE)
+    assert told.code == 2
+    assert said in told.err
+    assert counts(engines) == [0, 0, 0]
