@@ -224,6 +224,7 @@ class Engine:
                     response = await stack.enter_async_context(opening)
             except TimeoutError:
                 raise silent(self.api.url, CALL_S) from None
+            self.lists.begin_anew()
             self._dirty.mark_everything(self._clock.monotonic())
             async with Group() as group:
                 group.spawn(self._guarded(lambda: self._read_events(response)), name=f"events of {self.key}")

@@ -3,7 +3,8 @@
 Rules
 1. What an event touched while a list was asked for is newer than the list: the list neither overwrites it nor brings it back.
 2. What is not in a whole list, and was not touched meanwhile, is there no more.
-3. A list that finds a difference of which no event told counts it: that number is `drift`, and should stay 0.
+3. A difference that a list finds, and of which no event tells until the next list of all, is counted: that number is `drift`, and should stay 0. A list is often ahead of
+   the events. The first list of a connection counts nothing.
 """
 
 import json
@@ -44,11 +45,21 @@ class Lists:
         self.skew_s = 0.0
         self.engine_cpus = 0
         self.drift = 0
+        self.whole = 0
+        """How many lists of all containers were brought."""
+        self._unexplained: set[str] = set()
+        """Containers that the last list of all found to be others than known, and of which no event has told since."""
+        self._is_first = True
 
     def touch(self, id_: str, *, is_gone: bool) -> None:
         """An event told something of this container."""
+        self._unexplained.discard(id_)
         for ids in self._touched:
             ids[id_] = is_gone
+
+    def begin_anew(self) -> None:
+        """A connection begins: what happened meanwhile is no drift."""
+        self._is_first = True
 
     async def bring(self, kind: Kind) -> None:
         """Have the table as the engine's whole list. Raises EngineError."""
@@ -89,6 +100,9 @@ class Lists:
         if ids is not None:
             query["filters"] = {"id": sorted(ids)}
         table, passing, listed = self._tables.containers, set[str](), set[str]()
+        if ids is None:
+            self.drift += len(self._unexplained)
+            self._unexplained.clear()
         with self._asking() as touched:
             before = set(table.of(self._key)) if ids is None else set(ids)
             body = await self._api.call("GET", "/containers/json", query, timeout=LIST_S)
@@ -102,21 +116,26 @@ class Lists:
                     passing.add(container.id)
                 is_known = table.get(self._key, container.id) is not None
                 if container.id not in touched or not (is_known or touched[container.id]):
-                    self._put(container, counts=ids is None)
+                    self._put(container, is_checked=ids is None)
                 if number % _BETWEEN_TURNS == 0:
                     await turn()
             for id_ in before - listed:
                 if id_ not in touched and table.delete(self._key, id_) and ids is None:
-                    self.drift += 1
+                    self._unexplained.add(id_)
+        if ids is None:
+            self.whole += 1
+            if self._is_first:
+                self._is_first = False
+                self._unexplained.clear()
         return passing
 
-    def _put(self, container: Container, *, counts: bool) -> None:
+    def _put(self, container: Container, *, is_checked: bool) -> None:
         table = self._tables.containers
         known = table.get(self._key, container.id)
         if known is not None:
             container = replace(container, reserved=known.reserved)
-        if counts and (known is None or _differs(known, container)):
-            self.drift += 1
+        if is_checked and (known is None or _differs(known, container)):
+            self._unexplained.add(container.id)
         table.put(container)
 
     def _replace(self, table: Table[R], records: list[R]) -> None:
