@@ -12,6 +12,7 @@ Rules, each found out by its absence:
 import contextlib
 import io
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -259,6 +260,13 @@ def private_engine(
         yield engine
     finally:
         engine.destroy()
+
+
+def own_id(directory: Path) -> tuple[str, ...]:
+    """Flags that give an engine an id of its own, with files in `directory`: engines take it from a key that all on a machine share."""
+    config = directory / "engine.json"
+    config.write_text(json.dumps({"deprecated-key-path": str(directory / "engine-key.json")}))
+    return ("--config-file", str(config))
 
 
 def root_file_system() -> bytes:
