@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -130,7 +131,7 @@ async def api_at(
     node = StandIn(standing)
     managers = LocalManagers(node, path.with_name("control.sock"), opening)
     local = LocalEngine(engine, cluster.clock)
-    context = Context(node, managers, local, cluster.clock, "the-host", lambda: INTERFACES)
+    context = Context(node, managers, local, cluster.clock, "the-host", Random(1), lambda: INTERFACES)
     face = Face("Docker/test (linux)", newest=local.newest)
     async with face_at(path, make_routes(context), face, guard=guard):
         try:

@@ -1,5 +1,6 @@
 """What the routers of the Engine API share: the node, its manager, its engine."""
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,5 +22,6 @@ class Context:
     clock: Clock
     hostname: str = ""
     """What the node was told to call itself; empty for this machine's name."""
+    rng: random.Random = field(default_factory=random.SystemRandom)
     interfaces: Callable[[], Sequence[Interface]] = of_this_machine
     events: Events = field(default_factory=Events)

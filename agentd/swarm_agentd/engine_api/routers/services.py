@@ -1,5 +1,6 @@
 """`/services` (docs/design/engine-api.md E10, E11)."""
 
+import logging
 from typing import Any
 
 from aiohttp import web
@@ -7,16 +8,19 @@ from swarm_core.api.proto.control_pb2 import UpdateServiceRequest
 from swarm_core.api.proto.objects_pb2 import Network, Service
 from swarm_core.api.proto.specs_pb2 import ServiceSpec
 from swarm_core.client.control import Control
-from swarm_core.http.errors import BadRequest, NotFound
+from swarm_core.engines.errors import EngineAway, EngineRefused
+from swarm_core.http.errors import BadRequest, Forbidden, NotFound
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
 from swarm_core.http.routes import Route
 
 from swarm_agentd.engine_api import filters
 from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.lookup import by_id, find_one
+from swarm_agentd.engine_api.random_names import random_name
 from swarm_agentd.engine_api.requests import as_read, object_version
 from swarm_agentd.engine_api.translate import service as service_json
 
+_log = logging.getLogger(__name__)
 _ROLLBACKS = {
     "": UpdateServiceRequest.NONE,
     "none": UpdateServiceRequest.NONE,
@@ -24,6 +28,11 @@ _ROLLBACKS = {
 }
 _FROM_SPEC, _FROM_PREVIOUS = ("", "spec"), "previous-spec"
 _NODE_LOCAL = ("host", "none", "bridge")
+_ENGINE_S = 5.0
+_OF_THE_ENGINE = (
+    "The network {} cannot be used with services. Only networks scoped to the swarm can be used, "
+    "such as those created with the overlay driver."
+)
 
 
 def routes(context: Context) -> list[Route]:
@@ -40,7 +49,7 @@ def routes(context: Context) -> list[Route]:
 
 class _Services:
     def __init__(self, context: Context) -> None:
-        self._control = context.managers.control
+        self._control, self._rng, self._engine = context.managers.control, context.rng, context.local.engine
 
     async def list_all(self, exchange: Exchange) -> web.Response:
         """Those that the filters let through, with their tasks counted if that is asked."""
@@ -67,8 +76,10 @@ class _Services:
     async def create(self, exchange: Exchange) -> web.Response:
         """Of a spec, whose networks may be named."""
         spec = service_json.from_json(await exchange.read_json(), exchange.version)
+        if not spec.annotations.name:
+            spec.annotations.name = random_name(self._rng)
         async with self._control() as control:
-            await _resolve_networks(control, spec)
+            await self._resolve_networks(control, spec)
             _put_registry_auth(spec, exchange.request.headers.get("X-Registry-Auth", ""))
             service = await control.create(Service, spec)
         return json_answer({"ID": service.id, "Warnings": None}, status=201)
@@ -83,11 +94,38 @@ class _Services:
             raise BadRequest("unsupported registryAuthFrom value")
         async with self._control() as control:
             service = await find_one(control, Service, exchange.parameters["id"])
-            await _resolve_networks(control, spec)
+            await self._resolve_networks(control, spec)
             auth = exchange.request.headers.get("X-Registry-Auth", "")
             _put_registry_auth(spec, auth or _kept_auth(service, source))
             await control.update(Service, as_read(service, version), spec, rollback=rollback)
         return json_answer({"Warnings": None})
+
+    async def _resolve_networks(self, control: Control, spec: ServiceSpec) -> None:
+        """Put ids in place of what the client called its networks. Raises NotFound, BadRequest when several fit, and Forbidden for
+        one of the engine's."""
+        for attachment in spec.task.networks or spec.networks:
+            target = attachment.target
+            try:
+                attachment.target = (await find_one(control, Network, target)).id
+            except NotFound as error:
+                if target in _NODE_LOCAL:
+                    raise NotFound(
+                        f"could not find the corresponding predefined swarm network: {error}"
+                    ) from None
+                if await self._is_engines(target):
+                    raise Forbidden(_OF_THE_ENGINE.format(target)) from None
+                raise
+
+    async def _is_engines(self, reference: str) -> bool:
+        """Whether the engine has a network of that name or id."""
+        if self._engine is None:
+            return False
+        try:
+            found, _ = await self._engine.read_json("/networks", timeout=_ENGINE_S)
+        except (EngineAway, EngineRefused) as error:
+            _log.info("the engine's networks are not known: %s", error)
+            return False
+        return any(reference in (one.get("Name"), one.get("Id")) for one in found)
 
     async def remove(self, exchange: Exchange) -> web.Response:
         """One and its tasks."""
@@ -102,19 +140,6 @@ def _rollback(exchange: Exchange) -> Any:
     if text not in _ROLLBACKS:
         raise BadRequest(f"unrecognized rollback option {text}")
     return _ROLLBACKS[text]
-
-
-async def _resolve_networks(control: Control, spec: ServiceSpec) -> None:
-    """Put ids in place of what the client called its networks. Raises NotFound, and BadRequest when several fit."""
-    for attachment in spec.task.networks or spec.networks:
-        try:
-            attachment.target = (await find_one(control, Network, attachment.target)).id
-        except NotFound as error:
-            if attachment.target in _NODE_LOCAL:
-                raise NotFound(
-                    f"could not find the corresponding predefined swarm network: {error}"
-                ) from None
-            raise
 
 
 def _put_registry_auth(spec: ServiceSpec, auth: str) -> None:

@@ -202,3 +202,20 @@ async def test_without_an_engine_the_swarms_remain(api: Api) -> None:
     assert names((await api.get("/networks")).json) == ["back"]
     refused = await api.post("/networks/create", b'{"Name": "mine"}')
     assert (refused.status, refused.message) == (503, "This node has no container engine.")
+
+
+async def test_a_service_cannot_use_what_the_engine_alone_has(tmp_path: Path) -> None:
+    """By name or id; what nobody has is 404 (docs/design/engine-api.md E11.3)."""
+    cluster = FakeCluster([make_cluster()])
+    async with beside(Networks(local("l1", "mine")), cluster, tmp_path) as api:
+        for target, status, begins in (
+            ("mine", 403, "The network mine cannot be used with services. Only networks scoped to the swarm"),
+            ("l1", 403, "The network l1 cannot be used with services."),
+            ("nowhere", 404, "network nowhere not found"),
+        ):
+            template = {"ContainerSpec": {"Image": "nginx"}, "Networks": [{"Target": target}]}
+            answer = await api.post(
+                "/services/create", json.dumps({"Name": "web", "TaskTemplate": template}).encode()
+            )
+            assert answer.status == status
+            assert answer.message.startswith(begins)

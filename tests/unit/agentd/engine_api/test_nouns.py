@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,15 @@ async def test_a_service_names_its_networks(api: Api) -> None:
     assert (missing.status, missing.message) == (404, "network nowhere not found")
     assert local.status == 404
     assert local.message.startswith("could not find the corresponding predefined swarm network: ")
+
+
+async def test_a_service_without_a_name_gets_one(api: Api) -> None:
+    """An adjective and a surname (docs/design/engine-api.md E11.4)."""
+    api.cluster.put(make_cluster())
+    made = [await api.post("/services/create", body(service_spec(""))) for _ in range(3)]
+    names = [api.cluster.get(Service, one.json["ID"]).spec.annotations.name for one in made]
+    assert all(re.fullmatch("[a-z]+_[a-z]+", name) for name in names)
+    assert len(set(names)) == 3
 
 
 async def test_defaults_are_shown_when_they_are_asked_for(api: Api) -> None:
