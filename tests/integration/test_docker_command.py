@@ -216,10 +216,16 @@ def test_over_tls_only_those_with_a_certificate_are_answered(tmp_path: Path) -> 
         assert b"swarm-agentd" not in refused.stdout
 
 
-def test_up_passes_hosts_on_and_keeps_them(tmp_path: Path) -> None:
-    """`swarm-tui up -H` answers docker's clients, and so does the node when it comes back (docs/design/engine-api.md E9.5)."""
+def test_up_passes_hosts_and_their_terms_on_and_keeps_them(tmp_path: Path) -> None:
+    """`swarm-tui up -H` answers docker's clients, over TLS too, and so does the node when it comes back (docs/design/engine-api.md E9.5)."""
+    ours, port = WebCa(tmp_path / "ours"), free_port()
+    certificate, key = ours.issue("server")
+    own_certificate, own_key = ours.issue("client")
     with private_directory() as state:
-        docker = Docker("-H", f"unix://{state}/d.sock")
+        docker = Docker(
+            "-H", f"tcp://127.0.0.1:{port}", "--tlsverify", "--tlscacert", str(ours.certificate),
+            "--tlscert", str(own_certificate), "--tlskey", str(own_key),
+        )  # fmt: skip
 
         def command(*words: str) -> None:
             done = subprocess.run(
@@ -228,7 +234,11 @@ def test_up_passes_hosts_on_and_keeps_them(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr.decode()
 
         try:
-            own = ("-H", f"unix://{state}/d.sock", "--listen-remote-api", f"127.0.0.1:{free_port()}")
+            own = (
+                "-H", f"unix://{state}/d.sock", "-H", f"tcp://127.0.0.1:{port}", "--tlsverify",
+                "--tlscacert", str(ours.certificate), "--tlscert", str(certificate), "--tlskey", str(key),
+                "--listen-remote-api", f"127.0.0.1:{free_port()}",
+            )  # fmt: skip
             for asked in (own, ()):
                 command("up", "-d", "--executor", "process", *asked)
                 wait_until(

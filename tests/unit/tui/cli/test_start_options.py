@@ -1,5 +1,6 @@
 """What a node is started with again: kept, private, and without what is meant for one start alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ BEFORE = Kept("127.0.0.1:1", "127.0.0.1:9", "process")
             Launch(docker_hosts=("unix://", ":1")),
             Kept("127.0.0.1:1", "127.0.0.1:9", "process", "unix://\n:1"),
         ),
+        (
+            Launch(docker_hosts=(":1",), docker_terms=("--tls=true", "--group=wheel")),
+            replace(BEFORE, docker_hosts=":1", docker_terms="--tls=true\n--group=wheel"),
+        ),
         (Launch("127.0.0.1:2"), Kept("127.0.0.1:2", "", "process")),
         (Launch("127.0.0.1:2", advertise_remote_api="x:3"), Kept("127.0.0.1:2", "x:3", "process")),
         (Launch(join="a:1", token="secret", unlock_key="key", flags=("--force-new-cluster",)), BEFORE),
@@ -28,6 +33,13 @@ BEFORE = Kept("127.0.0.1:1", "127.0.0.1:9", "process")
 def test_what_holds_afterwards(how: Launch, after: Kept) -> None:
     """What was given replaces what was kept; an address that others were told goes with the one that it stood for."""
     assert how.on(BEFORE) == after
+
+
+def test_terms_go_with_their_hosts() -> None:
+    """Other hosts are not opened on the terms of the former ones; other terms alone are for the same hosts (docs/design/engine-api.md E9.5)."""
+    kept = replace(BEFORE, docker_hosts=":1", docker_terms="--tlsverify=true")
+    assert Launch(docker_hosts=(":2",)).on(kept) == replace(BEFORE, docker_hosts=":2")
+    assert Launch(docker_terms=("--tls=false",)).on(kept) == replace(kept, docker_terms="--tls=false")
 
 
 def test_it_is_kept_and_private(tmp_path: Path) -> None:

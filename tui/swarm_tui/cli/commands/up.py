@@ -1,6 +1,7 @@
 """`swarm-tui up` and `down`: the node of this machine."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -50,6 +51,29 @@ def up(
             metavar="HOST",
         ),
     ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", help="Who may use the socket of -H unix://, beside you.", metavar="GROUP"),
+    ] = None,
+    tls: Annotated[
+        bool | None,
+        typer.Option("--tls/--no-tls", help="TLS on the ports of -H, with a certificate of each client."),
+    ] = None,
+    tlsverify: Annotated[
+        bool | None,
+        typer.Option(
+            "--tlsverify/--no-tlsverify", help="That clients show a certificate; =false lets anybody in."
+        ),
+    ] = None,
+    tlscacert: Annotated[
+        Path | None, typer.Option("--tlscacert", help="CA of the clients, for --tls.", metavar="FILE")
+    ] = None,
+    tlscert: Annotated[
+        Path | None, typer.Option("--tlscert", help="The node's certificate, for --tls.", metavar="FILE")
+    ] = None,
+    tlskey: Annotated[
+        Path | None, typer.Option("--tlskey", help="Its key, for --tls.", metavar="FILE")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not open the dashboard.")] = False,
 ) -> None:
     """Start a node on this machine, or find it running, and open the dashboard."""
@@ -66,6 +90,10 @@ def up(
         token=token,
         executors=executor,
         docker_hosts=tuple(host or ()),
+        docker_terms=_terms(
+            {"group": group, "tls": tls, "tlsverify": tlsverify},
+            {"tlscacert": tlscacert, "tlscert": tlscert, "tlskey": tlskey},
+        ),
     )
     control_socket = own_node.start(directory, how)
     if local_node.is_worker(directory):
@@ -81,6 +109,19 @@ def _manager(address: str) -> str:
         return manager_to_join(address, MANAGER_PORT)
     except InvalidAddress as error:
         raise Failure(f"{error}.", USAGE) from None
+
+
+def _terms(words: Mapping[str, str | bool | None], files: Mapping[str, Path | None]) -> tuple[str, ...]:
+    """The daemon's flags. Its working directory is another one."""
+    said = [
+        f"--{name}={str(word).lower() if isinstance(word, bool) else word}"
+        for name, word in words.items()
+        if word is not None
+    ]
+    return (
+        *said,
+        *(f"--{name}={path.expanduser().absolute()}" for name, path in files.items() if path is not None),
+    )
 
 
 def _at(listen: str | None, advertise: str | None, join: str | None) -> Launch:

@@ -244,6 +244,7 @@ def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[st
     command += [f"--executor={kept.executors}"] if kept.executors else []
     if kept.docker_hosts:
         command += ["--begin-cluster", *(f"--host={host}" for host in kept.docker_hosts.split("\n"))]
+    command += kept.docker_terms.split("\n") if kept.docker_terms else []
     command += [f"--join-addr={how.join}"] if how.join is not None else []
     command += ["--unlock-key=-"] if how.unlock_key is not None else []
     command += ["--until-stdin-closes"] if how.lifeline is not None else []

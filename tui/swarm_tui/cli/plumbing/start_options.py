@@ -23,6 +23,8 @@ class Kept:
     executors: str = ""
     docker_hosts: str = ""
     """Where docker's clients are answered, a host in each line."""
+    docker_terms: str = ""
+    """Who may be one: the daemon's flags, one in each line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Launch:
     token: str | None = None
     executors: str | None = None
     docker_hosts: tuple[str, ...] = ()
+    docker_terms: tuple[str, ...] = ()
+    """Flags of the daemon about those hosts. They go with the hosts: other hosts are not opened on their terms."""
     advertise_remote_api: str | None = None
     flags: tuple[str, ...] = ()
     """Further flags of the daemon, for this start alone."""
@@ -51,7 +55,9 @@ class Launch:
         if self.executors is not None:
             chosen = replace(chosen, executors=self.executors)
         if self.docker_hosts:
-            chosen = replace(chosen, docker_hosts="\n".join(self.docker_hosts))
+            chosen = replace(chosen, docker_hosts="\n".join(self.docker_hosts), docker_terms="")
+        if self.docker_terms:
+            chosen = replace(chosen, docker_terms="\n".join(self.docker_terms))
         return chosen
 
 
