@@ -65,6 +65,7 @@ class Notes(Scrolled):
         self._empty = empty
         self._notes: tuple[Note, ...] = ()
         self._lines: list[tuple[int, list[Span]]] = []
+        self._laid_to = 0
         self._cursor = 0
         self._is_dimmed = False
 
@@ -131,6 +132,9 @@ class Notes(Scrolled):
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         index = self.scroll_offset.y + y
+        if width != self._laid_to:
+            # The first paint of a list that was hidden comes before it is told of its size.
+            self._lines = self._laid(width)
         if not self._lines and index == 0:
             return to_strip(self.palette, cut([(" " + self._empty, "muted")], width), width)
         if index >= len(self._lines):
@@ -154,15 +158,21 @@ class Notes(Scrolled):
     def _lay_out(self) -> bool:
         """Whether what is on screen stands where it stood."""
         width = self.scrollable_content_region.width
-        self._lines = []
-        for number, note in enumerate(self._notes):
-            self._lines.append((number, cut([(" ", "text"), *note.heading], width)))
-            for sentence in note.sentences:
-                indented = [(" " * (_INDENT + 1), "text"), *sentence]
-                self._lines.extend((number, line) for line in wrap(indented, width, indent=_INDENT + 1))
+        self._lines = self._laid(width)
         top = self.scroll_offset.y
         self.set_extent(width, max(len(self._lines), 1))
         return self.scroll_offset.y == top
+
+    def _laid(self, width: int) -> list[tuple[int, list[Span]]]:
+        """The lines, each with its note's number."""
+        self._laid_to = width
+        found: list[tuple[int, list[Span]]] = []
+        for number, note in enumerate(self._notes):
+            found.append((number, cut([(" ", "text"), *note.heading], width)))
+            for sentence in note.sentences:
+                indented = [(" " * (_INDENT + 1), "text"), *sentence]
+                found.extend((number, line) for line in wrap(indented, width, indent=_INDENT + 1))
+        return found
 
     def _set_cursor(self, index: int) -> None:
         if not self._notes:

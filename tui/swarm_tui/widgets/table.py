@@ -289,6 +289,10 @@ class ObjectTable(Scrolled):
     def on_show(self) -> None:
         self.post_message(self.Shown())
 
+    def on_hide(self) -> None:
+        # What was drawn grows old meanwhile, and would be painted first when it is shown again.
+        self._drawn.clear()
+
     def on_focus(self) -> None:
         self._refresh_cursor()
 
