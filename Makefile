@@ -42,6 +42,7 @@ sim: $(VENV)/.installed-dev
 
 shots: $(VENV)/.installed-dev
 	$(BIN)/python screenshots/make.py
+	$(BIN)/python screenshots/cast.py
 
 # Regenerate the protobuf modules and their stubs from the .proto files.
 proto: $(VENV)/.installed-dev

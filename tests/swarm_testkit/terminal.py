@@ -22,13 +22,17 @@ class Terminal:
             env=environment,
         )
 
+    def run(self, *command: str) -> None:
+        """A command of tmux."""
+        subprocess.run([*self.base, *command], check=True)
+
     def type(self, text: str) -> None:
         """Literal characters."""
-        subprocess.run([*self.base, "send-keys", "-t", "t", "-l", text], check=True)
+        self.run("send-keys", "-t", "t", "-l", text)
 
     def press(self, *keys: str) -> None:
         """Named keys, as tmux calls them."""
-        subprocess.run([*self.base, "send-keys", "-t", "t", *keys], check=True)
+        self.run("send-keys", "-t", "t", *keys)
 
     def screen(self) -> str:
         done = subprocess.run(
