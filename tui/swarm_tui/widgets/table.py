@@ -12,7 +12,7 @@ Rules:
 from asyncio import get_running_loop
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -21,42 +21,19 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from swarm_tui.resources.model import Align, Cell, Column
+from swarm_tui.resources.model import Align, Cell
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.widgets.cells import cell_spans
 from swarm_tui.widgets.columns import MARGIN, Placed, place
 from swarm_tui.widgets.marks import Marks
 from swarm_tui.widgets.paint import Span, dimmed, fit, to_strip
+from swarm_tui.widgets.row_source import RowSource
 from swarm_tui.widgets.scrolled import Scrolled
 
 _STRIPS_MAX: Final = 1024
 _HEADER_LINES: Final = 1
 _MOVING_S: Final = 0.4
 _MARK: Final = "▌"
-
-
-class RowSource(Protocol):
-    """What the table shows: ids in an order, and the cells of each."""
-
-    @property
-    def columns(self) -> Sequence[Column]:
-        """The columns, left to right."""
-
-    @property
-    def sorted_by(self) -> tuple[str, bool]:
-        """Key of the column that orders the rows, and whether downwards."""
-
-    def __len__(self) -> int:
-        """How many rows there are."""
-
-    def id_at(self, index: int) -> ObjectRef:
-        """The id of the row at `index`. Raises IndexError."""
-
-    def index_of(self, row_id: ObjectRef) -> int | None:
-        """Where the row is, or None when it is gone (or filtered out)."""
-
-    def cells(self, row_id: ObjectRef) -> tuple[Cell, ...]:
-        """The row's cells as of now, one per column; none when the row has just gone."""
 
 
 @dataclass(slots=True)
@@ -290,7 +267,7 @@ class ObjectTable(Scrolled):
         self.post_message(self.Shown())
 
     def on_hide(self) -> None:
-        # What was drawn grows old meanwhile, and would be painted first when it is shown again.
+        # What was drawn grows old meanwhile, and would be painted first when the list is shown again.
         self._drawn.clear()
 
     def on_focus(self) -> None:
