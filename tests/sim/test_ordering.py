@@ -1,10 +1,10 @@
-"""Services of every mode are made, updated, rolled back and removed, while tasks fail and nodes are lost (docs/design/simulation.md)."""
+"""Services of every mode are made, updated, rolled back and removed, while tasks fail and nodes are lost (docs/design/simulation.md). More of them: `make sim`."""
 
 import pytest
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.replay import command, simulate
 
-SEEDS = 30
+SEEDS = 15
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

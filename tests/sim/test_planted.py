@@ -8,8 +8,8 @@ from swarm_agentd.agent.volumes import NodeVolumes, Surroundings
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.replay import simulate
 
-SEEDS = 40
-"""About one in five finds it."""
+SEEDS = (11, *range(11), *range(12, 40))
+"""About one in five finds it. The first of these does, and quickly; which ones do changes with the orders that clients give."""
 
 
 @pytest.fixture
@@ -26,5 +26,5 @@ def careless_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_a_volume_that_is_taken_from_a_task(careless_nodes: None) -> None:
     """Volumes that tasks run with are removed by force, and the storage sees a node that does not keep them until those tasks have ended."""
-    found = (text for seed in range(SEEDS) for text in simulate(seed, plan=Plan.ordering(seed)).findings)
+    found = (text for seed in SEEDS for text in simulate(seed, plan=Plan.ordering(seed)).findings)
     assert any("is taken away on" in text and "run with it" in text for text in found)
