@@ -3,9 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.dashboard import dashboard_of
+from swarm_tui.resources.printable import printable
 from swarm_tui.resources.text_search import search_for
+from swarm_tui.widgets import paint
 from swarm_tui.widgets.ascii_only import to_ascii
 from swarm_tui.widgets.cells import bar, curve
 from swarm_tui.widgets.paint import cut, fit, highlighted, palette_of, to_strip, width_of, wrap
@@ -31,6 +34,29 @@ def test_what_fits_is_not_cut(spans, width):
     assert width_of(out) <= width
     if width_of(spans) <= width:
         assert plain(out) == plain(spans)
+
+
+_ODD = st.text(st.sampled_from("a漢e\u0301\u200d\ufe0f☁👩\n\x1b \u202e"), max_size=12)
+
+
+@given(_ODD, st.integers(0, 3), st.integers(1, 9), st.booleans())
+def test_a_long_text_is_cut_like_all_of_it(piece, other, width, is_right):
+    """Whatever it is made of, the end of a text that is far too long changes nothing of what is shown."""
+    text = (piece + "x" * other) * 40
+    spans = [("ab", "muted"), (text, "text")]
+    shown = fit(spans, width, right=is_right)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paint, "_CHARACTERS", 10_000)
+        assert fit(spans, width, right=is_right) == shown
+
+
+def test_a_very_long_text_is_not_looked_at_to_its_end(monkeypatch):
+    """A cell shows the beginning of a text of a million characters, and no more is made printable or measured."""
+    seen = []
+    monkeypatch.setattr(paint, "printable", lambda text: seen.append(len(text)) or printable(text))
+    monkeypatch.setattr(paint, "cell_len", lambda text: seen.append(len(text)) or cell_len(text))
+    assert width_of(fit([("é\n" * 500_000, "text")], 20)) == 20
+    assert max(seen) < 200
 
 
 def test_a_blank_at_the_end_of_a_line_costs_no_letter():

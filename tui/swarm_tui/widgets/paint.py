@@ -34,6 +34,10 @@ GROUNDS: Final = {
     "badge": "sw-accent",
 }
 _FAINT: Final = ("faint", "calm-dim")
+_CHARACTERS: Final = 4
+"""Of a long text so many for each cell are looked at first; more where many of them have no width."""
+_MARGIN: Final = 2
+"""What follows these cells more changes nothing before them: the widest character takes two."""
 # A role is a colour and, after a plus, how the text is set: "error", "accent+bold", "text+reverse".
 _COLORS: Final = {
     "text": "sw-text",
@@ -150,6 +154,25 @@ def _clean(spans: Spans) -> Spans:
     return [(printable(text), role) for text, role in spans]
 
 
+def _beginnings(spans: Spans, width: int) -> Spans:
+    """As much of `spans` as decides what `width` cells show: a text of thousands of characters is not looked at to its end."""
+    length = _CHARACTERS * (width + _MARGIN)
+    if all(len(text) <= length for text, _ in spans):
+        return spans
+    return [(_beginning(text, width), role) for text, role in spans]
+
+
+def _beginning(text: str, width: int) -> str:
+    """More than `width` cells of `text`, or all of it. Characters without a width do not count, however many there are."""
+    length = _CHARACTERS * (width + _MARGIN)
+    while length < len(text):
+        part = text[:length]
+        if cell_len(printable(part)) >= width + _MARGIN:
+            return part
+        length *= 2
+    return text
+
+
 def width_of(spans: Spans) -> int:
     """Cells that `spans` take."""
     return sum(len(text) if text.isascii() else cell_len(text) for text, _ in spans)
@@ -159,7 +182,7 @@ def fit(spans: Spans, width: int, *, right: bool = False) -> list[Span]:
     """`spans` in exactly `width` cells: cut with an ellipsis or padded (on the left when `right`)."""
     if width <= 0:
         return []
-    spans = _clean(spans)
+    spans = _clean(_beginnings(spans, width))
     total = width_of(spans)
     if total == width:
         return list(spans)
@@ -171,7 +194,7 @@ def fit(spans: Spans, width: int, *, right: bool = False) -> list[Span]:
 
 def cut(spans: Spans, width: int) -> list[Span]:
     """`spans` in at most `width` cells, the last of them an ellipsis where something was left out."""
-    spans = _clean(spans)
+    spans = _clean(_beginnings(spans, width))
     if width_of(spans) <= width:
         return list(spans)
     out: list[Span] = []
