@@ -11,6 +11,7 @@ Examples of hypothesis have no time limit of their own: how long one takes tells
 which is one of work where all of it happens in one process (see swarm_testkit.limits).
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         grouped = [item for item in items if item.get_closest_marker("xdist_group")]
         single = [item for item in items if not item.get_closest_marker("xdist_group")]
         items[:] = grouped + spread(single, [item.get_closest_marker("slow") is not None for item in single])
+
+
+def pytest_collection_finish() -> None:
+    """What the collection has made stays until the end: no search for garbage goes through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,4 +1,4 @@
-"""One time zone for all, pilots that wait and do not guess, and the cluster that most tests look at."""
+"""One time zone for all, pilots that wait and do not guess, styles that are parsed once, and the cluster that most tests look at."""
 
 import os
 import time
@@ -8,6 +8,7 @@ import pytest
 from swarm_testkit.at_rest import wait_for_rest_instead_of_guessing
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
 from swarm_testkit.dashboard import WAIT_S
+from swarm_testkit.parsed_styles import parse_styles_once
 from swarm_tui.shell import typed_ahead
 
 
@@ -29,6 +30,12 @@ def utc() -> Iterator[None]:
 def no_guess(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine gives a program little of the processor: that says nothing about whether it is done."""
     wait_for_rest_instead_of_guessing(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def styles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of the work before a program is first drawn."""
+    parse_styles_once(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
