@@ -4,7 +4,8 @@ Rules
 1. Decisions are taken one after the other, and a container that is being made counts in the next ones until its engine has answered.
 2. A name is given once over all engines that live. One that only an engine holds that is away is free.
 3. An image that the engine does not have is pulled there. When nobody has it to give and no engine was named, an engine that has it is taken.
-4. What reservations the containers have is learned before it is needed, from the engines that live. One that cannot tell is judged by what is known.
+4. What was made, and how, is remembered until it is destroyed, where a place for that is given. That it cannot be is told, and undoes nothing.
+5. What reservations the containers have is learned before it is needed, from the engines that live. One that cannot tell is judged by what is known.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from swarm_core.engines.cluster import EngineCluster
+from swarm_core.engines.deployed import DeployedFiles, Deployment
 from swarm_core.engines.errors import EngineAway, EngineError, EngineRefused
 from swarm_core.engines.placement.candidates import Candidate, Pending
 from swarm_core.engines.placement.decide import Decision, Policy, decide
@@ -43,8 +45,16 @@ class Placed:
 class Placer:
     """Places and makes containers in a cluster of engines."""
 
-    def __init__(self, cluster: EngineCluster, rng: random.Random, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        cluster: EngineCluster,
+        rng: random.Random,
+        policy: Policy | None = None,
+        deployed: DeployedFiles | None = None,
+    ) -> None:
+        """`deployed` remembers what is made, and how."""
         self._cluster, self._rng = cluster, rng
+        self._deployed = deployed
         self.policy = policy or Policy()
         self._turn = asyncio.Lock()
         self._pending: dict[EngineKey, list[Pending]] = {}
@@ -99,7 +109,38 @@ class Placer:
             self._release(key, pending)
         if container is None:
             raise EngineError("Container created but refresh didn't report it back")
+        self._remember(container, request)
         return Placed(container, decision, tuple(map(str, answer.get("Warnings") or ())))
+
+    async def destroy(self, container: Container, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove it from its engine, and then from what is remembered. Raises EngineRefused, EngineAway, NotFound."""
+        api = self._cluster.api(container.engine)
+        await api.delete(f"/containers/{container.id}", {"force": force, "v": volumes}, timeout=CREATE_S)
+        self.forget(container)
+
+    def made_of(self, container: Container) -> Mapping[str, Any] | None:
+        """The body that made it, if that is remembered."""
+        found = None if self._deployed is None else self._deployed.get(container.id)
+        return None if found is None else found.body
+
+    def forget(self, container: Container) -> None:
+        """It is there no more."""
+        if self._deployed is None:
+            return
+        try:
+            if not self._deployed.forget(container.id):
+                _log.info("container %s was not made through us", container.name)
+        except OSError as error:
+            _log.warning("how container %s was made is not forgotten: %s", container.name, error)
+
+    def _remember(self, container: Container, request: Request) -> None:
+        if self._deployed is None:
+            return
+        try:
+            self._deployed.save(Deployment(container.id, container.name, request.body))
+        except (OSError, ValueError) as error:
+            # The container is there, and that is what was asked.
+            _log.warning("how container %s was made is not remembered: %s", container.name, error)
 
     def _refuse_name(self, name: str) -> None:
         live = {one.key for one in self._cluster.engines() if one.state.is_live}

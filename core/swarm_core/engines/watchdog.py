@@ -4,7 +4,7 @@ Rules
 1. An engine has failed when it was unhealthy for `after_s` without a break. A daemon that is started anew is not a failed engine.
 2. A container is moved once: what runs already on another live engine under the same identity is left as it is. A move that fails is tried again.
 3. When the engine is back, the older of two that are the same is removed there, once the newer one runs or the older does not. Its volumes are left.
-4. What must be known of a container is learned while its engine lives.
+4. What must be known of a container is learned while its engine lives, or was remembered when it was made through us.
 """
 
 import asyncio
@@ -90,8 +90,8 @@ class Watchdog:
             if is_moved(one) and not any(
                 other.is_running or not one.is_running for other in self._elsewhere(one)
             ):
-                known = one.reserved is not None and one.reserved.raw
-                found.append(Move(one, "" if known else "it was not inspected while its engine lived"))
+                is_known = bool(one.reserved is not None and one.reserved.raw) or self._placer.made_of(one)
+                found.append(Move(one, "" if is_known else "it was not inspected while its engine lived"))
         return found
 
     def doubles(self, key: EngineKey) -> list[Container]:
@@ -207,14 +207,14 @@ class Watchdog:
                     "container %s runs elsewhere, and stays on engine %s: %s", one.name, one.engine, error
                 )
             else:
+                self._placer.forget(one)
                 self._tell("container_removed", one, one.engine)
 
     # Containers
 
     async def move(self, container: Container) -> Container:
         """Make it anew on another engine, in its networks, and started if it ran. Raises EngineError."""
-        cpus = self._cluster.engine(container.engine).cpus
-        recipe = read_with(lambda: recipe_of(container, cpus), str(container.engine))
+        recipe = self._recipe(container)
         begun = self._elsewhere(container)
         if begun:
             made = begun[0]
@@ -227,6 +227,15 @@ class Watchdog:
             await self._cluster.api(made.engine).post(f"/containers/{made.id}/start", timeout=_CALL_S)
         self._tell("container_moved", container, made.engine)
         return await self._cluster.refresh(made.engine, made.id) or made
+
+    def _recipe(self, container: Container) -> Recipe:
+        cpus = self._cluster.engine(container.engine).cpus
+        if container.reserved is not None and container.reserved.raw:
+            return read_with(lambda: recipe_of(container, cpus), str(container.engine))
+        body = self._placer.made_of(container)
+        if body is None:
+            raise EngineError("it was not inspected while its engine lived")
+        return Recipe(container.name, dict(body), {}, container.is_running)
 
     async def _leave_networks(self, container: Container) -> None:
         """Networks of the whole cluster hold its name and addresses, until another engine has them let go."""

@@ -4,9 +4,11 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from swarm_core.engines.deployed import DeployedFiles
 from swarm_core.engines.errors import EngineAway, EngineRefused
 from swarm_core.engines.placement.decide import BINPACK, NotPlaced, Policy
 from swarm_core.engines.placer import Placed, Placer
@@ -121,6 +123,25 @@ async def test_a_local_network_draws_its_containers(three: tuple[Rig, Placer]) -
     await found.until(lambda: bool(found.cluster.tables.networks.named("back")))
     for name in ("aa", "bb", "cc"):
         assert (await make(placer, name, NetworkMode="back")).container.engine == E1
+
+
+async def test_what_is_made_is_remembered(three: tuple[Rig, Placer], tmp_path: Path) -> None:
+    """Deploying saves how it was made, destroying removes it from its engine and from what is remembered (N9.7)."""
+    found, _ = three
+    deployed = DeployedFiles(tmp_path / "state")
+    placer = Placer(found.cluster, random.Random(1), deployed=deployed)
+    made = (await make(placer, "kept", "constraint:node==e1", "A=1")).container
+    (one,) = deployed
+    assert (one.id, one.name, one.body["Env"]) == (made.id, "kept", ["A=1"])
+    assert placer.made_of(made) == one.body
+    await found.cluster.api(E1).post(f"/containers/{made.id}/start")
+    with pytest.raises(EngineRefused) as caught:
+        await placer.destroy(made)
+    assert caught.value.status == 409
+    assert placer.made_of(made) is not None
+    await placer.destroy(made, force=True)
+    assert list(deployed) == []
+    await found.until(lambda: found.names() == {})
 
 
 async def test_explaining_makes_nothing(three: tuple[Rig, Placer]) -> None:

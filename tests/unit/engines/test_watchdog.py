@@ -6,9 +6,11 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from swarm_core.engines.deployed import DeployedFiles
 from swarm_core.engines.moving import is_moved, recipe_of, without_addresses
 from swarm_core.engines.placer import Placer
 from swarm_core.engines.records import Container, EngineKey, Event, Reservation
@@ -126,6 +128,28 @@ async def test_what_was_not_inspected_is_told() -> None:
             ("moves", "it was not inspected while its engine lived"),
             ("ended", "it was not inspected while its engine lived"),
         ]
+
+
+async def test_what_was_made_through_us_needs_no_inspection(tmp_path: Path) -> None:
+    """How it was made is remembered over an end of our process, and forgotten with the container (N10.4)."""
+    async with rig(2) as found:
+        deployed = DeployedFiles(tmp_path)
+        placer = Placer(found.cluster, random.Random(1), deployed=deployed)
+        body = {
+            "Image": "busybox:local",
+            "Cmd": ["sleep", "9"],
+            "Env": ["constraint:node==~e0", "reschedule:on-node-failure"],
+        }
+        old = (await placer.create(placer.request("kept", body))).container
+        await found.fakes.vanish(0)
+        await found.until(lambda: found.engine(0).word == "unhealthy")
+        dog = Watchdog(found.cluster, placer, SystemClock(), random.Random(2))
+        assert [move.problem for move in dog.moves(E0)] == [""]
+        made = await dog.move(old)
+        assert (made.engine, made.name, made.state) == ("e1", "kept", "created")
+        assert made.labels["com.docker.swarm.id"] == old.labels["com.docker.swarm.id"]
+        assert {one.id for one in deployed} == {old.id, made.id}
+        assert dog.moves(E0) == []
 
 
 def held(inspected: dict[str, Any], **changes: Any) -> Container:
