@@ -102,7 +102,8 @@ class Writers:
                     while not self.stopping.is_set():
                         await self.one(control, writer)
             except ClientError:
-                await asyncio.sleep(0.02)
+                # Eight that ask a dead node all the time would keep the processor from the node that begins.
+                await asyncio.sleep(0.1)
 
     async def one(self, control: Control, writer: int) -> None:
         self.count += 1
