@@ -11,7 +11,7 @@ COMPILE := $(BIN)/python -m compileall -q core agentd tui
 # Importing a test rewrites its assertions, which takes longer than all else of the import: the result is kept, whatever the shell says of bytecode.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 
-.PHONY: run test check collect bench sim shots proto lock clean
+.PHONY: run test check collect bench sim fuzz-api shots proto lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/swarm-tui up
@@ -42,6 +42,10 @@ sim: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/sim.py --ordering --seeds $$(( ($(RUNS) + 9) / 10 ))
 	$(BIN)/python benchmarks/sim.py --growing --seeds $$(( ($(RUNS) + 9) / 10 ))
 	$(BIN)/python benchmarks/fuzz_h2.py --seconds 60 --seed $$(date +%s)000
+
+# A hundred thousand malformed requests for the Engine API.
+fuzz-api: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/fuzz_engine_api.py --seed $$(date +%s)000
 
 shots: $(VENV)/.installed-dev
 	$(BIN)/python screenshots/make.py

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from swarm_core.http.errors import BadRequest, HttpError, NotFound, error_body
 from swarm_core.http.exchange import JSON_TYPE, Exchange, Limits, empty_answer
@@ -84,6 +84,9 @@ class _Answerer:
         self._routes, self._face, self._limits, self._guard = routes, face, limits, guard
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        if not HttpVersion10 <= request._version <= HttpVersion11:
+            request._version = HttpVersion11  # that in which it is told so
+            return self._of_no_version()
         path, _, query = _target(request.raw_path).partition("?")
         if (clean := clean_path(path)) != path:
             location = clean + ("?" + query if query else "")
@@ -128,6 +131,13 @@ class _Answerer:
             _log.exception("Handler for %s %s failed", request.method, exchange.path)
             body = error_body("internal error")
             return self._failed(exchange, web.Response(status=500, body=body, content_type=JSON_TYPE))
+
+    def _of_no_version(self) -> web.Response:
+        """To a request in a version of HTTP that is none of 1; the connection ends after it."""
+        text, headers = "505 HTTP Version Not Supported", {"Server": self._face.server}
+        answer = web.Response(status=505, text=text, headers=headers)
+        answer.force_close()
+        return answer
 
     def _version(self, text: str) -> Version:
         """The version that a client speaks. Raises BadRequest."""

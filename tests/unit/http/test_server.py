@@ -12,7 +12,7 @@ from swarm_core.http.exchange import Exchange, Limits, empty_answer, json_answer
 from swarm_core.http.routes import Route, Routes
 from swarm_core.http.server import Face
 from swarm_core.http.version import NEWEST, Version
-from swarm_testkit.http_face import WAIT_S, Answer, ask, ask_raw, connected, face_at
+from swarm_testkit.http_face import WAIT_S, Answer, ask, ask_raw, connected, face_at, parse
 
 HEADERS = {
     "server": "Docker/1.2.3 (linux)",
@@ -333,6 +333,17 @@ async def test_what_is_no_http_is_answered_and_not_logged(
     assert b"geheim" not in answer.body
     assert "geheim" not in caplog.text
     assert (await ask(face, "GET", "/things")).status == 200
+
+
+@pytest.mark.parametrize("version", ["0.9", "2.0"])
+async def test_other_versions_of_http_are_refused(face: Path, version: str) -> None:
+    """In the version that is spoken, whatever the client wrote (docs/design/engine-api.md E4.11)."""
+    request = f"GET /v1.41/things/x HTTP/{version}\r\nHost: x\r\n\r\n".encode()
+    async with asyncio.timeout(WAIT_S), connected(face) as (reader, writer):
+        writer.write(request)
+        raw = await reader.read()
+    assert raw.startswith(b"HTTP/1.1 505 ")
+    assert parse(raw).body == b"505 HTTP Version Not Supported"
 
 
 async def test_a_long_header_is_taken(face: Path) -> None:
