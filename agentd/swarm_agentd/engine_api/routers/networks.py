@@ -106,8 +106,8 @@ class _Networks:
         ]
         return ours, theirs
 
-    async def _ours(self, version: Version) -> list[Shown]:
-        """The swarm's; none where the cluster cannot be asked."""
+    async def _ours(self, version: Version, *, twins: bool = False) -> list[Shown]:
+        """The swarm's, or its twins of the engine's predefined ones; none where the cluster cannot be asked."""
         try:
             async with self._context.managers.control() as control:
                 found = by_id(await control.find(Network))
@@ -117,7 +117,7 @@ class _Networks:
         return [
             network_json.to_json(one, version)
             for one in found
-            if one.spec.annotations.labels.get(PREDEFINED_LABEL) != "true"
+            if (one.spec.annotations.labels.get(PREDEFINED_LABEL) == "true") is twins
         ]
 
     async def _theirs(self, version: Version, query: str) -> list[Shown]:
@@ -150,6 +150,9 @@ class _Networks:
                 )
             if found:
                 return found[0]
+        for one in await self._ours(exchange.version, twins=True):
+            if one["Id"].startswith(reference) or (scope == _SWARM and one["Name"] == reference):
+                return one
         raise NotFound(f"network {reference} not found")
 
 

@@ -158,6 +158,16 @@ async def test_one_is_found_in_either(tmp_path: Path) -> None:
         assert (await api.get("/networks/n1?verbose=perhaps")).status == 400
 
 
+async def test_twins_of_predefined_networks_are_found(tmp_path: Path) -> None:
+    """By id, and by name in the swarm's scope; they are in no list (docs/design/engine-api.md E13.3)."""
+    twin = network("n3twin", "host", com_docker_swarm_predefined="true")
+    async with beside(Networks(local("e1", "host")), cluster_with(twin), tmp_path) as api:
+        for target in ("/networks/n3twin", "/networks/n3", "/networks/host?scope=swarm"):
+            assert (await api.get(target)).json["Id"] == "n3twin"
+        assert (await api.get("/networks/host")).json == {"engine": "GET /networks/host"}
+        assert names((await api.get("/networks")).json) == ["host"]
+
+
 async def test_overlay_networks_are_made_in_the_swarm_and_others_on_the_engine(tmp_path: Path) -> None:
     """Driver or scope decides; a name that the swarm has is taken, and a predefined one nobody's (docs/design/engine-api.md E13.4)."""
     engine = Networks()
