@@ -222,6 +222,17 @@ async def test_first_session_message_is_whole(rig: Rig) -> None:
 
 
 @rigged
+async def test_a_managers_own_agent_is_where_the_manager_is(rig: Rig) -> None:
+    """It comes by no network, so its address is the manager's; of a worker that comes so nothing is known (5.3.9)."""
+    await rig.put(make_node("m1", addr=""), make_node("w1", addr=""))
+    for node_id, addr in (("m1", "192.0.2.1"), ("w1", "")):
+        own = replace(caller(node_id), remote_addr="")
+        stream = rig.dispatcher.session(SessionRequest(), own)
+        assert (await anext(stream)).node.status.addr == addr
+        await stream.aclose()
+
+
+@rigged
 async def test_changes_are_told_with_all_fields(rig: Rig) -> None:
     """A change of managers, cluster or own node is told at once, each time with every field."""
     async with session(rig) as (session_id, stream):

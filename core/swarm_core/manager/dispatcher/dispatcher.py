@@ -99,6 +99,13 @@ class Dispatcher:
             self._wake_sessions()
             self._feed.wake()
 
+    def _manager_host(self, node_id: str) -> str:
+        """Where a manager's own agent is, which comes by no network: where the manager is."""
+        for each in self._managers():
+            if each.peer.node_id == node_id:
+                return each.peer.addr.rpartition(":")[0].strip("[]")
+        return ""
+
     def managers_changed(self) -> None:
         """Tell every agent the new list of managers."""
         self._wake_sessions()
@@ -111,7 +118,7 @@ class Dispatcher:
         node_id = caller.node_id
         update = NodeUpdate(
             state=NodeStatus.READY,
-            addr=caller.host,
+            addr=caller.host or self._manager_host(node_id),
             description=request.description if request.HasField("description") else None,
         )
         if self._registrations.holds(node_id, request.session_id):
