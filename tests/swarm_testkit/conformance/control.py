@@ -47,7 +47,7 @@ class ControlConformance:
         """Each kind of refusal arrives as such: unknown, taken, malformed, out of date, not supported."""
         control = Control(calls)
         made = await control.create(Config, config_spec("taken"))
-        with pytest.raises(CallFailed, match="name conflicts with an existing object") as taken:
+        with pytest.raises(CallFailed, match="config taken already exists") as taken:
             await control.create(Config, config_spec("taken"))
         assert taken.value.code == "ALREADY_EXISTS"
         unknown = control_pb2.GetConfigRequest(config_id="nothing")

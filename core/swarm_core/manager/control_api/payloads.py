@@ -62,8 +62,8 @@ class Payloads(Generic[P]):
         item = self._rules.kind(id=new_id(self._rng), spec=spec)
         try:
             await self._store.update(lambda tx: tx.create(item))
-        except NameConflict as error:
-            raise AlreadyExists(f"{noun} {spec.annotations.name} already exists: {error}") from None
+        except NameConflict:
+            raise AlreadyExists(f"{noun} {spec.annotations.name} already exists") from None
         return item
 
     async def update(self, request: Any) -> P:

@@ -126,7 +126,9 @@ async def test_create_service(api: ServicesApi, store: MemoryStore) -> None:
 async def test_name_conflict(api: ServicesApi) -> None:
     """A second service of that name is ALREADY_EXISTS and carries the store's text."""
     await create(api, spec())
-    with pytest.raises(AlreadyExists, match="name conflicts with an existing object"):
+    with pytest.raises(
+        AlreadyExists, match=r"^name conflicts with an existing object: service web already exists$"
+    ):
         await create(api, spec())
 
 

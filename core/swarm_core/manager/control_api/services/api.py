@@ -121,8 +121,8 @@ class ServicesApi:
         try:
             await self._store.update(create)
         except NameConflict as error:
-            # Clients look for the store's text inside this message.
-            raise AlreadyExists(f"service {spec.annotations.name} already exists: {error}") from None
+            # SwarmKit's words, in SwarmKit's order: scripts look for them.
+            raise AlreadyExists(f"{error}: service {spec.annotations.name} already exists") from None
         return control_pb2.CreateServiceResponse(service=service)
 
     async def update_service(
