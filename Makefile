@@ -11,7 +11,7 @@ COMPILE := $(BIN)/python -m compileall -q core agentd tui
 # Importing a test rewrites its assertions, which takes longer than all else of the import: the result is kept, whatever the shell says of bytecode.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 
-.PHONY: run test check collect bench sim fuzz-api shots proto lock clean
+.PHONY: run test check collect bench sim fuzz-api docker-day shots proto lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/swarm-tui up
@@ -46,6 +46,10 @@ sim: $(VENV)/.installed-dev
 # A hundred thousand malformed requests for the Engine API.
 fuzz-api: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/fuzz_engine_api.py --seed $$(date +%s)000
+
+# A day of work with the docker command, on ours and on a Docker Engine; what differs has a reason. Needs root and docker.io.
+docker-day: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/docker_day.py
 
 shots: $(VENV)/.installed-dev
 	$(BIN)/python screenshots/make.py

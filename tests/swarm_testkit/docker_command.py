@@ -60,14 +60,14 @@ class Docker:
         return found
 
 
-def until_it_answers(docker: Docker, node: Daemon) -> None:
-    """Return when the node is a manager to the command."""
+def until_it_answers(docker: Docker, node: Daemon, address: str = "127.0.0.1") -> None:
+    """Return when the node, at this address, is a manager to the command."""
 
     state = "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.Nodes}} {{.Swarm.NodeAddr}}"
 
     def is_manager() -> bool:
         done = docker.run("info", "--format", state)
-        return done.returncode == 0 and done.stdout.strip() == b"active true 1 127.0.0.1"
+        return done.returncode == 0 and done.stdout.decode().strip() == f"active true 1 {address}"
 
     try:
         wait_until(is_manager, seconds=START_S, what="the node answers docker")
