@@ -1,5 +1,6 @@
 """docker-py at a node of ours: its calls for swarms go through, and its models read what we answer."""
 
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 import docker
 import docker.errors
 import pytest
-from docker.types import SecretReference, ServiceMode
+from docker.types import EndpointSpec, Resources, RestartPolicy, SecretReference, ServiceMode, UpdateConfig
 from swarm_testkit.daemons import daemon, wait_until
+from swarm_testkit.free_ports import free_port
+from swarm_testkit.web_certificates import WebCa
 
 pytestmark = pytest.mark.timeout(300)
 START_S = 120.0
@@ -116,3 +119,88 @@ def _walk(client: Any) -> None:
     for one in (secret, config):
         one.remove()
     assert client.services.list() == []
+
+
+def test_docker_py_works_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`docker.from_env()` with the variables of docker's client, and every call about a swarm that has a model of its own
+    (docs/design/engine-api.md E1.8, E9.3)."""
+    ca, port = WebCa(tmp_path), free_port()
+    server, key = ca.issue("server")
+    own, own_key = ca.issue("cert")
+    shutil.copy(own_key, tmp_path / "key.pem")
+    assert own == tmp_path / "cert.pem"
+    files = ("--tlscacert", str(ca.certificate), "--tlscert", str(server), "--tlskey", str(key))
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # they win over the CA that docker-py is told
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    with daemon(
+        "-H", f"tcp://127.0.0.1:{port}", "-H", "unix://", "--tlsverify", *files, executors="simulated"
+    ) as node:
+        until_manager(node.state / "docker.sock").close()
+        client = docker.from_env(version="1.41", timeout=60)
+        try:
+            _walk_models(client)
+        finally:
+            client.close()
+
+
+def _walk_models(client: Any) -> None:
+    assert client.ping()
+    assert client.info()["Swarm"]["ControlAvailable"] is True
+    client.swarm.reload()
+    assert client.swarm.version >= 1
+    assert client.swarm.id
+    low = client.api
+    assert low.inspect_swarm()["ID"] == client.swarm.attrs["ID"]
+    (node,) = client.nodes.list()
+    assert client.nodes.get(node.id).attrs["Spec"]["Role"] == "manager"
+    assert [one["ID"] for one in low.nodes(filters={"role": "manager"})] == [node.id]
+    secret = client.secrets.create(name="one", data=b"x")
+    config = client.configs.create(name="one", data=b"y")
+    assert client.secrets.get(secret.id).name == client.configs.get(config.id).name == "one"
+    assert low.inspect_config(config.id)["Spec"]["Data"] == "eQ=="
+    network = client.networks.create("flat", driver="overlay", scope="swarm", labels={"a": "b"})
+    assert client.networks.get(network.id).attrs["Scope"] == "swarm"
+    service = client.services.create(
+        "nginx",
+        name="api",
+        mode=ServiceMode("global"),
+        endpoint_spec=EndpointSpec(mode="vip", ports={8443: 443}),
+        update_config=UpdateConfig(parallelism=2, order="start-first"),
+        resources=Resources(mem_limit=64 << 20),
+        restart_policy=RestartPolicy("on-failure", max_attempts=3),
+        constraints=["node.role==manager"],
+        env=["A=1"],
+        labels={"x": "y"},
+        networks=["flat"],
+    )
+    wait_until(
+        lambda: [task["Status"]["State"] for task in service.tasks()] == ["running"],
+        seconds=START_S,
+        what="its task runs",
+    )
+    (task,) = low.tasks(filters={"service": "api"})
+    assert low.inspect_task(task["ID"])["ServiceID"] == service.id
+    assert [one.id for one in client.services.list(filters={"label": "x=y"}, status=True)] == [service.id]
+    shown = client.services.get(service.id, insert_defaults=True)
+    assert shown.name == "api"
+    assert shown.attrs["Spec"]["UpdateConfig"]["Order"] == "start-first"
+    assert shown.attrs["Endpoint"]["Ports"][0]["PublishedPort"] == 8443
+    assert changed(service, service.force_update) is not None
+    assert next(iter(client.events(since=0, until=1, decode=True)), None) is None
+    service.remove()
+    for one in (secret, config):
+        one.remove()
+    wait_until(lambda: _is_removed(network), seconds=START_S, what="the network is free")
+
+
+def _is_removed(network: Any) -> bool:
+    """Tasks leave it one after the other."""
+    try:
+        network.remove()
+    except docker.errors.APIError as error:
+        assert "in use" in str(error)
+        return False
+    return True
