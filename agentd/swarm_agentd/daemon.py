@@ -1,6 +1,7 @@
 """The node daemon at work: builds the node's parts and serves until told to end."""
 
 import asyncio
+import logging
 import os
 import random
 import signal
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from swarm_core.api.runtimes import CONTAINER, PROCESS
 from swarm_core.client.dial import SystemDial
 from swarm_core.client.node_directory import READY
-from swarm_core.runtime import lifeline
+from swarm_core.runtime import lifeline, log
 from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
@@ -30,6 +31,7 @@ from swarm_agentd.executors.runtimes import Runtimes
 from swarm_agentd.node import flags
 from swarm_agentd.node.config import NodeConfig
 from swarm_agentd.node.errors import ManagerGaveUp, NodeError
+from swarm_agentd.node.labels import EngineLabels
 from swarm_agentd.node.launcher import CommandLauncher
 from swarm_agentd.node.node import Node
 from swarm_agentd.node.ports import Surroundings
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from swarm_agentd.engine_api.membership.cluster import Cluster
     from swarm_agentd.node.api_flags import ApiConfig
 
+_log = logging.getLogger(__name__)
 # What a person can mend; anything else is a fault of the program and keeps its traceback.
 _UNUSABLE = (NodeError, StorageUnusable)
 
@@ -71,7 +74,8 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
     clock = SystemClock()
     state = open_state(options.node.state_dir)
     with state.locked():
-        making = _Making(options, state, clock, early)
+        making = _Making(options, state, clock, early, EngineLabels(options.labels))
+        loop.add_signal_handler(signal.SIGHUP, making.reload)
         if options.api is not None:
             await _answer_clients(options, options.api, making, _Orders(ending, leaving))
             return
@@ -98,12 +102,29 @@ class _Orders:
 
 @dataclass(slots=True)
 class _Making:
-    """Makes nodes of this machine, one at a time. `early` is a manager that stands by for the first."""
+    """Makes nodes of this machine, one at a time. `early` is a manager that stands by for the first. What may change while they run is
+    read again by `reload`: log level, labels, and by `renew_certificate` what docker's clients are shown."""
 
     options: flags.Options
     state: StateDirectory
     clock: Clock
     early: Standby | None
+    labels: EngineLabels
+    renew_certificate: Callable[[], None] = lambda: None
+
+    def reload(self) -> None:
+        """Read the configuration file and the certificate again; what is wrong with them is told, and nothing changes."""
+        try:
+            if self.options.config_file is not None:
+                said = self.options.config_file.read()
+                labels = flags.labels(said.label)
+                log.set_level(said.log_level)
+                self.labels.replace(labels)
+            self.renew_certificate()
+        except (NodeError, ValueError) as error:
+            _log.error("nothing was reloaded: %s", error)
+        else:
+            _log.info("the configuration was reloaded")
 
     @contextmanager
     def node(self, config: NodeConfig) -> Iterator[Node]:
@@ -124,6 +145,7 @@ class _Making:
                     plugins=_storage_plugins(options, state.worker),
                     records=FileRecords(state.worker / "volumes"),
                     takes_commands=True,
+                    labels=self.labels,
                     usage=Measuring(None if "simulated" in options.executors else MachineMeter()),
                 )
                 executor = make_executor(options, state.worker, clock, rng, Shared(around.progress, tasks))
@@ -155,9 +177,10 @@ async def _answer_clients(options: flags.Options, api: "ApiConfig", making: _Mak
         options.node.control_socket,
         options.node.hostname,
         api.authorization_plugins,
+        options.default_advertise,
     )
     cluster = Cluster(options.node, making.state, making.node, making.clock, begins=options.begins_cluster)
-    async with serving_api(config, cluster, making.clock), Group() as group:
+    async with serving_api(config, cluster, making.clock) as making.renew_certificate, Group() as group:
         group.spawn(cluster.run(), name="membership")
         has_left = group.spawn(_leave_cluster(cluster, orders.leaving), name="leaving")
         ended = group.spawn(orders.ending.wait(), name="ending")

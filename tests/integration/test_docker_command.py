@@ -1,6 +1,10 @@
 """The distribution's `docker` command at a node of ours: over a socket, over TLS, and through to a real engine."""
 
+import json
 import os
+import signal
+import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,6 +218,68 @@ def test_over_tls_only_those_with_a_certificate_are_answered(tmp_path: Path) -> 
             b"error during connect" in refused.stderr
         )  # when the refusal is read depends on the version of TLS
         assert b"swarm-agentd" not in refused.stdout
+
+
+def test_a_host_that_is_taken_is_told_before_anything_begins() -> None:
+    """The start ends in one sentence, and there is no cluster (docs/design/engine-api.md E9.6)."""
+    with socket.socket() as taken, private_directory() as state:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        node = Daemon(state / "s", "-H", f"tcp://127.0.0.1:{port}", executors="simulated").start()
+        try:
+            assert node.process is not None
+            assert node.process.wait(START_S) == 1
+            assert f"swarm-agentd: failed to load listeners: cannot listen on 127.0.0.1:{port}" in node.tail()
+            assert {path.name for path in node.state.iterdir()} <= {"agentd.pid", "test.log", "worker"}
+        finally:
+            node.destroy()
+
+
+def test_the_configuration_file_is_read_again(tmp_path: Path) -> None:
+    """On SIGHUP labels, level and certificate change, and nothing does when the file is wrong (docs/design/engine-api.md E17.3, E17.4)."""
+    ca, port = WebCa(tmp_path / "ca"), free_port()
+    (certificate, key), (own, own_key) = ca.issue("server"), ca.issue("client")
+    config = tmp_path / "daemon.json"
+
+    def configure(**more: object) -> None:
+        files = {"tlscacert": str(ca.certificate), "tlscert": str(certificate), "tlskey": str(key)}
+        hosts = {"hosts": [f"tcp://127.0.0.1:{port}"], "tlsverify": True}
+        config.write_text(json.dumps({**hosts, **files, **more}))
+
+    def shown() -> bytes | None:
+        """The certificate that a client is shown."""
+        context = ssl.create_default_context(cafile=ca.certificate)
+        context.load_cert_chain(own, own_key)
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            with context.wrap_socket(raw, server_hostname="127.0.0.1") as connection:
+                return connection.getpeercert(binary_form=True)
+
+    configure(labels=["zone=a"])
+    flags = ("--config-file", str(config), "--begin-cluster")
+    with daemon(*flags, executors="simulated") as node:
+        docker = Docker(
+            "-H", f"tcp://127.0.0.1:{port}", "--tlsverify", "--tlscacert", str(ca.certificate),
+            "--tlscert", str(own), "--tlskey", str(own_key),
+        )  # fmt: skip
+        until_it_answers(docker, node)
+        label = ("node", "inspect", "--format", "{{.Description.Engine.Labels.zone}}", "self")
+        wait_until(lambda: docker.output(*label) == "a", seconds=START_S, what="the label is there")
+        former = shown()
+        new_certificate, new_key = ca.issue("another")
+        certificate.write_bytes(new_certificate.read_bytes())
+        key.write_bytes(new_key.read_bytes())
+        configure(labels=["zone=b"], **{"log-level": "debug"})
+        os.kill(node.pid, signal.SIGHUP)
+        wait_until(lambda: docker.output(*label) == "b", seconds=START_S, what="the label has changed")
+        assert shown() not in (None, former)
+        configure(labels=["zone=c"], nonsense=1)
+        os.kill(node.pid, signal.SIGHUP)
+        wait_until(
+            lambda: "nothing was reloaded: unable to configure" in node.tail(10_000),
+            seconds=START_S, what="the refusal is logged",
+        )  # fmt: skip
+        assert docker.output(*label) == "b"
 
 
 def test_up_passes_hosts_and_their_terms_on_and_keeps_them(tmp_path: Path) -> None:

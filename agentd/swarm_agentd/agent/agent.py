@@ -10,7 +10,7 @@ Rules
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from swarm_core.api.proto.dispatcher_pb2 import AssignmentsMessage, SessionMessage
 from swarm_core.api.proto.objects_pb2 import Node
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 class Agent:
-    """`hostname` replaces the executor's when not empty; `tls_info` describes the node's certificate, if it has one. `plugins` are
+    """`hostname` replaces the executor's when not empty, `labels` come to the engine's; `tls_info` describes the node's certificate, if it has one. `plugins` are
     the storage plugins of this node, `records` what is kept of the volumes that they publish.
 
     `on_session` sees every session message after the agent did: role, root CA and managers are the node's business.
@@ -61,6 +61,7 @@ class Agent:
         rng: random.Random,
         config: AgentConfig | None = None,
         hostname: str = "",
+        labels: Callable[[], Mapping[str, str]] = dict,
         tls_info: Callable[[], NodeTLSInfo | None] = lambda: None,
         on_session: Callable[[SessionMessage], None] = lambda _: None,
         progress: ProgressBoard | None = None,
@@ -75,7 +76,7 @@ class Agent:
         self._managers = managers
         self._clock = clock
         self._config = config or AgentConfig()
-        self._hostname = hostname
+        self._hostname, self._labels = hostname, labels
         self._tls_info = tls_info
         self._on_session = on_session
         self._description: NodeDescription | None = None
@@ -189,6 +190,7 @@ class Agent:
         description.CopyFrom(described)
         if self._hostname:
             description.hostname = self._hostname
+        description.engine.labels.update(self._labels())
         tls_info = self._tls_info()
         if tls_info is not None:
             description.tls_info.CopyFrom(tls_info)

@@ -24,4 +24,6 @@ class Context:
     """What the node was told to call itself; empty for this machine's name."""
     rng: random.Random = field(default_factory=random.SystemRandom)
     interfaces: Callable[[], Sequence[Interface]] = of_this_machine
+    advertised: str = ""
+    """What others are told of a node that begins, where the client does not say it."""
     events: Events = field(default_factory=Events)

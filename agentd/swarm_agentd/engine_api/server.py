@@ -9,9 +9,10 @@ Rules (docs/design/engine-api.md E5)
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from swarm_core.api.version import VERSION
@@ -56,6 +57,7 @@ class ApiOptions:
     control_socket: Path
     hostname: str = ""
     authorization_plugins: tuple[str, ...] = ()
+    default_advertise: str = ""
 
 
 def make_routes(context: Context) -> Routes:
@@ -71,12 +73,14 @@ def make_routes(context: Context) -> Routes:
 
 
 @asynccontextmanager
-async def serving_api(options: ApiOptions, node: Membership, clock: Clock) -> AsyncIterator[None]:
-    """Answer clients within the block. Raises NodeError with one sentence when a host cannot be listened on or an authorization plugin cannot be asked."""
+async def serving_api(
+    options: ApiOptions, node: Membership, clock: Clock
+) -> AsyncIterator[Callable[[], None]]:
+    """Answer clients within the block, which gets what reads the certificate anew (raises InvalidTls). Raises NodeError with one sentence when a host cannot be listened on or an authorization plugin cannot be asked."""
     engine = EngineClient(options.engine) if options.engine else None
     local = LocalEngine(engine, clock)
     managers = LocalManagers(node, options.control_socket, open_connection)
-    context = Context(node, managers, local, clock, options.hostname)
+    context = Context(node, managers, local, clock, options.hostname, advertised=options.default_advertise)
     face = Face(f"Docker/{VERSION} (linux)", newest=local.newest)
     async with _authorizing(options.authorization_plugins) as guard:
         listeners = _opened(options)
@@ -85,7 +89,7 @@ async def serving_api(options: ApiOptions, node: Membership, clock: Clock) -> As
             group.spawn(feed(context.events, managers, engine, clock), name="events of the API")
             try:
                 async with serving(make_routes(context), face, listeners, guard=guard):
-                    yield
+                    yield partial(_renew, options.terms, listeners)
             finally:
                 group.cancel_all()
                 await managers.close()
@@ -99,6 +103,14 @@ def _opened(options: ApiOptions) -> list[Listener]:
         return open_all(options.hosts, options.terms, os.environ)
     except (CannotListen, InvalidTls) as error:
         raise NodeError(str(error)) from None
+
+
+def _renew(terms: Terms, listeners: Iterable[Listener]) -> None:
+    """Show the certificate that is in the files now. Raises InvalidTls."""
+    if terms.tls is None:
+        return
+    for context in {id(one.tls): one.tls for one in listeners if one.tls is not None}.values():
+        terms.tls.renew(context)
 
 
 @asynccontextmanager

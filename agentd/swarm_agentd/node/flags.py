@@ -8,8 +8,8 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from swarm_core.csi.sockets import PluginSocket
 
     from swarm_agentd.node.api_flags import ApiConfig
+    from swarm_agentd.node.config_file import ConfigFile
 
 STATE_DIR = Path("/var/lib/swarmd")
 CONTROL_SOCKET = Path("/var/run/swarmd.sock")
@@ -38,6 +39,7 @@ API_SOCKET = Path("/var/run/swarmd-docker.sock")
 """Never docker's own: an engine may want that."""
 API_SOCKET_NAME = "docker.sock"
 ENGINE = "unix:///var/run/docker.sock"
+CONFIG_FILE = Path("/etc/swarmd/daemon.json")
 LISTEN = f"0.0.0.0:{MANAGER_PORT}"
 TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - the name, not a token
 """A daemon's arguments are for every user to see; its environment is not."""
@@ -59,6 +61,10 @@ class Options:
     ready_fd: int | None = None
     until_stdin_closes: bool = False
     api: "ApiConfig | None" = None
+    default_advertise: str = ""
+    """What others are told of a node that docker's command begins without saying it."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    config_file: "ConfigFile | None" = None
     begins_cluster: bool = False
     """A node without a cluster begins one, or joins one, as soon as the daemon runs."""
 
@@ -67,13 +73,38 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     """The flags as values. Prints usage and raises SystemExit(2) when they are not usable; NodeError for what cannot be done."""
     parser = _parser()
     given = parser.parse_args(arguments)
+    source = _config_file(parser, arguments, given)
+    if source is not None:
+        given = source.read()
     for name in _LATER:
         if getattr(given, name):
             raise NodeError(f"--{name.replace('_', '-')} is not available in this version")
     try:
-        return _options(given)
+        return replace(_options(given), config_file=source)
     except ValueError as error:
         parser.error(str(error))
+
+
+def _config_file(
+    parser: Parser, arguments: Sequence[str] | None, given: argparse.Namespace
+) -> "ConfigFile | None":
+    """The configuration file, where one is named, or is at its usual place."""
+    path: Path | None = given.config_file
+    if path is None:
+        path = CONFIG_FILE if given.state_dir == STATE_DIR and CONFIG_FILE.exists() else None
+    if path is None:
+        return None
+    from swarm_agentd.node.config_file import KEYS, ConfigFile
+
+    # What is in a namespace before is taken for no default: what is not there afterwards was not given.
+    missing = object()
+    places = {place for place, _ in KEYS.values()}
+    before: dict[str, Any] = {
+        place: None if isinstance(parser.get_default(place), list) else missing for place in places
+    }
+    alone = vars(parser.parse_args(arguments, argparse.Namespace(**before)))
+    flags = {place: alone[place] for place in places if alone[place] not in (missing, None)}
+    return ConfigFile(path.absolute(), given, flags)
 
 
 def _parser() -> Parser:
@@ -187,6 +218,25 @@ def _parser() -> Parser:
         help="a storage plugin on this machine, for cluster volumes whose driver is NAME; with ,published=DIRECTORY where the "
         "plugin has files of its own",
     )
+    add(
+        "--label",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of this node's engine, for constraints",
+    )
+    add(
+        "--config-file",
+        type=Path,
+        metavar="FILE",
+        help=f"flags as JSON, in the form of docker's daemon.json ({CONFIG_FILE} where it exists, with the default state directory)",
+    )
+    add(
+        "--swarm-default-advertise-addr",
+        default="",
+        metavar="IP|INTERFACE",
+        help="what others are told of a node that docker swarm init or join begins without --advertise-addr",
+    )
     _add_api_flags(add)
     return parser
 
@@ -264,6 +314,8 @@ def _options(given: argparse.Namespace) -> Options:
         _descriptor(given.ready_fd),
         given.until_stdin_closes,
         api=_api(given),
+        default_advertise=given.swarm_default_advertise_addr,
+        labels=labels(given.label),
         begins_cluster=not given.host or given.begin_cluster or bool(given.join_addr),
     )
 
@@ -282,6 +334,15 @@ def _api(given: argparse.Namespace) -> "ApiConfig | None":
 
     default = API_SOCKET if given.state_dir == STATE_DIR else given.state_dir.absolute() / API_SOCKET_NAME
     return api_flags.read(given, default)
+
+
+def labels(texts: Sequence[str]) -> Mapping[str, str]:
+    """Those of the engine. Raises ValueError."""
+    if not texts:
+        return {}
+    from swarm_agentd.node.config_file import labels_of
+
+    return labels_of(texts)
 
 
 def _descriptor(number: int | None) -> int | None:

@@ -192,7 +192,9 @@ class Node:
             ports=self._around.ports,
             usage=self._around.usage,
             takes_commands=self._around.takes_commands,
+            labels=lambda: self._around.labels.now,
         )
+        self._around.labels.changed = agent.identity_changed
         live.listen(lambda _: agent.identity_changed())
         return agent
 

@@ -15,6 +15,7 @@ from swarm_agentd.agent.volume_records import MemoryRecords, VolumeRecords
 from swarm_agentd.exec.progress import ProgressBoard
 from swarm_agentd.exec.usage import Measuring
 from swarm_agentd.exec.volumes import NodePlugins, NoPlugins
+from swarm_agentd.node.labels import EngineLabels
 from swarm_agentd.node.launcher import Launcher
 
 
@@ -57,7 +58,7 @@ class Surroundings:
     """`storage` keeps the agent's tasks, `launcher` starts managers, `dial` reaches them; `progress` is what the executor tells of
     its tasks; `ports` are those of its tasks, None where they have none; `plugins` are the storage plugins of this machine, `records` what
     is kept of the volumes that they publish; `usage` how it is measured what all that uses, None where it is not told;
-    `takes_commands` whether commands may be run by hand in its tasks."""
+    `takes_commands` whether commands may be run by hand in its tasks; `labels` come to those of the engine."""
 
     state: NodeState
     storage: TaskStorage
@@ -69,3 +70,4 @@ class Surroundings:
     records: VolumeRecords = field(default_factory=MemoryRecords)
     usage: Measuring | None = None
     takes_commands: bool = False
+    labels: EngineLabels = field(default_factory=EngineLabels)

@@ -42,6 +42,12 @@ class TlsFiles:
             self._verify_clients(context, self.ca)
         return context
 
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Show the certificate that is in the files now, to whoever connects from now on. Whose clients are taken stays as it is.
+        Raises InvalidTls, and then shows the former."""
+        self.server_context()  # files that do not fit would leave half of them in the context
+        self._show_certificate(context)
+
     def _show_certificate(self, context: ssl.SSLContext) -> None:
         def no_password() -> str:
             raise InvalidTls(

@@ -21,3 +21,8 @@ def configure(level: str) -> None:
     logging.basicConfig(
         level=LEVELS[level], stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
+
+
+def set_level(level: str) -> None:
+    """Send records of another `level` and above from now on. Raises KeyError."""
+    logging.getLogger().setLevel(LEVELS[level])

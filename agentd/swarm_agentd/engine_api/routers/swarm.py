@@ -61,7 +61,7 @@ class _Swarm:
         async def work() -> str:
             node = self._context.node
             self._refuse_member(node.standing().state, force=given.flag("ForceNewCluster"))
-            asked = membership_json.beginning(given, self._context.interfaces())
+            asked = membership_json.beginning(given, self._context.interfaces(), self._context.advertised)
             await self._context.managers.close()
             node_id = await node.begin(asked)
             await self._settle(asked, lambda base: swarm_json.from_json(spec, exchange.version, base))
@@ -76,7 +76,9 @@ class _Swarm:
         async def work() -> None:
             node = self._context.node
             self._refuse_member(node.standing().state)
-            await node.join(membership_json.joining_of(given, self._context.interfaces()))
+            await node.join(
+                membership_json.joining_of(given, self._context.interfaces(), self._context.advertised)
+            )
 
         await self._context.node.to_the_end(work)
         return empty_answer()

@@ -66,24 +66,28 @@ def _endpoints(
     listen = given.text("ListenAddr")
     if not listen:
         raise BadRequest('invalid ListenAddr "": invalid empty address')
+    told = given.text("AdvertiseAddr")
+    if advertised and not told:
+        told = _host(advertised, interfaces, "default advertise address")
     try:
-        return rule(Wanted(listen, given.text("AdvertiseAddr") or advertised, PORT), interfaces)
+        return rule(Wanted(listen, told, PORT), interfaces)
     except InvalidAddress as error:
         raise BadRequest(str(error)) from None
 
 
 def _data_path(given: Given, interfaces: Sequence[Interface]) -> str:
     text = given.text("DataPathAddr")
-    if not text:
-        return ""
+    return _host(text, interfaces, "data path address") if text else ""
+
+
+def _host(text: str, interfaces: Sequence[Interface], what: str) -> str:
+    """The address that an interface or an address stands for. Raises BadRequest."""
     try:
         found = host_of(text, interfaces)
     except InvalidAddress as error:
         raise BadRequest(str(error)) from None
     if found is None or ip_address(found).is_unspecified:
-        raise BadRequest(
-            "data path address must be a non-zero IP address or network interface (without a port number)"
-        )
+        raise BadRequest(f"{what} must be a non-zero IP address or network interface (without a port number)")
     return found
 
 
