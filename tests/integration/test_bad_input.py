@@ -36,7 +36,7 @@ def words(line: str) -> list[str]:
 def filled() -> Iterator[Daemon]:
     """A node with a service, a secret and configs, among whose ids every first letter that matters is taken twice."""
     with daemon() as node:
-        wait_until(lambda: run((*TUI, "--socket", str(node.socket), "status")).code == 0, what="the node")
+        wait_until(lambda: "the node is ready" in node.log.read_text(), what="the node")
         tui(node, "service", "create", "-d", "--name", "web", "--runtime", "process", "--", "sleep", "86399")
         tui(node, "secret", "create", "key", SMALL)
         tui(node, "config", "create", "settings", SMALL)

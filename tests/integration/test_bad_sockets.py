@@ -179,7 +179,7 @@ def test_up_where_nothing_may_be_written(directory: Path) -> None:
 @pytest.fixture(scope="module")
 def node() -> Iterator[Daemon]:
     with daemon() as node:
-        wait_until(lambda: run((*TUI, "--socket", str(node.socket), "status")).code == 0, what="the node")
+        wait_until(lambda: "the node is ready" in node.log.read_text(), what="the node")
         for number in range(3):
             name = ("config", "create", f"c{number}", "/etc/hostname")
             assert run((*TUI, "--socket", str(node.socket), *name)).code == 0
