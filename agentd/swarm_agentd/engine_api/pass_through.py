@@ -12,33 +12,20 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from aiohttp import ClientResponse, web
+from aiohttp import web
 from swarm_core.engines.client import EngineClient
 from swarm_core.engines.errors import EngineAway
+from swarm_core.engines.hijack import hijack
+from swarm_core.engines.relay import body_of, headers_on, relay
 from swarm_core.http.errors import NotFound, Unavailable
-from swarm_core.http.exchange import JSON_TYPE, Exchange, json_answer
+from swarm_core.http.exchange import Exchange, json_answer
 from swarm_core.http.routes import Handler, Route
 
-from swarm_agentd.engine_api.hijack import hijack
 from swarm_agentd.engine_api.local_engine import LocalEngine
 
 NO_ENGINE = "This node has no container engine."
 NO_VOLUME = "get {}: no such volume"
 _SWITCHING = 101
-_SHOWN_BYTES_MAX = 64 << 10
-_HOP_BY_HOP = frozenset(
-    (
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "expect",
-    )
-)
-_OF_THE_FACE = frozenset(("api-version", "server", "docker-experimental", "ostype"))
 _HIJACKED = (
     ("POST", "/exec/{id}/start"),
     ("POST", "/containers/{name:.*}/attach"),
@@ -89,33 +76,19 @@ class PassThrough:
 
     async def relay(self, exchange: Exchange) -> web.StreamResponse:
         """The engine's answer to the request. Raises Unavailable without one."""
-        return await self._relay(exchange, _headers_on(exchange.request), _body_of(exchange))
+        return await self._relay(exchange, headers_on(exchange.request), body_of(exchange))
 
     async def relay_json(self, exchange: Exchange, body: Any) -> web.StreamResponse:
         """As `relay`, of a request whose body has been read."""
-        headers = [one for one in _headers_on(exchange.request) if one[0].lower() != "content-length"]
+        headers = [one for one in headers_on(exchange.request) if one[0].lower() != "content-length"]
         return await self._relay(exchange, headers, json.dumps(body).encode())
 
     async def _relay(
         self, exchange: Exchange, headers: list[tuple[str, str]], body: AsyncIterator[bytes] | bytes | None
     ) -> web.StreamResponse:
         engine = self._engine()
-        request = exchange.request
         try:
-            async with engine.request(request.method, request.raw_path, headers, body) as answer:
-                response = web.StreamResponse(status=answer.status, reason=answer.reason)
-                for name, value in answer.headers.items():
-                    if name.lower() not in _HOP_BY_HOP | _OF_THE_FACE:
-                        response.headers.add(name, value)
-                if exchange.answer_check is not None and _is_short_json(answer):
-                    return web.Response(
-                        status=answer.status, headers=response.headers, body=await answer.read()
-                    )
-                await exchange.start(response)
-                if request.method != "HEAD":
-                    async for piece in answer.content.iter_any():
-                        await response.write(piece)
-                return response
+            return await relay(exchange, engine, exchange.request.raw_path, headers, body)
         except EngineAway as error:
             if exchange.started:
                 raise
@@ -153,27 +126,3 @@ class PassThrough:
             return await self.found(exchange, missing)
 
         return find
-
-
-def _is_short_json(answer: ClientResponse) -> bool:
-    """Whether a guard is shown the whole of it. One without a length may be a stream that goes on for hours."""
-    length = answer.content_length
-    return answer.content_type == JSON_TYPE and length is not None and 0 < length <= _SHOWN_BYTES_MAX
-
-
-def _headers_on(request: web.BaseRequest) -> list[tuple[str, str]]:
-    """The request's headers that are not about the connection it came by."""
-    named = {name.strip().lower() for name in request.headers.get("Connection", "").split(",")}
-    return [
-        (name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP | named
-    ]
-
-
-async def _pieces(exchange: Exchange) -> AsyncIterator[bytes]:
-    yield b""  # lets the head go at once: an engine may answer before the first piece comes
-    async for piece in exchange.pieces():
-        yield piece
-
-
-def _body_of(exchange: Exchange) -> AsyncIterator[bytes] | None:
-    return _pieces(exchange) if exchange.has_body else None

@@ -1,13 +1,18 @@
 """A cluster of engines by this machine's clock, for one command or one session."""
 
 import random
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from swarm_core.engines.cluster import EngineCluster, running
+from swarm_core.engines.face.asking import Asking
+from swarm_core.engines.face.routes import make_face
 from swarm_core.engines.placer import Placer
 from swarm_core.engines.records import EngineEntry, EngineKey
+from swarm_core.http.hosts import Host
+from swarm_core.http.listeners import Terms, open_all
+from swarm_core.http.server import serving
 from swarm_core.runtime.clock import Clock, SystemClock
 
 
@@ -33,3 +38,14 @@ async def open_cluster(
             cluster.maintain(key, on=True)
     async with running(cluster):
         yield Opened(cluster, clock, Placer(cluster, rng))
+
+
+@asynccontextmanager
+async def serving_engines(
+    opened: Opened, hosts: Iterable[Host], terms: Terms, environment: Mapping[str, str]
+) -> AsyncIterator[list[str]]:
+    """One Docker API over the cluster while the block is run; gives the addresses. Raises CannotListen or InvalidTls."""
+    routes, face = make_face(Asking(opened.cluster, opened.placer, opened.clock))
+    listeners = open_all(hosts, terms, environment)
+    async with serving(routes, face, listeners):
+        yield [one.shown for one in listeners]

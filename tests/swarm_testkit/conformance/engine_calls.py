@@ -90,6 +90,12 @@ class Calls:
     async def delete(self, target: str, **query: Any) -> Reply:
         return await self.ask("DELETE", target, **query)
 
+    async def told(self, target: str, **query: str) -> list[Any]:
+        """The lines of JSON that a POST answers."""
+        whole = target + "?" + urlencode(query)
+        async with asyncio.timeout(LIMIT_S), self._client.request("POST", whole) as answer:
+            return [json.loads(line) for line in (await answer.read()).splitlines() if line.strip()]
+
     async def create(self, *words: str, name: str = "", **more: Any) -> str:
         """A container's id."""
         body = {"Image": IMAGE, "Cmd": list(words), **more}

@@ -151,3 +151,45 @@ def events(
         await print_events(chosen, {**span, "filters": wanted}, style)
 
     run_on_engines(engines, engine, work)
+
+
+@noun.command()
+def serve(
+    ctx: typer.Context,
+    hosts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--host", "-H", help="Where to listen: unix://PATH, tcp://HOST:PORT, fd://.", metavar="HOST"
+        ),
+    ] = None,
+    group: Annotated[
+        str, typer.Option("--group", "-G", help="Who may use the socket besides you.", metavar="NAME")
+    ] = "",
+    ca: Annotated[
+        str,
+        typer.Option(
+            "--tlscacert", help="Clients must have a certificate of this authority.", metavar="FILE"
+        ),
+    ] = "",
+    certificate: Annotated[
+        str, typer.Option("--tlscert", help="What clients are shown.", metavar="FILE")
+    ] = "",
+    key: Annotated[str, typer.Option("--tlskey", help="Its key.", metavar="FILE")] = "",
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Take whoever reaches a port, without verifying who it is.")
+    ] = False,
+    engines: EnginesOption = None,
+) -> None:
+    """Answer docker's commands over all engines on one socket, until interrupted."""
+    from swarm_tui.cli.plumbing.engine_serve import serve_engines, terms_of
+    from swarm_tui.cli.plumbing.engines import need_level
+    from swarm_tui.cli.plumbing.passing import ending_politely
+
+    need_level(ctx, "serve engines")
+    terms = terms_of(group, certificate, key, ca, insecure=insecure)
+
+    async def work(chosen: Chosen) -> None:
+        await serve_engines(chosen, hosts or (), terms)
+
+    with ending_politely():
+        run_on_engines(engines, None, work)

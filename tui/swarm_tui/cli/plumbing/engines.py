@@ -60,15 +60,15 @@ class Chosen:
     """The engines of one command, as they stood when all had been tried."""
 
     def __init__(self, opened: "Opened", keys: "Sequence[EngineKey]", *, is_narrowed: bool) -> None:
-        self.cluster, self.placer, self.keys = opened.cluster, opened.placer, keys
-        self._clock = opened.clock
+        self.opened, self.keys = opened, keys
+        self.cluster, self.placer = opened.cluster, opened.placer
         self._is_narrowed = is_narrowed
         self._told: set[str] = set()
 
     @property
     def now_ns(self) -> int:
         """The time of this machine."""
-        return self._clock.wall_ns()
+        return self.opened.clock.wall_ns()
 
     @property
     def records(self) -> "list[EngineRecord]":
@@ -91,11 +91,15 @@ class Chosen:
 
     def tell_missing(self) -> None:
         """A sentence for each engine that is left out. Raises Failure where all are."""
+        if len(self.tell_missing_softly()) == len(self.keys):
+            raise Failure("No engine answers.")
+
+    def tell_missing_softly(self) -> "list[EngineRecord]":
+        """The same for who waits for them to come: those that are left out for now."""
         missing = [record for record in self.records if not record.state.is_live]
         for record in missing:
             self.tell(record, record.error or f"it is {record.word}")
-        if missing and len(missing) == len(self.keys):
-            raise Failure("No engine answers.")
+        return missing
 
     @property
     def has_left_out(self) -> bool:

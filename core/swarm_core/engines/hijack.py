@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import cast
 
 from aiohttp import web
+
 from swarm_core.engines.client import EngineClient
 from swarm_core.http.exchange import Exchange
 
@@ -123,8 +124,12 @@ class _Spent(web.StreamResponse):
         return None
 
 
-async def hijack(exchange: Exchange, engine: EngineClient, body: bytes) -> web.StreamResponse:
-    """Give the client's connection to the engine and return when both have ended. Raises EngineAway before anything was taken."""
+async def hijack(
+    exchange: Exchange, engine: EngineClient, body: bytes, target: str = ""
+) -> web.StreamResponse:
+    """Give the client's connection to the engine and return when both have ended. `target` stands in for the request's own.
+
+    Raises EngineAway before anything was taken."""
     request, ended = exchange.request, asyncio.Event()
     theirs, end = await engine.connect(lambda: _Engine(ended, lambda head: _rewritten(head, exchange)))
     transport, http = request.transport, request.protocol
@@ -137,7 +142,7 @@ async def hijack(exchange: Exchange, engine: EngineClient, body: bytes) -> web.S
     exchange.started = True
     early = http._message_tail
     transport.set_protocol(client)
-    theirs.write(_request_head(request, body) + body + early)
+    theirs.write(_request_head(request, body, target or request.raw_path) + body + early)
     transport.resume_reading()
     try:
         while client.transport is not None or end.transport is not None:
@@ -150,8 +155,8 @@ async def hijack(exchange: Exchange, engine: EngineClient, body: bytes) -> web.S
     return response
 
 
-def _request_head(request: web.BaseRequest, body: bytes) -> bytes:
-    lines = [f"{request.method} {request.raw_path} HTTP/1.1".encode()]
+def _request_head(request: web.BaseRequest, body: bytes, target: str) -> bytes:
+    lines = [f"{request.method} {target} HTTP/1.1".encode()]
     for name, value in request.raw_headers:
         if name.lower() not in (b"content-length", b"transfer-encoding", b"expect"):
             lines.append(name + b": " + value)

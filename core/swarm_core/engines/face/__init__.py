@@ -1,0 +1,1 @@
+"""One Docker API socket over many engines. Door: `routes.make_routes`."""

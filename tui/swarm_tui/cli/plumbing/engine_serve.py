@@ -1,0 +1,44 @@
+"""`engine serve`: where the socket over all engines listens, and for whom (docs/design/engine-commands.md 16.4)."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from swarm_core.engines.opening import serving_engines
+from swarm_core.http.hosts import InvalidHost, parse_hosts
+from swarm_core.http.listeners import CannotListen, Terms
+from swarm_core.http.tls import InvalidTls, TlsFiles
+
+from swarm_tui.cli.plumbing.engines import Chosen
+from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.session import USAGE, Failure
+
+
+def terms_of(group: str, certificate: str, key: str, ca: str, *, insecure: bool) -> Terms:
+    """How it listens. Raises Failure."""
+    if bool(certificate) != bool(key):
+        raise Failure("--tlscert and --tlskey must be given together.", USAGE)
+    if ca and not certificate:
+        raise Failure("--tlscacert needs --tlscert and --tlskey too.", USAGE)
+    tls = TlsFiles(Path(certificate), Path(key), Path(ca) if ca else None) if certificate else None
+    return Terms(group, tls, insecure)
+
+
+async def serve_engines(chosen: Chosen, hosts: Sequence[str], terms: Terms) -> None:
+    """Serve until cancelled. Raises Failure."""
+    default = Path(os.environ.get("XDG_RUNTIME_DIR") or "/run") / "swarm-tui" / "engines.sock"
+    try:
+        parsed = parse_hosts(hosts, default, has_tls=terms.tls is not None)
+    except InvalidHost as error:
+        raise Failure(f"{error}.", USAGE) from None
+    if not hosts:
+        default.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    chosen.tell_missing_softly()
+    try:
+        async with serving_engines(chosen.opened, parsed, terms, os.environ) as addresses:
+            for address in addresses:
+                say(f"Listening on {address}; try 'docker -H {address} ps'.")
+            await asyncio.Event().wait()
+    except (CannotListen, InvalidTls) as error:
+        raise Failure(f"{str(error).rstrip('.')}.") from None
