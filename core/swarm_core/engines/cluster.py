@@ -13,6 +13,7 @@ Rules
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ from swarm_core.engines.ways import problem_of
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group, cancel_and_wait
 
+_log = logging.getLogger(__name__)
 PATIENCE_MIN_S: Final = 0.5
 PATIENCE_MAX_S: Final = 5.0
 LISTS_PER_S: Final = 60
@@ -112,7 +114,17 @@ class EngineCluster:
 
     def _start(self, engine: Engine) -> None:
         assert self._group is not None
-        self._tasks[engine.key] = self._group.spawn(engine.run(), name=f"engine {engine.key}")
+        self._tasks[engine.key] = self._group.spawn(self._supervised(engine), name=f"engine {engine.key}")
+
+    async def _supervised(self, engine: Engine) -> None:
+        """A fault of ours with one engine costs the others nothing."""
+        while True:
+            try:
+                await engine.run()
+            except Exception as error:  # noqa: BLE001 - the border at which one engine is supervised
+                _log.exception("engine %s could not be followed, and is begun anew", engine.key)
+                engine.stumbled(error)
+            await self._clock.sleep(self._options.retry_max_s)
 
     def _engine(self, key: EngineKey) -> Engine:
         engine = self._engines.get(key)

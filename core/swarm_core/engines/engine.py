@@ -21,7 +21,7 @@ from swarm_core.engines import standing as states
 from swarm_core.engines.api import CALL_S, EngineApi
 from swarm_core.engines.dirty import Dirty, Taken
 from swarm_core.engines.effects import effects_of
-from swarm_core.engines.errors import EngineAway, EngineError, EngineRefused
+from swarm_core.engines.errors import EngineAway, EngineError, EngineGarbage, EngineRefused
 from swarm_core.engines.lists import Lists
 from swarm_core.engines.reading import NS_PER_S, event_of, read_with
 from swarm_core.engines.records import (
@@ -142,6 +142,11 @@ class Engine:
     def maintain(self, on: bool) -> None:
         """Take no new containers, or take them again."""
         self._publish(replace(self.record, in_maintenance=on))
+
+    def stumbled(self, error: Exception) -> None:
+        """`run` ended with a fault of ours, which an answer that nobody expected may have brought about."""
+        self._note(EngineGarbage(f"the container engine at {self.api.url} could not be followed: {error!r}"))
+        self.tried.set()
 
     def suspect(self, error: EngineAway) -> None:
         """A call of somebody else failed in a way that speaks against the engine."""

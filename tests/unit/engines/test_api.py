@@ -1,6 +1,7 @@
 """The Docker Engine's API as its clients call it (docs/design/engines.md N3)."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,14 @@ import pytest
 from swarm_core.engines import api as module
 from swarm_core.engines.api import CALLS_MAX, EngineApi
 from swarm_core.engines.client import EngineClient
-from swarm_core.engines.errors import EngineAway, EngineGarbage, EngineRefused, EngineSilent, EngineUnfit
+from swarm_core.engines.errors import (
+    EngineAway,
+    EngineError,
+    EngineGarbage,
+    EngineRefused,
+    EngineSilent,
+    EngineUnfit,
+)
 from swarm_testkit.engine_bytes import PING, Script, json_answer, listening, saying
 from swarm_testkit.http_face import WAIT_S
 
@@ -216,3 +224,58 @@ async def test_a_stream_that_is_refused(tmp_path: Path) -> None:
             async with api.open("GET", "/containers/x/logs"):
                 raise AssertionError("nothing is opened")
     assert caught.value.status == 404
+
+
+_CHUNKED = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b'5\r\n{"a":\r\n3\r\n 1}\r\n0\r\n\r\n'
+)
+_PIECES = (
+    b"\r\n",
+    b"\0",
+    b"9" * 20,
+    b"Content-Encoding: gzip\r\n",
+    b"Content-Length: 3\r\n",
+    b"HTTP/1.1 101 X\r\n\r\n",
+    b"\xff",
+)
+
+
+async def test_answers_that_were_tampered_with(tmp_path: Path) -> None:
+    """Whatever bytes come in place of an answer, they are read or the failure is one of an engine (N3.3)."""
+    rng = random.Random(7)
+    raw, outcomes = b"", set[str]()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(raw)
+
+    async with listening(script, tmp_path / "e"):
+        client = EngineClient(f"unix://{tmp_path / 'e'}")
+        api = EngineApi(client)
+        for turn in range(400):
+            raw = PING if not turn else _tampered(rng)
+            try:
+                await (api.get_object("/info") if turn else api.agree())
+                outcomes.add("read")
+            except EngineError as error:
+                outcomes.add(type(error).__name__)
+        await api.close()
+    assert outcomes >= {"read", "EngineGarbage", "EngineAway"}
+
+
+def _tampered(rng: random.Random) -> bytes:
+    raw = bytearray(rng.choice((_CHUNKED, json_answer(b'{"a": 1}'))))
+    for _ in range(rng.randint(0, 3)):
+        at = rng.randrange(len(raw))
+        match rng.randrange(4):
+            case 0:
+                raw[at] = rng.randrange(256)
+            case 1:
+                del raw[at : at + rng.randint(1, 9)]
+            case 2:
+                raw[at:at] = rng.choice(_PIECES)
+            case _:
+                del raw[at + 1 :]
+        raw = raw or bytearray(b"x")
+    return bytes(raw)

@@ -1,12 +1,28 @@
 """One engine as long as it is named (docs/design/engines.md N4, N5), before fake engines."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from swarm_core.engines.api import EngineApi
+from swarm_core.engines.client import EngineClient
+from swarm_core.engines.cluster import EngineCluster, running
 from swarm_core.engines.engine import EngineOptions
 from swarm_core.engines.errors import EngineAway, EngineError, NotFound
-from swarm_core.engines.records import EngineKey, EngineState, Event, Gone, Kind, Put, Trouble
+from swarm_core.engines.records import (
+    EngineEntry,
+    EngineKey,
+    EngineRecord,
+    EngineState,
+    Event,
+    Gone,
+    Kind,
+    Put,
+    Trouble,
+)
+from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.engine_clusters import QUICK, Rig, entry, rig
 from swarm_testkit.fake_engines.engine import About
 from swarm_testkit.fake_engines.faults import Garbage
@@ -188,6 +204,49 @@ async def test_an_engine_that_refuses() -> None:
         await found.until(lambda: found.engine(0).word == "refused")
         found.fakes[0].faults.error = 0
         await found.until(lambda: found.engine(0).word == "healthy")
+
+
+async def test_a_slow_engine() -> None:
+    """An answer that takes more than two seconds is slow, and no failure (N4.2)."""
+    async with rig(1, containers=1) as found:
+        found.fakes[0].faults.latency_s = 2.1
+        await found.until(lambda: found.engine(0).word == "slow")
+        found.fakes[0].faults.latency_s = 0.0
+        assert found.engine(0).failures == 0
+        assert (await found.cluster.api(E0).get_object("/info"))["Name"] == "host-0"
+        await found.until(lambda: found.engine(0).word == "healthy")
+
+
+async def test_a_fault_of_ours_with_one_engine() -> None:
+    """It is logged and shown, the engine is begun anew, and the others are followed on (N4.4)."""
+
+    class Odd(EngineApi):
+        faults = 1
+
+        async def about(self) -> dict[str, Any]:
+            if self.url.endswith("/0.sock") and Odd.faults:
+                Odd.faults -= 1
+                raise RuntimeError("nobody expected this")
+            return await super().about()
+
+    def opened(one: EngineEntry) -> EngineApi:
+        return Odd(EngineClient(one, keeps_connections=True))
+
+    async with rig(2, containers=2, adds=False) as found:
+        cluster = EngineCluster(SystemClock(), random.Random(1), QUICK, opened)
+        for number in range(2):
+            cluster.add(entry(found.fakes, number))
+        with cluster.changes([Kind.ENGINE]) as changes:
+            async with running(cluster):
+                seen: list[Trouble] = []
+                while not all(one.word == "healthy" for one in cluster.engines()):
+                    seen += [
+                        change.record.trouble
+                        for change in await changes.next()
+                        if isinstance(change, Put) and isinstance(change.record, EngineRecord)
+                    ]
+        assert Trouble.GARBAGE in seen
+        assert Odd.faults == 0
 
 
 async def test_wrong_versions() -> None:

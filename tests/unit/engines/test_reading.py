@@ -1,8 +1,13 @@
 """From an engine's JSON to records (docs/design/engines.md N6)."""
 
 import json
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
+from swarm_core.engines.effects import effects_of
 from swarm_core.engines.errors import EngineGarbage, EngineUnfit
 from swarm_core.engines.reading import (
     container_of,
@@ -195,3 +200,83 @@ def test_clocks(time: str, skew: float, words: str) -> None:
     assert skew_of(time, 100.0) == skew
     assert skew_words(skew) == words
     assert not time or seconds_of(time) >= 0
+
+
+_ODD: tuple[object, ...] = (
+    None,
+    3,
+    -1,
+    "x",
+    "",
+    True,
+    1.5,
+    [],
+    {},
+    [3],
+    {"a": 3},
+    ["x"],
+    {"a": "x"},
+    10**400,
+)
+_CONTAINER = {
+    "Id": "abc", "Names": ["/web"], "Image": "nginx", "ImageID": "sha256:1", "Command": "run", "Created": 100, "Labels": {"a": "b"},
+    "Ports": [{"IP": "", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}], "State": "running", "Status": "Exited (1) now",
+    "NetworkSettings": {"Networks": {"back": {}}}, "Mounts": [{"Type": "volume", "Name": "data"}],
+}  # fmt: skip
+_IMAGE = {
+    "Id": "sha256:1",
+    "RepoTags": ["a:1"],
+    "RepoDigests": ["a@sha256:2"],
+    "Created": 1,
+    "Size": 7,
+    "Labels": {"a": "b"},
+}
+_EVENT = {
+    "Type": "network",
+    "Action": "die",
+    "Actor": {"ID": "a", "Attributes": {"exitCode": "1", "container": "c"}},
+    "time": 9,
+    "timeNano": 9,
+}
+_WHOLE = {
+    "HostConfig": {"NanoCpus": 5, "CpuShares": 3, "Memory": 6, "NetworkMode": "host", "PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "1"}]}},
+    "Config": {"ExposedPorts": {"80/tcp": {}}, "Labels": {"com.docker.swarm.reschedule-policies": "[]"}},
+}  # fmt: skip
+
+
+def _changed(value: Any, rng: random.Random) -> Any:
+    """The same JSON with one part replaced by something else."""
+    if isinstance(value, dict) and value and rng.random() < 0.8:
+        key = rng.choice(list(value))
+        return {**value, key: _changed(value[key], rng)}
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        at = rng.randrange(len(value))
+        return [*value[:at], _changed(value[at], rng), *value[at + 1 :]]
+    return rng.choice(_ODD)
+
+
+def test_json_of_any_other_form() -> None:
+    """Whatever stands in the place of a value, a record comes of it or it is garbage (N6.2)."""
+    rng = random.Random(5)
+    known = container_of(ONE, _CONTAINER, b"", 0.0)
+    outcomes = set()
+
+    def outcome(read: Callable[[], object]) -> str:
+        try:
+            read_with(read, "u")
+        except (EngineGarbage, EngineUnfit) as error:
+            return type(error).__name__
+        return "read"
+
+    def followed(raw: bytes) -> object:
+        return effects_of(event_of(ONE, raw, 0.0), known)
+
+    for _ in range(4000):
+        outcomes |= {
+            outcome(partial(container_of, ONE, _changed(_CONTAINER, rng), b"", 0.0)),
+            outcome(partial(image_of, ONE, _changed(_IMAGE, rng), b"", 0.0)),
+            outcome(partial(reservation_of, _changed(_WHOLE, rng), 2)),
+            outcome(partial(followed, json.dumps(_changed(_EVENT, rng)).encode())),
+            outcome(partial(specs_of, _changed(INFO, rng), {}, {}, 0.0, "u")),
+        }
+    assert outcomes == {"read", "EngineGarbage", "EngineUnfit"}
