@@ -10,10 +10,12 @@ from swarm_core.engines.face.asking import Asking
 from swarm_core.engines.face.routes import make_face
 from swarm_core.engines.placer import Placer
 from swarm_core.engines.records import EngineEntry, EngineKey
+from swarm_core.engines.watchdog import AFTER_S, Watchdog
 from swarm_core.http.hosts import Host
 from swarm_core.http.listeners import Terms, open_all
 from swarm_core.http.server import serving
 from swarm_core.runtime.clock import Clock, SystemClock
+from swarm_core.runtime.tasks import Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,19 @@ async def serving_engines(
     listeners = open_all(hosts, terms, environment)
     async with serving(routes, face, listeners):
         yield [one.shown for one in listeners]
+
+
+@asynccontextmanager
+async def moving_containers(opened: Opened, after_s: float = AFTER_S) -> AsyncIterator[None]:
+    """Containers of failed engines are made anew elsewhere, where they ask for it, while the block is run."""
+    watchdog = Watchdog(opened.cluster, opened.placer, opened.clock, random.Random(), after_s=after_s)
+    failure: BaseException | None = None
+    async with Group() as group:
+        group.spawn(watchdog.run(), name="watchdog")
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001 - raised again below, outside of the group
+            failure = error
+        group.cancel_all()
+    if failure is not None:
+        raise failure

@@ -38,6 +38,8 @@ class Terms:
     group: str = ""
     tls: TlsFiles | None = None
     allows_strangers: bool = False
+    remedy: str = "Verify clients with --tlsverify, or write --tls=false or --tlsverify=false to allow it."
+    """How who wants such a port says so."""
 
 
 @dataclass(slots=True)
@@ -128,8 +130,7 @@ def _refuse_strangers(host: TcpHost, terms: Terms) -> None:
     address, _, _ = _bindable(host).rpartition(":")
     if not ip_address(address.strip("[]").partition("%")[0]).is_loopback:
         raise CannotListen(
-            f"failed to load listeners: {host} gives everybody who reaches it full command of this machine. Verify clients with "
-            f"--tlsverify, or write --tls=false or --tlsverify=false to allow it."
+            f"failed to load listeners: {host} gives everybody who reaches it full command of this machine. {terms.remedy}"
         )
 
 

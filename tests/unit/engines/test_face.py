@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from swarm_core.engines.client import EngineClient
-from swarm_core.engines.opening import Opened, open_cluster, serving_engines
+from swarm_core.engines.opening import Opened, moving_containers, open_cluster, serving_engines
 from swarm_core.engines.records import EngineEntry
 from swarm_core.http.hosts import UnixHost
 from swarm_core.http.listeners import Terms
@@ -220,8 +220,37 @@ async def test_events_say_where_they_happened(face: Face) -> None:
         await heard.until(lambda: any(one["Actor"]["ID"] == late.id for one in heard.events))
 
 
+async def test_containers_of_a_failed_engine_are_moved_where_a_watchdog_runs(face: Face) -> None:
+    """16.4.8: those that ask for it, under their name, for who asks the socket."""
+    asks = ["reschedule:on-node-failure", "constraint:node!=nobody"]
+    async with moving_containers(face.opened, after_s=0.0):
+        moved = await face.calls.started(*FOREVER, name="moved", Env=asks)
+        stays = await face.calls.started(*FOREVER, name="stays")
+        await face.calls.get(f"/containers/{moved}/json")
+        place = next(number for number, engine in enumerate(face.engines) if moved in engine.containers)
+        # What is moved must have been inspected while its engine lived.
+        async with asyncio.timeout(LIMIT_S):
+            while not (known := face.opened.cluster.find.container(moved).reserved) or not known.raw:
+                await asyncio.sleep(0.01)
+        await face.engines.vanish(place)
+
+        def elsewhere() -> list[str]:
+            return [
+                one.name
+                for number, engine in enumerate(face.engines)
+                for one in engine.containers.values()
+                if number != place and one.id != stays and one.is_up
+            ]
+
+        async with asyncio.timeout(LIMIT_S):
+            while elsewhere() != ["moved"]:
+                await asyncio.sleep(0.01)
+    listed = (await face.calls.get("/containers/json", filters={"name": ["moved"]})).body
+    assert [one["Names"][0].rpartition("/")[2] for one in listed] == ["moved"]
+
+
 async def test_the_cluster_tells_of_itself(face: Face) -> None:
-    """16.4.8: sums, a part for each engine, and the newest version that all speak."""
+    """16.4.9: sums, a part for each engine, and the newest version that all speak."""
     info = (await face.calls.get("/info")).body
     assert (info["NCPU"], info["MemTotal"]) == (12, 3 * (8 << 30))
     assert ["Nodes", "3"] in info["SystemStatus"] and [" h1", face.engines[1].url] in info["SystemStatus"]

@@ -178,18 +178,38 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Take whoever reaches a port, without verifying who it is.")
     ] = False,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="For new containers: spread, binpack or random.", metavar="WORD")
+    ] = "spread",
+    overcommit: Annotated[
+        float, typer.Option("--overcommit", help="More than an engine has may be reserved.", metavar="SHARE")
+    ] = 0.05,
+    watchdog: Annotated[
+        bool,
+        typer.Option(
+            "--watchdog",
+            help="Move containers of failed engines that ask for it: reschedule:on-node-failure.",
+        ),
+    ] = False,
     engines: EnginesOption = None,
 ) -> None:
     """Answer docker's commands over all engines on one socket, until interrupted."""
+    from swarm_core.engines.placement.decide import BadPolicy, Policy
+
     from swarm_tui.cli.plumbing.engine_serve import serve_engines, terms_of
     from swarm_tui.cli.plumbing.engines import need_level
     from swarm_tui.cli.plumbing.passing import ending_politely
 
     need_level(ctx, "serve engines")
     terms = terms_of(group, certificate, key, ca, insecure=insecure)
+    try:
+        policy = Policy(strategy, overcommit=overcommit)
+    except BadPolicy as error:
+        raise Failure(f"{error}.", USAGE) from None
 
     async def work(chosen: Chosen) -> None:
-        await serve_engines(chosen, hosts or (), terms)
+        chosen.placer.policy = policy
+        await serve_engines(chosen, hosts or (), terms, has_watchdog=watchdog)
 
     with ending_politely():
         run_on_engines(engines, None, work)

@@ -3,9 +3,10 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
-from swarm_core.engines.opening import serving_engines
+from swarm_core.engines.opening import moving_containers, serving_engines
 from swarm_core.http.hosts import InvalidHost, parse_hosts
 from swarm_core.http.listeners import CannotListen, Terms
 from swarm_core.http.tls import InvalidTls, TlsFiles
@@ -22,10 +23,10 @@ def terms_of(group: str, certificate: str, key: str, ca: str, *, insecure: bool)
     if ca and not certificate:
         raise Failure("--tlscacert needs --tlscert and --tlskey too.", USAGE)
     tls = TlsFiles(Path(certificate), Path(key), Path(ca) if ca else None) if certificate else None
-    return Terms(group, tls, insecure)
+    return Terms(group, tls, insecure, "Verify clients with --tlscacert, or say --insecure to allow it.")
 
 
-async def serve_engines(chosen: Chosen, hosts: Sequence[str], terms: Terms) -> None:
+async def serve_engines(chosen: Chosen, hosts: Sequence[str], terms: Terms, *, has_watchdog: bool) -> None:
     """Serve until cancelled. Raises Failure."""
     default = Path(os.environ.get("XDG_RUNTIME_DIR") or "/run") / "swarm-tui" / "engines.sock"
     try:
@@ -39,6 +40,7 @@ async def serve_engines(chosen: Chosen, hosts: Sequence[str], terms: Terms) -> N
         async with serving_engines(chosen.opened, parsed, terms, os.environ) as addresses:
             for address in addresses:
                 say(f"Listening on {address}; try 'docker -H {address} ps'.")
-            await asyncio.Event().wait()
+            async with moving_containers(chosen.opened) if has_watchdog else nullcontext():
+                await asyncio.Event().wait()
     except (CannotListen, InvalidTls) as error:
         raise Failure(f"{str(error).rstrip('.')}.") from None
