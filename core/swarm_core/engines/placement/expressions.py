@@ -28,6 +28,8 @@ class Expression:
     value: str
     is_soft: bool = False
     _matcher: re.Pattern[str] = field(default=re.compile(""), repr=False, compare=False)
+    _literal: str | None = field(default=None, repr=False, compare=False)
+    """The one text that matches, where there is one: most are so, and an engine may have thousands of names."""
 
     @staticmethod
     def parse(text: str) -> "Expression":
@@ -42,7 +44,8 @@ class Expression:
             raise BadExpression(f"Key '{key}' is invalid")
         if _VALUE.fullmatch(value) is None:
             raise BadExpression(f"Value '{value}' is invalid")
-        return Expression(key, found[0] == "==", value, is_soft, _matcher_of(value))
+        literal = None if "*" in value or _is_regex(value) else value
+        return Expression(key, found[0] == "==", value, is_soft, _matcher_of(value), literal)
 
     @staticmethod
     def exact(key: str, values: Iterable[str], *, is_soft: bool = False) -> "Expression":
@@ -54,14 +57,20 @@ class Expression:
 
     def holds(self, values: Iterable[str]) -> bool:
         """Whether it holds where these are found."""
+        if self._literal is not None:
+            return (self._literal in values) == self.is_equal
         return any(self._matcher.search(value) is not None for value in values) == self.is_equal
 
     def __str__(self) -> str:
         return f"{self.key}{'==' if self.is_equal else '!='}{'~' if self.is_soft else ''}{self.value}"
 
 
+def _is_regex(value: str) -> bool:
+    return len(value) > 1 and value.startswith("/") and value.endswith("/")
+
+
 def _matcher_of(value: str) -> re.Pattern[str]:
-    if len(value) > 1 and value.startswith("/") and value.endswith("/"):
+    if _is_regex(value):
         try:
             return re.compile(value[1:-1])
         except re.error as error:

@@ -48,9 +48,11 @@ def _port(asked: Asked, candidate: Candidate) -> str:
     wanted = asked.request.ports
     if not wanted:
         return ""
+    numbers = {port.public for port in wanted}
     taken = [
         f"port {port.public}/{port.protocol} is taken by {holder}"
         for held, holder in candidate.ports_taken()
+        if held.public in numbers
         for port in wanted
         if _same(port, held)
     ]
