@@ -33,7 +33,8 @@ _STRICT_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`head_s`: for a request's head, and for silence between two requests; `body_s`: for a body that we read ourselves."""
+    """`head_s`: for a request's head, and for silence between two requests; `body_s`: for a body that we read ourselves.
+    `connections_max`: at a time; never more than half of the files that the process may have open."""
 
     head_s: float = 300.0
     body_s: float = 300.0
@@ -41,6 +42,7 @@ class Limits:
     field_bytes_max: int = 1 << 20
     fields_max: int = 1024
     stop_s: float = 5.0
+    connections_max: int = 4096
 
 
 @dataclass(slots=True)

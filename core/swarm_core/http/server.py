@@ -7,11 +7,13 @@ Rules
 3. What is no HTTP is answered with 400 and logged nowhere: its bytes may hold credentials.
 4. A handler whose client goes away is cancelled.
 5. A guard, where there is one, is asked before a handler runs and before an answer leaves, also that of an error.
-6. Ending: no new connections, then requests that run get a time to end, then they are cancelled.
+6. There are so many connections at a time and no more.
+7. Ending: no new connections, then requests that run get a time to end, then they are cancelled.
 """
 
 import asyncio
 import logging
+import resource
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +31,13 @@ from swarm_core.http.version import NEWEST, OLDEST, Version, parse
 
 _log = logging.getLogger(__name__)
 _QUERY_FIELDS_MAX = 1000
+_FULL_BODY = error_body("too many connections")
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: "
+    + str(len(_FULL_BODY)).encode()
+    + b"\r\n\r\n"
+    + _FULL_BODY
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +183,18 @@ class _Answerer:
 class _Protocol(web.RequestHandler):
     """aiohttp's protocol with an answer of our own to what is no HTTP, and without a word of it in the log."""
 
-    __slots__ = ("_name",)
+    __slots__ = ("_name", "_server")
 
-    def __init__(self, server: web.Server, name: str, **settings: Any) -> None:
+    def __init__(self, server: "_Server", name: str, **settings: Any) -> None:
         super().__init__(server, **settings)
-        self._name = name
+        self._name, self._server = name, server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """One too many is told so and ended before it can ask anything."""
+        super().connection_made(transport)
+        if self._server.is_full() and self.transport is not None:
+            self.transport.write(_FULL)
+            self.force_close()
 
     def handle_error(
         self,
@@ -203,6 +219,18 @@ class _Server(web.Server):
     def __init__(self, answer: _Answerer, name: str, limits: Limits) -> None:
         super().__init__(answer, handler_cancellation=True)
         self._name, self._limits = name, limits
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._connections_max = min(limits.connections_max, max(files // 2, 1))
+        self._was_full = False
+
+    def is_full(self) -> bool:
+        """Whether there are more connections than there may be. It is logged when that begins."""
+        was_full, self._was_full = self._was_full, len(self._connections) > self._connections_max
+        if self._was_full and not was_full:
+            _log.warning(
+                "clients have more than %d connections open; others are refused", self._connections_max
+            )
+        return self._was_full
 
     def __call__(self) -> web.RequestHandler:
         return _Protocol(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +317,30 @@ async def test_a_head_that_does_not_come_is_not_waited_for(tmp_path: Path, sent:
         async with asyncio.timeout(WAIT_S), connected(path) as (reader, writer):
             writer.write(sent)
             assert await reader.read() == b""
+
+
+async def test_one_connection_too_many_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told so, others go on, and there is room again when one ends (docs/design/engine-api.md E4.14)."""
+    request = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with face_at(tmp_path / "s", ROUTES, limits=Limits(connections_max=2)) as path:
+        async with asyncio.timeout(WAIT_S), AsyncExitStack() as kept:
+            first, second = [await kept.enter_async_context(connected(path)) for _ in range(2)]
+            for reader, writer in (first, second):
+                writer.write(request)
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+            async with connected(path) as (reader, _):
+                refused = parse(await reader.read())
+            assert (refused.status, refused.message) == (503, "too many connections")
+            second[1].close()
+            has_room = False
+            while not has_room:
+                async with connected(path) as (reader, writer):
+                    with suppress(ConnectionError, asyncio.IncompleteReadError):
+                        writer.write(request)
+                        has_room = (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+            first[1].write(request)
+            assert (await first[0].readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+    assert "clients have more than 2 connections open; others are refused" in caplog.messages
 
 
 @pytest.mark.parametrize(
