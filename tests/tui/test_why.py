@@ -39,6 +39,8 @@ async def test_every_node_beside_every_filter(waiting, size):
         rows = [line.split() for line in text.splitlines() if "1 short" in line]
         assert [row[0] for row in rows] == ["w2", "w1"]
         assert rows[1][3] == "✓"
+        # What was asked for is cut only where there is no room for it.
+        assert ("✖ node.labels.disk == ssd" in text) == (size[0] >= 80)
 
 
 async def test_a_fix_is_a_plan(waiting):

@@ -7,12 +7,12 @@ from swarm_core.rules.placement.matrix import Matrix, NodeAnswer
 
 from swarm_tui.operations.fixes import Fix
 from swarm_tui.resources.format import plural
-from swarm_tui.resources.printable import cut, printable
+from swarm_tui.resources.printable import cut, padded, printable, width_of
 from swarm_tui.resources.why.explanation import Explanation, Finding
 from swarm_tui.widgets.paint import Span, Spans, wrap
 
 _ROWS_MAX: Final = 60
-_CELL_MAX: Final = 22
+_CELL_MAX: Final = 24
 _NAMED_MAX: Final = 5
 _GAP: Final = "  "
 
@@ -49,41 +49,50 @@ def _finding(finding: Finding, width: int) -> list[Spans]:
     for one in finding.remedies:
         lines += wrap([("   → ", "accent"), (printable(one), "text")], width, indent=5)
     if finding.matrix is not None and finding.matrix.answers:
-        lines += [[], *_matrix(finding.matrix)]
+        lines += [[], *_matrix(finding.matrix, width)]
     return [*lines, []]
 
 
-def _matrix(matrix: Matrix) -> list[Spans]:
+def _matrix(matrix: Matrix, room: int) -> list[Spans]:
     """Nodes below each other, filters side by side; every filter is asked, also behind one that refuses."""
     shown = matrix.answers[:_ROWS_MAX]
     names = [cut(printable(answer.name), _CELL_MAX) for answer in shown]
-    cells = [[_cell(answer, index) for index in range(len(matrix.filters))] for answer in shown]
     verdicts = [_verdict(answer) for answer in shown]
-    first = max(len("NODE"), *map(len, names))
+    first = max(len("NODE"), *map(width_of, names))
     last = max(len("VERDICT"), *map(len, verdicts))
+    cells = [[_cell(answer, index) for index in range(len(matrix.filters))] for answer in shown]
     widths = [
-        max(len(name), *(len(row[index][0]) for row in cells)) for index, name in enumerate(matrix.filters)
+        max(len(name), *(width_of(row[index][0]) for row in cells))
+        for index, name in enumerate(matrix.filters)
     ]
-    heads = [name.upper().ljust(width) for name, width in zip(matrix.filters, widths, strict=True)]
+    most = _most(widths, room - len("   ") - first - len(_GAP) - last)
+    widths = [min(width, most) for width in widths]
+    heads = [padded(name.upper(), width) for name, width in zip(matrix.filters, widths, strict=True)]
     lines: list[Spans] = [
-        [("   " + _GAP.join(["NODE".ljust(first), "VERDICT".ljust(last), *heads]), "muted")]
+        [("   " + _GAP.join([padded("NODE", first), padded("VERDICT", last), *heads]), "muted")]
     ]
     for name, verdict, answer, row in zip(names, verdicts, shown, cells, strict=True):
-        spans: list[Span] = [("   ", "text"), (name.ljust(first), "text"), (_GAP, "text")]
-        spans.append((verdict.ljust(last), "ok" if answer.fits else "error"))
+        spans: list[Span] = [("   ", "text"), (padded(name, first), "text"), (_GAP, "text")]
+        spans.append((padded(verdict, last), "ok" if answer.fits else "error"))
         for (text, role), width in zip(row, widths, strict=True):
-            spans += [(_GAP, "text"), (text.ljust(width), role)]
+            spans += [(_GAP, "text"), (padded(cut(text, width), width), role)]
         lines.append(spans)
     if left := len(matrix.answers) - len(shown):
         lines.append([(f"   … and {plural(left, 'more node')}", "muted")])
     return lines
 
 
+def _most(widths: Sequence[int], room: int) -> int:
+    """How wide a filter's column may be at most, so that all of them fit; what is cut stands whole in the sentence above."""
+    most = max(widths, default=0)
+    while most > _CELL_MAX and sum(len(_GAP) + min(width, most) for width in widths) > room:
+        most -= 1
+    return most
+
+
 def _cell(answer: NodeAnswer, index: int) -> tuple[str, str]:
     verdict = answer.verdicts[index]
-    if verdict.passed:
-        return "✓", "ok"
-    return f"✖ {cut(printable(verdict.shortfall), _CELL_MAX)}", "error"
+    return ("✓", "ok") if verdict.passed else (f"✖ {printable(verdict.shortfall)}", "error")
 
 
 def _verdict(answer: NodeAnswer) -> str:
