@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ time.tzset()
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT.parent / "tests"))
 
+from swarm_core.api.proto import objects_pb2  # noqa: E402
+from swarm_testkit.cluster_fake import FakeCluster  # noqa: E402
 from swarm_testkit.dashboard import busy_cluster, dashboard_of, live_through, until_live, until_shown  # noqa: E402
 from swarm_tui.widgets.theme import DARK, LIGHT  # noqa: E402
 
@@ -35,6 +38,20 @@ class Picture:
     theme: str = DARK.name
     shows: str = "prod-eu"
     """What must be on screen before the picture is taken."""
+    prepare: Callable[[FakeCluster], object] = lambda cluster: None
+    """What is different in the cluster."""
+
+
+def _wants_nvme(cluster: FakeCluster) -> None:
+    def change(item: objects_pb2.Service | objects_pb2.Task) -> None:
+        task = item.spec.task if isinstance(item, objects_pb2.Service) else item.spec
+        task.placement.constraints.append("node.labels.disk==nvme")
+
+    service = next(one for one in cluster.all(objects_pb2.Service) if one.spec.annotations.name == "billing")
+    cluster.update(objects_pb2.Service, service.id, change)
+    for task in cluster.all(objects_pb2.Task):
+        if task.service_id == service.id and not task.node_id:
+            cluster.update(objects_pb2.Task, task.id, change)
 
 
 FORM_KEYS = (
@@ -60,6 +77,9 @@ PICTURES = (
     Picture("logs", (132, 32), ("3", "l"), shows="42 lines"),
     Picture("service-form", (132, 32), FORM_KEYS),
     Picture("scale", (132, 32), ("3", "s", "+", "3")),
+    Picture(
+        "why", (132, 32), ("3", "slash", *"billing", "enter", "w"), shows="Nearest fixes", prepare=_wants_nvme
+    ),
     Picture("help", (132, 40), ("question_mark",)),
 )
 _TEXT = re.compile(r'(<text [^>]*?x=")([\d.]+)("[^>]*?textLength=")([\d.]+)("[^>]*>)((?:&#160;)+)([^<]+)<')
@@ -89,6 +109,7 @@ async def take(picture: Picture) -> str:
     async with app.run_test(size=picture.size) as pilot:
         await until_live(app, pilot)
         await live_through(app, pilot, cluster)
+        picture.prepare(cluster)
         for key in picture.keys:
             await pilot.press(key)
             await pilot.pause()

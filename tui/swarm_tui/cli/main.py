@@ -28,7 +28,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "node": ("node", "Nodes: ls, inspect, ps, update, activate, pause, drain, promote, demote, rm."),
     "service": ("service", "Services: create, ls, ps, inspect, why, scale, update, rollback, rm, logs."),
     "task": ("task", "Tasks: ls, inspect, why, logs."),
-    "stack": ("stack", "Stacks: deploy, plan, ls, ps, services, status, rm, rotate, export, config, lint."),
+    "stack": ("stack", "Stacks: deploy, plan, history, rollback, ls, status, rm, rotate, export, lint."),
     "rebalance": ("rebalance", "Spread running tasks anew over the nodes; --dry-run says what would move."),
     "secret": ("secret", "Secrets: create, ls, inspect, rm."),
     "config": ("config", "Configs: create, ls, inspect, rm."),
