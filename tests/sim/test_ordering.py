@@ -4,7 +4,7 @@ import pytest
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.replay import command, simulate
 
-SEEDS = 15
+SEEDS = 30
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
