@@ -132,6 +132,9 @@ class _Making:
         options, clock, rng = self.options, self.clock, random.SystemRandom()
         state = open_state(self.state.path)
         early, self.early = self.early, None
+        if early is not None and config.manager_flags() != options.node.manager_flags():
+            early.dismiss()  # it was started with other flags
+            early = None
         launcher = CommandLauncher(config.manager_flags(), state.manager_pid_file, clock, early=early)
         try:
             with closing(FileStorage(state.worker / "tasks.db")) as storage:

@@ -236,6 +236,32 @@ def test_a_host_that_is_taken_is_told_before_anything_begins() -> None:
             node.destroy()
 
 
+def test_a_node_comes_back_where_docker_put_it() -> None:
+    """Not where the daemon's flags say: others know it there (docs/design/engine-api.md E12.8)."""
+    with private_directory() as state:
+        node, port = Daemon(state / "s", "-H", "unix://", executors="simulated", waits=True), free_port()
+        docker = Docker("-H", f"unix://{node.state}/docker.sock")
+        try:
+            node.start()
+            wait_until(
+                lambda: docker.run("version").returncode == 0, seconds=START_S, what="docker is answered"
+            )
+            docker.output("swarm", "init", "--listen-addr", f"127.0.0.1:{port}")
+            assert node.stop() == 0
+            node.start()
+            shown = ("node", "inspect", "--format", "{{.Status.State}} {{.ManagerStatus.Leader}}", "self")
+            wait_until(
+                lambda: docker.run(*shown).stdout.strip() == b"ready true",
+                seconds=START_S,
+                what="the node is back",
+            )
+            with socket.create_connection(("127.0.0.1", port)):
+                pass
+            assert f"127.0.0.1:{port}" in docker.output("swarm", "join-token", "worker")
+        finally:
+            node.destroy()
+
+
 def test_the_configuration_file_is_read_again(tmp_path: Path) -> None:
     """On SIGHUP labels, level and certificate change, and nothing does when the file is wrong (docs/design/engine-api.md E17.3, E17.4)."""
     ca, port = WebCa(tmp_path / "ca"), free_port()
