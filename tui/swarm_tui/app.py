@@ -41,6 +41,7 @@ from swarm_tui.preferences.model import Preferences
 from swarm_tui.resources.events import Event
 from swarm_tui.resources.refs import ClusterId, ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
+from swarm_tui.shell.deploys import Deploys
 from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.other_clusters import Opened, OtherClusters
 from swarm_tui.shell.palette import SwarmCommands
@@ -54,6 +55,7 @@ from swarm_tui.shell.toolkit import (
     Alarmed,
     BundleAsked,
     ClusterAsked,
+    DeployAsked,
     DrillAsked,
     PastAsked,
     RecallAsked,
@@ -131,6 +133,7 @@ class SwarmApp(App[None]):
         self._usage = UsageNews(session.mirror.figures, session.control, session.clock)
         self._work = Work()
         self._drills = Drills(session, self._tell_drill, self._tell_drill_failure)
+        self._deploys = Deploys(session, self._tell_drill, self._tell_drill_failure, self._show_deploy)
         self._typed_ahead = TypedAhead(self, self._work, session.clock)
         self._garbage_thresholds = gc.get_threshold()
         self._unlisten: Callable[[], None] | None = None
@@ -162,7 +165,7 @@ class SwarmApp(App[None]):
         if self._file is not None:
             return rewind_screen(self._session, self._preferred.verbs(), self._work, self._file)
         screen = main_screen(self._session, self._preferred.verbs(), self._work)
-        screen.desk.drills = self._drills
+        screen.desk.drills, screen.desk.deploys = self._drills, self._deploys
         self._name_clusters(screen)
         return screen
 
@@ -317,6 +320,13 @@ class SwarmApp(App[None]):
         # A worker of the program, not of the screen: it is cancelled once, when the program ends, and then gives its nodes back.
         self.run_worker(self._drills.play(event.ids, event.description), group="drill")
 
+    def on_deploy_asked(self, event: DeployAsked) -> None:
+        self.run_worker(self._deploys.play(event.asked, event.done), group="deploy")
+
+    def _show_deploy(self) -> None:
+        if self.is_running and self.screen_stack:
+            self._main.show_deploy(self._deploys.line())
+
     def _tell_drill(self, text: str) -> None:
         if self.is_running:
             self.notify(text, timeout=_JOURNAL_S, markup=False)
@@ -327,7 +337,7 @@ class SwarmApp(App[None]):
 
     async def finish(self) -> str:
         """The program has ended: wait for what must not stay half done; a sentence about what does."""
-        return await self._drills.finish()
+        return " ".join(filter(None, (self._deploys.finish(), await self._drills.finish())))
 
     def on_past_asked(self, event: PastAsked) -> None:
         work = self._to_now() if self._is_past else self._to_past(event.at)

@@ -74,9 +74,10 @@ class Runbook:
             notes.append(_NEEDS_INPUT)
         self._steps.append(_Step(at_ns, plan.title, words, notes, tuple(pairs)))
 
-    def said(self, title: str, words: Sequence[str], at_ns: int) -> None:
-        """Something was done that is one command by itself."""
-        self._steps.append(_Step(at_ns, title, [[COMMAND, *words]], []))
+    def said(self, title: str, words: Sequence[str], at_ns: int, by_hand: str = "") -> None:
+        """Something was done that is one command by itself, or none: then `by_hand` completes "Do it by hand: …"."""
+        commands, notes = ([[COMMAND, *words]], []) if words else ([], [f"Do it by hand: {by_hand}."])
+        self._steps.append(_Step(at_ns, title, commands, notes))
 
     def looked(self, view: ClusterView, watched: Watched | None, now_ns: int) -> None:
         """The person goes on: what the last step led to has come true by now, or was not waited for."""

@@ -208,7 +208,8 @@ KIND: ResourceKind[Stack] = ResourceKind(
     logs=_logs,
     list_key="5",
     is_derived=True,
-    empty_hint="`swarm-tui stack deploy` makes one",
+    create_view="new-stack",
+    empty_hint="n makes one from a compose file",
     aliases=("stacks",),
 )
 

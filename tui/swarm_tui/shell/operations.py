@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+from swarm_core.compose.changes.held import Held
+
 from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.clusters.session import Session
 from swarm_tui.operations.forecast.changed import changed
 from swarm_tui.operations.levels import level_of
 from swarm_tui.operations.model import Outcome, Plan, apply
+from swarm_tui.operations.stacks.look import look
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources.model import ClusterView
 from swarm_tui.shell.recording import Recording
@@ -30,6 +33,9 @@ class Operations:
     def allowance(self) -> Allowance:
         """How far changes may go."""
         return self._session.allowance
+
+    async def held(self, stack: str) -> Held:
+        return await look(self._session, stack)
 
     async def apply(self, plan: Plan) -> list[Outcome]:
         """Carry a plan out, and tell the person of each outcome as it comes. Where the level is too low nothing of it is begun."""

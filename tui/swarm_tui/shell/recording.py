@@ -71,12 +71,12 @@ class Recording:
         self._runbook.did(plan, pairs, outcomes, commands, self._session.now_ns)
         self._write(self._runbook)
 
-    def said(self, title: str, words: Sequence[str]) -> None:
-        """Something was begun that is one command. Raises OSError."""
+    def said(self, title: str, words: Sequence[str], by_hand: str = "") -> None:
+        """Something was begun that is one command, or none and then to be done by hand. Raises OSError."""
         if self._runbook is None:
             return
         self._look(self._runbook)
-        self._runbook.said(title, words, self._session.now_ns)
+        self._runbook.said(title, words, self._session.now_ns, by_hand)
         self._write(self._runbook)
 
     def line(self) -> Spans:

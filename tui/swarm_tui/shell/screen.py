@@ -74,6 +74,7 @@ class MainScreen(Screen[None]):
         self.tour = Tour()
         self._tour_line = OneLine(id="tour")
         self._runbook_line = OneLine(id="runbook")
+        self._deploy_line = OneLine(id="deploy")
         self.runner.ran = self._ran
         self.desk.toggle_tour = self._toggle_tour
         self.desk.command = CommandBar(self.runner, lambda: self.navigator.view.regain_focus())
@@ -95,6 +96,7 @@ class MainScreen(Screen[None]):
         yield SummaryLine(id="too-small")
         yield self._tour_line
         yield self._runbook_line
+        yield self._deploy_line
         yield self._filter_bar
         yield self._key_bar
 
@@ -143,6 +145,13 @@ class MainScreen(Screen[None]):
     def _show_recording(self) -> None:
         self._runbook_line.show(self._recording.line())
         self._runbook_line.set_class(self._recording.is_on, "-on")
+
+    # -- a deploy that goes on -----------------------------------------------------------------------
+
+    def show_deploy(self, line: Spans) -> None:
+        """Tell how far it is; nothing once it is over."""
+        self._deploy_line.show(line)
+        self._deploy_line.set_class(bool(line), "-on")
 
     # -- keys --------------------------------------------------------------------------------------
 

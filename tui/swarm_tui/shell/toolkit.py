@@ -23,10 +23,12 @@ from swarm_tui.dialogs.help import Help
 from swarm_tui.operations.describe import Description
 from swarm_tui.operations.forms.editing import EditorFailed, edited
 from swarm_tui.operations.model import Outcome
+from swarm_tui.operations.stacks.asked import Deployment
 from swarm_tui.resources import nodes
 from swarm_tui.resources.printable import printable
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
+from swarm_tui.shell.deploys import Deploys
 from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.find_line import FindLine
 from swarm_tui.shell.past import Past
@@ -74,6 +76,15 @@ class BundleAsked(Message):
     def __init__(self, path: str, asked: TimeRange) -> None:
         super().__init__()
         self.path, self.asked = path, asked
+
+
+class DeployAsked(Message):
+    """A deploy was asked for, whose plan was read; `done` is called once it has gone well."""
+
+    def __init__(self, asked: Deployment, done: Callable[[], None]) -> None:
+        super().__init__()
+        self.asked = asked
+        self.done = done
 
 
 class DrillAsked(Message):
@@ -191,6 +202,7 @@ class Desk:
         """The line of commands, which needs the verbs that this desk is for."""
         self.past: Past | None = None
         self.drills: Drills | None = None
+        self.deploys: Deploys | None = None
         self.toggle_tour: Callable[[], None] = lambda: None
         self.clusters: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
 
@@ -237,6 +249,14 @@ class Desk:
         names = [nodes.name(node, self._session.mirror) for node in found if node is not None]
         self._recording.said(description.title, ["drill", *names])
         self._screen.post_message(DrillAsked(ids, description))
+
+    @property
+    def deploy_under_way(self) -> str:
+        return self.deploys.under_way if self.deploys is not None else ""
+
+    def begin_deploy(self, asked: Deployment, done: Callable[[], None]) -> None:
+        self._recording.said(f"Deploy stack {asked.stack}", asked.words, asked.by_hand)
+        self._screen.post_message(DeployAsked(asked, done))
 
     @property
     def is_recording(self) -> bool:

@@ -1,6 +1,7 @@
 """Showing a plan before it is carried out, the same way for every verb."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from swarm_core.api.proto import objects_pb2
@@ -26,10 +27,12 @@ async def carry_out(ports: Ports, plan: Plan) -> list[Outcome]:
     return []
 
 
-async def confirmed(ports: Ports, plan: Plan) -> Description | None:
-    """What the plan comes to, once the person has read it and wants it."""
+async def confirmed(
+    ports: Ports, plan: Plan, retold: Callable[[Description], Description] = lambda described: described
+) -> Description | None:
+    """What the plan comes to, once the person has read it and wants it; `retold` may say it in other words."""
     assert not plan.refusals, "nobody is asked whether to do what is refused"
-    description = await _described(plan, ports.operations.cluster)
+    description = retold(await _described(plan, ports.operations.cluster))
     if not description.is_change:
         ports.desk.say(f"{plan.title}: nothing would change.")
         return None

@@ -2,21 +2,19 @@
 
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
-from swarm_tui.views.form.view import FormView
+from swarm_tui.views.form.base import TextForm
 from swarm_tui.views.view import Context
 
 
 async def run(ports: Ports) -> None:
-    form = ports.part(FormView)
+    form = ports.part(TextForm)
     if form is None:
         return
-    before = form.filled.text
+    before = form.text
     after = await ports.desk.edit(before)
     if after is not None and after != before:
         form.take_text(after)
-        ports.desk.tell(
-            "Taken from the editor" if form.filled.wrong_text is None else "The text has to be mended first"
-        )
+        ports.desk.tell("The text has to be mended first" if form.is_text_wrong else "Taken from the editor")
 
 
 VERB = Verb(
@@ -26,6 +24,6 @@ VERB = Verb(
     "the same as YAML in your own editor ($VISUAL, $EDITOR)",
     Context.FORM,
     run,
-    lambda ports: ports.part(FormView) is not None,
+    lambda ports: ports.part(TextForm) is not None,
     rank=27,
 )

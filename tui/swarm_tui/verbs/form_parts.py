@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from swarm_tui.verbs.model import Verb, Work
 from swarm_tui.verbs.ports import Ports
-from swarm_tui.views.form.base import FormBase
+from swarm_tui.views.form.base import FormBase, TextForm
 from swarm_tui.views.form.view import FormView
 from swarm_tui.views.view import Context
 
@@ -54,10 +54,10 @@ TWIN = Verb(
     "as YAML",
     "the same as YAML, and back to the fields",
     Context.FORM,
-    _on(FormView, lambda form: form.toggle_twin()),
-    _is(FormView, lambda form: True),
+    _on(TextForm, lambda form: form.toggle_twin()),
+    _is(TextForm, lambda form: True),
     rank=8,
-    label_now=lambda ports: "fields" if _is(FormView, lambda form: form.is_in_twin)(ports) else "as YAML",
+    label_now=lambda ports: "fields" if _is(TextForm, lambda form: form.is_in_twin)(ports) else "as YAML",
 )
 FOLD = Verb(
     "form.fold",

@@ -1,13 +1,16 @@
 """What verbs use of the rest of the program. The shell implements these ports and hands them over as one `Ports`."""
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
+
+from swarm_core.compose.changes.held import Held
 
 from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.operations.describe import Description
 from swarm_tui.operations.model import Outcome, Plan
+from swarm_tui.operations.stacks.asked import Deployment
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources.model import ClusterView, Link
 from swarm_tui.resources.refs import ObjectRef
@@ -82,6 +85,9 @@ class Operations(Protocol):
     async def apply(self, plan: Plan) -> Sequence[Outcome]:
         """Carry a plan out, and tell the person of each outcome as it comes."""
 
+    async def held(self, stack: str) -> Held:
+        """What the cluster holds now, for a stack. Raises CallFailed or Unreachable."""
+
 
 class Past(Protocol):
     """A moment of the past that is shown."""
@@ -143,6 +149,13 @@ class Desk(Protocol):
 
     def begin_drill(self, ids: Sequence[str], description: Description) -> None:
         """Begin a drill of these nodes; what it comes to was read."""
+
+    @property
+    def deploy_under_way(self) -> str:
+        """How far the deploy is that goes on, as a sentence; empty where there is none."""
+
+    def begin_deploy(self, asked: Deployment, done: Callable[[], None]) -> None:
+        """Begin a deploy whose plan was read; `done` is called once it has gone well."""
 
     @property
     def is_recording(self) -> bool:

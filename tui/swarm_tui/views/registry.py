@@ -9,7 +9,7 @@ from typing import Any
 from swarm_tui.resources import registry
 from swarm_tui.views.dashboard import view as dashboard
 from swarm_tui.views.detail import view as detail
-from swarm_tui.views.form import object_view
+from swarm_tui.views.form import object_view, stack_view
 from swarm_tui.views.form import view as form
 from swarm_tui.views.lists.view import list_of
 from swarm_tui.views.logs import view as logs
@@ -38,3 +38,4 @@ register(form.VIEW)
 register(why.VIEW)
 for _form in object_view.VIEWS:
     register(_form)
+register(stack_view.VIEW)

@@ -13,9 +13,10 @@ from swarm_core.client.watch import Action, Change, Changed, Listed, Update
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import GIB, make_node, make_resources, make_service, make_task, make_task_spec
-from swarm_tui.cli.plumbing.progress import Progress, converge, failure_of, progress_of
+from swarm_tui.cli.plumbing.progress import converge
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.operations.standing import Progress, failure_of, progress_of
 
 
 def mirror_of(*objects: Message) -> Mirror:

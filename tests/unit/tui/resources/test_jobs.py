@@ -7,8 +7,8 @@ from swarm_core.api.proto import objects_pb2
 from swarm_core.client.watch import Listed
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import make_job, make_node, make_task
-from swarm_tui.cli.plumbing.progress import Progress, progress_of
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.operations.standing import Progress, progress_of
 from swarm_tui.resources import jobs, services
 from swarm_tui.resources.model import Health
 

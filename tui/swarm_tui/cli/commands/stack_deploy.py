@@ -35,13 +35,13 @@ from swarm_tui.cli.plumbing.stack_apply import (
 from swarm_tui.cli.plumbing.stack_files import (
     FilesOption,
     ProfilesOption,
-    content,
     lines_of,
     read_project,
     say_warnings,
     stack_name,
     told,
 )
+from swarm_tui.operations.stacks.reading import content
 
 
 class Names(StrEnum):

@@ -9,7 +9,7 @@ import typer
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
 from swarm_core.compose.changes.held import Held
-from swarm_core.compose.changes.plan import Do, StackPlan
+from swarm_core.compose.changes.plan import StackPlan
 from swarm_core.specs import notation
 from swarm_core.specs.errors import InvalidValue
 
@@ -165,12 +165,9 @@ async def _fits(cluster: Cluster, made: StackPlan) -> dict[str, str]:
 def _within_level(given: Globals, prepared: "Prepared") -> "Prepared":
     """The plan, if it may be carried out to its end: at a lower level old generations and states stay for a later deploy. Raises Failure
     where a service is to go."""
+    from swarm_tui.operations.stacks.foretold import going, within
+
     made = prepared.plan
-    going = [
-        step.name for step in made.steps if step.noun == "service" and step.do in (Do.REMOVE, Do.REPLACE)
-    ]
-    if going:
-        given.need_highest(f"deploy stack {made.stack}, as service {', '.join(going)} is to be removed")
-    if given.is_highest:
-        return prepared
-    return replace(prepared, plan=replace(made, leftovers=()))
+    if gone := going(made):
+        given.need_highest(f"deploy stack {made.stack}, as service {', '.join(gone)} is to be removed")
+    return within(prepared, is_highest=given.is_highest)

@@ -1,21 +1,19 @@
 """Compose files for the commands of `stack`: which were named, what they refer to, and the notes about them."""
 
-import gc
-import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from swarm_core.compose.convert.payloads import Content
 from swarm_core.compose.forms.normal import DEPRECATED
-from swarm_core.compose.project import Options, Project, Source, load
+from swarm_core.compose.project import Project, Source
 from swarm_core.compose.reading.errors import ComposeError
 from swarm_core.compose.reading.notes import Level, Note
 
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.operations.stacks.reading import project_of, read_file
 
 T = TypeVar("T")
 FilesOption = Annotated[
@@ -39,31 +37,14 @@ def told(work: Callable[[], T]) -> T:
 
 
 def read_project(
-    files: Iterable[str] | None, profiles: Iterable[str] | None = None, *, is_interpolated: bool = True
+    files: Iterable[str] | None, profiles: Collection[str] | None = None, *, is_interpolated: bool = True
 ) -> Project:
     """The project of the files that were named. Raises Failure."""
     names = [name for given in files or () for name in given.split(",") if name]
     sources = [Source("standard input" if name == "-" else name, _bytes(name)) for name in names]
     first = next((name for name in names if name != "-"), "")
     folder = str(Path(first).resolve().parent) if first else str(Path.cwd())
-    chosen = [*(profiles or ()), *filter(None, os.environ.get("COMPOSE_PROFILES", "").split(","))]
-    options = Options(folder, os.environ, read_file, chosen, is_interpolated)
-    # Files are bounded, and make many values that all live: looking for garbage among them doubles the time.
-    gc.disable()
-    try:
-        return told(lambda: load(sources, options))
-    finally:
-        gc.enable()
-
-
-def content() -> Content:
-    """Where the bytes of secrets and configs come from."""
-    return Content(read_file, os.environ)
-
-
-def read_file(path: str) -> bytes:
-    """The content of a file. Raises OSError."""
-    return Path(path).read_bytes()
+    return told(lambda: project_of(sources, folder, profiles or (), is_interpolated=is_interpolated))
 
 
 def _bytes(name: str) -> bytes:

@@ -9,17 +9,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
-from swarm_core.client.cluster import Cluster
 from swarm_core.compose.changes.held import Held
 from swarm_core.compose.changes.plan import Do, Step
 from swarm_core.compose.reading.errors import ComposeError
 
 from swarm_tui.operations.model import Change, Done, Outcome, Plan, Remove, apply_together
 from swarm_tui.operations.model import Step as Operation
-from swarm_tui.operations.stacks.look import look
+from swarm_tui.operations.stacks.look import Reached, look
 from swarm_tui.operations.stacks.prepare import Prepared
 from swarm_tui.operations.stacks.steps import KINDS, operation
-from swarm_tui.operations.stacks.waiting import CONVERGED, Follower, Judge, NeverHolds, Waited, following
+from swarm_tui.operations.stacks.waiting import CONVERGED, Follow, Follower, Judge, NeverHolds, Waited
 
 WAVE_TIMEOUT_S: Final = 600.0
 
@@ -29,6 +28,7 @@ class Manner:
     """How a plan is carried out. Without `waits` every wave is written at once, as docker does."""
 
     judge: Judge
+    follow: Follow
     say: Callable[[str], object] = lambda text: None
     """Told how far services are."""
     waits: bool = True
@@ -45,7 +45,7 @@ class DeployFailed(Exception):
 
 @dataclass(slots=True)
 class _Run:
-    cluster: Cluster
+    cluster: Reached
     prepared: Prepared
     manner: Manner
     done: list[Step] = field(default_factory=list)
@@ -53,7 +53,7 @@ class _Run:
     """Ids of what was created, by noun and name."""
 
 
-async def deploy(cluster: Cluster, prepared: Prepared, held: Held, manner: Manner) -> AsyncIterator[Outcome]:
+async def deploy(cluster: Reached, prepared: Prepared, held: Held, manner: Manner) -> AsyncIterator[Outcome]:
     """Carry the plan out; an outcome for each object. Raises DeployFailed, which names what ended it."""
     if prepared.plan.refusals:
         raise DeployFailed("\n".join(prepared.plan.refusals))
@@ -135,7 +135,7 @@ async def _wait(run: _Run, wanted: list[Waited]) -> None:
         await follower.until(dated, run.manner.judge, run.manner.say, run.manner.wave_timeout_s)
 
     try:
-        await _with_follower(run.cluster, work)
+        await _with_follower(run.manner.follow, work)
     except NeverHolds as error:
         raise DeployFailed(f"{error}.") from None
 
@@ -149,9 +149,9 @@ async def _dated(run: _Run, one: Waited) -> Waited:
     return replace(one, since=stored.meta.version.index)
 
 
-async def _with_follower(cluster: Cluster, work: Callable[[Follower], Awaitable[None]]) -> None:
+async def _with_follower(follow: Follow, work: Callable[[Follower], Awaitable[None]]) -> None:
     try:
-        async with following(cluster) as follower:
+        async with follow() as follower:
             await work(follower)
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None

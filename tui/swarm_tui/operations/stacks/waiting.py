@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -15,6 +15,7 @@ from swarm_core.client.watch import Changed, Listed
 from swarm_core.rules.rollout import MONITOR_DEFAULT_S
 
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.clusters.session import Clock
 
 CONVERGED: Final = "converged"
 """The condition at the end of a deploy: tasks are as they should be, and no update goes on."""
@@ -59,7 +60,7 @@ class Waited:
 class Follower:
     """The mirror of a cluster, fed while something is waited for."""
 
-    cluster: Cluster
+    clock: Clock
     mirror: Mirror
     changed: asyncio.Event
 
@@ -69,7 +70,7 @@ class Follower:
         """Return once every condition holds. Raises NeverHolds, also when the time is over."""
         left = list(wanted)
         since: dict[str, float] = {}
-        clock = self.cluster.clock
+        clock = self.clock
         end_s = clock.monotonic() + within_s
         while left:
             soonest = end_s
@@ -100,14 +101,14 @@ class Follower:
         if service is None or service.meta.version.index < one.since:
             since.pop(one.name, None)
             return None
-        standing = judge(self.mirror, service, self.cluster.clock.wall_ns())
+        standing = judge(self.mirror, service, self.clock.wall_ns())
         say(f"{one.name}: {standing}")
         if standing.given_up:
             raise NeverHolds(f"{one.name}: {standing.given_up}")
         if not _is_met(self.mirror, service, one.condition, standing):
             since.pop(one.name, None)
             return None
-        began = since.setdefault(one.name, self.cluster.clock.monotonic())
+        began = since.setdefault(one.name, self.clock.monotonic())
         return began + _steady_s(service, one.condition)
 
     def _service(self, name: str) -> _Service | None:
@@ -119,7 +120,7 @@ class Follower:
             service = self._service(one.name)
             if service is None:
                 continue
-            if cause := judge(self.mirror, service, self.cluster.clock.wall_ns()).cause:
+            if cause := judge(self.mirror, service, self.clock.wall_ns()).cause:
                 causes.append(f"{one.name}: {cause}")
         return f" ({'; '.join(causes)})" if causes else ""
 
@@ -159,13 +160,28 @@ def _steady_s(service: _Service, condition: str) -> float:
     return MONITOR_DEFAULT_S
 
 
+Follow = Callable[[], AbstractAsyncContextManager[Follower]]
+"""Begins to follow the cluster, for as long as something is waited for."""
+
+
+@asynccontextmanager
+async def following_mirror(mirror: Mirror, clock: Clock) -> AsyncIterator[Follower]:
+    """A follower of a cluster that is followed already."""
+    follower = Follower(clock, mirror, asyncio.Event())
+    unlisten = mirror.listen(lambda _: follower.changed.set())
+    try:
+        yield follower
+    finally:
+        unlisten()
+
+
 @asynccontextmanager
 async def following(cluster: Cluster, kinds: Sequence[type[Message]] = WATCHED) -> AsyncIterator[Follower]:
     """A follower of the cluster's objects of these kinds, and of no longer life than the block."""
-    follower = Follower(cluster, Mirror(cluster.clock), asyncio.Event())
+    follower = Follower(cluster.clock, Mirror(cluster.clock), asyncio.Event())
     listed = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        feeding = group.create_task(_feed(follower, kinds, listed))
+        feeding = group.create_task(_feed(cluster, follower, kinds, listed))
         await listed.wait()
         try:
             yield follower
@@ -173,8 +189,10 @@ async def following(cluster: Cluster, kinds: Sequence[type[Message]] = WATCHED) 
             feeding.cancel()
 
 
-async def _feed(follower: Follower, kinds: Sequence[type[Message]], listed: asyncio.Event) -> None:
-    async with aclosing(follower.cluster.watch(kinds).updates()) as updates:
+async def _feed(
+    cluster: Cluster, follower: Follower, kinds: Sequence[type[Message]], listed: asyncio.Event
+) -> None:
+    async with aclosing(cluster.watch(kinds).updates()) as updates:
         async for update in updates:
             follower.mirror.apply(update)
             if isinstance(update, Listed | Changed):

@@ -57,3 +57,30 @@ class FormBase(View):
     def fold(self) -> None:
         """Fold the section with the cursor."""
         self.fields.fold_around()
+
+
+class TextForm(FormBase):
+    """A form with a text beside its fields, in which either can be written."""
+
+    @property
+    def text(self) -> str:
+        """The text as it is now."""
+        raise NotImplementedError
+
+    @property
+    def is_text_wrong(self) -> bool:
+        """Whether it has to be mended before the form can be sent."""
+        raise NotImplementedError
+
+    def take_text(self, text: str) -> None:
+        """What was written elsewhere, as in an editor."""
+        raise NotImplementedError
+
+    @property
+    def is_in_twin(self) -> bool:
+        """Whether the cursor is in the text."""
+        raise NotImplementedError
+
+    async def toggle_twin(self) -> None:
+        """To the text, or from it back to the fields."""
+        raise NotImplementedError

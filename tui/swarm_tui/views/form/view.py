@@ -17,7 +17,7 @@ from swarm_tui.operations.forms.filled import Filled
 from swarm_tui.operations.forms.fit import Fit, fit_now
 from swarm_tui.operations.forms.sheet import new_sheet
 from swarm_tui.operations.model import Plan
-from swarm_tui.views.form.base import FormBase
+from swarm_tui.views.form.base import TextForm
 from swarm_tui.views.form.fields_pane import FieldsPane
 from swarm_tui.views.form.fit_pane import FitPane
 from swarm_tui.views.form.twin_pane import TwinPane
@@ -33,7 +33,7 @@ _SHORT: Final = 22
 """In a terminal of fewer lines there is no room for the forecast below the fields: they tell its first words."""
 
 
-class FormView(FormBase, Savable):
+class FormView(TextForm, Savable):
     """See the module's text."""
 
     def __init__(self, session: Session) -> None:
@@ -134,12 +134,18 @@ class FormView(FormBase, Savable):
         self.show_all()
 
     @property
+    def text(self) -> str:
+        return self.filled.text
+
+    @property
+    def is_text_wrong(self) -> bool:
+        return self.filled.wrong_text is not None
+
+    @property
     def is_in_twin(self) -> bool:
-        """Whether the cursor is in the text."""
         return self._twin.is_written_in
 
     async def toggle_twin(self) -> None:
-        """To the text, or from it back to the fields."""
         was_in_twin = self.is_in_twin
         self.show_twin(is_shown=not was_in_twin)
         if was_in_twin:
@@ -183,7 +189,6 @@ class FormView(FormBase, Savable):
         return found.told
 
     def take_text(self, text: str) -> None:
-        """What was written elsewhere, as in an editor."""
         self.filled.take(text)
         self.show_all()
 
