@@ -34,6 +34,7 @@ from swarm_tui.journal.tape import Reel, Tape
 from swarm_tui.journal.writer import Writer
 from swarm_tui.resources.format import moment, size
 from swarm_tui.resources.time_ranges import TimeRange
+from swarm_tui.resources.typed_paths import path_of
 
 SUFFIX: Final = ".incident"
 _SUM: Final = b"SWTRSUM1"
@@ -86,7 +87,7 @@ def write(tape: Tape, to: Path, asked: TimeRange, *, title: str, besides: Beside
     # Where nothing came in lately, the cluster is what it was.
     from_ns = min(max(asked.since_ns or 0, tape.start_ns), tape.end_ns)
     to_ns = max(min(until_ns, tape.end_ns), from_ns)
-    to = to.expanduser().absolute()
+    to = path_of(str(to)).absolute()
     if to.exists():
         raise FileExistsError(f"There is a file {to} already; it is not written over.")
     try:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from swarm_tui.resources.typed_paths import path_of
+
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
@@ -20,7 +22,7 @@ def proposed(name: str, directory: Path) -> str:
 
 def objection(path: str) -> str:
     """Why nothing can be saved there; empty when it can."""
-    wanted = Path(path).expanduser()
+    wanted = path_of(path)
     if not path.strip():
         return "a path is missing"
     if wanted.is_dir():
@@ -32,7 +34,7 @@ def objection(path: str) -> str:
 
 def save(path: str, lines: Iterable[str]) -> tuple[Path, int]:
     """Write the lines: where, and how many there were. Raises OSError, FileExistsError among them."""
-    count, wanted = 0, Path(path).expanduser().absolute()
+    count, wanted = 0, path_of(path).absolute()
     with wanted.open("x", encoding="utf-8", errors="backslashreplace") as file:
         for line in lines:
             file.write(f"{line}\n")

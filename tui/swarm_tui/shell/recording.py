@@ -11,6 +11,7 @@ from swarm_tui.operations.forecast.model import Pair
 from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.operations.runbook import Runbook, Watched
 from swarm_tui.resources.format import plural
+from swarm_tui.resources.typed_paths import path_of
 from swarm_tui.widgets.paint import Spans
 
 _MODE: Final = 0o700
@@ -36,7 +37,7 @@ class Recording:
 
     def begin(self, path: str) -> str:
         """Record into this file from now on; why that cannot be, or nothing."""
-        wanted = Path(path).expanduser().absolute()
+        wanted = path_of(path).absolute()
         try:
             wanted.touch(_MODE, exist_ok=False)
         except OSError as error:

@@ -20,6 +20,7 @@ from swarm_core.specs.notation import words as split_words
 
 from swarm_tui.operations import service_flags
 from swarm_tui.operations.forms import volumes
+from swarm_tui.resources.typed_paths import path_of
 
 _ENGINES: Final = ("docker", "podman", "nerdctl")
 _RUN: Final = (("run",), ("container", "run"), ("create",), ("container", "create"))
@@ -257,7 +258,7 @@ def _volume(text: str) -> str:
     """In the options of a mount; a path that begins with a dot or a tilde is one of this machine."""
     source, colon, rest = text.partition(":")
     if colon and source.startswith("~"):
-        source = str(Path(source).expanduser())
+        source = str(path_of(source))
     elif colon and source.startswith("."):
         source = os.path.normpath(Path.cwd() / source)
     return volumes.long_form(f"{source}{colon}{rest}")

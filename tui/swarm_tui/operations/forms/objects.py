@@ -9,7 +9,6 @@ import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -34,6 +33,7 @@ from swarm_tui.operations.forms.fields import (
 )
 from swarm_tui.operations.model import Plan
 from swarm_tui.resources.format import plural
+from swarm_tui.resources.typed_paths import path_of
 
 EMPTY: Final[Texts] = ("",)
 TYPED: Final = "typed"
@@ -242,7 +242,7 @@ def _path(texts: Texts, around: Around) -> Verdict:
     if not text:
         return bad("needed")
     try:
-        found = Path(text).expanduser().stat()
+        found = path_of(text).stat()
     except OSError as error:
         return bad("cannot be read", f"{text} cannot be read: {error.strerror}.")
     if not stat.S_ISREG(found.st_mode):
@@ -268,7 +268,7 @@ def _twice(typed: Typed, around: Around) -> Mapping[str, Verdict]:
 
 def _data(typed: Typed, *, is_text: bool) -> bytes:
     if _is_file(typed):
-        return Path(line(typed["path"])).expanduser().read_bytes()
+        return path_of(line(typed["path"])).read_bytes()
     text = "\n".join(typed["value"]) + ("\n" if is_text else "")
     return text.encode(errors="surrogateescape")
 

@@ -25,6 +25,7 @@ from swarm_tui.operations.stacks import reading
 from swarm_tui.operations.stacks.prepare import Choices, Prepared, prepare
 from swarm_tui.resources.format import plural
 from swarm_tui.resources.model import ClusterView
+from swarm_tui.resources.typed_paths import path_of
 
 EMPTY: Final[Texts] = ("",)
 _TEXT_NAME: Final = "the text"
@@ -120,7 +121,7 @@ class StackDraft:
         self._path, self._file = None, Verdict("")
         if not path:
             return
-        whole = Path(path).expanduser().absolute()
+        whole = path_of(path).absolute()
         try:
             found = whole.stat()
             if not stat.S_ISREG(found.st_mode):
