@@ -122,6 +122,29 @@ def test_removed_by_force() -> None:
         assert "dir-data" in plugin.storage.volumes()
 
 
+def test_a_task_lets_go_of_a_volume_that_never_comes() -> None:
+    """12.1.6, orchestration.md 2.9.2: with force a volume that the storage lost goes; the task that waits for it is rejected, and its
+    replacement gets the next volume of that name."""
+    with plugins("machine") as (plugin,), daemon(*plugin.flags) as node:
+        wait_until(node.socket.exists, what="the control socket")
+        command = Commands(node)
+        command("volume", "create", "data", "--driver", "csi", "--type", "mount")
+        command.status_of("data", "created")
+        plugin.storage.lose("dir-data")
+        command.create_writer("user", "data")
+        command.until(
+            "task", "ls", what="a task that waits for its volume on the node",
+            is_so=lambda rows: any("preparing" in json.dumps(row).lower() for row in rows),
+        )  # fmt: skip
+        command("volume", "rm", "--force", "data")
+        command.until(
+            "service", "ps", "--no-trunc", "user", what="the task's end, with its reason",
+            is_so=lambda rows: any("volume data was removed" in json.dumps(row) for row in rows),
+        )  # fmt: skip
+        command("volume", "create", "data", "--driver", "csi", "--type", "mount")
+        wait_until(lambda: lines(plugin, "data") == ["user"], what="the replacement's line in the new volume")
+
+
 @pytest.mark.root
 def test_a_process_of_another_user() -> None:
     """12.10.3: a process of user nobody writes into its volume, which the node keeps in its own state directory, before and after

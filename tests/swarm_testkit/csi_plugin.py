@@ -86,6 +86,13 @@ class CsiPlugin:
         with self._state() as state:
             return dict(state)
 
+    # what tests do
+
+    def lose(self, volume_id: str) -> None:
+        """The storage has the volume no more, and nobody was told."""
+        with self._state() as state:
+            del state[volume_id]
+
     # the calls
 
     async def answer(self, method: str, request: Any) -> Any:
