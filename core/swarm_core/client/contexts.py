@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from swarm_core.api.typed_paths import path_of
+
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _FIELDS: Final = ("socket", "ssh", "address", "certificates")
 _TOP: Final = ("current", "contexts")
@@ -49,12 +51,12 @@ class Context:
     @property
     def socket_path(self) -> Path:
         """The socket on this machine."""
-        return Path(self.socket).expanduser()
+        return path_of(self.socket)
 
     @property
     def certificates_path(self) -> Path:
         """Where its certificates are."""
-        return Path(self.certificates).expanduser()
+        return path_of(self.certificates)
 
     def problem(self) -> str:
         """What is wrong with it, as the end of a sentence; empty when nothing is."""

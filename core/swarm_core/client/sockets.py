@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swarm_core.api.names import WORKER_ROLE
+from swarm_core.api.typed_paths import path_of
 from swarm_core.client import node_directory
 from swarm_core.runtime import unix_paths
 
@@ -139,4 +140,4 @@ def _path(text: str, origin: str) -> Path:
     path = rest if separator else text
     if not path or "\0" in path:
         raise ValueError(f"{origin} takes the path of a unix socket, not {text!r}.")
-    return Path(path).expanduser()
+    return path_of(path)

@@ -11,10 +11,10 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from swarm_core.api.typed_paths import path_of
 from swarm_core.engines.errors import EngineAway, EngineDistrusted, EngineSilent
 from swarm_core.engines.records import EngineEntry
 
@@ -160,12 +160,10 @@ class Tls:
                 # No other authority counts than the one that is named.
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
                 context.minimum_version = ssl.TLSVersion.TLSv1_2
-                context.load_verify_locations(str(Path(file).expanduser()))
+                context.load_verify_locations(str(path_of(file)))
             if entry.certificate:
                 file = entry.certificate
-                context.load_cert_chain(
-                    str(Path(file).expanduser()), str(Path(entry.key_file).expanduser()), password=""
-                )
+                context.load_cert_chain(str(path_of(file)), str(path_of(entry.key_file)), password="")
         except (OSError, ValueError) as error:
             raise EngineDistrusted(
                 f"{file}, for the engine at {entry.url}, cannot be used: {reason(error)}"

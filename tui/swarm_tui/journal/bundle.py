@@ -20,6 +20,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from swarm_core.api.typed_paths import path_of
 from swarm_core.client.logs import LogLine
 from swarm_core.client.managers import Managers
 from swarm_core.client.watch import Changed, Listed, Update
@@ -34,7 +35,6 @@ from swarm_tui.journal.tape import Reel, Tape
 from swarm_tui.journal.writer import Writer
 from swarm_tui.resources.format import moment, size
 from swarm_tui.resources.time_ranges import TimeRange
-from swarm_tui.resources.typed_paths import path_of
 
 SUFFIX: Final = ".incident"
 _SUM: Final = b"SWTRSUM1"

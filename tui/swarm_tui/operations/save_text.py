@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from swarm_tui.resources.typed_paths import path_of
+from swarm_core.api.typed_paths import path_of
 
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9._+-]+")
 

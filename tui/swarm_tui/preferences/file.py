@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from swarm_core.api.typed_paths import path_of
+
 from swarm_tui.preferences.lines import line_of
 from swarm_tui.preferences.model import Mistake, Preferences
 from swarm_tui.preferences.reading import read
@@ -58,7 +60,7 @@ def file_of(environ: Mapping[str, str]) -> Path | None:
     if named == NONE:
         return None
     directory = Path(platformdirs.user_config_dir("swarm-tui", appauthor=False))
-    return Path(named).expanduser() if named else directory / "config.toml"
+    return path_of(named) if named else directory / "config.toml"
 
 
 def load(path: Path) -> Loaded:

@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from swarm_core.api.typed_paths import path_of
+
 from swarm_tui.clusters.session import Session
 from swarm_tui.operations.docker.commands import Commands, commands_of
 from swarm_tui.operations.forecast.model import Pair
 from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.operations.runbook import Runbook, Watched
 from swarm_tui.resources.format import plural
-from swarm_tui.resources.typed_paths import path_of
 from swarm_tui.widgets.paint import Spans
 
 _MODE: Final = 0o700

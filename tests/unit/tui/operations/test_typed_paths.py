@@ -3,15 +3,16 @@
 from pathlib import Path
 
 import pytest
+from swarm_core.api.typed_paths import path_of
 from swarm_core.client.watch import Listed
 from swarm_testkit.cluster_fake import FakeCluster
+from swarm_tui.cli import main
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.operations.forms import docker_lines
 from swarm_tui.operations.forms.fields import Around
 from swarm_tui.operations.forms.objects import FILE, SECRET
 from swarm_tui.operations.save_text import objection
 from swarm_tui.operations.stacks.draft import StackDraft
-from swarm_tui.resources.typed_paths import path_of
 
 NOBODY = "~nobody-is-called-so/file"
 
@@ -39,3 +40,27 @@ def test_the_home_of_nobody_is_told_everywhere(mirror: Mirror) -> None:
     draft.put("file", (NOBODY,))
     assert draft.judged.verdicts["file"].text == "✖ cannot be read"
     assert docker_lines.read(f"docker run -v {NOBODY}:/data nginx").what
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--socket", NOBODY, "status"),
+        ("engine", "ls", "--engines", NOBODY),
+        ("down", "--state-dir", NOBODY),
+        ("cluster", "unlock", "--state-dir", NOBODY),
+    ],
+)
+def test_commands_take_it_as_a_path(
+    words: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """It is told as a path that is not there, in a sentence, and never as a fault of the program."""
+    monkeypatch.chdir(tmp_path)
+    code = main.run(words)
+    told = capsys.readouterr()
+    assert "RuntimeError" not in told.out + told.err
+    assert code == 0 or told.err.startswith("Error: ")
+    assert list(tmp_path.iterdir()) == []

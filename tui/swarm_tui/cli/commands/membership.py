@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from swarm_core.api.names import MANAGER_PORT, WORKER_ROLE
 from swarm_core.api.proto import specs_pb2
+from swarm_core.api.typed_paths import path_of
 from swarm_core.client import node_directory, sockets
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.errors import ClientError
@@ -268,7 +269,7 @@ def unlock(ctx: typer.Context, state_dir: StateDirOption = None) -> None:
 
 
 def _directory(given: Path | None) -> Path:
-    return (given or sockets.state_directory()).expanduser().absolute()
+    return path_of(given or sockets.state_directory()).absolute()
 
 
 def _launch(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.api.typed_paths import path_of
 from swarm_core.client.cluster import Cluster
 from swarm_core.specs.cluster import replace_root
 
@@ -140,7 +141,7 @@ def ca(
 
 
 def _read(path: Path | None) -> bytes:
-    return b"" if path is None else path.expanduser().read_bytes()
+    return b"" if path is None else path_of(path).read_bytes()
 
 
 async def _wait(cluster: Cluster, *, quiet: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from swarm_core.api.names import MANAGER_PORT
+from swarm_core.api.typed_paths import path_of
 from swarm_core.client import sockets
 from swarm_core.specs.addresses import InvalidAddress, is_loopback, manager_to_join
 
@@ -83,7 +84,7 @@ def up(
         raise Failure("--join and --token go together.", USAGE)
     from swarm_tui.cli.plumbing.ui import has_terminal, open_dashboard
 
-    directory = (state_dir or sockets.state_directory()).expanduser().absolute()
+    directory = path_of(state_dir or sockets.state_directory()).absolute()
     how = replace(
         _at(listen_remote_api, advertise_remote_api, join),
         join=join and _manager(join),
@@ -120,7 +121,7 @@ def _terms(words: Mapping[str, str | bool | None], files: Mapping[str, Path | No
     ]
     return (
         *said,
-        *(f"--{name}={path.expanduser().absolute()}" for name, path in files.items() if path is not None),
+        *(f"--{name}={path_of(path).absolute()}" for name, path in files.items() if path is not None),
     )
 
 
@@ -147,7 +148,10 @@ def down(
 ) -> None:
     """End this machine's node; its tasks go on unless told otherwise."""
     globals_of(ctx).need_highest("end the node")
-    directory = (state_dir or sockets.state_directory()).expanduser().absolute()
+    directory = path_of(state_dir or sockets.state_directory()).absolute()
+    if not directory.exists():
+        say("No node runs here.")
+        return
     with local_node.exclusive(directory):
         running = local_node.running(directory)
         if running is None:

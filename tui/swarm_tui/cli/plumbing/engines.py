@@ -9,10 +9,10 @@ Rules
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
+from swarm_core.api.typed_paths import path_of
 
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, globals_of
@@ -230,7 +230,7 @@ def _engines_of(word: str) -> Known:
             raise Failure(f"--engines: the address {word} {problem}.", USAGE)
         return Known([EngineEntry(word, source="--engines")], frozenset())
     if "/" in word or word.endswith(".toml"):
-        path = Path(word).expanduser()
+        path = path_of(word)
         if not path.exists():
             raise Failure(f"--engines: {path} does not exist.", USAGE)
         listed = read_listed(path)

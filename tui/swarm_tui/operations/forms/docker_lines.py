@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from swarm_core.api.typed_paths import path_of
 from swarm_core.specs import service, task
 from swarm_core.specs.draft import Draft
 from swarm_core.specs.errors import InvalidValue
@@ -20,7 +21,6 @@ from swarm_core.specs.notation import words as split_words
 
 from swarm_tui.operations import service_flags
 from swarm_tui.operations.forms import volumes
-from swarm_tui.resources.typed_paths import path_of
 
 _ENGINES: Final = ("docker", "podman", "nerdctl")
 _RUN: Final = (("run",), ("container", "run"), ("create",), ("container", "create"))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.typed_paths import path_of
 from swarm_core.specs import checks, lists, network, notation, payload
 from swarm_core.specs.errors import InvalidSpec, InvalidValue, SpecError
 
@@ -33,7 +34,6 @@ from swarm_tui.operations.forms.fields import (
 )
 from swarm_tui.operations.model import Plan
 from swarm_tui.resources.format import plural
-from swarm_tui.resources.typed_paths import path_of
 
 EMPTY: Final[Texts] = ("",)
 TYPED: Final = "typed"

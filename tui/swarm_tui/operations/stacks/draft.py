@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from swarm_core.api.typed_paths import path_of
 from swarm_core.compose.changes.held import KINDS, Held
 from swarm_core.compose.convert.names import check_stack_name
 from swarm_core.compose.project import Project, Source
@@ -25,7 +26,6 @@ from swarm_tui.operations.stacks import reading
 from swarm_tui.operations.stacks.prepare import Choices, Prepared, prepare
 from swarm_tui.resources.format import plural
 from swarm_tui.resources.model import ClusterView
-from swarm_tui.resources.typed_paths import path_of
 
 EMPTY: Final[Texts] = ("",)
 _TEXT_NAME: Final = "the text"
