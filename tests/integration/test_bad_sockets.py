@@ -162,13 +162,19 @@ def test_no_cluster_at_all(directory: Path) -> None:
 
 @pytest.mark.root
 def test_up_where_nothing_may_be_written(directory: Path) -> None:
-    """`up` and `down` without a place for their state say so."""
+    """`up` without a place for its state says so, and so does `down` where it may not look."""
     (directory / "file").touch()
+    (directory / "closed").mkdir(mode=0o700)
     home = {"HOME": str(directory), "XDG_STATE_HOME": ""}
     refused(
         [
             Case(["up", "-d"], 1, "Permission denied", environment=home, before=as_nobody()),
-            Case(["down"], 1, "Permission denied", environment=home, before=as_nobody()),
+            Case(
+                ["down", "--state-dir", str(directory / "closed" / "x")],
+                1,
+                "Permission denied",
+                before=as_nobody(),
+            ),
             Case(["up", "-d", "--state-dir", str(directory / "file")], 1, str(directory / "file")),
             Case(["up", "-d", "--state-dir", str(directory / "file" / "below")], 1, "Not a directory"),
             Case(["up", "-d", "--state-dir", f"/{'x' * 300}/{'x' * 100}"], 1, "File name too long"),
