@@ -9,7 +9,7 @@ Rules
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -177,7 +177,20 @@ async def _coming(limits: Limits) -> AsyncIterator[None]:
 
 def json_answer(value: Any, status: int = 200) -> web.Response:
     """`value` on one line; keys keep their order."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _text_answer(encoded(value), status)
+
+
+def json_list_answer(texts: Iterable[str]) -> web.Response:
+    """A list of what is JSON already."""
+    return _text_answer(f"[{','.join(texts)}]", 200)
+
+
+def encoded(value: Any) -> str:
+    """`value` as JSON, as answers have it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _text_answer(text: str, status: int) -> web.Response:
     body = text.encode("utf-8", "replace") + b"\n"
     return web.Response(status=status, body=body, headers={"Content-Type": JSON_TYPE})
 

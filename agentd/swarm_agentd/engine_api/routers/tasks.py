@@ -5,11 +5,12 @@ from typing import TypeVar
 from aiohttp import web
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.client.control import Control
-from swarm_core.http.exchange import Exchange, json_answer
+from swarm_core.http.exchange import Exchange, json_answer, json_list_answer
 from swarm_core.http.routes import Route
 
 from swarm_agentd.engine_api import filters
 from swarm_agentd.engine_api.context import Context
+from swarm_agentd.engine_api.kept_texts import KeptTexts
 from swarm_agentd.engine_api.lookup import by_id, find_one
 from swarm_agentd.engine_api.translate import task as task_json
 
@@ -25,6 +26,7 @@ def routes(context: Context) -> list[Route]:
 class _Tasks:
     def __init__(self, context: Context) -> None:
         self._control = context.managers.control
+        self._texts = KeptTexts(task_json.to_json)
 
     async def list_all(self, exchange: Exchange) -> web.Response:
         """Those that the filters let through; services and nodes among the filters may be named."""
@@ -34,7 +36,7 @@ class _Tasks:
             nodes = await _ids_of(control, Node, asked.get("node"))
             found = await control.select(Task, filters.task_filters(asked, services, nodes))
         shown = [task for task in by_id(found) if filters.task_matches(asked, task)]
-        return json_answer([task_json.to_json(task, exchange.version) for task in shown])
+        return json_list_answer(self._texts.of(task, exchange.version) for task in shown)
 
     async def inspect(self, exchange: Exchange) -> web.Response:
         """One."""
