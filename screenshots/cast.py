@@ -118,8 +118,15 @@ def stamp(path: str) -> None:
 
 def record(terminal: Terminal, recorder: Recorder) -> None:
     """Press everything in its turn."""
+    # Nothing of this machine is shown.
+    terminal.type(f"PS1='$ ' PATH='{Path(COMMAND).parent}':$PATH; clear; echo ready")
+    terminal.press("Enter")
+    terminal.until("ready\n", WAIT_S)
+    terminal.type("clear")
+    terminal.press("Enter")
+    time.sleep(SETTLE_S)
     terminal.run("pipe-pane", "-t", "t", recorder.command)
-    terminal.type(f"exec {COMMAND} demo --nodes 9")
+    terminal.type("swarm-tui demo --nodes 9")
     terminal.press("Enter")
     for step in STEPS:
         terminal.until(step.sees, WAIT_S)
