@@ -272,7 +272,7 @@ def close(response: Any) -> None:
 
 
 def _probe(url: str) -> None:
-    """See whether anybody listens: the client leaves the socket of a failed attempt open, and says less about it."""
+    """See whether anybody listens: of a failed attempt the client says less."""
     if url.startswith("unix://"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
             trial.settimeout(CALL_S)
@@ -281,16 +281,25 @@ def _probe(url: str) -> None:
 
 def _connect(url: str) -> Client:
     """A client that speaks the newest version both sides know."""
-    import docker
     import docker.constants
 
-    client = docker.APIClient(url, version=docker.constants.MINIMUM_DOCKER_API_VERSION, timeout=CALL_S)
+    client = _client(url, docker.constants.MINIMUM_DOCKER_API_VERSION)
     try:
         theirs = client.version(api_version=False)["ApiVersion"]
     finally:
         client.close()
     version = min(NEWEST_API, theirs, key=lambda text: [int(part) for part in text.split(".")])
-    return docker.APIClient(url, version=version, timeout=CALL_S)
+    return _client(url, version)
+
+
+def _client(url: str, version: str) -> Client:
+    import docker
+
+    from swarm_agentd.executors.docker import unix_transport
+
+    client = docker.APIClient(url, version=version, timeout=CALL_S)
+    unix_transport.use(client, url, CALL_S)
+    return client
 
 
 def _explained(error: docker.errors.APIError) -> Exception:
