@@ -131,7 +131,10 @@ class Cluster:
             async with self._lock:
                 try:
                     done.append(await work())
-                except Exception as error:  # noqa: BLE001 - whoever asked is told
+                except Exception as error:  # noqa: BLE001 - whoever asked is told, and may have gone
+                    _log.info(
+                        "a change of membership failed: %s", error, exc_info=not isinstance(error, HttpError)
+                    )
                     failed.append(error)
 
         await asyncio.shield(self._group.spawn(carry_out(), name="change of membership"))

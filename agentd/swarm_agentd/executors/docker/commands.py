@@ -6,6 +6,7 @@ connection is closed, and what the engine does then is the engine's: as with doc
 
 import asyncio
 import json
+import logging
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,7 @@ from swarm_core.runtime.tasks import Group
 from swarm_agentd.exec.commands import Typed, Write, output
 from swarm_agentd.exec.errors import Fatal, Missing, Temporary
 
+_log = logging.getLogger(__name__)
 _FRAME: Final = struct.Struct(">BxxxI")
 _STREAMS: Final = {0: "stdout", 1: "stdout", 2: "stderr"}
 _PIECE: Final = 64 * 1024
@@ -78,9 +80,11 @@ class _Order:
         return str(made["Id"])
 
     async def resize(self, exec_id: str, size: TerminalSize) -> None:
-        # A command that has ended already has no terminal any more.
-        with suppress(Missing, Fatal):
+        try:
             await self._ask("POST", f"/exec/{exec_id}/resize?h={size.rows}&w={size.columns}")
+        except (Missing, Fatal) as error:
+            # A command that has ended already has no terminal any more.
+            _log.info("the terminal of command %s keeps its size: %s", exec_id, error)
 
     async def exit_code(self, exec_id: str) -> int:
         """0 of one that runs on: nobody is there to be told another."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from swarm_core.http.routes import Route
 from swarm_core.http.version import NEWEST, OLDEST, Version, parse
 from swarm_core.runtime.tasks import Group
 
+_log = logging.getLogger(__name__)
 _WAITING_MAX: Final = 4096
 _AGAIN_S: Final = 1.0
 
@@ -164,8 +166,9 @@ class System:
                         at_ns = int(told.get("timeNano") or 0) + 1
                         reached[key] = f"{at_ns // NS_PER_S}.{at_ns % NS_PER_S:09d}"
                         await waiting.put(_line(merge.event(told, cluster.engine(key))))
-            except (EngineError, ValueError):
-                pass  # the cluster finds out by itself what is wrong with the engine
+            except (EngineError, ValueError) as error:
+                # The cluster finds out by itself what is wrong with the engine.
+                _log.debug("the events of engine %s broke off: %s", key, error)
             if not any(one.key == key and one.state.is_live for one in cluster.engines()):
                 return  # when it lives again it is followed again
             await self._asking.clock.sleep(_AGAIN_S)
