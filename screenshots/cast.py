@@ -9,6 +9,7 @@ is does not matter.
 import codecs
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -140,6 +141,9 @@ def record(terminal: Terminal, recorder: Recorder) -> None:
 
 
 def main() -> int:
+    if shutil.which("tmux") is None:
+        print("no tmux: the cast is left as it was", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory(prefix="cast-") as directory:
         terminal = Terminal(Path(directory), COLUMNS, ROWS)
         recorder = Recorder(Path(directory) / "pieces")
