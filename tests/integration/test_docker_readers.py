@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import shutil
-import subprocess
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
@@ -13,14 +10,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from swarm_testkit.daemons import daemon, private_directory, wait_until
+from swarm_testkit.daemons import daemon, wait_until
 from swarm_testkit.docker_command import Docker, until_it_answers
-from swarm_testkit.free_ports import free_port
 from swarm_testkit.http_face import ask
+from swarm_testkit.prometheus import prometheus
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("docker-command")]
 WAIT_S = 120
-_PROMETHEUS = shutil.which("prometheus")
+ROLES = ("nodes", "services", "tasks")
+META = "__meta_dockerswarm_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +95,8 @@ def test_portainer_finds_the_manager(api: Api) -> None:
     assert api.get("/v1.41/containers/json?all=1") == []
 
 
-@pytest.mark.parametrize("program", ["", *([_PROMETHEUS] if _PROMETHEUS else [])])
-def test_prometheus_finds_what_it_asks_for(api: Api, program: str) -> None:
-    """Its three kinds of discovery look up each task's service, node and networks among what is listed; every node, service and task is a target of
-    the program, where the machine has it (docs/design/engine-api.md E10.1)."""
-    if program:
-        _check_targets(api, program)
-    else:
-        _check_calls(api)
-
-
-def _check_calls(api: Api) -> None:
+def test_prometheus_finds_what_it_looks_up(api: Api) -> None:
+    """Discovery looks up each task's service, node and networks among what is listed, and reads their addresses (docs/design/engine-api.md E10.1)."""
     services, nodes, networks = (
         {one.get("ID") or one["Id"]: one for one in api.get(f"/v1.41/{noun}")}
         for noun in ("services", "nodes", "networks")
@@ -128,43 +117,35 @@ def _check_calls(api: Api) -> None:
         assert all(ip_interface(one["Addr"]) for one in service["Endpoint"].get("VirtualIPs") or ())
 
 
-def _check_targets(api: Api, program: str) -> None:
-    with private_directory() as directory:
-        port = free_port()
-        jobs = [
-            {
-                "job_name": role,
-                "dockerswarm_sd_configs": [
-                    {"host": f"unix://{api.socket}", "role": role, "refresh_interval": "2s"}
-                ],
-            }
-            for role in ("nodes", "services", "tasks")
-        ]
-        (directory / "p.yml").write_text(json.dumps({"scrape_configs": jobs}))
-        command = [
-            program,
-            f"--config.file={directory}/p.yml",
-            f"--storage.tsdb.path={directory}/data",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            try:
-                found = wait_until(lambda: _targets(port), seconds=WAIT_S, what="targets of all three kinds")
-            finally:
-                process.kill()
-    names = {labels.get("__meta_dockerswarm_service_name") for labels in found["tasks"]}
-    assert names == {"web", "host", "plain"}
-    assert {labels["__meta_dockerswarm_node_role"] for labels in found["nodes"]} == {"manager"}
+def test_a_real_prometheus_discovers_the_swarm(api: Api) -> None:
+    """Each node, each port of a service and each port or network of a task is a target, with the labels that people select by
+    (docs/design/engine-api.md E10.1)."""
+    with prometheus([_discovery(api, role) for role in ROLES]) as program:
+
+        def found() -> dict[str, list[Mapping[str, str]]] | None:
+            told = {role: [one.discovered for one in program.targets() if one.job == role] for role in ROLES}
+            return told if all(told.values()) else None
+
+        targets = wait_until(found, seconds=WAIT_S, what="targets of all three kinds")
+    assert targets is not None
+    info = api.get("/v1.41/info")["Swarm"]
+    (node,) = targets["nodes"]
+    assert node[f"{META}node_id"] == info["NodeID"]
+    assert (node[f"{META}node_role"], node[f"{META}node_status"]) == ("manager", "ready")
+    assert (node[f"{META}node_manager_leader"], node[f"{META}node_availability"]) == ("true", "active")
+    assert node["__address__"] == f"{info['NodeAddr']}:80"
+    services = {one[f"{META}service_name"]: one for one in targets["services"]}
+    assert services.keys() == {"web", "host"}, "one without a virtual address is no target, as with docker"
+    assert services["web"][f"{META}service_label_a"] == "b"
+    tasks = targets["tasks"]
+    assert {one[f"{META}service_name"] for one in tasks} == {"web", "host", "plain"}
+    assert {one[f"{META}task_state"] for one in tasks} == {"running"}
+    assert {one[f"{META}node_id"] for one in tasks} == {info["NodeID"]}
+    host = [one["__address__"] for one in tasks if one.get(f"{META}task_port_publish_mode") == "host"]
+    assert f"{info['NodeAddr']}:9100" in host, "the port of the node, beside that of the task in its network"
 
 
-def _targets(port: int) -> dict[str, list[dict[str, str]]]:
-    """The labels of each kind's targets, once there are some of all three kinds."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/targets", timeout=10) as answer:
-            read = json.load(answer)
-    except OSError:
-        return {}
-    found: dict[str, list[dict[str, str]]] = {}
-    for target in read["data"]["activeTargets"]:
-        found.setdefault(target["scrapePool"], []).append(target["discoveredLabels"])
-    return found if len(found) == 3 else {}
+def _discovery(api: Api, role: str) -> dict[str, object]:
+    """A job that discovers targets of one kind."""
+    discovery = {"host": f"unix://{api.socket}", "role": role, "refresh_interval": "1s"}
+    return {"job_name": role, "dockerswarm_sd_configs": [discovery]}
