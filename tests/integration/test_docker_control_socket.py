@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from swarm_core.api import volume_failures
 from swarm_core.api.proto import control_pb2, watch_pb2
 from swarm_core.ca import certificates, tokens
 from swarm_core.client.connection import Connection
@@ -33,7 +34,12 @@ async def test_a_docker_engine_s_control_socket(swarm_engine: Engine) -> None:
         with pytest.raises(CallFailed) as failed:
             await connection.call("Control.GetNode", control_pb2.GetNodeRequest(node_id="nobody"), timeout=60)
         assert failed.value.code == "NOT_FOUND"
-        request = watch_pb2.WatchRequest(entries=[{"kind": "node", "action": 7}])  # type: ignore[list-item]
+        request = watch_pb2.WatchRequest()
+        for kind in (
+            "node",
+            volume_failures.KIND,
+        ):  # the second is of resources that the engine has no extension for
+            request.entries.add(kind=kind, action=7)
         stream = connection.stream("Watch.Watch", request)
         async with asyncio.timeout(60):
             assert not (await anext(stream)).events

@@ -15,7 +15,7 @@ from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import timestamp
 from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
-from swarm_core.client.watch import ClusterWatch
+from swarm_core.client.watch import MIRRORED, ClusterWatch
 from swarm_tui.app import SwarmApp
 from swarm_tui.clusters.allowance import Allowance, Level
 from swarm_tui.clusters.changes import Phase
@@ -68,7 +68,7 @@ def dashboard_of(
     )
     app = SwarmApp(
         session,
-        lambda: ClusterWatch(cluster, clock=clock, rng=random.Random(1)).updates(),
+        lambda: ClusterWatch(cluster, clock=clock, rng=random.Random(1), kinds=MIRRORED).updates(),
         theme=theme,
         is_ascii=is_ascii,
         recorder=recorder,

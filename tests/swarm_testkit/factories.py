@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from google.protobuf.any_pb2 import Any as AnyPayload
 from google.protobuf.duration_pb2 import Duration
+from swarm_core.api import volume_failures
 from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import duration, timestamp
 
@@ -354,3 +355,11 @@ def make_volume(
 def make_cluster_mount(source: str, target: str = "/data", *, readonly: bool = False) -> types_pb2.Mount:
     """A mount of a cluster volume, or of one of `group:NAME`."""
     return types_pb2.Mount(type=types_pb2.Mount.CLUSTER, source=source, target=target, readonly=readonly)
+
+
+def make_volume_failure(volume_id: str, text: str, id_: str = "") -> objects_pb2.Resource:
+    """What the leader keeps of a plugin that could not make, or delete, a volume."""
+    resource = objects_pb2.Resource(id=id_ or make_id("resource"), kind=volume_failures.KIND)
+    resource.annotations.name = volume_id
+    volume_failures.write(resource, text)
+    return resource

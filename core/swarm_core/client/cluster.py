@@ -49,10 +49,10 @@ class Cluster:
         return Control(self.calls)
 
     def watch(self, kinds: Iterable[type[Message]] | None = None) -> "ClusterWatch":
-        """A new watch of these kinds, or of all."""
-        from swarm_core.client.watch import KINDS, ClusterWatch
+        """A new watch of these kinds, or of all that a copy of the cluster holds."""
+        from swarm_core.client.watch import MIRRORED, ClusterWatch
 
-        kinds = KINDS if kinds is None else kinds
+        kinds = MIRRORED if kinds is None else kinds
         return ClusterWatch(self.calls, clock=self.clock, rng=self.rng, kinds=kinds)
 
     def logs(self) -> "LogReader":

@@ -28,6 +28,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from swarm_core.api import volume_failures
 from swarm_core.api.kinds import NOUNS
 from swarm_core.api.proto import objects_pb2, watch_pb2
 from swarm_core.client.calls import Calls, opened
@@ -36,10 +37,12 @@ from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 
-# Extensions cannot be listed, and of the resources that they describe nothing is known that could be shown.
+# Extensions cannot be listed, and of the resources that they describe nothing is known that could be shown by itself.
 KINDS: tuple[type[Message], ...] = tuple(
     kind for kind in NOUNS if kind not in (objects_pb2.Extension, objects_pb2.Resource)
 )
+MIRRORED: tuple[type[Message], ...] = (*KINDS, objects_pb2.Resource)
+"""What a copy of the cluster holds. Of resources those that tell of volumes alone; they come after the volumes, which decide which are listed."""
 _ALL_ACTIONS = watch_pb2.WATCH_ACTION_CREATE | watch_pb2.WATCH_ACTION_UPDATE | watch_pb2.WATCH_ACTION_REMOVE
 _RETRY_CEILING_S = 3.0
 
@@ -130,7 +133,9 @@ class ClusterWatch:
     async def _session(self) -> AsyncGenerator[Update]:
         request = watch_pb2.WatchRequest()
         for kind in self._kinds:
-            request.entries.add(kind=NOUNS[kind], action=_ALL_ACTIONS)
+            # A resource is watched by the kind that its extension gives it, not by the wire's word.
+            noun = volume_failures.KIND if kind is objects_pb2.Resource else NOUNS[kind]
+            request.entries.add(kind=noun, action=_ALL_ACTIONS)
         if self._seen is not None:
             request.resume_from.index = self._seen
         async with opened(self._calls.stream("Watch.Watch", request)) as stream:
@@ -155,7 +160,7 @@ class ClusterWatch:
         objects: list[Any] = []
         for kind in self._kinds:
             try:
-                objects += await self._control.find(kind)
+                objects += await self._find(kind, objects)
             except CallFailed as error:
                 if error.code != "UNIMPLEMENTED":
                     raise
@@ -164,6 +169,13 @@ class ClusterWatch:
             if isinstance(item, objects_pb2.Cluster):
                 self._cluster_id = item.id
         return Listed(tuple(objects), self._seen)
+
+    async def _find(self, kind: type[Message], found: list[Any]) -> list[Any]:
+        if kind is objects_pb2.Resource:
+            return await self._control.volume_failures(
+                item for item in found if isinstance(item, objects_pb2.Volume)
+            )
+        return await self._control.find(kind)
 
     def _changed(self, message: watch_pb2.WatchMessage) -> Changed:
         changes = []

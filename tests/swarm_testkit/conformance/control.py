@@ -134,11 +134,10 @@ class ControlConformance:
             assert failed.value.code == code
 
     async def test_the_cluster_s_content_as_a_stream(self, calls: Calls) -> None:
-        """The client's own watch lists what there is, and tells what changes."""
+        """The client's own watch lists what there is, and tells what changes. Resources may be asked for wherever it runs."""
         control = Control(calls)
-        watch = ClusterWatch(
-            calls, clock=SystemClock(), rng=random.Random(1), kinds=(objects_pb2.Cluster, Config)
-        )
+        kinds = (objects_pb2.Cluster, Config, objects_pb2.Resource)
+        watch = ClusterWatch(calls, clock=SystemClock(), rng=random.Random(1), kinds=kinds)
         async with aclosing(watch.updates()) as updates:
             listed = await anext(updates)
             assert isinstance(listed, Listed)

@@ -7,11 +7,19 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from swarm_core.api import volume_failures
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.errors import CallFailed, Unreachable
-from swarm_core.client.watch import Action, Changed, ClusterWatch, Listed, Lost, Resumed, Update
+from swarm_core.client.watch import MIRRORED, Action, Changed, ClusterWatch, Listed, Lost, Resumed, Update
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
-from swarm_testkit.factories import make_cluster, make_node, make_service, make_task
+from swarm_testkit.factories import (
+    make_cluster,
+    make_node,
+    make_service,
+    make_task,
+    make_volume,
+    make_volume_failure,
+)
 
 
 class NoWait:
@@ -59,6 +67,30 @@ async def test_lists_then_streams() -> None:
         removed = await anext(updates)
         assert isinstance(removed, Changed)
         assert [change.action for change in removed.changes] == [Action.REMOVED]
+
+
+async def test_tells_why_volumes_could_not_be_made() -> None:
+    """Of resources those of volumes that are still to be made are listed and streamed, and no others."""
+    extension = objects_pb2.Extension(id="e1")
+    extension.annotations.name = volume_failures.KIND
+    other = objects_pb2.Extension(id="e2")
+    other.annotations.name = "other"
+    volume = make_volume("v1", is_created=False)
+    fake = FakeCluster(
+        [make_cluster("c1"), extension, other, volume, make_volume_failure("v1", "full", "r1")]
+    )
+    watch = ClusterWatch(fake, clock=NoWait(), rng=random.Random(1), kinds=MIRRORED)
+    async with aclosing(watch.updates()) as updates:
+        listed = await anext(updates)
+        assert isinstance(listed, Listed)
+        assert {item.id for item in listed.objects} == {"c1", "v1", "r1"}
+        stranger = objects_pb2.Resource(id="r2", kind="other")
+        stranger.annotations.name = "of another program"
+        fake.put(stranger)
+        fake.put(make_volume_failure("v1", "still full", "r1"))
+        changed = await anext(updates)
+        assert isinstance(changed, Changed)
+        assert [volume_failures.read(change.object) for change in changed.changes] == ["still full"]
 
 
 async def test_opens_before_it_lists() -> None:

@@ -26,6 +26,17 @@ class Stream:
     missed: int = 0
     """Changes that happened while the stream was away, counted since it came back."""
 
+    def lost(self, reason: str, now_ns: int, *, is_refusal: bool) -> "Stream":
+        """The stream after it broke, or could not be had again; the same one where that tells nothing new. Whoever never was there is still
+        connecting; after a refusal all is listed anew. Its age counts from the first break."""
+        if self.phase is Phase.CONNECTING:
+            phase = Phase.CONNECTING
+        else:
+            phase = Phase.RESYNCING if is_refusal else Phase.STALE
+        if (phase, reason) == (self.phase, self.reason):
+            return self
+        return Stream(phase, now_ns if self.phase is Phase.LIVE else self.since_ns, reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:

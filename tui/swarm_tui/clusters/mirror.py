@@ -7,12 +7,14 @@ Rules:
 - A change older than what is held is ignored (a resumed stream may repeat itself).
 - Listeners are told at most once per flush interval what changed in the meantime, never once per event; while nothing
   changes nobody is woken.
-- A service's and a node's row depends on its tasks, a task's on its node's name and state: changes of one touch the other.
+- A service's and a node's row depends on its tasks, a task's on its node's name and state, a volume's on what is told of its failure: changes of one
+  touch the other.
 """
 
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from swarm_core.api.proto import objects_pb2, types_pb2
@@ -20,7 +22,7 @@ from swarm_core.api.proto.progress_pb2 import TaskProgress
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.client.managers import Managers, statuses_of, with_status
-from swarm_core.client.watch import KINDS, Action, Changed, Listed, Lost, Resumed, Update
+from swarm_core.client.watch import MIRRORED, Action, Changed, Listed, Lost, Resumed, Update
 from swarm_core.rules.usage import UsageHistory
 
 from swarm_tui.clusters.changes import Changes, Phase, Stream
@@ -100,7 +102,7 @@ class Mirror:
         self._clear()
 
     def _clear(self) -> None:
-        self._objects: dict[type[Any], dict[str, Any]] = {kind: {} for kind in KINDS}
+        self._objects: dict[type[Any], dict[str, Any]] = {kind: {} for kind in MIRRORED}
         self._relations = Relations()
         self._objects[Stack], self._objects[Event] = self._relations.stacks, self._events.events
         # Ids of tasks, as the keys of dicts because those keep the order in which they came.
@@ -218,15 +220,8 @@ class Mirror:
             case Listed():
                 self._apply_listed(update)
             case Lost():
-                phase = Phase.STALE
-                if self.stream.phase is Phase.CONNECTING:
-                    phase = Phase.CONNECTING
-                elif update.is_refusal:
-                    phase = Phase.RESYNCING
-                if (phase, update.reason) != (self.stream.phase, self.stream.reason):
-                    same = self.stream.phase in (Phase.STALE, Phase.CONNECTING, Phase.RESYNCING)
-                    since_ns = self.stream.since_ns if same else self._clock.wall_ns()
-                    self._set_stream(Stream(phase, since_ns, update.reason))
+                now_ns = self._clock.wall_ns()
+                self._set_stream(self.stream.lost(update.reason, now_ns, is_refusal=update.is_refusal))
             case Resumed():
                 self._resumed_ns = self._clock.wall_ns()
                 self._set_stream(Stream(Phase.LIVE, self._resumed_ns))
@@ -262,8 +257,8 @@ class Mirror:
                 self._touch(_Node, node_id)
 
     def _set_stream(self, stream: Stream) -> None:
+        self._is_stream_dirty = self._is_stream_dirty or stream is not self.stream
         self.stream = stream
-        self._is_stream_dirty = True
 
     def _apply_listed(self, listed: Listed) -> None:
         now_ns = self._clock.wall_ns()
@@ -317,6 +312,8 @@ class Mirror:
                 self._failures.forget(id_)
             elif kind is _Service:
                 self._record(id_, self._clock.wall_ns())
+            elif kind is objects_pb2.Resource:
+                self._touch(objects_pb2.Volume, item.annotations.name)
             if kind in RELATED:
                 self._relate(kind, id_, None if is_removed else item)
         if changed.version > self.version:
@@ -330,7 +327,7 @@ class Mirror:
         """Changes from before the stream was there again were missed until now."""
         if 0 < timestamp_ns(newest.meta.updated_at) < resumed_ns:
             missed = self.stream.missed + count
-            self._set_stream(Stream(self.stream.phase, self.stream.since_ns, self.stream.reason, missed))
+            self._set_stream(replace(self.stream, missed=missed))
 
     def _index(self, task_id: str, facts: TaskFacts) -> None:
         if facts.service_id:

@@ -60,7 +60,7 @@ def availability(volume: Volume) -> str:
 
 
 def failure(volume: Volume, view: ClusterView) -> str:
-    """Why its plugin could not make or delete it, as far as the view has that; the mirror of a cluster has not."""
+    """Why its plugin could not make or delete it, as far as the view has that."""
     return volume_failures.of_volume(volume, view.objects(objects_pb2.Resource))
 
 
@@ -87,7 +87,7 @@ def row(volume: Volume, view: ClusterView, now_ns: int) -> RowCells:
         cell(volume.spec.group, Role.SPECIAL),
         cell(volume.spec.driver.name, Role.MUTED),
         cell(availability(volume)),
-        cell(status(volume), look.role),
+        cell(told_status(volume, view), look.role),
         cell(_size(volume), Role.MUTED),
         users_cell(users(volume, view)),
         cell(", ".join(_node(each.node_id, view) for each in volume.publish_status), Role.MUTED),
@@ -105,7 +105,7 @@ def _failures(volume: Volume) -> list[types_pb2.VolumePublishStatus]:
 
 
 def health(volume: Volume, view: ClusterView, now_ns: int) -> Health:
-    if _failures(volume):
+    if _failures(volume) or failure(volume, view):
         return Health.WARNING
     if volume.pending_delete or not volume.volume_info.volume_id:
         return Health.MOTION
@@ -114,16 +114,21 @@ def health(volume: Volume, view: ClusterView, now_ns: int) -> Health:
 
 def problems(volume: Volume, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
     failures = _failures(volume)
-    if not failures:
+    if failures:
+        nodes = ", ".join(_node(each.node_id, view) for each in failures)
+        summary, why = f"cannot be moved · {nodes}", failures[0].message
+    elif why := failure(volume, view):
+        verb = "removed" if volume.pending_delete else "created"
+        summary = f"cannot be {verb} · {volume.spec.driver.name}"
+    else:
         return ()
-    nodes = ", ".join(_node(each.node_id, view) for each in failures)
     return (
         Problem(
             ObjectRef(view.cluster, "volume", volume.id),
             name(volume),
             Health.WARNING,
-            f"cannot be moved · {nodes}",
-            failures[0].message,
+            summary,
+            why,
             since_ns=timestamp_ns(volume.meta.updated_at),
         ),
     )

@@ -4,9 +4,17 @@ from typing import Any
 
 import pytest
 from swarm_core.api.proto.objects_pb2 import Volume
-from swarm_core.client.watch import Listed
+from swarm_core.client.watch import Action, Change, Changed, Listed
 from swarm_testkit.cluster_fake import START_NS, FakeCluster
-from swarm_testkit.factories import make_cluster_mount, make_node, make_service, make_task_spec, make_volume
+from swarm_testkit.factories import (
+    make_cluster_mount,
+    make_node,
+    make_service,
+    make_task_spec,
+    make_volume,
+    make_volume_failure,
+)
+from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.operations import volumes as operation
 from swarm_tui.resources import nodes
@@ -48,6 +56,30 @@ def test_a_failure_is_a_problem() -> None:
     (problem,) = KIND.problems(volume, view, START_NS)
     assert (problem.name, problem.cause) == ("data", "the cable is out")
     assert "alpha" in problem.summary
+
+
+@pytest.mark.parametrize(("pending_delete", "verb"), [(False, "created"), (True, "removed")])
+def test_what_the_plugin_could_not_do_is_a_problem(pending_delete: bool, verb: str) -> None:
+    """Why a volume is not made, or not deleted, stands in its row, its description and its problem, and goes when the reason goes
+    (docs/design/volumes.md 12.5.8)."""
+    volume = make_volume("v1", name="data", is_created=False, pending_delete=pending_delete)
+    told: list[Changes] = []
+    mirror = mirror_of(volume)
+    mirror.flush()
+    mirror.listen(told.append)
+    failure = make_volume_failure("v1", "no room on the array")
+    mirror.apply(Changed((Change(Action.CREATED, failure),), 2))
+    mirror.flush()
+    assert told[-1].of(Volume) == {"v1"}, "its row is painted anew"
+    assert KIND.health(volume, mirror, START_NS) is Health.WARNING
+    (problem,) = KIND.problems(volume, mirror, START_NS)
+    assert problem.cause == "no room on the array"
+    assert f"cannot be {verb}" in problem.summary
+    assert any(each.text.endswith(": no room on the array") for each in KIND.row(volume, mirror, START_NS))
+    mirror.apply(Changed((Change(Action.REMOVED, failure),), 3))
+    mirror.flush()
+    assert told[-1].of(Volume) == {"v1"}
+    assert KIND.problems(volume, mirror, START_NS) == ()
 
 
 def test_changes() -> None:
