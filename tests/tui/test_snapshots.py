@@ -108,6 +108,16 @@ def test_object_forms(picture, keys):
     picture(keys, SMALL, shows="✓ free")
 
 
+@pytest.mark.parametrize(
+    ("keys", "size"),
+    [(("3", "down", "v"), SMALL), (("2", "v"), MEDIUM)],
+    ids=["services-80x24", "nodes-120x40"],
+)
+def test_tree(picture, keys, size):
+    """What hangs on what: by service with one unfolded, and by node with the worst told above."""
+    picture(keys, size, shows="Tree · ")
+
+
 def test_drill_in(picture):
     """The tasks of one service."""
     picture(("3", "down", "enter"), SMALL, shows="Tasks · service billing")

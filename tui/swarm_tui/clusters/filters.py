@@ -22,6 +22,8 @@ from typing import Any, Protocol
 
 from swarm_core.specs.notation import AGE_UNITS_S, BYTE_UNITS
 
+from swarm_tui.resources.format import common_start
+
 Value = str | float | Sequence[str] | None
 Field = Callable[[Any], Value]
 NAME = "name"
@@ -77,6 +79,13 @@ def parse(text: str, fields: Iterable[str]) -> Filter:
             terms.append(_negated(term) if is_negated else term)
             is_timed |= timed
     return Filter(text, tuple(terms), is_timed)
+
+
+def completed(text: str, fields: Iterable[str]) -> tuple[str, str]:
+    """`text` with as much of its last word as can only be meant, and the fields that may come there when there are several."""
+    head, separator, tail = text.rpartition(" ")
+    words = sorted(f"{field}:" for field in (*fields, NAME) if field.startswith(tail))
+    return head + separator + (common_start(words) or tail), "  ".join(words) if len(words) > 1 else ""
 
 
 class Readable(Protocol):

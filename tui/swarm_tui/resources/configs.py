@@ -60,6 +60,7 @@ KIND: ResourceKind[Config] = ResourceKind(
     message=Config,
     columns=payloads.COLUMNS,
     row=row,
+    tree_cells={"for": "age", "cause": "labels"},
     sort_keys={
         "name": lambda config, view, now: fmt.natural(payloads.name(config)),
         "users": lambda config, view, now: (

@@ -337,6 +337,8 @@ class ResourceKind(Generic[M]):
     """The view in which one is created."""
     empty_hint: str = ""
     """What a person may do about an empty list."""
+    tree_cells: Mapping[str, str] = field(default_factory=dict)
+    """Which of its columns stand under the headings of the tree: "state", "for", "where" and "cause"."""
     is_derived: bool = False
     """Its objects are made of others by this program: the cluster stores none, and commands for stored ones leave it out."""
     is_told_by_owners: bool = False

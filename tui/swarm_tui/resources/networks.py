@@ -183,6 +183,7 @@ KIND: ResourceKind[Network] = ResourceKind(
         Column("id", "ID", 12, is_wide=True, drop=4),
     ),
     row=row,
+    tree_cells={"state": "driver", "for": "age", "where": "kind", "cause": "subnets"},
     sort_keys={
         "name": lambda network, view, now: fmt.natural(name(network)),
         "free": lambda network, view, now: (_free(network, view), fmt.natural(name(network))),

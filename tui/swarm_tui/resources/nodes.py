@@ -304,6 +304,7 @@ KIND: ResourceKind[Node] = ResourceKind(
     message=Node,
     columns=COLUMNS,
     row=row,
+    tree_cells={"state": "state", "for": "age", "where": "availability", "cause": "labels"},
     sort_keys={
         "node": lambda node, view, now: (node.role != types_pb2.MANAGER, fmt.natural(name(node, view))),
         "state": lambda node, view, now: (-health(node, view, now).severity, fmt.natural(name(node, view))),

@@ -43,6 +43,7 @@ KIND: ResourceKind[Secret] = ResourceKind(
     message=Secret,
     columns=payloads.COLUMNS,
     row=row,
+    tree_cells={"for": "age", "where": "driver", "cause": "labels"},
     sort_keys={
         "name": lambda secret, view, now: fmt.natural(payloads.name(secret)),
         "users": lambda secret, view, now: (

@@ -318,6 +318,7 @@ KIND: ResourceKind[Service] = ResourceKind(
     message=Service,
     columns=COLUMNS,
     row=row,
+    tree_cells={"state": "tasks", "for": "age", "where": "stack", "cause": "image"},
     sort_keys={
         "health": lambda s, view, now: (-health(s, view, now).severity, _key_name(s)),
         "service": lambda s, view, now: _key_name(s),

@@ -177,6 +177,7 @@ KIND: ResourceKind[Stack] = ResourceKind(
     message=Stack,
     columns=COLUMNS,
     row=row,
+    tree_cells={"state": "tasks", "for": "age", "cause": "cause"},
     sort_keys={
         "health": lambda s, view, now: (-health(s, view, now).severity, _key_name(s)),
         "stack": lambda s, view, now: _key_name(s),

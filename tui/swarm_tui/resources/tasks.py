@@ -238,6 +238,7 @@ KIND: ResourceKind[Task] = ResourceKind(
     message=Task,
     columns=COLUMNS,
     row=row,
+    tree_cells={"state": "state", "for": "since", "where": "node", "cause": "cause"},
     sort_keys={
         "task": lambda t, view, now: _name_key(t, view),
         "state": lambda t, view, now: (-health(t, view, now).severity, *_name_key(t, view)),

@@ -216,6 +216,7 @@ KIND: ResourceKind[Volume] = ResourceKind(
     message=Volume,
     columns=COLUMNS,
     row=row,
+    tree_cells={"state": "status", "for": "age", "where": "nodes", "cause": "driver"},
     sort_keys={
         "name": lambda volume, view, now: fmt.natural(name(volume)),
         "group": lambda volume, view, now: (volume.spec.group, fmt.natural(name(volume))),

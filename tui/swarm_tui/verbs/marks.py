@@ -3,12 +3,12 @@
 from swarm_tui.verbs import on_list
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
-from swarm_tui.views.lists.pane import ObjectPane
+from swarm_tui.views.lists.rows_pane import RowsPane
 from swarm_tui.views.view import Context
 
 
 def _has_marks(ports: Ports) -> bool:
-    pane = ports.part(ObjectPane)
+    pane = ports.part(RowsPane)
     return pane is not None and bool(pane.table.marks)
 
 
@@ -18,7 +18,7 @@ MARK = Verb(
     "mark",
     "mark or unmark; verbs then work on all that are marked",
     Context.LIST,
-    on_list.doing(ObjectPane.mark),
+    on_list.with_rows(lambda pane: pane.mark()),
     on_list.has_rows,
 )
 MARK_RANGE = Verb(
@@ -27,7 +27,7 @@ MARK_RANGE = Verb(
     "mark range",
     "mark from the last marked row to this one",
     Context.LIST,
-    on_list.doing(ObjectPane.mark_range),
+    on_list.with_rows(lambda pane: pane.mark_range()),
     on_list.has_rows,
     shown="ctrl+space",
 )
@@ -37,7 +37,7 @@ MARK_ALL = Verb(
     "mark all",
     "mark everything that is listed",
     Context.LIST,
-    on_list.doing(ObjectPane.mark_all),
+    on_list.with_rows(lambda pane: pane.mark_all()),
     on_list.has_rows,
 )
 CLEAR_MARKS = Verb(
@@ -46,6 +46,6 @@ CLEAR_MARKS = Verb(
     "clear marks",
     "unmark everything",
     Context.LIST,
-    on_list.doing(ObjectPane.clear_marks),
+    on_list.with_rows(lambda pane: pane.clear_marks()),
     _has_marks,
 )

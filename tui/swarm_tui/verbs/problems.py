@@ -1,10 +1,9 @@
 """List only what has a problem, or everything again, of whatever it belongs to; of logs show only errors."""
 
 from swarm_tui.resources.model import Link
-from swarm_tui.verbs import on_list
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
-from swarm_tui.views.lists.pane import ObjectPane
+from swarm_tui.views.lists.rows_pane import RowsPane
 from swarm_tui.views.logs.view import LogsView
 from swarm_tui.views.view import Context
 
@@ -12,7 +11,7 @@ _LABEL = "problems"
 
 
 def run(ports: Ports) -> None:
-    pane, logs = ports.part(ObjectPane), ports.part(LogsView)
+    pane, logs = ports.part(RowsPane), ports.part(LogsView)
     if pane is not None:
         pane.set_problems_only(not pane.is_problems_only)
     elif logs is not None:
@@ -20,12 +19,12 @@ def run(ports: Ports) -> None:
 
 
 def _is_narrowed(ports: Ports) -> bool:
-    pane, here = ports.part(ObjectPane), ports.navigator.here
+    pane, here = ports.part(RowsPane), ports.navigator.here
     return pane is not None and bool(here.id or pane.found_text or pane.is_problems_only)
 
 
 async def show_all(ports: Ports) -> None:
-    pane, here = ports.part(ObjectPane), ports.navigator.here
+    pane, here = ports.part(RowsPane), ports.navigator.here
     if pane is not None:
         pane.clear_all()
     if here.id:
@@ -48,7 +47,7 @@ VERB = Verb(
     "list only what has a problem; of logs show only errors",
     Context.GLOBAL,
     run,
-    lambda ports: on_list.is_there(ports) or ports.part(LogsView) is not None,
+    lambda ports: ports.part(RowsPane) is not None or ports.part(LogsView) is not None,
     rank=7,
     label_now=lambda ports: _LABEL if ports.part(LogsView) is None else "errors",
 )

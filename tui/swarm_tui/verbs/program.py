@@ -18,7 +18,7 @@ PALETTE = Verb(
     "find any object, verb or theme",
     Context.GLOBAL,
     lambda ports: ports.desk.open_palette(),
-    rank=11,
+    rank=20,
     is_built_in=True,
     is_in_palette=False,
 )

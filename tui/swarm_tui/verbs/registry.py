@@ -52,6 +52,7 @@ from swarm_tui.verbs import (
     texts,
     top,
     tour,
+    tree,
     undo,
     why,
     zoom,
@@ -101,6 +102,11 @@ register(roles.VERB)
 register(labels.VERB)
 register(move.VERB)
 register(top.VERB)
+register(tree.VERB)
+register(tree.UNFOLD)
+register(tree.FOLD)
+register(tree.UNFOLD_BELOW)
+register(tree.FOLD_ALL)
 register(sort.SORT)
 register(sort.REVERSE)
 register(columns.WIDE)

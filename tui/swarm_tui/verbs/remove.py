@@ -24,7 +24,7 @@ VERB = Verb(
     Context.LIST,
     run,
     is_on_objects=True,
-    rank=9,
+    rank=10,
     aliases=("rm", "delete"),
     changes=True,
 )

@@ -39,5 +39,5 @@ YAML = Verb(
     Context.LIST,
     lambda ports: _show(ports, detail.YAML),
     is_on_objects=True,
-    rank=10,
+    rank=19,
 )

@@ -13,6 +13,7 @@ from swarm_tui.views.form import object_view, stack_view
 from swarm_tui.views.form import view as form
 from swarm_tui.views.lists.view import list_of
 from swarm_tui.views.logs import view as logs
+from swarm_tui.views.tree import view as tree
 from swarm_tui.views.view import ViewKind
 from swarm_tui.views.why import view as why
 
@@ -34,6 +35,7 @@ def views() -> tuple[ViewKind[Any], ...]:
 register(dashboard.VIEW)
 register(detail.VIEW)
 register(logs.VIEW)
+register(tree.VIEW)
 register(form.VIEW)
 register(why.VIEW)
 for _form in object_view.VIEWS:

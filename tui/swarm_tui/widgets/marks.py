@@ -1,5 +1,6 @@
 """Which rows of a table are marked: by the ids of their objects, so that marks go along when rows move."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from swarm_tui.resources.refs import ObjectRef
@@ -36,6 +37,10 @@ class Marks:
     def mark_all(self, rows: Ordered) -> None:
         """Mark every row."""
         self.ids = {rows.id_at(index) for index in range(len(rows))}
+
+    def mark_those(self, rows: Ordered, wanted: Callable[[ObjectRef], bool]) -> None:
+        """Mark every row that is wanted, and no other."""
+        self.ids = {row_id for row_id in map(rows.id_at, range(len(rows))) if wanted(row_id)}
 
     def keep_listed(self, rows: Ordered) -> None:
         """Forget the marks of rows that are not listed any more."""

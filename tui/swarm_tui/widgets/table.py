@@ -10,7 +10,7 @@ Rules:
 """
 
 from asyncio import get_running_loop
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -205,6 +205,11 @@ class ObjectTable(Scrolled):
     def mark_all(self) -> None:
         """Mark every row that is shown."""
         self._marks.mark_all(self._rows)
+        self._draw_anew()
+
+    def mark_those(self, wanted: Callable[[ObjectRef], bool]) -> None:
+        """Mark every row that is shown and wanted, and no other."""
+        self._marks.mark_those(self._rows, wanted)
         self._draw_anew()
 
     def clear_marks(self) -> bool:

@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.timer import Timer
 
 from swarm_tui.clusters import filters
 from swarm_tui.clusters.changes import Changes, Phase
 from swarm_tui.clusters.session import Session
 from swarm_tui.clusters.tables import Table
-from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import ResourceKind
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.lists.rows import TableRows
-from swarm_tui.views.view import Findable, Verdict, View
+from swarm_tui.views.lists.rows_pane import RowsPane
+from swarm_tui.views.view import Verdict, View
 from swarm_tui.widgets.table import ObjectTable
 
 HOLD_S: Final = 0.5
@@ -34,7 +33,7 @@ class Scope:
     admits: Callable[[Any], bool]
 
 
-class ObjectPane(Vertical, Findable):
+class ObjectPane(RowsPane):
     """See the module's text."""
 
     find_label = "filter"
@@ -62,14 +61,9 @@ class ObjectPane(Vertical, Findable):
         yield self._table
 
     def on_mount(self) -> None:
-        self._describe_border()
+        self.describe_border()
 
     # -- asked by the view and by verbs ------------------------------------------------------------
-
-    @property
-    def table(self) -> ObjectTable:
-        """The table inside."""
-        return self._table
 
     @property
     def selected_kind(self) -> str:
@@ -99,31 +93,7 @@ class ObjectPane(Vertical, Findable):
         return Verdict(f"{len(self._rows)} of {self._rows.table.total}")
 
     def complete(self, text: str) -> tuple[str, str]:
-        head, separator, tail = text.rpartition(" ")
-        words = sorted(f"{field}:" for field in (*self.kind.fields, filters.NAME) if field.startswith(tail))
-        return head + separator + (fmt.common_start(words) or tail), "  ".join(words) if len(
-            words
-        ) > 1 else ""
-
-    def take_focus(self) -> None:
-        self._table.focus()
-
-    @property
-    def can_clear(self) -> bool:
-        """Whether there is a filter or a mark to take back."""
-        return bool(self.found_text or self.is_problems_only or self._table.marks)
-
-    def clear_one(self) -> bool:
-        """Take back the filter, or the cut to problems, or the marks; False when there is none of them."""
-        if self.found_text:
-            self.find("")
-        elif self.is_problems_only:
-            self.set_problems_only(False)
-        elif self._table.marks:
-            self.clear_marks()
-        else:
-            return False
-        return True
+        return filters.completed(text, self.kind.fields)
 
     @property
     def is_problems_only(self) -> bool:
@@ -145,7 +115,7 @@ class ObjectPane(Vertical, Findable):
         self._rows.table.set_scope(scope.admits if scope else None, self._session.now_ns)
         self._table.set_empty(self._empty_text())
         self._table.show(self._rows)
-        self._describe_border()
+        self.describe_border()
 
     def sort_by(self, key: str) -> None:
         """Order the rows by a column; by the same column again: reverse."""
@@ -183,35 +153,7 @@ class ObjectPane(Vertical, Findable):
         """Show wide columns too; leave out those hidden."""
         self._rows.set_columns(is_wide=is_wide, hidden=hidden)
         self._table.heading_changed()
-        self._describe_border()
-
-    def mark_range(self) -> None:
-        """Mark every row from the last one that was marked to the cursor."""
-        self._table.mark_range()
-        self._marks_changed()
-
-    def mark(self) -> None:
-        """Mark or unmark the row under the cursor, and go on to the next."""
-        if self._table.cursor_id is not None:
-            self._table.toggle_mark(self._table.cursor_id)
-            self._table.action_move(1)
-        self._marks_changed()
-
-    def mark_all(self) -> None:
-        """Mark every row listed."""
-        self._table.mark_all()
-        self._marks_changed()
-
-    def clear_all(self) -> None:
-        """List everything: without filter, and with what has no problem."""
-        self.find("")
-        if self.is_problems_only:
-            self.set_problems_only(False)
-
-    def clear_marks(self) -> None:
-        """Unmark every row."""
-        self._table.clear_marks()
-        self._marks_changed()
+        self.describe_border()
 
     def await_object(self, object_id: str) -> None:
         """Put the cursor on a new object as soon as it is listed."""
@@ -290,7 +232,7 @@ class ObjectPane(Vertical, Findable):
         if change.touched:
             self._table.objects_changed(change.touched)
         if change:
-            self._describe_border()
+            self.describe_border()
             if change.is_reordered or any(ref.id in change.touched for ref in self._table.selected_ids):
                 self.post_message(View.KeysChanged())
 
@@ -307,15 +249,11 @@ class ObjectPane(Vertical, Findable):
             self._release.stop()
             self._release = None
 
-    def _marks_changed(self) -> None:
-        self._describe_border()
-        self.post_message(View.KeysChanged())
-
     def _rows_replaced(self) -> None:
         self._table.set_empty(self._empty_text())
         self._table.order_changed()
         self._table.rows_changed(self._table.visible_ids())
-        self._describe_border()
+        self.describe_border()
         self.post_message(View.KeysChanged())
 
     def _empty_text(self) -> str:
@@ -326,7 +264,7 @@ class ObjectPane(Vertical, Findable):
             return "nothing matches · esc shows all"
         return " · ".join(filter(None, [f"no {self.kind.title.lower()} yet", self.kind.empty_hint]))
 
-    def _describe_border(self) -> None:
+    def describe_border(self) -> None:
         heading = self.kind.title + (f" · {self._scope.label}" if self._scope else "")
         if not self._is_listed:
             self._table.label(heading)
@@ -345,10 +283,6 @@ class ObjectPane(Vertical, Findable):
     @property
     def _is_cut(self) -> bool:
         return bool(self.found_text) or self.is_problems_only or self._scope is not None
-
-    def on_object_table_highlighted(self, event: ObjectTable.Highlighted) -> None:
-        event.stop()
-        self.post_message(View.KeysChanged())
 
     def on_object_table_shown(self, event: ObjectTable.Shown) -> None:
         event.stop()

@@ -1,0 +1,1 @@
+"""The tree: what hangs on what, with the worst of it told above."""
