@@ -11,90 +11,23 @@ from pathlib import Path
 
 import pytest
 from swarm_core.client import node_directory
-from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
-from swarm_testkit.looks import rows
-from swarm_testkit.programs import TUI, Outcome, run
+from swarm_testkit.machines import Machine, several
+from swarm_testkit.programs import TUI, run
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 ALREADY = "This node is already part of a swarm."
 
 
-class Machine:
-    """A state directory, and the commands of a person at it."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.address = f"127.0.0.1:{free_port()}"
-
-    def say(self, *words: str) -> Outcome:
-        """Run a command on this machine's node."""
-        return run((*TUI, *words, "--state-dir", str(self.state)))
-
-    def done(self, *words: str) -> str:
-        """Run a command that must succeed; what it printed."""
-        outcome = self.say(*words)
-        assert outcome.code == 0, outcome.err
-        return outcome.out
-
-    def refused(self, *words: str) -> str:
-        """Run a command that must fail; its sentence."""
-        outcome = self.say(*words)
-        assert outcome.code == 1 and not outcome.out and "Traceback" not in outcome.err, outcome
-        return outcome.err
-
-    def init(self, *flags: str) -> str:
-        return self.done("cluster", "init", "--listen-addr", self.address, "--executor", "process", *flags)
-
-    def ask(self, *words: str) -> str:
-        """Ask this machine's manager."""
-        outcome = run((*TUI, "--socket", str(self.state / "control.sock"), *words))
-        assert outcome.code == 0, outcome.err
-        return outcome.out
-
-    def token(self, role: str) -> str:
-        return self.ask("cluster", "join-token", "-q", role).strip()
-
-    def nodes(self) -> list[dict[str, str]]:
-        return rows(self.state / "control.sock", "node", "ls")
-
-    def process(self) -> int | None:
-        """The daemon that runs here."""
-        holder = node_directory.holder(self.state)
-        return holder.process.pid if holder and holder.process else None
-
-    def kill(self) -> None:
-        """kill -9 of the daemon; its manager ends by itself."""
-        pid = self.process()
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: self.process() is None, what="the end of the daemon")
-        wait_until(
-            lambda: node_directory.left_over_manager(self.state) is None, what="the end of the manager"
-        )
-
-    @property
-    def role(self) -> str:
-        name = node_directory.role(self.state)
-        return name[1] if name else ""
-
-    def files(self) -> set[str]:
-        return {path.name for path in self.state.iterdir()} if self.state.exists() else set()
-
-
 @pytest.fixture
-def machines() -> Iterator[tuple[Machine, Machine]]:
-    with private_directory() as directory:
-        both = Machine(directory / "a"), Machine(directory / "b")
-        try:
-            yield both
-        finally:
-            for machine in both:
-                Daemon(machine.state).destroy()
+def machines() -> Iterator[tuple[Machine, ...]]:
+    with several("a", "b") as both:
+        yield both
 
 
-def test_begun_joined_and_left(machines: tuple[Machine, Machine]) -> None:
+def test_begun_joined_and_left(machines: tuple[Machine, ...]) -> None:
     """`init`, a worker that joins, leaves and comes back as a manager, which leaves by force; each is said once it is so."""
     first, second = machines
     assert "is now a manager" in first.init()
@@ -125,7 +58,7 @@ def test_begun_joined_and_left(machines: tuple[Machine, Machine]) -> None:
     assert not second.files() & {*node_directory.CLUSTER_FILES, "up.json"}
 
 
-def test_a_worker_comes_back_as_it_was(machines: tuple[Machine, Machine]) -> None:
+def test_a_worker_comes_back_as_it_was(machines: tuple[Machine, ...]) -> None:
     """`down` and `up`, and a kill and `up`: the worker is ready, with the executor that was chosen for it."""
     first, second = machines
     first.init()
@@ -140,7 +73,7 @@ def test_a_worker_comes_back_as_it_was(machines: tuple[Machine, Machine]) -> Non
     assert "with other options" in second.refused("up", "--detach", "--executor", "docker")
 
 
-def test_a_dead_node_is_told_of(machines: tuple[Machine, Machine]) -> None:
+def test_a_dead_node_is_told_of(machines: tuple[Machine, ...]) -> None:
     """After kill -9 `status` says that the node died and how it comes back; `down` and `leave` do not take it for running."""
     first, _ = machines
     first.init()
@@ -156,7 +89,7 @@ def test_a_dead_node_is_told_of(machines: tuple[Machine, Machine]) -> None:
     assert first.nodes()[0]["Status"] == "Ready" or wait_until(lambda: first.nodes()[0]["Status"] == "Ready")
 
 
-def test_a_first_start_that_fails_leaves_nothing(machines: tuple[Machine, Machine]) -> None:
+def test_a_first_start_that_fails_leaves_nothing(machines: tuple[Machine, ...]) -> None:
     """A taken port, a wrong token, a cluster that is not there: the next `init` is a first one."""
     first, second = machines
     first.init()
@@ -173,7 +106,7 @@ def test_a_first_start_that_fails_leaves_nothing(machines: tuple[Machine, Machin
     second.init()
 
 
-def test_an_interrupted_first_start_leaves_nothing(machines: tuple[Machine, Machine]) -> None:
+def test_an_interrupted_first_start_leaves_nothing(machines: tuple[Machine, ...]) -> None:
     """Who interrupts a `join` that waits for an answer has not joined, and no daemon goes on trying."""
     first, second = machines
     first.init()
@@ -210,7 +143,7 @@ class Silent:
             one.close()
 
 
-def test_forced_to_go_on_alone(machines: tuple[Machine, Machine]) -> None:
+def test_forced_to_go_on_alone(machines: tuple[Machine, ...]) -> None:
     """With its other manager lost a running manager goes on alone, with everything that was asked for, as the same node."""
     first, second = machines
     first.init()
@@ -231,7 +164,7 @@ def test_forced_to_go_on_alone(machines: tuple[Machine, Machine]) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-5, 5])
-def test_after_the_clock_was_moved(machines: tuple[Machine, Machine], seconds: int) -> None:
+def test_after_the_clock_was_moved(machines: tuple[Machine, ...], seconds: int) -> None:
     """A step of the clock makes the kernel tell another time of its beginning: the node is still known for what it is, and
     nothing is removed under it."""
     if os.geteuid() or shutil.which("unshare") is None:

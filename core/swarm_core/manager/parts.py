@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from google.protobuf.descriptor import ServiceDescriptor
 
 from swarm_core.api.proto import (
+    backup_pb2,
     ca_pb2,
     control_pb2,
     dispatcher_pb2,
@@ -36,7 +37,9 @@ from swarm_core.api.proto import (
 )
 from swarm_core.ca.certificates import NodeIdentity
 from swarm_core.ca.external_ca import ExternalCas
+from swarm_core.ca.tls import TlsIdentity
 from swarm_core.manager.allocator.allocator import Allocator
+from swarm_core.manager.backup import BackupApi
 from swarm_core.manager.ca_server import CaServer
 from swarm_core.manager.control_api.parts import control_handlers
 from swarm_core.manager.dispatcher.dispatcher import Dispatcher
@@ -79,7 +82,8 @@ PLAIN_ERRORS = (StoreError, RaftNodeError)
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the parts need of the process around them. `check_joiner` raises JoinFailed unless the manager at an address takes part;
-    `prepare` is what a new leader does first; `identity` is this node's by its certificate of now."""
+    `prepare` is what a new leader does first; `identity` is this node's by its certificate of now, `own` the files
+    behind it; `address` is where others reach this manager."""
 
     node_id: str
     store: MemoryStore
@@ -92,6 +96,8 @@ class Ports:
     check_joiner: Callable[[str], Awaitable[None]]
     prepare: Callable[[], Awaitable[None]]
     identity: Callable[[], NodeIdentity]
+    own: Callable[[], TlsIdentity]
+    address: str
     plugins: Plugins
 
 
@@ -226,6 +232,7 @@ class _Handlers:
         services.add(_service(exec_pb2, "Exec"), self._called.exec, to_leader=True)
         if is_local:
             services.add(_service(own_certificate_pb2, "OwnCertificate"), self._own_certificate())
+            services.add(_service(backup_pb2, "Backup"), self._backup())
         else:
             membership = RaftMembershipApi(
                 raft.members, raft.leadership, self._ports.check_joiner, self._is_to_be_manager
@@ -240,6 +247,10 @@ class _Handlers:
         return OwnCertificateApi(
             ports.store, ports.clock, ports.identity, lambda: leadership.is_leader, ports.rng.randbytes
         )
+
+    def _backup(self) -> BackupApi:
+        ports = self._ports
+        return BackupApi(ports.store, ports.raft, ports.clock, ports.own, ports.address)
 
     def _is_to_be_manager(self, node_id: str) -> bool:
         node = self._ports.store.get(objects_pb2.Node, node_id)

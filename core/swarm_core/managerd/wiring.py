@@ -209,6 +209,8 @@ class ManagerDaemon:
                 check_joiner=lambda address: check_joiner(self._dial, address),
                 prepare=self._founder.prepare,
                 identity=lambda: self._credentials.identity,
+                own=lambda: self._credentials.tls,
+                address=self._advertised(),
                 plugins=_plugins(self._config),
             )
         )

@@ -24,6 +24,7 @@ from swarm_core.raft_node.leading.leadership import Leadership
 from swarm_core.raft_node.leading.members import Members
 from swarm_core.raft_node.leading.proposals import Proposals
 from swarm_core.raft_node.leading.proposing import Proposer
+from swarm_core.raft_node.log.cluster_snapshot import EncodedState, encode_cluster_snapshot
 from swarm_core.raft_node.log.disk import Disk
 from swarm_core.raft_node.log.keyring import Keyring
 from swarm_core.raft_node.log.storage import erase, has_log, noted_raft_ids
@@ -100,6 +101,19 @@ class RaftNode:
         return all(
             self._is_ours(member.raft_id) is True for member in self.members.all() if member.raft_id != own_id
         )
+
+    @property
+    def applied_index(self) -> int:
+        """Of the last entry that the machine has."""
+        return self._applier.index
+
+    async def encoded_state(self) -> EncodedState:
+        """Members and machine as they are now, between two entries; encoded beside the loop. Raises what the disk's thread raises."""
+        applier = self._applier
+        index, term = applier.index, applier.term
+        members, encode = applier.membership.to_snapshot(), self._machine.snapshot()
+        data = await self._core.disk.run_aside(lambda: encode_cluster_snapshot(members, encode()))
+        return EncodedState(index, term, data)
 
     async def rotate_key(self) -> None:
         """Have another data key; it takes effect with the next snapshots."""

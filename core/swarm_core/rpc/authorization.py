@@ -37,6 +37,7 @@ _ROLES: dict[str, frozenset[str]] = {
     "RaftMembership": _MANAGERS,
     "RaftStatus": _MANAGERS,
     "OwnCertificate": _MANAGERS,
+    "Backup": _MANAGERS,
     "Health": _MANAGERS,
     "Control": _MANAGERS,
     "Watch": _MANAGERS,

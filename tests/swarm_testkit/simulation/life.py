@@ -123,6 +123,8 @@ class Life:
                 check_joiner=birth.check_joiner,
                 prepare=lambda: birth.prepare(self.store),
                 identity=lambda: self.credentials.identity,
+                own=lambda: self.credentials.tls,
+                address=birth.config.address,
                 plugins=birth.plugins,
             )
         )

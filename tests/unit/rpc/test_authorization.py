@@ -3,6 +3,7 @@
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from swarm_core.api.proto import (
+    backup_pb2,
     ca_pb2,
     control_pb2,
     dispatcher_pb2,
@@ -39,6 +40,7 @@ METHODS: list[MethodDescriptor] = [
 OURS: list[MethodDescriptor] = [
     *raft_status_pb2.DESCRIPTOR.services_by_name["RaftStatus"].methods,
     *progress_pb2.DESCRIPTOR.services_by_name["Progress"].methods,
+    *backup_pb2.DESCRIPTOR.services_by_name["Backup"].methods,
     *endpoints_pb2.DESCRIPTOR.services_by_name["Endpoints"].methods,
 ]
 OPEN = {"CA.GetRootCACertificate", "NodeCA.IssueNodeCertificate", "NodeCA.NodeCertificateStatus"}

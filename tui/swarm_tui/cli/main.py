@@ -36,7 +36,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "volume": ("volume", "Cluster volumes: create, ls, inspect, update, rm."),
     "cluster": (
         "cluster",
-        "The cluster: init, join, leave, join-token, update, unlock, unlock-key, ca, inspect.",
+        "The cluster: init, join, leave, join-token, update, unlock, unlock-key, ca, backup, restore, inspect.",
     ),
     "engine": ("engine", "Many Docker Engines: ls, inspect, add, rm, maintain, events, serve."),
     "container": (

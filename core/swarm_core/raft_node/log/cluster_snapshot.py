@@ -3,12 +3,23 @@
 The store's part stays the bytes that the state machine made: it is never decoded here.
 """
 
+from dataclasses import dataclass
+
 from google.protobuf.message import DecodeError
 
 from swarm_core.api.proto.snapshot_pb2 import ClusterSnapshot
 from swarm_core.api.wire import DELIMITED, delimited, fields
 
 _VERSION, _MEMBERSHIP, _STORE = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedState:
+    """Members and store after the entry of this index and term, encoded."""
+
+    index: int
+    term: int
+    data: bytes
 
 
 def encode_cluster_snapshot(membership: ClusterSnapshot, store: bytes) -> bytes:

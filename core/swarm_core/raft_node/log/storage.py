@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from swarm_core.raft.storage import MemoryStorage
-from swarm_core.raft.types import Entry, HardState, Snapshot
+from swarm_core.raft.types import ConfState, Entry, HardState, Snapshot
 from swarm_core.raft_node.config import RaftNodeConfig
 from swarm_core.raft_node.errors import CannotDecrypt, ForeignState, StateUnusable
 from swarm_core.raft_node.log.disk import Disk
@@ -142,14 +142,30 @@ def open_storage(
         return _take_up(disk, config, cipher)
     _refuse_remains(disk, root, disk.names(root))
     if joined_as:
-        return _begin(disk, config, cipher, joined_as, HardState(), ())
+        joiner = Member(joined_as, config.node_id, config.address)
+        return _begin(disk, config, cipher, joiner, HardState(), ())
     if not config.may_found:
         raise StateUnusable(
             f"{root} has lost its write-ahead log; restore it from a backup, or begin a new cluster in "
             "another state directory"
         )
     member = Member(new_raft_id, config.node_id, config.address)
-    return _begin(disk, config, cipher, new_raft_id, founding_hard_state(), (founding_entry(member),))
+    return _begin(disk, config, cipher, member, founding_hard_state(), (founding_entry(member),))
+
+
+def begin_restored(
+    disk: Disk, config: RaftNodeConfig, cipher: Cipher, member: Member, *, term: int, index: int, data: bytes
+) -> None:
+    """Write, where there is nothing yet, what a start takes up: the sole member of a cluster whose log begins after the snapshot `data` of
+    this term and index. Blocks. Raises StateUnusable, DiskFailed."""
+    disk.make_directory(config.directory)
+    storage = _begin(disk, config, cipher, member, HardState(), ())
+    snapshot = Snapshot(index, term, ConfState(voters=(member.raft_id,)), data)
+    try:
+        storage.write_snapshot_mark(snapshot, HardState(term, 0, index))
+        storage.write_snapshot_file(snapshot)
+    finally:
+        storage.close()
 
 
 def erase(disk: Disk, root: Path) -> None:
@@ -207,11 +223,10 @@ def _begin(
     disk: Disk,
     config: RaftNodeConfig,
     cipher: Cipher,
-    raft_id: int,
+    member: Member,
     hard_state: HardState,
     entries: Sequence[Entry],
 ) -> RaftStorage:
-    member = Member(raft_id, config.node_id, config.address)
     disk.make_directory(config.directory / SNAP_DIRECTORY)
     wal = WriteAheadLog.create(
         disk,

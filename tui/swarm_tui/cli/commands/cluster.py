@@ -10,7 +10,7 @@ from swarm_tui.cli.plumbing.session import run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.resources import cluster as resource
 
-noun = Noun("The cluster itself: begin, join and leave one, its tokens, keys and settings.")
+noun = Noun("The cluster itself: begin, join and leave one, its tokens, keys and settings, backups.")
 for _name, _module, _summary in (
     ("init", "membership", "Begin a cluster with this machine as its first manager."),
     ("join", "membership", "Join this machine to a cluster."),
@@ -20,6 +20,8 @@ for _name, _module, _summary in (
     ("unlock-key", "trust", "Show or rotate the key that unlocks managers."),
     ("ca", "trust", "Show or rotate the root CA."),
     ("update", "settings", "Change the cluster's settings."),
+    ("backup", "backup", "Write the whole cluster with its keys into one file."),
+    ("restore", "backup", "Bring a cluster back from a backup."),
 ):
     noun.elsewhere(_name, _module, _summary)
 
