@@ -6,8 +6,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,20 +76,39 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
     with state.locked():
         making = _Making(options, state, clock, early, EngineLabels(options.labels))
         loop.add_signal_handler(signal.SIGHUP, making.reload)
-        if options.api is not None:
-            await _answer_clients(options, options.api, making, _Orders(ending, leaving))
-            return
-        with making.node(options.node) as node:
-            async with Group() as group:
-                group.spawn(node.run(), name="node")
-                has_left = group.spawn(_leave(node, leaving), name="leaving")
-                ended = group.spawn(ending.wait(), name="ending")
-                if options.ready_fd is not None:
-                    group.spawn(_tell_ready(node.life.until_ready, options.ready_fd), name="readiness")
-                await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
-                group.cancel_all()
-        if has_left.done() and not has_left.cancelled():
-            state.forget()
+        async with _watched(options, making):
+            await _run(options, making, _Orders(ending, leaving))
+
+
+async def _run(options: flags.Options, making: "_Making", orders: "_Orders") -> None:
+    """Be a node until told to end."""
+    if options.api is not None:
+        await _answer_clients(options, options.api, making, orders)
+        return
+    with making.node(options.node) as node:
+        async with Group() as group:
+            group.spawn(node.run(), name="node")
+            has_left = group.spawn(_leave(node, orders.leaving), name="leaving")
+            ended = group.spawn(orders.ending.wait(), name="ending")
+            if options.ready_fd is not None:
+                group.spawn(_tell_ready(node.life.until_ready, options.ready_fd), name="readiness")
+            await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
+            group.cancel_all()
+    if has_left.done() and not has_left.cancelled():
+        making.state.forget()
+
+
+@asynccontextmanager
+async def _watched(options: flags.Options, making: "_Making") -> AsyncIterator[None]:
+    """Tell whoever watches the node how it is, within the block. Most nodes are not watched, and load nothing for it."""
+    config = options.node
+    if not config.metrics_address:
+        yield
+        return
+    from swarm_agentd import metrics
+
+    async with metrics.serving(config.metrics_address, config.manager_metrics, lambda: making.current):
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +129,8 @@ class _Making:
     clock: Clock
     early: Standby | None
     labels: EngineLabels
+    current: Node | None = None
+    """The node that is being run."""
     renew_certificate: Callable[[], None] = lambda: None
 
     def reload(self) -> None:
@@ -152,8 +173,10 @@ class _Making:
                     usage=Measuring(None if "simulated" in options.executors else MachineMeter()),
                 )
                 executor = make_executor(options, state.worker, clock, rng, Shared(around.progress, tasks))
-                yield Node(config, around, executor, clock, rng)
+                self.current = Node(config, around, executor, clock, rng)
+                yield self.current
         finally:
+            self.current = None
             launcher.dismiss()
 
 

@@ -10,7 +10,9 @@ Rules
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from swarm_core.api.proto.dispatcher_pb2 import AssignmentsMessage, SessionMessage
 from swarm_core.api.proto.objects_pb2 import Node
@@ -37,6 +39,18 @@ from swarm_agentd.exec.usage import Measuring
 from swarm_agentd.exec.volumes import NodePlugins, NoPlugins
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStanding:
+    """How an agent stands at one moment, for whoever watches it. `sessions`: that have begun; `beat_age_s`: since a manager last answered a
+    heartbeat; `reports`: that no manager was told yet; `tasks`: how many are in each state."""
+
+    is_registered: bool
+    sessions: int
+    beat_age_s: float | None
+    reports: int
+    tasks: Mapping[int, int]
 
 
 class Agent:
@@ -135,6 +149,16 @@ class Agent:
                         group.spawn(self._sampler.run(self._config.usage_apart_s), name="usage")
             finally:
                 outer.cancel_all()
+
+    def standing(self) -> AgentStanding:
+        """How it stands now."""
+        return AgentStanding(
+            self._sessions.is_up,
+            self._sessions.begun,
+            self._sessions.beat_age_s,
+            self._reporter.waiting,
+            Counter(status.state for status in self._worker.statuses().values()),
+        )
 
     async def leave(self) -> None:
         """Give up all tasks, ignore further assignments, and return when every task's work is removed."""

@@ -26,6 +26,11 @@ class Reporter:
         self._unpublished: dict[str, None] = {}
         self._woken = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many statuses and volumes no manager was told of yet."""
+        return len(self._pending) + len(self._unpublished)
+
     def report(self, statuses: Mapping[str, TaskStatus]) -> None:
         """Queue statuses; equal ones and lower states than queued are dropped."""
         for task_id, status in statuses.items():

@@ -114,6 +114,16 @@ class SessionLoop:
         self._backoff = Backoff(rng, base_s=config.backoff_base_s, ceiling_s=config.backoff_ceiling_s)
         self._session_id = ""
         self._renewal = asyncio.Event()
+        self.begun = 0
+        """How many sessions have begun."""
+        self.is_up = False
+        """Whether one stands now."""
+        self._beat_at: float | None = None
+
+    @property
+    def beat_age_s(self) -> float | None:
+        """How long ago a manager last answered a heartbeat; None before the first answer."""
+        return None if self._beat_at is None else self._clock.monotonic() - self._beat_at
 
     def renew(self) -> None:
         """Register again with the node's newest description and the same session id."""
@@ -147,11 +157,13 @@ class SessionLoop:
                 await self._handler.adopt(first)
                 self._backoff.succeeded()
                 self._managers.observe(connection, is_good=True)
+                self.begun, self.is_up = self.begun + 1, True
                 await self._run_streams(dispatch, messages)
         except _FAILURES:
             self._managers.observe(connection, is_good=False)
             raise
         finally:
+            self.is_up = False
             await connection.close()
 
     async def _first(self, messages: AsyncIterator[SessionMessage]) -> SessionMessage:
@@ -194,7 +206,9 @@ class SessionLoop:
 
     async def _beat(self, dispatch: Dispatch) -> None:
         while True:
-            await self._clock.sleep(await dispatch.heartbeat(self._session_id))
+            period_s = await dispatch.heartbeat(self._session_id)
+            self._beat_at = self._clock.monotonic()
+            await self._clock.sleep(period_s)
 
     async def _listen(self, messages: AsyncIterator[SessionMessage]) -> None:
         async for message in messages:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from swarm_core.metrics import address
+
 if TYPE_CHECKING:
     from swarm_core.csi.sockets import PluginSocket
 
@@ -45,6 +47,12 @@ class NodeConfig:
     force_new_cluster: bool = False
     availability: str = "active"
     log_level: str = "info"
+    metrics_address: str = ""  # where the node is asked for its figures; empty: nothing is measured
+
+    @property
+    def manager_metrics(self) -> Path:
+        """The socket at which the node asks its own manager for figures."""
+        return self.state_dir / "manager-metrics.sock"
 
     def manager_flags(self) -> list[str]:
         """The flags of this node's manager."""
@@ -61,4 +69,5 @@ class NodeConfig:
             *(word for text in self.external_cas for word in ("--external-ca", text)),
             *self.networks,
             *(word for plugin in self.csi_plugins for word in ("--csi-plugin", str(plugin))),
+            *(("--metrics-addr", address.of_socket(self.manager_metrics)) if self.metrics_address else ()),
         ]  # fmt: skip

@@ -31,6 +31,7 @@ KEYS: Final = {
     "authorization-plugins": ("authorization_plugin", _TEXTS),
     "labels": ("label", _TEXTS),
     "log-level": ("log_level", _TEXT),
+    "metrics-addr": ("metrics_addr", _TEXT),
     "node-generic-resources": ("generic_node_resources", _TEXTS),
     "swarm-default-advertise-addr": ("swarm_default_advertise_addr", _TEXT),
 }

@@ -6,8 +6,6 @@ anything else is loaded (see standby): what few nodes are told is understood by 
 
 import argparse
 import os
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,20 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from swarm_core.api.names import MANAGER_PORT
 from swarm_core.api.version import VERSION
-from swarm_core.ca.errors import InvalidToken
-from swarm_core.ca.tokens import parse_unlock_key
 from swarm_core.client.sockets import SOCKET_NAME
 from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
-from swarm_core.specs.errors import InvalidValue
 
 from swarm_agentd.config import PortsConfig
+from swarm_agentd.node import flag_values
 from swarm_agentd.node.config import Join, NodeConfig
 from swarm_agentd.node.errors import NodeError
 
 if TYPE_CHECKING:
     from swarm_core.api.proto.types_pb2 import GenericResource
-    from swarm_core.csi.sockets import PluginSocket
 
     from swarm_agentd.node.api_flags import ApiConfig
     from swarm_agentd.node.config_file import ConfigFile
@@ -38,15 +33,12 @@ CONTROL_SOCKET = Path("/var/run/swarmd.sock")
 API_SOCKET = Path("/var/run/swarmd-docker.sock")
 """Never docker's own: an engine may want that."""
 API_SOCKET_NAME = "docker.sock"
-ENGINE = "unix:///var/run/docker.sock"
+ENGINE = flag_values.ENGINE
 CONFIG_FILE = Path("/etc/swarmd/daemon.json")
 LISTEN = f"0.0.0.0:{MANAGER_PORT}"
 TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - the name, not a token
 """A daemon's arguments are for every user to see; its environment is not."""
-RUNTIMES = ("docker", "process", "simulated")
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:\s/]*):(\d{1,5})")
-_ENGINE_SCHEMES = ("unix", "tcp", "http", "https", "ssh", "npipe")
-_LATER = ("listen_debug", "listen_metrics")
+_LATER = ("listen_debug",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +184,15 @@ def _parser() -> Parser:
         metavar="NUMBER",
         help="where other nodes lead connections to processes of this one (a free port, always the same)",
     )
-    for name in ("--listen-debug", "--listen-metrics"):
-        add(name, default="", metavar="ADDR", help="not available in this version")
+    add("--listen-debug", default="", metavar="ADDR", help="not available in this version")
+    add(
+        "--metrics-addr",
+        "--listen-metrics",
+        dest="metrics_addr",
+        default="",
+        metavar="ADDR",
+        help="where Prometheus and health checks ask, the manager's figures too: HOST:PORT or unix:PATH; off unless given",
+    )
     add(
         "--external-ca",
         action="append",
@@ -279,9 +278,7 @@ def _options(given: argparse.Namespace) -> Options:
     if given.tick is not None and not given.tick > 0:
         raise ValueError("--tick must be larger than 0")
     for name in ("join_addr", "listen_remote_api", "advertise_remote_api"):
-        _check_address(f"--{name.replace('_', '-')}", getattr(given, name))
-    if given.engine_addr.partition("://")[0] not in _ENGINE_SCHEMES:
-        raise ValueError(f"--engine-addr: {given.engine_addr!r} is no URL such as {ENGINE}")
+        flag_values.check_address(f"--{name.replace('_', '-')}", getattr(given, name))
     if given.join_addr and not given.join_token:
         given.join_token = os.environ.get(TOKEN_VARIABLE, "")
     if bool(given.join_token) != bool(given.join_addr):
@@ -293,25 +290,26 @@ def _options(given: argparse.Namespace) -> Options:
         advertise_remote_api=given.advertise_remote_api,
         join=Join.at(given.join_addr, given.join_token, given.availability) if given.join_addr else None,
         hostname=given.hostname,
-        unlock_key=_unlock_key(given.unlock_key),
+        unlock_key=flag_values.unlock_key(given.unlock_key),
         autolock=given.autolock,
-        external_cas=tuple(_external_ca(text) for text in given.external_ca),
-        networks=_networks(given),
-        csi_plugins=_csi_plugins(given.csi_plugin),
+        external_cas=tuple(flag_values.external_ca(text) for text in given.external_ca),
+        networks=flag_values.networks(given),
+        csi_plugins=flag_values.csi_plugins(given.csi_plugin),
         heartbeat_tick=given.heartbeat_tick,
         election_tick=given.election_tick,
         tick_s=given.tick,
         force_new_cluster=given.force_new_cluster,
         availability=given.availability,
         log_level=given.log_level,
+        metrics_address=flag_values.metrics(given.metrics_addr),
     )
     return Options(
         node,
-        _executors(given.executor),
-        given.engine_addr,
-        _generic(given.generic_node_resources),
-        _ports(given.ingress_address, given.ingress_port),
-        _descriptor(given.ready_fd),
+        flag_values.executors(given.executor),
+        flag_values.engine(given.engine_addr),
+        flag_values.generic(given.generic_node_resources),
+        flag_values.ports(given.ingress_address, given.ingress_port),
+        flag_values.descriptor(given.ready_fd),
         given.until_stdin_closes,
         api=_api(given),
         default_advertise=given.swarm_default_advertise_addr,
@@ -345,100 +343,8 @@ def labels(texts: Sequence[str]) -> Mapping[str, str]:
     return labels_of(texts)
 
 
-def _descriptor(number: int | None) -> int | None:
-    """One that this process was given; no child shall have it."""
-    if number is not None:
-        try:
-            os.set_inheritable(number, False)
-        except (OSError, OverflowError):
-            raise ValueError(f"--ready-fd: {number} is no open file descriptor") from None
-    return number
-
-
 def _control_socket(given: argparse.Namespace) -> Path:
     path: Path = given.listen_control_api or (
         CONTROL_SOCKET if given.state_dir == STATE_DIR else given.state_dir / SOCKET_NAME
     )
     return path.absolute()
-
-
-def _check_address(flag: str, text: str) -> None:
-    match = _ADDRESS.fullmatch(text)
-    if text and (match is None or int(match[2]) > 65535):
-        raise ValueError(f"{flag}: {text!r} is not of the form host:port")
-
-
-def _external_ca(text: str) -> str:
-    """Checked here, for people; the manager reads it."""
-    from swarm_core.specs.cluster import external_ca
-
-    try:
-        external_ca(text, lambda path: Path(path).read_bytes())
-    except InvalidValue as error:
-        raise ValueError(f"--external-ca: {error}") from None
-    return text
-
-
-def _networks(given: argparse.Namespace) -> tuple[str, ...]:
-    """Checked here, for people; the manager reads it."""
-    pools, size, port = given.default_addr_pool, given.default_addr_pool_mask_length, given.data_path_port
-    if not (pools or size or port):
-        return ()
-    from swarm_core.specs.network_defaults import NetworkDefaults
-
-    wanted = NetworkDefaults(tuple(pools), size, port)
-    wanted.check()
-    return tuple(wanted.flags())
-
-
-def _csi_plugins(texts: Sequence[str]) -> "tuple[PluginSocket, ...]":
-    if not texts:
-        return ()
-    from swarm_core.csi.sockets import parse_all
-
-    try:
-        return parse_all(texts)
-    except ValueError as error:
-        raise ValueError(f"--csi-plugin: {error}") from None
-
-
-def _unlock_key(text: str) -> bytes | None:
-    if text == "-":
-        text = sys.stdin.readline().strip()
-    try:
-        return parse_unlock_key(text) if text else None
-    except InvalidToken:
-        raise ValueError("--unlock-key: this is no key of the form SWMKEY-1-…") from None
-
-
-def _executors(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if unknown := [name for name in names if name not in RUNTIMES]:
-        raise ValueError(f"--executor: there is no executor {unknown[0]!r}, only {', '.join(RUNTIMES)}")
-    if not names or ("simulated" in names and len(names) > 1):
-        raise ValueError("--executor takes docker, process or both, or simulated alone")
-    return names
-
-
-def _ports(address: str, number: int) -> PortsConfig:
-    from ipaddress import ip_address
-
-    try:
-        if address:
-            ip_address(address)
-    except ValueError:
-        raise ValueError(f"--ingress-address: {address!r} is no IP address") from None
-    if not 0 <= number < 1 << 16:
-        raise ValueError("--ingress-port must be a port")
-    return PortsConfig(address, number)
-
-
-def _generic(text: str) -> tuple["GenericResource", ...]:
-    if not text:
-        return ()
-    from swarm_core.api.resources import InvalidGenericResource, parse_generic
-
-    try:
-        return tuple(parse_generic(text))
-    except InvalidGenericResource as error:
-        raise ValueError(f"--generic-node-resources: {error}") from None

@@ -50,6 +50,11 @@ class Identity:
         found = certificates.identity(self.tls.certificate)
         return found.not_before_ns <= now_ns <= found.not_after_ns
 
+    @property
+    def expires_ns(self) -> int:
+        """When the certificate expires, in nanoseconds since the epoch."""
+        return certificates.identity(self.tls.certificate).not_after_ns
+
     def tls_info(self) -> NodeTLSInfo:
         """What the node tells about its certificate."""
         issuer = _issuer(self.tls.certificate, self.tls.roots)

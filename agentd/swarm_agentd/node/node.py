@@ -20,7 +20,7 @@ from swarm_core.ca.tokens import generate_unlock_key
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
-from swarm_agentd.agent.agent import Agent
+from swarm_agentd.agent.agent import Agent, AgentStanding
 from swarm_agentd.exec.executor import Executor
 from swarm_agentd.node import identity as identities
 from swarm_agentd.node.config import NodeConfig
@@ -49,6 +49,20 @@ class _Parts:
     live: LiveIdentity
     serving: asyncio.Event
     managers: KnownManagers
+    supervisor: ManagerSupervisor
+    agent: Agent
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFigures:
+    """What whoever watches a node is told, beside its standing. `expires_ns`: when its certificate does, since the epoch; `manager_starts`:
+    manager processes that were started."""
+
+    identity: Identity
+    expires_ns: int
+    serves: bool
+    manager_starts: int
+    agent: AgentStanding
 
 
 class Node:
@@ -76,6 +90,20 @@ class Node:
             parts.live.now.is_manager,
             parts.serving.is_set(),
             tuple(parts.managers.peers()),
+        )
+
+    def figures(self) -> NodeFigures | None:
+        """As they are now; None while the node has no identity."""
+        parts = self._parts
+        if parts is None:
+            return None
+        identity = parts.live.now
+        return NodeFigures(
+            identity,
+            identity.expires_ns,
+            parts.serving.is_set(),
+            parts.supervisor.starts,
+            parts.agent.standing(),
         )
 
     async def leave(self) -> None:
@@ -113,10 +141,10 @@ class Node:
         async with Group() as group:
             serving = asyncio.Event()
             managers = self._make_managers(live, serving)
-            self._parts = _Parts(live, serving, managers)
             renewer = Renewer(live, self._state.key_file, self._unlock, managers, self._clock, self._rng)
             supervisor = self._make_supervisor(live, serving, managers, renewer)
             self._agent = agent = self._make_agent(live, managers, renewer)
+            self._parts = _Parts(live, serving, managers, supervisor, agent)
             group.spawn(supervisor.run(), name="manager supervision")
             group.spawn(renewer.run(), name="certificate renewal")
             group.spawn(self._renew_when_served(live, serving, renewer), name="certificate out of its time")

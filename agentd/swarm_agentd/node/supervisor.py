@@ -94,6 +94,8 @@ class ManagerSupervisor:
         self._data, self._renew, self._clock = data, renew, clock
         self._backoff = Backoff(rng)
         self._has_served = False
+        self.starts = 0
+        """How many manager processes were started."""
 
     async def run(self) -> None:
         """Until cancelled; then the manager has ended too. Raises NodeError when it cannot run at all."""
@@ -120,6 +122,7 @@ class ManagerSupervisor:
     async def _run_manager(self) -> _Ending:
         try:
             process = await self._launcher.launch(self._data.launch())
+            self.starts += 1
         except OSError as error:
             raise NodeError(f"cannot start the manager: {error.strerror} ({error.filename})") from None
         except CaError as error:

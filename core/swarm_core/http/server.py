@@ -42,15 +42,21 @@ _FULL = (
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What a server says of itself. `newest` is asked at each request: it may depend on an engine that comes and goes."""
+    """What a server says of itself. `newest` is asked at each request: it may depend on an engine that comes and goes.
+
+    `what` is what people call it in the log. One that is no Docker Engine `tells_versions` of none."""
 
     server: str
     newest: Callable[[], Version] = field(default=lambda: NEWEST)
     oldest: Version = OLDEST
     experimental: bool = False
+    what: str = "API"
+    tells_versions: bool = True
 
     def headers(self) -> dict[str, str]:
         """Those of every answer to a path that exists."""
+        if not self.tells_versions:
+            return {"Server": self.server}
         return {
             "Server": self.server,
             "Api-Version": str(self.newest()),
@@ -75,7 +81,7 @@ async def serving(
     try:
         for listener in open_:
             started.append(await loop.create_server(server, sock=listener.socket, ssl=listener.tls))
-            _log.info("API listen on %s", listener.shown)
+            _log.info("%s listen on %s", face.what, listener.shown)
         yield
     finally:
         for one in started:

@@ -69,6 +69,7 @@ from swarm_core.manager.watch_api import WatchApi
 from swarm_core.raft_node.errors import RaftNodeError
 from swarm_core.raft_node.member_status import MemberStatuses
 from swarm_core.raft_node.node import RaftNode
+from swarm_core.rpc.observed import CallObserver
 from swarm_core.rpc.server import Services
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
@@ -83,7 +84,8 @@ PLAIN_ERRORS = (StoreError, RaftNodeError)
 class Ports:
     """What the parts need of the process around them. `check_joiner` raises JoinFailed unless the manager at an address takes part;
     `prepare` is what a new leader does first; `identity` is this node's by its certificate of now, `own` the files
-    behind it; `address` is where others reach this manager."""
+    behind it; `address` is where others reach this manager. `observer` and `decided`, where there are any, are told of calls and of the
+    scheduler's passes."""
 
     node_id: str
     store: MemoryStore
@@ -99,6 +101,8 @@ class Ports:
     own: Callable[[], TlsIdentity]
     address: str
     plugins: Plugins
+    observer: CallObserver | None = None
+    decided: Callable[[float, int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class Parts:
     local_health: Health
     remote_health: Health
     manager: Manager
+    dispatcher: Dispatcher
 
 
 def build(ports: Ports) -> Parts:
@@ -151,6 +156,7 @@ def build(ports: Ports) -> Parts:
             clock=clock,
             backoff=lambda: Backoff(rng),
         ),
+        dispatcher=called.dispatcher,
     )
 
 
@@ -162,7 +168,7 @@ def _loops(ports: Ports) -> tuple[LeaderComponent, ...]:
         KeyManager(store, clock, rng),
         RootRotation(store, clock, rng),
         Allocator(store=store, clock=clock, rng=rng),
-        Scheduler(store=store, clock=clock, rng=rng),
+        Scheduler(store=store, clock=clock, rng=rng, decided=ports.decided),
         ConstraintEnforcer(store=store, clock=clock, rng=rng),
         VolumeManager(store, clock, rng, ports.plugins),
         VolumeEnforcer(store=store, clock=clock, rng=rng),
@@ -215,7 +221,8 @@ class _Handlers:
 
     def services(self, health: Health, *, is_local: bool) -> Services:
         """What one of the two ways in serves."""
-        raft, services = self._ports.raft, Services(plain=PLAIN_ERRORS)
+        raft = self._ports.raft
+        services = Services(plain=PLAIN_ERRORS, observer=self._ports.observer)
         services.add(_service(control_pb2, "Control"), *self._control, to_leader=is_local)
         services.add(_service(watch_pb2, "Watch"), WatchApi(self._ports.store))
         services.add(_service(health_pb2, "Health"), health)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from swarm_core.metrics import address
 from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
 from swarm_core.specs.network_defaults import NONE_CHOSEN, POOL_FLAG, PORT_FLAG, SIZE_FLAG, NetworkDefaults
@@ -41,6 +42,7 @@ class Config:
     external_cas: tuple[str, ...] = ()
     networks: NetworkDefaults = NONE_CHOSEN
     csi_plugins: "tuple[PluginSocket, ...]" = ()
+    metrics_address: str = ""  # host:port or unix:path; empty: nothing is measured
 
     @property
     def certificates(self) -> Path:
@@ -103,11 +105,22 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     parser.add_argument(
         "--csi-plugin", action="append", default=[], help="NAME=SOCKET of a storage plugin on this machine"
     )
+    parser.add_argument(
+        "--metrics-addr",
+        default="",
+        metavar="ADDR",
+        help="where Prometheus and health checks ask: HOST:PORT or unix:PATH; off unless given",
+    )
     given = parser.parse_args(arguments)
     if not 0 < given.heartbeat_tick < given.election_tick:
         parser.error("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
     if given.tick is not None and not given.tick > 0:
         parser.error("--tick must be larger than 0")
+    try:
+        if given.metrics_addr:
+            address.check(given.metrics_addr)
+    except ValueError as error:
+        parser.error(f"--metrics-addr: {error}")
     try:
         csi_plugins = _csi_plugins(given.csi_plugin)
     except ValueError as error:
@@ -132,6 +145,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
             tuple(given.default_addr_pool), given.default_addr_pool_mask_length, given.data_path_port
         ),
         csi_plugins=csi_plugins,
+        metrics_address=given.metrics_addr,
     )
 
 

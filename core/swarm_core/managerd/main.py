@@ -18,11 +18,12 @@ from swarm_core.ca.errors import CaError
 from swarm_core.ca.tokens import format_unlock_key
 from swarm_core.managerd import orders
 from swarm_core.managerd.config import Config, parse
+from swarm_core.managerd.meters import Meters, NotMeasured
 from swarm_core.managerd.wiring import UNUSABLE, ManagerDaemon
 from swarm_core.raft_node.errors import NotMember
 from swarm_core.runtime import exit_codes, heartbeat, lifeline, log
 from swarm_core.runtime import loop as event_loop
-from swarm_core.runtime.clock import SystemClock
+from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
 
 _log = logging.getLogger(__name__)
@@ -92,7 +93,9 @@ async def _serve(config: Config, kek: bytes | None) -> None:
         lifeline.watch_stdin(loop, ending.set)
     tell = _tell if config.until_stdin_closes else _tell_nobody
     clock = SystemClock()
-    daemon = ManagerDaemon(config, clock, random.SystemRandom(), kek=kek, tell=tell)
+    daemon = ManagerDaemon(
+        config, clock, random.SystemRandom(), kek=kek, tell=tell, meters=_meters(config, clock)
+    )
     if config.until_stdin_closes:
         daemon.on_serving = _say_serving
     async with Group() as group:
@@ -103,6 +106,16 @@ async def _serve(config: Config, kek: bytes | None) -> None:
         await daemon.step_down()
         group.cancel_all()
     _log.info("ended")
+
+
+def _meters(config: Config, clock: Clock) -> Meters:
+    """What measures the manager. Most are not, and load nothing for it."""
+    if not config.metrics_address:
+        return NotMeasured()
+    from swarm_core.managerd.measured import Measured
+    from swarm_core.metrics import address
+
+    return Measured(address.host(config.metrics_address), clock)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from swarm_core.managerd.founder import Founder
 from swarm_core.managerd.introductions import Introductions
 from swarm_core.managerd.leader import RaftLeaderLocator
 from swarm_core.managerd.membership import AddressKeeper, ThisManager, advertised_address
+from swarm_core.managerd.meters import Meters, NotMeasured, Watched
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
 from swarm_core.raft_node.errors import RaftNodeError
 from swarm_core.raft_node.life import MemberLife
@@ -78,19 +79,22 @@ class ManagerDaemon:
         *,
         kek: bytes | None,
         tell: Callable[[bytes, bool], None],
+        meters: Meters | None = None,
     ) -> None:
         """`kek` opens the node's key file, None when it is in the clear; `tell` is called with each one that follows. `on_serving`
-        is called when the control socket serves."""
+        is called when the control socket serves. `meters` makes the parts that are looked at, where anybody wants figures."""
         self.on_serving: Callable[[], None] = lambda: None
         self._config = config
         self._clock = clock
         self._rng = rng
-        self._disk = SystemDisk()
+        self._meters = meters or NotMeasured()
+        self._is_serving = False
+        self._disk = SystemDisk(synced=self._meters.synced)
         self._key_file = KeyFile(config.certificates)
         self._credentials = LiveCredentials(self._key_file, kek, clock)
         self._identity = self._credentials.identity
         self._keyring = Keyring(self._key_file, kek=kek)
-        self._store = MemoryStore(clock=clock)
+        self._store = self._meters.store() or MemoryStore(clock=clock)
         self._founder = Founder(config, self._credentials, self._store, rng)
         self._cross_signed = CrossSignedRoot(self._store, self._identity.organization)
         self._listening: list[socket.socket] = (
@@ -212,6 +216,8 @@ class ManagerDaemon:
                 own=lambda: self._credentials.tls,
                 address=self._advertised(),
                 plugins=_plugins(self._config),
+                observer=self._meters.calls,
+                decided=self._meters.decided,
             )
         )
 
@@ -222,11 +228,15 @@ class ManagerDaemon:
         self._parts.local_health.set(CONTROL_API, False)
         self._raft.leadership.announce_to = self._manager.set_leadership
         self._credentials.listen(lambda _: self._redial())
-        async with self._life.forgotten_if_removed(), Group() as group:
+        watched = Watched(
+            self._store, self._raft, self._parts, lambda: self._credentials.identity, lambda: self._is_serving
+        )
+        async with self._life.forgotten_if_removed(), self._meters.serving(watched), Group() as group:
             group.spawn(self._transport.run(), name="raft transport")
             # From the first moment: the cluster's root may rotate while this manager asks to be admitted.
             group.spawn(self._credentials.run(), name="credentials")
             group.spawn(self._serve(group), name="servers")
+            group.spawn(self._meters.run(watched), name="figures")
 
     async def step_down(self) -> None:
         """Hand leadership on, if this manager has it and there is somebody; for a polite end."""
@@ -338,6 +348,7 @@ class ManagerDaemon:
         )
         self._credentials.listen(lambda now: control.reload(tls.local_context(now)))
         self._parts.local_health.set(CONTROL_API, True)
+        self._is_serving = True
         self.on_serving()
         _log.info("control socket at %s", self._config.control_socket)
 

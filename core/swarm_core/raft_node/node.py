@@ -64,7 +64,8 @@ class RaftNode:
         self._limits = limits
         self._is_ours = transport.is_ours
         self._core = core = Core(config, disk, clock)
-        proposals, membership = Proposals(clock), Membership()
+        self._proposals = proposals = Proposals(clock)
+        membership = Membership()
         self.ticks = TickLength(
             config.tick_s, config.short_tick_s or config.tick_s, clock, election_tick=config.election_tick
         )
@@ -94,6 +95,11 @@ class RaftNode:
     def status(self) -> Status:
         """How raft stands, after the start."""
         return self._core.raw.status()
+
+    @property
+    def proposals_waiting(self) -> int:
+        """How many proposals of this member are not applied yet."""
+        return len(self._proposals)
 
     def members_are_ours(self) -> bool:
         """Whether every other member was reached and is of our make."""

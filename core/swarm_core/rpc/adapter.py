@@ -19,7 +19,7 @@ from swarm_core.api.tolerant import reader
 from swarm_core.rpc import forwarding
 from swarm_core.rpc.call import Call, Served
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import Code, Internal, RpcFailure, ServiceMisbound
+from swarm_core.rpc.errors import Code, Internal, RpcFailure, ServiceMisbound, code_of
 from swarm_core.rpc.forwarding import LeaderLocator, Route
 
 Serve = Callable[[Call, bytes | None], Coroutine[Any, Any, None]]
@@ -231,15 +231,16 @@ def refuse(error: Exception, call: Call, path: str, plain: tuple[type[Exception]
 
 def status_of(error: Exception, path: str, plain: tuple[type[Exception], ...]) -> tuple[Code, str]:
     """Code and text that `error` stands for; what nobody expects is logged and not told."""
+    code = code_of(error, plain)
     if isinstance(error, RpcFailure):
-        code, text = error.code, error.message
+        text = error.message
     elif isinstance(error, DecodeError):
-        code, text = Code.INTERNAL, "the request cannot be decoded"
-    elif isinstance(error, plain) or getattr(error, "plain", False):
-        code, text = Code.UNKNOWN, str(error)
+        text = "the request cannot be decoded"
+    elif code is Code.UNKNOWN:
+        text = str(error)
     else:
         _LOGGER.error("%s failed unexpectedly", path, exc_info=error)
-        code, text = Code.INTERNAL, "internal error"
+        text = "internal error"
     return code, _shortened(text)
 
 

@@ -108,3 +108,12 @@ class DataLoss(_Coded):
 
 class ServiceMisbound(Exception):
     """A service some of whose methods are offered by nobody, or by more than one handler; the text names them all."""
+
+
+def code_of(error: Exception, plain: tuple[type[Exception], ...]) -> Code:
+    """What a caller is told of a handler's failure; `plain`: exceptions that reach it as UNKNOWN."""
+    if isinstance(error, RpcFailure):
+        return error.code
+    if isinstance(error, plain) or getattr(error, "plain", False):
+        return Code.UNKNOWN
+    return Code.INTERNAL

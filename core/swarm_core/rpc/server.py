@@ -27,6 +27,7 @@ from swarm_core.rpc.connection import Service
 from swarm_core.rpc.eager import Runners
 from swarm_core.rpc.forwarding import AlwaysLocal, LeaderLocator
 from swarm_core.rpc.link_server import LinkService
+from swarm_core.rpc.observed import CallObserver, observed
 from swarm_core.rpc.refusals import Refusals
 from swarm_core.rpc.tls_listener import Policy, TlsListener
 from swarm_core.runtime.clock import Clock
@@ -37,10 +38,14 @@ GRACE_S = 1.0
 
 
 class Services:
-    """Which handlers serve which service. `plain`: exceptions that reach callers as UNKNOWN with their text."""
+    """Which handlers serve which service. `plain`: exceptions that reach callers as UNKNOWN with their text. `observer`, where there is one,
+    is told of each call."""
 
-    def __init__(self, *, plain: tuple[type[Exception], ...] = ()) -> None:
+    def __init__(
+        self, *, plain: tuple[type[Exception], ...] = (), observer: CallObserver | None = None
+    ) -> None:
         self.plain = plain
+        self._observer = observer
         self._methods: dict[str, Method] = {}
 
     def add(self, service: ServiceDescriptor, *handlers: object, to_leader: bool = False) -> None:
@@ -49,7 +54,10 @@ class Services:
         calls = bound(service, handlers)
         for descriptor in service.methods:
             roles = roles_for(service.name, descriptor.name)
-            method = method_of(descriptor, calls[descriptor.name], roles, to_leader)
+            call = calls[descriptor.name]
+            if self._observer is not None:
+                call = observed(descriptor, call, self._observer, self.plain)
+            method = method_of(descriptor, call, roles, to_leader)
             assert method.path not in self._methods, f"{service.full_name} is served already"
             self._methods[method.path] = method
 

@@ -164,6 +164,21 @@ class MemoryStore:
         """Index of the newest entry in the tables."""
         return self._version
 
+    @property
+    def waiting(self) -> int:
+        """How many transactions wait for their entry, or are in one that is being filled."""
+        return len(self._queue)
+
+    @property
+    def watchers(self) -> int:
+        """How many subscriptions there are."""
+        return len(self._publisher)
+
+    @property
+    def unread_max(self) -> int:
+        """What the slowest subscription has not taken yet: its events."""
+        return self._publisher.size_max
+
     def use_proposer(self, proposer: Proposer) -> None:
         """Set the proposer, which needs this store to be built first. Once only."""
         assert self._proposer is None

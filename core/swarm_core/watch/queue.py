@@ -50,6 +50,11 @@ class Subscription(Generic[T]):
         self._overflowed = False
         self._woken = asyncio.Event()
 
+    @property
+    def size(self) -> int:
+        """What it holds, as `weigh` counts it."""
+        return self._size
+
     def offer(self, item: T) -> None:
         """Queue what `select` keeps of `item`; called by the publisher."""
         if self._overflowed or (kept := self._select(item)) is None:
@@ -125,6 +130,11 @@ class Publisher(Generic[T]):
         subscription = Subscription(self, select, weigh, items_max)
         self._subscriptions[subscription] = None
         return subscription
+
+    @property
+    def size_max(self) -> int:
+        """What the fullest subscription holds, as `weigh` counts it."""
+        return max((one.size for one in self._subscriptions), default=0)
 
     def publish(self, item: T) -> None:
         for subscription in list(self._subscriptions):

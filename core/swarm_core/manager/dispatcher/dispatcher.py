@@ -106,6 +106,16 @@ class Dispatcher:
                 return each.peer.addr.rpartition(":")[0].strip("[]")
         return ""
 
+    @property
+    def sessions(self) -> int:
+        """How many nodes have a session now."""
+        return len(self._sessions)
+
+    @property
+    def reports_waiting(self) -> int:
+        """How many reports of nodes are not written yet."""
+        return self._writer.waiting
+
     def managers_changed(self) -> None:
         """Tell every agent the new list of managers."""
         self._wake_sessions()

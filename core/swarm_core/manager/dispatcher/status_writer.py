@@ -64,6 +64,11 @@ class StatusWriter:
         self._unpublished: dict[tuple[str, str], None] = {}
         self._queued = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many updates are queued."""
+        return len(self._tasks) + len(self._nodes) + len(self._unpublished)
+
     def put_task(self, task_id: str, status: TaskStatus) -> None:
         """Queue a task's status, which is handed over."""
         self._tasks[task_id] = status

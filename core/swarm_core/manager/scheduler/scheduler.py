@@ -6,6 +6,7 @@ decisions as one batch, and what was committed meanwhile is the next lot.
 
 import logging
 import random
+from collections.abc import Callable
 
 from swarm_core.api.proto.objects_pb2 import Node, Task, Volume
 from swarm_core.api.proto.types_pb2 import PENDING, RUNNING
@@ -20,13 +21,22 @@ log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Leader component. Placement leaves nothing to chance: `rng` is taken as every component's and unused."""
+    """Leader component. Placement leaves nothing to chance: `rng` is taken as every component's and unused. `decided`, where there is one, is
+    told of each pass that came to decisions: how long it took until they were written, in seconds, and how many they were."""
 
     name = "scheduler"
 
-    def __init__(self, *, store: MemoryStore, clock: Clock, rng: random.Random) -> None:
+    def __init__(
+        self,
+        *,
+        store: MemoryStore,
+        clock: Clock,
+        rng: random.Random,
+        decided: Callable[[float, int], None] | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._decided = decided
         self._board: Board | None = None  # what is counted while it runs
 
     async def run(self) -> None:
@@ -58,10 +68,13 @@ class Scheduler:
         return board
 
     async def _decide(self, board: Board) -> None:
+        start = self._clock.monotonic()
         decisions = board.plan()
         if not decisions:
             return
         results = await self._store.batch(decision.write for decision in decisions)
+        if self._decided is not None:
+            self._decided(self._clock.monotonic() - start, len(decisions))
         for decision, error in zip(decisions, results, strict=True):
             if error is None:
                 continue

@@ -200,11 +200,26 @@ class SystemLogFile:
             end = os.lseek(self._fd, start, os.SEEK_HOLE)
 
 
-class SystemDisk:
-    """The machine's disk, with one thread for the log and one for long work."""
+class _TimedLogFile(SystemLogFile):
+    """One that tells how long each sync took, in seconds, from the thread in which it was done."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, path: Path, synced: Callable[[float], None], clock: Clock) -> None:
+        super().__init__(path)
+        self._synced, self._now = synced, clock.monotonic
+
+    def sync(self) -> None:
+        start = self._now()
+        super().sync()
+        self._synced(self._now() - start)
+
+
+class SystemDisk:
+    """The machine's disk, with one thread for the log and one for long work. `synced`, where there is one, is told how long each sync of a
+    log took, in seconds, from whichever thread did it."""
+
+    def __init__(self, clock: Clock | None = None, *, synced: Callable[[float], None] | None = None) -> None:
         self._clock = clock or SystemClock()
+        self._synced = synced
         self._quickness = Quickness()
         self._log_thread = WorkerThread("raft-log")
         self._aside_thread = WorkerThread("raft-aside")
@@ -261,6 +276,8 @@ class SystemDisk:
             sync_directory(path.parent)
 
     def open(self, path: Path) -> SystemLogFile:
+        if self._synced is not None:
+            return _TimedLogFile(path, self._synced, self._clock)
         return SystemLogFile(path)
 
     async def run(self, work: Callable[[], T]) -> T:

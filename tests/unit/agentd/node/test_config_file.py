@@ -19,6 +19,7 @@ EVERYTHING: dict[str, Any] = {
     "authorization-plugins": ["b", "a"],
     "labels": ["zone=a", "ssd"],
     "log-level": "warn",
+    "metrics-addr": "127.0.0.1:9323",
     "node-generic-resources": ["fpga=2", "gpu=UUID1"],
     "swarm-default-advertise-addr": "eth0",
 }
@@ -44,7 +45,7 @@ def test_every_key_is_as_its_flag(tmp_path: Path) -> None:
     same = flags.parse([
         "-d", "/state", "-H", "unix:///run/x.sock", "-H", "tcp://127.0.0.1:99", "--group", "wheel", "--tlsverify",
         "--tlscacert", "/c/ca.pem", "--tlscert", "/c/cert.pem", "--tlskey", "/c/key.pem", "--authorization-plugin", "b",
-        "--authorization-plugin", "a", "--label", "zone=a", "--label", "ssd", "--log-level", "warn",
+        "--authorization-plugin", "a", "--label", "zone=a", "--label", "ssd", "--log-level", "warn", "--metrics-addr", "127.0.0.1:9323",
         "--generic-node-resources", "fpga=2,gpu=UUID1", "--swarm-default-advertise-addr", "eth0",
     ])  # fmt: skip
     assert (same.api, same.labels, same.node, same.generic) == (

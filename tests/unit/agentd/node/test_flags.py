@@ -63,6 +63,7 @@ def test_all_that_swarmd_takes() -> None:
         (["--unlock-key", "x"], "no key of the form"),
         (["--log-level", "loud"], "invalid choice"),
         (["--no-such-flag"], "unrecognized"),
+        (["--metrics-addr", "9323"], "--metrics-addr: '9323' is not of the form HOST:PORT"),
         (["--engine-addr", "nonsense"], "no URL such as unix:///"),
     ],
 )
@@ -75,17 +76,21 @@ def test_bad_flags(arguments: list[str], reason: str, capsys: pytest.CaptureFixt
     assert reason in told and told.endswith("; see swarm-agentd --help\n") and told.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--listen-metrics", "x"],
-        ["--listen-debug", "x"],
-    ],
-)
-def test_what_is_not_there_yet_is_refused(arguments: list[str]) -> None:
+def test_what_is_not_there_yet_is_refused() -> None:
     """Flags of swarmd that this version does not honour are named, not ignored."""
-    with pytest.raises(NodeError, match=f"{arguments[0]} is not available"):
-        flags.parse(arguments)
+    with pytest.raises(NodeError, match="--listen-debug is not available"):
+        flags.parse(["--listen-debug", "x"])
+
+
+def test_where_figures_are_asked_for(tmp_path: Path) -> None:
+    """Nowhere unless it is said, by our flag or swarmd's; the manager then answers its own node at a socket."""
+    plain = ["-d", str(tmp_path)]
+    node = flags.parse(plain).node
+    assert node.metrics_address == "" and "--metrics-addr" not in node.manager_flags()
+    for flag in ("--metrics-addr", "--listen-metrics"):
+        node = flags.parse([*plain, flag, "127.0.0.1:9323"]).node
+        assert node.metrics_address == "127.0.0.1:9323"
+        assert node.manager_flags()[-2:] == ["--metrics-addr", f"unix:{tmp_path}/manager-metrics.sock"]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

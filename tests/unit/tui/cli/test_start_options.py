@@ -25,6 +25,8 @@ BEFORE = Kept("127.0.0.1:1", "127.0.0.1:9", "process")
             Launch(docker_hosts=(":1",), docker_terms=("--tls=true", "--group=wheel")),
             replace(BEFORE, docker_hosts=":1", docker_terms="--tls=true\n--group=wheel"),
         ),
+        (Launch(metrics_address=":9323"), replace(BEFORE, metrics_address=":9323")),
+        (Launch(metrics_address="off"), BEFORE),
         (Launch("127.0.0.1:2"), Kept("127.0.0.1:2", "", "process")),
         (Launch("127.0.0.1:2", advertise_remote_api="x:3"), Kept("127.0.0.1:2", "x:3", "process")),
         (Launch(join="a:1", token="secret", unlock_key="key", flags=("--force-new-cluster",)), BEFORE),

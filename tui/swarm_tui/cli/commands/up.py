@@ -10,12 +10,13 @@ import typer
 from swarm_core.api.names import MANAGER_PORT
 from swarm_core.api.typed_paths import path_of
 from swarm_core.client import sockets
+from swarm_core.metrics.address import check as check_metrics
 from swarm_core.specs.addresses import InvalidAddress, is_loopback, manager_to_join
 
 from swarm_tui.cli.plumbing import endpoints, local_node, own_node
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals, globals_of
-from swarm_tui.cli.plumbing.start_options import Launch
+from swarm_tui.cli.plumbing.start_options import OFF, Launch
 
 StateDirOption = Annotated[
     Path | None, typer.Option("--state-dir", help="Where the node keeps its state.", metavar="DIR")
@@ -75,6 +76,14 @@ def up(
     tlskey: Annotated[
         Path | None, typer.Option("--tlskey", help="Its key, for --tls.", metavar="FILE")
     ] = None,
+    metrics_addr: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics-addr",
+            help="Where Prometheus and health checks ask: HOST:PORT, unix:PATH or off.",
+            metavar="ADDR",
+        ),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not open the dashboard.")] = False,
 ) -> None:
     """Start a node on this machine, or find it running, and open the dashboard."""
@@ -90,6 +99,7 @@ def up(
         join=join and _manager(join),
         token=token,
         executors=executor,
+        metrics_address=metrics_addr and _metrics(metrics_addr),
         docker_hosts=tuple(host or ()),
         docker_terms=_terms(
             {"group": group, "tls": tls, "tlsverify": tlsverify},
@@ -103,6 +113,15 @@ def up(
         say(f"The node is up: {control_socket}")
     else:
         open_dashboard(Globals(socket=str(control_socket), level=globals_of(ctx).level))
+
+
+def _metrics(text: str) -> str:
+    try:
+        if text != OFF:
+            check_metrics(text)
+    except ValueError as error:
+        raise Failure(f"--metrics-addr: {error}.", USAGE) from None
+    return text
 
 
 def _manager(address: str) -> str:

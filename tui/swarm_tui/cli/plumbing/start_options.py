@@ -12,6 +12,7 @@ from pathlib import Path
 from swarm_tui.cli.plumbing.session import Failure
 
 RECORD = "up.json"
+OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Kept:
     """Where docker's clients are answered, a host in each line."""
     docker_terms: str = ""
     """Who may be one: the daemon's flags, one in each line."""
+    metrics_address: str = ""
+    """Where Prometheus asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Launch:
     docker_terms: tuple[str, ...] = ()
     """Flags of the daemon about those hosts. They go with the hosts: other hosts are not opened on their terms."""
     advertise_remote_api: str | None = None
+    metrics_address: str | None = None
+    """`off`: nowhere from now on."""
     flags: tuple[str, ...] = ()
     """Further flags of the daemon, for this start alone."""
     unlock_key: str | None = None
@@ -54,6 +59,9 @@ class Launch:
             chosen = replace(chosen, advertise_remote_api=self.advertise_remote_api)
         if self.executors is not None:
             chosen = replace(chosen, executors=self.executors)
+        if self.metrics_address is not None:
+            asked = "" if self.metrics_address == OFF else self.metrics_address
+            chosen = replace(chosen, metrics_address=asked)
         if self.docker_hosts:
             chosen = replace(chosen, docker_hosts="\n".join(self.docker_hosts), docker_terms="")
         if self.docker_terms:
