@@ -230,7 +230,7 @@ UPDATING: Final = (
     Situation("to an image that is not there", (
         create("web", f"--replicas 2 {_FAIL_ARGS}"),
         update("web", "--update-failure-action pause --image nosuch:2"),
-    )),
+    ), known_of_agents=_WHY_NO_IMAGE),
     Situation("to an image that is not there, start first", (
         create("web", f"--replicas 2 --update-order start-first {_FAIL_ARGS}"),
         update("web", "--update-failure-action rollback --image nosuch:2"),
