@@ -118,6 +118,16 @@ def test_tree(picture, keys, size):
     picture(keys, size, shows="Tree · ")
 
 
+def test_pinned(picture):
+    """The dashboard with a service pinned beside it."""
+    picture(("equals_sign",), shows="pinned · service billing")
+
+
+def test_pinned_logs_and_drawer(picture):
+    """In a narrow terminal the pinned logs stand below, and the drawer below them."""
+    picture(("3", "plus", "grave_accent"), SMALL, shows="Events ")
+
+
 def test_drill_in(picture):
     """The tasks of one service."""
     picture(("3", "down", "enter"), SMALL, shows="Tasks · service billing")

@@ -169,7 +169,7 @@ KIND: ResourceKind[Cluster] = ResourceKind(
         Listing("ID", "ID", lambda item, view, now: item.id),
         Listing("NAME", "Name", lambda item, view, now: name(item)),
     ),
-    verbs=("open", "describe", "yaml", "json", "compare", "copy", "copy_command"),
+    verbs=("open", "describe", "pin", "yaml", "json", "compare", "copy", "copy_command"),
     drill_in=lambda item, view: Link("nodes"),
     depends_on=(objects_pb2.Node,),
     aliases=("clusters",),

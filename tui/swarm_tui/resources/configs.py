@@ -92,6 +92,7 @@ KIND: ResourceKind[Config] = ResourceKind(
         "open",
         "used_by",
         "describe",
+        "pin",
         "owner",
         "timeline",
         "yaml",

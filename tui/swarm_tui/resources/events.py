@@ -145,7 +145,7 @@ KIND: ResourceKind[Event] = ResourceKind(
         Listing("OBJECT", "Object", lambda event, view, now: f"{event.ref.kind}/{event.name}"),
         Listing("WHAT", "What", lambda event, view, now: text(event)),
     ),
-    verbs=("open", "owner", "describe"),
+    verbs=("open", "owner", "describe", "pin"),
     drill_in=description_of("event"),
     owners={noun: _of(noun) for noun in _KINDS},
     owner=lambda event: (event.ref.kind, event.ref.id) if event.ref.id else None,

@@ -220,6 +220,7 @@ KIND: ResourceKind[Network] = ResourceKind(
         "open",
         "used_by",
         "describe",
+        "pin",
         "owner",
         "timeline",
         "yaml",

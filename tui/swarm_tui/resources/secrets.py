@@ -76,6 +76,7 @@ KIND: ResourceKind[Secret] = ResourceKind(
         "open",
         "used_by",
         "describe",
+        "pin",
         "owner",
         "timeline",
         "yaml",

@@ -253,6 +253,7 @@ KIND: ResourceKind[Volume] = ResourceKind(
         "open",
         "used_by",
         "describe",
+        "pin",
         "labels",
         "timeline",
         "yaml",

@@ -38,12 +38,15 @@ class Navigator:
         kinds: Sequence[ViewKind[Any]],
         make: Callable[[ViewKind[Any]], View],
         cluster: ClusterView,
+        beside: Callable[[], tuple[View, Context] | None] = lambda: None,
     ) -> None:
         home = kinds[0].name
         self._stage = stage
         self._kinds = {kind.name: kind for kind in kinds}
         self._make = make
         self._cluster = cluster
+        self._beside = beside
+        """The view beside the place that has the focus, and its keys."""
         self._places = Places(Place(cluster.cluster, Link(home)))
         self._views: dict[str, View] = {home: make(kinds[0])}
         self._going = asyncio.Lock()
@@ -67,14 +70,21 @@ class Navigator:
         return self._places.is_root
 
     @property
-    def view(self) -> View:
-        """The view that is shown."""
+    def shown(self) -> View:
+        """The view of the place."""
         return self._views[self.here.view]
 
     @property
+    def view(self) -> View:
+        """The view that keys work on: that of the place, unless one beside it has the focus."""
+        acting = self._beside()
+        return self.shown if acting is None else acting[0]
+
+    @property
     def context(self) -> Context:
-        """Which keys there are here, beside the global ones."""
-        return self._kinds[self.here.view].context
+        """Which keys there are now, beside the global ones."""
+        acting = self._beside()
+        return self._kinds[self.here.view].context if acting is None else acting[1]
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -109,7 +119,7 @@ class Navigator:
     async def _move(self, move: Callable[..., Place | None]) -> bool:
         """To a place that was visited, whose view exists."""
         async with self._going:
-            left = self.view
+            left = self.shown
             if move(cursor=left.cursor) is None:
                 return False
             self._show(left)
@@ -121,12 +131,12 @@ class Navigator:
                 view = self._make(self._kinds[place.view])
                 await self._stage.add(view)
                 self._views[place.view] = view
-            left = self.view
+            left = self.shown
             self._places.go(place, cursor=left.cursor)
             self._show(left)
 
     def _show(self, left: View) -> None:
         left.leave()
-        self._stage.show(self.view)
-        self.view.arrive(self.here)
+        self._stage.show(self.shown)
+        self.shown.arrive(self.here)
         self._stage.place_changed()

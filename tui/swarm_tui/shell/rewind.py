@@ -44,7 +44,7 @@ class RewindScreen(MainScreen):
         yield self._scrubber
         with Horizontal(id="past-row", classes="holder"):
             with ContentSwitcher(initial=self.navigator.here.view):
-                yield self.navigator.view
+                yield self.navigator.shown
             with Vertical(id="past-side", classes="holder"):
                 yield self.since
                 yield self.around
@@ -69,7 +69,7 @@ class RewindScreen(MainScreen):
         self.around.show(self._neighbours())
         if self.navigator.here.view == logs.NAME and not self.past.is_playing:
             # They are of another moment now.
-            self.navigator.view.arrive(self.navigator.here)
+            self.navigator.shown.arrive(self.navigator.here)
         self.painter.show_time()
 
     def _differences(self) -> Sequence[Note]:

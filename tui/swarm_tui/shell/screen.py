@@ -8,6 +8,7 @@ from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
+from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
@@ -15,6 +16,7 @@ from swarm_tui.clusters.session import Session
 from swarm_tui.operations.runbook import Watched
 from swarm_tui.resources.problems import ProblemBoard
 from swarm_tui.shell import toolkit
+from swarm_tui.shell.beside import Beside
 from swarm_tui.shell.command_bar import CommandBar
 from swarm_tui.shell.find_line import FindLine
 from swarm_tui.shell.keyed import keyed
@@ -60,16 +62,30 @@ class MainScreen(Screen[None]):
         self._key_bar = KeyBar()
         self._find_line = FindLine(self._filter_bar, self._show_keys)
         stage = toolkit.Stage(self, lambda view: self.painter.meet(view), self._place_changed)
-        self.navigator = Navigator(stage, view_registry.views(), self._make_view, session.mirror)
+        self.beside = Beside(
+            session.id,
+            {kind.name: kind for kind in view_registry.views()},
+            self._make_view,
+            lambda view: self.painter.meet(view),
+            place=lambda: self.navigator.here,
+            regain=lambda: self.navigator.shown.regain_focus(),
+            changed=self._beside_changed,
+        )
+        self.navigator = Navigator(
+            stage, view_registry.views(), self._make_view, session.mirror, lambda: self.beside.acting
+        )
         self.selection = Selection(self.navigator)
         self.painter = Painter(
-            session, self._cluster.problems, lambda: self.navigator.views, toolkit.Face(self)
+            session,
+            self._cluster.problems,
+            lambda: (*self.navigator.views, *self.beside.views),
+            toolkit.Face(self),
         )
         workers = toolkit.Workers(self)
         self._recording = Recording(session, self._watched, self._show_recording)
         operations = Operations(session, workers.tell_outcome, self._recording)
         self.desk = toolkit.Desk(self, session, self._find_line, self._help, work, self._recording)
-        ports = Ports(self.navigator, self.selection, operations, self.desk)
+        ports = Ports(self.navigator, self.selection, operations, self.desk, self.beside)
         self.runner = Runner(verbs, ports, self.navigator, workers, work)
         self.tour = Tour()
         self._tour_line = OneLine(id="tour")
@@ -92,7 +108,11 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield HeaderBar()
-        yield from self.compose_views()
+        with Container(id="stage", classes="holder"):
+            with Vertical(id="views", classes="holder"):
+                yield from self.compose_views()
+            yield self.beside.pin_pane
+        yield self.beside.drawer
         yield SummaryLine(id="too-small")
         yield self._tour_line
         yield self._runbook_line
@@ -103,11 +123,11 @@ class MainScreen(Screen[None]):
     def compose_views(self) -> ComposeResult:
         """What stands between header and key bar."""
         with ContentSwitcher(initial=self.navigator.here.view):
-            yield self.navigator.view
+            yield self.navigator.shown
 
     def on_mount(self) -> None:
         self.painter.start()
-        self.navigator.view.arrive(self.navigator.here)
+        self.navigator.shown.arrive(self.navigator.here)
 
     def on_unmount(self) -> None:
         self.painter.stop()
@@ -178,8 +198,13 @@ class MainScreen(Screen[None]):
 
     # -- what changes the keys that work -----------------------------------------------------------
 
+    def _beside_changed(self) -> None:
+        self.set_class(self.beside.pinned is not None, "-pinned")
+        self._show_keys()
+
     def _place_changed(self) -> None:
         self._find_line.close()
+        self.beside.place_changed()
         self._show_keys()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:

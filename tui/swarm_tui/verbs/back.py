@@ -1,4 +1,5 @@
-"""Back: first what was narrowed down or marked, then the place before; where there is none, perhaps out."""
+"""Back: first what was narrowed down or marked, then out of a pane beside, then the place before; where there is none, what stands
+beside is closed, and then perhaps out."""
 
 from swarm_tui.dialogs.leave import Leave
 from swarm_tui.verbs.model import Verb
@@ -6,13 +7,21 @@ from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
 
 
+async def _went_back(ports: Ports) -> bool:
+    return (
+        ports.navigator.view.clear_one()
+        or ports.panes.step_out()
+        or await ports.navigator.go_back()
+        or ports.panes.close_one()
+    )
+
+
 async def back(ports: Ports) -> None:
-    if not ports.navigator.view.clear_one():
-        await ports.navigator.go_back()
+    await _went_back(ports)
 
 
 async def leave(ports: Ports) -> None:
-    if ports.navigator.view.clear_one() or await ports.navigator.go_back():
+    if await _went_back(ports):
         return
     if ports.desk.past is not None:
         ports.desk.toggle_past()
@@ -25,10 +34,10 @@ BACK = Verb(
     "global.back",
     ("escape",),
     "back",
-    "back: filter, marks, then the view before",
+    "back: filter, marks, then the view before, then pinned pane and drawer",
     Context.GLOBAL,
     back,
-    lambda ports: not ports.navigator.is_root or ports.navigator.view.can_clear,
+    lambda ports: not ports.navigator.is_root or ports.navigator.view.can_clear or ports.panes.is_open,
     rank=12,
 )
 LEAVE = Verb(

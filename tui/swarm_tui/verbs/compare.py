@@ -64,7 +64,7 @@ def run(ports: Ports) -> None:
 
 VERB = Verb(
     "list.compare",
-    ("equals_sign",),
+    ("D",),
     "compare",
     "what differs: between two that are marked, or of the past between then and now",
     Context.LIST,

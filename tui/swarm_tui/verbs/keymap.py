@@ -31,6 +31,7 @@ PRESETS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "list.logs": ("m",),
         "list.restart": ("r",),
         "global.zoom": ("plus", "underscore"),
+        "list.pin_logs": ("W",),
     },
 }
 """What other programs' users have in their fingers. `ctrl+z` is the list of faults in k9s, so nothing suspends there."""

@@ -234,6 +234,33 @@ class Desk(Protocol):
         """Give the terminal back to the shell until it wakes the program."""
 
 
+class Panes(Protocol):
+    """What stands beside and below the place, whichever that is."""
+
+    @property
+    def pinned(self) -> Link | None:
+        """What is pinned beside it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something stands there."""
+
+    async def pin(self, link: Link) -> None:
+        """Keep what the link leads to beside whatever is shown."""
+
+    def unpin(self) -> None:
+        """Keep nothing there any more."""
+
+    async def toggle_drawer(self) -> None:
+        """Open the drawer of events, or close it."""
+
+    def step_out(self) -> bool:
+        """Give the focus back to what is shown; False when nothing here has it."""
+
+    def close_one(self) -> bool:
+        """Close the newest pane; False when there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """All of them."""
@@ -242,6 +269,7 @@ class Ports:
     selection: Selection
     operations: Operations
     desk: Desk
+    panes: Panes
 
     def part(self, port: type[P]) -> P | None:
         """The part of the view shown that is a `port`, if it has one now."""

@@ -34,6 +34,7 @@ from swarm_tui.verbs import (
     new,
     open_object,
     paste,
+    pin,
     places,
     problems,
     program,
@@ -118,6 +119,8 @@ register(marks.CLEAR_MARKS)
 register(crashes.VERB)
 register(drill.VERB)
 register(compare.VERB)
+register(pin.PIN)
+register(pin.PIN_LOGS)
 register(copy.IDS)
 register(copy.COMMAND)
 register(why.FIX)
@@ -151,6 +154,8 @@ register(problems.ALL)
 register(save.VERB)
 register_family(places.to_views)
 register(zoom.VERB)
+register(pin.UNPIN)
+register(pin.DRAWER)
 register(focus.NEXT_PANE)
 register(command.VERB)
 register(clusters.VERB)

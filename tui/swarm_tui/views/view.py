@@ -102,6 +102,9 @@ class View(Widget):
             super().__init__()
             self.ref = ref
 
+    origin = ""
+    """Why it stands where it stands, for the border: before what it is about."""
+
     _had_focus: Widget | None = None
     """What in here last had the keys."""
 
@@ -120,6 +123,10 @@ class View(Widget):
 
     def arrive(self, place: Place) -> None:
         """Show what `place` is about, and take the focus."""
+
+    def show(self, place: Place) -> None:
+        """Show what `place` is about beside another view, which keeps the focus. For views that can stand there."""
+        raise NotImplementedError
 
     def leave(self) -> None:
         """Another place is shown next: end what runs for nobody."""

@@ -41,6 +41,10 @@ class TextView(LinesPage):
         return self._text
 
     def arrive(self, place: Place) -> None:
+        self.show(place)
+        self._text.focus()
+
+    def show(self, place: Place) -> None:
         self._kind = registry.by_noun(place.kind)
         self._object_id, self._mode, self.search_text = place.id, place.link.mode, ""
         self._lines = ()
@@ -50,7 +54,6 @@ class TextView(LinesPage):
             self._lines = self._make(item)
         self._text.show(self._lines)
         self.describe_border()
-        self._text.focus()
 
     def apply(self, changes: Changes) -> None:
         if (
@@ -103,7 +106,7 @@ class TextView(LinesPage):
             name = self._kind.name(item, self._session.mirror)
         noun = self._kind.noun if self._kind is not None else ""
         self._text.label(
-            f"{noun} {name} · {self._mode}",
+            f"{self.origin}{noun} {name} · {self._mode}",
             " · ".join(filter(None, ["" if item is not None else "✖ removed", self.search_text])),
         )
 

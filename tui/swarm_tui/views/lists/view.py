@@ -27,11 +27,14 @@ class ListView(View):
         yield self.pane
 
     def arrive(self, place: Place) -> None:
-        self.pane.set_scope(self._scope(place))
-        self.pane.catch_up()
+        self.show(place)
         if place.cursor is not None:
             self.pane.table.move_to(place.cursor)
         self.pane.table.focus()
+
+    def show(self, place: Place) -> None:
+        self.pane.set_scope(self.scope(place))
+        self.pane.catch_up()
 
     def apply(self, changes: Changes) -> None:
         self.pane.apply(changes)
@@ -65,7 +68,8 @@ class ListView(View):
     def clear_one(self) -> bool:
         return self.pane.clear_one()
 
-    def _scope(self, place: Place) -> Scope | None:
+    def scope(self, place: Place) -> Scope | None:
+        """What the list is cut down to there."""
         if not place.id:
             return None
         owner, mirror = registry.by_noun(place.kind), self._session.mirror

@@ -70,11 +70,14 @@ class LogsView(LinesPage):
 
     def arrive(self, place: Place) -> None:
         """Show the logs that the place is about, from their last lines on."""
+        self.show(place)
+        self._lines.focus()
+
+    def show(self, place: Place) -> None:
         self._place = place
         self._scope = scope_of(place, self._session.mirror)
         self._is_live_only = False
         self.show_range("", TimeRange())
-        self._lines.focus()
 
     def leave(self) -> None:
         self._place = None
@@ -240,7 +243,7 @@ class LogsView(LinesPage):
     # -- the border --------------------------------------------------------------------------------
 
     def describe_border(self) -> None:
-        self._lines.label(f"Logs · {self._scope.title}", " · ".join(filter(None, self._facts())))
+        self._lines.label(f"{self.origin}Logs · {self._scope.title}", " · ".join(filter(None, self._facts())))
 
     def _facts(self) -> list[str]:
         lines, dropped = self._lines, self._lines.buffer.dropped + self._reading.left_out
