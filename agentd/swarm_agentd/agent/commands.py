@@ -14,7 +14,7 @@ from swarm_core.api.proto.types_pb2 import RUNNING
 from swarm_core.client.calls import opened
 from swarm_core.client.dispatch import Dispatch
 from swarm_core.client.errors import CallFailed, ClientError
-from swarm_core.runtime.tasks import Group
+from swarm_core.runtime.tasks import Group, beside
 
 from swarm_agentd.agent.logs import LogSource
 from swarm_agentd.exec.commands import Typed, Write
@@ -35,21 +35,14 @@ class CommandServer:
 
     async def run(self, dispatch: Dispatch) -> None:
         """Serve until the manager ends the stream, or for ever when it has no such orders. Raises ClientError."""
-        failure: ClientError | None = None
-        async with Group() as group:
-            try:
-                async with opened(dispatch.exec_orders()) as orders:
-                    async for order in orders:
-                        group.spawn(self._serve(dispatch, order), name=f"command {order.id}")
-            except CallFailed as error:
-                if error.code == "UNIMPLEMENTED":
-                    await asyncio.Event().wait()  # the leader is a Docker Engine
-                failure = error
-            except ClientError as error:
-                failure = error
-            group.cancel_all()
-        if failure is not None:
-            raise failure
+        try:
+            async with beside() as group, opened(dispatch.exec_orders()) as orders:
+                async for order in orders:
+                    group.spawn(self._serve(dispatch, order), name=f"command {order.id}")
+        except CallFailed as error:
+            if error.code == "UNIMPLEMENTED":
+                await asyncio.Event().wait()  # the leader is a Docker Engine
+            raise
 
     async def _serve(self, dispatch: Dispatch, order: ExecOrder) -> None:
         written: asyncio.Queue[ExecOutput | None] = asyncio.Queue(_QUEUE_MAX)

@@ -3,14 +3,15 @@
 Rules
 1. The engine's answer comes first. An error is its sentence, and nothing becomes bytes.
 2. Without a terminal output comes in frames, each with the number of its stream; with one it is all of the first stream.
-3. Who reads slowly is waited for: the engine is not read from while `pause` is on. Input waits while the engine does not take it.
+3. Who takes output slowly is waited for (`Pieces`): the engine is not read from while much of it waits. Input waits while the engine does not take it.
 4. Each direction ends by itself.
 """
 
 import asyncio
 import json
 import struct
-from collections.abc import Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable
 from typing import Final, cast
 
 from swarm_core.engines.client import message_of
@@ -19,6 +20,8 @@ from swarm_core.engines.errors import EngineAway, EngineGarbage, EngineRefused
 STDOUT: Final = 1
 STDERR: Final = 2
 _HEAD_BYTES_MAX: Final = 1 << 20
+WAITING_BYTES_MAX: Final = 256 << 10
+"""So much output may wait to be taken piece by piece."""
 _FRAME: Final = struct.Struct(">BxxxL")
 Hear = Callable[[int, bytes], None]
 
@@ -163,3 +166,40 @@ class Attached(asyncio.Protocol):
 
     def _garbage(self, what: str) -> EngineGarbage:
         return EngineGarbage(f"the container engine at {self._url} answered {what}")
+
+
+class Pieces(Attached):
+    """The same for who takes the output piece by piece, and may be slow."""
+
+    def __init__(self, url: str, *, has_terminal: bool) -> None:
+        super().__init__(url, self._keep, has_terminal=has_terminal)
+        self._kept: deque[tuple[int, bytes]] = deque()
+        self._kept_bytes = 0
+        self._has_more = asyncio.Event()
+        """There is a piece, or there will be none any more."""
+
+    async def pieces(self) -> AsyncIterator[tuple[int, bytes]]:
+        """Stream and bytes, until the engine has sent its last. Raises as `ended` does."""
+        while True:
+            while self._kept:
+                stream, data = self._kept.popleft()
+                self._kept_bytes -= len(data)
+                yield stream, data
+            if self._ended.is_set():
+                await self.ended()
+                return
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.resume_reading()
+            self._has_more.clear()
+            await self._has_more.wait()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._has_more.set()
+
+    def _keep(self, stream: int, data: bytes) -> None:
+        self._kept.append((stream, data))
+        self._kept_bytes += len(data)
+        self._has_more.set()
+        if self._kept_bytes > WAITING_BYTES_MAX and self._transport is not None:
+            self._transport.pause_reading()

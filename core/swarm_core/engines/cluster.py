@@ -36,7 +36,7 @@ from swarm_core.engines.records import Container, EngineEntry, EngineKey, Engine
 from swarm_core.engines.tables import Tables
 from swarm_core.engines.ways import problem_of
 from swarm_core.runtime.clock import Clock
-from swarm_core.runtime.tasks import Group, cancel_and_wait
+from swarm_core.runtime.tasks import Group, beside, cancel_and_wait
 
 _log = logging.getLogger(__name__)
 PATIENCE_MIN_S: Final = 0.5
@@ -216,16 +216,9 @@ class EngineCluster:
 @asynccontextmanager
 async def running(cluster: EngineCluster) -> AsyncIterator[EngineCluster]:
     """The cluster lives while the block is run; what the block raises comes out as it is."""
-    failure: BaseException | None = None
-    async with Group() as group:
+    async with beside() as group:
         group.spawn(cluster.run(), name="engines")
-        try:
-            yield cluster
-        except BaseException as error:  # noqa: BLE001 - raised again below, outside of the group
-            failure = error
-        group.cancel_all()
-    if failure is not None:
-        raise failure
+        yield cluster
 
 
 def _opened(entry: EngineEntry) -> EngineApi:

@@ -15,7 +15,7 @@ from swarm_core.http.hosts import Host
 from swarm_core.http.listeners import Terms, open_all
 from swarm_core.http.server import serving
 from swarm_core.runtime.clock import Clock, SystemClock
-from swarm_core.runtime.tasks import Group
+from swarm_core.runtime.tasks import beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,6 @@ async def serving_engines(
 async def moving_containers(opened: Opened, after_s: float = AFTER_S) -> AsyncIterator[None]:
     """Containers of failed engines are made anew elsewhere, where they ask for it, while the block is run."""
     watchdog = Watchdog(opened.cluster, opened.placer, opened.clock, random.Random(), after_s=after_s)
-    failure: BaseException | None = None
-    async with Group() as group:
+    async with beside() as group:
         group.spawn(watchdog.run(), name="watchdog")
-        try:
-            yield
-        except BaseException as error:  # noqa: BLE001 - raised again below, outside of the group
-            failure = error
-        group.cancel_all()
-    if failure is not None:
-        raise failure
+        yield

@@ -163,8 +163,21 @@ class Reservation:
     """The whole inspection, where the container asks to be moved when its engine fails; else empty."""
 
 
+class _Listed:
+    """What was in an engine's list."""
+
+    __slots__ = ()
+    raw: bytes
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The engine's own list entry, parsed anew at each call."""
+        found: dict[str, Any] = json.loads(self.raw)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
-class Container:
+class Container(_Listed):
     """A container on an engine."""
 
     engine: EngineKey
@@ -198,7 +211,7 @@ class Container:
     @property
     def entry(self) -> dict[str, Any]:
         """The engine's own list entry, parsed anew at each call, with what events have told since."""
-        entry = _parsed(self.raw)
+        entry: dict[str, Any] = json.loads(self.raw)
         links = [name for name in entry.get("Names") or () if name.count("/") > 1]
         entry |= {"State": self.state, "Status": self.status, "Names": [f"/{self.name}", *links]}
         if not self.is_running:
@@ -207,7 +220,7 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class Image(_Listed):
     """An image on an engine."""
 
     engine: EngineKey
@@ -219,14 +232,9 @@ class Image:
     labels: Mapping[str, str] = field(default_factory=dict)
     raw: bytes = field(default=b"", repr=False)
 
-    @property
-    def entry(self) -> dict[str, Any]:
-        """The engine's own list entry, parsed anew at each call."""
-        return _parsed(self.raw)
-
 
 @dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(_Listed):
     """A volume on an engine; its id is its name."""
 
     engine: EngineKey
@@ -243,14 +251,9 @@ class Volume:
     def id(self) -> str:
         return self.name
 
-    @property
-    def entry(self) -> dict[str, Any]:
-        """The engine's own list entry, parsed anew at each call."""
-        return _parsed(self.raw)
-
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class Network(_Listed):
     """A network on an engine. One of scope swarm or global is the same on each engine that lists it."""
 
     engine: EngineKey
@@ -262,11 +265,6 @@ class Network:
     """As the engine writes it."""
     labels: Mapping[str, str] = field(default_factory=dict)
     raw: bytes = field(default=b"", repr=False)
-
-    @property
-    def entry(self) -> dict[str, Any]:
-        """The engine's own list entry, parsed anew at each call."""
-        return _parsed(self.raw)
 
 
 Row = Container | Image | Volume | Network
@@ -324,8 +322,3 @@ class Event:
     """Corrected by the engine's clock skew."""
     raw: bytes = field(default=b"", repr=False)
     """The engine's own JSON; empty for our own events."""
-
-
-def _parsed(raw: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(raw)
-    return found

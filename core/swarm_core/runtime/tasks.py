@@ -5,7 +5,8 @@ module of the packages creates a task.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from contextvars import Context
 from typing import Any, TypeVar
 
@@ -33,6 +34,21 @@ class Group(asyncio.TaskGroup):
         """Ask every task of the group to end; leaving the group then waits for them."""
         for task in list(self._running):
             task.cancel()
+
+
+@asynccontextmanager
+async def beside() -> AsyncIterator[Group]:
+    """A group of what is done beside a block: it ends with the block. What the block raises comes out as it is, in no group of failures;
+    a task that fails ends the block, and comes out in one."""
+    failure: BaseException | None = None
+    async with Group() as group:
+        try:
+            yield group
+        except BaseException as error:  # noqa: BLE001 - raised again below, outside of the group
+            failure = error
+        group.cancel_all()
+    if failure is not None:
+        raise failure
 
 
 def end_if_cancelled() -> None:

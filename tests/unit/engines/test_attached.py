@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from swarm_core.engines.attached import Attached, Frames
+from swarm_core.engines.attached import WAITING_BYTES_MAX, Attached, Frames, Pieces
 from swarm_core.engines.errors import EngineAway, EngineGarbage, EngineRefused
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
@@ -113,3 +113,33 @@ async def test_what_is_no_connection_is_an_error(answer: bytes, error: type[Exce
         with pytest.raises(error, match=text):
             await attached.begun()
             await attached.ended()
+
+
+async def test_output_that_nobody_takes_is_not_read() -> None:
+    """The engine waits; taken piece by piece it is whole."""
+    size, sent = 64 * WAITING_BYTES_MAX, asyncio.Event()
+    finished = asyncio.Event()
+
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(UPGRADED + frame(1, b"a" * size))
+        sent.set()
+        await writer.drain()
+        writer.close()
+        finished.set()
+
+    with TemporaryDirectory(prefix="fe-") as directory:
+        path = Path(directory) / "s"
+        server = await asyncio.start_unix_server(pour, path)
+        pieces = Pieces(f"unix://{path}", has_terminal=False)
+        await asyncio.get_running_loop().create_unix_connection(lambda: pieces, str(path))
+        await pieces.begun()
+        await sent.wait()
+        first = await anext(found := pieces.pieces())
+        assert not finished.is_set()
+        taken = len(first[1])
+        async for stream, data in found:
+            assert stream == 1
+            taken += len(data)
+        assert taken == size
+        await finished.wait()
+        server.close()

@@ -6,17 +6,17 @@ import signal
 import sys
 import termios
 import tty
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
 from swarm_core.api.proto.exec_pb2 import ExecInput, ExecOutput, ExecSpec, TerminalSize
 from swarm_core.client.control import Control
-from swarm_core.client.errors import ClientError
 
 _PIECE: Final = 32 * 1024
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
+T = TypeVar("T")
 Give = Callable[[bytes], Awaitable[None]]
 
 
@@ -44,25 +44,29 @@ async def run_here(control: Control, spec: ExecSpec, here: Here) -> int:
             inputs.put_nowait(ExecInput(size=_size()))
 
     with raw(is_wanted=here.has_terminal), resized(tell_size, is_wanted=here.has_terminal):
-        async with asyncio.TaskGroup() as group:
-            following = group.create_task(_outcome(control, spec, inputs))
-            reading = group.create_task(read_here(_giver(inputs)) if here.reads else inputs.put(None))
-            await asyncio.wait([following])
-            reading.cancel()
-    outcome = following.result()
-    # A failure is raised out here: in the group it would come out as a group of failures.
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+        reading = read_here(_giver(inputs)) if here.reads else inputs.put(None)
+        return await with_beside(_followed(control, spec, inputs), reading)
 
 
-async def _outcome(
-    control: Control, spec: ExecSpec, inputs: "asyncio.Queue[ExecInput | None]"
-) -> int | NotRun | ClientError:
-    try:
-        return await _followed(control, spec, inputs)
-    except (NotRun, ClientError) as failure:
-        return failure
+async def with_beside(work: Coroutine[Any, Any, T], *others: Coroutine[Any, Any, None]) -> T:
+    """What `work` comes to; the others are done beside it, and end with it. Its failure comes out as it is, in no group of failures."""
+
+    async def settled() -> tuple[T | None, Exception | None]:
+        try:
+            return await work, None
+        except Exception as error:  # noqa: BLE001 - raised again below, outside of the group
+            return None, error
+
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(settled())
+        tasks = [group.create_task(one) for one in others]
+        await asyncio.wait([following])
+        for task in tasks:
+            task.cancel()
+    result, failure = following.result()
+    if failure is not None:
+        raise failure
+    return cast(T, result)
 
 
 async def _followed(control: Control, spec: ExecSpec, inputs: "asyncio.Queue[ExecInput | None]") -> int:

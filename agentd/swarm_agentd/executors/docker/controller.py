@@ -211,8 +211,7 @@ class DockerController:
         # Loaded with the first command: aiohttp is large, and most nodes never need it.
         from swarm_agentd.executors.docker import commands
 
-        engine = self._host.engine
-        return await commands.run(engine.url, engine.api_version, container["Id"], spec, (typed, write))
+        return await commands.run(self._host.engine.url, container["Id"], spec, (typed, write))
 
     async def usage(self) -> Reading | None:
         if not stats.is_told(self._host.engine.api_version):

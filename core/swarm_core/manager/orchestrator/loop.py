@@ -19,13 +19,13 @@ from swarm_core.manager.orchestrator.restart import RestartSupervisor, start, ta
 from swarm_core.manager.orchestrator.restart_history import slot_tuple
 from swarm_core.manager.orchestrator.updater import Updater
 from swarm_core.runtime.clock import Clock
-from swarm_core.runtime.tasks import Group
+from swarm_core.runtime.tasks import beside
 from swarm_core.store.by import ByService
 from swarm_core.store.errors import StoreError
 from swarm_core.store.events import Commit, Event
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Step
-from swarm_core.watch.queue import Overflow, Subscription
+from swarm_core.watch.queue import Overflow
 
 log = logging.getLogger(__name__)
 
@@ -70,21 +70,11 @@ class ServiceOrchestrator(ABC):
         """Orchestrate until cancelled."""
         while True:
             with self._store.subscribe(Cluster, Node, Service, Task) as events:
-                failure = await self._follow_until_failure(events)
-            if not isinstance(failure, Overflow):
-                raise failure
-            log.warning("%s fell behind the store's changes; starting over", self.name)
-
-    async def _follow_until_failure(self, events: Subscription[Commit]) -> Exception:
-        failure: Exception | None = None
-        async with Group() as group:
-            try:
-                await self._follow(Inbox(events, self._clock, group))
-            except Exception as error:  # noqa: BLE001 - raised again outside, where no group wraps it
-                failure = error
-                group.cancel_all()
-        assert failure is not None
-        return failure
+                try:
+                    async with beside() as group:
+                        await self._follow(Inbox(events, self._clock, group))
+                except Overflow:
+                    log.warning("%s fell behind the store's changes; starting over", self.name)
 
     async def _follow(self, inbox: Inbox) -> NoReturn:
         self._reset()

@@ -100,14 +100,6 @@ async def talk(api: "EngineApi", attached: Attached, path: str, *, reads: bool, 
     sizes = asyncio.Event()
     if is_raw:
         sizes.set()
-    failure: EngineError | None = None
-
-    async def follow() -> None:
-        nonlocal failure
-        try:
-            await attached.ended()
-        except EngineError as error:
-            failure = error
 
     async def tell_sizes() -> None:
         while True:
@@ -120,19 +112,13 @@ async def talk(api: "EngineApi", attached: Attached, path: str, *, reads: bool, 
                 return  # what ran has ended meanwhile
 
     with inside.raw(is_wanted=is_raw), inside.resized(sizes.set, is_wanted=is_raw):
-        async with asyncio.TaskGroup() as group:
-            following = group.create_task(follow())
-            others = [group.create_task(inside.read_here(attached.send))] if reads else []
-            if is_raw:
-                others.append(group.create_task(tell_sizes()))
-            try:
-                await asyncio.wait([following])
-            finally:
-                attached.close()
-                for one in others:
-                    one.cancel()
-    if failure is not None:
-        raise failure
+        others = [inside.read_here(attached.send)] if reads else []
+        if is_raw:
+            others.append(tell_sizes())
+        try:
+            await inside.with_beside(attached.ended(), *others)
+        finally:
+            attached.close()
 
 
 def since_s(text: str, now_ns: int, flag: str = "--since") -> str:
