@@ -1,7 +1,7 @@
 """What was made through us and how: one file for each container, as long as it is there.
 
 Rules
-1. A file is called by the container's id and holds id, name and the body that made it. It is whole or not there.
+1. A file is called by the container's id and holds id, name, the body that made it, and its engine's id. It is whole or not there.
 2. Directory and files are their owner's alone: a body may have secrets in its environment.
 3. An id that cannot be one is never a file's name.
 4. A file that cannot be read is told, and is as if it were not there.
@@ -29,6 +29,7 @@ class Deployment:
     name: str
     body: Mapping[str, Any]
     """What made it, with the labels that say what was asked."""
+    engine_id: str = ""
 
 
 class DeployedFiles:
@@ -41,7 +42,12 @@ class DeployedFiles:
         """Remember it. Raises OSError, and ValueError for an id that is none."""
         path = self._path(deployment.id)
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        content = {"ID": deployment.id, "Name": deployment.name, "Config": deployment.body}
+        content = {
+            "ID": deployment.id,
+            "Name": deployment.name,
+            "Config": deployment.body,
+            "Engine": deployment.engine_id,
+        }
         beside = path.with_suffix(".new")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -76,7 +82,9 @@ class DeployedFiles:
 def _read(path: Path) -> Deployment | None:
     try:
         content = json.loads(path.read_text())
-        return Deployment(str(content["ID"]), str(content["Name"]), dict(content["Config"]))
+        return Deployment(
+            str(content["ID"]), str(content["Name"]), dict(content["Config"]), str(content.get("Engine", ""))
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

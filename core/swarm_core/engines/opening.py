@@ -4,10 +4,14 @@ import random
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from swarm_core.engines.cluster import EngineCluster, running
+from swarm_core.engines.deployed import DeployedFiles
+from swarm_core.engines.discovery import Discovery, Source
 from swarm_core.engines.face.asking import Asking
 from swarm_core.engines.face.routes import make_face
+from swarm_core.engines.forgetting import forget_gone
 from swarm_core.engines.placer import Placer
 from swarm_core.engines.records import EngineEntry, EngineKey
 from swarm_core.engines.watchdog import AFTER_S, Watchdog
@@ -25,13 +29,18 @@ class Opened:
     cluster: EngineCluster
     clock: Clock
     placer: Placer
+    deployed: DeployedFiles | None = None
+    """What was made through us, where that is remembered."""
 
 
 @asynccontextmanager
 async def open_cluster(
-    entries: Iterable[EngineEntry], in_maintenance: Collection[EngineKey] = ()
+    entries: Iterable[EngineEntry],
+    in_maintenance: Collection[EngineKey] = (),
+    deployed: Path | None = None,
 ) -> AsyncIterator[Opened]:
-    """The engines, alive while the block is run. Nothing has been asked yet: see `EngineCluster.settled`. Raises EngineError."""
+    """The engines, alive while the block is run. Nothing has been asked yet: see `EngineCluster.settled`. What is made is remembered in the
+    directory `deployed`. Raises EngineError."""
     clock, rng = SystemClock(), random.Random()
     cluster = EngineCluster(clock, rng)
     for entry in entries:
@@ -39,7 +48,8 @@ async def open_cluster(
         if key in in_maintenance:
             cluster.maintain(key, on=True)
     async with running(cluster):
-        yield Opened(cluster, clock, Placer(cluster, rng))
+        files = None if deployed is None else DeployedFiles(deployed)
+        yield Opened(cluster, clock, Placer(cluster, rng, deployed=files), files)
 
 
 @asynccontextmanager
@@ -51,6 +61,18 @@ async def serving_engines(
     listeners = open_all(hosts, terms, environment)
     async with serving(routes, face, listeners):
         yield [one.shown for one in listeners]
+
+
+@asynccontextmanager
+async def following(opened: Opened, sources: Iterable[Source]) -> AsyncIterator[Discovery]:
+    """The engines are those that the sources name, as long as the block is run. What is gone from them is forgotten."""
+    discovery = Discovery(opened.cluster)
+    async with beside() as group:
+        for source in sources:
+            group.spawn(discovery.follow(source), name=f"engines of {source.name}")
+        if opened.deployed is not None:
+            group.spawn(forget_gone(opened.cluster, opened.deployed), name="forget what is gone")
+        yield discovery
 
 
 @asynccontextmanager

@@ -3,34 +3,46 @@
 Rules
 1. Decisions are taken one after the other, and a container that is being made counts in the next ones until its engine has answered.
 2. A name is given once over all engines that live. One that only an engine holds that is away is free.
-3. An image that the engine does not have is pulled there. When nobody has it to give and no engine was named, an engine that has it is taken.
+3. An image that the engine does not have is pulled there (`making`). When nobody has it to give and no engine was named, an engine that has it is taken.
 4. What was made, and how, is remembered until it is destroyed, where a place for that is given. That it cannot be is told, and undoes nothing.
 5. What reservations the containers have is learned before it is needed, from the engines that live. One that cannot tell is judged by what is known.
+6. Where engines differ in system or processor, the image's platforms are asked of its registry. A processor that no engine has is emulated or refused by
+   an engine: it leaves none out.
+7. A making that fails by the engine's fault is tried on others, as often as the policy says. What the request is to blame for is not tried again.
 """
 
 import asyncio
-import json
 import logging
 import random
 from collections.abc import Collection, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from swarm_core.engines.cluster import EngineCluster
 from swarm_core.engines.deployed import DeployedFiles, Deployment
 from swarm_core.engines.errors import EngineAway, EngineError, EngineRefused
+from swarm_core.engines.making import CREATE_S, NOT_FOUND, is_wrong_system, make, platforms_of
 from swarm_core.engines.placement.candidates import Candidate, Pending
-from swarm_core.engines.placement.decide import Decision, Policy, decide
+from swarm_core.engines.placement.decide import Decision, NotPlaced, Policy, decide
 from swarm_core.engines.placement.expressions import Expression
+from swarm_core.engines.placement.platforms import Platform, normal
 from swarm_core.engines.placement.request import Request, request_of
-from swarm_core.engines.records import Container, EngineKey
+from swarm_core.engines.records import Container, EngineKey, EngineRecord
 from swarm_core.runtime.tasks import Group
 
 _log = logging.getLogger(__name__)
-CREATE_S = 60.0
-_NOT_FOUND, _CONFLICT = 404, 409
-_SWARM_ID_BITS = 256
+_CONFLICT: Final = 409
+_ENGINE_S_FAULT: Final = 500
+"""From this status on an engine says that it failed itself."""
+_SWARM_ID_BITS: Final = 256
+
+
+class _NotMade(Exception):
+    """The engine that was chosen did not make the container."""
+
+    def __init__(self, engine: EngineRecord, error: EngineError) -> None:
+        super().__init__(str(error))
+        self.engine, self.error = engine, error
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,20 @@ class Placed:
     container: Container
     decision: Decision
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What is tried next to make one container."""
+
+    request: Request
+    out: set[EngineKey]
+    left: int
+    is_near_image: bool = False
+    """Only engines that have its image are asked any more."""
+    warnings: list[str] = field(default_factory=list)
+    first: EngineError | None = None
+    """What went wrong first: that is told."""
 
 
 class Placer:
@@ -59,12 +85,13 @@ class Placer:
         self._turn = asyncio.Lock()
         self._pending: dict[EngineKey, list[Pending]] = {}
 
-    def request(self, name: str, body: Mapping[str, Any]) -> Request:
+    def request(self, name: str, body: Mapping[str, Any], platform: str = "") -> Request:
         """What a container of this name and body needs. Raises BadExpression."""
-        return request_of(name, body, lambda: f"{self._rng.getrandbits(_SWARM_ID_BITS):064x}")
+        return request_of(name, body, lambda: f"{self._rng.getrandbits(_SWARM_ID_BITS):064x}", platform)
 
     async def explain(self, request: Request, policy: Policy | None = None) -> Decision:
         """Where the container would go now, and what leaves the other engines out."""
+        request = await self._for_its_platforms(request, None)
         await self._learn(request)
         return self._decided(request, policy or self.policy)
 
@@ -80,14 +107,41 @@ class Placer:
 
         Raises NotPlaced, EngineRefused (409 for a name that is taken), EngineAway."""
         policy = policy or self.policy
-        try:
-            return await self._create(request, policy, without, headers)
-        except EngineRefused as error:
-            if error.status != _NOT_FOUND or request.has_hard_node or not self._has_image(request.image):
-                raise
+        request = await self._for_its_platforms(request, headers)
+        tries = _Tries(request, set(without), policy.retries)
+        while True:
+            try:
+                placed = await self._create(tries.request, policy, tries.out, headers)
+            except NotPlaced as error:
+                raise tries.first or error from None
+            except _NotMade as failed:
+                self._learn_from(failed, tries)
+            else:
+                return replace(placed, warnings=(*placed.warnings, *tries.warnings))
+
+    def _learn_from(self, failed: _NotMade, tries: "_Tries") -> None:
+        """What is done differently the next time. Raises the failure where nothing is."""
+        error, request = failed.error, tries.request
+        tries.first = tries.first or error
+        is_lacking = isinstance(error, EngineRefused) and error.status == NOT_FOUND
+        if (
+            is_lacking
+            and not tries.is_near_image
+            and not request.has_hard_node
+            and self._has_image(request.image)
+        ):
+            tries.is_near_image = True
             there = Expression.exact("image", self._image_names(request.image))
-            closer = replace(request, affinities=(*request.affinities, there))
-            return await self._create(closer, policy, without, headers)
+            tries.request = replace(request, affinities=(*request.affinities, there))
+        elif is_wrong_system(error) and not request.has_hard_node:
+            system = _platform(failed.engine)
+            tries.out |= {one.key for one in self._cluster.engines() if _platform(one) == system}
+        elif tries.left and _is_the_engine_s_fault(error):
+            tries.left -= 1
+            tries.out.add(failed.engine.key)
+            tries.warnings.append(_doubt(failed))
+        else:
+            raise error from None
 
     async def _create(
         self,
@@ -103,7 +157,10 @@ class Placer:
             key = decision.chosen
             pending = self._hold(key, request)
         try:
-            answer = await self._made(key, request, headers)
+            try:
+                answer = await make(self._cluster, key, request, headers)
+            except EngineError as error:
+                raise _NotMade(self._cluster.engine(key), error) from None
             container = await self._cluster.refresh(key, str(answer.get("Id") or ""))
         finally:
             self._release(key, pending)
@@ -111,6 +168,19 @@ class Placer:
             raise EngineError("Container created but refresh didn't report it back")
         self._remember(container, request)
         return Placed(container, decision, tuple(map(str, answer.get("Warnings") or ())))
+
+    async def _for_its_platforms(self, request: Request, headers: Mapping[str, str] | None) -> Request:
+        """Knowing what the image is for, where the engines differ in that."""
+        live = [one for one in self._cluster.engines() if one.state.is_live]
+        here = {_platform(one) for one in live}
+        platforms = request.platforms
+        if not platforms and request.image and len(here) > 1:
+            platforms = await platforms_of(
+                [self._cluster.api(one.key) for one in live], request.image, headers
+            )
+        if not any(one.suits(other) for one in platforms for other in here):
+            platforms = tuple(dict.fromkeys(Platform(one.os) for one in platforms))
+        return replace(request, platforms=platforms)
 
     async def destroy(self, container: Container, *, force: bool = False, volumes: bool = False) -> None:
         """Remove it from its engine, and then from what is remembered. Raises EngineRefused, EngineAway, NotFound."""
@@ -137,7 +207,8 @@ class Placer:
         if self._deployed is None:
             return
         try:
-            self._deployed.save(Deployment(container.id, container.name, request.body))
+            engine_id = self._cluster.engine(container.engine).id
+            self._deployed.save(Deployment(container.id, container.name, request.body, engine_id))
         except (OSError, ValueError) as error:
             # The container is there, and that is what was asked.
             _log.warning("how container %s was made is not remembered: %s", container.name, error)
@@ -226,41 +297,6 @@ class Placer:
         else:
             del self._pending[key]
 
-    async def _made(
-        self, key: EngineKey, request: Request, headers: Mapping[str, str] | None
-    ) -> Mapping[str, Any]:
-        api = self._cluster.api(key)
-        body = request.body_for(self._cluster.engine(key).cpus)
-        query = {"name": request.name or None}
-        try:
-            answer = await api.post("/containers/create", query, body, timeout=CREATE_S)
-        except EngineRefused as error:
-            if error.status != _NOT_FOUND or not request.image:
-                raise
-            await self._pulled(key, request.image, headers)
-            answer = await api.post("/containers/create", query, body, timeout=CREATE_S)
-        except EngineAway as error:
-            self._cluster.suspect(key, error)
-            raise
-        if not isinstance(answer, dict):
-            raise EngineError("Container created but its engine did not say its id")
-        return answer
-
-    async def _pulled(self, key: EngineKey, image: str, headers: Mapping[str, str] | None) -> None:
-        """Have the image on the engine. Raises EngineRefused with 404 when nobody has it to give."""
-        query = (
-            {"fromImage": image}
-            if ":" in image.rpartition("/")[2] or "@" in image
-            else {"fromImage": image, "tag": "latest"}
-        )
-        async with aclosing(
-            self._cluster.api(key).lines("POST", "/images/create", query, headers=headers)
-        ) as lines:
-            async for line in lines:
-                told = json.loads(line.decode(errors="replace"))
-                if isinstance(told, dict) and (error := told.get("error")):
-                    raise EngineRefused(_NOT_FOUND, str(error))
-
     def _image_names(self, image: str) -> list[str]:
         try:
             found = self._cluster.find.images(image)
@@ -275,3 +311,21 @@ class Placer:
             return False
         live = {one.key for one in self._cluster.engines() if one.state.is_live}
         return any(one.engine in live for one in found)
+
+
+def _is_the_engine_s_fault(error: EngineError) -> bool:
+    if isinstance(error, EngineRefused):
+        return error.status >= _ENGINE_S_FAULT
+    return isinstance(error, EngineAway)
+
+
+def _doubt(failed: _NotMade) -> str:
+    """What whoever gets the container elsewhere must know."""
+    told = f"engine {failed.engine.name} did not make it: {str(failed.error).rstrip('.')}"
+    if isinstance(failed.error, EngineAway):
+        return f"{told}; it may have a container of this name all the same"
+    return told
+
+
+def _platform(record: EngineRecord) -> Platform:
+    return Platform(record.os, normal(record.architecture))

@@ -177,7 +177,13 @@ def reservation_of(inspected: Mapping[str, Any], engine_cpus: int) -> Reservatio
     if not nano_cpus and (shares := int(host.get("CpuShares") or 0)):
         nano_cpus = shares * engine_cpus * NS_PER_S // 1024
     bound = host.get("PortBindings") or {}
-    ports = [_bound(port, one) for port, many in bound.items() for one in many or () if one.get("HostPort")]
+    ports = [
+        _bound(port, one)
+        for port, many in bound.items()
+        for one in many or ()
+        # Of a range the engine chooses anew at each start.
+        if one.get("HostPort") and "-" not in str(one["HostPort"])
+    ]
     if host.get("NetworkMode") == "host":
         ports += [_exposed(port) for port in config.get("ExposedPorts") or {}]
     is_moved = RESCHEDULE_LABEL in (config.get("Labels") or {})
@@ -191,8 +197,7 @@ def reservation_of(inspected: Mapping[str, Any], engine_cpus: int) -> Reservatio
 
 def _bound(port: str, binding: Mapping[str, Any]) -> Port:
     number, _, protocol = port.partition("/")
-    public = str(binding["HostPort"]).partition("-")[0]
-    return Port(int(number), protocol or "tcp", int(public), _text(binding.get("HostIp") or ""))
+    return Port(int(number), protocol or "tcp", int(binding["HostPort"]), _text(binding.get("HostIp") or ""))
 
 
 def _exposed(port: str) -> Port:

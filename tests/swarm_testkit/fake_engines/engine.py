@@ -43,6 +43,8 @@ class About:
     version: str = "20.10.24"
     api: str = "1.41"
     oldest_api: str = "1.12"
+    os: str = "linux"
+    architecture: str = "x86_64"
 
 
 @dataclass(slots=True)
@@ -71,6 +73,8 @@ class FakeEngine:
         self.networks: dict[str, Network] = {}
         self.pullable: set[str] = set()
         """Images that a registry would have."""
+        self.platforms: dict[str, list[tuple[str, str]]] = {}
+        """What such an image is for, by its name: systems and processors."""
         self.running = Running(self)
         self._names: dict[str, str] = {}
         for name, driver in (("none", "null"), ("host", "host"), ("bridge", "bridge")):

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from swarm_testkit.fake_engines import lists
 from swarm_testkit.fake_engines.objects import Json
+from swarm_testkit.fake_engines.refusal import Refusal
 from swarm_testkit.fake_engines.server import Answer, Call, Route, answer_empty, answer_json, route
 
 
@@ -49,6 +50,36 @@ async def pull(call: Call) -> Answer:
     ]
     body = "".join(json.dumps(line) + "\r\n" for line in lines).encode()
     return web.Response(body=body, content_type="application/json")
+
+
+async def image_platforms(call: Call) -> Answer:
+    """As its registry tells."""
+    found = call.engine.platforms.get(call.words["name"])
+    if found is None:
+        raise Refusal(403, "errors: denied: requested access to the resource is denied")
+    return answer_json(
+        {
+            "Descriptor": {},
+            "Platforms": [{"os": os, "architecture": architecture} for os, architecture in found],
+        }
+    )
+
+
+async def load_images(call: Call) -> Answer:
+    """What is sent is names, one on a line."""
+    names = b"".join([piece async for piece in call.request.content.iter_any()]).decode().split()
+    for name in names:
+        call.engine.add_image(name)
+    body = "".join(json.dumps({"stream": f"Loaded image: {name}\n"}) + "\r\n" for name in names)
+    return web.Response(body=body.encode(), content_type="application/json")
+
+
+async def save_images(call: Call) -> Answer:
+    """The names, one on a line."""
+    names = call.request.query.getall("names")
+    for name in names:
+        call.engine.image(name)
+    return web.Response(body="\n".join(names).encode(), content_type="application/x-tar")
 
 
 async def tag_image(call: Call) -> Answer:
@@ -139,6 +170,9 @@ def routes() -> list[Route]:
         route("GET", "/images/json", list_images),
         route("POST", "/images/create", pull),
         route("POST", "/images/prune", prune_images),
+        route("POST", "/images/load", load_images),
+        route("GET", "/images/get", save_images),
+        route("GET", "/distribution/{name}/json", image_platforms),
         route("GET", "/images/{name}/json", inspect_image),
         route("GET", "/images/{name}/history", image_history),
         route("POST", "/images/{name}/tag", tag_image),

@@ -151,7 +151,12 @@ class FakeServer:
             if found is not None:
                 counts = self.engine.counters.by_path
                 counts[one.name] = counts.get(one.name, 0) + 1
-                return await one.handler(Call(self.engine, request, request.query, found.groupdict()))
+                if path in self.engine.faults.fails:
+                    raise Refusal(*self.engine.faults.fails[path])
+                answer = await one.handler(Call(self.engine, request, request.query, found.groupdict()))
+                if (held := self.engine.faults.holds.get(path)) is not None:
+                    await held.wait()
+                return answer
         raise Refusal(404, "page not found")
 
     def _named(self, answer: Answer) -> Answer:

@@ -1,11 +1,13 @@
 """One Docker API socket over three fake engines (docs/design/engine-commands.md 16.4)."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from swarm_core.engines.client import EngineClient
@@ -269,3 +271,78 @@ async def test_a_program_that_another_client_made_is_found(face: Face) -> None:
     async with face.calls.hijacked(f"/exec/{run.id}/start", {"Detach": False, "Tty": False}) as started:
         assert texts(await started.rest()) == {1: "x\n"}
     assert (await face.calls.get("/exec/nobody/json")).message == "No such exec instance: nobody"
+
+
+async def test_an_engine_that_refuses_everything_is_the_answer(face: Face) -> None:
+    """16.4.5: before the first line a refusal has its status."""
+    told = await face.calls.post("/images/create", fromImage="nobody", tag="1")
+    assert told.status == 404
+    assert [line.split(":")[0] for line in told.message.splitlines()] == ["h0", "h1", "h2"]
+
+
+async def test_an_image_for_another_system_is_left_out_there(face: Face) -> None:
+    """16.4.5: where another engine has it, that is no failure."""
+    face.engines[0].pullable.add("arm:1")
+    for number in (1, 2):
+        face.engines[number].faults.fails["/images/create"] = (404, "no matching manifest for linux/amd64")
+    said = await face.calls.told("/images/create", fromImage="arm", tag="1")
+    assert not any("error" in line for line in said)
+    assert {line["id"] for line in said if line["status"].startswith("Left out")} == {"h1", "h2"}
+
+
+async def test_images_are_loaded_everywhere_and_saved_from_one(face: Face) -> None:
+    """16.4.5: what a client sends goes to every engine; one that has all names gives them."""
+    said = await sent(face, "/images/load", b"own:1\nown:2\n" + b"\n" * 3_000_000)
+    assert sorted((line["id"], line["status"]) for line in said) == sorted(
+        (name, f"Loaded image: own:{number}") for name in NAMES for number in (1, 2)
+    )
+    face.engines[0].remove_image("own:2")
+    answer = await face.calls.get("/images/get?names=own:1&names=own:2")
+    assert answer.body == b"own:1\nown:2"
+    face.engines[0].add_image("left:1")
+    face.engines[1].add_image("right:1")
+    apart = await face.calls.get("/images/get?names=left:1&names=right:1")
+    assert (apart.status, apart.message) == (
+        404,
+        "Unable to find a healthy engine containing all images: left:1, right:1",
+    )
+
+
+async def test_an_engine_that_fails_takes_no_more_of_a_body(face: Face) -> None:
+    """16.4.5: the others get all of it, and the whole has failed."""
+    face.engines[1].faults.fails["/images/load"] = (500, "no space left on device")
+    said = await sent(face, "/images/load", b"own:1\n" + b"\n" * 3_000_000)
+    assert said[-1]["error"] == "h1: no space left on device"
+    assert {line.get("id") for line in said[:-1]} == {"h0", "h2"}
+
+
+async def sent(face: Face, target: str, body: bytes) -> list[Any]:
+    """The lines that a POST of these bytes answers."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for at in range(0, len(body), 65536):
+            yield body[at : at + 65536]
+
+    client = EngineClient(f"unix://{face.calls.path}")
+    try:
+        async with client.request("POST", target, (), pieces()) as answer:
+            return [json.loads(line) for line in (await answer.read()).splitlines() if line.strip()]
+    finally:
+        await client.close()
+
+
+async def test_names_of_one_engine_place_a_container_there(face: Face) -> None:
+    """16.4.6: a network as the list shows it; a name with its engine in front."""
+    assert (await face.calls.post("/networks/create", {"Name": "h2/front"})).status == 201
+    first = await face.calls.create("sleep", "9", HostConfig={"NetworkMode": "h2/front"})
+    second = await face.calls.create("sleep", "9", name="h1/named")
+    assert [one.containers.keys() for one in face.engines] == [set(), {second}, {first}]
+    assert face.engines[1].containers[second].name == "named"
+
+
+async def test_a_platform_is_passed_on(face: Face) -> None:
+    """16.4.3: docker run --platform; an engine of another system is no place."""
+    made = await face.calls.post(
+        "/containers/create", {"Image": "busybox:local", "Cmd": ["true"]}, platform="windows/amd64"
+    )
+    assert made.status == 500 and "platform windows" in made.message

@@ -21,6 +21,8 @@ from swarm_core.engines.placement.decide import (
     decide,
 )
 from swarm_core.engines.placement.expressions import BadExpression, Expression, whitelist
+from swarm_core.engines.placement.places import placed_names
+from swarm_core.engines.placement.platforms import Platform
 from swarm_core.engines.placement.request import Request, request_of
 from swarm_core.engines.records import (
     Container,
@@ -394,3 +396,85 @@ def test_every_engine_is_ranked_or_left_out(drawn: list[tuple[int, bool, int]], 
     ranked = [weights[key] for key in decision.ranked]
     assert strategy == RANDOM or ranked == sorted(ranked, reverse=strategy == BINPACK)
     assert bool(decision.failure) == (not decision.ranked)
+
+
+def test_ranges_of_ports() -> None:
+    """An engine is left out when no port of a range is free; each one of the range would do (N8.1)."""
+    asked = request(PortBindings={"80/tcp": [{"HostPort": "8000-8001", "HostIp": ""}]})
+    first = container("a", (Port(80, "tcp", 8000),))
+    second = container("b", (Port(80, "tcp", 8001),))
+    found = place(asked, engine("one", first), engine("both", first, second))
+    assert found.lines() == [
+        "one is chosen: 1 containers, weight -800",
+        "both no port of 8000-8001/tcp is free",
+    ]
+    alone = place(asked, engine("both", first, second))
+    assert alone.failure.endswith("port 8000-8001/tcp (Bridge mode)")
+
+
+@pytest.mark.parametrize("text", ["9-8", "a-b", "1-"])
+def test_ranges_of_ports_that_are_none(text: str) -> None:
+    """They are refused before anything is asked."""
+    with pytest.raises(BadExpression, match="Invalid range of ports"):
+        request_of("x", {"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": text}]}}}, lambda: "id")
+
+
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("linux", Platform("linux")),
+        ("arm64", Platform("linux", "arm64")),
+        ("x86_64", Platform("linux", "amd64")),
+        ("linux/aarch64", Platform("linux", "arm64")),
+        ("Linux/arm/v7", Platform("linux", "arm")),
+        ("windows/amd64", Platform("windows", "amd64")),
+    ],
+)
+def test_platforms(text: str, platform: Platform) -> None:
+    """As images and engines write them (N9.9)."""
+    assert Platform.parse(text) == platform
+    assert platform.suits(Platform(platform.os)) and platform.suits(Platform("", platform.architecture))
+
+
+@pytest.mark.parametrize("text", ["", "/", "linux/", "a/b/c/d"])
+def test_platforms_that_are_none(text: str) -> None:
+    """With a sentence."""
+    with pytest.raises(BadExpression, match="is no platform"):
+        Platform.parse(text)
+
+
+def test_names_of_one_engine_are_known_there_without_it() -> None:
+    """Networks, volumes and containers, and not paths (16.4.6)."""
+    body = {
+        "HostConfig": {
+            "NetworkMode": "h1/front",
+            "Binds": ["h1/data:/data:ro", "/h1/x:/x", "own:/own"],
+            "Mounts": [
+                {"Type": "volume", "Source": "h1/more"},
+                {"Type": "bind", "Source": "/h1/y"},
+                {"Type": "volume"},
+            ],
+            "Links": ["/h1/db:db"],
+            "VolumesFrom": ["h1/keeper:ro", "other"],
+        },
+        "NetworkingConfig": {"EndpointsConfig": {"h1/front": {"Aliases": ["a"]}}},
+    }
+    bare, engines = placed_names(body, {"h1", "h2"})
+    assert engines == ["h1"]
+    assert bare["HostConfig"] == {
+        "NetworkMode": "front",
+        "Binds": ["data:/data:ro", "/h1/x:/x", "own:/own"],
+        "Mounts": [
+            {"Type": "volume", "Source": "more"},
+            {"Type": "bind", "Source": "/h1/y"},
+            {"Type": "volume"},
+        ],
+        "Links": ["db:db"],
+        "VolumesFrom": ["keeper:ro", "other"],
+    }
+    assert bare["NetworkingConfig"]["EndpointsConfig"] == {"front": {"Aliases": ["a"]}}
+    assert placed_names({"HostConfig": {"NetworkMode": "container:h2/web"}}, {"h2"}) == (
+        {"HostConfig": {"NetworkMode": "container:web"}},
+        ["h2"],
+    )
+    assert placed_names({"HostConfig": {"NetworkMode": "x/y"}}, {"h2"})[1] == []

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from swarm_core.engines.deployed import DeployedFiles
+from swarm_core.engines.deployed import DeployedFiles, Deployment
 from swarm_core.engines.errors import EngineAway, EngineRefused
+from swarm_core.engines.forgetting import forget_gone
 from swarm_core.engines.placement.decide import BINPACK, NotPlaced, Policy
 from swarm_core.engines.placer import Placed, Placer
 from swarm_core.engines.records import EngineKey
-from swarm_testkit.engine_clusters import Rig, rig
+from swarm_core.runtime.tasks import beside
+from swarm_testkit.engine_clusters import Rig, entry, rig
 
 E0, E1, E2 = EngineKey("e0"), EngineKey("e1"), EngineKey("e2")
 GIB = 1 << 30
@@ -168,3 +170,108 @@ async def test_an_engine_that_goes_away_meanwhile(three: tuple[Rig, Placer]) -> 
     with pytest.raises(NotPlaced, match="constraint node==e0"):
         await make(placer, "x", "constraint:node==e0")
     assert not placer._pending
+
+
+async def test_a_making_that_fails_is_tried_on_others(three: tuple[Rig, Placer]) -> None:
+    """As often as the policy says, where the engine is to blame; who gets the container is told (N9.8)."""
+    found, placer = three
+    found.fakes[0].faults.fails["/containers/create"] = (500, "no space left on device")
+    with pytest.raises(EngineRefused, match="no space left"):
+        await make(placer, "once")
+    made = await make(placer, "again", policy=Policy(retries=1))
+    assert made.container.engine == E1
+    assert made.warnings == ("engine e0 did not make it: no space left on device",)
+    for number in (1, 2):
+        found.fakes[number].faults.fails["/containers/create"] = (500, "neither here")
+    with pytest.raises(EngineRefused, match="no space left"):
+        await make(placer, "nowhere", policy=Policy(retries=9))
+    found.fakes[0].faults.fails["/containers/create"] = (400, "invalid reference format")
+    with pytest.raises(EngineRefused, match="invalid reference"):
+        await make(placer, "wrong", policy=Policy(retries=9))
+    assert list(found.names()) == ["again"]
+    assert not placer._pending
+
+
+async def test_an_engine_that_vanishes_may_have_made_it(three: tuple[Rig, Placer]) -> None:
+    """The warning says so (N9.8)."""
+    found, placer = three
+    held = found.fakes[0].faults.holds["/containers/create"] = asyncio.Event()
+    making = asyncio.ensure_future(make(placer, "one", policy=Policy(retries=1)))
+    while not found.fakes[0].containers:
+        await asyncio.sleep(0.01)
+    await found.fakes.vanish(0)
+    made = await making
+    assert made.container.engine in (E1, E2)
+    assert made.warnings[0].endswith("it may have a container of this name all the same")
+    held.set()
+
+
+async def test_who_is_cancelled_leaves_nothing_behind(three: tuple[Rig, Placer]) -> None:
+    """What an engine had made by then is removed again (N9.10)."""
+    found, placer = three
+    held = found.fakes[0].faults.holds["/containers/create"] = asyncio.Event()
+    making = asyncio.ensure_future(make(placer, "one"))
+    while not found.fakes[0].containers:
+        await asyncio.sleep(0.01)
+    making.cancel()
+    await asyncio.sleep(0)
+    held.set()
+    await asyncio.wait([making])
+    assert making.cancelled()
+    assert not found.fakes[0].containers
+    assert not placer._pending
+
+
+async def test_an_image_s_platforms_choose_the_engine() -> None:
+    """Asked of its registry where engines differ; a processor that nobody has leaves none out (N9.9)."""
+    async with rig(3, adds=False) as found:
+        placer = Placer(found.cluster, random.Random(1))
+        found.fakes[2].about.architecture = "aarch64"
+        for number in range(3):
+            found.fakes[number].pullable |= {"for/arm:1", "for/both:1", "for/risc:1", "unknown:1"}
+            found.fakes[number].platforms["for/arm:1"] = [("linux", "arm64"), ("unknown", "unknown")]
+            found.fakes[number].platforms["for/both:1"] = [("linux", "amd64"), ("linux", "arm64")]
+            found.fakes[number].platforms["for/risc:1"] = [("linux", "riscv64")]
+            found.cluster.add(entry(found.fakes, number))
+        await found.cluster.settled()
+        for number in range(2):
+            assert (await make(placer, f"arm-{number}", image="for/arm:1")).container.engine == E2
+        both = [(await make(placer, f"both-{number}", image="for/both:1")).container for number in range(2)]
+        assert {one.engine for one in both} == {E0, E1}
+        for image in ("for/risc:1", "unknown:1"):
+            await make(placer, image.replace("/", "-").replace(":", "-"), image=image)
+        decision = await placer.explain(placer.request("x", {"Image": "busybox:local"}, "linux/arm64/v8"))
+        assert decision.lines()[0] == "e0 runs linux/amd64, and the image is for linux/arm64"
+        assert decision.chosen == E2
+        windows = await placer.explain(placer.request("x", {"Image": "busybox:local"}, "windows/amd64"))
+        assert "platform windows" in windows.failure
+
+
+async def test_engines_that_are_alike_are_not_asked_for_platforms(three: tuple[Rig, Placer]) -> None:
+    """No registry is in the way of a container (N9.9)."""
+    found, placer = three
+    await make(placer, "one")
+    assert not any("GET /distribution/{name}/json" in one.counters.by_path for one in found.fakes)
+
+
+async def test_what_is_gone_is_forgotten(three: tuple[Rig, Placer], tmp_path: Path) -> None:
+    """Whoever removes it, and also when nobody looked; what an engine had that is away is kept (N9.7)."""
+    found, _ = three
+    files = DeployedFiles(tmp_path)
+    placer = Placer(found.cluster, random.Random(1), deployed=files)
+    for number in range(3):
+        await make(placer, f"c{number}", f"constraint:node==e{number}")
+    files.save(Deployment("f" * 64, "before", {}, found.engine(0).id))
+    files.save(Deployment("e" * 64, "elsewhere", {}, "another engine"))
+    await found.fakes.vanish(2)
+    await found.until(lambda: found.engine(2).word == "unhealthy")
+    async with beside() as group:
+        group.spawn(forget_gone(found.cluster, files), name="forget")
+        while any(one.name == "before" for one in files):
+            await asyncio.sleep(0.01)
+        for number in (0, 2):
+            engine = found.fakes[number]
+            engine.remove(next(iter(engine.containers.values())))
+        while any(one.name == "c0" for one in files):
+            await asyncio.sleep(0.01)
+        assert sorted(one.name for one in files) == ["c1", "c2", "elsewhere"]

@@ -21,7 +21,7 @@ from swarm_core.engines.placer import Placer
 from swarm_core.engines.records import EngineKey, EngineRecord
 from swarm_core.engines.relay import body_of, headers_on, relay
 from swarm_core.http import errors
-from swarm_core.http.exchange import Exchange
+from swarm_core.http.exchange import Exchange, json_answer
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
@@ -71,7 +71,7 @@ class Asking:
             try:
                 found[record.key] = Answered(record, await work(self.cluster.api(record.key)))
             except EngineError as error:
-                self._doubt(record.key, error)
+                self.doubt(record.key, error)
                 found[record.key] = Answered(record, error=error)
 
         async with Group() as group:
@@ -119,7 +119,7 @@ class Asking:
                 body_of(exchange) if body is None else body,
             )
         except EngineAway as error:
-            self._doubt(key, error)
+            self.doubt(key, error)
             if exchange.started:
                 raise
             raise errors.Unavailable(f"{str(error).rstrip('.')}.") from None
@@ -131,7 +131,7 @@ class Asking:
         try:
             return await hijack(exchange, api.client, body, self._target(exchange, path))
         except EngineAway as error:
-            self._doubt(key, error)
+            self.doubt(key, error)
             raise errors.Unavailable(f"{str(error).rstrip('.')}.") from None
 
     async def call(self, key: EngineKey, work: Callable[[EngineApi], Awaitable[T]]) -> T:
@@ -141,7 +141,7 @@ class Asking:
         except EngineRefused as error:
             raise Refused(error.status, error.message) from None
         except EngineError as error:
-            self._doubt(key, error)
+            self.doubt(key, error)
             raise errors.Unavailable(f"{str(error).rstrip('.')}.") from None
 
     async def look_again(self, key: EngineKey, id_: str) -> None:
@@ -149,7 +149,7 @@ class Asking:
         try:
             await self.cluster.refresh(key, id_)
         except EngineError as error:
-            self._doubt(key, error)
+            self.doubt(key, error)
 
     def _api(self, key: EngineKey) -> EngineApi:
         try:
@@ -157,7 +157,8 @@ class Asking:
         except EngineError as error:
             raise errors.Failed(str(error)) from None
 
-    def _doubt(self, key: EngineKey, error: EngineError) -> None:
+    def doubt(self, key: EngineKey, error: EngineError) -> None:
+        """A call failed: where that speaks against the engine, see whether it lives."""
         if isinstance(error, EngineAway):
             try:
                 self.cluster.suspect(key, error)
@@ -177,3 +178,12 @@ def refuse_failures(answers: Sequence[Answered]) -> None:
         statuses = {one.error.status for one in wrong if isinstance(one.error, EngineRefused)}
         status = statuses.pop() if len(statuses) == 1 else 500
         raise Refused(status, "\n".join(f"{one.record.name}: {one.error}" for one in wrong))
+
+
+async def pruned(asking: Asking, exchange: Exchange, path: str, key: str) -> web.StreamResponse:
+    """What every engine removed that nobody used, and what that freed."""
+    query = dict(exchange.query)
+    answers = await asking.listed(lambda api: api.post(path, query, timeout=None))
+    gone = [one for _, told in answers for one in told.get(key) or ()]
+    freed = sum(int(told.get("SpaceReclaimed") or 0) for _, told in answers)
+    return json_answer({key: gone or None, "SpaceReclaimed": freed})

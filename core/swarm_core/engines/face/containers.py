@@ -1,16 +1,19 @@
 """Containers behind the socket: all in one list, each by the engine that has it (docs/design/engine-commands.md 16.4)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
 
 from swarm_core.engines.errors import EngineError, EngineRefused
 from swarm_core.engines.face import merge
-from swarm_core.engines.face.asking import Asking, Refused
+from swarm_core.engines.face.asking import Asking, Refused, pruned
 from swarm_core.engines.lists import LIST_S
 from swarm_core.engines.placement.decide import NotPlaced
-from swarm_core.engines.placement.expressions import BadExpression
+from swarm_core.engines.placement.expressions import BadExpression, Expression
+from swarm_core.engines.placement.places import placed_names
+from swarm_core.engines.placement.request import Request
 from swarm_core.engines.records import Container, EngineKey
 from swarm_core.http import errors
 from swarm_core.http.exchange import Exchange, json_answer
@@ -18,6 +21,7 @@ from swarm_core.http.routes import Route
 
 _CHANGING: Final = frozenset(("kill", "pause", "unpause", "restart", "stop", "update", "start", "rename"))
 _EXECS_MAX: Final = 10_000
+_REFUSED: Final = 300
 _NAME: Final = "/containers/{name:.*}"
 
 
@@ -83,7 +87,7 @@ class Containers:
         placer = self._asking.placer
         auth = exchange.request.headers.get("X-Registry-Auth", "")
         try:
-            request = placer.request(exchange.query.get("name", ""), body)
+            request = self._request(exchange, body)
             placed = await placer.create(request, headers={"X-Registry-Auth": auth} if auth else None)
         except BadExpression as error:
             raise errors.BadRequest(str(error)) from None
@@ -94,6 +98,18 @@ class Containers:
         except EngineError as error:
             raise errors.Failed(str(error)) from None
         return json_answer({"Id": placed.container.id, "Warnings": list(placed.warnings)}, 201)
+
+    def _request(self, exchange: Exchange, body: Mapping[str, Any]) -> Request:
+        """What is asked for. Names may be of one engine, which is where it goes then. Raises BadExpression."""
+        names = {record.name for record in self._asking.cluster.engines()}
+        first, slash, rest = exchange.query.get("name", "").removeprefix("/").partition("/")
+        name, places = (rest, [first]) if slash and first in names else (exchange.query.get("name", ""), [])
+        bare, of_objects = placed_names(body, names)
+        request = self._asking.placer.request(name, bare, exchange.query.get("platform", ""))
+        if not (named := dict.fromkeys((*places, *of_objects))):
+            return request
+        there = [Expression.exact("node", [one]) for one in named]
+        return replace(request, constraints=(*request.constraints, *there))
 
     async def inspect(self, exchange: Exchange) -> web.StreamResponse:
         """Its engine's inspection, and the engine."""
@@ -135,16 +151,14 @@ class Containers:
     async def remove(self, exchange: Exchange) -> web.StreamResponse:
         one = self._container(exchange)
         answer = await self._asking.hand_on(exchange, one.engine, f"/containers/{one.id}")
+        if answer.status < _REFUSED:
+            self._asking.placer.forget(one)
         await self._asking.look_again(one.engine, one.id)
         return answer
 
     async def prune(self, exchange: Exchange) -> web.StreamResponse:
         """On every engine."""
-        query = dict(exchange.query)
-        answers = await self._asking.listed(lambda api: api.post("/containers/prune", query, timeout=None))
-        gone = [id_ for _, told in answers for id_ in told.get("ContainersDeleted") or ()]
-        freed = sum(int(told.get("SpaceReclaimed") or 0) for _, told in answers)
-        return json_answer({"ContainersDeleted": gone or None, "SpaceReclaimed": freed})
+        return await pruned(self._asking, exchange, "/containers/prune", "ContainersDeleted")
 
     async def commit(self, exchange: Exchange) -> web.StreamResponse:
         """On the container's engine; the query names the container as the client does, which the engine may not know."""

@@ -1,21 +1,15 @@
-"""Images, volumes and networks behind the socket (docs/design/engine-commands.md 16.4)."""
+"""Volumes and networks behind the socket (docs/design/engine-commands.md 16.4.6)."""
 
-import json
-from contextlib import aclosing
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
-from swarm_core.engines.errors import EngineError, EngineRefused
 from swarm_core.engines.face import merge
-from swarm_core.engines.face.asking import Asking, refuse_failures
+from swarm_core.engines.face.asking import Asking, pruned, refuse_failures
 from swarm_core.engines.records import EngineRecord
 from swarm_core.http import errors
-from swarm_core.http.exchange import JSON_TYPE, Exchange, empty_answer, json_answer
+from swarm_core.http.exchange import Exchange, empty_answer, json_answer
 from swarm_core.http.routes import Route
-from swarm_core.runtime.tasks import Group
-
-_IMAGE: Final = "/images/{name:.*}"
 
 
 class Objects:
@@ -27,14 +21,6 @@ class Objects:
     def routes(self) -> list[Route]:
         """In the order in which they are tried."""
         return [
-            Route("GET", "/images/json", self.images),
-            Route("POST", "/images/create", self.pull),
-            Route("POST", "/images/prune", self.prune_images),
-            Route("GET", "/images/search", self.anywhere),
-            Route("GET", "/images/viz", self.refuse),
-            Route("GET", f"{_IMAGE}/{{what}}", self.image),
-            Route("POST", f"{_IMAGE}/tag", self.tag),
-            Route("DELETE", _IMAGE, self.remove_image),
             Route("GET", "/volumes", self.volumes),
             Route("POST", "/volumes/create", self.create_volume),
             Route("POST", "/volumes/prune", self.prune_volumes),
@@ -47,112 +33,7 @@ class Objects:
             Route("POST", "/networks/{name:.*}/disconnect", self.join_network),
             Route("GET", "/networks/{name:.*}", self.network),
             Route("DELETE", "/networks/{name:.*}", self.remove_network),
-            Route("POST", "/auth", self.anywhere),
-            Route("GET", "/distribution/{name:.*}/json", self.anywhere),
-            Route("POST", "/build", self.anywhere),
-            Route("POST", "/build/{what}", self.anywhere),
-            Route("POST", "/session", self.session),
-            Route("POST", "/grpc", self.session),
         ]
-
-    # what goes to one engine, always the same one, so that a build finds its session
-
-    async def anywhere(self, exchange: Exchange) -> web.StreamResponse:
-        return await self._asking.hand_on(exchange, self._first().key, exchange.path)
-
-    async def session(self, exchange: Exchange) -> web.StreamResponse:
-        return await self._asking.hand_over(exchange, self._first().key, exchange.path)
-
-    def _first(self) -> EngineRecord:
-        return min(self._asking.live(), key=lambda record: record.name)
-
-    async def refuse(self, exchange: Exchange) -> web.StreamResponse:
-        raise errors.NotImplementedHere("Not supported in clustering mode.")
-
-    # images
-
-    async def images(self, exchange: Exchange) -> web.StreamResponse:
-        query = dict(exchange.query)
-        answers = await self._asking.listed(lambda api: api.get_list("/images/json", query))
-        return json_answer(merge.images(entries for _, entries in answers))
-
-    async def image(self, exchange: Exchange) -> web.StreamResponse:
-        """Any engine that has it."""
-        record, id_ = (await self._holders(exchange.parameters["name"]))[0]
-        path = f"/images/{id_}/{exchange.parameters['what']}"
-        return await self._asking.hand_on(exchange, record.key, path)
-
-    async def _holders(self, name: str) -> list[tuple[EngineRecord, str]]:
-        """The engines that have an image, and its id there. Raises NotFound."""
-        found = await self._asking.having(f"/images/{name}/json")
-        if not found:
-            raise errors.NotFound(f"No such image: {name}")
-        return [(record, str(whole["Id"])) for record, whole in found]
-
-    async def pull(self, exchange: Exchange) -> web.StreamResponse:
-        """On every engine at once; each line of progress names its engine. One failure fails the whole, at its end."""
-        query = dict(exchange.query)
-        auth = exchange.request.headers.get("X-Registry-Auth", "")
-        headers = {"X-Registry-Auth": auth} if auth else None
-        response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
-        wrong: list[str] = []
-        records = self._asking.live()
-        await exchange.start(response)
-
-        async def one(record: EngineRecord) -> None:
-            api = self._asking.cluster.api(record.key)
-            try:
-                async with aclosing(api.lines("POST", "/images/create", query, headers=headers)) as lines:
-                    async for line in lines:
-                        told = json.loads(line)
-                        if error := told.get("error"):
-                            raise EngineRefused(500, str(error))
-                        await _tell(
-                            response,
-                            record.name,
-                            str(told.get("status") or ""),
-                            str(told.get("progress") or ""),
-                        )
-            except (EngineError, ValueError) as error:
-                wrong.append(f"{record.name}: {error}")
-
-        async with Group() as group:
-            for record in records:
-                group.spawn(one(record), name=f"pull on {record.key}")
-        if wrong:
-            text = "\n".join(wrong)
-            await response.write(
-                json.dumps({"error": text, "errorDetail": {"message": text}}).encode() + b"\r\n"
-            )
-        return response
-
-    async def tag(self, exchange: Exchange) -> web.StreamResponse:
-        """On every engine that has it."""
-        name, query = exchange.parameters["name"], dict(exchange.query)
-        records = [record for record, _ in await self._holders(name)]
-        refuse_failures(await self._asking.each(lambda api: api.post(f"/images/{name}/tag", query), records))
-        return empty_answer(201)
-
-    async def remove_image(self, exchange: Exchange) -> web.StreamResponse:
-        """On every engine that has it."""
-        name, query = exchange.parameters["name"], dict(exchange.query)
-        records = [record for record, _ in await self._holders(name)]
-        answers = await self._asking.each(
-            lambda api: api.delete(f"/images/{name}", query, timeout=60.0), records
-        )
-        refuse_failures(answers)
-        lines = [line for answer in answers for line in answer.value or ()]
-        return json_answer([dict(one) for one in {tuple(sorted(line.items())): None for line in lines}])
-
-    async def prune_images(self, exchange: Exchange) -> web.StreamResponse:
-        return await self._pruned(exchange, "/images/prune", "ImagesDeleted")
-
-    async def _pruned(self, exchange: Exchange, path: str, key: str) -> web.StreamResponse:
-        query = dict(exchange.query)
-        answers = await self._asking.listed(lambda api: api.post(path, query, timeout=None))
-        gone = [one for _, told in answers for one in told.get(key) or ()]
-        freed = sum(int(told.get("SpaceReclaimed") or 0) for _, told in answers)
-        return json_answer({key: gone or None, "SpaceReclaimed": freed})
 
     # volumes
 
@@ -205,7 +86,7 @@ class Objects:
         return empty_answer(204)
 
     async def prune_volumes(self, exchange: Exchange) -> web.StreamResponse:
-        return await self._pruned(exchange, "/volumes/prune", "VolumesDeleted")
+        return await pruned(self._asking, exchange, "/volumes/prune", "VolumesDeleted")
 
     # networks
 
@@ -273,8 +154,3 @@ class Objects:
         answers = await self._asking.listed(lambda api: api.post("/networks/prune", query, timeout=None))
         gone = [one for _, told in answers for one in told.get("NetworksDeleted") or ()]
         return json_answer({"NetworksDeleted": gone or None})
-
-
-async def _tell(response: web.StreamResponse, engine: str, status: str, progress: str) -> None:
-    line = {"id": engine, "status": status, **({"progress": progress} if progress else {})}
-    await response.write(json.dumps(line).encode() + b"\r\n")

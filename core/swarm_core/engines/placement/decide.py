@@ -40,6 +40,8 @@ class Policy:
     strategy: str = SPREAD
     filters: tuple[str, ...] = tuple(one.name for one in FILTERS)
     overcommit: float = OVERCOMMIT
+    retries: int = 0
+    """So often a making that fails on one engine is tried on another."""
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -48,6 +50,8 @@ class Policy:
             raise BadPolicy(f"filter not supported: {unknown[0]}")
         if self.overcommit <= -1:
             raise BadPolicy("overcommit must be more than -1")
+        if self.retries < 0:
+            raise BadPolicy("the number of retries must not be negative")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What leaves an engine out, in classic Swarm's order. A filter says why, or nothing."""
+"""What leaves an engine out, in classic Swarm's order, and by its platform. A filter says why, or nothing."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from typing import Final
 
 from swarm_core.engines.placement.candidates import Candidate
 from swarm_core.engines.placement.expressions import Expression
-from swarm_core.engines.placement.request import Request
+from swarm_core.engines.placement.platforms import Platform, normal
+from swarm_core.engines.placement.request import PortRange, Request
 from swarm_core.engines.records import Port
 
 _ANY_IP: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
@@ -44,8 +45,19 @@ def _health(asked: Asked, candidate: Candidate) -> str:
     return "is in maintenance" if record.in_maintenance else ""
 
 
+def _platform(asked: Asked, candidate: Candidate) -> str:
+    wanted = asked.request.platforms
+    here = Platform(candidate.record.os, normal(candidate.record.architecture))
+    if not wanted or any(one.suits(here) for one in wanted):
+        return ""
+    return f"runs {here}, and the image is for {', '.join(map(str, wanted))}"
+
+
 def _port(asked: Asked, candidate: Candidate) -> str:
     wanted = asked.request.ports
+    full = [one for one in asked.request.port_ranges if _is_full(one, candidate)]
+    if full:
+        return ", ".join(f"no port of {one.first}-{one.last}/{one.protocol} is free" for one in full)
     if not wanted:
         return ""
     numbers = {port.public for port in wanted}
@@ -57,6 +69,15 @@ def _port(asked: Asked, candidate: Candidate) -> str:
         if _same(port, held)
     ]
     return ", ".join(dict.fromkeys(taken))
+
+
+def _is_full(wanted: PortRange, candidate: Candidate) -> bool:
+    taken = {
+        held.public
+        for held, _ in candidate.ports_taken()
+        if wanted.first <= held.public <= wanted.last and _same(wanted.port(held.public), held)
+    }
+    return len(taken) > wanted.last - wanted.first
 
 
 def _same(one: Port, other: Port) -> bool:
@@ -138,10 +159,17 @@ def _listed(name: str, choose: Callable[[Request], Iterable[Expression]]) -> Cal
 HEALTH: Final = Filter("health", _health, _nothing)
 FILTERS: Final = (
     HEALTH,
+    Filter("platform", _platform, lambda asked: [f"platform {one}" for one in asked.request.platforms]),
     Filter(
         "port",
         _port,
-        lambda asked: [f"port {port.public}/{port.protocol} (Bridge mode)" for port in asked.request.ports],
+        lambda asked: [
+            *(f"port {port.public}/{port.protocol} (Bridge mode)" for port in asked.request.ports),
+            *(
+                f"port {one.first}-{one.last}/{one.protocol} (Bridge mode)"
+                for one in asked.request.port_ranges
+            ),
+        ],
     ),
     Filter("containerslots", _slots, lambda asked: ["available container slots"]),
     Filter("dependency", _dependency, lambda asked: [f"dependency {need}" for need in asked.request.needs]),

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from swarm_core.engines.lookup import SWARM_ID_LABEL
 from swarm_core.engines.placement.expressions import BadExpression, Expression, whitelist
+from swarm_core.engines.placement.platforms import Platform
 from swarm_core.engines.reading import NS_PER_S, RESCHEDULE_LABEL
 from swarm_core.engines.records import Port
 
@@ -37,6 +38,20 @@ NO_NETWORK: Final = ("", "default", "bridge", "host", "none", "nat")
 
 
 @dataclass(frozen=True, slots=True)
+class PortRange:
+    """A published port that may be any of `first` to `last`."""
+
+    protocol: str
+    first: int
+    last: int
+    ip: str = ""
+
+    def port(self, public: int) -> Port:
+        """One of them."""
+        return Port(0, self.protocol, public, self.ip)
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What placement asks. `body` is what the engine gets, but for CPU shares."""
 
@@ -49,12 +64,18 @@ class Request:
     nano_cpus: int = 0
     memory_bytes: int = 0
     ports: tuple[Port, ...] = ()
+    port_ranges: tuple["PortRange", ...] = ()
+    """Of each the engine takes a port that is free."""
     needs: tuple[str, ...] = ()
     """Containers that must be on the same engine: of --volumes-from, --link and --net container."""
     network: str = ""
     """The network that it is put into, when it is none that every engine has."""
     is_moved: bool = False
     """It wants another engine when its own fails."""
+    platform: str = ""
+    """The platform that was asked for by name, as the engine is told it."""
+    platforms: tuple[Platform, ...] = ()
+    """Those that the image is for; empty: not known, or all the same here."""
 
     @property
     def asks_resources(self) -> bool:
@@ -73,7 +94,7 @@ class Request:
         return {**self.body, "HostConfig": host}
 
 
-def request_of(name: str, body: Mapping[str, Any], new_id: Callable[[], str]) -> Request:
+def request_of(name: str, body: Mapping[str, Any], new_id: Callable[[], str], platform: str = "") -> Request:
     """What a container that is made of `body` needs; `new_id` gives the swarm id of one that has none. Raises BadExpression."""
     asked: dict[str, list[str]] = {label: _listed(body, label) for label in _PREFIXES.values()}
     environment = []
@@ -100,9 +121,12 @@ def request_of(name: str, body: Mapping[str, Any], new_id: Callable[[], str]) ->
         nano_cpus=int(host.get("NanoCpus") or 0) or int(host.get("CpuShares") or 0) * NS_PER_S,
         memory_bytes=int(host.get("Memory") or 0),
         ports=_ports(host, body.get("ExposedPorts") or {}),
+        port_ranges=_port_ranges(host),
         needs=_needs(host),
         network=_network(host),
         is_moved=ON_NODE_FAILURE in asked[RESCHEDULE_LABEL],
+        platform=platform,
+        platforms=(Platform.parse(platform),) if platform else (),
     )
 
 
@@ -137,6 +161,22 @@ def _ports(host: Mapping[str, Any], exposed: Mapping[str, Any]) -> tuple[Port, .
         for one in many or ()
         if one.get("HostPort") and "-" not in str(one["HostPort"])
     )
+
+
+def _port_ranges(host: Mapping[str, Any]) -> tuple[PortRange, ...]:
+    if host.get("NetworkMode") == "host":
+        return ()
+    found = []
+    for port, many in (host.get("PortBindings") or {}).items():
+        for one in many or ():
+            first, dash, last = str(one.get("HostPort") or "").partition("-")
+            if not dash:
+                continue
+            if not first.isdecimal() or not last.isdecimal() or int(first) > int(last):
+                raise BadExpression(f"Invalid range of ports: {one['HostPort']} for {port}")
+            protocol = port.partition("/")[2] or "tcp"
+            found.append(PortRange(protocol, int(first), int(last), str(one.get("HostIp") or "")))
+    return tuple(found)
 
 
 def _port(port: str, public: str, ip: str) -> Port:
