@@ -3,7 +3,7 @@
 Rules
 1. A source gives whole lists. What is not in the new one is removed first, then the rest is added: an engine that changed its address must go before it may
    come again.
-2. Each engine belongs to the source that named it first. A source that ends, or fails, keeps its last list.
+2. Each engine belongs to the source that named it first, also one that was there before any source. A source that ends, or fails, keeps its last list.
 3. What cannot be read is told and changes nothing.
 4. Files are looked at every WATCH_S, and read when they are others than before.
 """
@@ -118,13 +118,19 @@ class Discovery:
         for key, entry in wanted.items():
             if key not in held:
                 try:
-                    self._cluster.add(entry)
+                    if not self._is_free(entry):
+                        self._cluster.add(entry)
                 except EngineError as error:
                     problems.append(str(error))
                     continue
                 held[key] = entry
         self._maintain(held, found.in_maintenance)
         self._tell(source, tuple(problems))
+
+    def _is_free(self, entry: EngineEntry) -> bool:
+        """Whether it is there already, by no source."""
+        is_there = any(one.entry == entry for one in self._cluster.engines())
+        return is_there and not any(entry.key in named for named in self._named.values())
 
     def _maintain(self, keys: Collection[EngineKey], in_maintenance: Collection[EngineKey]) -> None:
         for key in keys:

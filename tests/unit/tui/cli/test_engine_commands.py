@@ -2,12 +2,14 @@
 
 import json
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from swarm_testkit.command_line import Outcome
+from swarm_testkit.cluster_fake import FakeCluster
+from swarm_testkit.command_line import CommandLine, Outcome
+from swarm_testkit.factories import make_node
 from swarm_testkit.fake_engines.beside import Beside, engines_beside
 from swarm_testkit.fake_engines.engine import FakeEngine
 from swarm_tui.cli import main
@@ -292,3 +294,120 @@ def test_past_events_come_in_the_order_of_time(run: Run, engines: Beside) -> Non
     mine = [line for line in told.lines if "name=order-" in line]
     assert [line.split()[0] for line in mine] == ["h0", "h1", "h0"]
     assert " container create " in mine[0]
+
+
+def test_containers_are_started_paused_and_restarted(run: Run, engines: Beside) -> None:
+    """16.2.5: each on the engine that has it."""
+    id_ = engines.do(lambda some: started(some[1], "to-pause"))
+
+    def status() -> str:
+        return engines.do(lambda some: some[1].containers[id_].status)
+
+    for verb, is_now in (
+        ("pause", "paused"),
+        ("unpause", "running"),
+        ("stop", "exited"),
+        ("start", "running"),
+    ):
+        assert run("container", verb, "to-pause").out == "to-pause\n"
+        assert status() == is_now
+    before = engines.do(lambda some: some[1].counters.by_path.get("POST /containers/{name}/restart", 0))
+    assert run("container", "restart", "-t", "0", "h1/to-pause").out == "h1/to-pause\n"
+    assert status() == "running"
+    assert engines.do(lambda some: some[1].counters.by_path["POST /containers/{name}/restart"]) == before + 1
+    assert run("container", "rm", "-f", "to-pause").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (
+            ("container", "stop", "h0/web-0"),
+            2,
+            "Stop container web-0 on h0   level 3 · taken back by 'container start h0/web-0'",
+        ),
+        (("container", "start", "h0/web-0"), 0, "Nothing would change: container web-0 on h0 runs already."),
+        (("container", "kill", "-s", "HUP", "h0/web-0"), 2, "kill --signal HUP web-0"),
+        (("container", "restart", "h0/web-0"), 2, "Restart container web-0 on h0   level 3 · no way back"),
+        (("container", "pause", "h0/web-0"), 2, "'container unpause h0/web-0'"),
+        (
+            ("container", "rm", "-f", "-v", "h0/web-0"),
+            2,
+            "Remove container web-0 of h0 with its nameless volumes",
+        ),
+        (("volume", "create", "--engine", "h1", "dry"), 2, "Create volume dry on h1"),
+        (("network", "create", "--engine", "h1", "bridge"), 0, "h1 has a network bridge already"),
+        (("network", "rm", "--engine", "h1", "bridge"), 2, "Remove network bridge of h1"),
+        (("image", "pull", "--engine", "h0", "x"), 2, "Pull x:latest on h0"),
+        (("image", "rm", "-f", "--engine", "h0", IMAGE), 2, f"Remove image {IMAGE} of h0"),
+        (("image", "prune", "--engine", "h0"), 0, "h0 has no image that nobody uses"),
+        (("engine", "add", "far", "ssh://far"), 2, "taken back by 'engine rm far'"),
+        (("engine", "rm", "h0"), 2, "taken back by 'engine add h0 unix://"),
+        (("engine", "maintain", "h0"), 2, "Put engine h0 into maintenance"),
+        (("engine", "maintain", "--off", "h0"), 0, "engine h0 is not in maintenance"),
+    ],
+)
+def test_a_dry_run_changes_nothing(
+    run: Run, engines: Beside, tmp_path: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    """16.2.7: what would be done, with which way back and docker's command; 2 where something would change."""
+    before = ((tmp_path / "swarm-tui" / "engines.toml").read_text(), engines.do(lambda some: posted(some)))
+    told = run("--level", "1", *words, "--dry-run")
+    assert (told.code, said in told.out) == (code, True), told
+    after = ((tmp_path / "swarm-tui" / "engines.toml").read_text(), engines.do(lambda some: posted(some)))
+    assert before == after
+
+
+def posted(engines: Iterable[FakeEngine]) -> list[int]:
+    """How often each engine was asked to change something."""
+    return [
+        sum(count for path, count in one.counters.by_path.items() if not path.startswith(("GET ", "HEAD ")))
+        for one in engines
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("container", "rm", "h0/web-0"),
+            "Could not remove container web-0 of h0: it runs; stop it first, or say --force.",
+        ),
+        (("container", "unpause", "h0/web-0"), "it is not paused"),
+        (("container", "stop", "nobody"), "No such container: nobody"),
+        (("image", "rm", "--engine", "h0", IMAGE), "use it; say --force"),
+        (("image", "pull", "--engine", "h2", "x"), "Could not pull x:latest on h2: it is away"),
+    ],
+)
+def test_a_dry_run_says_what_would_be_refused(run: Run, words: tuple[str, ...], said: str) -> None:
+    """16.2.7: with exit code 1."""
+    told = run(*words, "--dry-run")
+    assert (told.code, said in told.err) == (1, True), told
+
+
+def test_engines_of_the_swarm_s_nodes(
+    engines: Beside, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """16.1.6: each node's label names its engine; without labels one is told how to set one."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    nodes = FakeCluster()
+    command = CommandLine(nodes, capfd)
+    none = command("engine", "ls", "--engines", "swarm")
+    assert none.code == 1 and "--label-add swarmtui.engine=" in none.err
+    for name, number in (("n1", 0), ("n2", 1)):
+        node = make_node(name)
+        node.description.hostname = name
+        node.spec.annotations.labels["swarmtui.engine"] = engines.urls[number]
+        nodes.put(node)
+    told = command("engine", "ls", "--engines", "swarm", "--format", "{{.Name}} {{.Status}}")
+    assert told.lines == ["n1 healthy", "n2 healthy"]
+
+
+def test_addresses_with_a_range_and_files_of_addresses(run: Run, engines: Beside, tmp_path: Path) -> None:
+    """16.1.3: as classic Swarm's lists."""
+    directory = Path(engines.urls[0].removeprefix("unix://")).parent
+    told = run("engine", "ls", "--engines", f"unix://{directory}/[0:1].sock", "--format", "{{.Name}}")
+    assert told.lines == ["host-0", "host-1"]
+    path = tmp_path / "list"
+    path.write_text(f"# two\n{engines.urls[0]}\n{engines.urls[1]}\n")
+    assert run("engine", "ls", "--engines", str(path), "--format", "{{.Name}}").lines == ["host-0", "host-1"]

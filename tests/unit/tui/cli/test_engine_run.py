@@ -128,6 +128,7 @@ def test_the_flags_are_docker_s(run: Run, engines: Beside, monkeypatch: pytest.M
     monkeypatch.setenv("PASSED", "on")
     words = (
         "-d", "--name", "whole", "-e", "A=1", "-e", "PASSED", "-e", "ABSENT", "-l", "k=v", "-p", "8080:80", "-p", "127.0.0.1:53:53/udp",
+        "-p", "9000-9001:90-91", "-p", "7000-7010:70", "-p", "60-61",
         "-v", "data:/data:ro", "-v", "/tmp", "-m", "64m", "--cpus", "0.5", "--restart", "on-failure:3", "-u", "1000", "-w", "/srv",
         "--hostname", "me", "--read-only", "--reschedule", "on-node-failure", IMAGE, "sleep", "9",
     )  # fmt: skip
@@ -148,6 +149,11 @@ def test_the_flags_are_docker_s(run: Run, engines: Beside, monkeypatch: pytest.M
     assert host["PortBindings"] == {
         "80/tcp": [{"HostIp": "", "HostPort": "8080"}],
         "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "53"}],
+        "90/tcp": [{"HostIp": "", "HostPort": "9000"}],
+        "91/tcp": [{"HostIp": "", "HostPort": "9001"}],
+        "70/tcp": [{"HostIp": "", "HostPort": "7000-7010"}],
+        "60/tcp": [{"HostIp": "", "HostPort": ""}],
+        "61/tcp": [{"HostIp": "", "HostPort": ""}],
     }
     assert (host["Binds"], host["Memory"], host["NanoCpus"]) == (["data:/data:ro"], 64 << 20, 500_000_000)
     assert host["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 3} and host["ReadonlyRootfs"]
@@ -158,6 +164,10 @@ def test_the_flags_are_docker_s(run: Run, engines: Beside, monkeypatch: pytest.M
     ("words", "said"),
     [
         (("-p", "http"), "--publish: 'http' is not"),
+        (("-p", "8000-8002:80-81"), "are not equally long"),
+        (("-p", "9-8:80"), "has '9-8', which is no port"),
+        (("-p", "80:70000"), "has '70000', which is no port"),
+        (("--platform", "a/b/c/d"), "is no platform"),
         (("-v", "./here:/data"), "write its whole path"),
         (("--restart", "never"), "--restart is one of"),
         (("--rm", "--restart", "always"), "do not go together"),
@@ -175,3 +185,31 @@ def test_flags_that_mean_nothing_are_refused(
     assert told.code == 2
     assert said in told.err
     assert counts(engines) == [0, 0, 0]
+
+
+def test_a_dry_run_says_where_it_would_go(run: Run, engines: Beside) -> None:
+    """16.2.7: with exit code 2, and nothing is made; where none fits it would be refused."""
+    told = run("--level", "0", "container", "run", "--dry-run", "--name", "dry", "--engine", "h1", IMAGE)
+    assert told.code == 2
+    assert (
+        f"Run container dry of {IMAGE} on h1   level 3 · taken back by 'container rm --force h1/dry'"
+        in told.out
+    )
+    assert f"Same as: docker -H {engines.urls[1]} run --name dry {IMAGE} …" in told.out
+    refused = run("container", "run", "--dry-run", "--constraint", "node==h9", IMAGE)
+    assert refused.code == 1 and "constraint node==h9" in refused.err
+    assert counts(engines) == [0, 0, 0]
+
+
+def test_a_making_that_fails_is_tried_elsewhere(run: Run, engines: Beside) -> None:
+    """16.3.8: as often as --create-retry says, and the engine is named."""
+    engines.do(lambda some: some[0].faults.fails.update({"/containers/create": (500, "no space left")}))
+    try:
+        words = ("-d", "--name", "elsewhere", "--constraint", "node!=h2", IMAGE, "sleep", "9")
+        assert "no space left" in run("container", "run", *words).err
+        told = run("container", "run", "--create-retry", "1", *words)
+    finally:
+        engines.do(lambda some: some[0].faults.fails.clear())
+    assert told.code == 0
+    assert told.err == "Warning: engine h0 did not make it: no space left\n"
+    assert made(engines, "elsewhere")

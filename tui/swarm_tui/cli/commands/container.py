@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from swarm_tui.cli.plumbing.engine_steps import DryOption
 from swarm_tui.cli.plumbing.engines import (
     Chosen,
     EngineOption,
     EnginesOption,
-    carry_out_each,
     need_level,
     run_on_engines,
 )
@@ -37,6 +37,7 @@ Words = list[str] | None
 
 @noun.command()
 def ls(
+    ctx: typer.Context,
     all_: Annotated[bool, typer.Option("--all", "-a", help="Also those that do not run.")] = False,
     filter_: FilterOption = None,
     style: FormatOption = Format.TABLE,
@@ -62,7 +63,7 @@ def ls(
         print_entries(CONTAINERS, rows, chosen.now_ns, style=style, quiet=quiet, no_trunc=no_trunc)
         chosen.tell_missing()
 
-    run_on_engines(engines, engine, work)
+    run_on_engines(ctx, engines, engine, work)
 
 
 @noun.command(context_settings={"allow_interspersed_args": False})
@@ -127,6 +128,16 @@ def run(
     why: Annotated[
         bool, typer.Option("--why", help="Only say which engine, and what leaves the others out.")
     ] = False,
+    platform: Annotated[
+        str, typer.Option("--platform", help="Of the image, and of the engine.", metavar="OS/ARCH")
+    ] = "",
+    retries: Annotated[
+        int,
+        typer.Option(
+            "--create-retry", min=0, help="On so many other engines, where one fails.", metavar="NUMBER"
+        ),
+    ] = 0,
+    dry_run: DryOption = False,
     engine: EngineOption = None,
     engines: EnginesOption = None,
 ) -> None:
@@ -135,7 +146,7 @@ def run(
 
     from swarm_tui.cli.plumbing.run_body import Flags, body_of
 
-    if not why:
+    if not (why or dry_run):
         need_level(ctx, "run containers")
     words = list(command or ())
     flags = Flags(
@@ -145,23 +156,25 @@ def run(
     )  # fmt: skip
     body = body_of(flags)
     try:
-        policy = Policy(strategy)
+        policy = Policy(strategy, retries=retries)
     except BadPolicy as error:
         raise Failure(f"--strategy: {error}.", USAGE) from None
 
     async def work(chosen: Chosen) -> int:
         from swarm_tui.cli.plumbing import engine_run
 
-        if why:
-            await engine_run.explain(chosen, name, body, policy)
+        wanted = engine_run.Wanted(name, body, policy, platform)
+        if why or dry_run:
+            await engine_run.explain(chosen, wanted, is_dry=dry_run)
             return 0
-        return await engine_run.run(chosen, name, body, policy, is_detached=detach)
+        return await engine_run.run(chosen, wanted, is_detached=detach)
 
-    raise typer.Exit(run_on_engines(engines, engine, work))
+    raise typer.Exit(run_on_engines(ctx, engines, engine, work))
 
 
 @noun.command()
 def inspect(
+    ctx: typer.Context,
     names: NamesArgument,
     style: FormatOption = Format.JSON,
     engine: EngineOption = None,
@@ -179,83 +192,25 @@ def inspect(
             found.append({"Engine": chosen.name_of(container.engine), **whole})
         print_whole(found, style)
 
-    run_on_engines(engines, engine, work)
+    run_on_engines(ctx, engines, engine, work)
+
+
+for _name, _summary in (
+    ("start", "Start containers that have ended, or were never started."),
+    ("stop", "Stop containers."),
+    ("restart", "Stop containers and start them again."),
+    ("kill", "Send containers a signal."),
+    ("pause", "Let containers do nothing until they are unpaused."),
+    ("unpause", "Let containers that were paused go on."),
+    ("rm", "Remove containers."),
+):
+    noun.elsewhere(_name, "container_changes", _summary)
 
 
 @noun.command()
-def stop(
-    ctx: typer.Context,
-    names: NamesArgument,
-    seconds: Annotated[
-        int | None, typer.Option("--time", "-t", help="Before it is killed.", metavar="SECONDS")
-    ] = None,
-    engine: EngineOption = None,
-    engines: EnginesOption = None,
+def top(
+    ctx: typer.Context, name: NameArgument, engine: EngineOption = None, engines: EnginesOption = None
 ) -> None:
-    """Stop containers."""
-    need_level(ctx, "stop containers")
-
-    async def work(chosen: Chosen) -> None:
-        async def one(name: str) -> None:
-            container = chosen.container(name)
-            path = f"/containers/{container.id}/stop"
-            await chosen.api(container.engine).post(path, {"t": seconds}, timeout=None)
-
-        await carry_out_each(names, one)
-
-    run_on_engines(engines, engine, work)
-
-
-@noun.command()
-def kill(
-    ctx: typer.Context,
-    names: NamesArgument,
-    signal: Annotated[str, typer.Option("--signal", "-s", help="The signal.", metavar="NAME")] = "KILL",
-    engine: EngineOption = None,
-    engines: EnginesOption = None,
-) -> None:
-    """Send containers a signal."""
-    need_level(ctx, "kill containers")
-
-    async def work(chosen: Chosen) -> None:
-        async def one(name: str) -> None:
-            container = chosen.container(name)
-            await chosen.api(container.engine).post(f"/containers/{container.id}/kill", {"signal": signal})
-
-        await carry_out_each(names, one)
-
-    run_on_engines(engines, engine, work)
-
-
-@noun.command()
-def rm(
-    ctx: typer.Context,
-    names: NamesArgument,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Also those that run.")] = False,
-    volumes: Annotated[
-        bool, typer.Option("--volumes", "-v", help="With the nameless volumes that are theirs alone.")
-    ] = False,
-    engine: EngineOption = None,
-    engines: EnginesOption = None,
-) -> None:
-    """Remove containers; what belongs to a service's task is left to the service."""
-    need_level(ctx, "remove containers")
-
-    async def work(chosen: Chosen) -> None:
-        async def one(name: str) -> None:
-            container = chosen.container(name)
-            if service := container.labels.get("com.docker.swarm.service.name"):
-                raise Failure(f"{name} belongs to the service {service}; remove or scale that instead.")
-            path = f"/containers/{container.id}"
-            await chosen.api(container.engine).delete(path, {"force": force, "v": volumes}, timeout=60.0)
-
-        await carry_out_each(names, one)
-
-    run_on_engines(engines, engine, work)
-
-
-@noun.command()
-def top(name: NameArgument, engine: EngineOption = None, engines: EnginesOption = None) -> None:
     """Show the processes of a container."""
 
     async def work(chosen: Chosen) -> None:
@@ -265,11 +220,12 @@ def top(name: NameArgument, engine: EngineOption = None, engines: EnginesOption 
             [str(title) for title in told["Titles"]], [list(map(str, row)) for row in told["Processes"]]
         )
 
-    run_on_engines(engines, engine, work)
+    run_on_engines(ctx, engines, engine, work)
 
 
 @noun.command()
 def logs(
+    ctx: typer.Context,
     name: NameArgument,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
     tail: Annotated[str, typer.Option("--tail", "-n", help="Lines from the end, or all.")] = "all",
@@ -294,7 +250,7 @@ def logs(
         }  # fmt: skip
         await print_logs(chosen.api(container.engine), container.id, query)
 
-    run_on_engines(engines, engine, work)
+    run_on_engines(ctx, engines, engine, work)
 
 
 @noun.command(context_settings={"allow_interspersed_args": False})
@@ -335,4 +291,4 @@ def exec(  # noqa: A001 - the command's name
         container = chosen.container(name)
         return await run_inside(chosen.api(container.engine), container.id, body, is_detached=detach)
 
-    raise typer.Exit(run_on_engines(engines, engine, work))
+    raise typer.Exit(run_on_engines(ctx, engines, engine, work))

@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
+from swarm_tui.cli.plumbing.engine_steps import DryOption, Step, tell_steps
 from swarm_tui.cli.plumbing.engines import Chosen, EngineOption, EnginesOption, run_on_engines
 from swarm_tui.cli.plumbing.nouns import Noun
 from swarm_tui.cli.plumbing.output import FilterOption, Format, FormatOption, QuietOption
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import USAGE, Failure
+from swarm_tui.cli.plumbing.session import USAGE, Failure, globals_of
 
 noun = Noun("Many Docker Engines as one: the list of them, and what happens on them.")
 NamesArgument = Annotated[list[str], typer.Argument(metavar="ENGINE…")]
@@ -17,6 +18,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the engi
 
 @noun.command()
 def ls(
+    ctx: typer.Context,
     style: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     engine: EngineOption = None,
@@ -29,11 +31,13 @@ def ls(
 
         print_engines(chosen.records, style=style, quiet=quiet)
 
-    run_on_engines(engines, engine, work)
+    run_on_engines(ctx, engines, engine, work)
 
 
 @noun.command()
-def inspect(names: NamesArgument, style: FormatOption = Format.JSON, engines: EnginesOption = None) -> None:
+def inspect(
+    ctx: typer.Context, names: NamesArgument, style: FormatOption = Format.JSON, engines: EnginesOption = None
+) -> None:
     """Show everything about engines: how they stand, and what they say of themselves."""
 
     async def work(chosen: Chosen) -> None:
@@ -47,7 +51,7 @@ def inspect(names: NamesArgument, style: FormatOption = Format.JSON, engines: En
             found.append(whole)
         print_whole(found, style)
 
-    run_on_engines(engines, names, work)
+    run_on_engines(ctx, engines, names, work)
 
 
 @noun.command()
@@ -67,6 +71,7 @@ def add(
     label: Annotated[
         list[str] | None, typer.Option("--label", help="For placement; may be repeated.", metavar="KEY=VALUE")
     ] = None,
+    dry_run: DryOption = False,
 ) -> None:
     """Take an engine into your list."""
     from swarm_core.engines.listed import engines_file, problem_of_entry, read_listed
@@ -84,20 +89,30 @@ def add(
     listed = read_listed(engines_file())
     if any(one.name == name for one in listed.entries):
         raise Failure(f"There is an engine {name!r} already; 'swarm-tui engine rm {name}' takes it away.")
+    if dry_run:
+        back = f"taken back by 'engine rm {name}'"
+        tell_steps([Step(f"take engine {name} ({url}) into {listed.path}", way_back=back)])
     context_edits.change(listed.path, lambda text: engine_edits.with_engine(text, entry))
     say(name)
 
 
 @noun.command()
-def rm(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> None:
+def rm(names: Annotated[list[str], typer.Argument(metavar="NAME…")], dry_run: DryOption = False) -> None:
     """Take engines out of your list; they are left alone."""
     from swarm_core.engines.listed import engines_file, read_listed
 
     from swarm_tui.cli.plumbing import context_edits, engine_edits
 
     listed = read_listed(engines_file())
-    for name in names:
-        listed.named(name)
+    gone = [listed.named(name) for name in names]
+    if dry_run:
+        tell_steps(
+            Step(
+                f"take engine {one.name} out of {listed.path}",
+                way_back=f"taken back by 'engine add {one.name} {one.url}'",
+            )
+            for one in gone
+        )
     for name in dict.fromkeys(names):
         context_edits.change(listed.path, lambda text, gone=name: engine_edits.without_engine(text, gone))  # type: ignore[misc]
         say(name)
@@ -107,6 +122,7 @@ def rm(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> None:
 def maintain(
     name: NameArgument,
     is_off: Annotated[bool, typer.Option("--off", help="Let it take new containers again.")] = False,
+    dry_run: DryOption = False,
 ) -> None:
     """Give an engine no new containers; those that it has run on."""
     from swarm_core.engines.listed import engines_file, read_listed
@@ -115,6 +131,13 @@ def maintain(
 
     listed = read_listed(engines_file())
     entry = listed.named(name)
+    if dry_run:
+        is_so = (entry.key in listed.in_maintenance) != is_off
+        back = f"taken back by 'engine maintain {name}{'' if is_off else ' --off'}'"
+        text = f"{'take' if is_off else 'put'} engine {name} {'out of' if is_off else 'into'} maintenance"
+        already = f"engine {name} is {'not ' if is_off else ''}in maintenance" if is_so else ""
+        tell_steps([Step(text, way_back=back, so_already=already)])
+        return
     context_edits.change(
         listed.path, lambda text: engine_edits.with_maintenance(text, entry, is_on=not is_off)
     )
@@ -123,6 +146,7 @@ def maintain(
 
 @noun.command()
 def events(
+    ctx: typer.Context,
     since: Annotated[
         str | None, typer.Option("--since", help="A time, or an age such as 10m.", metavar="WHEN")
     ] = None,
@@ -150,7 +174,7 @@ def events(
         }
         await print_events(chosen, {**span, "filters": wanted}, style)
 
-    run_on_engines(engines, engine, work)
+    run_on_engines(ctx, engines, engine, work)
 
 
 @noun.command()
@@ -184,6 +208,14 @@ def serve(
     overcommit: Annotated[
         float, typer.Option("--overcommit", help="More than an engine has may be reserved.", metavar="SHARE")
     ] = 0.05,
+    retries: Annotated[
+        int,
+        typer.Option(
+            "--create-retry",
+            help="Make a container on so many other engines, where one fails.",
+            metavar="NUMBER",
+        ),
+    ] = 0,
     watchdog: Annotated[
         bool,
         typer.Option(
@@ -197,19 +229,21 @@ def serve(
     from swarm_core.engines.placement.decide import BadPolicy, Policy
 
     from swarm_tui.cli.plumbing.engine_serve import serve_engines, terms_of
+    from swarm_tui.cli.plumbing.engine_sources import sources_of
     from swarm_tui.cli.plumbing.engines import need_level
     from swarm_tui.cli.plumbing.passing import ending_politely
 
     need_level(ctx, "serve engines")
     terms = terms_of(group, certificate, key, ca, insecure=insecure)
     try:
-        policy = Policy(strategy, overcommit=overcommit)
+        policy = Policy(strategy, overcommit=overcommit, retries=retries)
     except BadPolicy as error:
         raise Failure(f"{error}.", USAGE) from None
 
     async def work(chosen: Chosen) -> None:
         chosen.placer.policy = policy
-        await serve_engines(chosen, hosts or (), terms, has_watchdog=watchdog)
+        sources = sources_of(engines, globals_of(ctx), chosen.opened)
+        await serve_engines(chosen, sources, hosts or (), terms, has_watchdog=watchdog)
 
     with ending_politely():
-        run_on_engines(engines, None, work)
+        run_on_engines(ctx, engines, None, work)

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from swarm_tui.cli.plumbing.engine_steps import (
+    DryOption,
+    Step,
+    carry_out_steps,
+    docker_words,
+    tell_steps,
+)
 from swarm_tui.cli.plumbing.engines import (
     Chosen,
     EngineOption,
     EnginesOption,
-    carry_out_each,
     need_level,
     run_on_engines,
 )
@@ -27,7 +33,7 @@ from swarm_tui.cli.plumbing.session import Failure
 
 if TYPE_CHECKING:
     from swarm_core.engines.api import EngineApi
-    from swarm_core.engines.records import EngineKey
+    from swarm_core.engines.records import EngineKey, Image
 
 noun = Noun("See and change images of many engines.")
 _LATEST = "latest"
@@ -35,6 +41,7 @@ _LATEST = "latest"
 
 @noun.command()
 def ls(
+    ctx: typer.Context,
     all_: Annotated[bool, typer.Option("--all", "-a", help="Also the layers between.")] = False,
     filter_: FilterOption = None,
     style: FormatOption = Format.TABLE,
@@ -64,23 +71,37 @@ def ls(
         print_entries(IMAGES, rows, chosen.now_ns, style=style, quiet=quiet, no_trunc=no_trunc)
         chosen.tell_missing()
 
-    run_on_engines(engines, engine, work)
+    run_on_engines(ctx, engines, engine, work)
 
 
 @noun.command()
 def pull(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="IMAGE", help="A name, with a tag or a digest.")],
+    dry_run: DryOption = False,
     engine: EngineOption = None,
     engines: EnginesOption = None,
 ) -> None:
     """Pull an image on every engine, or on those that are named; what one says is the last line of its progress."""
-    need_level(ctx, "pull images")
+    if not dry_run:
+        need_level(ctx, "pull images")
     short = name.rpartition("/")[2]
     tagged = name if ":" in short or "@" in short else f"{name}:{_LATEST}"
 
     async def work(chosen: Chosen) -> None:
         from swarm_tui.cli.plumbing import registry_auth
+
+        if dry_run:
+            tell_steps(
+                Step(
+                    f"pull {tagged} on {record.name}",
+                    way_back=f"taken back by 'image rm --engine {record.name} {tagged}'",
+                    docker=docker_words(record, "pull", tagged),
+                    refusal="" if record.state.is_live else f"it is {record.word}",
+                )
+                for record in chosen.records
+            )
+            return
 
         headers = {"X-Registry-Auth": registry_auth.encoded(tagged)}
 
@@ -93,7 +114,7 @@ def pull(
         if chosen.has_left_out:
             raise Failure(f"{tagged} was not pulled on every engine.")
 
-    run_on_engines(engines, engine, work)
+    run_on_engines(ctx, engines, engine, work)
 
 
 async def _pulled(api: "EngineApi", name: str, headers: dict[str, str]) -> str:
@@ -118,39 +139,51 @@ def rm(
     names: Annotated[list[str], typer.Argument(metavar="IMAGE…")],
     force: Annotated[bool, typer.Option("--force", "-f", help="Also what has several names.")] = False,
     no_prune: Annotated[bool, typer.Option("--no-prune", help="Leave nameless parents.")] = False,
+    dry_run: DryOption = False,
     engine: EngineOption = None,
     engines: EnginesOption = None,
 ) -> None:
     """Remove images on every engine that has them, or on those that are named."""
-    need_level(ctx, "remove images")
+    if not dry_run:
+        need_level(ctx, "remove images")
 
     async def work(chosen: Chosen) -> None:
-        async def one(name: str) -> None:
+        def plan(name: str) -> list[Step]:
             found = chosen.looked_up(lambda: chosen.cluster.find.images(name, chosen.only))
-            wrong = []
-            for image in (one for one in found if one.engine in chosen.keys):
-                wrong += await _removed(chosen, image.engine, name, {"force": force, "noprune": no_prune})
-            if wrong:
-                raise Failure("\nError: ".join(wrong))
+            query = {"force": force, "noprune": no_prune}
+            return [_removal(chosen, one, name, query) for one in found if one.engine in chosen.keys]
 
-        await carry_out_each(names, one)
+        await carry_out_steps(names, plan, is_dry=dry_run)
         chosen.tell_missing()
 
-    run_on_engines(engines, engine, work)
+    run_on_engines(ctx, engines, engine, work)
 
 
-async def _removed(chosen: Chosen, key: "EngineKey", name: str, query: dict[str, Any]) -> list[str]:
-    """What went wrong on one engine."""
-    from swarm_core.engines.errors import EngineError
+def _removal(chosen: Chosen, image: "Image", name: str, query: dict[str, bool]) -> Step:
+    record = chosen.cluster.engine(image.engine)
+    used = [
+        one.name
+        for one in chosen.cluster.tables.containers.of(record.key).values()
+        if one.image_id == image.id
+    ]
+    flags = [*(["--force"] if query["force"] else []), *(["--no-prune"] if query["noprune"] else [])]
 
-    try:
-        done = await chosen.api(key).delete(f"/images/{name}", query, timeout=60.0)
-    except EngineError as error:
-        return [f"{chosen.name_of(key)}: {str(error).rstrip('.')}."]
-    for line in done or ():
-        for what, image in line.items():
-            say(f"{chosen.name_of(key)}: {what}: {image}")
-    return []
+    async def act() -> None:
+        done = await chosen.api(record.key).delete(f"/images/{name}", query, timeout=60.0)
+        for line in done or ():
+            for what, which in line.items():
+                say(f"{record.name}: {what}: {which}")
+
+    return Step(
+        f"remove image {name} of {record.name}",
+        act,
+        f"taken back by 'image pull --engine {record.name} {name}', if a registry has it",
+        docker_words(record, "rmi", *flags, name),
+        f"{', '.join(sorted(used))} {'uses' if len(used) == 1 else 'use'} it; say --force"
+        if used and not query["force"]
+        else "",
+        done="",
+    )
 
 
 @noun.command()
@@ -163,20 +196,26 @@ def prune(
     filter_: Annotated[
         list[str] | None, typer.Option("--filter", help="Only what matches.", metavar="KEY=VALUE")
     ] = None,
+    dry_run: DryOption = False,
     engine: EngineOption = None,
     engines: EnginesOption = None,
 ) -> None:
     """Remove images that nobody uses, on every engine or on those that are named."""
     from swarm_tui.cli.plumbing.engine_rows import filters_of
 
-    need_level(ctx, "remove images")
+    if not dry_run:
+        need_level(ctx, "remove images")
     wanted = {**(filters_of(filter_) or {}), "dangling": ["false" if all_ else "true"]}
     what = "every image that no container uses" if all_ else "every image without a name"
-    if not force and not typer.confirm(f"Remove {what}?"):
+    if not (force or dry_run) and not typer.confirm(f"Remove {what}?"):
         raise typer.Abort
 
     async def work(chosen: Chosen) -> None:
         from swarm_tui.resources import format as fmt
+
+        if dry_run:
+            await _tell_pruned(chosen, wanted, is_all=all_)
+            return
 
         async def one(key: "EngineKey", api: "EngineApi") -> dict[str, Any]:
             found: dict[str, Any] = await api.post("/images/prune", {"filters": wanted}, timeout=None)
@@ -188,4 +227,36 @@ def prune(
             say(f"{chosen.name_of(key)}: {fmt.plural(count, 'image')} removed, {freed} freed")
         chosen.tell_missing()
 
-    run_on_engines(engines, engine, work)
+    run_on_engines(ctx, engines, engine, work)
+
+
+async def _tell_pruned(chosen: Chosen, wanted: dict[str, Any], *, is_all: bool) -> None:
+    """What would go, engine by engine, and how much that is at most: layers that others share stay. Raises Exit, Failure."""
+    from swarm_tui.resources import format as fmt
+
+    if "until" in wanted:
+        raise Failure(
+            "--dry-run does not foretell --filter until=…; the engine reckons that by its own clock."
+        )
+    listed = {**{key: value for key, value in wanted.items() if key != "dangling"}}
+    if not is_all:
+        listed["dangling"] = ["true"]
+
+    async def one(key: "EngineKey", api: "EngineApi") -> list[Any]:
+        used = {container.image_id for container in chosen.cluster.tables.containers.of(key).values()}
+        found = await api.get_list("/images/json", {"filters": listed or None})
+        return [image for image in found if image["Id"] not in used]
+
+    steps = []
+    for key, images in await chosen.each(one):
+        record = chosen.cluster.engine(key)
+        size = fmt.size(float(sum(int(image.get("Size") or 0) for image in images)))
+        names = [(image.get("RepoTags") or [image["Id"].removeprefix("sha256:")[:12]])[0] for image in images]
+        steps.append(
+            Step(
+                f"remove {fmt.plural(len(images), 'image')} of {record.name}, {size} at most: {', '.join(names)}",
+                docker=docker_words(record, "image", "prune", *(["--all"] if is_all else [])),
+                so_already="" if images else f"{record.name} has no image that nobody uses",
+            )
+        )
+    tell_steps(steps)

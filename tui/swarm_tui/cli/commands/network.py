@@ -8,20 +8,16 @@ import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.cluster import Cluster
 
-from swarm_tui.cli.plumbing import completion
 from swarm_tui.cli.plumbing.dry_run import DryRunOption, create_or_tell
 from swarm_tui.cli.plumbing.engines import EnginesOption, OnEnginesOption
-from swarm_tui.cli.plumbing.kind_commands import filter_tests, inspect_kind, list_kind, remove_kind
 from swarm_tui.cli.plumbing.nouns import Noun
-from swarm_tui.cli.plumbing.output import FilterOption, Format, FormatOption, QuietOption
+from swarm_tui.cli.plumbing.on_engines import add_inspect, add_ls, add_rm
+from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.session import USAGE, Failure, reading, run
 from swarm_tui.resources import networks
 
 noun = Noun("See and change networks; with --engine those of engines.")
 _List = list[str] | None
-NamesArgument = Annotated[
-    list[str], typer.Argument(metavar="NETWORK…", autocompletion=completion.names_of("network"))
-]
 _OURS_ALONE = (
     "Networks made here are the cluster's; one of this machine alone is made with 'docker network create'."
 )
@@ -74,9 +70,8 @@ def create(
     engines: EnginesOption = None,
 ) -> None:
     if engine:
-        from swarm_tui.cli.plumbing.engine_objects import ON_NETWORKS, Place, no_dry_run, refuse_cluster_flags
+        from swarm_tui.cli.plumbing.engine_objects import ON_NETWORKS, Place, refuse_cluster_flags
 
-        no_dry_run(dry_run)
         refuse_cluster_flags(
             {
                 "--aux-address": aux_address,
@@ -93,7 +88,7 @@ def create(
             "Attachable": attachable, "EnableIPv6": ipv6, "Labels": _pairs("--label", label), "Options": _pairs("--opt", opt),
             "IPAM": {"Driver": ipam_driver, "Config": _subnets(subnet or (), ip_range or (), gateway or ())},
         }  # fmt: skip
-        ON_NETWORKS.create(ctx, Place(engine, engines), body)
+        ON_NETWORKS.create(Place(ctx, engine, engines), body, is_dry=dry_run)
         return
     from swarm_core.specs import lists, network, notation
 
@@ -141,54 +136,6 @@ def _subnets(subnets: Sequence[str], ranges: Sequence[str], gateways: Sequence[s
     return [{key: text for key, text in zip(keys, one, strict=True) if text} for one in told]
 
 
-@noun.command(summary="List the networks; with --engine those of engines.")
-def ls(
-    ctx: typer.Context,
-    filter_: FilterOption = None,
-    style: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
-    engine: OnEnginesOption = None,
-    engines: EnginesOption = None,
-) -> None:
-    if engine:
-        from swarm_tui.cli.plumbing.engine_objects import ON_NETWORKS, Place
-
-        ON_NETWORKS.ls(Place(engine, engines), filter_, style, quiet=quiet)
-        return
-    list_kind(ctx, networks.KIND, filter_tests(networks.KIND), filter_, style=style, quiet=quiet)
-
-
-@noun.command(summary="Show everything about networks.")
-def inspect(
-    ctx: typer.Context,
-    names: NamesArgument,
-    style: FormatOption = Format.JSON,
-    pretty: Annotated[bool, typer.Option("--pretty", help="Print for people.")] = False,
-    engine: OnEnginesOption = None,
-    engines: EnginesOption = None,
-) -> None:
-    if engine:
-        from swarm_tui.cli.plumbing.engine_objects import ON_NETWORKS, Place, refuse_cluster_flags
-
-        refuse_cluster_flags({"--pretty": pretty})
-        ON_NETWORKS.inspect(Place(engine, engines), names, style)
-        return
-    inspect_kind(ctx, networks.KIND, names, style, pretty=pretty)
-
-
-@noun.command(summary="Remove networks; with --engine those of engines.")
-def rm(
-    ctx: typer.Context,
-    names: NamesArgument,
-    dry_run: DryRunOption = False,
-    style: FormatOption = Format.TABLE,
-    engine: OnEnginesOption = None,
-    engines: EnginesOption = None,
-) -> None:
-    if engine:
-        from swarm_tui.cli.plumbing.engine_objects import ON_NETWORKS, Place, no_dry_run
-
-        no_dry_run(dry_run)
-        ON_NETWORKS.rm(ctx, Place(engine, engines), names, {})
-        return
-    remove_kind(ctx, networks.KIND, names, style if dry_run else None)
+add_ls(noun, networks.KIND)
+add_inspect(noun, networks.KIND)
+add_rm(noun, networks.KIND)

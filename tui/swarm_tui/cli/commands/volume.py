@@ -10,9 +10,9 @@ from swarm_core.client.cluster import Cluster
 from swarm_tui.cli.plumbing import completion
 from swarm_tui.cli.plumbing.dry_run import DryRunOption, create_or_tell, tell, view_for
 from swarm_tui.cli.plumbing.engines import EnginesOption, OnEnginesOption
-from swarm_tui.cli.plumbing.kind_commands import filter_tests, inspect_kind, list_kind
 from swarm_tui.cli.plumbing.nouns import Noun
-from swarm_tui.cli.plumbing.output import FilterOption, Format, FormatOption, QuietOption
+from swarm_tui.cli.plumbing.on_engines import add_inspect, add_ls
+from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, resolved, run
 from swarm_tui.resources import volumes
 
@@ -70,9 +70,8 @@ def create(
     if engine:
         from swarm_core.specs import notation
 
-        from swarm_tui.cli.plumbing.engine_objects import ON_VOLUMES, Place, no_dry_run, refuse_cluster_flags
+        from swarm_tui.cli.plumbing.engine_objects import ON_VOLUMES, Place, refuse_cluster_flags
 
-        no_dry_run(dry_run)
         refuse_cluster_flags(
             {
                 "--group": group,
@@ -92,7 +91,7 @@ def create(
         with reading("--opt"):
             options = notation.pairs(opt or ())
         body = {"Name": name, "Driver": driver or "local", "Labels": labels, "DriverOpts": options}
-        ON_VOLUMES.create(ctx, Place(engine, engines), body)
+        ON_VOLUMES.create(Place(ctx, engine, engines), body, is_dry=dry_run)
         return
     from swarm_core.specs import notation
     from swarm_core.specs import volume as setters
@@ -135,39 +134,8 @@ def create(
     run(ctx, work)
 
 
-@noun.command(summary="List the volumes; with --engine those of engines.")
-def ls(
-    ctx: typer.Context,
-    filter_: FilterOption = None,
-    style: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
-    engine: OnEnginesOption = None,
-    engines: EnginesOption = None,
-) -> None:
-    if engine:
-        from swarm_tui.cli.plumbing.engine_objects import ON_VOLUMES, Place
-
-        ON_VOLUMES.ls(Place(engine, engines), filter_, style, quiet=quiet)
-        return
-    list_kind(ctx, volumes.KIND, filter_tests(volumes.KIND), filter_, style=style, quiet=quiet)
-
-
-@noun.command(summary="Show everything about volumes.")
-def inspect(
-    ctx: typer.Context,
-    names: NamesArgument,
-    style: FormatOption = Format.JSON,
-    pretty: Annotated[bool, typer.Option("--pretty", help="Print for people.")] = False,
-    engine: OnEnginesOption = None,
-    engines: EnginesOption = None,
-) -> None:
-    if engine:
-        from swarm_tui.cli.plumbing.engine_objects import ON_VOLUMES, Place, refuse_cluster_flags
-
-        refuse_cluster_flags({"--pretty": pretty})
-        ON_VOLUMES.inspect(Place(engine, engines), names, style)
-        return
-    inspect_kind(ctx, volumes.KIND, names, style, pretty=pretty)
+add_ls(noun, volumes.KIND)
+add_inspect(noun, volumes.KIND)
 
 
 @noun.command()
@@ -231,10 +199,9 @@ def rm(
 ) -> None:
     """Remove volumes, and what is in them; with --engine those of engines."""
     if engine:
-        from swarm_tui.cli.plumbing.engine_objects import ON_VOLUMES, Place, no_dry_run
+        from swarm_tui.cli.plumbing.engine_objects import ON_VOLUMES, Place
 
-        no_dry_run(dry_run)
-        ON_VOLUMES.rm(ctx, Place(engine, engines), names, {"force": force})
+        ON_VOLUMES.rm(Place(ctx, engine, engines), names, force=force, is_dry=dry_run)
         return
 
     async def work(cluster: Cluster) -> None:

@@ -14,27 +14,31 @@ from swarm_tui.cli.plumbing.engine_rows import (
     print_entries,
     print_whole,
 )
-from swarm_tui.cli.plumbing.engines import Chosen, carry_out_each, need_level, run_on_engines
+from swarm_tui.cli.plumbing.engine_steps import Step, carry_out_steps, docker_words, tell_steps
+from swarm_tui.cli.plumbing.engines import Chosen, need_level, run_on_engines
 from swarm_tui.cli.plumbing.output import Format
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure
 
 if TYPE_CHECKING:
     from swarm_core.engines.api import EngineApi
-    from swarm_core.engines.records import EngineKey
+    from swarm_core.engines.records import EngineKey, EngineRecord, Network, Volume
+    from swarm_core.engines.tables import Table as Rows
+    from swarm_core.engines.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """The options that say which engines: `--engine`, `--engines`."""
 
+    ctx: typer.Context
     only: Sequence[str]
     engines: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """One kind. `path` is where its objects are, `entries` gets them out of the answer to a list."""
+    """One kind. `path` is where its objects are, `entries` gets them out of the answer to a list, `rows` are those that are known."""
 
     noun: str
     path: str
@@ -42,6 +46,7 @@ class Objects:
     entries: Callable[[Any], list[dict[str, Any]]]
     find: str
     """The look-up's method."""
+    rows: Callable[["Tables"], "Rows[Volume] | Rows[Network]"]
 
     def ls(self, place: Place, filter_: Sequence[str] | None, style: Format, *, quiet: bool) -> None:
         """List them, engine by engine."""
@@ -56,7 +61,7 @@ class Objects:
             print_entries(self.table, rows, chosen.now_ns, style=style, quiet=quiet)
             chosen.tell_missing()
 
-        run_on_engines(place.engines, place.only, work)
+        run_on_engines(place.ctx, place.engines, place.only, work)
 
     def inspect(self, place: Place, names: Sequence[str], style: Format) -> None:
         """Print them as their engines tell them, and which engines these are."""
@@ -69,26 +74,39 @@ class Objects:
                 found.append({"Engine": chosen.name_of(record.engine), **whole})
             print_whole(found, style)
 
-        run_on_engines(place.engines, place.only, work)
+        run_on_engines(place.ctx, place.engines, place.only, work)
 
-    def rm(self, ctx: typer.Context, place: Place, names: Sequence[str], query: Mapping[str, bool]) -> None:
+    def rm(self, place: Place, names: Sequence[str], *, force: bool = False, is_dry: bool) -> None:
         """Remove them from the engines that have them."""
-        need_level(ctx, f"remove {self.noun}s of engines")
+        if not is_dry:
+            need_level(place.ctx, f"remove {self.noun}s of engines")
 
         async def work(chosen: Chosen) -> None:
-            async def one(name: str) -> None:
-                record = self._found(chosen, name)
-                await chosen.api(record.engine).delete(f"{self.path}/{record.id}", dict(query))
+            def plan(name: str) -> Step:
+                found = self._found(chosen, name)
+                record = chosen.cluster.engine(found.engine)
+                return Step(
+                    f"remove {self.noun} {found.name} of {record.name}",
+                    lambda: chosen.api(record.key).delete(
+                        f"{self.path}/{found.id}", {"force": True} if force else None
+                    ),
+                    docker=docker_words(record, self.noun, "rm", *(["--force"] if force else []), found.name),
+                )
 
-            await carry_out_each(names, one)
+            await carry_out_steps(names, plan, is_dry=is_dry)
 
-        run_on_engines(place.engines, place.only, work)
+        run_on_engines(place.ctx, place.engines, place.only, work)
 
-    def create(self, ctx: typer.Context, place: Place, body: Mapping[str, Any]) -> None:
+    def create(self, place: Place, body: Mapping[str, Any], *, is_dry: bool) -> None:
         """Make one on each engine that is named."""
-        need_level(ctx, f"create {self.noun}s on engines")
+        if not is_dry:
+            need_level(place.ctx, f"create {self.noun}s on engines")
 
         async def work(chosen: Chosen) -> None:
+            if is_dry:
+                tell_steps(self._creation(chosen, record, body) for record in chosen.records)
+                return
+
             async def one(key: "EngineKey", api: "EngineApi") -> Any:
                 return await api.post(f"{self.path}/create", body=dict(body), timeout=60.0)
 
@@ -98,7 +116,19 @@ class Objects:
             if chosen.has_left_out:
                 raise Failure(f"The {self.noun} was not made on every engine.")
 
-        run_on_engines(place.engines, place.only, work)
+        run_on_engines(place.ctx, place.engines, place.only, work)
+
+    def _creation(self, chosen: Chosen, record: "EngineRecord", body: Mapping[str, Any]) -> Step:
+        """What making one there comes to."""
+        name = str(body["Name"])
+        has_it = any(one.engine == record.key for one in self.rows(chosen.cluster.tables).named(name))
+        return Step(
+            f"create {self.noun} {name} on {record.name}",
+            way_back=f"taken back by '{self.noun} rm --engine {record.name} {name}'",
+            docker=docker_words(record, self.noun, "create", "--driver", str(body["Driver"]), name),
+            refusal="" if record.state.is_live else f"it is {record.word}",
+            so_already=f"{record.name} has a {self.noun} {name} already" if has_it else "",
+        )
 
     def _found(self, chosen: Chosen, name: str) -> Any:
         look_up = getattr(chosen.cluster.find, self.find)
@@ -106,9 +136,16 @@ class Objects:
 
 
 ON_VOLUMES: Final = Objects(
-    "volume", "/volumes", VOLUMES, lambda answer: list(answer.get("Volumes") or ()), "volume"
+    "volume",
+    "/volumes",
+    VOLUMES,
+    lambda answer: list(answer.get("Volumes") or ()),
+    "volume",
+    lambda tables: tables.volumes,
 )
-ON_NETWORKS: Final = Objects("network", "/networks", NETWORKS, list, "network")
+ON_NETWORKS: Final = Objects(
+    "network", "/networks", NETWORKS, list, "network", lambda tables: tables.networks
+)
 
 
 def refuse_cluster_flags(given: Mapping[str, object]) -> None:
@@ -120,7 +157,4 @@ def refuse_cluster_flags(given: Mapping[str, object]) -> None:
         )
 
 
-def no_dry_run(is_dry: bool) -> None:
-    """Raise Failure: what changes engines is not planned first."""
-    if is_dry:
-        raise Failure("--dry-run tells of changes of the cluster; changes of engines are not planned.", USAGE)
+ON: Final = {one.noun: one for one in (ON_VOLUMES, ON_NETWORKS)}

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from swarm_core.engines.opening import moving_containers, serving_engines
+from swarm_core.engines.discovery import Source
+from swarm_core.engines.opening import following, moving_containers, serving_engines
 from swarm_core.http.hosts import InvalidHost, parse_hosts
 from swarm_core.http.listeners import CannotListen, Terms
 from swarm_core.http.tls import InvalidTls, TlsFiles
@@ -26,8 +27,10 @@ def terms_of(group: str, certificate: str, key: str, ca: str, *, insecure: bool)
     return Terms(group, tls, insecure, "Verify clients with --tlscacert, or say --insecure to allow it.")
 
 
-async def serve_engines(chosen: Chosen, hosts: Sequence[str], terms: Terms, *, has_watchdog: bool) -> None:
-    """Serve until cancelled. Raises Failure."""
+async def serve_engines(
+    chosen: Chosen, sources: Sequence[Source], hosts: Sequence[str], terms: Terms, *, has_watchdog: bool
+) -> None:
+    """Serve until cancelled, the engines that the sources name as they come and go. Raises Failure."""
     default = Path(os.environ.get("XDG_RUNTIME_DIR") or "/run") / "swarm-tui" / "engines.sock"
     try:
         parsed = parse_hosts(hosts, default, has_tls=terms.tls is not None)
@@ -37,7 +40,10 @@ async def serve_engines(chosen: Chosen, hosts: Sequence[str], terms: Terms, *, h
         default.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     chosen.tell_missing_softly()
     try:
-        async with serving_engines(chosen.opened, parsed, terms, os.environ) as addresses:
+        async with (
+            following(chosen.opened, sources),
+            serving_engines(chosen.opened, parsed, terms, os.environ) as addresses,
+        ):
             for address in addresses:
                 say(f"Listening on {address}; try 'docker -H {address} ps'.")
             async with moving_containers(chosen.opened) if has_watchdog else nullcontext():

@@ -8,21 +8,21 @@ Rules
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
-from swarm_core.api.typed_paths import path_of
+from swarm_core.client.sockets import state_directory
 
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import USAGE, Failure, globals_of
+from swarm_tui.cli.plumbing.session import Failure, Globals, globals_of
 
 if TYPE_CHECKING:
     # Loaded when engines are reached: help and usage errors must not wait for it.
     from swarm_core.engines.api import EngineApi
     from swarm_core.engines.cluster import EngineCluster
     from swarm_core.engines.opening import Opened
-    from swarm_core.engines.records import Container, EngineEntry, EngineKey, EngineRecord
+    from swarm_core.engines.records import Container, EngineKey, EngineRecord
 
 T = TypeVar("T")
 VARIABLE: Final = "SWARM_TUI_ENGINES"
@@ -33,8 +33,8 @@ EnginesOption = Annotated[
         "--engines",
         envvar=VARIABLE,
         show_envvar=False,
-        help="Instead of your list: a file of engines, addresses, docker's contexts; between commas.",
-        metavar="FILE|URL|CONTEXT,…",
+        help="Instead of your list: a file of engines, addresses, docker's contexts, swarm (its nodes); between commas.",
+        metavar="FILE|URL|CONTEXT|swarm,…",
     ),
 ]
 EngineOption = Annotated[
@@ -46,14 +46,6 @@ OnEnginesOption = Annotated[
         "--engine", help="Of this engine instead of the cluster, or of all engines.", metavar="NAME|all"
     ),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The engines that there are, before any is asked."""
-
-    entries: "Sequence[EngineEntry]"
-    in_maintenance: "frozenset[EngineKey]"
 
 
 class Chosen:
@@ -162,22 +154,32 @@ class Chosen:
 
 
 def run_on_engines(
-    engines: str | None, only: Sequence[str] | None, work: "Callable[[Chosen], Awaitable[T]]"
+    ctx: typer.Context,
+    engines: str | None,
+    only: Sequence[str] | None,
+    work: "Callable[[Chosen], Awaitable[T]]",
 ) -> T:
     """Do `work` on the engines that `--engines` and `--engine` choose, when each has been tried."""
-    return asyncio.run(_run(engines, only, work))
+    return asyncio.run(_run(globals_of(ctx), engines, only, work))
 
 
 async def _run(
-    engines: str | None, only: Sequence[str] | None, work: "Callable[[Chosen], Awaitable[T]]"
+    given: Globals,
+    engines: str | None,
+    only: Sequence[str] | None,
+    work: "Callable[[Chosen], Awaitable[T]]",
 ) -> T:
     from swarm_core.engines.errors import EngineError
     from swarm_core.engines.opening import open_cluster
 
-    known = known_engines(engines)
+    from swarm_tui.cli.plumbing.engine_sources import known_engines
+
+    known = await known_engines(engines, given)
+    for problem in known.problems:
+        say(f"{problem}.", err=True)
     wanted = [name for name in only or () if name != ALL]
     try:
-        async with open_cluster(known.entries, known.in_maintenance) as opened:
+        async with open_cluster(known.entries, known.in_maintenance, deployed_directory()) as opened:
             cluster = opened.cluster
             named = [entry.key for entry in known.entries if entry.key in wanted]
             # What is called by its host name is known by it when it has answered.
@@ -186,6 +188,11 @@ async def _run(
             return await work(Chosen(opened, list(dict.fromkeys(keys)), is_narrowed=bool(wanted)))
     except EngineError as error:
         raise Failure(f"{str(error).rstrip('.')}.") from None
+
+
+def deployed_directory() -> Path:
+    """Where is remembered what was made through us, and how."""
+    return state_directory() / "deployed"
 
 
 def _key(cluster: "EngineCluster", name: str) -> "EngineKey":
@@ -198,66 +205,6 @@ def _key(cluster: "EngineCluster", name: str) -> "EngineKey":
         raise Failure(f"{error}; known are: {names}.") from None
 
 
-def known_engines(text: str | None) -> Known:
-    """The engines that `--engines` names, or those of the person's list. Raises Failure, LookupError or ValueError."""
-    from swarm_core.engines.listed import engines_file, read_listed
-
-    if text is None:
-        listed = read_listed(engines_file())
-        if not listed.entries:
-            raise Failure(
-                "No engines are known. Add one with 'swarm-tui engine add NAME URL', or name them with --engines."
-            )
-        return Known(listed.entries, listed.in_maintenance)
-    found = [_engines_of(word) for part in text.split(",") if (word := part.strip())]
-    entries = [entry for known in found for entry in known.entries]
-    if not entries:
-        raise Failure(f"--engines names no engine: {text!r}.", USAGE)
-    keys = [entry.key for entry in entries]
-    if doubled := sorted({key for key in keys if keys.count(key) > 1}):
-        raise Failure(f"--engines names {doubled[0]} twice.", USAGE)
-    return Known(entries, frozenset(key for known in found for key in known.in_maintenance))
-
-
-def _engines_of(word: str) -> Known:
-    from swarm_core.engines.docker_contexts import context_named
-    from swarm_core.engines.listed import read_listed
-    from swarm_core.engines.records import EngineEntry
-    from swarm_core.engines.ways import problem_of
-
-    if "://" in word:
-        if problem := problem_of(word):
-            raise Failure(f"--engines: the address {word} {problem}.", USAGE)
-        return Known([EngineEntry(word, source="--engines")], frozenset())
-    if "/" in word or word.endswith(".toml"):
-        path = path_of(word)
-        if not path.exists():
-            raise Failure(f"--engines: {path} does not exist.", USAGE)
-        listed = read_listed(path)
-        return Known(listed.entries, listed.in_maintenance)
-    return Known([context_named(word)], frozenset())
-
-
 def need_level(ctx: typer.Context, doing: str) -> None:
     """Raise Failure where the level is too low for changes of engines, all of which need the highest."""
     globals_of(ctx).need_highest(doing)
-
-
-async def carry_out_each(
-    names: Sequence[str], work: Callable[[str], Awaitable[Any]], *, done: Callable[[str], None] = say
-) -> None:
-    """Do `work` for each name in turn and say the name; fail at the end with all that could not be done."""
-    from swarm_core.engines.errors import EngineError
-
-    wrong = []
-    for name in names:
-        try:
-            await work(name)
-        except EngineError as error:
-            wrong.append(f"{name}: {str(error).rstrip('.')}.")
-        except Failure as failure:
-            wrong.append(str(failure))
-        else:
-            done(name)
-    if wrong:
-        raise Failure("\nError: ".join(wrong))

@@ -73,7 +73,7 @@ def list_kind(
 
 def add_inspect(noun: Noun, kind: ResourceKind[Any]) -> None:
     """The command that shows whole objects."""
-    Names = Annotated[list[str], _name_argument(kind)]
+    Names = Annotated[list[str], name_argument(kind)]
 
     @noun.command(summary=f"Show everything about {kind.plural}.")
     def inspect(
@@ -101,7 +101,7 @@ def inspect_kind(
 
 def add_rm(noun: Noun, kind: ResourceKind[Any]) -> None:
     """The command that removes objects by name."""
-    Names = Annotated[list[str], _name_argument(kind)]
+    Names = Annotated[list[str], name_argument(kind)]
 
     @noun.command(summary=f"Remove {kind.plural}.")
     def rm(
@@ -123,7 +123,8 @@ def remove_kind(
     run(ctx, work)
 
 
-def _name_argument(kind: ResourceKind[Any]) -> Any:
+def name_argument(kind: ResourceKind[Any]) -> Any:
+    """One or more of the kind, completed from those that are there."""
     complete = completion.names_of(kind.noun)
     return typer.Argument(metavar=f"{kind.noun.upper()}…", autocompletion=complete)
 

@@ -14,9 +14,10 @@ from swarm_core.specs import notation
 from swarm_tui.cli.plumbing.session import USAGE, Failure, reading
 
 _PORT: Final = re.compile(
-    r"(?:(?:(?P<ip>\[[^]]+\]|[0-9.]+):)?(?P<host>[0-9]*):)?(?P<inside>[0-9]+)(?:/(?P<protocol>tcp|udp|sctp))?",
+    r"(?:(?:(?P<ip>\[[^]]+\]|[0-9.]+):)?(?P<host>[0-9]*(?:-[0-9]+)?):)?(?P<inside>[0-9]+(?:-[0-9]+)?)(?:/(?P<protocol>tcp|udp|sctp))?",
     re.ASCII,
 )
+_PORT_MAX: Final = 65_535
 _RESTARTS: Final = ("no", "always", "unless-stopped", "on-failure")
 
 
@@ -127,9 +128,30 @@ def _ports(given: Sequence[str]) -> tuple[dict[str, dict[str, str]], dict[str, l
     for text in given:
         found = _PORT.fullmatch(text)
         if found is None:
-            raise Failure(f"--publish: {text!r} is not [[IP:]PORT:]PORT[/tcp|udp|sctp].", USAGE)
-        port = f"{found['inside']}/{found['protocol'] or 'tcp'}"
-        exposed[port] = {}
-        binding = {"HostIp": (found["ip"] or "").strip("[]"), "HostPort": found["host"] or ""}
-        bindings.setdefault(port, []).append(binding)
+            raise Failure(f"--publish: {text!r} is not [[IP:]PORT[-PORT]:]PORT[-PORT][/tcp|udp|sctp].", USAGE)
+        for number, public in _pairs(text, found["inside"], found["host"] or ""):
+            port = f"{number}/{found['protocol'] or 'tcp'}"
+            exposed[port] = {}
+            binding = {"HostIp": (found["ip"] or "").strip("[]"), "HostPort": public}
+            bindings.setdefault(port, []).append(binding)
     return exposed, bindings
+
+
+def _pairs(text: str, inside: str, host: str) -> list[tuple[int, str]]:
+    """Each port of a container with the one that it is published on. A range for one port is the engine's to choose of."""
+    ports, publics = _span(text, inside), _span(text, host) if host else []
+    if not host:
+        return [(number, "") for number in ports]
+    if len(ports) == 1:
+        return [(ports[0], host)]
+    if len(ports) != len(publics):
+        raise Failure(f"--publish: the two ranges of {text!r} are not equally long.", USAGE)
+    return [(number, str(public)) for number, public in zip(ports, publics, strict=True)]
+
+
+def _span(text: str, numbers: str) -> range:
+    first, _, last = numbers.partition("-")
+    begin, end = int(first or 0), int(last or first or 0)
+    if not 1 <= begin <= end <= _PORT_MAX:
+        raise Failure(f"--publish: {text!r} has {numbers!r}, which is no port and no range of ports.", USAGE)
+    return range(begin, end + 1)
