@@ -124,6 +124,6 @@ def refused(error: CallFailed) -> RefusedCall:
 
 async def open_connection(path: Path) -> Calls:
     """The real Opening."""
-    from swarm_core.client.connection import Connection
+    from swarm_core.client.linked import LinkedConnection
 
-    return await Connection.open(path)
+    return await LinkedConnection.open(path)

@@ -106,6 +106,8 @@ class Exchange:
         most = self.limits.body_bytes_max
         if (self.request.content_length or 0) > most:
             raise BadRequest("request body too large")
+        if self._is_here and not self._ahead:
+            return self.request.content.read_nowait()
         body = bytearray()
         async with _coming(self.limits):
             async for piece in self.pieces():
@@ -113,6 +115,12 @@ class Exchange:
                 if len(body) > most:
                     raise BadRequest("request body too large")
         return bytes(body)
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether a body whose length is known has come whole: most come with their heads, and need not be waited for."""
+        content = self.request.content
+        return bool(self.request.content_length) and content.is_eof() and content.exception() is None
 
     async def peek_body(self, most: int) -> bytes:
         """The whole body if it has at most so many bytes, else nothing; either way it is still to be read. Raises BadRequest."""

@@ -16,8 +16,8 @@ from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.tolerant import reader
 from swarm_core.rpc import adapter
 from swarm_core.rpc.adapter import Method
-from swarm_core.rpc.authorization import Authorizer
-from swarm_core.rpc.caller import Peer
+from swarm_core.rpc.authorization import Metadata
+from swarm_core.rpc.caller import Caller, Peer
 from swarm_core.rpc.errors import Code, PermissionDenied, RpcFailure, Unimplemented
 from swarm_core.rpc.link import Kind, Link, LinkLost, LinkRefusal, pack_refusal, unpack_call
 from swarm_core.runtime.tasks import Group
@@ -31,18 +31,18 @@ _WAITING_MAX = 8192
 class LinkService:
     """What links are served with. `message` takes one message and the length of its sender's ticks in seconds; when it gives
     something to wait for, the message is taken after that. Its RpcFailure is the answer to the next ping. Calls are for the
-    leader alone: `leads` says whether this manager is that."""
+    leader alone: `leads` says whether this manager is that. `authorize` gives who calls, and raises PermissionDenied."""
 
     message: Callable[[bytes, float], Awaitable[None] | None]
     leads: Callable[[], bool]
     methods: Mapping[str, Method]
-    authorizer: Authorizer
+    authorize: Callable[[frozenset[str], Peer, Metadata], Caller]
     plain: tuple[type[Exception], ...]
 
     def admits(self, peer: Peer) -> bool:
         """Whether the other end of a connection is a manager of this cluster."""
         try:
-            self.authorizer.authorize(_ONLY_MANAGERS, peer, ())
+            self.authorize(_ONLY_MANAGERS, peer, ())
         except PermissionDenied:
             return False
         return True
@@ -55,7 +55,7 @@ class LinkService:
         method = self.methods.get(path)
         if method is None or method.client_streaming or method.server_streaming:
             raise Unimplemented(f"{path} is not served here")
-        caller = self.authorizer.authorize(method.roles, peer, metadata)
+        caller = self.authorize(method.roles, peer, metadata)
         return adapter.encoded(await method.call(reader(method.request)(request), caller))
 
     def refusal(self, error: Exception) -> bytes:

@@ -25,6 +25,7 @@ from swarm_core.rpc.call import Call
 from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.connection import Service
 from swarm_core.rpc.eager import Runners
+from swarm_core.rpc.errors import PermissionDenied
 from swarm_core.rpc.forwarding import AlwaysLocal, LeaderLocator
 from swarm_core.rpc.link_server import LinkService
 from swarm_core.rpc.observed import CallObserver, observed
@@ -112,6 +113,11 @@ class LinkUse:
     leads: Callable[[], bool]
 
 
+def _no_message(_body: bytes, _tick_s: float) -> None:
+    """Raft's messages are other managers'."""
+    raise PermissionDenied("messages between managers do not come by the control socket")
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteServer:
     """The remote API. `address`: host:port it really listens on."""
@@ -146,7 +152,7 @@ async def serve_remote(
     served_links = None
     if links is not None:
         methods = {method.path: method for method in services.methods}
-        served_links = LinkService(links.message, links.leads, methods, authorizer, services.plain)
+        served_links = LinkService(links.message, links.leads, methods, authorizer.authorize, services.plain)
     policy = Policy(authorizer.is_node, served_links)
     async with tls_listener.listen(
         context, listening, clock, _making(services, binding), policy, grace_s=grace_s
@@ -177,8 +183,13 @@ async def serve_control(
     locator: LeaderLocator | None = None,
     grace_s: float = GRACE_S,
 ) -> AsyncIterator[ControlServer]:
-    """Serve `services` on a unix socket for the owner of its directory. Raises AddressUnusable."""
-    binding = Binding(_LocalAdmission(local), locator or AlwaysLocal(), services.plain)
+    """Serve `services` on a unix socket for the owner of its directory, who may use links for calls. Raises AddressUnusable."""
+    locator = locator or AlwaysLocal()
+    binding = Binding(_LocalAdmission(local), locator, services.plain)
+    methods = {method.path: method for method in services.methods}
+    links = LinkService(
+        _no_message, lambda: locator.leads, methods, lambda _roles, _peer, _metadata: local, services.plain
+    )
     place = claim_path(path, "the control socket")
     try:
         async with tls_listener.listen(
@@ -186,7 +197,7 @@ async def serve_control(
             [place.open()],
             clock,
             _making(services, binding),
-            Policy(is_node=lambda _: True),
+            Policy(lambda _: True, links),
             grace_s=grace_s,
         ) as listener:
             place.publish()

@@ -1,0 +1,114 @@
+"""A connection to this node's own manager for who asks it all the time: unary calls go over a link (`rpc.link`), at a fraction of a call's cost.
+
+Rules (docs/design/rpc.md 9.5)
+1. A manager that speaks no links, as one of another make, is asked over gRPC. So is one that does not lead: it passes calls on.
+2. A call that may have been taken is not made again.
+3. A link that is lost is dialled again by the next call, which goes over gRPC where that fails.
+4. Streams are gRPC's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from swarm_core.api.tolerant import reader
+from swarm_core.client import trust
+from swarm_core.client.connection import Connection, descriptor_of
+from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.rpc import link
+from swarm_core.rpc.link import LinkClient, LinkLost, LinkRefusal, NotSpoken
+
+_log = logging.getLogger(__name__)
+
+
+class LinkedConnection:
+    """Made by `open`, implements `calls.Calls`."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self._connection, self._path = connection, path
+        self._methods: dict[str, tuple[str, Callable[[bytes], Any]]] = {}
+        self._link: LinkClient | None = None
+        self._speaks_links = True
+        self._dialling = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path) -> LinkedConnection:
+        """Reach the manager behind the control socket at `path`. Raises Unreachable and UntrustedManager."""
+        return cls(await Connection.open(path), path)
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether calls go over a link now."""
+        return self._link is not None and self._link.is_open
+
+    async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
+        """The answer of one unary call. Raises CallFailed or Unreachable."""
+        found = await self._opened()
+        if found is None:
+            return await self._connection.call(method, request, timeout=timeout)
+        path, read = self._method(method)
+        try:
+            async with asyncio.timeout(timeout):
+                return read(await found.call(path, request.SerializeToString(), ()))
+        except TimeoutError:
+            text = f"the manager at {self._path} did not answer {method} within {timeout:g} s"
+            raise CallFailed("DEADLINE_EXCEEDED", text) from None
+        except LinkRefusal as refusal:
+            if not refusal.not_done:
+                raise CallFailed(refusal.code.name, refusal.message) from None
+        except LinkLost as lost:
+            if lost.was_sent:
+                raise Unreachable(f"the connection to the manager at {self._path} was lost") from None
+        return await self._connection.call(method, request, timeout=timeout)
+
+    def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
+        """See `calls.Calls`."""
+        return self._connection.stream(method, request)
+
+    def both_ways(self, method: str, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """See `calls.Calls`."""
+        return self._connection.both_ways(method, requests)
+
+    async def close(self) -> None:
+        """End every call and the connections."""
+        self._speaks_links = False
+        if self._link is not None:
+            self._link.abort()
+        await self._connection.close()
+
+    def _method(self, name: str) -> tuple[str, Callable[[bytes], Any]]:
+        """The path of a method and what reads its answers."""
+        found = self._methods.get(name)
+        if found is None:
+            method = descriptor_of(name)
+            path = f"/{method.containing_service.full_name}/{method.name}"
+            found = self._methods[name] = path, reader(GetMessageClass(method.output_type))
+        return found
+
+    async def _opened(self) -> LinkClient | None:
+        """The link; None where there is none to be had."""
+        if not self.is_linked and self._speaks_links:
+            async with self._dialling:
+                if not self.is_linked and self._speaks_links:
+                    self._link = await self._dialled()
+        return self._link
+
+    async def _dialled(self) -> LinkClient | None:
+        try:
+            believed = trust.beside(self._path)
+            if believed is None:
+                return None
+            return await link.dial(f"unix:{self._path}", replace(believed.tls, at_any_time=True))
+        except NotSpoken:
+            self._speaks_links = False
+        except OSError as error:
+            _log.debug("no link to the manager at %s: %s", self._path, error)
+        return None

@@ -1,0 +1,165 @@
+"""Calls to this node's own manager: over a link where there can be one, else over gRPC, and the same to whoever makes them (docs/design/rpc.md 9.5)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from swarm_core.api.proto import control_pb2, watch_pb2
+from swarm_core.client.errors import CallFailed, ClientError, Unreachable
+from swarm_core.client.linked import LinkedConnection
+from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.forwarding import Route
+from swarm_core.rpc.server import Services
+from swarm_testkit.refusing import Refusing
+from swarm_testkit.trust import Authority, EchoServices, control_server, echo_services, make_authority
+
+AUTHORITY = make_authority()
+SERVICE = control_pb2.DESCRIPTOR.services_by_name["Control"]
+GetNode = control_pb2.GetNodeRequest
+
+
+@dataclass
+class Elsewhere:
+    """A locator of a manager that does not lead, and to which nobody does."""
+
+    leads = False
+
+    async def leader(self, *, other_than: Route | None = None) -> None:
+        return None
+
+
+@dataclass
+class Waiting:
+    """A manager that does not answer."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    was_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def get_node(self, request: object, caller: Caller) -> control_pb2.GetNodeResponse:
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.was_cancelled.set()
+        raise AssertionError("it waits for ever")
+
+
+def put_root(path: Path, authority: Authority) -> None:
+    place = path.parent / "certificates" / "swarm-root-ca.crt"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(authority.root.certificate)
+
+
+def alone(handler: object) -> Services:
+    services = Services()
+    services.add(SERVICE, handler, Refusing(SERVICE, handler))
+    return services
+
+
+@asynccontextmanager
+async def opened(path: Path, services: Services, **how: object) -> AsyncIterator[LinkedConnection]:
+    put_root(path, AUTHORITY)
+    async with control_server(AUTHORITY, services, path, **how):  # type: ignore[arg-type]
+        connection = await LinkedConnection.open(path)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+async def node_id(connection: LinkedConnection, asked: str = "", timeout: float = 40) -> str:
+    return str((await connection.call("Control.GetNode", GetNode(node_id=asked), timeout=timeout)).node.id)
+
+
+async def test_calls_go_over_a_link_and_streams_beside_it(tmp_path: Path) -> None:
+    """The caller is this node itself, as over gRPC (9.5.4)."""
+    async with opened(tmp_path / "control.sock", echo_services(EchoServices())) as connection:
+        assert await node_id(connection) == "m1"
+        assert connection.is_linked
+        request = watch_pb2.WatchRequest(resume_from={"index": 3})
+        assert [one.version.index async for one in connection.stream("Watch.Watch", request)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("linked", [True, False])
+async def test_refusals_are_the_same_either_way(tmp_path: Path, linked: bool) -> None:
+    """Code and text of what a manager refuses, and nothing of a bug (9.5.4)."""
+    services = echo_services(EchoServices())
+    async with opened(
+        tmp_path / "control.sock", services, locator=None if linked else Elsewhere()
+    ) as connection:
+        for asked, code, text in (
+            ("missing", "NOT_FOUND", "node missing not found"),
+            ("bug", "INTERNAL", "internal error"),
+        ):
+            with pytest.raises(CallFailed) as failed:
+                await node_id(connection, asked)
+            assert (failed.value.code, failed.value.message) == (code, text)
+
+
+async def test_a_manager_that_does_not_lead_is_asked_over_grpc(tmp_path: Path) -> None:
+    """It may pass the call on to whoever leads (9.5.5)."""
+    echo = EchoServices()
+    async with opened(tmp_path / "control.sock", echo_services(echo), locator=Elsewhere()) as connection:
+        assert await node_id(connection) == "m1"
+    assert len(echo.callers) == 1
+
+
+async def test_without_a_root_beside_the_socket_there_is_no_link(tmp_path: Path) -> None:
+    """What is there to believe is for gRPC to find out."""
+    path = tmp_path / "control.sock"
+    echo = EchoServices(AUTHORITY.root.certificate)
+    async with control_server(AUTHORITY, echo_services(echo), path):
+        connection = await LinkedConnection.open(path)
+        assert await node_id(connection) == "m1"
+        assert not connection.is_linked
+        await connection.close()
+
+
+async def test_a_restarted_manager_is_asked_again(tmp_path: Path) -> None:
+    """A link that was lost is dialled anew by a later call, which nobody has to repeat (9.5.5)."""
+    path = tmp_path / "control.sock"
+    put_root(path, AUTHORITY)
+    async with control_server(AUTHORITY, echo_services(EchoServices()), path):
+        connection = await LinkedConnection.open(path)
+        assert await node_id(connection) == "m1"
+    with pytest.raises(Unreachable):
+        await node_id(connection)
+    async with control_server(AUTHORITY, echo_services(EchoServices()), path):
+        assert await node_id(connection) == "m1"
+        assert connection.is_linked
+        await connection.close()
+
+
+async def test_a_call_that_may_have_been_taken_is_not_made_again(tmp_path: Path) -> None:
+    """The manager is gone while it works on it (9.5.5)."""
+    path, manager = tmp_path / "control.sock", Waiting()
+    put_root(path, AUTHORITY)
+    async with control_server(AUTHORITY, alone(manager), path):
+        connection = await LinkedConnection.open(path)
+        asking = asyncio.ensure_future(node_id(connection))
+        await manager.asked.wait()
+    with pytest.raises(Unreachable, match="was lost"):
+        await asking
+    await connection.close()
+
+
+async def test_late_answers_and_callers_that_go_end_the_call(tmp_path: Path) -> None:
+    """The manager is told, and its work ends."""
+    manager = Waiting()
+    async with opened(tmp_path / "control.sock", alone(manager)) as connection:
+        with pytest.raises(CallFailed, match=r"did not answer Control\.GetNode within 0\.05 s") as late:
+            await node_id(connection, timeout=0.05)
+        assert late.value.code == "DEADLINE_EXCEEDED"
+        await manager.was_cancelled.wait()
+
+
+async def test_a_closed_connection_refuses(tmp_path: Path) -> None:
+    """In a sentence."""
+    async with opened(tmp_path / "control.sock", echo_services(EchoServices())) as connection:
+        await node_id(connection)
+        await connection.close()
+        with pytest.raises(ClientError, match="is closed"):
+            await node_id(connection)
