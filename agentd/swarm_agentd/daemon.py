@@ -42,6 +42,7 @@ from swarm_agentd.ports.tasks import LocalTasks
 
 if TYPE_CHECKING:
     from swarm_agentd.engine_api.membership.cluster import Cluster
+    from swarm_agentd.engine_api.reloading import Reloading
     from swarm_agentd.node.api_flags import ApiConfig
 
 _log = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ class _Orders:
 @dataclass(slots=True)
 class _Making:
     """Makes nodes of this machine, one at a time. `early` is a manager that stands by for the first. What may change while they run is
-    read again by `reload`: log level, labels, and by `renew_certificate` what docker's clients are shown."""
+    read again by `reload`: log level, labels, and what docker's clients are shown, where there are such clients."""
 
     options: flags.Options
     state: StateDirectory
@@ -131,21 +132,25 @@ class _Making:
     labels: EngineLabels
     current: Node | None = None
     """The node that is being run."""
-    renew_certificate: Callable[[], None] = lambda: None
+    api: "Reloading | None" = None
 
     def reload(self) -> None:
-        """Read the configuration file and the certificate again; what is wrong with them is told, and nothing changes."""
+        """Read the configuration file and the files of TLS again; what is wrong with them is told, and nothing changes."""
+        source, api = self.options.config_file, self.api
         try:
-            if self.options.config_file is not None:
-                said = self.options.config_file.read()
-                labels = flags.labels(said.label)
-                log.set_level(said.log_level)
-                self.labels.replace(labels)
-            self.renew_certificate()
+            said = None if source is None else source.read()
+            labels = {} if said is None else flags.labels(said.label)
+            show = None if api is None else api.tls()
         except (NodeError, ValueError) as error:
             _log.error("nothing was reloaded: %s", error)
-        else:
-            _log.info("the configuration was reloaded")
+            return
+        if said is not None:
+            log.set_level(said.log_level)
+            self.labels.replace(labels)
+        if api is not None and show is not None:
+            show()
+            api.tell()
+        _log.info("the configuration was reloaded")
 
     @contextmanager
     def node(self, config: NodeConfig) -> Iterator[Node]:
@@ -204,9 +209,11 @@ async def _answer_clients(options: flags.Options, api: "ApiConfig", making: _Mak
         options.node.hostname,
         api.authorization_plugins,
         options.default_advertise,
+        api.is_experimental,
+        making.labels,
     )
     cluster = Cluster(options.node, making.state, making.node, making.clock, begins=options.begins_cluster)
-    async with serving_api(config, cluster, making.clock) as making.renew_certificate, Group() as group:
+    async with serving_api(config, cluster, making.clock) as making.api, Group() as group:
         group.spawn(cluster.run(), name="membership")
         has_left = group.spawn(_leave_cluster(cluster, orders.leaving), name="leaving")
         ended = group.spawn(orders.ending.wait(), name="ending")

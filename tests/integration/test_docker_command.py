@@ -1,11 +1,13 @@
 """The distribution's `docker` command at a node of ours: over a socket, over TLS, and through to a real engine."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -263,8 +265,9 @@ def test_a_node_comes_back_where_docker_put_it() -> None:
 
 
 def test_the_configuration_file_is_read_again(tmp_path: Path) -> None:
-    """On SIGHUP labels, level and certificate change, and nothing does when the file is wrong (docs/design/engine-api.md E17.3, E17.4)."""
-    ca, port = WebCa(tmp_path / "ca"), free_port()
+    """On SIGHUP labels, level, certificate and CA change, which an event tells, and nothing does when the file is wrong
+    (docs/design/engine-api.md E17.3, E17.4, E17.6)."""
+    ca, other, port = WebCa(tmp_path / "ca"), WebCa(tmp_path / "other"), free_port()
     (certificate, key), (own, own_key) = ca.issue("server"), ca.issue("client")
     config = tmp_path / "daemon.json"
 
@@ -273,13 +276,17 @@ def test_the_configuration_file_is_read_again(tmp_path: Path) -> None:
         hosts = {"hosts": [f"tcp://127.0.0.1:{port}"], "tlsverify": True}
         config.write_text(json.dumps({**hosts, **files, **more}))
 
-    def shown() -> bytes | None:
-        """The certificate that a client is shown."""
-        context = ssl.create_default_context(cafile=ca.certificate)
-        context.load_cert_chain(own, own_key)
-        with socket.create_connection(("127.0.0.1", port)) as raw:
+    def shown(context: ssl.SSLContext) -> bytes | None:
+        """The certificate that a client is shown; nothing where it is not answered."""
+        with (
+            contextlib.suppress(ssl.SSLError, ConnectionError),
+            socket.create_connection(("127.0.0.1", port)) as raw,
+        ):
             with context.wrap_socket(raw, server_hostname="127.0.0.1") as connection:
-                return connection.getpeercert(binary_form=True)
+                connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
+                if connection.recv(4) == b"HTTP":
+                    return connection.getpeercert(binary_form=True)
+        return None
 
     configure(labels=["zone=a"])
     flags = ("--config-file", str(config), "--begin-cluster")
@@ -291,14 +298,23 @@ def test_the_configuration_file_is_read_again(tmp_path: Path) -> None:
         until_it_answers(docker, node)
         label = ("node", "inspect", "--format", "{{.Description.Engine.Labels.zone}}", "self")
         wait_until(lambda: docker.output(*label) == "a", seconds=START_S, what="the label is there")
-        former = shown()
-        new_certificate, new_key = ca.issue("another")
-        certificate.write_bytes(new_certificate.read_bytes())
-        key.write_bytes(new_key.read_bytes())
+        before = ssl.create_default_context(cafile=ca.certificate)
+        before.load_cert_chain(own, own_key)
+        former = shown(before)
+        assert former is not None
+        before.check_hostname, before.verify_mode = False, ssl.CERT_NONE
+        newer = (other.certificate, *other.issue("server"), *other.issue("client"))
+        for path, now in zip((ca.certificate, certificate, key, own, own_key), newer, strict=True):
+            path.write_bytes(now.read_bytes())
         configure(labels=["zone=b"], **{"log-level": "debug"})
         os.kill(node.pid, signal.SIGHUP)
         wait_until(lambda: docker.output(*label) == "b", seconds=START_S, what="the label has changed")
-        assert shown() not in (None, former)
+        now = ssl.create_default_context(cafile=ca.certificate)
+        now.load_cert_chain(own, own_key)
+        assert shown(now) not in (None, former)
+        assert shown(before) is None
+        told = ("events", "--since", "0", "--until", str(int(time.time()) + 1), "--filter", "type=daemon")
+        assert 'labels=["zone=b"]' in docker.output(*told)
         configure(labels=["zone=c"], nonsense=1)
         os.kill(node.pid, signal.SIGHUP)
         wait_until(

@@ -100,7 +100,11 @@ class Api:
     path: Path
     cluster: FakeCluster
     node: StandIn
-    events: Events
+    context: Context
+
+    @property
+    def events(self) -> Events:
+        return self.context.events
 
     async def get(self, target: str) -> Answer:
         return await ask(self.path, "GET", target)
@@ -120,6 +124,8 @@ async def api_at(
     standing: Standing = MANAGER,
     engine: EngineClient | None = None,
     guard: Guard | None = None,
+    *,
+    is_experimental: bool = False,
 ) -> AsyncIterator[Api]:
     """The API of a node, without an engine and a guard unless they are given."""
 
@@ -131,10 +137,13 @@ async def api_at(
     node = StandIn(standing)
     managers = LocalManagers(node, path.with_name("control.sock"), opening)
     local = LocalEngine(engine, cluster.clock)
-    context = Context(node, managers, local, cluster.clock, "the-host", Random(1), lambda: INTERFACES)
-    face = Face("Docker/test (linux)", newest=local.newest)
+    context = Context(
+        node, managers, local, cluster.clock, "the-host", Random(1), lambda: INTERFACES,
+        is_experimental=lambda: is_experimental or local.is_experimental,
+    )  # fmt: skip
+    face = Face("Docker/test (linux)", newest=local.newest, is_experimental=context.is_experimental)
     async with face_at(path, make_routes(context), face, guard=guard):
         try:
-            yield Api(path, cluster, node, context.events)
+            yield Api(path, cluster, node, context)
         finally:
             await managers.close()

@@ -12,6 +12,7 @@ from swarm_agentd.engine_api.events import Events
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers
 from swarm_agentd.engine_api.membership.cluster import Membership
+from swarm_agentd.node.labels import EngineLabels
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,6 @@ class Context:
     advertised: str = ""
     """What others are told of a node that begins, where the client does not say it."""
     events: Events = field(default_factory=Events)
+    labels: EngineLabels = field(default_factory=EngineLabels)
+    """What people call this machine's engine."""
+    is_experimental: Callable[[], bool] = lambda: False

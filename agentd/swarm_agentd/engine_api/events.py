@@ -44,6 +44,16 @@ class Events:
         self._kept: deque[Event] = deque(maxlen=KEPT_MAX)
         self._readers: list[_Reader] = []
 
+    @property
+    def kept(self) -> int:
+        """How many events can be told again."""
+        return len(self._kept)
+
+    @property
+    def readers(self) -> int:
+        """How many follow them."""
+        return len(self._readers)
+
     def tell(self, event: Event) -> None:
         """Keep an event and give it to all readers."""
         self._kept.append(event)

@@ -27,6 +27,7 @@ class LocalEngine:
         self._clock = clock
         self._version: Version | None = None
         self.builder_version = _WITHOUT_BUILDKIT
+        self.is_experimental = False
 
     @property
     def is_there(self) -> bool:
@@ -54,9 +55,10 @@ class LocalEngine:
         except (EngineAway, EngineRefused, KeyError, ValueError) as error:
             if self._version is not None:
                 _log.info("without a container engine from now on: %s", error)
-            self._version, self.builder_version = None, _WITHOUT_BUILDKIT
+            self._version, self.builder_version, self.is_experimental = None, _WITHOUT_BUILDKIT, False
             return
         if self._version is None:
             _log.info("the container engine speaks API %s", version)
         self._version = version
         self.builder_version = headers.get("builder-version", _WITHOUT_BUILDKIT)
+        self.is_experimental = headers.get("docker-experimental") == "true"

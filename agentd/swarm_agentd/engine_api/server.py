@@ -9,10 +9,9 @@ Rules (docs/design/engine-api.md E5)
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarm_core.api.version import VERSION
@@ -32,7 +31,9 @@ from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers, open_connection
 from swarm_agentd.engine_api.membership.cluster import Membership
 from swarm_agentd.engine_api.pass_through import PassThrough
+from swarm_agentd.engine_api.reloading import Reloading
 from swarm_agentd.engine_api.routers import (
+    debug,
     events,
     logs,
     networks,
@@ -45,6 +46,7 @@ from swarm_agentd.engine_api.routers import (
     volumes,
 )
 from swarm_agentd.node.errors import NodeError
+from swarm_agentd.node.labels import EngineLabels
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class ApiOptions:
     hostname: str = ""
     authorization_plugins: tuple[str, ...] = ()
     default_advertise: str = ""
+    is_experimental: bool = False
+    labels: EngineLabels = field(default_factory=EngineLabels)
 
 
 def make_routes(context: Context) -> Routes:
@@ -69,19 +73,28 @@ def make_routes(context: Context) -> Routes:
     routes.add(networks.routes(context, rest))
     routes.add(volumes.routes(context, rest))
     routes.add(rest.routes())
+    routes.add(debug.routes(context))
     return routes
 
 
 @asynccontextmanager
-async def serving_api(
-    options: ApiOptions, node: Membership, clock: Clock
-) -> AsyncIterator[Callable[[], None]]:
-    """Answer clients within the block, which gets what reads the certificate anew (raises InvalidTls). Raises NodeError with one sentence when a host cannot be listened on or an authorization plugin cannot be asked."""
+async def serving_api(options: ApiOptions, node: Membership, clock: Clock) -> AsyncIterator[Reloading]:
+    """Answer clients within the block, which gets what a reload is to them. Raises NodeError with one sentence when a host cannot be listened on
+    or an authorization plugin cannot be asked."""
     engine = EngineClient(options.engine) if options.engine else None
     local = LocalEngine(engine, clock)
     managers = LocalManagers(node, options.control_socket, open_connection)
-    context = Context(node, managers, local, clock, options.hostname, advertised=options.default_advertise)
-    face = Face(f"Docker/{VERSION} (linux)", newest=local.newest)
+    context = Context(
+        node,
+        managers,
+        local,
+        clock,
+        options.hostname,
+        advertised=options.default_advertise,
+        labels=options.labels,
+        is_experimental=lambda: options.is_experimental or local.is_experimental,
+    )
+    face = Face(f"Docker/{VERSION} (linux)", newest=local.newest, is_experimental=context.is_experimental)
     async with _authorizing(options.authorization_plugins) as guard:
         listeners = _opened(options)
         async with Group() as group:
@@ -89,7 +102,7 @@ async def serving_api(
             group.spawn(feed(context.events, managers, engine, clock), name="events of the API")
             try:
                 async with serving(make_routes(context), face, listeners, guard=guard):
-                    yield partial(_renew, options.terms, listeners)
+                    yield Reloading(context, options.terms, listeners)
             finally:
                 group.cancel_all()
                 await managers.close()
@@ -103,14 +116,6 @@ def _opened(options: ApiOptions) -> list[Listener]:
         return open_all(options.hosts, options.terms, os.environ)
     except (CannotListen, InvalidTls) as error:
         raise NodeError(str(error)) from None
-
-
-def _renew(terms: Terms, listeners: Iterable[Listener]) -> None:
-    """Show the certificate that is in the files now. Raises InvalidTls."""
-    if terms.tls is None:
-        return
-    for context in {id(one.tls): one.tls for one in listeners if one.tls is not None}.values():
-        terms.tls.renew(context)
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ class ApiConfig:
     hosts: tuple[Host, ...]
     terms: Terms
     authorization_plugins: tuple[str, ...] = ()
+    is_experimental: bool = False
 
 
 def read(
@@ -38,7 +39,8 @@ def read(
     hosts = tuple(parse_hosts(given.host, default_path, has_tls=has_tls))
     files = _files(given, environment, verifies=verify is not False) if has_tls else None
     terms = Terms(given.group, files, allows_strangers=tls is False or verify is False)
-    return ApiConfig(hosts, terms, tuple(given.authorization_plugin))
+    experimental = _boolean("--experimental", given.experimental)
+    return ApiConfig(hosts, terms, tuple(given.authorization_plugin), experimental is True)
 
 
 def _files(given: argparse.Namespace, environment: Mapping[str, str], *, verifies: bool) -> TlsFiles:

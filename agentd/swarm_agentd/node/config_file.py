@@ -29,6 +29,7 @@ KEYS: Final = {
     "tlscert": ("tlscert", _FILE),
     "tlskey": ("tlskey", _FILE),
     "authorization-plugins": ("authorization_plugin", _TEXTS),
+    "experimental": ("experimental", _FLAG),
     "labels": ("label", _TEXTS),
     "log-level": ("log_level", _TEXT),
     "metrics-addr": ("metrics_addr", _TEXT),

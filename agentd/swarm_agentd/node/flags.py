@@ -18,7 +18,7 @@ from swarm_core.runtime.arguments import Parser
 from swarm_core.runtime.log import LEVELS
 
 from swarm_agentd.config import PortsConfig
-from swarm_agentd.node import flag_values
+from swarm_agentd.node import docker_flags, flag_values
 from swarm_agentd.node.config import Join, NodeConfig
 from swarm_agentd.node.errors import NodeError
 
@@ -236,40 +236,8 @@ def _parser() -> Parser:
         metavar="IP|INTERFACE",
         help="what others are told of a node that docker swarm init or join begins without --advertise-addr",
     )
-    _add_api_flags(add)
+    docker_flags.add_to(add)
     return parser
-
-
-def _add_api_flags(add: Any) -> None:
-    """dockerd's, of the Engine API."""
-    add(
-        "-H",
-        "--host",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="answer clients of the Docker Engine here: unix://PATH, tcp://HOST:PORT or fd://; off unless given",
-    )
-    add(
-        "--begin-cluster",
-        action="store_true",
-        help="with -H: begin a cluster at once, as without it, instead of waiting for docker swarm init or join",
-    )
-    add("--group", default="", metavar="GROUP", help="who may use the socket of -H unix://, beside its owner")
-    for name, text in (
-        ("tls", "TLS on the ports of -H, with a certificate of each client"),
-        ("tlsverify", "that clients show a certificate; =false lets anybody in"),
-    ):
-        add(f"--{name}", nargs="?", const="true", metavar="true|false", help=text)
-    for name, text in (("cacert", "CA of the clients"), ("cert", "certificate"), ("key", "key")):
-        add(f"--tls{name}", type=Path, metavar="FILE", help=f"{text}, for --tls")
-    add(
-        "--authorization-plugin",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a plugin that is asked whether a client of -H may do what it asks: its name, or unix://PATH; several are asked in their order",
-    )
 
 
 def _options(given: argparse.Namespace) -> Options:
@@ -321,7 +289,16 @@ def _options(given: argparse.Namespace) -> Options:
 def _api(given: argparse.Namespace) -> "ApiConfig | None":
     others = [
         name
-        for name in ("group", "tls", "tlsverify", "tlscacert", "tlscert", "tlskey", "authorization_plugin")
+        for name in (
+            "group",
+            "tls",
+            "tlsverify",
+            "tlscacert",
+            "tlscert",
+            "tlskey",
+            "authorization_plugin",
+            "experimental",
+        )
         if getattr(given, name)
     ]
     if not given.host:

@@ -14,6 +14,10 @@ class EngineLabels:
     def now(self) -> Mapping[str, str]:
         return self._now
 
+    def written(self) -> list[str]:
+        """As people write them: key=value."""
+        return [f"{key}={value}" for key, value in sorted(self._now.items())]
+
     def replace(self, labels: Mapping[str, str]) -> None:
         """Have these from now on."""
         if labels != self._now:

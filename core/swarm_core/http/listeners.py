@@ -10,7 +10,6 @@ Rules
 import grp
 import os
 import socket
-import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from swarm_core.http.hosts import Host, PassedHost, TcpHost, UnixHost
-from swarm_core.http.tls import TlsFiles
+from swarm_core.http.tls import RenewableContext, TlsFiles
 from swarm_core.runtime.listening import AddressUnusable, Place, bind_tcp, claim_path
 
 _FIRST_PASSED = 3
@@ -48,7 +47,7 @@ class Listener:
 
     socket: socket.socket
     shown: str
-    tls: ssl.SSLContext | None = None
+    tls: RenewableContext | None = None
     place: Place | None = field(default=None, repr=False)
 
     def close(self) -> None:
@@ -75,7 +74,7 @@ def open_all(hosts: Iterable[Host], terms: Terms, environment: Mapping[str, str]
     return opened
 
 
-def _open(host: Host, terms: Terms, context: ssl.SSLContext | None, passed: "_Passed") -> list[Listener]:
+def _open(host: Host, terms: Terms, context: RenewableContext | None, passed: "_Passed") -> list[Listener]:
     try:
         match host:
             case UnixHost():

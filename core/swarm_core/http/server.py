@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
+from swarm_core.http import debug_log
 from swarm_core.http.errors import BadRequest, HttpError, NotFound, error_body
 from swarm_core.http.exchange import JSON_TYPE, Exchange, Limits, empty_answer
 from swarm_core.http.guard import Guard
@@ -42,14 +43,15 @@ _FULL = (
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What a server says of itself. `newest` is asked at each request: it may depend on an engine that comes and goes.
+    """What a server says of itself. `newest` and `is_experimental` are asked at each request: they may depend on an engine that comes and
+    goes.
 
     `what` is what people call it in the log. One that is no Docker Engine `tells_versions` of none."""
 
     server: str
     newest: Callable[[], Version] = field(default=lambda: NEWEST)
     oldest: Version = OLDEST
-    experimental: bool = False
+    is_experimental: Callable[[], bool] = field(default=lambda: False)
     what: str = "API"
     tells_versions: bool = True
 
@@ -61,7 +63,7 @@ class Face:
             "Server": self.server,
             "Api-Version": str(self.newest()),
             "Ostype": "linux",
-            "Docker-Experimental": "true" if self.experimental else "false",
+            "Docker-Experimental": "true" if self.is_experimental() else "false",
         }
 
 
@@ -132,6 +134,8 @@ class _Answerer:
         """The handler's answer, or that to its error or the guard's."""
         request = exchange.request
         try:
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug("%s", await debug_log.told(exchange))
             if self._guard is not None:
                 exchange.answer_check = await self._guard.check_request(exchange)
             exchange.query = _parsed(query)

@@ -5,8 +5,10 @@ own list of CAs plays no part.
 """
 
 import ssl
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # ECDHE with AES in GCM alone: what today's clients have, with forward secrecy and no older modes.
 _CIPHERS = (
@@ -17,6 +19,21 @@ _CIPHERS = (
 
 class InvalidTls(ValueError):
     """The files cannot be used; the text is a sentence for people."""
+
+
+class RenewableContext(ssl.SSLContext):
+    """What a port that stays open shakes hands by: each connection is made by the `newest` context. One of OpenSSL's own cannot forget a CA, and
+    would take up sessions of clients that the former one let in."""
+
+    def __new__(cls, newest: ssl.SSLContext) -> "RenewableContext":
+        return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+
+    def __init__(self, newest: ssl.SSLContext) -> None:
+        self.newest = newest
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        """A connection, as event loops make them."""
+        return self.newest.wrap_bio(*arguments, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +48,22 @@ class TlsFiles:
     def verifies_clients(self) -> bool:
         return self.ca is not None
 
-    def server_context(self) -> ssl.SSLContext:
+    def server_context(self) -> "RenewableContext":
         """What a listener shows and asks for, read now. Raises InvalidTls."""
+        return RenewableContext(self._read())
+
+    def renewal(self, contexts: Iterable["RenewableContext"]) -> Callable[[], None]:
+        """Read the files again. What is given makes these contexts show the certificate, and take the clients, that they say now, from the next
+        connection on; connections that are open go on. Raises InvalidTls."""
+        newest, renewed = self._read(), list(contexts)
+
+        def renew() -> None:
+            for context in renewed:
+                context.newest = newest
+
+        return renew
+
+    def _read(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(_CIPHERS)
@@ -41,12 +72,6 @@ class TlsFiles:
         if self.ca is not None:
             self._verify_clients(context, self.ca)
         return context
-
-    def renew(self, context: ssl.SSLContext) -> None:
-        """Show the certificate that is in the files now, to whoever connects from now on. Whose clients are taken stays as it is.
-        Raises InvalidTls, and then shows the former."""
-        self.server_context()  # files that do not fit would leave half of them in the context
-        self._show_certificate(context)
 
     def _show_certificate(self, context: ssl.SSLContext) -> None:
         def no_password() -> str:

@@ -182,9 +182,40 @@ async def test_with_tls_alone_any_client_is_let_in(tmp_path: Path) -> None:
     ours = WebCa(tmp_path / "ours")
     (listener,) = opened([TcpHost("127.0.0.1", 0)], Terms(tls=TlsFiles(*ours.issue("server"), ca=None)))
     assert listener.tls is not None
-    assert listener.tls.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert listener.tls.newest.minimum_version == ssl.TLSVersion.TLSv1_2
     async with asyncio.timeout(WAIT_S), serving(ROUTES, FACE, [listener]):
         assert (await ask_at(listener, client_of(ours, None))).json == "hello"
+
+
+async def test_files_that_are_read_again_count_for_the_next_connection(tmp_path: Path) -> None:
+    """Certificate and CA are both exchanged while the port is open; what is wrong changes nothing (docs/design/engine-api.md E17.3)."""
+    former, newer = WebCa(tmp_path / "former"), WebCa(tmp_path / "newer")
+    certificate, key = former.issue("server")
+    files = TlsFiles(certificate, key, ca=former.certificate)
+    (listener,) = opened([TcpHost("127.0.0.1", 0)], Terms(tls=files))
+    assert listener.tls is not None
+    old_client, new_client = (
+        client_of(former, former.issue("client")),
+        client_of(newer, newer.issue("client")),
+    )
+    async with asyncio.timeout(WAIT_S), serving(ROUTES, FACE, [listener]):
+        assert (await ask_at(listener, old_client)).json == "hello"
+        now = [one.read_bytes() for one in newer.issue("server")]
+        certificate.write_bytes(now[0])
+        with pytest.raises(InvalidTls, match="KEY_VALUES_MISMATCH"):
+            files.renewal([listener.tls])
+        assert (await ask_at(listener, old_client)).json == "hello"
+        key.write_bytes(now[1])
+        former.certificate.write_bytes(newer.certificate.read_bytes())
+        renew = files.renewal([listener.tls])
+        assert (await ask_at(listener, old_client)).json == "hello"
+        renew()
+        assert (await ask_at(listener, new_client)).json == "hello"
+        for refused in (
+            client_of(newer, None),
+            client_of(newer, tuple(tmp_path / "former" / f"client{end}" for end in (".pem", "-key.pem"))),
+        ):
+            assert await is_refused(listener, refused)
 
 
 def client_of(ca: WebCa, shown: tuple[Path, Path] | None) -> ssl.SSLContext:

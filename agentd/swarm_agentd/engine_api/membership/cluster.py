@@ -188,8 +188,6 @@ class Cluster:
                 if place + 1 < len(asked.managers) and refusals.was_unreachable(runner.error):
                     continue
                 raise
-            assert self._record is not None
-            self._keep(replace(self._record, is_joining=False))
             return
 
     async def leave(self, *, force: bool) -> None:
@@ -244,9 +242,20 @@ class Cluster:
         return self._start(config) if has_cluster or self._begins else None
 
     def _start(self, config: NodeConfig, *, failed_before: bool = False) -> NodeRunner:
-        self._runner = runner = NodeRunner(self._make, config, self._clock, failed_before=failed_before)
+        self._runner = runner = NodeRunner(
+            self._make, config, self._clock, self._is_ready, failed_before=failed_before
+        )
         self._work = self._group.spawn(runner.run(), name="node")
         return runner
+
+    def _is_ready(self) -> None:
+        """The node is in its cluster, perhaps long after whoever asked for it was told that it is late."""
+        if self._record is None or not self._record.is_joining:
+            return
+        try:
+            self._keep(replace(self._record, is_joining=False))
+        except HttpError as error:
+            _log.error("that the node has joined its cluster is not kept: %s", error)
 
     def _start_joining(self, asked: Joining, manager: str) -> NodeRunner:
         word = asked.availability or self._flags.availability

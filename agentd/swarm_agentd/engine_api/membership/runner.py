@@ -51,16 +51,22 @@ MakeNode = Callable[[NodeConfig], AbstractContextManager[RunsNode]]
 
 class NodeRunner:
     """`settled` is set when the node was ready for the first time, or has failed; `node` is there while one lives. `failed_before`: a
-    start has failed already."""
+    start has failed already. `ready` is called whenever a node has become ready."""
 
     def __init__(
-        self, make: MakeNode, config: NodeConfig, clock: Clock, *, failed_before: bool = False
+        self,
+        make: MakeNode,
+        config: NodeConfig,
+        clock: Clock,
+        ready: Callable[[], None],
+        *,
+        failed_before: bool = False,
     ) -> None:
         self.settled = asyncio.Event()
         self.node: RunsNode | None = None
         self.error: Exception | None = None
         self.config = config
-        self._make, self._clock = make, clock
+        self._make, self._clock, self._ready = make, clock, ready
         self._has_failed = failed_before
 
     @property
@@ -112,6 +118,7 @@ class NodeRunner:
             return
         self.error, self._has_failed = None, False
         self.config = replace(self.config, join=None, force_new_cluster=False)
+        self._ready()
         self.settled.set()
 
 

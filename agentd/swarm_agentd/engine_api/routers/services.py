@@ -9,7 +9,7 @@ from swarm_core.api.proto.objects_pb2 import Network, Service
 from swarm_core.api.proto.specs_pb2 import ServiceSpec
 from swarm_core.client.control import Control
 from swarm_core.engines.errors import EngineAway, EngineRefused
-from swarm_core.http.errors import BadRequest, Forbidden, NotFound
+from swarm_core.http.errors import BadRequest, Failed, Forbidden, NotFound
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
 from swarm_core.http.routes import Route
 
@@ -19,6 +19,7 @@ from swarm_agentd.engine_api.lookup import by_id, find_one
 from swarm_agentd.engine_api.random_names import random_name
 from swarm_agentd.engine_api.requests import as_read, object_version
 from swarm_agentd.engine_api.translate import service as service_json
+from swarm_agentd.engine_api.translate.plugin import KIND as PLUGIN
 
 _log = logging.getLogger(__name__)
 _ROLLBACKS = {
@@ -50,6 +51,7 @@ def routes(context: Context) -> list[Route]:
 class _Services:
     def __init__(self, context: Context) -> None:
         self._control, self._rng, self._engine = context.managers.control, context.rng, context.local.engine
+        self._is_experimental = context.is_experimental
 
     async def list_all(self, exchange: Exchange) -> web.Response:
         """Those that the filters let through, with their tasks counted if that is asked."""
@@ -76,6 +78,8 @@ class _Services:
     async def create(self, exchange: Exchange) -> web.Response:
         """Of a spec, whose networks may be named."""
         spec = service_json.from_json(await exchange.read_json(), exchange.version)
+        if spec.task.generic.kind == PLUGIN and not self._is_experimental():
+            raise Failed('runtime type "plugin" only supported in experimental')
         if not spec.annotations.name:
             spec.annotations.name = random_name(self._rng)
         async with self._control() as control:

@@ -24,6 +24,7 @@ from swarm_core.http.version import OLDEST, Version
 
 from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.translate import swarm as swarm_json
+from swarm_agentd.node.labels import EngineLabels
 from swarm_agentd.node.standing import NodeState, Standing
 
 _log = logging.getLogger(__name__)
@@ -67,10 +68,14 @@ class _System:
         found = await self._from_engine("/version") or _own_version(self._context.local.newest())
         newest, oldest = str(self._context.local.newest()), str(OLDEST)
         found["ApiVersion"], found["MinAPIVersion"] = newest, oldest
+        if is_experimental := self._context.is_experimental():
+            found["Experimental"] = True
         components = found.setdefault("Components", [])
         for component in components:
             if component.get("Name") == "Engine":
-                component.setdefault("Details", {}).update(ApiVersion=newest, MinAPIVersion=oldest)
+                component.setdefault("Details", {}).update(
+                    ApiVersion=newest, MinAPIVersion=oldest, Experimental=str(is_experimental).lower()
+                )
         components.append({"Name": "swarm-agentd", "Version": VERSION, "Details": {}})
         return json_answer(found)
 
@@ -79,6 +84,9 @@ class _System:
         found = await self._from_engine(f"/v{exchange.version}/info")
         if found is None:
             found = await asyncio.to_thread(_own_info, self._context.hostname)
+            found["Debug"] = _log.isEnabledFor(logging.DEBUG)
+        found["Labels"] = _with_ours(found.get("Labels") or [], self._context.labels)
+        found["ExperimentalBuild"] = self._context.is_experimental()
         found["Swarm"] = await self._swarm(exchange.version)
         return json_answer(found)
 
@@ -121,6 +129,11 @@ class _System:
         found["Cluster"] = swarm_json.info_to_json(cluster, version)
         if managers == 2:
             found["Warnings"] = [_TWO_MANAGERS]
+
+
+def _with_ours(theirs: list[str], ours: EngineLabels) -> list[str]:
+    """An engine's labels and those that our daemon was given, which count where both have one: as the cluster is told (E17.4)."""
+    return [text for text in theirs if text.partition("=")[0] not in ours.now] + ours.written()
 
 
 def _swarm_word(standing: Standing) -> str:

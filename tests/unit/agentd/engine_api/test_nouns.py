@@ -316,3 +316,18 @@ async def test_the_swarm_is_shown_and_changed(api: Api) -> None:
     strict = await api.post(target + "&rotateWorkerToken=perhaps", body(spec))
     assert strict.message.startswith("invalid value for rotateWorkerToken: perhaps")
     assert (await api.get("/swarm/unlockkey")).json == {"UnlockKey": ""}
+
+
+@pytest.mark.parametrize("is_experimental", [False, True])
+async def test_services_of_plugins_are_experimental(tmp_path: Path, is_experimental: bool) -> None:
+    """Refused in docker's words unless the daemon or its engine is (docs/design/engine-api.md E11.5)."""
+    spec = {"Name": "p", "TaskTemplate": {"Runtime": "plugin", "PluginSpec": {"Name": "p", "Remote": "r/p"}}}
+    async with api_at(tmp_path / "s", FakeCluster(), is_experimental=is_experimental) as api:
+        answer = await api.post("/services/create", body(spec))
+    if is_experimental:
+        assert answer.status == 201
+    else:
+        assert (answer.status, answer.message) == (
+            500,
+            'runtime type "plugin" only supported in experimental',
+        )

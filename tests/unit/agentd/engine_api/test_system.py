@@ -17,7 +17,8 @@ from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.engines.client import EngineClient
 from swarm_core.http.server import Face
 from swarm_core.runtime.clock import SystemClock
-from swarm_testkit.engine_clients import WORKER, Api, StandIn
+from swarm_testkit.cluster_fake import FakeCluster
+from swarm_testkit.engine_clients import WORKER, Api, StandIn, api_at
 from swarm_testkit.factories import make_cluster, make_node
 from swarm_testkit.http_face import WAIT_S, ask, face_at
 
@@ -120,7 +121,7 @@ class FixedEngine:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answers: dict[str, Any] = {}
-        self.ping_headers = "Api-Version: 1.41\r\nBuilder-Version: 2\r\n"
+        self.ping_headers = "Api-Version: 1.41\r\nBuilder-Version: 2\r\nDocker-Experimental: true\r\n"
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         target = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
@@ -156,6 +157,7 @@ async def test_an_engine_tells_of_itself_and_limits_the_version(tmp_path: Path) 
             await local.learn()
             ping = await ask(path, "HEAD", "/_ping")
             assert (ping.headers["api-version"], ping.headers["builder-version"]) == ("1.41", "2")
+            assert local.is_experimental
             assert (await ask(path, "GET", "/v1.42/info")).status == 400
             version = (await ask(path, "GET", "/version")).json
             assert (version["Version"], version["MinAPIVersion"], version["Components"][1]["Name"]) == (
@@ -171,6 +173,18 @@ async def test_an_engine_tells_of_itself_and_limits_the_version(tmp_path: Path) 
         assert (await ask(path, "HEAD", "/_ping")).headers["api-version"] == "1.47"
         assert (await ask(path, "GET", "/info")).json["Driver"] == ""
     await engine.close()
+
+
+@pytest.mark.parametrize("is_experimental", [False, True])
+async def test_experimental_is_told_everywhere(tmp_path: Path, is_experimental: bool) -> None:
+    """In the headers of every answer, in info and in the version (docs/design/engine-api.md E5.5)."""
+    async with api_at(tmp_path / "s", FakeCluster(), is_experimental=is_experimental) as api:
+        version, info = await api.get("/version"), await api.get("/info")
+    for answer in (version, info):
+        assert answer.headers["docker-experimental"] == str(is_experimental).lower()
+    assert info.json["ExperimentalBuild"] is is_experimental
+    assert version.json.get("Experimental", False) is is_experimental
+    assert version.json["Components"][0]["Details"]["Experimental"] == str(is_experimental).lower()
 
 
 async def test_the_address_of_a_manager_has_no_port(api: Api) -> None:

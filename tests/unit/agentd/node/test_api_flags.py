@@ -50,6 +50,12 @@ def test_authorization_plugins_may_be_several() -> None:
     assert api_of("-H", "unix:///run/x.sock", *asked).authorization_plugins == ("b", "a")
 
 
+def test_experimental_is_switched_on_by_hand() -> None:
+    """Off unless it is asked for (docs/design/engine-api.md E9.8)."""
+    for words, expected in ((), False), (("--experimental",), True), (("--experimental=false",), False):
+        assert api_of("-H", "unix:///run/x.sock", *words).is_experimental is expected
+
+
 CERTIFICATE, KEY, CA = Path("/c/cert.pem"), Path("/c/key.pem"), Path("/c/ca.pem")
 VERIFIED, SHOWN = TlsFiles(CERTIFICATE, KEY, CA), TlsFiles(CERTIFICATE, KEY, None)
 

@@ -17,6 +17,7 @@ EVERYTHING: dict[str, Any] = {
     "tlscert": "/c/cert.pem",
     "tlskey": "/c/key.pem",
     "authorization-plugins": ["b", "a"],
+    "experimental": True,
     "labels": ["zone=a", "ssd"],
     "log-level": "warn",
     "metrics-addr": "127.0.0.1:9323",
@@ -40,13 +41,14 @@ def test_every_key_is_as_its_flag(tmp_path: Path) -> None:
     assert (api.terms.group, api.authorization_plugins) == ("wheel", ("b", "a"))
     assert api.terms.tls is not None
     assert api.terms.tls.ca == Path("/c/ca.pem")
+    assert api.is_experimental
     assert (options.labels, options.node.log_level) == ({"zone": "a", "ssd": ""}, "warn")
     assert (len(options.generic), options.default_advertise) == (2, "eth0")
     same = flags.parse([
         "-d", "/state", "-H", "unix:///run/x.sock", "-H", "tcp://127.0.0.1:99", "--group", "wheel", "--tlsverify",
         "--tlscacert", "/c/ca.pem", "--tlscert", "/c/cert.pem", "--tlskey", "/c/key.pem", "--authorization-plugin", "b",
         "--authorization-plugin", "a", "--label", "zone=a", "--label", "ssd", "--log-level", "warn", "--metrics-addr", "127.0.0.1:9323",
-        "--generic-node-resources", "fpga=2,gpu=UUID1", "--swarm-default-advertise-addr", "eth0",
+        "--generic-node-resources", "fpga=2,gpu=UUID1", "--experimental", "--swarm-default-advertise-addr", "eth0",
     ])  # fmt: skip
     assert (same.api, same.labels, same.node, same.generic) == (
         api,

@@ -45,7 +45,9 @@ class Fate:
         self, *, is_ready: bool = True, failure: Exception | None = None, key: bytes | None = None
     ) -> None:
         self.is_ready, self.failure, self.key = is_ready, failure, key
-        self.breaks = asyncio.Event()
+        self.breaks, self.arrives = asyncio.Event(), asyncio.Event()
+        if is_ready:
+            self.arrives.set()
 
 
 class FakeNode:
@@ -63,7 +65,8 @@ class FakeNode:
         with self.life.lived():
             self._machine.certificate.parent.mkdir(exist_ok=True)
             self._machine.certificate.write_text("a certificate")
-            if self._fate.is_ready:
+            if self._fate.failure is None or self._fate.is_ready:
+                await self._fate.arrives.wait()
                 self.life.ready()
                 await self._fate.breaks.wait()
             if self._fate.failure is None:
@@ -251,6 +254,23 @@ async def test_a_late_joining_goes_on(machine: Machine) -> None:
         assert cluster.standing().state is NodeState.PENDING
         await cluster.leave(force=False)
         assert cluster.standing().state is NodeState.INACTIVE
+
+
+async def test_a_late_joining_is_over_once_the_node_is_there(machine: Machine) -> None:
+    """What is kept says so, and the next start begins as that of any node (docs/design/engine-api.md E12.6, E12.8)."""
+    late = Fate(is_ready=False)
+    machine.fates = [late]
+    async with machine.cluster() as cluster, Group() as group:
+        waiting = group.spawn(refusal(cluster, JOINING), name="join")
+        await machine.clock.advance(READY_S)
+        assert waiting.result().message == refusals.TOO_LATE
+        kept = record.read(machine.path)
+        assert kept is not None
+        assert kept.is_joining
+        late.arrives.set()
+        await settle()
+        assert cluster.standing().state is NodeState.ACTIVE
+        assert record.read(machine.path) == replace(kept, is_joining=False)
 
 
 async def test_a_ready_node_is_started_again_and_again(machine: Machine) -> None:
