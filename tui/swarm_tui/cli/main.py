@@ -54,6 +54,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("watch", "Print every change as a line of JSON."),
     "context": ("context", "Clusters by name: ls, use, add, rm."),
     "doctor": ("doctor", "Say what may go wrong, here and in the cluster, and what to do about it."),
+    "support": (
+        "support",
+        "Write states, figures and logs without secrets into one file, for those who help.",
+    ),
     "preferences": (
         "preferences",
         "Your preferences for the dashboard: whether the file is in order, and keys.",
