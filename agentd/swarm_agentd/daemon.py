@@ -157,6 +157,7 @@ class _Making:
         """One that is to be run within the block. Raises NodeError, StorageUnusable."""
         options, clock, rng = self.options, self.clock, random.SystemRandom()
         state = open_state(self.state.path)
+        state.note_format()
         early, self.early = self.early, None
         if early is not None and config.manager_flags() != options.node.manager_flags():
             early.dismiss()  # it was started with other flags

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,15 +15,20 @@ from swarm_testkit.programs import TUI, Outcome, run
 
 
 class Machine:
-    """A state directory, and the commands of a person at it."""
+    """A state directory, and the commands of a person at it, of the version that is installed there."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
+        self.program: Sequence[str] = TUI
         self.address = f"127.0.0.1:{free_port()}"
+
+    @property
+    def socket(self) -> Path:
+        return self.state / "control.sock"
 
     def say(self, *words: str) -> Outcome:
         """Run a command on this machine's node."""
-        return run((*TUI, *words, "--state-dir", str(self.state)))
+        return run((*self.program, *words, "--state-dir", str(self.state)))
 
     def done(self, *words: str) -> str:
         """Run a command that must succeed; what it printed."""
@@ -42,7 +47,7 @@ class Machine:
 
     def ask(self, *words: str) -> str:
         """Ask this machine's manager."""
-        outcome = run((*TUI, "--socket", str(self.state / "control.sock"), *words))
+        outcome = run((*self.program, "--socket", str(self.socket), *words))
         assert outcome.code == 0, outcome.err
         return outcome.out
 

@@ -6,6 +6,7 @@
             certificates/    identity (swarm_core.ca.key_file)
             worker/          the agent's tasks, and what the executors keep
             raft/            the manager's, managers only
+            format           which form the directory has, and which version gave it
             raft-ids         the manager's: which members this node ever was; goes only when the node leaves its cluster
 
 Rules: the directory is this user's and closed to others, but for a way through it that executors make for processes of other users; one with an identity that others could write to is refused;
@@ -22,6 +23,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from swarm_core.api.proto.types_pb2 import Peer
+from swarm_core.api.version import VERSION
 from swarm_core.ca.files import write_atomic
 from swarm_core.ca.key_file import KeyFile
 from swarm_core.client import node_directory
@@ -30,6 +32,8 @@ from swarm_agentd.node.errors import NodeError
 
 _PASSABLE = 0o011
 ROOT_KEY_NAME = "swarm-root-ca.key"
+FORMAT = 1
+"""The form of a state directory. It grows when an earlier version could no longer work on what this one writes, or would damage it."""
 
 
 class StateDirectory:
@@ -79,6 +83,14 @@ class StateDirectory:
                 raise NodeError(str(error)) from None
             yield
 
+    def note_format(self) -> None:
+        """Say which form the directory has from now on; the caller holds it. Raises NodeError."""
+        record = json.dumps({"format": FORMAT, "version": VERSION}).encode()
+        path = self.path / node_directory.FORMAT_FILE
+        with _explained(self.path):
+            if not path.exists() or path.read_bytes() != record:
+                write_atomic(path, record, 0o600)
+
     def forget(self) -> None:
         """Drop everything that ties this machine to its cluster: it left, and its manager has ended. Raises NodeError."""
         try:
@@ -113,6 +125,7 @@ class StateDirectory:
 def open_state(path: Path) -> StateDirectory:
     """The state directory at `path`, made when missing, closed to others. One that others were let pass through stays so: they cannot list it,
     and a process of theirs may have a volume below it. Raises NodeError."""
+    _check_format(path / node_directory.FORMAT_FILE)
     with _explained(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.stat()
@@ -129,6 +142,26 @@ def open_state(path: Path) -> StateDirectory:
     with _explained(path):
         state.worker.mkdir(mode=0o700, exist_ok=True)
     return state
+
+
+def _check_format(path: Path) -> None:
+    """Raise NodeError where a later version has been at work; nothing was touched yet."""
+    try:
+        record = json.loads(path.read_bytes())
+        found, version = int(record["format"]), str(record["version"])
+    except (FileNotFoundError, NotADirectoryError):
+        return  # new, or of a version before there was such a file
+    except OSError as error:
+        raise NodeError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError):
+        raise NodeError(
+            f"{path} is damaged: it should hold the format of this state directory; remove it if no later version ever ran here"
+        ) from None
+    if found > FORMAT:
+        raise NodeError(
+            f"state directory {path.parent} has format {found} of swarm-tui {version}, and this version ({VERSION}) knows {FORMAT}: "
+            "use that version, or restore a backup from before the upgrade; nothing was changed"
+        )
 
 
 def _check_key(key: Path) -> None:

@@ -30,7 +30,9 @@ READY = b"READY\n"
 """What a daemon writes to the descriptor of --ready-fd."""
 RECORD_FILE = "docker-state.json"
 """Where its node is to others, kept by a daemon that docker's command told to begin or to join."""
-CLUSTER_FILES = ("raft", "certificates", "worker", "state.json", "raft-ids", RECORD_FILE)
+FORMAT_FILE = "format"
+"""Which form the directory has, and which version gave it."""
+CLUSTER_FILES = ("raft", "certificates", "worker", "state.json", "raft-ids", FORMAT_FILE, RECORD_FILE)
 """What ties a machine to its cluster, below the state directory."""
 NODE_CERTIFICATE = Path("certificates") / "swarm-node.crt"
 # struct flock: type, whence, start, length, pid; the whole file
