@@ -8,11 +8,12 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarm_core.api.runtimes import CONTAINER, PROCESS
+from swarm_core.client import log_levels
 from swarm_core.client.dial import SystemDial
 from swarm_core.client.node_directory import READY
 from swarm_core.runtime import lifeline, log
@@ -77,8 +78,13 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
     with state.locked():
         making = _Making(options, state, clock, early, EngineLabels(options.labels))
         loop.add_signal_handler(signal.SIGHUP, making.reload)
-        async with _watched(options, making):
-            await _run(options, making, _Orders(ending, leaving))
+        loop.add_signal_handler(log_levels.SIGNAL, making.take_log_level)
+        making.log_level.begin(options.node.log_level)
+        try:
+            async with _watched(options, making):
+                await _run(options, making, _Orders(ending, leaving))
+        finally:
+            making.log_level.end()
 
 
 async def _run(options: flags.Options, making: "_Making", orders: "_Orders") -> None:
@@ -133,6 +139,10 @@ class _Making:
     current: Node | None = None
     """The node that is being run."""
     api: "Reloading | None" = None
+    log_level: log_levels.Holder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log_level = log_levels.Holder(self.state.path)
 
     def reload(self) -> None:
         """Read the configuration file and the files of TLS again; what is wrong with them is told, and nothing changes."""
@@ -145,12 +155,25 @@ class _Making:
             _log.error("nothing was reloaded: %s", error)
             return
         if said is not None:
-            log.set_level(said.log_level)
+            self._set_log_level(said.log_level)
             self.labels.replace(labels)
         if api is not None and show is not None:
             show()
             api.tell()
         _log.info("the configuration was reloaded")
+
+    def take_log_level(self) -> None:
+        """Somebody at this machine asks for another log level."""
+        if (level := self.log_level.wanted()) is None:
+            return
+        self._set_log_level(level)
+        _log.info("the log level is %s", level)
+
+    def _set_log_level(self, level: str) -> None:
+        log.set_level(level)
+        self.log_level.hold(level)
+        if self.current is not None:
+            self.current.set_log_level(level)
 
     @contextmanager
     def node(self, config: NodeConfig) -> Iterator[Node]:
@@ -180,6 +203,7 @@ class _Making:
                 )
                 executor = make_executor(options, state.worker, clock, rng, Shared(around.progress, tasks))
                 self.current = Node(config, around, executor, clock, rng)
+                self.current.set_log_level(self.log_level.now)
                 yield self.current
         finally:
             self.current = None

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except NodeError as error:
         sys.stderr.write(f"swarm-agentd: {error}\n")
         sys.exit(1)
-    log.configure(options.node.log_level)
+    log.configure(options.node.log_level, options.node.log_format)
     early = None
     founds = options.begins_cluster and options.node.join is None
     if standby.is_likely(options.node.state_dir, founds=founds):

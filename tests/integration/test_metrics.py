@@ -45,7 +45,9 @@ def pair() -> Iterator[Pair]:
     """Both ready, with a service whose tasks run."""
     with private_directory() as directory:
         asked = (f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
-        manager = Daemon(directory / "m", "--metrics-addr", asked[0])
+        manager = Daemon(
+            directory / "m", "--metrics-addr", asked[0], "--log-format", "json", "--log-level", "debug"
+        )
         manager.start()
         nodes = [manager]
         try:
@@ -145,7 +147,7 @@ def test_health_follows_what_happens(pair: Pair) -> None:
     manager, worker = pair.asked
     starts = starts_of(manager)
     assert pair.manager.kill_manager()
-    wait_until(lambda: ask(manager, "/readyz")[0] == 503, what="the manager is missed")
+    is_missed(manager)
     is_ready(manager, pair.manager)
     assert starts_of(manager) == starts + 1
     pair.manager.stop()
@@ -162,6 +164,38 @@ def starts_of(address: str) -> int:
     found = re.search(r"^swarm_node_manager_starts_total (\S+)$", ask(address, "/metrics")[1], re.MULTILINE)
     assert found is not None
     return int(float(found[1]))
+
+
+def test_the_log_is_json_and_its_level_changes(pair: Pair) -> None:
+    """Each line of both processes is an object that names the node, and the call where it belongs to one; another level holds at once, for the
+    manager's process too, and for the one that is started after it."""
+    lines = [json.loads(line) for line in pair.manager.log.read_text().splitlines()]
+    named = [one for one in lines if one.get("node")]
+    assert len({one["node"] for one in named}) == 1 and len(named) > len(lines) / 2
+    assert {"swarm_agentd", "swarm_core"} <= {one["logger"].partition(".")[0] for one in named}
+    session = next(one for one in lines if one["msg"].endswith("has registered"))
+    assert session["call"] == "docker.swarmkit.v1.Dispatcher.Session" and session["level"] == "debug"
+    where = ("--state-dir", str(pair.manager.state))
+    assert run((*TUI, "log-level", *where)).out == "debug\n"
+    changed = run((*TUI, "log-level", "error", *where))
+    assert (changed.code, changed.out) == (0, "The node logs error and above.\n"), changed.err
+    assert run((*TUI, "log-level", *where)).out == "error\n"
+    assert pair.manager.kill_manager()
+    is_missed(pair.asked[0])
+    is_ready(pair.asked[0], pair.manager)
+    before = pair.manager.log.stat().st_size
+    say(pair.manager, "service", "scale", "-d", "web=5")
+    with pair.manager.log.open() as file:
+        file.seek(before)
+        assert [one for one in file if json.loads(one)["level"] in ("debug", "info")] == []
+    assert run((*TUI, "log-level", "info", *where)).code == 0
+    assert (
+        run((*TUI, "log-level", "info", "--state-dir", "/nonexistent")).err == "Error: No node runs here.\n"
+    )
+
+
+def is_missed(address: str) -> None:
+    wait_until(lambda: ask(address, "/readyz")[0] == 503, what="the manager is missed")
 
 
 def test_an_address_that_is_taken_is_one_sentence(pair: Pair, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import TaskStatus
 from swarm_core.api.task_changes import differ
 from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.log import TASK
 from swarm_core.runtime.waiting import event_or_time
 
 from swarm_agentd.exec.controller import Controller
@@ -60,6 +61,7 @@ class TaskManager:
 
     async def run(self) -> None:
         """Step the task until cancelled."""
+        TASK.set(self.task.id)
         while True:
             self._woken.clear()
             await self._adopt()

@@ -21,6 +21,7 @@ from swarm_core.api.timestamps import timestamp
 from swarm_core.rules.templates.tasks import expand_task
 from swarm_core.rules.templates.values import TemplateError
 from swarm_core.runtime.clock import Clock
+from swarm_core.runtime.log import TASK
 from swarm_core.runtime.tasks import Group, cancel_and_wait
 from swarm_core.runtime.waiting import event_or_time
 
@@ -238,6 +239,7 @@ class Worker:
                 self._volumes.tasks_changed()
 
     async def _dismantle(self, manager: TaskManager, runner: "asyncio.Task[None]") -> None:
+        TASK.set(manager.task.id)
         await cancel_and_wait(runner)
         try:
             while not await self._try_remove(manager):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarm_core.metrics import address
+from swarm_core.runtime.log import TEXT
 
 if TYPE_CHECKING:
     from swarm_core.csi.sockets import PluginSocket
@@ -47,6 +48,7 @@ class NodeConfig:
     force_new_cluster: bool = False
     availability: str = "active"
     log_level: str = "info"
+    log_format: str = TEXT
     metrics_address: str = ""  # where the node is asked for its figures; empty: nothing is measured
 
     @property
@@ -65,6 +67,7 @@ class NodeConfig:
             "--election-tick", str(self.election_tick),
             "--availability", self.availability,
             "--log-level", self.log_level,
+            "--log-format", self.log_format,
             *(() if self.tick_s is None else ("--tick", str(self.tick_s))),
             *(word for text in self.external_cas for word in ("--external-ca", text)),
             *self.networks,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from swarm_core.runtime.log import LEVELS
+from swarm_core.runtime.log import FORMATS, LEVELS
 
 from swarm_agentd.node.errors import NodeError
 
@@ -32,6 +32,7 @@ KEYS: Final = {
     "experimental": ("experimental", _FLAG),
     "labels": ("label", _TEXTS),
     "log-level": ("log_level", _TEXT),
+    "log-format": ("log_format", _TEXT),
     "metrics-addr": ("metrics_addr", _TEXT),
     "node-generic-resources": ("generic_node_resources", _TEXTS),
     "swarm-default-advertise-addr": ("swarm_default_advertise_addr", _TEXT),
@@ -105,6 +106,8 @@ def _value(path: Path, key: str, value: object) -> Any:
     if kind == _TEXT and isinstance(value, str):
         if key == "log-level" and value not in LEVELS:
             raise _refused(path, f"invalid logging level: {value}")
+        if key == "log-format" and value not in FORMATS:
+            raise _refused(path, f"invalid log format: {value}")
         return value
     raise _refused(path, f"{key}: must be {kind}")
 

@@ -15,7 +15,7 @@ from swarm_core.api.names import MANAGER_PORT
 from swarm_core.api.version import VERSION
 from swarm_core.client.sockets import SOCKET_NAME
 from swarm_core.runtime.arguments import Parser
-from swarm_core.runtime.log import LEVELS
+from swarm_core.runtime.log import FORMATS, LEVELS, TEXT
 
 from swarm_agentd.config import PortsConfig
 from swarm_agentd.node import docker_flags, flag_values
@@ -104,6 +104,7 @@ def _parser() -> Parser:
     add: Any = parser.add_argument
     add("-v", "--version", action="version", version=f"%(prog)s swarm-tui {VERSION}")
     add("-l", "--log-level", choices=sorted(LEVELS), default="info", help="least level to log")
+    add("--log-format", choices=FORMATS, default=TEXT, help="how a line of the log looks (%(default)s)")
     add("-d", "--state-dir", type=Path, default=STATE_DIR, help="state directory (%(default)s)")
     add("--join-addr", default="", metavar="HOST:PORT", help="a manager of the cluster to join")
     add(
@@ -269,6 +270,7 @@ def _options(given: argparse.Namespace) -> Options:
         force_new_cluster=given.force_new_cluster,
         availability=given.availability,
         log_level=given.log_level,
+        log_format=given.log_format,
         metrics_address=flag_values.metrics(given.metrics_addr),
     )
     return Options(

@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +20,7 @@ from typing import Protocol
 from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.files import write_atomic
 from swarm_core.ca.tokens import format_unlock_key, parse_unlock_key
-from swarm_core.runtime import heartbeat
+from swarm_core.runtime import heartbeat, lifeline
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.processes import ProcessId, starved_s
 
@@ -65,6 +66,9 @@ class ManagerProcess(Protocol):
     def beats(self) -> int:
         """How often its event loop has said that it turns. Heard while `next_unlock_key` is waited for."""
 
+    def set_log_level(self, level: str) -> None:
+        """Tell it to log from this level on."""
+
     def starved_s(self) -> float:
         """For how long its event loop has wanted a processor and had none, as far as the kernel tells."""
 
@@ -106,6 +110,10 @@ class ChildProcess:
     def pid(self) -> int:
         """Its number."""
         return self._process.pid
+
+    def set_log_level(self, level: str) -> None:
+        with suppress(BrokenPipeError):  # it has ended, and whoever waits for it hears of it
+            os.write(self._lifeline, f"{lifeline.LOG_LEVEL} {level}\n".encode())
 
     def starved_s(self) -> float:
         return starved_s(self._process.pid)

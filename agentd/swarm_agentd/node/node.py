@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.ca.errors import CaError
 from swarm_core.ca.tokens import generate_unlock_key
+from swarm_core.runtime import log
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 
@@ -77,6 +78,7 @@ class Node:
         self._unlock = UnlockKeys(config.unlock_key)
         self._agent: Agent | None = None
         self._parts: _Parts | None = None
+        self._log_level = config.log_level
         self.life = Lifetime()
 
     def standing(self) -> Standing:
@@ -91,6 +93,12 @@ class Node:
             parts.serving.is_set(),
             tuple(parts.managers.peers()),
         )
+
+    def set_log_level(self, level: str) -> None:
+        """Have the manager log from this level on, now and whenever it is started."""
+        self._log_level = level
+        if self._parts is not None:
+            self._parts.supervisor.set_log_level(level)
 
     def figures(self) -> NodeFigures | None:
         """As they are now; None while the node has no identity."""
@@ -129,6 +137,7 @@ class Node:
 
     async def _live(self) -> None:
         identity = await self._identify()
+        log.about_node(identity.node_id)
         _log.info(
             "node %s of cluster %s (%s)",
             identity.node_id,
@@ -201,6 +210,7 @@ class Node:
             self._clock,
             self._rng,
             serving=serving,
+            log_level=self._log_level,
         )
 
     def _make_agent(self, live: LiveIdentity, managers: KnownManagers, renewer: Renewer) -> Agent:

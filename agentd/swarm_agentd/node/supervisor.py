@@ -88,14 +88,23 @@ class ManagerSupervisor:
         rng: random.Random,
         *,
         serving: asyncio.Event,
+        log_level: str = "",
     ) -> None:
         self.serving = serving
         self._launcher, self._health, self._live = launcher, health, live
         self._data, self._renew, self._clock = data, renew, clock
         self._backoff = Backoff(rng)
         self._has_served = False
+        self._log_level = self._first_level = log_level
+        self._process: ManagerProcess | None = None
         self.starts = 0
         """How many manager processes were started."""
+
+    def set_log_level(self, level: str) -> None:
+        """Have the manager log from this level on, now and whenever it is started; `log_level` is that of its flags."""
+        self._log_level = level
+        if self._process is not None:
+            self._process.set_log_level(level)
 
     async def run(self) -> None:
         """Until cancelled; then the manager has ended too. Raises NodeError when it cannot run at all."""
@@ -127,9 +136,13 @@ class ManagerSupervisor:
             raise NodeError(f"cannot start the manager: {error.strerror} ({error.filename})") from None
         except CaError as error:
             raise NodeError(f"cannot start the manager: {error}") from None
+        self._process = process
+        if self._log_level != self._first_level:
+            process.set_log_level(self._log_level)
         try:
             return await self._attend(process)
         finally:
+            self._process = None
             self.serving.clear()
             await process.stop()
 

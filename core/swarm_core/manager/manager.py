@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from swarm_core.runtime import log
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group, end_if_cancelled
@@ -103,6 +104,7 @@ class Manager:
         await self._clock.sleep(min(self._clock.monotonic() - before, _PAUSE_MAX_S))
 
     async def _supervise(self, component: LeaderComponent) -> None:
+        log.COMPONENT.set(component.name)
         backoff = self._backoff()
         while True:
             try:

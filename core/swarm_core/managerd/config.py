@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from swarm_core.metrics import address
 from swarm_core.runtime.arguments import Parser
-from swarm_core.runtime.log import LEVELS
+from swarm_core.runtime.log import FORMATS, LEVELS, TEXT
 from swarm_core.specs.network_defaults import NONE_CHOSEN, POOL_FLAG, PORT_FLAG, SIZE_FLAG, NetworkDefaults
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Config:
     short_tick_s: float | None  # while all managers are ours; None: tick_s is fixed
     availability: str
     log_level: str
+    log_format: str
     until_stdin_closes: bool
     orders_on_stdin: bool = False
     external_cas: tuple[str, ...] = ()
@@ -83,6 +84,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     parser.add_argument(
         "-l", "--log-level", choices=sorted(LEVELS), default="info", help="least level to log"
     )
+    parser.add_argument("--log-format", choices=FORMATS, default=TEXT, help="how a line of the log looks")
     parser.add_argument(
         "--until-stdin-closes",
         action="store_true",
@@ -138,6 +140,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         short_tick_s=_SHORT_TICK_S if given.tick is None else None,
         availability=given.availability,
         log_level=given.log_level,
+        log_format=given.log_format,
         until_stdin_closes=given.until_stdin_closes,
         orders_on_stdin=given.orders_on_stdin,
         external_cas=tuple(given.external_ca),

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the manager; returns never."""
     config = parse(arguments)
-    log.configure(config.log_level)
+    log.configure(config.log_level, config.log_format)
     sys.exit(_run(config))
 
 
@@ -79,6 +79,14 @@ def _tell(key: bytes, is_locking: bool) -> None:
     os.write(sys.stdout.fileno(), f"{format_unlock_key(key)}{' locks' if is_locking else ''}\n".encode())
 
 
+def _heed(line: str) -> None:
+    """A word of the daemon that started us, after its orders."""
+    word, _, level = line.partition(" ")
+    if word == lifeline.LOG_LEVEL and level in log.LEVELS:
+        log.set_level(level)
+        _log.info("the log level is %s", level)
+
+
 def _tell_nobody(key: bytes, is_locking: bool) -> None:
     """Started by hand: whoever did has the key from the cluster."""
 
@@ -90,12 +98,13 @@ async def _serve(config: Config, kek: bytes | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
     if config.until_stdin_closes:
-        lifeline.watch_stdin(loop, ending.set)
+        lifeline.watch_stdin(loop, ending.set, _heed)
     tell = _tell if config.until_stdin_closes else _tell_nobody
     clock = SystemClock()
     daemon = ManagerDaemon(
         config, clock, random.SystemRandom(), kek=kek, tell=tell, meters=_meters(config, clock)
     )
+    log.about_node(daemon.node_id)
     if config.until_stdin_closes:
         daemon.on_serving = _say_serving
     async with Group() as group:

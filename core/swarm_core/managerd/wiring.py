@@ -50,10 +50,12 @@ from swarm_core.rpc.authorization import Authorizer
 from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.link import LinkClient
+from swarm_core.rpc.observed import NAMED
 from swarm_core.rpc.server import LinkUse, serve_control, serve_remote
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.listening import AddressUnusable, bind_tcp
+from swarm_core.runtime.log import JSON
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.memory import MemoryStore
 
@@ -133,6 +135,11 @@ class ManagerDaemon:
         )
 
         self._introductions = Introductions(self._store, clock, rng, self._advertised())
+
+    @property
+    def node_id(self) -> str:
+        """Whose manager this is."""
+        return self._identity.node_id
 
     def _make_raft(self) -> RaftNode:
         config = self._config
@@ -216,7 +223,7 @@ class ManagerDaemon:
                 own=lambda: self._credentials.tls,
                 address=self._advertised(),
                 plugins=_plugins(self._config),
-                observer=self._meters.calls,
+                observer=self._meters.calls or (NAMED if self._config.log_format == JSON else None),
                 decided=self._meters.decided,
             )
         )

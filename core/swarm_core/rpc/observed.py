@@ -1,16 +1,17 @@
 """Handlers that somebody watches: how often each method is called, how it ends and how long it takes (docs/design/metrics.md M.2).
 
-What is answered here is counted here, whichever way it came; what is passed on to the leader is counted there. A server that nobody watches
+What is logged in a call names it. What is answered here is counted here, whichever way it came; what is passed on to the leader is counted there. A server that nobody watches
 has the plain handlers, and pays nothing.
 """
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from google.protobuf.descriptor import MethodDescriptor
 
 from swarm_core.rpc.errors import Code, code_of
+from swarm_core.runtime.log import CALL
 
 Plain = tuple[type[Exception], ...]
 """Exceptions that reach callers as UNKNOWN."""
@@ -24,6 +25,18 @@ class CallObserver(Protocol):
 
     def ended(self, method: MethodDescriptor, begun: object, code: Code) -> None:
         """It has ended like this."""
+
+
+class _Named:
+    """Wants to know nothing: the calls are watched for what is logged in them alone."""
+
+    def begun(self, method: MethodDescriptor) -> object:
+        return None
+
+    def ended(self, method: MethodDescriptor, begun: object, code: Code) -> None: ...
+
+
+NAMED: Final[CallObserver] = _Named()
 
 
 def observed(
@@ -42,12 +55,14 @@ def _unary(
 ) -> Callable[..., Any]:
     async def answer(request: Any, caller: Any) -> Any:
         begun, code = observer.begun(method), Code.OK
+        CALL.set(method.full_name)
         try:
             return await call(request, caller)
         except BaseException as error:
             code = _code(error, plain)
             raise
         finally:
+            CALL.set("")
             observer.ended(method, begun, code)
 
     return answer
@@ -58,6 +73,7 @@ def _stream(
 ) -> Callable[..., Any]:
     async def answers(request: Any, caller: Any) -> AsyncIterator[Any]:
         begun, code = observer.begun(method), Code.OK
+        CALL.set(method.full_name)
         try:
             async with aclosing(call(request, caller)) as source:
                 async for each in source:
@@ -66,6 +82,7 @@ def _stream(
             code = _code(error, plain)
             raise
         finally:
+            CALL.set("")
             observer.ended(method, begun, code)
 
     return answers

@@ -84,6 +84,9 @@ class SimulatedProcess:
         """A paused machine stands still as a whole; its daemon looks at nothing meanwhile."""
         return int(self._body.host.clock.monotonic() / heartbeat.BEAT_S)
 
+    def set_log_level(self, level: str) -> None:
+        """It logs with the whole simulation."""
+
     def starved_s(self) -> float:
         return 0.0
 

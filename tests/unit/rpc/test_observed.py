@@ -9,6 +9,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from swarm_core.api.proto import health_pb2, watch_pb2
 from swarm_core.rpc.errors import Code, NotFound
 from swarm_core.rpc.observed import observed
+from swarm_core.runtime.log import CALL
 
 CHECK = health_pb2.DESCRIPTOR.services_by_name["Health"].methods_by_name["Check"]
 WATCH = watch_pb2.DESCRIPTOR.services_by_name["Watch"].methods_by_name["Watch"]
@@ -44,11 +45,13 @@ async def test_how_calls_end(error: BaseException | None, code: Code) -> None:
     seen = Seen()
 
     async def check(request: str, caller: str) -> str:
+        assert CALL.get() == CHECK.full_name
         if error is not None:
             raise error
         return request + caller
 
     async def watch(request: str, caller: str) -> AsyncIterator[str]:
+        assert CALL.get() == WATCH.full_name
         yield request + caller
         if error is not None:
             raise error
@@ -71,7 +74,7 @@ async def test_how_calls_end(error: BaseException | None, code: Code) -> None:
             pass
     except type(error or Exception()) as raised:
         assert raised is error
-    assert ("Watch", 3, code) in seen.ends
+    assert ("Watch", 3, code) in seen.ends and CALL.get() == ""
 
 
 async def test_a_stream_that_its_client_leaves() -> None:

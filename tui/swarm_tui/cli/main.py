@@ -62,6 +62,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         "preferences",
         "Your preferences for the dashboard: whether the file is in order, and keys.",
     ),
+    "log-level": ("log_level", "Change what this machine's node logs while it runs."),
     "serve": ("serve", "Show the dashboard in a browser."),
     "version": ("version", "Print the version."),
 }

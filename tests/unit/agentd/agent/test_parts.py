@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
@@ -50,6 +51,7 @@ from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.manager.log_broker.broker import LogBroker
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import NotFound, PermissionDenied, Unavailable, Unimplemented
+from swarm_core.runtime import log
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.memory import MemoryStore
 from swarm_testkit.clock import VirtualClock, in_virtual_time, until
@@ -119,6 +121,32 @@ async def test_task_walks_to_running() -> None:
     async with managed(make()) as rig:
         await until(lambda: rig.world.calls["wait", "t1"])
         assert rig.states == [256, PREPARING, READY, STARTING, RUNNING]
+
+
+@in_virtual_time
+async def test_what_is_logged_for_a_task_names_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever works for it, its controller too, need not say so; the work of others is not about it (docs/design/logging.md L.2)."""
+    seen: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda _: seen.append(log.TASK.get())  # type: ignore[method-assign]
+    task = make()
+    rig = Managed(task, World())
+    rig.manager.controller.update = _refusing  # type: ignore[method-assign]
+    rig.manager.update(with_desired(task, "SHUTDOWN"))
+    logger = logging.getLogger("swarm_agentd.agent.task_manager")
+    logger.addHandler(handler)
+    try:
+        async with Group() as group:
+            group.spawn(rig.manager.run(), name="task")
+            await until(lambda: rig.states[-1:] == [SHUTDOWN])
+            group.cancel_all()
+    finally:
+        logger.removeHandler(handler)
+    assert seen == ["t1"] and log.TASK.get() == "" and "did not take its update" in caplog.text
+
+
+async def _refusing(task: Task) -> None:
+    raise RuntimeError("not this one")
 
 
 @in_virtual_time

@@ -20,6 +20,7 @@ EVERYTHING: dict[str, Any] = {
     "experimental": True,
     "labels": ["zone=a", "ssd"],
     "log-level": "warn",
+    "log-format": "json",
     "metrics-addr": "127.0.0.1:9323",
     "node-generic-resources": ["fpga=2", "gpu=UUID1"],
     "swarm-default-advertise-addr": "eth0",
@@ -47,7 +48,7 @@ def test_every_key_is_as_its_flag(tmp_path: Path) -> None:
     same = flags.parse([
         "-d", "/state", "-H", "unix:///run/x.sock", "-H", "tcp://127.0.0.1:99", "--group", "wheel", "--tlsverify",
         "--tlscacert", "/c/ca.pem", "--tlscert", "/c/cert.pem", "--tlskey", "/c/key.pem", "--authorization-plugin", "b",
-        "--authorization-plugin", "a", "--label", "zone=a", "--label", "ssd", "--log-level", "warn", "--metrics-addr", "127.0.0.1:9323",
+        "--authorization-plugin", "a", "--label", "zone=a", "--label", "ssd", "--log-level", "warn", "--metrics-addr", "127.0.0.1:9323", "--log-format", "json",
         "--generic-node-resources", "fpga=2,gpu=UUID1", "--experimental", "--swarm-default-advertise-addr", "eth0",
     ])  # fmt: skip
     assert (same.api, same.labels, same.node, same.generic) == (
@@ -88,6 +89,7 @@ def test_debug_is_a_level(tmp_path: Path) -> None:
         ({"group": None}, (), "group: must be a string"),
         ({"debug": 1}, (), "debug: must be true or false"),
         ({"log-level": "loud"}, (), "invalid logging level: loud"),
+        ({"log-format": "xml"}, (), "invalid log format: xml"),
         ("[]", (), "it must be one object"),
         ("{", (), "it is no JSON: "),
     ],

@@ -65,6 +65,7 @@ class Script:
     def __init__(self, *codes: int) -> None:
         self.codes = list(codes)
         self.stopped = 0
+        self.levels: list[str] = []
         self.launched = asyncio.Event()
         self.served = asyncio.Event()
         self.keys: list[ToldKey] = []
@@ -79,6 +80,9 @@ class Script:
     def starved_s(self) -> float:
         assert self.pulse is not None
         return self.pulse.starved_s()
+
+    def set_log_level(self, level: str) -> None:
+        self.levels.append(level)
 
     async def launch(self, how: Launch) -> "Script":
         self.how = how
@@ -478,3 +482,23 @@ async def test_orders_and_keys_go_through_pipes(tmp_path: Path, monkeypatch: pyt
     assert await process.wait() == 0
     await process.stop()
     assert format_unlock_key(key) not in (tmp_path / "pid").read_text()
+
+
+async def test_every_manager_logs_from_the_level_that_was_asked_for() -> None:
+    """The one that runs is told, and so is each that is started later; one whose flags say it already is not."""
+    script = Script(-9)
+    clock = ManualClock()
+    made = supervisor(script, clock=clock)
+    async with asyncio.timeout(40), Group() as group:
+        group.spawn(made.run(), name="supervisor")
+        await settle()
+        assert made.starts == 1 and script.levels == []
+        made.set_log_level("debug")
+        assert script.levels == []
+        await clock.advance(10)
+        await script.launched.wait()
+        await settle()
+        assert made.starts == 2 and script.levels == ["debug"]
+        made.set_log_level("warn")
+        assert script.levels == ["debug", "warn"]
+        group.cancel_all()

@@ -27,6 +27,7 @@ BEFORE = Kept("127.0.0.1:1", "127.0.0.1:9", "process")
         ),
         (Launch(metrics_address=":9323"), replace(BEFORE, metrics_address=":9323")),
         (Launch(metrics_address="off"), BEFORE),
+        (Launch(log_format="json"), replace(BEFORE, log_format="json")),
         (Launch("127.0.0.1:2"), Kept("127.0.0.1:2", "", "process")),
         (Launch("127.0.0.1:2", advertise_remote_api="x:3"), Kept("127.0.0.1:2", "x:3", "process")),
         (Launch(join="a:1", token="secret", unlock_key="key", flags=("--force-new-cluster",)), BEFORE),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,11 @@ from swarm_tui.cli.plumbing.start_options import OFF, Launch
 StateDirOption = Annotated[
     Path | None, typer.Option("--state-dir", help="Where the node keeps its state.", metavar="DIR")
 ]
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
 
 
 def up(
@@ -84,6 +90,9 @@ def up(
             metavar="ADDR",
         ),
     ] = None,
+    log_format: Annotated[
+        LogFormat | None, typer.Option("--log-format", help="How a line of the node's log looks.")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not open the dashboard.")] = False,
 ) -> None:
     """Start a node on this machine, or find it running, and open the dashboard."""
@@ -99,6 +108,7 @@ def up(
         join=join and _manager(join),
         token=token,
         executors=executor,
+        log_format=log_format and log_format.value,
         metrics_address=metrics_addr and _metrics(metrics_addr),
         docker_hosts=tuple(host or ()),
         docker_terms=_terms(

@@ -243,6 +243,7 @@ def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[st
     command += [f"--advertise-remote-api={kept.advertise_remote_api}"] if kept.advertise_remote_api else []
     command += [f"--executor={kept.executors}"] if kept.executors else []
     command += [f"--metrics-addr={kept.metrics_address}"] if kept.metrics_address else []
+    command += [f"--log-format={kept.log_format}"] if kept.log_format else []
     if kept.docker_hosts:
         command += ["--begin-cluster", *(f"--host={host}" for host in kept.docker_hosts.split("\n"))]
     command += kept.docker_terms.split("\n") if kept.docker_terms else []

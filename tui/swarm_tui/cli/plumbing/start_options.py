@@ -28,6 +28,7 @@ class Kept:
     """Who may be one: the daemon's flags, one in each line."""
     metrics_address: str = ""
     """Where Prometheus asks."""
+    log_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Launch:
     advertise_remote_api: str | None = None
     metrics_address: str | None = None
     """`off`: nowhere from now on."""
+    log_format: str | None = None
     flags: tuple[str, ...] = ()
     """Further flags of the daemon, for this start alone."""
     unlock_key: str | None = None
@@ -59,6 +61,8 @@ class Launch:
             chosen = replace(chosen, advertise_remote_api=self.advertise_remote_api)
         if self.executors is not None:
             chosen = replace(chosen, executors=self.executors)
+        if self.log_format is not None:
+            chosen = replace(chosen, log_format=self.log_format)
         if self.metrics_address is not None:
             asked = "" if self.metrics_address == OFF else self.metrics_address
             chosen = replace(chosen, metrics_address=asked)
