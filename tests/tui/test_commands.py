@@ -164,3 +164,31 @@ async def test_tab_completes_and_up_recalls(cluster):
         assert run.screen.query_one("FilterBar Input").value.strip() == "describe service/mailer"
         await run.press("escape")
         assert run.pane is not None and run.pane.table.has_focus
+
+
+async def test_a_filter_has_a_name(cluster):
+    """`filter save` keeps what a list is filtered by, `filter NAME` goes there from anywhere, tab completes, the palette knows it; what
+    is wrong is told."""
+    async with running(cluster) as run:
+        await run.press("colon")
+        await run.type("filter save pending")
+        await run.press("enter")
+        await run.until(lambda: any("Nothing is filtered" in one.message for one in run.app._notifications))
+        await run.press("4", "slash")
+        await run.type("state:pending")
+        await run.press("enter", "colon")
+        await run.type("filter save waiting")
+        await run.press("enter", "2", "colon")
+        await run.type("filter w")
+        await run.press("tab", "enter")
+        await run.until(lambda: run.pane is not None and run.pane.found_text == "state:pending")
+        assert run.screen.navigator.here.view == "tasks"
+        await run.press("1", "ctrl+p")
+        await run.type("waiting")
+        await run.shows("filter waiting · tasks state:pending")
+        await run.press("escape", "colon")
+        await run.type("filter drop waiting")
+        await run.press("enter", "colon")
+        await run.type("filter waiting")
+        await run.press("enter")
+        await run.until(lambda: any("No filter is called" in one.message for one in run.app._notifications))

@@ -43,6 +43,7 @@ from swarm_tui.resources.refs import ClusterId, ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.deploys import Deploys
 from swarm_tui.shell.drills import Drills
+from swarm_tui.shell.filters import Filters
 from swarm_tui.shell.other_clusters import Opened, OtherClusters
 from swarm_tui.shell.palette import SwarmCommands
 from swarm_tui.shell.past import Past, file_past
@@ -132,6 +133,7 @@ class SwarmApp(App[None]):
         self._progress = ProgressNews(session.mirror, session.control, session.clock)
         self._usage = UsageNews(session.mirror.figures, session.control, session.clock)
         self._work = Work()
+        self._saved_filters = Filters(started.filters)
         self._drills = Drills(session, self._tell_drill, self._tell_drill_failure)
         self._deploys = Deploys(session, self._tell_drill, self._tell_drill_failure, self._show_deploy)
         self._typed_ahead = TypedAhead(self, self._work, session.clock)
@@ -163,15 +165,17 @@ class SwarmApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         if self._file is not None:
-            return rewind_screen(self._session, self._preferred.verbs(), self._work, self._file)
+            past = rewind_screen(self._session, self._preferred.verbs(), self._work, self._file)
+            return self._named(past)
         screen = main_screen(self._session, self._preferred.verbs(), self._work)
         screen.desk.drills, screen.desk.deploys = self._drills, self._deploys
-        self._name_clusters(screen)
-        return screen
+        return self._named(screen)
 
-    def _name_clusters(self, screen: MainScreen) -> None:
+    def _named(self, screen: MainScreen) -> MainScreen:
+        screen.desk.filters = self._saved_filters
         if self._clusters is not None:
             screen.desk.clusters = self._clusters.names
+        return screen
 
     @property
     def is_caught_up(self) -> bool:
@@ -368,9 +372,8 @@ class SwarmApp(App[None]):
         session = past_session(
             self._session.title, past.replay.mirror, clock, PastLogs(self._session.logs, clock)
         )
-        screen = rewind_screen(session, self._preferred.verbs(), self._work, past)
+        screen = self._named(rewind_screen(session, self._preferred.verbs(), self._work, past))
         screen.desk.drills = self._drills
-        self._name_clusters(screen)
         await self.push_screen(screen)
         if here.view not in (*_NOT_PAST, screen.navigator.here.view):
             await screen.navigator.go(here.link)

@@ -9,16 +9,18 @@ Rules:
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from swarm_core.api.typed_paths import path_of
 
 from swarm_tui.preferences.lines import line_of
 from swarm_tui.preferences.model import Mistake, Preferences
 from swarm_tui.preferences.reading import read
+
+R = TypeVar("R")
 
 VARIABLE: Final = "SWARM_TUI_CONFIG"
 NONE: Final = "off"
@@ -44,12 +46,7 @@ class Loaded:
 
     def refuse(self, mistakes: Iterable[Mistake]) -> None:
         """Raises WrongPreferences when there are mistakes."""
-        if told := [self._told(one) for one in mistakes]:
-            raise WrongPreferences(told)
-
-    def _told(self, mistake: Mistake) -> str:
-        end = "" if mistake.text.endswith("?") else "."
-        return f"{self.path}, line {line_of(self.text, mistake.where)}: {mistake.text}{end}"
+        refuse(self.path, self.text, mistakes)
 
 
 def file_of(environ: Mapping[str, str]) -> Path | None:
@@ -65,25 +62,44 @@ def file_of(environ: Mapping[str, str]) -> Path | None:
 
 def load(path: Path) -> Loaded:
     """What the file says; of one that is not there, nothing. Raises WrongPreferences."""
+    text, preferences, mistakes = parsed(path, read)
+    loaded = Loaded(path, text, preferences)
+    loaded.refuse(mistakes)
+    return loaded
+
+
+def parsed(path: Path, reading: Callable[[str], tuple[R, list[Mistake]]]) -> tuple[str, R, list[Mistake]]:
+    """The text of a file of TOML, what `reading` makes of it, and its mistakes; a file that is not there is empty. Raises
+    WrongPreferences where it cannot be read, or is no TOML."""
     try:
         with path.open("rb") as file:
             raw = file.read(_BYTES_MAX + 1)
     except FileNotFoundError:
-        return Loaded(path, "", Preferences())
+        raw = b""
     except OSError as error:
         raise WrongPreferences([f"{path} cannot be read: {error.strerror or error}."]) from None
     if len(raw) > _BYTES_MAX:
         raise WrongPreferences([f"{path} has more than {_BYTES_MAX // 1024} KiB."])
     try:
         text = raw.decode()
-        preferences, mistakes = read(text)
+        found, mistakes = reading(text)
     except UnicodeDecodeError:
         raise WrongPreferences([f"{path} is no UTF-8 text."]) from None
     except tomllib.TOMLDecodeError as error:
         raise WrongPreferences([_syntax(path, text, str(error))]) from None
-    loaded = Loaded(path, text, preferences)
-    loaded.refuse(mistakes)
-    return loaded
+    return text, found, mistakes
+
+
+def refuse(path: Path, text: str, mistakes: Iterable[Mistake]) -> None:
+    """Raises WrongPreferences, with the line of each, when there are mistakes."""
+    told = [_told(path, text, one) for one in mistakes]
+    if told:
+        raise WrongPreferences(told)
+
+
+def _told(path: Path, text: str, mistake: Mistake) -> str:
+    end = "" if mistake.text.endswith("?") else "."
+    return f"{path}, line {line_of(text, mistake.where)}: {mistake.text}{end}"
 
 
 def _syntax(path: Path, text: str, message: str) -> str:

@@ -33,7 +33,7 @@ def read(text: str) -> tuple[Preferences, list[Mistake]]:
     """What the text says. Raises tomllib.TOMLDecodeError where it is no TOML."""
     content = tomllib.loads(text)
     mistakes: list[Mistake] = []
-    reader = _Reader(mistakes)
+    reader = Reader(mistakes)
     reader.known(content, (), _KNOWN)
     preset = reader.text(content, ("keymap",)) or PRESETS[0]
     if preset not in PRESETS:
@@ -47,7 +47,7 @@ def read(text: str) -> tuple[Preferences, list[Mistake]]:
     ), mistakes
 
 
-def _keys(reader: "_Reader", table: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _keys(reader: "Reader", table: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for verb_id, given in table.items():
         where = ("keys", verb_id)
         if isinstance(given, dict):
@@ -62,7 +62,7 @@ def _keys(reader: "_Reader", table: Mapping[str, Any]) -> Iterator[tuple[str, tu
             reader.wrong(where, f"{verb_id!r} takes a key, or a list of keys")
 
 
-def _themes(reader: "_Reader", table: Mapping[str, Any]) -> Iterator[OwnTheme]:
+def _themes(reader: "Reader", table: Mapping[str, Any]) -> Iterator[OwnTheme]:
     for name in table:
         where = ("themes", name)
         given = reader.table(table, where)
@@ -82,7 +82,7 @@ def _texts(found: Mapping[str, str | None]) -> dict[str, str]:
     return {name: text for name, text in found.items() if text is not None}
 
 
-class _Reader:
+class Reader:
     """Takes values of a type out of tables, and notes what is of another."""
 
     def __init__(self, mistakes: list[Mistake]) -> None:

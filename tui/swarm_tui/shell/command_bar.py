@@ -36,6 +36,7 @@ class CommandBar(Findable):
             lambda verb: (
                 verb.applies(ports) and (not verb.is_on_objects or verb.works_on(ports.selection.kind))
             ),
+            lambda verb, said: verb.offers(ports, said) if verb.offers is not None else (),
         )
         self._text = ""
 

@@ -11,6 +11,7 @@ from swarm_tui.resources.model import ResourceKind
 from swarm_tui.resources.printable import cut, printable
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.shell.screen import MainScreen
+from swarm_tui.verbs import find
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.open_object import VERB as OPEN
 
@@ -27,6 +28,8 @@ class SwarmCommands(Provider):
     async def discover(self) -> Hits:
         for verb in self._verbs():
             yield DiscoveryHit(self._title(verb), self._run(verb), help=verb.help)
+        for title, work in self._filters():
+            yield DiscoveryHit(title, work, help="to the list, filtered so")
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
@@ -34,6 +37,9 @@ class SwarmCommands(Provider):
             title = self._title(verb)
             if (score := matcher.match(title)) > 0:
                 yield Hit(score, matcher.highlight(title), self._run(verb), help=verb.help)
+        for title, work in self._filters():
+            if (score := matcher.match(title)) > 0:
+                yield Hit(score, matcher.highlight(title), work, help="to the list, filtered so")
         for kind, ref, title in self._objects(query):
             if (score := matcher.match(title)) > 0:
                 yield Hit(
@@ -67,6 +73,17 @@ class SwarmCommands(Provider):
         main = self._main
         assert main is not None
         return lambda: main.runner.run(verb.id)
+
+    def _filters(self) -> list[tuple[str, Callable[[], None]]]:
+        """The filters that have names."""
+        main = self._main
+        if main is None:
+            return []
+        runner = main.runner
+        return [
+            (cut(printable(title), _TITLE_MAX), lambda work=work: runner.start(work, find.VERB.label))  # type: ignore[misc]
+            for title, work in find.titles(runner.ports)
+        ]
 
     def _open(self, ref: ObjectRef) -> Callable[[], None]:
         main = self._main

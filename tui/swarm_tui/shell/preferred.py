@@ -5,11 +5,13 @@ becomes another one.
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from swarm_tui.preferences.file import Loaded, Watched, WrongPreferences, file_of, load
 from swarm_tui.preferences.model import Mistake, Preferences
 from swarm_tui.preferences.reading import near
+from swarm_tui.preferences.saved_filters import FILE as FILTERS_FILE
 from swarm_tui.verbs import keymap
 from swarm_tui.verbs import registry as verb_registry
 from swarm_tui.verbs.model import Verbs
@@ -39,6 +41,8 @@ class Started:
 
     preferences: Preferences
     watched: Watched | None = None
+    filters: Path | None = None
+    """Where filters that were given names are kept; None where nothing is."""
 
 
 NOTHING_WANTED: Final = Started(Preferences())
@@ -50,7 +54,7 @@ def preferences_at_start(environ: Mapping[str, str] = os.environ) -> Started:
     if path is None:
         return NOTHING_WANTED
     watched = Watched(path)
-    return Started(judge(load(path)), watched)
+    return Started(judge(load(path)), watched, path.with_name(FILTERS_FILE))
 
 
 class Preferred:

@@ -30,6 +30,7 @@ from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.deploys import Deploys
 from swarm_tui.shell.drills import Drills
+from swarm_tui.shell.filters import Filters
 from swarm_tui.shell.find_line import FindLine
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.recording import Recording
@@ -205,6 +206,7 @@ class Desk:
         self.deploys: Deploys | None = None
         self.toggle_tour: Callable[[], None] = lambda: None
         self.clusters: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
+        self.filters = Filters(None)
 
     def toggle_past(self) -> None:
         self._screen.post_message(PastAsked())

@@ -51,10 +51,17 @@ class Doing:
 
 
 class Grammar:
-    """See the module's text. `has_selection` says whether a verb works on what is selected now."""
+    """See the module's text. `applies` says whether a verb works on what is selected now, `offers` what a verb may be told."""
 
-    def __init__(self, verbs: Verbs, cluster: ClusterView, applies: Callable[[Verb], bool]) -> None:
+    def __init__(
+        self,
+        verbs: Verbs,
+        cluster: ClusterView,
+        applies: Callable[[Verb], bool],
+        offers: Callable[[Verb, Sequence[str]], Iterable[str]] = lambda verb, said: (),
+    ) -> None:
         self._cluster = cluster
+        self._offers = offers
         self._applies = applies
         self._verbs: dict[str, Verb] = {}
         for verb in verbs:
@@ -174,7 +181,9 @@ class Grammar:
         if kind is not None:
             return [f"{field}:" for field in (*kind.fields, filters.NAME)]
         verb = self._verbs.get(first)
-        if verb is None or not verb.is_on_objects or len(before) > 1:
+        if verb is not None and not verb.is_on_objects:
+            return self._offers(verb, before[1:])
+        if verb is None or len(before) > 1:
             return ()
         return self._targets(verb, tail)
 

@@ -9,7 +9,7 @@ Rules:
   makes it, from the table that it was given itself.
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -56,6 +56,8 @@ class Verb:
     """Other words for it in commands."""
     told: Callable[[Ports, str], Work | None] | None = None
     """The same as `run`, with what a command says beside the names. Without it a command can say nothing."""
+    offers: Callable[[Ports, Sequence[str]], Iterable[str]] | None = None
+    """The words that a command may say next, after those that it has said behind the verb: for verbs on no objects."""
     is_built_in: bool = False
     """The toolkit binds the key itself; the verb is in the table for help and for the test of keys."""
     is_in_palette: bool = True

@@ -12,6 +12,7 @@ from swarm_tui.operations.describe import Description
 from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.operations.stacks.asked import Deployment
 from swarm_tui.operations.undo import Deeds
+from swarm_tui.preferences.saved_filters import SavedFilter
 from swarm_tui.resources.model import ClusterView, Link
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
@@ -112,6 +113,19 @@ class Past(Protocol):
         """Let time go on, or stop it."""
 
 
+class Filters(Protocol):
+    """Filters that the person gave names. Each method raises WrongPreferences where the file of them cannot be used."""
+
+    def all(self) -> Sequence[SavedFilter]:
+        """All of them, by name."""
+
+    def save(self, saved: SavedFilter) -> None:
+        """Keep it, in place of one with the same name. Raises OSError too, and ValueError where only a person can do it."""
+
+    def drop(self, name: str) -> None:
+        """Keep it no more. Raises as `save` does."""
+
+
 class Desk(Protocol):
     """What stands around the views, and the program as a whole."""
 
@@ -206,6 +220,10 @@ class Desk(Protocol):
 
     def clusters(self) -> Sequence[tuple[str, str]]:
         """The clusters that have names, and how each is reached. Raises ValueError with a sentence."""
+
+    @property
+    def filters(self) -> Filters:
+        """The filters that have names."""
 
     @property
     def cluster_name(self) -> str:

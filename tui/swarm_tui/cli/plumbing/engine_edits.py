@@ -4,7 +4,7 @@ import tomllib
 
 from swarm_core.engines.records import EngineEntry
 
-from swarm_tui.cli.plumbing.context_edits import quoted, without
+from swarm_tui.preferences.edits import quoted, without
 from swarm_tui.preferences.lines import line_of
 
 
