@@ -21,6 +21,7 @@ from swarm_tui.clusters.allowance import Allowance, Level
 from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
+from swarm_tui.engines.door import Door
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.operations.gate import Gate
 from swarm_tui.resources.refs import ClusterId
@@ -53,6 +54,7 @@ def dashboard_of(
     recorder: Recorder | None = None,
     started: Started = NOTHING_WANTED,
     clusters: OtherClusters | None = None,
+    engines: Door | None = None,
     level: Level = Level.IMPACT,
 ) -> SwarmApp:
     """The program on `cluster`, not yet running."""
@@ -74,6 +76,7 @@ def dashboard_of(
         recorder=recorder,
         started=started,
         clusters=clusters,
+        engines=engines,
     )
     app.animation_level = "none"
     return app
@@ -238,6 +241,7 @@ async def running(
     ends_with_program: bool = False,
     started: Started = NOTHING_WANTED,
     level: Level = Level.IMPACT,
+    engines: Door | None = None,
 ) -> AsyncIterator[Running]:
     """The program on `cluster`, from its first content on."""
     app = dashboard_of(
@@ -247,6 +251,7 @@ async def running(
         ends_with_program=ends_with_program,
         started=started,
         level=level,
+        engines=engines,
     )
     async with app.run_test(size=size, notifications=True) as pilot:
         run = Running(app, pilot, cluster)

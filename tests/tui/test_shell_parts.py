@@ -209,10 +209,27 @@ class HandStage:
         self.shown.append("told")
 
 
-def navigator_of(session, *names):
+class Others:
+    """The screens of other realms."""
+
+    def __init__(self, *, has_before=False):
+        self.has_before = has_before
+        self.told = []
+
+    def go(self, link):
+        self.told.append(link)
+
+    def back(self):
+        self.told.append(None)
+
+
+def navigator_of(session, *names, elsewhere=None):
     stage = HandStage()
     kinds = [ViewKind(name, Context.LIST, Recorder, lambda view, ports: view()) for name in names]
-    return Navigator(stage, kinds, lambda kind: Recorder(kind.name), session.mirror), stage
+    navigator = Navigator(
+        stage, kinds, lambda kind: Recorder(kind.name), session.mirror, elsewhere or Others()
+    )
+    return navigator, stage
 
 
 async def test_a_view_is_made_once_and_left_before_the_next_arrives(session):
@@ -244,3 +261,18 @@ async def test_opening_leads_where_the_kind_says(session):
     assert navigator.here.link == Link("tasks", "service", "s-api")
     await navigator.open(ObjectRef(session.id, "service", "s-gone"))
     assert navigator.here.link == Link("text", "service", "s-gone", "describe")
+
+
+async def test_a_view_of_another_realm_is_on_its_screen(session):
+    """What this screen lacks is asked of the others; at its first place the way back leads to the screen before."""
+    others = Others(has_before=True)
+    navigator, stage = navigator_of(session, "home", "tasks", elsewhere=others)
+    await navigator.go(Link("containers"))
+    assert others.told == [Link("containers")]
+    assert stage.shown == []
+    assert not navigator.is_root
+    await navigator.go(Link("tasks"))
+    assert await navigator.go_back()
+    assert navigator.here.view == "home"
+    assert await navigator.go_back()
+    assert others.told[1:] == [None]

@@ -20,7 +20,6 @@ from textual.command import Provider
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import ANSIToTruecolor, LineFilter
-from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.types import CSSPathType
@@ -29,12 +28,13 @@ from swarm_tui.clusters.managers import ManagerNews
 from swarm_tui.clusters.progress import ProgressNews
 from swarm_tui.clusters.session import Clock, Session
 from swarm_tui.clusters.usage import UsageNews
+from swarm_tui.engines.door import Door
 from swarm_tui.journal import bundle
 from swarm_tui.journal.errors import JournalError
 from swarm_tui.journal.past_logs import FileLogs, PastLogs
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.journal.replay import PastClock, Replay
-from swarm_tui.journal.sessions import opened_tape, past_session
+from swarm_tui.journal.sessions import no_updates, opened_tape, past_session
 from swarm_tui.journal.tape import Tape
 from swarm_tui.journal.timeline import timeline
 from swarm_tui.preferences.model import Preferences
@@ -43,6 +43,7 @@ from swarm_tui.resources.refs import ClusterId, ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.deploys import Deploys
 from swarm_tui.shell.drills import Drills
+from swarm_tui.shell.engine_door import EngineScreens
 from swarm_tui.shell.filters import Filters
 from swarm_tui.shell.other_clusters import Opened, OtherClusters
 from swarm_tui.shell.palette import SwarmCommands
@@ -58,6 +59,8 @@ from swarm_tui.shell.toolkit import (
     ClusterAsked,
     DeployAsked,
     DrillAsked,
+    ElsewhereAsked,
+    JournalSaid,
     PastAsked,
     RecallAsked,
     ResyncAsked,
@@ -81,20 +84,6 @@ _NOT_PAST: Final = ("form", "new-network", "new-secret", "new-config", "logs")
 """Views that are not gone to with the moment: nothing is created in the past, and its logs are asked for there."""
 
 
-async def no_updates() -> AsyncIterator[Update]:
-    """What comes in where nothing is asked."""
-    return
-    yield
-
-
-class JournalSaid(Message):
-    """The recorder has something to say."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-
 class SwarmApp(App[None]):
     """`updates` opens the cluster's stream of updates; it is called again when everything is to be listed anew. `recorder`
     keeps what the mirror is told, for rewinding; `started` is what the person wants. A `theme` that is given goes before theirs.
@@ -115,6 +104,7 @@ class SwarmApp(App[None]):
         recorder: Recorder | None = None,
         started: Started = NOTHING_WANTED,
         clusters: OtherClusters | None = None,
+        engines: Door | None = None,
         file: Past | None = None,
     ) -> None:
         self._ascii_filter = AsciiOnly() if is_ascii else None
@@ -125,6 +115,7 @@ class SwarmApp(App[None]):
         self._recorder = recorder
         self._given_theme = theme
         self._clusters = clusters
+        self._engines = None if engines is None else EngineScreens(engines, self)
         self.opened: Opened | None = None
         """The cluster to go to after this one; who began this program begins with it anew."""
         self._preferred = Preferred(started, self._prefer, self._refuse_preferences)
@@ -342,6 +333,13 @@ class SwarmApp(App[None]):
     async def finish(self) -> str:
         """The program has ended: wait for what must not stay half done; a sentence about what does."""
         return " ".join(filter(None, (self._deploys.finish(), await self._drills.finish())))
+
+    def on_elsewhere_asked(self, event: ElsewhereAsked) -> None:
+        if self._is_past or self._engines is None:
+            self.notify("No engines are looked at from here.", severity="warning", timeout=_PREFERRED_S)
+            return
+        work = self._engines.go(self._main, self._preferred.verbs(), self._work, event)
+        self.run_worker(work, group="elsewhere", exclusive=True)
 
     def on_past_asked(self, event: PastAsked) -> None:
         work = self._to_now() if self._is_past else self._to_past(event.at)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from swarm_core.api.proto import logbroker_pb2
 from swarm_core.api.timestamps import timestamp_ns
@@ -27,6 +28,7 @@ from swarm_core.runtime.tasks import Group
 REORDER_WINDOW_S = 0.25
 LINES_HELD_MAX = 10_000
 _MESSAGES_AHEAD_MAX = 64
+E = TypeVar("E", bound=Exception)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class LogReader:
         records = LogRecords(self._calls, self._clock, query, heard)
         async with Group() as group:
             group.spawn(self._read(records, queue), name="log reader")
-            failure = await self._merge(queue, sink)
+            failure = await merge(queue, sink, self._clock, self._window_s)
             group.cancel_all()
         if failure is not None:
             raise failure
@@ -124,26 +126,34 @@ class LogReader:
         except ClientError as error:
             await queue.put(error)
 
-    async def _merge(
-        self,
-        queue: asyncio.Queue[list[LogLine] | ClientError | None],
-        sink: Callable[[Sequence[LogLine]], None],
-    ) -> ClientError | None:
-        window = ReorderWindow(self._window_s)
-        while True:
-            try:
-                async with asyncio.timeout(window.due_in(self._clock.monotonic())):
-                    item = await queue.get()
-            except TimeoutError:
-                pass
-            else:
-                if not isinstance(item, list):
-                    if rest := window.drain():
-                        sink(rest)
-                    return item
-                window.push(item, self._clock.monotonic())
-            if due := window.pop(self._clock.monotonic()):
-                sink(due)
+
+class Timer(Protocol):
+    def monotonic(self) -> float:
+        """Seconds from some point in the past."""
+
+
+async def merge(
+    queue: asyncio.Queue[list[LogLine] | E | None],
+    sink: Callable[[Sequence[LogLine]], None],
+    clock: Timer,
+    window_s: float = REORDER_WINDOW_S,
+) -> E | None:
+    """Hand on the lines that come through `queue`, in the order of their time, until something else comes: that is returned."""
+    window = ReorderWindow(window_s)
+    while True:
+        try:
+            async with asyncio.timeout(window.due_in(clock.monotonic())):
+                item = await queue.get()
+        except TimeoutError:
+            pass
+        else:
+            if not isinstance(item, list):
+                if rest := window.drain():
+                    sink(rest)
+                return item
+            window.push(item, clock.monotonic())
+        if due := window.pop(clock.monotonic()):
+            sink(due)
 
 
 def lines_of(message: logbroker_pb2.LogMessage) -> list[LogLine]:

@@ -41,15 +41,21 @@ async def open_cluster(
 ) -> AsyncIterator[Opened]:
     """The engines, alive while the block is run. Nothing has been asked yet: see `EngineCluster.settled`. What is made is remembered in the
     directory `deployed`. Raises EngineError."""
+    opened = no_engines_yet(deployed)
+    for entry in entries:
+        key = opened.cluster.add(entry)
+        if key in in_maintenance:
+            opened.cluster.maintain(key, on=True)
+    async with running(opened.cluster):
+        yield opened
+
+
+def no_engines_yet(deployed: Path | None = None) -> Opened:
+    """A cluster without engines, by this machine's clock; see `cluster.running` for what makes it live."""
     clock, rng = SystemClock(), random.Random()
     cluster = EngineCluster(clock, rng)
-    for entry in entries:
-        key = cluster.add(entry)
-        if key in in_maintenance:
-            cluster.maintain(key, on=True)
-    async with running(cluster):
-        files = None if deployed is None else DeployedFiles(deployed)
-        yield Opened(cluster, clock, Placer(cluster, rng, deployed=files), files)
+    files = None if deployed is None else DeployedFiles(deployed)
+    return Opened(cluster, clock, Placer(cluster, rng, deployed=files), files)
 
 
 @asynccontextmanager

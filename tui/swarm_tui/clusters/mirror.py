@@ -13,7 +13,7 @@ Rules:
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
@@ -29,12 +29,13 @@ from swarm_tui.clusters.changes import Changes, Phase, Stream
 from swarm_tui.clusters.event_log import EventLog
 from swarm_tui.clusters.failures import Failures
 from swarm_tui.clusters.history import History
+from swarm_tui.clusters.owned_tasks import OwnedTasks
 from swarm_tui.clusters.relations import RELATED, Relations
 from swarm_tui.clusters.task_sums import TaskFacts, TaskSums
 from swarm_tui.clusters.usage import UsageFigures
 from swarm_tui.resources import registry, services
 from swarm_tui.resources.events import Event
-from swarm_tui.resources.model import FailureSums, NodeSums, ServiceSums
+from swarm_tui.resources.model import FailureSums, NodeSums, Realm, ServiceSums
 from swarm_tui.resources.refs import ONLY_CLUSTER, ClusterId, ObjectRef
 from swarm_tui.resources.stacks import Stack
 from swarm_tui.resources.uses import Use
@@ -51,28 +52,10 @@ class WallClock(Protocol):
         """Nanoseconds since 1970-01-01 UTC."""
 
 
-class _Tasks(Collection[objects_pb2.Task]):
-    """The tasks of one owner, looked up as they are read: a task that stays where it is costs its owners' indexes nothing
-    when it changes."""
-
-    __slots__ = ("_all", "_ids")
-
-    def __init__(self, all_: Mapping[str, objects_pb2.Task], ids: Collection[str]) -> None:
-        self._all = all_
-        self._ids = ids
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def __iter__(self) -> Iterator[objects_pb2.Task]:
-        return map(self._all.__getitem__, self._ids)
-
-    def __contains__(self, task: object) -> bool:
-        return any(task == own for own in self)
-
-
 class Mirror:
     """See the module's text."""
+
+    realm: Realm = Realm.CLUSTER
 
     def __init__(
         self,
@@ -140,11 +123,11 @@ class Mirror:
 
     def tasks_of_service(self, service_id: str) -> Collection[objects_pb2.Task]:
         """All tasks of a service, ended ones included."""
-        return _Tasks(self._objects[_Task], self._by_service.get(service_id, {}))
+        return OwnedTasks(self._objects[_Task], self._by_service.get(service_id, {}))
 
     def tasks_of_node(self, node_id: str) -> Collection[objects_pb2.Task]:
         """All tasks on a node, ended ones included."""
-        return _Tasks(self._objects[_Task], self._by_node.get(node_id, {}))
+        return OwnedTasks(self._objects[_Task], self._by_node.get(node_id, {}))
 
     def service_sums(self, service_id: str) -> ServiceSums:
         """The sums of a service's tasks."""
@@ -192,6 +175,10 @@ class Mirror:
 
     async def follow(self, updates: AsyncIterator[Update]) -> None:
         """Apply every update of a watch and flush at the mirror's pace, until the watch ends or is cancelled."""
+        await self.follow_by(updates, self.apply)
+
+    async def follow_by(self, updates: AsyncIterator[T], apply: Callable[[T], None]) -> None:
+        """The same, with what takes an update in."""
         loop = asyncio.get_running_loop()
         timer: asyncio.TimerHandle | None = None
         flushed_at = loop.time() - self._interval_s
@@ -203,7 +190,7 @@ class Mirror:
 
         try:
             async for update in updates:
-                self.apply(update)
+                apply(update)
                 if timer is None and self.is_dirty:
                     timer = loop.call_at(flushed_at + self._interval_s, flush_now)
         finally:

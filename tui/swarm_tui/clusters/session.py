@@ -9,6 +9,7 @@ from swarm_core.client.log_query import LogQuery
 from swarm_core.client.logs import LogLine
 
 from swarm_tui.clusters.allowance import Allowance
+from swarm_tui.clusters.log_end import is_over
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources.refs import ClusterId
 
@@ -49,6 +50,8 @@ class Session:
     """It shows a moment of the past."""
     allowance: Allowance = field(default_factory=Allowance)
     """How far changes may go; the gate before `control` keeps to it."""
+    is_log_over: Callable[[Mirror, LogQuery], bool] = is_over
+    """Whether logs that are followed can bring anything more."""
 
     @property
     def id(self) -> ClusterId:

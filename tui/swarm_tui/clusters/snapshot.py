@@ -17,7 +17,7 @@ from swarm_core.rules.usage import UsageHistory
 from swarm_tui.clusters.failures import Failures
 from swarm_tui.clusters.relations import Relations, relations_of
 from swarm_tui.clusters.task_sums import TaskSums
-from swarm_tui.resources.model import FailureSums, NodeSums, ServiceSums
+from swarm_tui.resources.model import FailureSums, NodeSums, Realm, ServiceSums
 from swarm_tui.resources.refs import ONLY_CLUSTER
 from swarm_tui.resources.stacks import Stack
 
@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 class Snapshot:
     """`counts` are sums per service that somebody else has counted; they go before our own."""
+
+    realm = Realm.CLUSTER
 
     def __init__(
         self,

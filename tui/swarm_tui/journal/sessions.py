@@ -1,17 +1,19 @@
 """Opening what was recorded, and the session that views of the past read."""
 
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from swarm_core.client.control import Control
+from swarm_core.client.watch import Update
 
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.clusters.no_calls import NoCalls
 from swarm_tui.clusters.session import Logs, Session
 from swarm_tui.journal.errors import JournalError, NothingKnown
 from swarm_tui.journal.file import JournalFile
-from swarm_tui.journal.no_calls import NoCalls
 from swarm_tui.journal.places import SUFFIX, written_s
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.journal.replay import PastClock
@@ -59,3 +61,9 @@ def recorded(directory: Path) -> list[Recorded]:
 def past_session(title: str, mirror: Mirror, clock: PastClock, logs: Logs) -> Session:
     """A session whose mirror shows the past, and whose calls are all refused."""
     return Session(title, mirror, Control(NoCalls()), logs, clock, is_past=True)
+
+
+async def no_updates() -> AsyncIterator[Update]:
+    """What comes in where nothing is asked."""
+    return
+    yield

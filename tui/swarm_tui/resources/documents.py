@@ -10,7 +10,8 @@ Rules
 import base64
 import json
 import math
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -29,9 +30,19 @@ _TEXT_NUMBERS = (
 """Written as texts, as protobuf's JSON does: other readers of JSON would round them."""
 
 
-def as_dict(message: Message) -> dict[str, Any]:
-    """A message as plain values; a process's payload is unpacked, credentials of registries are hidden."""
-    found = _hidden(_value(message))
+class Plain(Protocol):
+    """What is no message and says itself what it is."""
+
+    @property
+    def plain(self) -> Mapping[str, Any]:
+        """Itself in plain values."""
+
+
+def as_dict(item: Message | Plain) -> dict[str, Any]:
+    """An object as plain values; a process's payload is unpacked, credentials of registries are hidden."""
+    if not isinstance(item, Message):
+        return dict(item.plain)
+    found = _hidden(_value(item))
     assert isinstance(found, dict)
     return found
 

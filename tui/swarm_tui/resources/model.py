@@ -23,6 +23,15 @@ T = TypeVar("T")
 M = TypeVar("M")
 
 
+class Realm(StrEnum):
+    """What objects are part of: each realm has its kinds, its mirror and its screen (docs/design/engine-views.md 18.1)."""
+
+    CLUSTER = "cluster"
+    """A swarm."""
+    ENGINES = "engines"
+    """Many engines that are looked at as one."""
+
+
 class Role(StrEnum):
     """Why a text looks as it does."""
 
@@ -216,6 +225,8 @@ class ClusterView(Protocol):
 
     @property
     def cluster(self) -> ClusterId: ...
+    @property
+    def realm(self) -> Realm: ...
     def get(self, kind: type[T], id_: str) -> T | None: ...
     def objects(self, kind: type[T]) -> Collection[T]: ...
     def tasks_of_service(self, service_id: str) -> Collection[objects_pb2.Task]: ...
@@ -316,6 +327,8 @@ class ResourceKind(Generic[M]):
     """Where opening an object leads."""
     aliases: tuple[str, ...] = ()
     """Other words for the noun in commands."""
+    realm: Realm = Realm.CLUSTER
+    """What its objects are part of. Nouns are one of a kind over all realms, aliases within one."""
     owners: Mapping[str, Callable[[M], Collection[str]]] = field(default_factory=dict)
     """By an owner's noun the ids of the owners that an object belongs to: what a list can be cut down to."""
     owner: Callable[[M], tuple[str, str] | None] = no_owner

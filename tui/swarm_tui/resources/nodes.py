@@ -10,10 +10,8 @@ from swarm_core.api.words import enum_word
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import managers, node_shares, usage
 from swarm_tui.resources.model import (
-    DASH,
     LEADER,
     Align,
-    Cell,
     ClusterView,
     Column,
     FieldValue,
@@ -31,6 +29,7 @@ from swarm_tui.resources.model import (
     spans,
 )
 from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.resources.shares import bar_cell, share_cell
 
 Node = objects_pb2.Node
 _State = types_pb2.NodeStatus
@@ -43,8 +42,6 @@ _STATES: dict[int, tuple[str, Health]] = {
 }
 _NOT_LET_IN = (types_pb2.IssuanceStatus.UNKNOWN, types_pb2.IssuanceStatus.PENDING)
 _ID_BESIDE_NAME = 6
-BAR_WARNING = 0.85
-BAR_ERROR = 0.95
 
 
 def name(node: Node, view: ClusterView | None = None) -> str:
@@ -117,12 +114,12 @@ def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
         spans((name(node, view), Role.TEXT), (f" {LEADER}" if is_leader else "", Role.WARNING)),
         spans((f"{look.glyph} ", look.role), (word, state_role)),
         cell(availability(node), Role.TEXT if is_active else Role.WARNING),
-        _bar(cpu),
-        _share(cpu),
-        _share(used_cpu),
-        _bar(memory),
-        _share(memory),
-        _share(used_memory),
+        bar_cell(cpu),
+        share_cell(cpu),
+        share_cell(used_cpu),
+        bar_cell(memory),
+        share_cell(memory),
+        share_cell(used_memory),
         cell(str(view.node_sums(node.id).running)),
         managers.word_cell(node),
         managers.log_position(node, view),
@@ -151,18 +148,6 @@ COLUMNS = (
     Column("labels", "LABELS", 12, grow=2, is_wide=True, drop=7),
     Column("age", "AGE", 4, align=Align.RIGHT, is_wide=True, drop=5),
 )
-
-
-def _share(value: float | None) -> Cell:
-    return DASH if value is None else cell(f"{value:.0%}", _share_role(value, Role.MUTED))
-
-
-def _bar(value: float | None) -> Cell:
-    return DASH if value is None else Cell(bar=min(value, 1.0), role=_share_role(value, Role.DATA))
-
-
-def _share_role(value: float, calm: Role) -> Role:
-    return Role.ERROR if value >= BAR_ERROR else Role.WARNING if value >= BAR_WARNING else calm
 
 
 def problems(node: Node, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:

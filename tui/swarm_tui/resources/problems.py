@@ -20,7 +20,7 @@ class ProblemBoard:
         self._view = view
         self._kinds = [
             kind
-            for kind in registry.kinds()
+            for kind in registry.kinds(view.realm)
             if not kind.is_told_by_owners and kind.problems is not no_problems
         ]
         self._problems: dict[ObjectRef, tuple[Problem, ...]] = {}

@@ -82,6 +82,9 @@ class CommandBar(Findable):
 
     async def _go(self, going: Going) -> None:
         ports = self._runner.ports
+        if not ports.navigator.has(going.link.view):
+            ports.desk.go_elsewhere(going.link, going.filter)
+            return
         await ports.navigator.go(going.link)
         pane = ports.part(ObjectPane)
         if pane is not None:

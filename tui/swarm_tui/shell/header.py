@@ -1,5 +1,6 @@
 """What stands above everything: which cluster, how large, who leads, what is wrong, how fresh. Pure."""
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from swarm_core.api.proto import objects_pb2
@@ -9,7 +10,10 @@ from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import cluster
+from swarm_tui.resources.engines import engines
+from swarm_tui.resources.engines.items import ContainerItem, EngineItem
 from swarm_tui.resources.format import plural, short_duration
+from swarm_tui.resources.model import Health, Realm
 from swarm_tui.widgets.bars import Part
 from swarm_tui.widgets.clock_text import time_of_day
 from swarm_tui.widgets.paint import Span
@@ -28,6 +32,11 @@ def left_parts(session: Session) -> list[Part]:
         parts.append(Part([(f"  level {int(level)} {word(level)}", _LEVEL_ROLES[level])]))
     if mirror.stream.phase is Phase.CONNECTING:
         return parts
+    return [*parts, *_STANDINGS[mirror.realm](mirror)]
+
+
+def _cluster_standing(mirror: Mirror) -> list[Part]:
+    """Sizes, and whether the managers can decide."""
     state = cluster.quorum(mirror)
     # How many managers may be lost is needed most when one is: then nothing but the problems' counts matters more.
     is_short = state.reachable < state.managers
@@ -35,7 +44,6 @@ def left_parts(session: Session) -> list[Part]:
     rank = 1 if is_short else 3
     words, term = cluster.quorum_words(state)
     return [
-        *parts,
         Part([(f"  {_sizes(mirror)}", "text")], rank=2),
         Part([("   ", "text"), (words, role)], rank=rank),
         Part([(term, "muted")], rank=4),
@@ -86,10 +94,49 @@ def summary(session: Session, failures: int, warnings: int) -> list[Span]:
     return spans
 
 
+def _engines_standing(mirror: Mirror) -> list[Part]:
+    """How many engines, how many of them need a person, and what is on them."""
+    items = mirror.objects(EngineItem)
+    looks = [engines.health(item, mirror, 0) for item in items]
+    failed = sum(look is Health.FAILED for look in looks)
+    waiting = sum(look is Health.MOTION for look in looks)
+    parts = [Part([(f"  engines: {len(items)}", "text")], rank=1)]
+    if failed:
+        parts.append(Part([(f" · {failed} unhealthy", "error+bold")], rank=1))
+    if waiting:
+        parts.append(Part([(f" · {waiting} connecting", "accent")], rank=2))
+    running = sum(mirror.node_sums(item.id).running for item in items)
+    parts.append(
+        Part(
+            [(f"   {running} of {plural(len(mirror.ids(ContainerItem)), 'container')} running", "muted")],
+            rank=3,
+        )
+    )
+    return parts
+
+
 def _sizes(mirror: Mirror) -> str:
+    return _SIZES[mirror.realm](mirror)
+
+
+def _engine_sizes(mirror: Mirror) -> str:
+    return f"{plural(len(mirror.ids(EngineItem)), 'engine')}  {plural(len(mirror.ids(ContainerItem)), 'container')}"
+
+
+def _cluster_sizes(mirror: Mirror) -> str:
     counts = [
         plural(len(mirror.ids(objects_pb2.Node)), "node"),
         plural(len(mirror.ids(objects_pb2.Service)), "service"),
         plural(mirror.tasks_alive, "task"),
     ]
     return "  ".join(counts)
+
+
+_STANDINGS: Final[Mapping[Realm, Callable[[Mirror], list[Part]]]] = {
+    Realm.CLUSTER: _cluster_standing,
+    Realm.ENGINES: _engines_standing,
+}
+_SIZES: Final[Mapping[Realm, Callable[[Mirror], str]]] = {
+    Realm.CLUSTER: _cluster_sizes,
+    Realm.ENGINES: _engine_sizes,
+}

@@ -1,6 +1,7 @@
 """Going from view to view: makes a view when it is first visited, shows it, and remembers the way back.
 
-Views that were visited stay, and are told of every change. Nothing here knows what a view shows.
+Views that were visited stay, and are told of every change. Nothing here knows what a view shows. A view that this screen lacks is one of
+another realm, which has a screen of its own (docs/design/engine-views.md 18.1).
 """
 
 import asyncio
@@ -29,6 +30,20 @@ class Stage(Protocol):
         """Another view is shown, or the same about something else."""
 
 
+class Elsewhere(Protocol):
+    """The screens of other realms. Implemented by the screen."""
+
+    @property
+    def has_before(self) -> bool:
+        """Whether this screen was come to from another one."""
+
+    def go(self, link: Link) -> None:
+        """To the screen that has the view."""
+
+    def back(self) -> None:
+        """To the screen before."""
+
+
 class Navigator:
     """See the module's text. `make` makes a view of its kind; the first of `kinds` is the home of the program."""
 
@@ -38,10 +53,12 @@ class Navigator:
         kinds: Sequence[ViewKind[Any]],
         make: Callable[[ViewKind[Any]], View],
         cluster: ClusterView,
+        elsewhere: Elsewhere,
         beside: Callable[[], tuple[View, Context] | None] = lambda: None,
     ) -> None:
         home = kinds[0].name
         self._stage = stage
+        self._elsewhere = elsewhere
         self._kinds = {kind.name: kind for kind in kinds}
         self._make = make
         self._cluster = cluster
@@ -67,7 +84,11 @@ class Navigator:
     @property
     def is_root(self) -> bool:
         """Whether there is no way back."""
-        return self._places.is_root
+        return self._places.is_root and not self._elsewhere.has_before
+
+    def has(self, view: str) -> bool:
+        """Whether the view is one of this screen."""
+        return view in self._kinds
 
     @property
     def shown(self) -> View:
@@ -94,7 +115,11 @@ class Navigator:
     # -- going elsewhere ---------------------------------------------------------------------------
 
     async def go(self, link: Link, at: ObjectRef | None = None) -> None:
-        """Go where `link` leads, in the present cluster, to the row `at`; from there the way leads back here."""
+        """Go where `link` leads, in the present cluster, to the row `at`; from there the way leads back here. A view of another
+        realm is on its screen."""
+        if not self.has(link.view):
+            self._elsewhere.go(link)
+            return
         await self._go(Place(self.here.cluster, link, at))
 
     async def open(self, ref: ObjectRef) -> None:
@@ -105,8 +130,13 @@ class Navigator:
         await self._go(Place(ref.cluster, kind.drill_in(item, self._cluster) if item is not None else gone))
 
     async def go_back(self) -> bool:
-        """Go to the place before; False when there is none."""
-        return await self._move(self._places.back)
+        """Go to the place before, perhaps on another screen; False when there is none."""
+        if await self._move(self._places.back):
+            return True
+        if self._elsewhere.has_before:
+            self._elsewhere.back()
+            return True
+        return False
 
     async def step(self, steps: int) -> bool:
         """Go through the places visited, back (-1) or forward (1); False at the end."""

@@ -96,7 +96,7 @@ class SwarmCommands(Provider):
         if main is None:
             return
         mirror, letters, left = main.session.mirror, query.lower().replace(" ", ""), _OBJECTS_MAX
-        for kind in registry.kinds():
+        for kind in registry.kinds(mirror.realm):
             if not OPEN.works_on(kind.noun):
                 continue
             for item in mirror.objects(kind.message):

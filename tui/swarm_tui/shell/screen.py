@@ -62,9 +62,11 @@ class MainScreen(Screen[None]):
         self._key_bar = KeyBar()
         self._find_line = FindLine(self._filter_bar, self._show_keys)
         stage = toolkit.Stage(self, lambda view: self.painter.meet(view), self._place_changed)
+        self.elsewhere = toolkit.Elsewhere(self)
+        views = view_registry.views(session.mirror.realm)
         self.beside = Beside(
             session.id,
-            {kind.name: kind for kind in view_registry.views()},
+            {kind.name: kind for kind in views},
             self._make_view,
             lambda view: self.painter.meet(view),
             place=lambda: self.navigator.here,
@@ -72,7 +74,7 @@ class MainScreen(Screen[None]):
             changed=self._beside_changed,
         )
         self.navigator = Navigator(
-            stage, view_registry.views(), self._make_view, session.mirror, lambda: self.beside.acting
+            stage, views, self._make_view, session.mirror, self.elsewhere, lambda: self.beside.acting
         )
         self.selection = Selection(self.navigator)
         self.painter = Painter(

@@ -25,6 +25,7 @@ from swarm_tui.operations.forms.editing import EditorFailed, edited
 from swarm_tui.operations.model import Outcome
 from swarm_tui.operations.stacks.asked import Deployment
 from swarm_tui.resources import nodes
+from swarm_tui.resources.model import Link
 from swarm_tui.resources.printable import printable
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
@@ -110,6 +111,36 @@ class ClusterAsked(Message):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
+
+
+class JournalSaid(Message):
+    """The recorder has something to say."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class ElsewhereAsked(Message):
+    """The person wants to see what another screen has: a view of another realm, filtered; or without one the screen before."""
+
+    def __init__(self, link: Link | None = None, filter_: str = "") -> None:
+        super().__init__()
+        self.link, self.filter = link, filter_
+
+
+class Elsewhere:
+    """The screens of other realms. Implements `navigator.Elsewhere`."""
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        self._screen = screen
+        self.has_before = False
+
+    def go(self, link: Link) -> None:
+        self._screen.post_message(ElsewhereAsked(link))
+
+    def back(self) -> None:
+        self._screen.post_message(ElsewhereAsked())
 
 
 class Stage:
@@ -318,6 +349,9 @@ class Desk:
 
     def go_to_cluster(self, name: str) -> None:
         self._screen.post_message(ClusterAsked(name))
+
+    def go_elsewhere(self, link: Link, filter_: str) -> None:
+        self._screen.post_message(ElsewhereAsked(link, filter_))
 
     def list_anew(self) -> None:
         self._screen.post_message(ResyncAsked())

@@ -7,6 +7,7 @@ from swarm_core.specs.errors import InvalidValue
 
 from swarm_tui.dialogs.ask_line import AskLine, Judged
 from swarm_tui.operations.save_text import objection, proposed
+from swarm_tui.resources.model import Realm
 from swarm_tui.resources.time_ranges import TimeRange, range_of
 from swarm_tui.verbs.model import Verb, Work
 from swarm_tui.verbs.ports import Ports
@@ -56,4 +57,5 @@ VERB = Verb(
     Context.GLOBAL,
     lambda ports: _ask(ports, _around(ports)),
     told=_told,
+    realm=Realm.CLUSTER,
 )

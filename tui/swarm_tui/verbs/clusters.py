@@ -1,6 +1,7 @@
 """Another cluster."""
 
 from swarm_tui.dialogs.choose import Choose
+from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
@@ -30,4 +31,5 @@ VERB = Verb(
     "go to another cluster, of those that have names",
     Context.GLOBAL,
     choose,
+    realm=Realm.CLUSTER,
 )

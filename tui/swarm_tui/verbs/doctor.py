@@ -8,6 +8,7 @@ from swarm_tui.dialogs.help import Help
 from swarm_tui.doctor import cluster as of_cluster
 from swarm_tui.doctor import machine as of_machine
 from swarm_tui.doctor.model import GLYPHS, ROLES, Finding, worst_first
+from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
@@ -43,4 +44,5 @@ VERB = Verb(
     "what may go wrong, in the cluster and on this machine, and what to do",
     Context.GLOBAL,
     show,
+    realm=Realm.CLUSTER,
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from swarm_tui.operations import nodes
 from swarm_tui.operations.drill_course import TIMEOUT_S, objection
 from swarm_tui.resources.format import short_duration
+from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.confirming import confirmed
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
@@ -54,4 +55,5 @@ SCORE = Verb(
     "how the drill stands that goes on, or the score of the last one",
     Context.GLOBAL,
     _score,
+    realm=Realm.CLUSTER,
 )

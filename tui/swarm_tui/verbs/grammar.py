@@ -15,7 +15,7 @@ from typing import Any, Final
 from swarm_tui.clusters import filters
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import registry
-from swarm_tui.resources.model import ClusterView, Link, ResourceKind
+from swarm_tui.resources.model import ClusterView, Link, Realm, ResourceKind
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.verbs.model import Verb, Verbs
 from swarm_tui.views import registry as views
@@ -67,13 +67,13 @@ class Grammar:
         for verb in verbs:
             if verb.context in (Context.LIST, Context.GLOBAL) and verb.is_in_palette:
                 self._verbs.update(dict.fromkeys((verb.word, *verb.aliases), verb))
-        self._views = {kind.name: Link(kind.name) for kind in views.views() if kind.key}
+        self._views = {kind.name: Link(kind.name) for kind in views.everywhere() if kind.key}
 
     def parse(self, text: str) -> Going | Doing:
         """What the text asks for. Raises CommandError."""
         word, _, rest = text.strip().partition(" ")
         word, rest = word.lower(), rest.strip()
-        kind = registry.by_word(word)
+        kind = self._kind(word)
         if kind is not None:
             return self._going(kind, rest)
         if word in self._views and not rest:
@@ -86,11 +86,7 @@ class Grammar:
     def told(self, command: Going | Doing) -> str:
         """What a command will do, in a few words."""
         if isinstance(command, Going):
-            return (
-                f"the list of {command.link.view}"
-                if registry.by_word(command.link.view)
-                else command.link.view
-            )
+            return f"the list of {command.link.view}" if self._kind(command.link.view) else command.link.view
         names = ", ".join(self._name(ref) for ref in command.refs)
         return " ".join(filter(None, [command.verb.label, names, command.argument]))
 
@@ -106,6 +102,12 @@ class Grammar:
         common = fmt.common_start(words)
         only = len(words) == 1 and not common.endswith("/")
         return head + separator + common + (" " if only else ""), words[:_OFFERED_MAX]
+
+    def _kind(self, word: str) -> ResourceKind[Any] | None:
+        """The kind that is called so here, or else in another realm."""
+        own = self._cluster.realm
+        realms = (own, *(realm for realm in Realm if realm is not own))
+        return next((kind for realm in realms if (kind := registry.by_word(word, realm))), None)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -136,7 +138,7 @@ class Grammar:
     def _refs(self, verb: Verb, text: str) -> tuple[ObjectRef, ...]:
         """The objects of one kind that the text names; none when it names nothing of any kind."""
         word, slash, names = text.partition("/")
-        kind = registry.by_word(word) if slash else None
+        kind = registry.by_word(word, self._cluster.realm) if slash else None
         if slash and kind is None:
             raise CommandError(f"There is no kind of object {word!r}.")
         if kind is not None:
@@ -150,7 +152,7 @@ class Grammar:
         return ()
 
     def _kinds(self, verb: Verb) -> Iterator[ResourceKind[Any]]:
-        return (kind for kind in registry.kinds() if verb.works_on(kind.noun))
+        return (kind for kind in registry.kinds(self._cluster.realm) if verb.works_on(kind.noun))
 
     def _ref(self, kind: ResourceKind[Any], name: str) -> ObjectRef:
         found = self._find(kind, name)
@@ -174,10 +176,15 @@ class Grammar:
 
     def _offered(self, before: Sequence[str], tail: str) -> Iterable[str]:
         if not before:
-            nouns = [word for kind in registry.kinds() for word in (kind.noun, kind.plural, *kind.aliases)]
+            nouns = [
+                word
+                for realm in Realm
+                for kind in registry.kinds(realm)
+                for word in (kind.noun, kind.plural, *kind.aliases)
+            ]
             return {*self._verbs, *self._views, *nouns}
         first = before[0].lower()
-        kind = registry.by_word(first)
+        kind = self._kind(first)
         if kind is not None:
             return [f"{field}:" for field in (*kind.fields, filters.NAME)]
         verb = self._verbs.get(first)
@@ -191,7 +198,7 @@ class Grammar:
         word, slash, names = tail.partition("/")
         if not slash:
             yield from (f"{one.noun}/" for one in self._kinds(verb))
-        kind = registry.by_word(word) if slash else None
+        kind = registry.by_word(word, self._cluster.realm) if slash else None
         kinds = [kind] if kind is not None else [] if slash else list(self._kinds(verb))
         given = names.rpartition(",")[0]
         prefix = f"{word}/{given}{',' if given else ''}" if slash else ""

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from textual.binding import Binding
 
 from swarm_tui.resources import registry as kinds
+from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.keys import types_something, written
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
@@ -63,6 +64,8 @@ class Verb:
     is_in_palette: bool = True
     changes: bool = False
     """It sends something to the cluster."""
+    realm: Realm | None = None
+    """Where it is at home; None: wherever its context is."""
 
     @property
     def key(self) -> str:
@@ -83,12 +86,14 @@ class Verb:
 
     def works_on(self, noun: str) -> bool:
         """Whether objects of this kind name the verb."""
-        kind = kinds.by_word(noun)
+        kind = kinds.known(noun)
         return kind is not None and self.word in kind.verbs
 
     def applies_now(self, context: Context, ports: Ports) -> bool:
         """Whether it works now, in a view of this context, on what is selected."""
         if self.context not in (Context.GLOBAL, context):
+            return False
+        if self.realm not in (None, ports.operations.cluster.realm):
             return False
         if self.is_on_objects and not self.works_on(ports.selection.kind):
             return False

@@ -8,9 +8,13 @@ from swarm_tui.views.lists.pane import ObjectPane
 from swarm_tui.views.view import Context
 
 
-def run(ports: Ports) -> Work:
+def _view(ports: Ports) -> str:
     pane = ports.part(ObjectPane)
-    return ports.navigator.go(Link((pane.kind.create_view if pane is not None else "") or form.NAME))
+    return (pane.kind.create_view if pane is not None else "") or form.NAME
+
+
+def run(ports: Ports) -> Work:
+    return ports.navigator.go(Link(_view(ports)))
 
 
 def edit(ports: Ports) -> Work:
@@ -25,6 +29,7 @@ VERB = Verb(
     "make a new one of what is listed, else a service",
     Context.LIST,
     run,
+    lambda ports: ports.navigator.has(_view(ports)),
     rank=5,
     changes=True,
 )

@@ -1,6 +1,6 @@
 """Keep an object beside whatever is shown, and the drawer of events below it (docs/design/panes.md L.2, L.3)."""
 
-from swarm_tui.resources.model import DESCRIBE, TEXT_VIEW, Link
+from swarm_tui.resources.model import DESCRIBE, TEXT_VIEW, Link, Realm
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.logs import view as logs
@@ -60,4 +60,5 @@ DRAWER = Verb(
     Context.GLOBAL,
     lambda ports: ports.panes.toggle_drawer(),
     aliases=("drawer",),
+    realm=Realm.CLUSTER,
 )

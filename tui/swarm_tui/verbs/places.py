@@ -13,7 +13,7 @@ from swarm_tui.views.view import Context, ViewKind
 def to_views() -> tuple[Verb, ...]:
     """The verbs that go to the views registered now."""
     by_key: dict[str, list[ViewKind[Any]]] = {}
-    for kind in registry.views():
+    for kind in registry.everywhere():
         if kind.key:
             by_key.setdefault(kind.key, []).append(kind)
     return tuple(_to_view(sharing) for sharing in by_key.values())

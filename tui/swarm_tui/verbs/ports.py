@@ -43,6 +43,9 @@ class Navigator(Protocol):
     async def go(self, link: Link, at: ObjectRef | None = None) -> None:
         """Go where `link` leads, in the present cluster; in a list to the row `at`."""
 
+    def has(self, view: str) -> bool:
+        """Whether the view is one of this screen; others are on the screens of other realms."""
+
     async def go_back(self) -> bool:
         """Go to the place before; False when there is none."""
 
@@ -231,6 +234,9 @@ class Desk(Protocol):
 
     def go_to_cluster(self, name: str) -> None:
         """Show another one."""
+
+    def go_elsewhere(self, link: Link, filter_: str) -> None:
+        """To a list of another realm, filtered, on its screen."""
 
     def list_anew(self) -> None:
         """Ask the manager for everything again."""

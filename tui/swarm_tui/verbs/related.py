@@ -13,7 +13,7 @@ from swarm_tui.views.view import Context
 def _owner(ports: Ports) -> ObjectRef | None:
     """What the selected object belongs to, if that is there."""
     cluster = ports.operations.cluster
-    kind = registry.by_word(ports.selection.kind)
+    kind = registry.known(ports.selection.kind)
     item = cluster.get(kind.message, ports.ids[0]) if kind is not None and ports.ids else None
     found = kind.owner(item) if kind is not None and item is not None else None
     if found is None:

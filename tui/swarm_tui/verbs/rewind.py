@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from swarm_tui.dialogs.ask_line import AskLine, Judged
+from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.model import Verb, Work
 from swarm_tui.verbs.ports import Moving, Past, Ports
 from swarm_tui.views.view import Context
@@ -36,6 +37,7 @@ REWIND = Verb(
     lambda ports: ports.desk.toggle_past(),
     lambda ports: ports.desk.past is None or ports.desk.past.has_now,
     label_now=lambda ports: "live" if is_past(ports) else "rewind",
+    realm=Realm.CLUSTER,
 )
 _AT_HELP: Final = "14:02, 10m ago as 10m, -30s or +30s from the moment shown, or what happened: w7 lost"
 
@@ -65,6 +67,7 @@ AT = Verb(
     Context.GLOBAL,
     _ask_moment,
     told=_go,
+    realm=Realm.CLUSTER,
 )
 STEP_BACK = Verb(
     "global.step-back",
@@ -75,6 +78,7 @@ STEP_BACK = Verb(
     _moving(lambda past: past.step(-1), "This is the first moment that is known."),
     is_past,
     rank=13,
+    realm=Realm.CLUSTER,
 )
 STEP_ON = Verb(
     "global.step-on",
@@ -85,6 +89,7 @@ STEP_ON = Verb(
     _moving(lambda past: past.step(1), "Nothing came in after this moment."),
     is_past,
     rank=14,
+    realm=Realm.CLUSTER,
 )
 INCIDENT_BACK = Verb(
     "global.incident-back",
@@ -95,6 +100,7 @@ INCIDENT_BACK = Verb(
     _moving(lambda past: past.incident(-1), "No incident before this moment is known."),
     is_past,
     rank=15,
+    realm=Realm.CLUSTER,
 )
 INCIDENT_ON = Verb(
     "global.incident-on",
@@ -105,6 +111,7 @@ INCIDENT_ON = Verb(
     _moving(lambda past: past.incident(1), "No incident after this moment is known."),
     is_past,
     rank=16,
+    realm=Realm.CLUSTER,
 )
 PLAY = Verb(
     "global.play",
@@ -115,4 +122,5 @@ PLAY = Verb(
     _play,
     is_past,
     rank=17,
+    realm=Realm.CLUSTER,
 )

@@ -5,6 +5,7 @@ from typing import Final
 
 from swarm_tui.dialogs.ask_line import AskLine, Judged
 from swarm_tui.operations.save_text import objection, proposed
+from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.model import Verb, Work
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
@@ -56,4 +57,5 @@ VERB = Verb(
     _run,
     lambda ports: ports.desk.past is None,
     told=_told,
+    realm=Realm.CLUSTER,
 )

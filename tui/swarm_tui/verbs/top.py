@@ -14,6 +14,7 @@ _BY = "cpu"
 
 
 async def show(ports: Ports) -> None:
+    """Of a cluster."""
     refs = ports.selection.refs
     if ports.selection.kind in (NODES.noun, SERVICES.noun) and refs:
         await ports.navigator.go(Link(TASKS.plural, refs[0].kind, refs[0].id))

@@ -1,5 +1,6 @@
 """The guided tour."""
 
+from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.model import Verb
 from swarm_tui.views.view import Context
 
@@ -10,4 +11,5 @@ VERB = Verb(
     "be shown ten keys, one after the other; again: end it",
     Context.GLOBAL,
     lambda ports: ports.desk.toggle_tour(),
+    realm=Realm.CLUSTER,
 )

@@ -1,6 +1,7 @@
 """Take back what was changed last from here, after its plan was read."""
 
 from swarm_tui.operations.undo import inverse
+from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
@@ -27,4 +28,5 @@ VERB = Verb(
     Context.GLOBAL,
     run,
     changes=True,
+    realm=Realm.CLUSTER,
 )

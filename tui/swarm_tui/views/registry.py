@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from swarm_tui.resources import registry
+from swarm_tui.resources.model import Realm
 from swarm_tui.views.dashboard import view as dashboard
 from swarm_tui.views.detail import view as detail
 from swarm_tui.views.form import object_view, stack_view
@@ -27,9 +28,17 @@ def register(kind: ViewKind[Any]) -> Callable[[], None]:
     return lambda: _kinds.remove(kind)
 
 
-def views() -> tuple[ViewKind[Any], ...]:
-    """Every view, the home of the program first."""
-    return (*_kinds, *(list_of(kind) for kind in registry.kinds()))
+def views(realm: Realm = Realm.CLUSTER) -> tuple[ViewKind[Any], ...]:
+    """Every view of a realm's screen, its home first: the dashboard of a cluster, the first list elsewhere."""
+    own = tuple(kind for kind in _kinds if realm in kind.realms)
+    lists = tuple(list_of(kind) for kind in registry.kinds(realm))
+    return (*own, *lists) if realm is Realm.CLUSTER else (*lists, *own)
+
+
+def everywhere() -> tuple[ViewKind[Any], ...]:
+    """Every view of every realm, each once."""
+    found = {kind.name: kind for realm in Realm for kind in views(realm)}
+    return tuple(found.values())
 
 
 register(dashboard.VIEW)

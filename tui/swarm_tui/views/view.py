@@ -18,6 +18,7 @@ from textual.widget import Widget
 
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
+from swarm_tui.resources.model import Realm
 from swarm_tui.resources.problems import ProblemBoard
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.place import Place
@@ -203,3 +204,5 @@ class ViewKind(Generic[V]):
     """What the key leads to, in a few words; the palette and the help page show it."""
     rank: int = 0
     """The key's place in the key bar; 0 keeps it out."""
+    realms: frozenset[Realm] = frozenset((Realm.CLUSTER,))
+    """Whose screens have it."""

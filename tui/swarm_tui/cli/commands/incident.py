@@ -16,10 +16,10 @@ from swarm_tui.cli.plumbing import completion
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, reading, resolved, run
 from swarm_tui.cli.plumbing.ui import has_terminal, journal_directory, open_file
+from swarm_tui.clusters.no_calls import NoCalls
 from swarm_tui.journal import bundle as bundles
 from swarm_tui.journal.errors import JournalError
 from swarm_tui.journal.file import JournalFile
-from swarm_tui.journal.no_calls import NoCalls
 from swarm_tui.journal.past_logs import LINES_MAX
 from swarm_tui.journal.places import journal_of
 from swarm_tui.journal.sessions import Recorded, recorded

@@ -4,6 +4,7 @@ import asyncio
 import locale
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,17 +18,20 @@ from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
 from swarm_tui.clusters.allowance import Allowance, Level
 from swarm_tui.clusters.mirror import Mirror
-from swarm_tui.journal.no_calls import NoCalls
+from swarm_tui.clusters.no_calls import NoCalls
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.journal.tape import Tape
 from swarm_tui.operations.gate import gated
 
 if TYPE_CHECKING:
+    from swarm_tui.clusters.session import Clock
+    from swarm_tui.engines.door import Room
     from swarm_tui.shell.other_clusters import Opened, OtherClusters
     from swarm_tui.shell.preferred import Started
 
 WEB_DRIVER: Final = "textual.drivers.web_driver:WebDriver"
 """What stands in $TEXTUAL_DRIVER of a dashboard that is shown in a browser."""
+_NOTHING_GIVEN: Final = Globals()
 _CANNOT_PLACE: Final = ("", "dumb", "unknown")
 _PLAIN: Final = frozenset({"linux", "vt100", "vt102", "vt220", "ansi", "cons25"})
 JOURNAL_VARIABLE: Final = "SWARM_TUI_JOURNAL"
@@ -121,6 +125,29 @@ class NamedClusters:
         return Opened(name, await open_context(read_contexts(sockets.contexts_file()).named(name)))
 
 
+class EnginesAtHand:
+    """Those that commands act on too; `given` says which swarm's nodes are meant. Implements `door.Door`."""
+
+    def __init__(self, given: Globals) -> None:
+        self._given = given
+
+    def open(self, clock: "Clock", allowance: Allowance, tell: Callable[[str], None]) -> "Room":
+        """See there."""
+        # Loaded when somebody goes there: most dashboards never do.
+        from swarm_core.engines.opening import no_engines_yet
+
+        from swarm_tui.cli.plumbing.engine_sources import sources_of
+        from swarm_tui.cli.plumbing.engines import VARIABLE, deployed_directory
+        from swarm_tui.engines.room import EngineRoom
+
+        opened = no_engines_yet(deployed_directory())
+        try:
+            sources = sources_of(os.environ.get(VARIABLE) or None, self._given, opened)
+        except (Failure, LookupError) as failure:
+            raise ValueError(str(failure)) from None
+        return EngineRoom(opened, sources, clock, allowance, tell)
+
+
 async def dashboard(
     cluster: Cluster,
     *,
@@ -147,6 +174,7 @@ async def _shown(
     *,
     title: str,
     allowance: Allowance,
+    given: Globals = _NOTHING_GIVEN,
     ends_with_program: bool = False,
     journals: Path | None = None,
     clusters: "OtherClusters | None" = None,
@@ -177,6 +205,7 @@ async def _shown(
         recorder=recorder,
         started=started,
         clusters=clusters,
+        engines=EnginesAtHand(given),
     )
     try:
         await app.run_async()

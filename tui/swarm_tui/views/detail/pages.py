@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from swarm_tui.resources.documents import as_dict, as_json, as_yaml
+from swarm_tui.resources.documents import Plain, as_dict, as_json, as_yaml
 from swarm_tui.resources.model import ClusterView, ResourceKind, Section
 from swarm_tui.resources.printable import printable
 from swarm_tui.widgets.cells import bar
@@ -51,12 +51,12 @@ def _lines_of(spans: Sequence[Span]) -> list[list[Span]]:
     return lines
 
 
-def yaml_lines(item: Message) -> list[Spans]:
+def yaml_lines(item: Message | Plain) -> list[Spans]:
     """The object as YAML, with its keys set off."""
     return [_yaml_line(line) for line in as_yaml(as_dict(item)).splitlines()]
 
 
-def json_lines(item: Message) -> list[Spans]:
+def json_lines(item: Message | Plain) -> list[Spans]:
     """The object as JSON, as `inspect` prints it."""
     return [
         [(" ", "text"), (printable(line), "text")] for line in as_json(as_dict(item), indent=2).splitlines()

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry
-from swarm_tui.resources.model import DESCRIBE, TEXT_VIEW, ResourceKind
+from swarm_tui.resources.model import DESCRIBE, TEXT_VIEW, Realm, ResourceKind
 from swarm_tui.views.detail.pages import describe_lines, json_lines, yaml_lines
 from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.place import Place
@@ -111,4 +111,6 @@ class TextView(LinesPage):
         )
 
 
-VIEW: Final = ViewKind(TEXT_VIEW, Context.TEXT, TextView, lambda view, ports: view(ports.session))
+VIEW: Final = ViewKind(
+    TEXT_VIEW, Context.TEXT, TextView, lambda view, ports: view(ports.session), realms=frozenset(Realm)
+)

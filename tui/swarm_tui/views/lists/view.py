@@ -88,4 +88,5 @@ def list_of(kind: ResourceKind[Any]) -> ViewKind[ListView]:
         lambda view, ports: view(ports.session, kind),
         key=kind.list_key,
         help=f"the list of {kind.plural}",
+        realms=frozenset((kind.realm,)),
     )

@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.worker import Worker
 
-from swarm_tui.clusters.log_end import LAST_LINES_S, is_over
+from swarm_tui.clusters.log_end import LAST_LINES_S
 from swarm_tui.clusters.session import Session
 from swarm_tui.widgets.log_buffer import LINES_MAX
 
@@ -110,7 +110,7 @@ class LogReading:
 
     def _look_for_the_end(self) -> None:
         """Say so when all that is followed has ended, and go on when tasks come again."""
-        if not is_over(self._session.mirror, self._query):
+        if not self._session.is_log_over(self._session.mirror, self._query):
             was_told, self._over_for = self._over_for * _LOOK_S >= LAST_LINES_S, 0
             if was_told:
                 self._read_on()

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.client.log_query import LogQuery
 
-from swarm_tui.resources import registry
-from swarm_tui.resources.model import PREVIOUS, ClusterView
+from swarm_tui.resources import registry, tasks
+from swarm_tui.resources.model import PREVIOUS, ClusterView, ResourceKind
 from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.views.place import Place
 
@@ -24,6 +25,8 @@ class Scope:
 
     title: str
     query: LogQuery
+    kind: ResourceKind[Any] | None = None
+    """The objects that it is about are of this kind; they may write lines themselves."""
     is_previous: bool = False
     """Only attempts that have ended: nothing of it is followed."""
 
@@ -31,6 +34,14 @@ class Scope:
     def is_empty(self) -> bool:
         """Whether it is about nothing at all."""
         return not (self.query.service_ids or self.query.task_ids or self.query.node_ids)
+
+    def source(self, key: str, view: ClusterView) -> tuple[str, str] | None:
+        """What who wrote a line is called, and the letter of its lines; None while it is not known."""
+        task = view.get(Task, key)
+        if task is not None:
+            return tasks.name(task, view), str(task.slot) if task.slot else ""
+        item = view.get(self.kind.message, key) if self.kind is not None else None
+        return None if item is None or self.kind is None else (self.kind.name(item, view), "")
 
     def within(self, asked: TimeRange) -> LogQuery:
         """The query for the lines of a stretch of time."""
@@ -69,7 +80,7 @@ def scope_of(place: Place, view: ClusterView) -> Scope:
         tail=TAIL,
     )
     if place.link.mode != PREVIOUS:
-        return Scope(title, query)
+        return Scope(title, query, kind)
     ended = tuple(task.id for task in _attempts(Scope(title, query), view))
     return Scope(f"{title} · ended attempts", LogQuery(task_ids=ended, tail=TAIL), is_previous=True)
 

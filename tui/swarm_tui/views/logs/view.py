@@ -18,7 +18,7 @@ from textual.app import ComposeResult
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources.tasks import name as task_name
+from swarm_tui.resources.model import Realm
 from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.logs.happenings import Happenings
@@ -201,12 +201,12 @@ class LogsView(LinesPage):
         first: its name is learned when it is known."""
         mirror, names = self._session.mirror, {source.name for _, source in self._lines.sources}
         for key, source in self._lines.sources:
-            task = mirror.get(Task, key) if source.name == key else None
-            if task is not None:
-                name = task_name(task, mirror)
+            found = self._scope.source(key, mirror) if source.name == key else None
+            if found is not None:
+                name, letter = found
                 name = f"{name}·{key[:4]}" if name in names else name
                 names.add(name)
-                self._lines.name_source(key, name, str(task.slot) if task.slot else "")
+                self._lines.name_source(key, name, letter)
 
     def _tell_happenings(self) -> None:
         mirror = self._session.mirror
@@ -294,4 +294,6 @@ class LogsView(LinesPage):
         self.describe_border()
 
 
-VIEW: Final = ViewKind(NAME, Context.LOG, LogsView, lambda view, ports: view(ports.session))
+VIEW: Final = ViewKind(
+    NAME, Context.LOG, LogsView, lambda view, ports: view(ports.session), realms=frozenset(Realm)
+)
