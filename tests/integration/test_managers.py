@@ -172,7 +172,7 @@ async def test_managers_of_ours_alone_have_short_ticks() -> None:
 
 
 async def test_positions_are_told_through_any_manager() -> None:
-    """Term and log positions of all members, the same everywhere; a new leader means a new term."""
+    """Term and log positions of all members, the same everywhere, and what each knows of itself; a new leader means a new term."""
     async with cluster(3) as found:
         await write(found.nodes[0], "one")
 
@@ -185,6 +185,13 @@ async def test_positions_are_told_through_any_manager() -> None:
 
         told = [await eventually(lambda node=node: even(node), what="even positions") for node in found.nodes]
         assert len({one.term for one in told}) == len({one.leader_raft_id for one in told}) == 1
+        for node in found.nodes:
+            async with through(node) as control:
+                figures = await control.manager_figures()
+            assert figures is not None
+            assert [(one.trouble, one.figures.term) for one in figures.managers] == [("", told[0].term)] * 3
+            assert sum(one.figures.is_leader for one in figures.managers) == 1
+            assert all(one.figures.memory_bytes > 1 << 20 for one in figures.managers)
         leader = await found.leader()
         leader.kill_manager()
         other = found.others(leader)[0]

@@ -142,6 +142,16 @@ def questions() -> list[str]:
     return [one.replace("$instance", ".*").replace("$__rate_interval", "1m") for one in found]
 
 
+def test_top_managers(pair: Pair) -> None:
+    """A manager tells of itself what it has counted."""
+    (line,) = say(pair.manager, "top", "managers", "--no-stream", "--format", "json").splitlines()
+    told = json.loads(line)
+    assert (
+        told["Leader"] is True and told["Applied"] > 0 and told["Memory"] > 1 << 20 and told["Trouble"] == ""
+    )
+    assert 0 < told["FsyncP99"] <= 5 and told["CallsPerSecond"] > 0
+
+
 def test_health_follows_what_happens(pair: Pair) -> None:
     """A manager's process that dies is told of and comes back; a worker without a manager answers and is not ready; both are well again."""
     manager, worker = pair.asked

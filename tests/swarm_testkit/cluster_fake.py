@@ -30,6 +30,7 @@ from swarm_core.api.proto import (
     usage_pb2,
     watch_pb2,
 )
+from swarm_core.api.proto.manager_figures_pb2 import ListFiguresResponse
 from swarm_core.api.timestamps import timestamp
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc.caller import Caller
@@ -148,6 +149,11 @@ class FakeCluster:
     def members(self) -> dict[str, types_pb2.ManagerStatus]:
         """What raft knows of the managers, by node id. A change here is in no event."""
         return self._raft.managers
+
+    @property
+    def figures(self) -> list[ListFiguresResponse]:
+        """What managers tell of themselves, one answer after the other, the last for ever; without any this is a Docker Engine."""
+        return self._raft.figures
 
     @property
     def raft(self) -> raft_status_pb2.GetRaftStatusResponse | None:

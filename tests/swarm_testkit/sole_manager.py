@@ -20,10 +20,17 @@ from swarm_core.api.proto import (
     control_pb2,
     exec_pb2,
     logbroker_pb2,
+    manager_figures_pb2,
     progress_pb2,
     raft_status_pb2,
     usage_pb2,
     watch_pb2,
+)
+from swarm_core.api.proto.manager_figures_pb2 import (
+    GetOwnFiguresRequest,
+    GetOwnFiguresResponse,
+    ListFiguresRequest,
+    ListFiguresResponse,
 )
 from swarm_core.api.proto.objects_pb2 import Node
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse, MemberProgress
@@ -45,6 +52,7 @@ from swarm_core.raft.types import ConfState, HardState, SoftState, StateRole
 from swarm_core.raft_node.membership import Member
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.errors import Unimplemented
 from swarm_core.rpc.server import Services
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group, cancel_and_wait
@@ -103,6 +111,21 @@ class ScriptedMembers:
         return [Member(member.raft_id, member.node_id, "") for member in self._raft.told.members]
 
 
+class ScriptedFigures:
+    """What managers tell of themselves, one answer after the other, the last for ever; without any this manager is a Docker Engine."""
+
+    def __init__(self, told: list[ListFiguresResponse]) -> None:
+        self._told = told
+
+    async def list_figures(self, request: ListFiguresRequest, caller: Caller) -> ListFiguresResponse:
+        if not self._told:
+            raise Unimplemented("unknown service")
+        return self._told.pop(0) if len(self._told) > 1 else self._told[0]
+
+    async def get_own_figures(self, request: GetOwnFiguresRequest, caller: Caller) -> GetOwnFiguresResponse:
+        raise Unimplemented("unknown service")
+
+
 class ScriptedRaft:
     """What a manager asks of raft, as a test says it. `managers` are the members by node id; `told` is how raft stands
     (None: this manager is a Docker Engine, which does not tell)."""
@@ -110,6 +133,7 @@ class ScriptedRaft:
     def __init__(self) -> None:
         self.managers: dict[str, ManagerStatus] = {}
         self.told: GetRaftStatusResponse | None = None
+        self.figures: list[ListFiguresResponse] = []
         self.leadership = Leading()
         self.members = ScriptedMembers(self)
 
@@ -192,6 +216,7 @@ class SoleManager:
             (progress_pb2, "Progress", (self._progress,)),
             (usage_pb2, "Usage", (self.usage,)),
             (exec_pb2, "Exec", (self._exec,)),
+            (manager_figures_pb2, "ManagerFigures", (ScriptedFigures(raft.figures),)),
             (raft_status_pb2, "RaftStatus", (RaftStatusApi(cast(RaftNode, raft)),)),
         ):
             self._services.add(_service(module, name), *handlers)

@@ -60,6 +60,7 @@ _MODULES = {
     "Raft": "raft_pb2",
     "RaftMembership": "raft_pb2",
     "RaftStatus": "raft_status_pb2",
+    "ManagerFigures": "manager_figures_pb2",
     "Progress": "progress_pb2",
     "Usage": "usage_pb2",
     "Exec": "exec_pb2",

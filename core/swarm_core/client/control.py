@@ -17,6 +17,7 @@ from swarm_core.api.kinds import NOUNS
 from swarm_core.api.proto import (
     control_pb2,
     exec_pb2,
+    manager_figures_pb2,
     objects_pb2,
     progress_pb2,
     raft_status_pb2,
@@ -31,6 +32,8 @@ T = TypeVar("T", bound=Message)
 
 OUT_OF_SEQUENCE = "update out of sequence"
 RAFT_STATUS_S = 2.0
+FIGURES_S = 5.0
+"""The manager that is asked waits for the others, for two seconds each, side by side."""
 _CHANGE_TRIES_MAX = 8
 _AMBIGUOUS_SHOWN_MAX = 5
 
@@ -160,6 +163,18 @@ class Control:
         try:
             answer: raft_status_pb2.GetRaftStatusResponse = await self._calls.call(
                 "RaftStatus.GetRaftStatus", raft_status_pb2.GetRaftStatusRequest(), timeout=RAFT_STATUS_S
+            )
+        except CallFailed as error:
+            if error.code != "UNIMPLEMENTED":
+                raise
+            return None
+        return answer
+
+    async def manager_figures(self) -> manager_figures_pb2.ListFiguresResponse | None:
+        """What each manager knows of itself; None where that is not told, as by a Docker Engine."""
+        try:
+            answer: manager_figures_pb2.ListFiguresResponse = await self._calls.call(
+                "ManagerFigures.ListFigures", manager_figures_pb2.ListFiguresRequest(), timeout=FIGURES_S
             )
         except CallFailed as error:
             if error.code != "UNIMPLEMENTED":

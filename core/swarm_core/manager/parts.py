@@ -25,6 +25,7 @@ from swarm_core.api.proto import (
     exec_pb2,
     health_pb2,
     logbroker_pb2,
+    manager_figures_pb2,
     objects_pb2,
     own_certificate_pb2,
     progress_pb2,
@@ -35,6 +36,7 @@ from swarm_core.api.proto import (
     usage_pb2,
     watch_pb2,
 )
+from swarm_core.api.proto.manager_figures_pb2 import Measured
 from swarm_core.ca.certificates import NodeIdentity
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.tls import TlsIdentity
@@ -45,6 +47,7 @@ from swarm_core.manager.control_api.parts import control_handlers
 from swarm_core.manager.dispatcher.dispatcher import Dispatcher
 from swarm_core.manager.endpoints.api import EndpointsApi
 from swarm_core.manager.exec import Exec
+from swarm_core.manager.figures_api import AskOther, ManagerFiguresApi
 from swarm_core.manager.health import Health
 from swarm_core.manager.key_manager import KeyManager
 from swarm_core.manager.log_broker.broker import LogBroker
@@ -85,7 +88,7 @@ class Ports:
     """What the parts need of the process around them. `check_joiner` raises JoinFailed unless the manager at an address takes part;
     `prepare` is what a new leader does first; `identity` is this node's by its certificate of now, `own` the files
     behind it; `address` is where others reach this manager. `observer` and `decided`, where there are any, are told of calls and of the
-    scheduler's passes."""
+    scheduler's passes; `ask_figures` asks another manager for its own, and `measured` tells those of one that is measured."""
 
     node_id: str
     store: MemoryStore
@@ -103,6 +106,8 @@ class Ports:
     plugins: Plugins
     observer: CallObserver | None = None
     decided: Callable[[float, int], None] | None = None
+    ask_figures: AskOther | None = None
+    measured: Callable[[], Measured] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +214,7 @@ class _Handlers:
     def __init__(self, ports: Ports, called: _Called) -> None:
         self._ports = ports
         self._called = called
+        self._figures = ManagerFiguresApi(ports.raft, ports.clock, ports.ask_figures, ports.measured)
         self._resources = ResourceApi(ports.store, ports.clock, ports.rng)
         self._control = control_handlers(
             ports.store,
@@ -234,6 +240,7 @@ class _Handlers:
         services.add(_service(endpoints_pb2, "Endpoints"), self._called.endpoints, to_leader=True)
         services.add(_service(resource_pb2, "ResourceAllocator"), self._resources, to_leader=True)
         services.add(_service(raft_status_pb2, "RaftStatus"), RaftStatusApi(raft), to_leader=is_local)
+        services.add(_service(manager_figures_pb2, "ManagerFigures"), self._figures)
         services.add(_service(progress_pb2, "Progress"), self._called.progress, to_leader=True)
         services.add(_service(usage_pb2, "Usage"), self._called.usage, to_leader=True)
         services.add(_service(exec_pb2, "Exec"), self._called.exec, to_leader=True)

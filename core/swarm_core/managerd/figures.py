@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto.manager_figures_pb2 import Measured
 from swarm_core.managerd.meters import Watched
 from swarm_core.rpc.errors import Code
 from swarm_core.store.by import TaskState
@@ -93,6 +94,15 @@ class Figures:
         """The scheduler has written what it decided in a pass."""
         self._passes.observe(seconds)
         self._decisions.inc(count)
+
+    def told(self) -> Measured:
+        """What other managers are told."""
+        samples = [
+            one for family in self.syncs.collect() for one in family.samples if one.name.endswith("_bucket")
+        ]
+        sums = [int(one.value) for one in samples]
+        counts = [later - earlier for earlier, later in zip([0, *sums], sums, strict=False)]
+        return Measured(calls=self.calls_begun, sync_bounds=SYNC_S, sync_counts=counts)
 
     # implements rpc.observed.CallObserver
 

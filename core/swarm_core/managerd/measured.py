@@ -9,6 +9,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from swarm_core.api.proto.manager_figures_pb2 import Measured as Measurements
 from swarm_core.api.proto.objects_pb2 import Cluster, Task
 from swarm_core.api.proto.types_pb2 import RUNNING
 from swarm_core.api.timestamps import timestamp_ns
@@ -41,6 +42,8 @@ class Measured:
         self.calls: CallObserver | None = self.figures
         self.decided: Callable[[float, int], None] | None = self.figures.decided
         self.synced: Callable[[float], None] | None = self.figures.syncs.observe
+
+        self.told: Callable[[], Measurements] | None = self.figures.told
 
     def store(self) -> MemoryStore | None:
         return MeasuredStore(clock=self._clock, times=self.figures.times)

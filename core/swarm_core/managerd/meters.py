@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from swarm_core.api.proto.manager_figures_pb2 import Measured
 from swarm_core.ca.certificates import NodeIdentity
 from swarm_core.manager.parts import Parts
 from swarm_core.raft_node.node import RaftNode
@@ -41,6 +42,10 @@ class Meters(Protocol):
     def synced(self) -> Callable[[float], None] | None:
         """Who is told how long each sync of the log took."""
 
+    @property
+    def told(self) -> Callable[[], Measured] | None:
+        """What other managers are told of it."""
+
     def store(self) -> MemoryStore | None:
         """A store that tells what it does; None for the plain one."""
 
@@ -57,6 +62,7 @@ class NotMeasured:
     calls: CallObserver | None = None
     decided: Callable[[float, int], None] | None = None
     synced: Callable[[float], None] | None = None
+    told: Callable[[], Measured] | None = None
 
     def store(self) -> MemoryStore | None:
         return None

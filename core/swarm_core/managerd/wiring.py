@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack
 
 from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto.manager_figures_pb2 import GetOwnFiguresResponse
 from swarm_core.api.proto.raft_pb2 import JoinResponse
 from swarm_core.ca import tls
 from swarm_core.ca.external_ca import ExternalCas
@@ -45,7 +46,7 @@ from swarm_core.raft_node.net.grpc_transport import SEND_TIMEOUT_S, GrpcTranspor
 from swarm_core.raft_node.net.joining import ask_to_join, check_joiner
 from swarm_core.raft_node.node import RaftNode
 from swarm_core.raft_node.receiver import Receiver
-from swarm_core.rpc import dialler, link
+from swarm_core.rpc import dialler, forwarding, link
 from swarm_core.rpc.authorization import Authorizer
 from swarm_core.rpc.caller import Caller, format_address
 from swarm_core.rpc.grpcio import grpc
@@ -63,6 +64,8 @@ _log = logging.getLogger(__name__)
 # A sole member leads within two syncs of its disk; longer means that something else is wrong.
 _LEAD_WAIT_S = 5.0
 _JOIN_S = 5.0
+_OWN_FIGURES = "/swarmtui.v1.ManagerFigures/GetOwnFigures"
+_FIGURES_S = 5.0
 # A call to another manager fails sooner where elections are sooner.
 _SEND_MIN_S = 0.5
 
@@ -180,6 +183,15 @@ class ManagerDaemon:
         """A link to another manager of ours, as this node of now."""
         return await link.dial(address, self._client_tls())
 
+    async def _ask_figures(self, address: str) -> GetOwnFiguresResponse:
+        """Another manager's own figures. Raises RpcFailure."""
+        channel = self._dial(address)
+        try:
+            answer = await forwarding.unary(forwarding.Route(channel), _OWN_FIGURES, b"", (), _FIGURES_S)
+        finally:
+            await channel.close(None)
+        return GetOwnFiguresResponse.FromString(answer)
+
     def _client_tls(self) -> tls.ClientTls:
         own = self._credentials.tls
         return tls.ClientTls(own.anchors, identity=own)
@@ -225,6 +237,8 @@ class ManagerDaemon:
                 plugins=_plugins(self._config),
                 observer=self._meters.calls or (NAMED if self._config.log_format == JSON else None),
                 decided=self._meters.decided,
+                ask_figures=self._ask_figures,
+                measured=self._meters.told,
             )
         )
 

@@ -36,6 +36,7 @@ _ROLES: dict[str, frozenset[str]] = {
     "Raft": _MANAGERS,
     "RaftMembership": _MANAGERS,
     "RaftStatus": _MANAGERS,
+    "ManagerFigures": _MANAGERS,
     "OwnCertificate": _MANAGERS,
     "Backup": _MANAGERS,
     "Health": _MANAGERS,

@@ -86,6 +86,21 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a process holds and has used: resident memory, and processor time in the program and for it in the kernel."""
+
+    memory_bytes: int
+    cpu_seconds: float
+
+
+def own_use() -> Use:
+    """Of this process."""
+    pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+    times = os.times()
+    return Use(pages * os.sysconf("SC_PAGE_SIZE"), times.user + times.system)
+
+
 def starved_s(pid: int) -> float:
     """For how long the first thread of this process, where an event loop runs, has waited for a processor until now. 0 where the kernel
     does not count it, and for a process that has ended."""

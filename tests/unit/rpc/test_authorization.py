@@ -10,6 +10,7 @@ from swarm_core.api.proto import (
     endpoints_pb2,
     health_pb2,
     logbroker_pb2,
+    manager_figures_pb2,
     progress_pb2,
     raft_pb2,
     raft_status_pb2,
@@ -38,6 +39,7 @@ METHODS: list[MethodDescriptor] = [
     for method in service.methods
 ]
 OURS: list[MethodDescriptor] = [
+    *manager_figures_pb2.DESCRIPTOR.services_by_name["ManagerFigures"].methods,
     *raft_status_pb2.DESCRIPTOR.services_by_name["RaftStatus"].methods,
     *progress_pb2.DESCRIPTOR.services_by_name["Progress"].methods,
     *backup_pb2.DESCRIPTOR.services_by_name["Backup"].methods,

@@ -1,4 +1,4 @@
-"""`swarm-tui top`: what tasks or nodes use now, the greatest first (docs/design/usage.md 14.3)."""
+"""`swarm-tui top`: what tasks or nodes use now, the greatest first (docs/design/usage.md 14.3); and how managers do."""
 
 import asyncio
 import sys
@@ -10,10 +10,12 @@ import typer
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.cluster import Cluster
 
+from swarm_tui.cli.plumbing import top_managers
 from swarm_tui.cli.plumbing.output import Format, FormatOption, print_records, print_table
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure, run
 from swarm_tui.cli.plumbing.streams import ending_with_the_reader
+from swarm_tui.cli.plumbing.top_managers import CLEAR
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import nodes, tasks, usage
@@ -21,13 +23,13 @@ from swarm_tui.resources import nodes, tasks, usage
 _KINDS: Final = (objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
 _FIRST_S: Final = 3.0
 """So long every node has to tell something, where only one look is wanted."""
-_CLEAR: Final = "\x1b[H\x1b[J"
 _UNTOLD: Final = "This cluster does not tell what its tasks use: its leader is a Docker Engine, or older than this program."
 
 
 class What(StrEnum):
     TASKS = "tasks"
     NODES = "nodes"
+    MANAGERS = "managers"
 
 
 class By(StrEnum):
@@ -37,7 +39,7 @@ class By(StrEnum):
 
 def top(
     ctx: typer.Context,
-    what: Annotated[What, typer.Argument(help="tasks or nodes.", show_default=True)] = What.TASKS,
+    what: Annotated[What, typer.Argument(help="tasks, nodes or managers.", show_default=True)] = What.TASKS,
     by: Annotated[By, typer.Option("--sort", help="cpu or mem: what is greatest stands first.")] = By.CPU,
     count: Annotated[
         int, typer.Option("--number", "-n", min=1, help="How many are shown.", metavar="NUMBER")
@@ -45,7 +47,10 @@ def top(
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Look once.")] = False,
     style: FormatOption = Format.TABLE,
 ) -> None:
-    """Show what tasks or nodes use now, again with every report, until interrupted."""
+    """Show what tasks, nodes or managers use now, again with every report, until interrupted."""
+    if what is What.MANAGERS:
+        run(ctx, lambda cluster: top_managers.show(cluster, style, is_once=no_stream))
+        return
 
     async def work(cluster: Cluster) -> None:
         mirror = Mirror(cluster.clock)
@@ -82,7 +87,7 @@ class _Face:
             print_records([dict(zip(self._titles, row, strict=True)) for row in rows], self._style)
             return
         if self._is_terminal and not is_once:
-            say(_CLEAR, nl=False)
+            say(CLEAR, nl=False)
         if not rows:
             say(
                 "No task that runs is told of." if self._what is What.TASKS else "No node tells what it uses."
