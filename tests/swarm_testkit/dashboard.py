@@ -6,9 +6,10 @@ test moves it; waiting is real. `until` waits for a condition on what the progra
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
@@ -23,8 +24,10 @@ from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
 from swarm_tui.engines.door import Door
 from swarm_tui.journal.recorder import Recorder
+from swarm_tui.journal.sessions import together
 from swarm_tui.operations.gate import Gate
 from swarm_tui.resources.refs import ClusterId
+from swarm_tui.shell.feed import Feed, no_updates
 from swarm_tui.shell.other_clusters import OtherClusters
 from swarm_tui.shell.preferred import NOTHING_WANTED, Started
 from swarm_tui.shell.screen import MainScreen
@@ -58,7 +61,31 @@ def dashboard_of(
     level: Level = Level.IMPACT,
 ) -> SwarmApp:
     """The program on `cluster`, not yet running."""
-    clock, allowance = cluster.clock, Allowance(level)
+    feed = feed_of(cluster, title, Allowance(level), ends_with_program=ends_with_program, recorder=recorder)
+    app = SwarmApp(
+        feed.session,
+        no_updates,
+        theme=theme,
+        is_ascii=is_ascii,
+        started=started,
+        clusters=clusters,
+        engines=engines,
+        feeds=(feed,),
+    )
+    app.animation_level = "none"
+    return app
+
+
+def feed_of(
+    cluster: FakeCluster,
+    title: str,
+    allowance: Allowance,
+    *,
+    ends_with_program: bool = False,
+    recorder: Recorder | None = None,
+) -> Feed:
+    """The cluster as the program is given it."""
+    clock = cluster.clock
     session = Session(
         title,
         Mirror(clock, cluster=ClusterId(title), flush_interval_s=_FLUSH_S),
@@ -68,16 +95,18 @@ def dashboard_of(
         ends_with_program,
         allowance=allowance,
     )
-    app = SwarmApp(
-        session,
-        lambda: ClusterWatch(cluster, clock=clock, rng=random.Random(1), kinds=MIRRORED).updates(),
-        theme=theme,
-        is_ascii=is_ascii,
-        recorder=recorder,
-        started=started,
-        clusters=clusters,
-        engines=engines,
-    )
+    watch = partial(ClusterWatch, cluster, clock=clock, rng=random.Random(1), kinds=MIRRORED)
+    return Feed(session, lambda: watch().updates(), recorder)
+
+
+def dashboard_of_several(
+    clusters: Mapping[str, FakeCluster], *, others: OtherClusters | None = None, level: Level = Level.IMPACT
+) -> SwarmApp:
+    """The program on these clusters as one, not yet running; their ids must be different."""
+    allowance = Allowance(level)
+    feeds = [feed_of(cluster, title, allowance) for title, cluster in clusters.items()]
+    session = together([feed.session for feed in feeds])
+    app = SwarmApp(session, no_updates, theme=DARK.name, clusters=others, feeds=feeds)
     app.animation_level = "none"
     return app
 

@@ -189,7 +189,7 @@ async def test_who_cannot_give_a_node_back_says_so() -> None:
                 cluster.fail_next("Control.UpdateNode", CallFailed("PERMISSION_DENIED", "no"), times=9)
             else:
                 cluster.hang("Control.UpdateNode")
-        assert await app._drills.finish(40.0 if is_refused else 0.0) == FAILURE
+        assert await app._members[0].drills.finish(40.0 if is_refused else 0.0) == FAILURE
         await _until_no_drill(app)
 
 
@@ -198,5 +198,5 @@ async def _until_no_drill(app: SwarmApp) -> None:
     for worker in list(app.workers):
         worker.cancel()
     async with asyncio.timeout(40):
-        while app._drills.under_way:
+        while app._members[0].drills.under_way:
             await asyncio.sleep(0.01)

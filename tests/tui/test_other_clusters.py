@@ -47,9 +47,9 @@ async def test_another_cluster_is_taken(cluster):
         await run.press("at")
         await run.shows("prod-eu   ssh ana@m1 /run/control.sock")
         await run.press("up", "enter")
-        await run.until(lambda: run.app.opened is not None)
-    assert run.app.opened.title == "lab"
-    assert run.app.opened.cluster.calls is other
+        await run.until(lambda: run.app.opened)
+    assert run.app.opened[0].title == "lab"
+    assert run.app.opened[0].cluster.calls is other
 
 
 async def test_who_cannot_be_reached_changes_nothing(cluster):
@@ -59,7 +59,7 @@ async def test_who_cannot_be_reached_changes_nothing(cluster):
         await run.shows("tls m1:4242")
         await run.press("down", "enter")
         await run.shows("did not answer within 5 s")
-        assert run.app.opened is None
+        assert run.app.opened == ()
         await run.press("3")
         assert run.pane is not None
 
@@ -71,7 +71,7 @@ async def test_the_present_one_is_no_other(cluster):
         await run.shows("tls m1:4242")
         await run.press("enter")
         await run.until(lambda: len(run.app.screen_stack) == 1)
-        assert run.app.opened is None
+        assert run.app.opened == ()
 
 
 async def test_without_names_it_says_so(cluster):

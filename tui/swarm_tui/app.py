@@ -1,16 +1,15 @@
 """The application: themes, the one screen, and the workers that feed the mirror. It decides nothing.
 
-Built by its caller from parts that exist already: a session, and a call that opens the cluster's updates.
+Built by its caller from parts that exist already: a session, and a call that opens the cluster's updates. It is one thing: every message
+that is nobody else's ends here, at the class that the toolkit wants one of.
 """
 
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import ClassVar, Final
 
-from swarm_core.client.calls import opened
 from swarm_core.client.errors import ClientError
 from swarm_core.client.sockets import NoSocket
 from swarm_core.client.watch import Update
@@ -24,28 +23,26 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.types import CSSPathType
 
-from swarm_tui.clusters.managers import ManagerNews
-from swarm_tui.clusters.progress import ProgressNews
 from swarm_tui.clusters.session import Clock, Session
-from swarm_tui.clusters.usage import UsageNews
 from swarm_tui.engines.door import Door
 from swarm_tui.journal import bundle
 from swarm_tui.journal.errors import JournalError
 from swarm_tui.journal.past_logs import FileLogs, PastLogs
 from swarm_tui.journal.recorder import Recorder
 from swarm_tui.journal.replay import PastClock, Replay
-from swarm_tui.journal.sessions import no_updates, opened_tape, past_session
+from swarm_tui.journal.sessions import opened_tape, past_session
 from swarm_tui.journal.tape import Tape
 from swarm_tui.journal.timeline import timeline
 from swarm_tui.preferences.model import Preferences
-from swarm_tui.resources.events import Event
+from swarm_tui.resources.model import Link, Realm
 from swarm_tui.resources.refs import ClusterId, ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
-from swarm_tui.shell.deploys import Deploys
-from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.engine_door import EngineScreens
+from swarm_tui.shell.feed import Feed, no_updates
 from swarm_tui.shell.filters import Filters
-from swarm_tui.shell.other_clusters import Opened, OtherClusters
+from swarm_tui.shell.member import Member
+from swarm_tui.shell.merged import merged_screen
+from swarm_tui.shell.other_clusters import Opened, OtherClusters, opened_together
 from swarm_tui.shell.palette import SwarmCommands
 from swarm_tui.shell.past import Past, file_past
 from swarm_tui.shell.preferred import LOOK_EVERY_S as LOOK_AT_PREFERENCES_S
@@ -55,8 +52,9 @@ from swarm_tui.shell.screen import MainScreen, main_screen
 from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
 from swarm_tui.shell.toolkit import (
     Alarmed,
+    AllAsked,
     BundleAsked,
-    ClusterAsked,
+    ClustersAsked,
     DeployAsked,
     DrillAsked,
     ElsewhereAsked,
@@ -87,7 +85,8 @@ _NOT_PAST: Final = ("form", "new-network", "new-secret", "new-config", "logs")
 class SwarmApp(App[None]):
     """`updates` opens the cluster's stream of updates; it is called again when everything is to be listed anew. `recorder`
     keeps what the mirror is told, for rewinding; `started` is what the person wants. A `theme` that is given goes before theirs.
-    With `file` the past in a file is shown, and no cluster is asked anything."""
+    With `file` the past in a file is shown, and no cluster is asked anything. With `feeds` they are the clusters that `session` shows as
+    one (docs/design/contexts.md 17.4)."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = "styles.tcss"
     TITLE = "swarm-tui"
@@ -106,27 +105,25 @@ class SwarmApp(App[None]):
         clusters: OtherClusters | None = None,
         engines: Door | None = None,
         file: Past | None = None,
+        feeds: Sequence[Feed] = (),
     ) -> None:
         self._ascii_filter = AsciiOnly() if is_ascii else None
         self._themes_found: dict[str, Theme | None] = {}
         super().__init__(driver_class=driver_class)
         self._session = session
-        self._updates = updates
-        self._recorder = recorder
         self._given_theme = theme
         self._clusters = clusters
         self._engines = None if engines is None else EngineScreens(engines, self)
-        self.opened: Opened | None = None
-        """The cluster to go to after this one; who began this program begins with it anew."""
+        self.opened: tuple[Opened, ...] = ()
+        """The clusters to go to after this one; who began this program begins with them anew."""
         self._preferred = Preferred(started, self._prefer, self._refuse_preferences)
         self._file = file
-        self._managers = ManagerNews(session)
-        self._progress = ProgressNews(session.mirror, session.control, session.clock)
-        self._usage = UsageNews(session.mirror.figures, session.control, session.clock)
         self._work = Work()
         self._saved_filters = Filters(started.filters)
-        self._drills = Drills(session, self._tell_drill, self._tell_drill_failure)
-        self._deploys = Deploys(session, self._tell_drill, self._tell_drill_failure, self._show_deploy)
+        self._members = [
+            Member(feed, self._tell_drill, self._tell_drill_failure, self._show_deploy)
+            for feed in feeds or (Feed(session, updates, recorder),)
+        ]
         self._typed_ahead = TypedAhead(self, self._work, session.clock)
         self._garbage_thresholds = gc.get_threshold()
         self._unlisten: Callable[[], None] | None = None
@@ -158,9 +155,36 @@ class SwarmApp(App[None]):
         if self._file is not None:
             past = rewind_screen(self._session, self._preferred.verbs(), self._work, self._file)
             return self._named(past)
-        screen = main_screen(self._session, self._preferred.verbs(), self._work)
-        screen.desk.drills, screen.desk.deploys = self._drills, self._deploys
+        if self._session.members:
+            verbs = self._preferred.verbs()
+            return self._named(merged_screen(self._session, verbs, self._work, self._ask_to_enter))
+        return self._screen_of(self._members[0])
+
+    def _screen_of(self, member: Member) -> MainScreen:
+        """The screen of one cluster alone."""
+        screen = main_screen(member.session, self._preferred.verbs(), self._work)
+        screen.desk.drills, screen.desk.deploys = member.drills, member.deploys
         return self._named(screen)
+
+    def _ask_to_enter(self, cluster: ClusterId, link: Link) -> None:
+        self.run_worker(self._enter(cluster, link), group="clusters", exclusive=True)
+
+    async def _enter(self, cluster: ClusterId, link: Link) -> None:
+        """One of several clusters alone, over the screen of all, at this place."""
+        screen = self._screen_of(next(one for one in self._members if one.session.id == cluster))
+        screen.desk.is_inside = True
+        await self.push_screen(screen)
+        await screen.navigator.begin_at(link)
+        screen.show_deploy(self._member.deploys.line())
+
+    def on_all_asked(self, event: AllAsked) -> None:
+        self.pop_screen()
+
+    @property
+    def _member(self) -> Member:
+        """The cluster that is looked at; of several that are looked at as one the first."""
+        wanted = self._main.session.id
+        return next((one for one in self._members if one.session.id == wanted), self._members[0])
 
     def _named(self, screen: MainScreen) -> MainScreen:
         screen.desk.filters = self._saved_filters
@@ -196,13 +220,8 @@ class SwarmApp(App[None]):
         if self._file is not None:
             self.run_worker(self._file.seek(self._file.tape.end_ns), group="rewind", name="file")
             return
-        if self._recorder is not None:
-            self._recorder.tell_to(self._tell_from_thread)
-            self._session.mirror.record_to(self._recorder.note)
-        self._follow()
-        self.run_worker(self._managers.run(), group="managers", name="managers")
-        self.run_worker(self._progress.run(), group="progress", name="progress")
-        self.run_worker(self._usage.run(), group="usage", name="usage")
+        for member in self._members:
+            member.start(self, self._tell_from_thread)
 
     @property
     def _wanted_theme(self) -> str:
@@ -235,7 +254,8 @@ class SwarmApp(App[None]):
         self.notify(text, severity="error", timeout=_JOURNAL_S, markup=False)
 
     def watch_app_focus(self, has_focus: bool) -> None:
-        self._managers.set_looked_at(has_focus)
+        for member in self._members:
+            member.set_looked_at(has_focus)
 
     def on_unmount(self) -> None:
         gc.set_threshold(*self._garbage_thresholds)
@@ -258,16 +278,16 @@ class SwarmApp(App[None]):
         if self._driver is not None:
             self._driver.write(text)
 
-    def on_cluster_asked(self, event: ClusterAsked) -> None:
-        self.notify(f"Going to {event.name} …", timeout=_PREFERRED_S, markup=False)
-        self.run_worker(self._to_cluster(event.name), group="clusters", exclusive=True)
+    def on_clusters_asked(self, event: ClustersAsked) -> None:
+        self.notify(f"Going to {', '.join(event.names)} …", timeout=_PREFERRED_S, markup=False)
+        self.run_worker(self._to_clusters(event.names), group="clusters", exclusive=True)
 
-    async def _to_cluster(self, name: str) -> None:
+    async def _to_clusters(self, names: Sequence[str]) -> None:
         assert self._clusters is not None
         try:
-            self.opened = await self._clusters.open(name)
+            self.opened = await opened_together(self._clusters, names)
         except (ClientError, NoSocket, LookupError, ValueError, OSError) as error:
-            self.notify(f"{name}: {error}", severity="error", timeout=_JOURNAL_S, markup=False)
+            self.notify(str(error), severity="error", timeout=_JOURNAL_S, markup=False)
             return
         self.exit()
 
@@ -286,8 +306,7 @@ class SwarmApp(App[None]):
     def _bundled(self, path: Path, asked: TimeRange) -> bundle.Bundled:
         if self._file is not None:
             return bundle.write(self._file.tape, path, asked, title=self._session.title)
-        with closing(opened_tape(self._recorder).file) as file:
-            return bundle.write(Tape(file), path, asked, title=self._session.title)
+        return self._member.bundled(path, asked)
 
     def on_recall_asked(self, event: RecallAsked) -> None:
         self.run_worker(self._recall(event.ref), group="recall")
@@ -296,31 +315,32 @@ class SwarmApp(App[None]):
         """What is recorded of an object from before this program began; where nothing is recorded there is none."""
         screen = self.screen
         past = screen.past if isinstance(screen, RewindScreen) else None
-        mirror = past.replay.mirror if past is not None else self._session.mirror
+        member = next((one for one in self._members if one.session.id == ref.cluster), self._member)
+        mirror = past.replay.mirror if past is not None else member.session.mirror
         try:
             if past is not None:
                 found = await asyncio.to_thread(timeline, past.tape.file, ref, mirror, past.at_ns)
             else:
-                found = await asyncio.to_thread(self._recorded_of, ref)
+                found = await asyncio.to_thread(member.recorded_of, ref)
         except JournalError:
             return
         mirror.recall(ref, found)
         mirror.flush()
 
-    def _recorded_of(self, ref: ObjectRef) -> list[Event]:
-        with closing(opened_tape(self._recorder).file) as file:
-            return timeline(file, ref, self._session.mirror, self._session.now_ns)
-
     def on_drill_asked(self, event: DrillAsked) -> None:
         # A worker of the program, not of the screen: it is cancelled once, when the program ends, and then gives its nodes back.
-        self.run_worker(self._drills.play(event.ids, event.description), group="drill")
+        self.run_worker(self._member.drills.play(event.ids, event.description), group="drill")
 
     def on_deploy_asked(self, event: DeployAsked) -> None:
-        self.run_worker(self._deploys.play(event.asked, event.done), group="deploy")
+        self.run_worker(self._member.deploys.play(event.asked, event.done), group="deploy")
 
     def _show_deploy(self) -> None:
-        if self.is_running and self.screen_stack:
-            self._main.show_deploy(self._deploys.line())
+        if not self.is_running:
+            return
+        lines = {member.session.id: member.deploys.line() for member in self._members}
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen) and not isinstance(screen, RewindScreen):
+                screen.show_deploy(lines.get(screen.session.id, []))
 
     def _tell_drill(self, text: str) -> None:
         if self.is_running:
@@ -332,7 +352,7 @@ class SwarmApp(App[None]):
 
     async def finish(self) -> str:
         """The program has ended: wait for what must not stay half done; a sentence about what does."""
-        return " ".join(filter(None, (self._deploys.finish(), await self._drills.finish())))
+        return " ".join(filter(None, [await member.finish() for member in self._members]))
 
     def on_elsewhere_asked(self, event: ElsewhereAsked) -> None:
         if self._is_past or self._engines is None:
@@ -351,14 +371,13 @@ class SwarmApp(App[None]):
 
     async def _to_past(self, at: str) -> None:
         """The same place as it was a moment ago, or at the moment that was typed."""
-        here = self._main.navigator.here
+        here, member = self._main.navigator.here, self._member
+        live = member.session
         try:
-            tape = await asyncio.to_thread(opened_tape, self._recorder)
-            clock = PastClock(self._session.clock, tape.end_ns)
-            past = Past(
-                tape, Replay(clock, self._session.id), self._session.mirror, self._session.clock.wall_ns
-            )
-            await past.seek(self._session.now_ns)
+            tape = await asyncio.to_thread(opened_tape, member.recorder)
+            clock = PastClock(live.clock, tape.end_ns)
+            past = Past(tape, Replay(clock, live.id), live.mirror, live.clock.wall_ns)
+            await past.seek(live.now_ns)
             problem = await past.go(at) if at else ""
         except JournalError as error:
             self.notify(str(error), severity="warning", timeout=_JOURNAL_S, markup=False)
@@ -367,11 +386,9 @@ class SwarmApp(App[None]):
             tape.file.close()
             self.notify(problem, severity="warning", timeout=_JOURNAL_S, markup=False)
             return
-        session = past_session(
-            self._session.title, past.replay.mirror, clock, PastLogs(self._session.logs, clock)
-        )
+        session = past_session(live.title, past.replay.mirror, clock, PastLogs(live.logs, clock))
         screen = self._named(rewind_screen(session, self._preferred.verbs(), self._work, past))
-        screen.desk.drills = self._drills
+        screen.desk.drills = member.drills
         await self.push_screen(screen)
         if here.view not in (*_NOT_PAST, screen.navigator.here.view):
             await screen.navigator.go(here.link)
@@ -388,9 +405,14 @@ class SwarmApp(App[None]):
 
     @property
     def _main(self) -> MainScreen:
-        main = self.screen_stack[0]
-        assert isinstance(main, MainScreen)
-        return main
+        """The screen of now that is looked at, under dialogs and the past."""
+        return next(
+            one
+            for one in reversed(self.screen_stack)
+            if isinstance(one, MainScreen)
+            and not isinstance(one, RewindScreen)
+            and one.session.mirror.realm is Realm.CLUSTER
+        )
 
     def on_journal_said(self, event: JournalSaid) -> None:
         self.notify(event.text, severity="warning", timeout=_JOURNAL_S, markup=False)
@@ -407,7 +429,8 @@ class SwarmApp(App[None]):
         if self._file is not None:
             self.notify("This is a file: there is nothing to list anew.", timeout=2)
             return
-        self._follow()
+        for member in self._members if self._main.session.members else (self._member,):
+            member.follow(self)
         self.notify("Listing everything anew", timeout=2)
 
     def get_driver_class(self) -> type[Driver]:
@@ -439,10 +462,3 @@ class SwarmApp(App[None]):
         # filter which translates them would only cost time with every line.
         filters = [one for one in super().get_line_filters() if not isinstance(one, ANSIToTruecolor)]
         return [*filters, self._ascii_filter] if self._ascii_filter is not None else filters
-
-    def _follow(self) -> None:
-        self.run_worker(self._feed(), group="mirror", exclusive=True, name="mirror")
-
-    async def _feed(self) -> None:
-        async with opened(self._updates()) as updates:
-            await self._session.mirror.follow(updates)

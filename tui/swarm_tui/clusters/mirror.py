@@ -1,4 +1,5 @@
-"""The client's copy of a cluster, fed by a watch and read by everything that is drawn.
+"""The client's copy of a cluster, fed by a watch and read by everything that is drawn. It is one thing: what is fed and what is read are the
+same tables.
 
 Rules:
 - Reads never wait and cost nothing: objects by id, tasks by service and by node, sums per service and node.
@@ -35,7 +36,7 @@ from swarm_tui.clusters.task_sums import TaskFacts, TaskSums
 from swarm_tui.clusters.usage import UsageFigures
 from swarm_tui.resources import registry, services
 from swarm_tui.resources.events import Event
-from swarm_tui.resources.model import FailureSums, NodeSums, Realm, ServiceSums
+from swarm_tui.resources.model import FailureSums, NodeSums, Realm, ResourceKind, ServiceSums
 from swarm_tui.resources.refs import ONLY_CLUSTER, ClusterId, ObjectRef
 from swarm_tui.resources.stacks import Stack
 from swarm_tui.resources.uses import Use
@@ -96,6 +97,25 @@ class Mirror:
         self._hostnames: Counter[str] = Counter()
         self._history = getattr(self, "_history", History())
         self._failures = getattr(self, "_failures", Failures())
+
+    # -- one of several -------------------------------------------------------------------------
+
+    @property
+    def parts(self) -> "tuple[Mirror, ...]":
+        """The mirrors of the clusters that are shown: of one cluster itself (docs/design/contexts.md 17.2)."""
+        return (self,)
+
+    def home(self, kind: type[Any], id_: str) -> "Mirror":
+        """The mirror of the cluster that the object is of."""
+        return self
+
+    def shown(self, kind: ResourceKind[Any]) -> ResourceKind[Any]:
+        """The kind as it is listed here."""
+        return kind
+
+    def called(self, cluster: ClusterId, name: str) -> str:
+        """What an object of `cluster` with this name is called where those of all clusters stand together."""
+        return name
 
     # -- reading --------------------------------------------------------------------------------
 

@@ -52,11 +52,17 @@ class Session:
     """How far changes may go; the gate before `control` keeps to it."""
     is_log_over: Callable[[Mirror, LogQuery], bool] = is_over
     """Whether logs that are followed can bring anything more."""
+    members: "tuple[Session, ...]" = ()
+    """Of several clusters that are shown as one the session of each; the calls of this one are refused then."""
 
     @property
     def id(self) -> ClusterId:
         """What this cluster is called wherever an object is named."""
         return self.mirror.cluster
+
+    def of(self, cluster: ClusterId) -> "Session":
+        """The session of one of its clusters. Raises StopIteration for none of them."""
+        return next(one for one in (self, *self.members) if one.id == cluster)
 
     @property
     def now_ns(self) -> int:

@@ -76,6 +76,8 @@ class Table(Generic[Row]):
         self.sort = kind.default_sort
         self.is_reversed = False
         self._keys: dict[str, Any] = {}
+        self._homes: dict[str, Mirror] = {}
+        """Of the rows shown, where several clusters are: a row stays its cluster's while its object goes."""
         self._order: Any = SortedList()
         self.rebuild(now_ns)
 
@@ -96,7 +98,7 @@ class Table(Generic[Row]):
 
     def ref(self, id_: str) -> ObjectRef:
         """The row of the object with this id, shown or not."""
-        return ObjectRef(self._mirror.cluster, self._kind.noun, id_)
+        return ObjectRef(self._view(id_).cluster, self._kind.noun, id_)
 
     def id_at(self, index: int) -> ObjectRef:
         """The row shown at `index`, counted from the top."""
@@ -122,7 +124,7 @@ class Table(Generic[Row]):
     def row(self, ref: ObjectRef, now_ns: int) -> Row | None:
         """The cells of a row as they look now; None when the object is gone."""
         item = self.item(ref)
-        return None if item is None else self._kind.row(item, self._mirror, now_ns)
+        return None if item is None else self._kind.row(item, self._view(ref.id), now_ns)
 
     # -- changing what is shown -----------------------------------------------------------------
 
@@ -150,10 +152,12 @@ class Table(Generic[Row]):
     def rebuild(self, now_ns: int) -> None:
         """List every row anew: after a reset, or as time passes under a timed filter."""
         self._keys = {}
+        self._homes = {}
         for id_ in self._mirror.ids(self._kind.message):
-            item = self._item(id_)
-            if self._shows(item, now_ns):
-                self._keys[id_] = self._key(item, now_ns)
+            item, view = self._item(id_), self._mirror.home(self._kind.message, id_)
+            if self._shows(item, view, now_ns):
+                self._keys[id_] = self._kind.sort_keys[self.sort](item, view, now_ns)
+                self._keep(id_, view)
         self._order = SortedList((key, id_) for id_, key in self._keys.items())
 
     def apply(self, changes: Changes, now_ns: int) -> TableChange:
@@ -165,16 +169,20 @@ class Table(Generic[Row]):
         is_reordered = False
         item_of, keys = partial(self._mirror.get, self._kind.message), self._keys
         key_of, shows = self._kind.sort_keys[self.sort], self._shows if self._is_narrowed else None
+        home = partial(self._mirror.home, self._kind.message)
         for id_ in changes.of(self._kind.message):
             item = item_of(id_)
+            view = home(id_)
             old = keys.get(id_)
-            if item is None or not (shows is None or shows(item, now_ns)):
+            if item is None or not (shows is None or shows(item, view, now_ns)):
                 if old is not None:
                     self._order.remove((old, id_))
                     del keys[id_]
+                    self._homes.pop(id_, None)
                     is_reordered = True
                 continue
-            new = key_of(item, self._mirror, now_ns)
+            new = key_of(item, view, now_ns)
+            self._keep(id_, view)
             if old != new:
                 if old is not None:
                     self._order.remove((old, id_))
@@ -187,16 +195,21 @@ class Table(Generic[Row]):
     def _item(self, id_: str) -> Any:
         return self._mirror.get(self._kind.message, id_)
 
-    def _key(self, item: Any, now_ns: int) -> Any:
-        return self._kind.sort_keys[self.sort](item, self._mirror, now_ns)
+    def _view(self, id_: str) -> Mirror:
+        """The cluster of a row."""
+        return self._homes.get(id_) or self._mirror.home(self._kind.message, id_)
+
+    def _keep(self, id_: str, view: Mirror) -> None:
+        if view is not self._mirror:
+            self._homes[id_] = view
 
     @property
     def _is_narrowed(self) -> bool:
         return self._scope is not None or self.is_problems_only or self.filter is not None
 
-    def _shows(self, item: Any, now_ns: int) -> bool:
+    def _shows(self, item: Any, view: Mirror, now_ns: int) -> bool:
         if self._scope is not None and not self._scope(item):
             return False
-        if self.is_problems_only and not self._kind.has_problem(item, self._mirror, now_ns):
+        if self.is_problems_only and not self._kind.has_problem(item, view, now_ns):
             return False
-        return self.filter is None or self.filter.matches(reader(self._kind, item, self._mirror, now_ns))
+        return self.filter is None or self.filter.matches(reader(self._kind, item, view, now_ns))

@@ -24,6 +24,8 @@ class Pick(Dialog[frozenset[str]]):
         Binding("asterisk", "take_all", show=False),
     ]
 
+    hint: ClassVar[str] = "space one · = only this · * all · enter take · esc cancel"
+
     def __init__(self, heading: str, options: Sequence[tuple[str, str]], taken: Collection[str]) -> None:
         super().__init__()
         self._heading = heading
@@ -33,7 +35,7 @@ class Pick(Dialog[frozenset[str]]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = title(self._heading)
-            box.border_subtitle = "space one · = only this · * all · enter take · esc cancel"
+            box.border_subtitle = self.hint
             yield OptionList(
                 *(Option(self._prompt(id_, text), id=id_) for id_, text in self._options),
                 markup=False,
@@ -41,11 +43,21 @@ class Pick(Dialog[frozenset[str]]):
             )
 
     def on_mount(self) -> None:
-        self.query_one(OptionList).highlighted = 0
+        self.query_one(OptionList).highlighted = self.begins_at
+
+    @property
+    def begins_at(self) -> int:
+        """The row where the cursor starts."""
+        return 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        if self._taken:
-            self.dismiss(frozenset(self._taken))
+        if answer := self.answer:
+            self.dismiss(answer)
+
+    @property
+    def answer(self) -> frozenset[str]:
+        """What enter answers; nothing keeps the question open."""
+        return frozenset(self._taken)
 
     def action_turn(self) -> None:
         self._taken ^= {self._here}
@@ -70,3 +82,24 @@ class Pick(Dialog[frozenset[str]]):
         shown = self.query_one(OptionList)
         for id_, text in self._options:
             shown.replace_option_prompt(id_, self._prompt(id_, text))
+
+
+class PickOneOrMore(Pick):
+    """The same, where nothing needs to be taken: then the answer is the row under the cursor."""
+
+    hint: ClassVar[str] = "enter go · space several as one · esc cancel"
+
+    def __init__(
+        self, heading: str, options: Sequence[tuple[str, str]], taken: Collection[str], current: str
+    ) -> None:
+        super().__init__(heading, options, taken)
+        self._current = current
+
+    @property
+    def begins_at(self) -> int:
+        ids = [id_ for id_, _ in self._options]
+        return ids.index(self._current) if self._current in ids else 0
+
+    @property
+    def answer(self) -> frozenset[str]:
+        return super().answer or frozenset({self._here})

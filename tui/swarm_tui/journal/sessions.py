@@ -1,14 +1,17 @@
 """Opening what was recorded, and the session that views of the past read."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from swarm_core.client.control import Control
-from swarm_core.client.watch import Update
+from swarm_core.client.errors import CallFailed
+from swarm_core.client.log_query import LogQuery
+from swarm_core.client.logs import LogLine
 
+from swarm_tui.clusters.merged import Merged
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.no_calls import NoCalls
 from swarm_tui.clusters.session import Logs, Session
@@ -58,12 +61,31 @@ def recorded(directory: Path) -> list[Recorded]:
     return found
 
 
+_ONE_OF_SEVERAL: Final = "several clusters are shown, and this is of one of them"
+
+
+class NoLogs:
+    """Nothing of several clusters at once is read. Implements `session.Logs`."""
+
+    async def run(
+        self,
+        query: LogQuery,
+        sink: Callable[[Sequence[LogLine]], None],
+        heard: Callable[[str | None], None] = lambda reason: None,
+    ) -> None:
+        """Raises CallFailed."""
+        raise CallFailed("FAILED_PRECONDITION", _ONE_OF_SEVERAL)
+
+
+def together(sessions: Sequence[Session]) -> Session:
+    """Several clusters as one session: what is done and read goes through that of the cluster that it is of, and nothing through this."""
+    clock = sessions[0].clock
+    merged = Merged(clock, [one.mirror for one in sessions])
+    title = " + ".join(one.title for one in sessions)
+    control, allowance = Control(NoCalls(_ONE_OF_SEVERAL)), sessions[0].allowance
+    return Session(title, merged, control, NoLogs(), clock, allowance=allowance, members=tuple(sessions))
+
+
 def past_session(title: str, mirror: Mirror, clock: PastClock, logs: Logs) -> Session:
     """A session whose mirror shows the past, and whose calls are all refused."""
     return Session(title, mirror, Control(NoCalls()), logs, clock, is_past=True)
-
-
-async def no_updates() -> AsyncIterator[Update]:
-    """What comes in where nothing is asked."""
-    return
-    yield

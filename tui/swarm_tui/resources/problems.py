@@ -3,28 +3,40 @@
 Kinds whose problems their owners tell too are left out: a task's trouble is its service's problem or its node's, told once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf.message import Message
 
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import ClusterView, Health, Problem, ResourceKind, Role, no_problems
-from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.resources.refs import ClusterId
+
+_Key = tuple[str, str]
+"""A noun and an id."""
 
 
 class ProblemBoard:
-    """The problems of one cluster."""
+    """The problems of what `view` shows. Where that is several clusters, `home` gives the one that an object is of, and `called` what an
+    object of a cluster is called among all."""
 
-    def __init__(self, view: ClusterView) -> None:
+    def __init__(
+        self,
+        view: ClusterView,
+        home: Callable[[type[Any], str], ClusterView] | None = None,
+        called: Callable[[ClusterId, str], str] | None = None,
+    ) -> None:
         self._view = view
+        self._home = home or (lambda kind, id_: view)
+        self._called = called
         self._kinds = [
             kind
             for kind in registry.kinds(view.realm)
             if not kind.is_told_by_owners and kind.problems is not no_problems
         ]
-        self._problems: dict[ObjectRef, tuple[Problem, ...]] = {}
-        self._begun: dict[ObjectRef, Problem] = {}
+        self._problems: dict[_Key, tuple[Problem, ...]] = {}
+        self._begun: dict[_Key, Problem] = {}
 
     def rebuild(self, now_ns: int) -> None:
         """Look at everything anew: after a reset, and now and then because texts hold ages."""
@@ -47,23 +59,29 @@ class ProblemBoard:
     def _look(self, kind: ResourceKind[Any], ids: Iterable[str], now_ns: int) -> None:
         for id_ in ids:
             item = self._view.get(kind.message, id_)
-            found = kind.problems(item, self._view, now_ns) if item is not None else ()
-            ref = ObjectRef(self._view.cluster, kind.noun, id_)
-            if found:
-                self._note_failure(ref, found)
-                self._problems[ref] = found
+            key = kind.noun, id_
+            if found := self._found(kind, item, now_ns) if item is not None else ():
+                self._note_failure(key, found)
+                self._problems[key] = found
             else:
-                self._problems.pop(ref, None)
+                self._problems.pop(key, None)
 
-    def _note_failure(self, ref: ObjectRef, found: tuple[Problem, ...]) -> None:
+    def _found(self, kind: ResourceKind[Any], item: Any, now_ns: int) -> tuple[Problem, ...]:
+        found = kind.problems(item, self._home(kind.message, item.id), now_ns)
+        called = self._called
+        if called is None:
+            return found
+        return tuple(replace(one, name=called(one.ref.cluster, one.name)) for one in found)
+
+    def _note_failure(self, key: _Key, found: tuple[Problem, ...]) -> None:
         failure = next((one for one in found if one.health.role is Role.ERROR), None)
-        before = self._problems.get(ref, ())
+        before = self._problems.get(key, ())
         if failure is not None and not any(one.health.role is Role.ERROR for one in before):
-            self._begun[ref] = failure
+            self._begun[key] = failure
 
     def take_begun(self) -> list[Problem]:
         """The failures that began since this was asked last; a look at everything anew begins none."""
-        begun = [one for ref, one in self._begun.items() if ref in self._problems]
+        begun = [one for key, one in self._begun.items() if key in self._problems]
         self._begun.clear()
         return begun
 

@@ -14,6 +14,8 @@ from swarm_tui.resources.engines import engines
 from swarm_tui.resources.engines.items import ContainerItem, EngineItem
 from swarm_tui.resources.format import plural, short_duration
 from swarm_tui.resources.model import Health, Realm
+from swarm_tui.shell.merged_header import quorum_part
+from swarm_tui.shell.merged_header import stream_spans as several_streams
 from swarm_tui.widgets.bars import Part
 from swarm_tui.widgets.clock_text import time_of_day
 from swarm_tui.widgets.paint import Span
@@ -37,6 +39,8 @@ def left_parts(session: Session) -> list[Part]:
 
 def _cluster_standing(mirror: Mirror) -> list[Part]:
     """Sizes, and whether the managers can decide."""
+    if len(mirror.parts) > 1:
+        return [Part([(f"  {_sizes(mirror)}", "text")], rank=2), quorum_part(mirror.parts)]
     state = cluster.quorum(mirror)
     # How many managers may be lost is needed most when one is: then nothing but the problems' counts matters more.
     is_short = state.reachable < state.managers
@@ -66,6 +70,8 @@ def stream_spans(session: Session, lag_ns: int = 0) -> list[Span]:
     """How fresh what is shown is."""
     if session.is_past:
         return [("◀ REWIND", "error+bold")]
+    if len(session.mirror.parts) > 1:
+        return several_streams(session.mirror.parts, session.now_ns)
     stream = session.mirror.stream
     since = short_duration((session.now_ns - stream.since_ns) / _NS_PER_S)
     match stream.phase:

@@ -129,6 +129,12 @@ class Navigator:
         gone = Link(TEXT_VIEW, ref.kind, ref.id, DESCRIBE)
         await self._go(Place(ref.cluster, kind.drill_in(item, self._cluster) if item is not None else gone))
 
+    async def begin_at(self, link: Link) -> None:
+        """Go where `link` leads, and have no way back from there: the way there was another screen's."""
+        await self._go(Place(self.here.cluster, link))
+        self._places.begin_here()
+        self._stage.place_changed()
+
     async def go_back(self) -> bool:
         """Go to the place before, perhaps on another screen; False when there is none."""
         if await self._move(self._places.back):

@@ -13,6 +13,7 @@ class Notices:
 
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
+        self.cluster = mirror.cluster
         self._leader = ""
         self._missed_told = 0
         self._loss_told = ""

@@ -1,11 +1,13 @@
 """Applies plans for the person in front of the screen: each outcome is told as soon as it is known."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 from swarm_core.compose.changes.held import Held
 
 from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.clusters.session import Session
+from swarm_tui.operations.across import parts_of
 from swarm_tui.operations.forecast.changed import changed
 from swarm_tui.operations.levels import level_of
 from swarm_tui.operations.model import Outcome, Plan, apply
@@ -45,9 +47,26 @@ class Operations:
             plan = Plan(plan.title, refusals=(f"{plan.title}: {text}.",))
         commands = self._recording.before(plan, pairs)
         outcomes = []
-        async for outcome in apply(plan, self._session.control):
+        async for outcome in self._carried_out(plan):
             self._tell(outcome)
             outcomes.append(outcome)
         self.deeds.note(plan, pairs, outcomes)
         self._recording.after(plan, pairs, outcomes, commands)
         return outcomes
+
+    async def _carried_out(self, plan: Plan) -> AsyncIterator[Outcome]:
+        """Each step by its own cluster. One that cannot be reached leaves the others their parts."""
+        try:
+            parts = parts_of(plan, self.cluster)
+        except ValueError as error:
+            yield Outcome(str(error), is_error=True)
+            return
+        if not self._session.members:
+            async for outcome in apply(plan, self._session.control):
+                yield outcome
+            return
+        for text in plan.refusals:
+            yield Outcome(text, is_error=True)
+        for part in parts if not plan.refusals else ():
+            async for outcome in apply(part.plan, self._session.of(part.view.cluster).control):
+                yield replace(outcome, text=f"{part.view.cluster}: {outcome.text}")

@@ -65,7 +65,7 @@ class Painter:
         self._problems = problems
         self._views = views
         self._face = face
-        self._notices = Notices(session.mirror)
+        self._notices = [Notices(part) for part in session.mirror.parts]
         self._alarms = Alarms()
         self._frame_budget = FrameBudget()
         self._unlisten: Callable[[], None] | None = None
@@ -145,10 +145,15 @@ class Painter:
                 view.set_stale(self._is_stale)
         if not self._session.is_past:
             # What is different after a step through time is no news.
-            for text in self._notices.of(changes):
-                self._face.tell(text)
+            for one in self._notices:
+                for text in one.of(changes):
+                    self._face.tell(self._said(one, text))
             self._sound()
         self._show_header()
+
+    def _said(self, notices: Notices, text: str) -> str:
+        """Of several clusters it is said which."""
+        return text if len(self._notices) == 1 else f"{notices.cluster}: {text}"
 
     def _sound(self) -> None:
         if news := self._alarms.news(self._problems.take_begun(), self._session.now_ns):

@@ -6,6 +6,7 @@ from typing import Any, Final
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from swarm_tui.clusters.filters import fuzzy
+from swarm_tui.clusters.merged import named
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import ResourceKind
 from swarm_tui.resources.printable import cut, printable
@@ -99,8 +100,8 @@ class SwarmCommands(Provider):
         for kind in registry.kinds(mirror.realm):
             if not OPEN.works_on(kind.noun):
                 continue
-            for item in mirror.objects(kind.message):
-                title = cut(printable(f"{kind.noun} {kind.name(item, mirror)}"), _TITLE_MAX)
+            for ref, name, _ in named(mirror, kind):
+                title = cut(printable(f"{kind.noun} {name}"), _TITLE_MAX)
                 if left and fuzzy(letters, title.replace(" ", "").lower()):
                     left -= 1
-                    yield kind, ObjectRef(mirror.cluster, kind.noun, item.id), title
+                    yield kind, ref, title

@@ -50,6 +50,10 @@ class Places:
             del self._trail[1 : max(len(self._trail) - HISTORY_MAX, 1)]
         self._remember(place)
 
+    def begin_here(self) -> None:
+        """What led here is elsewhere: from here there is no way back."""
+        self._trail = [self.here]
+
     def back(self, *, cursor: ObjectRef | None = None) -> Place | None:
         """Go back one place; None when this is the first."""
         if self.is_root:

@@ -68,6 +68,8 @@ class Runner:
         """Why the verb must not be run now, although it works on what is selected; empty when it may."""
         if verb.changes and self.ports.desk.past is not None:
             return f"“{verb.label}” changes the cluster, and this is the past: {self.verbs['global.rewind'].key} goes back to now."
+        if verb.is_of_one and self.ports.desk.is_of_several:
+            return f"“{verb.label}” is of one cluster, and several are shown: enter an object of it, or go to it with {self.verbs['global.clusters'].key}."
         return ""
 
     def run(self, verb_id: str) -> None:

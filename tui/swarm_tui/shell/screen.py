@@ -12,6 +12,7 @@ from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
+from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
 from swarm_tui.operations.runbook import Watched
 from swarm_tui.resources.problems import ProblemBoard
@@ -20,7 +21,7 @@ from swarm_tui.shell.beside import Beside
 from swarm_tui.shell.command_bar import CommandBar
 from swarm_tui.shell.find_line import FindLine
 from swarm_tui.shell.keyed import keyed
-from swarm_tui.shell.navigator import Navigator
+from swarm_tui.shell.navigator import Navigator, Stage
 from swarm_tui.shell.operations import Operations
 from swarm_tui.shell.painter import Painter
 from swarm_tui.shell.recording import Recording
@@ -57,7 +58,7 @@ class MainScreen(Screen[None]):
         super().__init__()
         self.session = session
         self._verbs = verbs
-        self._cluster = ClusterPorts(session, ProblemBoard(session.mirror))
+        self._cluster = ClusterPorts(session, problem_board(session.mirror))
         self._filter_bar = FilterBar()
         self._key_bar = KeyBar()
         self._find_line = FindLine(self._filter_bar, self._show_keys)
@@ -67,15 +68,13 @@ class MainScreen(Screen[None]):
         self.beside = Beside(
             session.id,
             {kind.name: kind for kind in views},
-            self._make_view,
+            self.make_view,
             lambda view: self.painter.meet(view),
             place=lambda: self.navigator.here,
             regain=lambda: self.navigator.shown.regain_focus(),
             changed=self._beside_changed,
         )
-        self.navigator = Navigator(
-            stage, views, self._make_view, session.mirror, self.elsewhere, lambda: self.beside.acting
-        )
+        self.navigator = self.make_navigator(stage)
         self.selection = Selection(self.navigator)
         self.painter = Painter(
             session,
@@ -134,7 +133,14 @@ class MainScreen(Screen[None]):
     def on_unmount(self) -> None:
         self.painter.stop()
 
-    def _make_view(self, kind: ViewKind[Any]) -> View:
+    def make_navigator(self, stage: Stage) -> Navigator:
+        """The navigator of this screen, with every view that is registered now."""
+        mirror = self.session.mirror
+        views = view_registry.views(mirror.realm)
+        return Navigator(stage, views, self.make_view, mirror, self.elsewhere, lambda: self.beside.acting)
+
+    def make_view(self, kind: ViewKind[Any]) -> View:
+        """A view of this kind, with its keys."""
         view: View = kind.make(keyed(kind.view, self._verbs.bindings(kind.context)), self._cluster)
         assert view.id == kind.name, f"the view {kind.name!r} calls itself {view.id!r}"
         return view
@@ -241,6 +247,13 @@ class MainScreen(Screen[None]):
 
     def on_filter_bar_closed(self, event: FilterBar.Closed) -> None:
         self._find_line.left()
+
+
+def problem_board(mirror: Mirror) -> ProblemBoard:
+    """The problems of what is shown; those of several clusters are named with their cluster."""
+    if len(mirror.parts) == 1:
+        return ProblemBoard(mirror)
+    return ProblemBoard(mirror, mirror.home, mirror.called)
 
 
 def main_screen(session: Session, verbs: Verbs, work: Work) -> MainScreen:

@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input, TextArea
 
 from swarm_tui.clusters.inside import Here, NotRun, run_here
+from swarm_tui.clusters.merged import homes
 from swarm_tui.clusters.session import Session
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.dialogs.help import Help
@@ -105,12 +106,16 @@ class Alarmed(Message):
         self.text = text
 
 
-class ClusterAsked(Message):
-    """The person wants to see another cluster."""
+class ClustersAsked(Message):
+    """The person wants to see another cluster, or several as one."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
-        self.name = name
+        self.names = tuple(names)
+
+
+class AllAsked(Message):
+    """The person wants to see all clusters again, and not this one alone."""
 
 
 class JournalSaid(Message):
@@ -233,6 +238,7 @@ class Desk:
         self.command: Findable | None = None
         """The line of commands, which needs the verbs that this desk is for."""
         self.past: Past | None = None
+        self.is_inside = False
         self.drills: Drills | None = None
         self.deploys: Deploys | None = None
         self.toggle_tour: Callable[[], None] = lambda: None
@@ -258,10 +264,16 @@ class Desk:
                 found.setdefault(line.task_id, []).append(line.text)
 
         try:
-            await self._session.logs.run(LogQuery(task_ids=tuple(task_ids), tail=count), take)
+            for session, own in self._of_tasks(task_ids):
+                await session.logs.run(LogQuery(task_ids=tuple(own), tail=count), take)
         except (CallFailed, IncompleteLogs, Unreachable) as error:
             return found, str(error)
         return found, ""
+
+    def _of_tasks(self, task_ids: Sequence[str]) -> list[tuple[Session, list[str]]]:
+        """The tasks by the session of the cluster that each is of."""
+        found = homes(self._session.mirror, objects_pb2.Task, task_ids)
+        return [(self._session.of(mirror.cluster), own) for mirror, own in found]
 
     def recall(self, ref: ObjectRef) -> None:
         self._screen.post_message(RecallAsked(ref))
@@ -344,11 +356,18 @@ class Desk:
         self._screen.focus_next()
 
     @property
-    def cluster_name(self) -> str:
-        return self._session.title
+    def cluster_names(self) -> Sequence[str]:
+        return [one.title for one in self._session.members] or [self._session.title]
 
-    def go_to_cluster(self, name: str) -> None:
-        self._screen.post_message(ClusterAsked(name))
+    @property
+    def is_of_several(self) -> bool:
+        return bool(self._session.members)
+
+    def go_to_clusters(self, names: Sequence[str]) -> None:
+        self._screen.post_message(ClustersAsked(names))
+
+    def go_to_all(self) -> None:
+        self._screen.post_message(AllAsked())
 
     def go_elsewhere(self, link: Link, filter_: str) -> None:
         self._screen.post_message(ElsewhereAsked(link, filter_))
@@ -385,11 +404,13 @@ class Desk:
 
     async def run_inside(self, task_id: str, name: str, command: Sequence[str]) -> None:
         spec = ExecSpec(task_id=task_id, command=command)
+        of_task = self._of_tasks([task_id])
+        control = (of_task[0][0] if of_task else self._session).control
         try:
             with self._given_away():
                 # Where the person stands is said before the first prompt, which may be as bare as "#".
                 os.write(1, f"{printable(name)}: {' '.join(command)}, until it ends\r\n".encode())
-                code = await run_here(self._session.control, spec, Here(has_terminal=True, reads=True))
+                code = await run_here(control, spec, Here(has_terminal=True, reads=True))
         except (NotRun, ClientError) as failure:
             self.tell_failure(f"Could not run {command[0]} in {name}: {failure}.")
         except SuspendNotSupported:

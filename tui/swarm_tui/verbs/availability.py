@@ -12,7 +12,7 @@ from swarm_tui.views.view import Context
 
 
 async def run(ports: Ports) -> None:
-    cluster, ids = ports.operations.cluster, ports.ids
+    cluster, ids = ports.cluster, ports.ids
     found = [node for id_ in ids if (node := cluster.get(objects_pb2.Node, id_)) is not None]
     if not found:
         return
@@ -21,8 +21,7 @@ async def run(ports: Ports) -> None:
     word = await ports.desk.ask(Choose(title, options, availability(found[0])))
     if word is None:
         return
-    plan = nodes.availability(cluster, ids, word)
-    await carry_out(ports, plan)
+    await carry_out(ports, ports.planned(lambda view, own: nodes.availability(view, own, word)))
 
 
 VERB = Verb(

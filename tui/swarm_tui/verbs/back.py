@@ -17,7 +17,8 @@ async def _went_back(ports: Ports) -> bool:
 
 
 async def back(ports: Ports) -> None:
-    await _went_back(ports)
+    if not await _went_back(ports) and ports.desk.is_inside:
+        ports.desk.go_to_all()
 
 
 async def leave(ports: Ports) -> None:
@@ -25,6 +26,9 @@ async def leave(ports: Ports) -> None:
         return
     if ports.desk.past is not None:
         ports.desk.toggle_past()
+        return
+    if ports.desk.is_inside:
+        ports.desk.go_to_all()
         return
     if await ports.desk.ask(Leave(ports.desk.leaving)):
         ports.desk.quit()
@@ -37,7 +41,12 @@ BACK = Verb(
     "back: filter, marks, then the view before, then pinned pane and drawer",
     Context.GLOBAL,
     back,
-    lambda ports: not ports.navigator.is_root or ports.navigator.view.can_clear or ports.panes.is_open,
+    lambda ports: (
+        not ports.navigator.is_root
+        or ports.navigator.view.can_clear
+        or ports.panes.is_open
+        or ports.desk.is_inside
+    ),
     rank=12,
 )
 LEAVE = Verb(

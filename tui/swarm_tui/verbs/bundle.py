@@ -58,4 +58,5 @@ VERB = Verb(
     lambda ports: _ask(ports, _around(ports)),
     told=_told,
     realm=Realm.CLUSTER,
+    is_of_one=True,
 )

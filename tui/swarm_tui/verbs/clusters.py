@@ -1,6 +1,6 @@
-"""Another cluster."""
+"""Another cluster, or several as one (docs/design/contexts.md 17.1)."""
 
-from swarm_tui.dialogs.choose import Choose
+from swarm_tui.dialogs.pick import PickOneOrMore
 from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
@@ -17,18 +17,21 @@ async def choose(ports: Ports) -> None:
     if not clusters:
         ports.desk.say("No cluster has a name yet: 'swarm-tui context add' gives one.")
         return
+    shown = ports.desk.cluster_names
     width = max(len(name) for name, _ in clusters) + 3
     options = [(name, f"{name.ljust(width)}{way}") for name, way in clusters]
-    name = await ports.desk.ask(Choose("Go to cluster", options, ports.desk.cluster_name))
-    if name is not None and name != ports.desk.cluster_name:
-        ports.desk.go_to_cluster(name)
+    marked = shown if ports.desk.is_of_several else ()
+    taken = await ports.desk.ask(PickOneOrMore("Go to cluster", options, marked, shown[0]))
+    names = [name for name, _ in clusters if name in (taken or ())]
+    if names and names != list(shown):
+        ports.desk.go_to_clusters(names)
 
 
 VERB = Verb(
     "global.clusters",
     ("at",),
     "clusters",
-    "go to another cluster, of those that have names",
+    "go to another cluster, or to several as one, of those that have names",
     Context.GLOBAL,
     choose,
     realm=Realm.CLUSTER,

@@ -6,8 +6,10 @@ from typing import Final
 
 from swarm_core.api.proto import objects_pb2
 
+from swarm_tui.clusters.merged import Merged
 from swarm_tui.clusters.still import Still
 from swarm_tui.dialogs.plan import PlanDialog
+from swarm_tui.operations.across import described
 from swarm_tui.operations.describe import Description, describe
 from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.resources.model import ClusterView
@@ -32,7 +34,11 @@ async def confirmed(
 ) -> Description | None:
     """What the plan comes to, once the person has read it and wants it; `retold` may say it in other words."""
     assert not plan.refusals, "nobody is asked whether to do what is refused"
-    description = retold(await _described(plan, ports.operations.cluster))
+    try:
+        description = retold(await _described(plan, ports.operations.cluster))
+    except ValueError as error:
+        ports.desk.tell_failure(str(error))
+        return None
     if not description.is_change:
         ports.desk.say(f"{plan.title}: nothing would change.")
         return None
@@ -42,6 +48,6 @@ async def confirmed(
 
 async def _described(plan: Plan, cluster: ClusterView) -> Description:
     """What it comes to is played through on every task there is: where they are many, beside, so that keys go on."""
-    if len(cluster.objects(objects_pb2.Task)) < _MANY:
-        return describe(plan, cluster)
+    if len(cluster.objects(objects_pb2.Task)) < _MANY or isinstance(cluster, Merged):
+        return described(plan, cluster)
     return await asyncio.to_thread(describe, plan, Still(cluster))

@@ -14,7 +14,7 @@ def _copy_ids(ports: Ports) -> None:
 
 
 def _copy_command(ports: Ports) -> None:
-    kind, cluster = registry.by_noun(ports.selection.kind), ports.operations.cluster
+    kind, cluster = registry.by_noun(ports.selection.kind), ports.cluster
     found = (cluster.get(kind.message, id_) for id_ in ports.ids)
     names = [kind.name(item, cluster) for item in found if item is not None]
     words = ["find", kind.noun] if kind.is_derived else [kind.noun, "inspect"]

@@ -13,7 +13,7 @@ from swarm_tui.widgets.paint import Spans
 
 def _service(ports: Ports) -> objects_pb2.Service | None:
     """The service that is selected, or that the selected task belongs to."""
-    cluster, id_ = ports.operations.cluster, ports.ids[0]
+    cluster, id_ = ports.cluster, ports.ids[0]
     task = cluster.get(objects_pb2.Task, id_) if ports.selection.kind == "task" else None
     return cluster.get(objects_pb2.Service, task.service_id if task is not None else id_)
 
@@ -24,7 +24,7 @@ async def run(ports: Ports) -> None:
         ports.desk.say("It belongs to no service.")
         return
     now_ns = ports.desk.now_ns
-    tasks = list(ports.operations.cluster.tasks_of_service(service.id))
+    tasks = list(ports.cluster.tasks_of_service(service.id))
     wanted = compared(tasks, now_ns)
     if not fingerprints(tasks, {}, now_ns):
         ports.desk.say(f"No attempt of {services.name(service)} that the cluster still has failed.")

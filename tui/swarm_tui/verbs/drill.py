@@ -47,6 +47,7 @@ VERB = Verb(
     run,
     is_on_objects=True,
     changes=True,
+    is_of_one=True,
 )
 SCORE = Verb(
     "global.score",

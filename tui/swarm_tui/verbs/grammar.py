@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from swarm_tui.clusters import filters
+from swarm_tui.clusters.merged import named
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import ClusterView, Link, Realm, ResourceKind
-from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.resources.refs import ClusterId, ObjectRef
 from swarm_tui.verbs.model import Verb, Verbs
 from swarm_tui.views import registry as views
 from swarm_tui.views.view import Context
@@ -161,11 +162,14 @@ class Grammar:
         return found
 
     def _find(self, kind: ResourceKind[Any], name: str) -> ObjectRef | None:
-        view = self._cluster
-        for item in view.objects(kind.message):
-            if name in (item.id, kind.name(item, view)):
-                return ObjectRef(view.cluster, kind.noun, item.id)
-        return None
+        found: dict[ClusterId, tuple[ObjectRef, str]] = {}
+        for ref, called, words in named(self._cluster, kind):
+            if name in words:
+                found.setdefault(ref.cluster, (ref, called))
+        if len(found) > 1:
+            told = " or ".join(called for _, called in found.values())
+            raise CommandError(f"There is a {kind.noun} {name!r} in {' and in '.join(found)}: write {told}.")
+        return next((ref for ref, _ in found.values()), None)
 
     def _name(self, ref: ObjectRef) -> str:
         kind = registry.by_noun(ref.kind)
@@ -203,5 +207,5 @@ class Grammar:
         given = names.rpartition(",")[0]
         prefix = f"{word}/{given}{',' if given else ''}" if slash else ""
         for one in kinds:
-            for item in self._cluster.objects(one.message):
-                yield prefix + one.name(item, self._cluster)
+            for _, called, _ in named(self._cluster, one):
+                yield prefix + called

@@ -21,7 +21,7 @@ def _judge(text: str) -> Judged:
 
 
 async def run(ports: Ports, typed: str = "") -> None:
-    cluster, noun = ports.operations.cluster, ports.selection.kind
+    cluster, noun = ports.cluster, ports.selection.kind
     subject = changes.subject(cluster, registry.by_noun(noun), ports.ids)
     question = "Labels, several with blanks between:"
     answer = await ports.desk.ask(
@@ -29,7 +29,7 @@ async def run(ports: Ports, typed: str = "") -> None:
     )
     edit = labels.parse(answer) if answer is not None else None
     if edit is not None:
-        await carry_out(ports, labels.plan(cluster, noun, ports.ids, edit))
+        await carry_out(ports, ports.planned(lambda view, own: labels.plan(view, noun, own, edit)))
 
 
 VERB = Verb(

@@ -66,6 +66,8 @@ class Verb:
     """It sends something to the cluster."""
     realm: Realm | None = None
     """Where it is at home; None: wherever its context is."""
+    is_of_one: bool = False
+    """It is about one cluster as a whole: where several are shown as one it says so."""
 
     @property
     def key(self) -> str:

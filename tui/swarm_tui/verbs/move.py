@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from swarm_core.api.proto import objects_pb2
 
+from swarm_tui.clusters.merged import Merged
 from swarm_tui.operations import rebalance
 from swarm_tui.operations.model import Plan
 from swarm_tui.verbs.confirming import carry_out
@@ -13,9 +14,13 @@ from swarm_tui.views.view import Context
 
 
 async def run(ports: Ports) -> None:
-    cluster, ids = ports.operations.cluster, ports.ids
+    cluster, ids = ports.cluster, ports.ids
     found = [service for id_ in ids if (service := cluster.get(objects_pb2.Service, id_)) is not None]
     if not found:
+        return
+    if isinstance(cluster, Merged):
+        refusal = "Could not move tasks of several clusters at once: mark those of one."
+        await ports.operations.apply(Plan("Move", refusals=(refusal,)))
         return
     moves = rebalance.moves(cluster, found, 1)
     if not moves:

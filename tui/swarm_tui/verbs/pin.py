@@ -42,6 +42,7 @@ PIN_LOGS = Verb(
     Context.LIST,
     pin_logs,
     is_on_objects=True,
+    is_of_one=True,
 )
 UNPIN = Verb(
     "global.unpin",

@@ -7,12 +7,15 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from swarm_core.compose.changes.held import Held
 
 from swarm_tui.clusters.allowance import Allowance
+from swarm_tui.clusters.merged import homes
 from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.operations.across import planned
 from swarm_tui.operations.describe import Description
 from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.operations.stacks.asked import Deployment
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.preferences.saved_filters import SavedFilter
+from swarm_tui.resources import registry
 from swarm_tui.resources.model import ClusterView, Link
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
@@ -229,11 +232,22 @@ class Desk(Protocol):
         """The filters that have names."""
 
     @property
-    def cluster_name(self) -> str:
-        """The name of the one that is shown."""
+    def cluster_names(self) -> Sequence[str]:
+        """The names of those that are shown."""
 
-    def go_to_cluster(self, name: str) -> None:
-        """Show another one."""
+    @property
+    def is_of_several(self) -> bool:
+        """Whether several are shown as one."""
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether this is one of several, that was entered from all of them."""
+
+    def go_to_clusters(self, names: Sequence[str]) -> None:
+        """Show another one, or these as one."""
+
+    def go_to_all(self) -> None:
+        """Show all of them again."""
 
     def go_elsewhere(self, link: Link, filter_: str) -> None:
         """To a list of another realm, filtered, on its screen."""
@@ -303,3 +317,20 @@ class Ports:
     def ids(self) -> list[str]:
         """The ids of what is selected."""
         return [ref.id for ref in self.selection.refs]
+
+    @property
+    def cluster(self) -> ClusterView:
+        """The cluster that what is selected is of; where that is of several, all of them as one."""
+        whole = self.operations.cluster
+        found = homes(whole, self._message, self.ids)
+        view: ClusterView = found[0][0] if len(found) == 1 else whole
+        return view
+
+    def planned(self, make: Callable[[ClusterView, list[str]], Plan]) -> Plan:
+        """The plan that `make` makes of what is selected, in a part for each cluster that it is of."""
+        return planned(self.operations.cluster, self._message, self.ids, make)
+
+    @property
+    def _message(self) -> type[Any]:
+        kind = registry.by_word(self.selection.kind)
+        return object if kind is None else kind.message

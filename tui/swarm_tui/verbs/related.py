@@ -12,7 +12,7 @@ from swarm_tui.views.view import Context
 
 def _owner(ports: Ports) -> ObjectRef | None:
     """What the selected object belongs to, if that is there."""
-    cluster = ports.operations.cluster
+    cluster = ports.cluster
     kind = registry.known(ports.selection.kind)
     item = cluster.get(kind.message, ports.ids[0]) if kind is not None and ports.ids else None
     found = kind.owner(item) if kind is not None and item is not None else None

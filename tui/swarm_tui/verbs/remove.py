@@ -10,7 +10,7 @@ from swarm_tui.views.view import Context
 
 async def run(ports: Ports) -> None:
     kind = registry.by_noun(ports.selection.kind)
-    plan = remove.plan(ports.operations.cluster, kind, ports.ids)
+    plan = ports.planned(lambda view, own: remove.plan(view, kind, own))
     if not plan.steps:
         return
     await carry_out(ports, plan)

@@ -38,6 +38,7 @@ REWIND = Verb(
     lambda ports: ports.desk.past is None or ports.desk.past.has_now,
     label_now=lambda ports: "live" if is_past(ports) else "rewind",
     realm=Realm.CLUSTER,
+    is_of_one=True,
 )
 _AT_HELP: Final = "14:02, 10m ago as 10m, -30s or +30s from the moment shown, or what happened: w7 lost"
 
@@ -68,6 +69,7 @@ AT = Verb(
     _ask_moment,
     told=_go,
     realm=Realm.CLUSTER,
+    is_of_one=True,
 )
 STEP_BACK = Verb(
     "global.step-back",

@@ -11,11 +11,11 @@ _OPTIONS = (("manager", "manager  takes part in decisions"), ("worker", "worker 
 
 
 async def run(ports: Ports) -> None:
-    cluster, ids = ports.operations.cluster, ports.ids
+    cluster, ids = ports.cluster, ports.ids
     title = f"Role of {nodes.subject_of(cluster, ids)}"
     word = await ports.desk.ask(Choose(title, _OPTIONS))
     if word is not None:
-        await carry_out(ports, nodes.role(cluster, ids, word))
+        await carry_out(ports, ports.planned(lambda view, own: nodes.role(view, own, word)))
 
 
 VERB = Verb(

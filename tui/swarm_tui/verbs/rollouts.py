@@ -12,7 +12,7 @@ from swarm_tui.views.view import Context
 
 
 def _services(ports: Ports) -> list[objects_pb2.Service]:
-    cluster = ports.operations.cluster
+    cluster = ports.cluster
     found = (cluster.get(objects_pb2.Service, id_) for id_ in ports.ids)
     return [service for service in found if service is not None]
 
@@ -27,14 +27,14 @@ async def change(ports: Ports) -> None:
     if refusal:
         await ports.operations.apply(Plan("Update", refusals=(refusal,)))
         return
-    cluster = ports.operations.cluster
+    cluster = ports.cluster
     edit = await ports.desk.ask(ServiceUpdate(service, lambda edit: update.plan(cluster, [service.id], edit)))
     if edit is not None:
         await carry_out(ports, update.plan(cluster, [service.id], edit))
 
 
 async def restart(ports: Ports) -> None:
-    await carry_out(ports, update.restart(ports.operations.cluster, [one.id for one in _services(ports)]))
+    await carry_out(ports, ports.planned(update.restart))
 
 
 async def rollback(ports: Ports) -> None:
@@ -44,7 +44,7 @@ async def rollback(ports: Ports) -> None:
         texts = tuple(f"Could not roll back {name}: it has no spec before this one." for name in without)
         await ports.operations.apply(Plan("Roll back", refusals=texts))
         return
-    await carry_out(ports, update.rollback(ports.operations.cluster, [one.id for one in services]))
+    await carry_out(ports, ports.planned(update.rollback))
 
 
 UPDATE = Verb(

@@ -58,4 +58,5 @@ VERB = Verb(
     lambda ports: ports.desk.past is None,
     told=_told,
     realm=Realm.CLUSTER,
+    is_of_one=True,
 )

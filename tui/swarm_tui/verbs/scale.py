@@ -14,7 +14,7 @@ from swarm_tui.views.view import Context
 
 
 async def run(ports: Ports, typed: str = "") -> None:
-    cluster = ports.operations.cluster
+    cluster = ports.cluster
     ids = [id_ for id_ in ports.ids if cluster.get(objects_pb2.Service, id_) is not None]
     if not ids:
         return
@@ -25,7 +25,7 @@ async def run(ports: Ports, typed: str = "") -> None:
     dialog = Scale(subject, scale.present(cluster, ids), partial(scale.judge, cluster, ids), typed)
     amount = await ports.desk.ask(dialog)
     if amount is not None:
-        await carry_out(ports, scale.plan(cluster, ids, amount))
+        await carry_out(ports, ports.planned(lambda view, own: scale.plan(view, own, amount)))
 
 
 VERB = Verb(

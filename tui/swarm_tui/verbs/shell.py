@@ -22,7 +22,7 @@ async def run(ports: Ports) -> None:
     if not running:
         ports.desk.tell_failure("Nothing of it runs: a shell needs a task that does.")
         return
-    cluster = ports.operations.cluster
+    cluster = ports.cluster
     id_: str | None = running[0].id
     if len(running) > 1:
         options = [
@@ -36,7 +36,7 @@ async def run(ports: Ports) -> None:
 
 def _running(ports: Ports) -> list[objects_pb2.Task]:
     """What runs of the selection, in the order of slots."""
-    cluster, id_ = ports.operations.cluster, ports.ids[0]
+    cluster, id_ = ports.cluster, ports.ids[0]
     if ports.selection.kind == SERVICES.noun:
         found = list(cluster.tasks_of_service(id_))
     else:

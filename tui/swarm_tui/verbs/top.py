@@ -21,7 +21,7 @@ async def show(ports: Ports) -> None:
     elif ports.selection.kind != TASKS.noun:
         await ports.navigator.go(Link(TASKS.plural))
     pane = ports.part(ObjectPane)
-    if pane is not None and pane.kind is TASKS and pane.sorted_by != _BY:
+    if pane is not None and pane.kind.noun == TASKS.noun and pane.sorted_by != _BY:
         pane.sort_by(_BY)
 
 

@@ -20,12 +20,16 @@ from swarm_tui.clusters.allowance import Allowance, Level
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.no_calls import NoCalls
 from swarm_tui.journal.recorder import Recorder
+from swarm_tui.journal.sessions import together
 from swarm_tui.journal.tape import Tape
 from swarm_tui.operations.gate import gated
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from swarm_tui.clusters.session import Clock
     from swarm_tui.engines.door import Room
+    from swarm_tui.shell.feed import Feed
     from swarm_tui.shell.other_clusters import Opened, OtherClusters
     from swarm_tui.shell.preferred import Started
 
@@ -45,7 +49,8 @@ def open_dashboard(given: Globals) -> None:
     if not has_terminal():
         raise Failure(_no_terminal(), USAGE)
     try:
-        if given.connect is None and given.in_context() is None:
+        is_chosen = given.connect is not None or (given.context is not None and "," in given.context)
+        if not is_chosen and given.in_context() is None:
             given.choose()
     except sockets.NoSocket:
         if (
@@ -95,34 +100,59 @@ def is_plain() -> bool:
 
 async def _open(given: Globals) -> int:
     # The dashboard has a gate of its own, for a level that the person may change.
-    cluster, allowance = await replace(given, level=None).open(), Allowance(given.allowance.level)
-    context = given.in_context()
-    title = context.name if context is not None else title_of(cluster.target)
+    given, allowance = replace(given, level=None), Allowance(given.allowance.level)
+    names = given.context.split(",") if given.context is not None else []
+    clusters = NamedClusters()
+    if len(names) > 1:
+        from swarm_tui.shell.other_clusters import opened_together
+
+        shown, given = await opened_together(clusters, list(dict.fromkeys(names))), _NOTHING_GIVEN
+    else:
+        context = given.in_context()
+        cluster = await given.open()
+        title = context.name if context is not None else title_of(cluster.target)
+        clusters = NamedClusters(None if context is not None else (title, given.open))
+        shown = (_as_opened(title, cluster),)
     while True:
         try:
-            code, opened = await _shown(cluster, title=title, clusters=NamedClusters(), allowance=allowance)
+            code, opened = await _shown(shown, clusters=clusters, allowance=allowance, given=given)
         finally:
-            await cluster.close()
-        if opened is None:
+            for one in shown:
+                await one.cluster.close()
+        if not opened:
             return code
-        cluster, title = opened.cluster, opened.title
+        shown = opened
+
+
+def _as_opened(title: str, cluster: Cluster) -> "Opened":
+    from swarm_tui.shell.other_clusters import Opened
+
+    return Opened(title, cluster)
 
 
 class NamedClusters:
-    """Those of `contexts.toml`. Implements `other_clusters.OtherClusters`."""
+    """Those of `contexts.toml`, and `here`, the one that the program began with, where it is none of them. Implements
+    `other_clusters.OtherClusters`."""
+
+    def __init__(self, here: "tuple[str, Callable[[], Awaitable[Cluster]]] | None" = None) -> None:
+        self._here = here
 
     def names(self) -> list[tuple[str, str]]:
         """See there."""
         known = read_contexts(sockets.contexts_file())
-        return [(name, context.way) for name, context in sorted(known.by_name.items())]
+        named = [(name, context.way) for name, context in sorted(known.by_name.items())]
+        if not named or self._here is None or self._here[0] in known.by_name:
+            return named
+        return [(self._here[0], "the one that was opened first"), *named]
 
     async def open(self, name: str) -> "Opened":
         """See there."""
         from swarm_core.client.ways import open_context
 
-        from swarm_tui.shell.other_clusters import Opened
-
-        return Opened(name, await open_context(read_contexts(sockets.contexts_file()).named(name)))
+        known = read_contexts(sockets.contexts_file())
+        if self._here is not None and name == self._here[0] and name not in known.by_name:
+            return _as_opened(name, await self._here[1]())
+        return _as_opened(name, await open_context(known.named(name)))
 
 
 class EnginesAtHand:
@@ -160,8 +190,7 @@ async def dashboard(
     cluster is there for it alone. `journals`: where what is seen is recorded, if not among the user's. `level`: how far
     changes may go at first."""
     code, _ = await _shown(
-        cluster,
-        title=title,
+        (_as_opened(title, cluster),),
         allowance=Allowance(level),
         ends_with_program=ends_with_program,
         journals=journals,
@@ -170,25 +199,51 @@ async def dashboard(
 
 
 async def _shown(
-    cluster: Cluster,
+    shown: "Sequence[Opened]",
     *,
-    title: str,
     allowance: Allowance,
     given: Globals = _NOTHING_GIVEN,
     ends_with_program: bool = False,
     journals: Path | None = None,
     clusters: "OtherClusters | None" = None,
-) -> "tuple[int, Opened | None]":
-    """The dashboard, until it is left: its exit code, and the cluster that the person goes to."""
+) -> "tuple[int, tuple[Opened, ...]]":
+    """The dashboard of these clusters, until it is left: its exit code, and the clusters that the person goes to."""
     started = preferences()
     from swarm_tui.app import SwarmApp
+    from swarm_tui.shell.feed import no_updates
+
+    feeds = [_feed(one, allowance, ends_with_program, journals or journal_directory()) for one in shown]
+    session = feeds[0].session if len(feeds) == 1 else together([feed.session for feed in feeds])
+    app = SwarmApp(
+        session,
+        no_updates,
+        theme=_OWN_COLORS if is_plain() else None,
+        is_ascii=wants_ascii(),
+        started=started,
+        clusters=clusters,
+        engines=EnginesAtHand(given),
+        feeds=feeds,
+    )
+    try:
+        await app.run_async()
+    finally:
+        if left := await app.finish():
+            say(left, err=True)
+        for feed in feeds:
+            if feed.recorder is not None:
+                await asyncio.to_thread(feed.recorder.close)
+    return app.return_code or 0, app.opened
+
+
+def _feed(one: "Opened", allowance: Allowance, ends_with_program: bool, journals: Path) -> "Feed":
     from swarm_tui.clusters.session import Session
     from swarm_tui.resources.refs import ClusterId
+    from swarm_tui.shell.feed import Feed
 
-    mirror = Mirror(cluster.clock, cluster=ClusterId(title))
-    cluster = gated(cluster, allowance)
+    mirror = Mirror(one.cluster.clock, cluster=ClusterId(one.title))
+    cluster = gated(one.cluster, allowance)
     session = Session(
-        title,
+        one.title,
         mirror,
         cluster.control,
         cluster.logs(),
@@ -196,25 +251,7 @@ async def _shown(
         ends_with_program,
         allowance=allowance,
     )
-    recorder = _recorder(journals or journal_directory(), cluster.clock, title)
-    app = SwarmApp(
-        session,
-        lambda: cluster.watch().updates(),
-        theme=_OWN_COLORS if is_plain() else None,
-        is_ascii=wants_ascii(),
-        recorder=recorder,
-        started=started,
-        clusters=clusters,
-        engines=EnginesAtHand(given),
-    )
-    try:
-        await app.run_async()
-    finally:
-        if left := await app.finish():
-            say(left, err=True)
-        if recorder is not None:
-            await asyncio.to_thread(recorder.close)
-    return app.return_code or 0, app.opened
+    return Feed(session, lambda: cluster.watch().updates(), _recorder(journals, cluster.clock, one.title))
 
 
 def preferences() -> "Started":

@@ -30,7 +30,7 @@ class ChangeFeed:
                 [
                     (time_of_day(event.at_ns), "muted"),
                     ("  ", "text"),
-                    (event.name, "special"),
+                    (self._mirror.called(event.ref.cluster, event.name), "special"),
                     (f"  {text(event)}", "text"),
                 ],
                 target=event.ref,

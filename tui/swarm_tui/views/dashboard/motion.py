@@ -36,7 +36,9 @@ class MotionBoard:
                 moving.clear()
             for id_ in mirror.ids(kind.message) if changes.is_reset else changes.of(kind.message):
                 item = mirror.get(kind.message, id_)
-                is_moving = item is not None and kind.motion.is_moving(item, mirror, now_ns)
+                is_moving = item is not None and kind.motion.is_moving(
+                    item, mirror.home(kind.message, id_), now_ns
+                )
                 (moving.add if is_moving else moving.discard)(id_)
 
     @property
@@ -51,16 +53,18 @@ class MotionBoard:
             for id_ in moving:
                 item = self._mirror.get(kind.message, id_)
                 if item is not None:
-                    found.append((kind.name(item, self._mirror), self._ref(kind, id_), kind, item))
+                    ref = self._ref(kind, id_)
+                    name = self._mirror.called(ref.cluster, kind.name(item, self._mirror))
+                    found.append((name, ref, kind, item))
         found.sort(key=lambda one: one[:2])
         return [self._note(*one) for one in found[:NOTES_MAX]]
 
     def _ref(self, kind: ResourceKind[Any], id_: str) -> ObjectRef:
-        return ObjectRef(self._mirror.cluster, kind.noun, id_)
+        return ObjectRef(self._mirror.home(kind.message, id_).cluster, kind.noun, id_)
 
     def _note(self, name: str, ref: ObjectRef, kind: ResourceKind[Any], item: Any) -> Note:
         assert kind.motion is not None
-        note: MotionNote = kind.motion.note(item, self._mirror)
+        note: MotionNote = kind.motion.note(item, self._mirror.home(kind.message, ref.id))
         heading: list[Span] = [(f"{note.health.glyph} ", note.health.role), (name, "text+bold")]
         heading.append(("  ", note.heading[0].spans[0].role if note.heading[0].spans else Role.TEXT))
         for cell in note.heading:

@@ -87,7 +87,8 @@ class TextView(LinesPage):
             return yaml_lines(item)
         if self._mode == JSON:
             return json_lines(item)
-        return describe_lines(self._kind, item, self._session.mirror, self._session.now_ns)
+        home = self._session.mirror.home(self._kind.message, self._object_id)
+        return describe_lines(self._kind, item, home, self._session.now_ns)
 
     @property
     def title(self) -> str:

@@ -41,7 +41,7 @@ class ObjectPane(RowsPane):
 
     def __init__(self, session: Session, kind: ResourceKind[Any], *, id: str, sort: str = "") -> None:  # noqa: A002
         super().__init__(id=id, classes="holder")
-        self.kind = kind
+        self.kind = kind = session.mirror.shown(kind)
         self._session = session
         table = Table(session.mirror, kind, session.now_ns)
         if sort:
