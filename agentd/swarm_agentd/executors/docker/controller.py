@@ -47,6 +47,8 @@ _ENDED = ("exited", "dead")
 _KILLED = 137
 # How long the engine may take to tell why, after it has told that a container with a limit of memory was killed.
 _CAUSE_S = 0.5
+# How long the engine may take to make a container whose name it has taken, and how often that is looked at without a word from it.
+_CREATION_S, _LOOK_AGAIN_S = 30.0, 0.2
 _OUTPUT_MAX = 200
 Container = dict[str, Any]
 """What the engine tells of one container (inspect)."""
@@ -96,10 +98,23 @@ class DockerController:
         try:
             await self._host.engine.call(lambda client: client.create_container_from_config(body, self._name))
         except Conflict:
-            if await self._inspect() is None:
+            if not await self._appears():
                 raise
             raise AlreadyPrepared(self._name) from None
         await self._join_networks()
+
+    async def _appears(self) -> bool:
+        """Whether the container whose name is taken is there, or soon is. An engine takes the name first, and shows the container once it is made:
+        a task that is changed meanwhile is prepared again, while the former request still goes on."""
+        clock = self._host.clock
+        deadline = clock.monotonic() + _CREATION_S
+        with self._host.engine.watching(self._name) as changed:
+            while (found := await _named(self._host.engine, self._name)) is None:
+                if clock.monotonic() >= deadline:
+                    return False
+                await event_or_time(clock, changed, _LOOK_AGAIN_S)
+                changed.clear()
+        return _is_of(found, self._task.id)
 
     async def start(self) -> None:
         self._check_open()
@@ -324,12 +339,22 @@ class DockerController:
 async def inspect(engine: Engine, name: str, task_id: str) -> Container | None:
     """What the engine tells of the task's container, None when there is none; one of somebody else under its name is none.
     Raises Temporary."""
+    found = await _named(engine, name)
+    return found if found is not None and _is_of(found, task_id) else None
+
+
+async def _named(engine: Engine, name: str) -> Container | None:
+    """The container of this name, whosever it is."""
     try:
         found: Container = await engine.call(lambda client: client.inspect_container(name))
     except NotFound:
         return None
-    labels = found["Config"].get("Labels") or {}
-    return found if labels.get(mapping.TASK_LABEL) == task_id else None
+    return found
+
+
+def _is_of(container: Container, task_id: str) -> bool:
+    labels = container["Config"].get("Labels") or {}
+    return bool(labels.get(mapping.TASK_LABEL) == task_id)
 
 
 async def stop(host: Host, name: str, task_id: str, *, grace_s: float) -> None:
