@@ -80,6 +80,11 @@ def csi_plugins(texts: Sequence[str]) -> "tuple[PluginSocket, ...]":
         raise ValueError(f"--csi-plugin: {error}") from None
 
 
+def join_token(text: str) -> str:
+    """The token, read from standard input where the text is `-`."""
+    return sys.stdin.readline().strip() if text == "-" else text
+
+
 def unlock_key(text: str) -> bytes | None:
     """The key, read from standard input where the text is `-`."""
     if text == "-":

@@ -111,7 +111,7 @@ def _parser() -> Parser:
         "--join-token",
         default="",
         metavar="TOKEN",
-        help=f"join token of that cluster; better in ${TOKEN_VARIABLE}, where nobody else sees it",
+        help=f"join token of that cluster; better - (read from standard input) or in ${TOKEN_VARIABLE}: nobody else sees it",
     )
     add("--engine-addr", default=ENGINE, metavar="URL", help="the container engine (%(default)s)")
     add("--hostname", default="", help="host name to report instead of this machine's")
@@ -248,8 +248,8 @@ def _options(given: argparse.Namespace) -> Options:
         raise ValueError("--tick must be larger than 0")
     for name in ("join_addr", "listen_remote_api", "advertise_remote_api"):
         flag_values.check_address(f"--{name.replace('_', '-')}", getattr(given, name))
-    if given.join_addr and not given.join_token:
-        given.join_token = os.environ.get(TOKEN_VARIABLE, "")
+    if given.join_addr:
+        given.join_token = flag_values.join_token(given.join_token or os.environ.get(TOKEN_VARIABLE, ""))
     if bool(given.join_token) != bool(given.join_addr):
         raise ValueError("--join-addr and --join-token belong together")
     node = NodeConfig(

@@ -18,6 +18,7 @@ from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.proto.types_pb2 import EncryptionKey, NodeDescription, PortConfig, TaskStatus
 from swarm_core.api.runtimes import PROCESS, runtime_of
 from swarm_core.api.task_ports import GATE_PLUGIN
+from swarm_core.ca.files import write_atomic
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 from swarm_core.runtime.waiting import event_or_time
@@ -231,7 +232,7 @@ class PublishedPorts:
         number = self._numbers.pick(_GATE, PortConfig.TCP)
         self._gate_port = number or 0
         try:
-            self._kept.write_text(f"{self._gate_port}\n")
+            write_atomic(self._kept, f"{self._gate_port}\n".encode(), 0o600)
         except OSError as error:
             _log.warning("%s cannot be written, and the next run takes another port: %s", self._kept, error)
         return self._gate_port

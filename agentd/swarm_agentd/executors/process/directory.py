@@ -57,7 +57,8 @@ class TaskDirectory:
         self.volumes = self.path / "volumes"
 
     def create(self) -> None:
-        for path in (self.path, self.logs, self.work):
+        # One by one: the parents that mkdir makes by itself have whatever mode the umask leaves.
+        for path in (*reversed(self.path.parents[:2]), self.path, self.logs, self.work):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def give_work_to(self, uid: int, gid: int) -> None:

@@ -26,7 +26,10 @@ def launch(directory: TaskDirectory) -> None:
     """Start a shim on `directory` and return when its command runs or never will. Blocks; meant for a thread."""
     ready_read, ready_write = os.pipe()
     try:
-        with (directory.path / "shim.log").open("ab") as complaints:
+        log = os.open(
+            directory.path / "shim.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+        )
+        with os.fdopen(log, "ab") as complaints:
             process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-I", "-S", "-E", str(Path(shim.__file__)), str(directory.path), str(ready_write)],
                 stdin=subprocess.DEVNULL, stdout=complaints, stderr=complaints, pass_fds=(ready_write,),

@@ -137,7 +137,9 @@ def _prctl() -> Callable[[int, int], int]:
 
 
 def _write_json(path: str, value: dict[str, Any]) -> None:
-    with open(path + ".new", "w") as file:
+    with open(
+        os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w"
+    ) as file:
         json.dump(value, file)
     os.replace(path + ".new", path)
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from swarm_core.api.names import MANAGER_PORT, WORKER_ROLE
 from swarm_core.client import node_directory, sockets
@@ -23,7 +24,7 @@ from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.cli.plumbing.start_options import Kept, Launch
 
 LOG = "agentd.log"
-TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - read by the daemons; arguments would show the token to every user
+TOKEN_VARIABLE = "SWARM_JOIN_TOKEN"  # noqa: S105 - read by a fleet; arguments would show the token to every user
 HERE = "127.0.0.1"
 _START_S = 30.0
 _STOP_S = 30.0
@@ -66,7 +67,7 @@ def exclusive(state_dir: Path) -> Iterator[None]:
     """Hold the state directory against another `up` or `down` at the same moment."""
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (state_dir / "up.lock").open("a")
+        lock = os.fdopen(os.open(state_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "a")
     except OSError as error:
         raise Failure(f"{state_dir} cannot be used: {error.strerror}.") from None
     with lock:
@@ -193,12 +194,9 @@ class _Started:
 
 
 def _spawn(state_dir: Path, how: Launch, kept: Kept) -> _Started:
-    environment = dict(os.environ)
-    if how.join is not None:
-        environment[TOKEN_VARIABLE] = how.token or ""
     told, tell = os.pipe()
     try:
-        with (state_dir / LOG).open("ab") as log:
+        with open_log(state_dir) as log:
             log_begins = log.tell()
             process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
                 _command(state_dir, how, kept, tell),
@@ -207,7 +205,6 @@ def _spawn(state_dir: Path, how: Launch, kept: Kept) -> _Started:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
-                env=environment,
                 pass_fds=(tell,),
             )
     except OSError as error:
@@ -215,19 +212,32 @@ def _spawn(state_dir: Path, how: Launch, kept: Kept) -> _Started:
         raise Failure(f"The node could not start: {error.filename}: {error.strerror}.") from None
     finally:
         os.close(tell)
-    if how.unlock_key is not None:
-        assert how.lifeline is None and process.stdin is not None
+    if process.stdin is not None:
         # The daemon may end before it reads; then its log says why.
         with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
-            pipe.write(f"{how.unlock_key}\n".encode())
+            pipe.write(f"{_told_privately(how)}\n".encode())
     return _Started(process, told, log_begins)
 
 
 def _input(how: Launch) -> int:
     """What the daemon has for standard input."""
     if how.lifeline is not None:
+        assert _told_privately(how) is None
         return how.lifeline
-    return subprocess.DEVNULL if how.unlock_key is None else subprocess.PIPE
+    return subprocess.DEVNULL if _told_privately(how) is None else subprocess.PIPE
+
+
+def _told_privately(how: Launch) -> str | None:
+    """What goes in by standard input, where neither the list of processes nor a variable shows it."""
+    assert how.token is None or how.unlock_key is None
+    return how.unlock_key if how.token is None else how.token
+
+
+def open_log(state_dir: Path) -> BinaryIO:
+    """The daemon's log, to write at its end. It is nobody else's to read."""
+    descriptor = os.open(state_dir / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "ab")
 
 
 def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[str]:
@@ -247,7 +257,7 @@ def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[st
     if kept.docker_hosts:
         command += ["--begin-cluster", *(f"--host={host}" for host in kept.docker_hosts.split("\n"))]
     command += kept.docker_terms.split("\n") if kept.docker_terms else []
-    command += [f"--join-addr={how.join}"] if how.join is not None else []
+    command += [f"--join-addr={how.join}", "--join-token=-"] if how.join is not None else []
     command += ["--unlock-key=-"] if how.unlock_key is not None else []
     command += ["--until-stdin-closes"] if how.lifeline is not None else []
     return [*command, *how.flags]
