@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from swarm_core.engines.api import EngineApi
 from swarm_core.engines.cluster import EngineCluster
-from swarm_core.engines.errors import EngineAway, EngineError, EngineRefused
+from swarm_core.engines.errors import EngineAway, EngineError, EngineGarbage, EngineRefused
 from swarm_core.engines.placement.platforms import Platform, normal
 from swarm_core.engines.placement.request import Request
 from swarm_core.engines.records import EngineKey
@@ -29,6 +29,10 @@ NOT_FOUND: Final = 404
 _WRONG_SYSTEM: Final = ("cannot be used on this platform", "no matching manifest for")
 
 
+class NoImage(EngineRefused):
+    """The engine does not have the image, and cannot have it from a registry."""
+
+
 def is_wrong_system(error: EngineError) -> bool:
     """Whether an engine says that an image is for another system or processor than its own."""
     return any(words in str(error) for words in _WRONG_SYSTEM)
@@ -37,7 +41,7 @@ def is_wrong_system(error: EngineError) -> bool:
 async def make(
     cluster: EngineCluster, key: EngineKey, request: Request, headers: Mapping[str, str] | None
 ) -> Mapping[str, Any]:
-    """What the engine answers. Raises EngineRefused, EngineAway, EngineError."""
+    """What the engine answers. Raises EngineRefused (NoImage without its image), EngineAway, EngineError."""
     api = cluster.api(key)
     body = request.body_for(cluster.engine(key).cpus)
     query = {"name": request.name or None, "platform": request.platform or None}
@@ -99,16 +103,21 @@ async def _undone(api: EngineApi, making: "asyncio.Task[tuple[Any, EngineError |
 
 
 async def _pull(api: EngineApi, request: Request, headers: Mapping[str, str] | None) -> None:
-    """Have the image on the engine. Raises EngineRefused with 404 when nobody has it to give."""
+    """Have the image on the engine. Raises NoImage when nobody gives it, whatever the reason."""
     image = request.image
     query: dict[str, str | None] = {"fromImage": image, "platform": request.platform or None}
     if ":" not in image.rpartition("/")[2] and "@" not in image:
         query["tag"] = "latest"
-    async with aclosing(api.lines("POST", "/images/create", query, headers=headers)) as lines:
-        async for line in lines:
-            told = json.loads(line.decode(errors="replace"))
-            if isinstance(told, dict) and (error := told.get("error")):
-                raise EngineRefused(NOT_FOUND, str(error))
+    try:
+        async with aclosing(api.lines("POST", "/images/create", query, headers=headers)) as lines:
+            async for line in lines:
+                told = json.loads(line.decode(errors="replace"))
+                if isinstance(told, dict) and (error := told.get("error")):
+                    raise NoImage(NOT_FOUND, str(error))
+    except EngineRefused as refused:
+        raise NoImage(refused.status, refused.message) from None
+    except ValueError:
+        raise EngineGarbage(f"the container engine at {api.url} answered no progress") from None
 
 
 async def platforms_of(

@@ -21,7 +21,7 @@ from typing import Any, Final
 from swarm_core.engines.cluster import EngineCluster
 from swarm_core.engines.deployed import DeployedFiles, Deployment
 from swarm_core.engines.errors import EngineAway, EngineError, EngineRefused
-from swarm_core.engines.making import CREATE_S, NOT_FOUND, is_wrong_system, make, platforms_of
+from swarm_core.engines.making import CREATE_S, NoImage, is_wrong_system, make, platforms_of
 from swarm_core.engines.placement.candidates import Candidate, Pending
 from swarm_core.engines.placement.decide import Decision, NotPlaced, Policy, decide
 from swarm_core.engines.placement.expressions import Expression
@@ -123,9 +123,8 @@ class Placer:
         """What is done differently the next time. Raises the failure where nothing is."""
         error, request = failed.error, tries.request
         tries.first = tries.first or error
-        is_lacking = isinstance(error, EngineRefused) and error.status == NOT_FOUND
         if (
-            is_lacking
+            isinstance(error, NoImage)
             and not tries.is_near_image
             and not request.has_hard_node
             and self._has_image(request.image)

@@ -115,6 +115,9 @@ async def test_an_image_that_only_one_engine_has(three: tuple[Rig, Placer]) -> N
     with pytest.raises(EngineRefused):
         await make(placer, "nowhere", image="nobody/has:it")
     assert list(found.names()) == ["here"]
+    for one in found.fakes:
+        one.faults.fails["/images/create"] = (500, "lookup registry-1.docker.io: network is unreachable")
+    assert (await make(placer, "offline", image="own:1")).container.engine == E2
     assert not placer._pending
 
 
