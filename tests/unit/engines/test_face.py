@@ -346,3 +346,15 @@ async def test_a_platform_is_passed_on(face: Face) -> None:
         "/containers/create", {"Image": "busybox:local", "Cmd": ["true"]}, platform="windows/amd64"
     )
     assert made.status == 500 and "platform windows" in made.message
+
+
+async def test_networks_of_one_project_are_on_one_engine(face: Face) -> None:
+    """16.4.6: a container may be in several of them."""
+    labels = {"com.docker.compose.project": "shop"}
+    for name in ("front", "back", "more"):
+        assert (await face.calls.post("/networks/create", {"Name": name, "Labels": labels})).status == 201
+    counts = [
+        sum(one.name in ("front", "back", "more") for one in engine.networks.values())
+        for engine in face.engines
+    ]
+    assert sorted(counts) == [0, 0, 3]

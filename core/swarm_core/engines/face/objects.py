@@ -1,15 +1,18 @@
 """Volumes and networks behind the socket (docs/design/engine-commands.md 16.4.6)."""
 
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from swarm_core.engines.face import merge
 from swarm_core.engines.face.asking import Asking, pruned, refuse_failures
-from swarm_core.engines.records import EngineRecord
+from swarm_core.engines.records import EngineKey, EngineRecord
 from swarm_core.http import errors
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
 from swarm_core.http.routes import Route
+
+PROJECT_LABEL: Final = "com.docker.compose.project"
+_PROJECTS_MAX: Final = 1000
 
 
 class Objects:
@@ -17,6 +20,8 @@ class Objects:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
+        self._projects: dict[str, EngineKey] = {}
+        """Where each project's networks were made, oldest first."""
 
     def routes(self) -> list[Route]:
         """In the order in which they are tried."""
@@ -116,12 +121,15 @@ class Objects:
         return found[0]
 
     async def create_network(self, exchange: Exchange) -> web.StreamResponse:
-        """On the engine that its name begins with, else on the one that a container without wishes would get."""
+        """On the engine that its name begins with, else where its project's others are, else where a container without wishes would go."""
         body = dict(await exchange.read_json())
         first, slash, rest = str(body.get("Name") or "").partition("/")
         named = [record.key for record in self._asking.live() if slash and record.name == first]
+        project = str((body.get("Labels") or {}).get(PROJECT_LABEL) or "")
         if named:
             key, body["Name"] = named[0], rest
+        elif (known := self._engine_of_project(project)) is not None:
+            key = known
         else:
             decision = await self._asking.placer.explain(self._asking.placer.request("", {}))
             if not decision.ranked:
@@ -130,7 +138,27 @@ class Objects:
         made = await self._asking.call(
             key, lambda api: api.post("/networks/create", None, body, timeout=60.0)
         )
+        if project:
+            self._projects[project] = key
+            if len(self._projects) > _PROJECTS_MAX:
+                del self._projects[next(iter(self._projects))]
         return json_answer(made, 201)
+
+    def _engine_of_project(self, project: str) -> EngineKey | None:
+        """Where a compose project has networks, or containers: one of its containers may be in several of its networks."""
+        live = {record.key for record in self._asking.live() if not record.in_maintenance}
+        tables = self._asking.cluster.tables
+        held = [
+            one.engine
+            for table in (tables.networks, tables.containers)
+            for one in table
+            if project and one.labels.get(PROJECT_LABEL) == project
+        ]
+        # What was made a moment ago is in no table yet.
+        for key in (*held, *([self._projects[project]] if project in self._projects else [])):
+            if key in live:
+                return key
+        return None
 
     async def join_network(self, exchange: Exchange) -> web.StreamResponse:
         """On the engine of the container that joins or leaves."""
