@@ -1,17 +1,19 @@
 """docker's own command over three real engines, through the socket of `engine serve` (docs/design/engine-commands.md 16.4)."""
 
 import json
+import os
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from swarm_testkit.daemons import wait_until
 from swarm_testkit.engines import IMAGE, Engine, own_id, private_engine
-from swarm_testkit.programs import TUI
+from swarm_testkit.programs import TUI, run
 
 pytestmark = [
     pytest.mark.docker,
@@ -25,24 +27,39 @@ _COUNT = 3
 class Fleet:
     """Three engines and the socket over them."""
 
-    def __init__(self, engines: list[Engine], socket: Path) -> None:
-        self.engines, self.socket = engines, socket
+    def __init__(self, engines: list[Engine], directory: Path) -> None:
+        self.engines, self._directory = engines, directory
+        self.log = directory / "log"
 
-    def docker(self, *words: str, stdin: bytes | None = None, code: int = 0) -> str:
-        """What docker's command says."""
+    def docker(self, *words: str, stdin: bytes | None = None, code: int = 0, by: str = "spread") -> str:
+        """What docker's command says, through the socket of a strategy; what it says of an error, where one is due."""
         done = subprocess.run(
-            ["docker", "-H", f"unix://{self.socket}", *words],
+            ["docker", "-H", f"unix://{self._directory}/{by or 'spread'}.sock", *words],
             input=stdin,
             capture_output=True,
             check=False,
             timeout=120,
         )
         assert done.returncode == code, (words, done.stdout, done.stderr)
-        return done.stdout.decode().strip()
+        return (done.stderr if code else done.stdout).decode().strip()
+
+    def counts(self, name: str) -> Counter[str]:
+        """How many containers of that name each engine has."""
+        found = self.docker("ps", "-a", "--filter", f"name={name}", "--format", "{{.Names}}").splitlines()
+        return Counter(one.partition("/")[0] for one in found)
+
+    def engine_words(self) -> dict[str, str]:
+        """What a command says of each engine."""
+        words = ["engine", "ls", "--engines", str(self._directory / "list.toml")]
+        told = run([*TUI, *words, "--format", "{{.Name}} {{.Status}}"])
+        return dict(line.split() for line in told.out.splitlines())
 
     def answers(self) -> bool:
-        command = ["docker", "-H", f"unix://{self.socket}", "version"]
-        return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode == 0
+        sockets = [self._directory / f"{by}.sock" for by in ("spread", "binpack")]
+        commands = [["docker", "-H", f"unix://{socket}", "version"] for socket in sockets]
+        return not any(
+            subprocess.run(one, capture_output=True, check=False, timeout=120).returncode for one in commands
+        )
 
 
 def _made(directory: Path) -> Path:
@@ -57,22 +74,45 @@ def fleet() -> Iterator[Fleet]:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="me-")))
         engines = [
             stack.enter_context(
-                private_engine(_made(directory / f"e{number}"), flags=own_id(directory / f"e{number}"))
+                private_engine(
+                    _made(directory / f"e{number}"),
+                    flags=(
+                        *own_id(directory / f"e{number}"),
+                        *("--label", f"zone=z{number}"),
+                        *(("--label", "containerslots=9") if number == 0 else ()),
+                    ),
+                )
             )
             for number in range(_COUNT)
         ]
         (directory / "list.toml").write_text(
             "[engines]\n" + "".join(f'h{number} = "{engine.url}"\n' for number, engine in enumerate(engines))
         )
-        socket = directory / "all.sock"
-        log = stack.enter_context((directory / "log").open("wb"))
-        words = ["engine", "serve", "--engines", str(directory / "list.toml"), "-H", f"unix://{socket}"]
-        serving = subprocess.Popen([*TUI, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        for by, more in (("spread", ("--watchdog", "--watchdog-after", "1")), ("binpack", ())):
+            stack.enter_context(_served(directory, by, *more))
+        found = Fleet(engines, directory)
+        wait_until(found.answers, what="the sockets over three engines")
+        for by in ("spread", "binpack"):
+            wait_until(
+                lambda socket=by: found.docker("info", by=socket).count("Status: healthy") == _COUNT,  # type: ignore[misc]
+                what="three engines",
+            )
+        yield found
+
+
+@contextmanager
+def _served(directory: Path, strategy: str, *more: str) -> Iterator[None]:
+    """A socket over all engines that places so."""
+    words = ["engine", "serve", "--engines", str(directory / "list.toml"), "--strategy", strategy, *more]
+    words += ["-H", f"unix://{directory}/{strategy}.sock"]
+    environment = {**os.environ, "XDG_STATE_HOME": str(directory)}
+    name = "log" if strategy == "spread" else f"log-{strategy}"
+    with (directory / name).open("wb") as log:
+        serving = subprocess.Popen(
+            [*TUI, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+        )
         try:
-            found = Fleet(engines, socket)
-            wait_until(found.answers, what="the socket over three engines")
-            wait_until(lambda: found.docker("info").count("Status: healthy") == _COUNT, what="three engines")
-            yield found
+            yield
         finally:
             serving.send_signal(signal.SIGTERM)
             assert serving.wait(60) == 128 + signal.SIGTERM
@@ -127,16 +167,54 @@ def test_volumes_networks_and_constraints(fleet: Fleet) -> None:
     fleet.docker("network", "rm", "h2/front")
 
 
-def test_an_engine_that_is_killed_is_left_out_and_comes_back(fleet: Fleet) -> None:
-    """16.4.4: its containers are shown as down, and as they are once it is back."""
-    fleet.docker("run", "-d", "--name", "stays", "-e", "constraint:node==h2", IMAGE, "sleep", "1000")
+def test_thirty_containers_and_a_killed_engine(fleet: Fleet) -> None:
+    """N8, N10, 16.4: placed by spread and by binpack with filters; one daemon killed; what asks for it runs elsewhere; the engine is back."""
+    sleeping = (IMAGE, "sleep", "100000")
+
+    def create(name: str, *words: str, by: str = "", code: int = 0) -> str:
+        return fleet.docker("create", "--name", name, *words, *sleeping, by=by, code=code)
+
+    for number in range(15):
+        create(f"spread-{number}")
+    assert fleet.counts("spread") == {"h0": 5, "h1": 5, "h2": 5}
+    part = str(int(fleet.engines[0].docker("info", "--format", "{{.MemTotal}}")) * 3 // 10)
+    for number in range(8):
+        create(f"pack-{number}", "--memory", part, by="binpack")
+    assert sorted(fleet.counts("pack").values()) == [2, 3, 3]
+    for number in range(3):
+        create(f"port-{number}", "-p", "8080:80")
+    assert set(fleet.counts("port")) == {"h0", "h1", "h2"}
+    refused = create("port-3", "-p", "8080:80", code=1)
+    assert "h1 port 8080/tcp is taken by" in refused
+    create("there", "-e", "constraint:zone==z1")
+    create("near", "-e", "affinity:container==there")
+    assert fleet.counts("there") == fleet.counts("near") == {"h1": 1}
+    assert "has 9 of at most 9 containers" in create("full", "-e", "constraint:node==h0", code=1)
+    for name, asked in (("moves", ("-e", "reschedule:on-node-failure")), ("stays", ())):
+        fleet.docker("run", "-d", "--name", name, "-e", "constraint:node==~h2", *asked, *sleeping)
+    assert len(fleet.docker("ps", "-aq").splitlines()) == 30
+
     fleet.engines[2].stop(signal.SIGKILL)
 
-    def statuses() -> str:
-        return fleet.docker("ps", "-a", "--format", "{{.Names}} {{.Status}}")
+    def statuses(name: str) -> str:
+        return fleet.docker("ps", "-a", "--filter", f"name={name}", "--format", "{{.Names}} {{.Status}}")
 
-    wait_until(lambda: statuses() == "h2/stays Host Down", what="the host that is down")
-    assert fleet.docker("run", "--rm", IMAGE, "echo", "elsewhere") == "elsewhere"
+    wait_until(lambda: "Status: unhealthy" in fleet.docker("info"), what="the engine that is unhealthy")
+    assert fleet.engine_words()["h2"] in ("away", "unhealthy")
+    assert "h2/stays Host Down" in fleet.docker("ps", "-a", "--format", "{{.Names}} {{.Status}}")
+    wait_until(lambda: "Up" in statuses("moves"), what="the container elsewhere")
+    assert fleet.docker("exec", "moves", "hostname")
+
     fleet.engines[2].start()
-    wait_until(lambda: statuses().startswith("h2/stays") and "Host Down" not in statuses(), what="the engine")
-    fleet.docker("rm", "-f", "stays")
+    wait_until(lambda: statuses("stays").startswith("h2/stays Exited"), what="the engine")
+    wait_until(lambda: fleet.engine_words() == dict.fromkeys(("h0", "h1", "h2"), "healthy"), what="its word")
+    wait_until(lambda: len(statuses("moves").splitlines()) == 1, what="one container of two")
+    assert not statuses("moves").startswith("h2/")
+    names = [
+        name.partition("/")[2] for name in fleet.docker("ps", "-a", "--format", "{{.Names}}").splitlines()
+    ]
+    assert len(names) == len(set(names)) == 30
+    told = fleet.log.read_text()
+    assert "engine h2 is not reached any more" in told and "engine h2 is back." in told
+    assert "container moves of engine h2 is made anew on h" in told
+    fleet.docker("rm", "-f", *names)

@@ -1,7 +1,7 @@
 """From what a person types to a record: ids, names, names with their engine in front, and prefixes of ids.
 
 Rules
-1. The first rule that finds something decides; several findings of that rule are told as such.
+1. The first rule that finds something decides; several findings of that rule are told as such. Of several containers those on engines that live count.
 2. `ENGINE/NAME` means that engine; ENGINE is its name, its id or its key.
 """
 
@@ -60,7 +60,7 @@ class Lookup:
         for found in rules:
             records = [one for one in found() if engine is None or one.engine == engine]
             if records:
-                return _only(f"container {text!r}", records, self._full_name)
+                return _only(f"container {text!r}", self._live(records) or records, self._full_name)
         raise NotFound(f"No such container: {text}")
 
     def images(self, text: str, engine: EngineKey | None = None) -> Sequence[Image]:
@@ -111,6 +111,13 @@ class Lookup:
                 }
                 return _only(f"network {text!r}", list(once.values()), self._full_name)
         raise NotFound(f"No such network: {text}")
+
+    def _live(self, records: Sequence[Container]) -> Sequence[Container]:
+        """Those on engines that live: what an engine had that is away may have been made anew elsewhere, under its name."""
+        if len(records) < 2:
+            return records
+        live = {one.key for one in self._engines() if one.state.is_live}
+        return [one for one in records if one.engine in live]
 
     def _with_id(self, table: Table[R], text: str) -> Sequence[R]:
         if found := table.with_id(text):

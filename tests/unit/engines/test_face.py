@@ -358,3 +358,24 @@ async def test_networks_of_one_project_are_on_one_engine(face: Face) -> None:
         for engine in face.engines
     ]
     assert sorted(counts) == [0, 0, 3]
+
+
+async def test_what_happens_to_engines_is_among_the_events(face: Face) -> None:
+    """16.4.7: where filters mean it; an engine that is back is read on."""
+    async with (
+        face.calls.hearing(filters={"type": ["swarm"], "event": {"engine_reconnect": True}}) as ours,
+        face.calls.hearing(filters={"type": ["container"]}) as theirs,
+        face.calls.hearing() as everything,
+    ):
+        await face.engines.vanish(1)
+        await face.until_word(1, "unhealthy")
+        await face.engines.come_back(1)
+        await ours.until(lambda: bool(ours.events))
+        assert [(one["Type"], one["Action"], one["node"]["Name"]) for one in ours.events] == [
+            ("swarm", "engine_reconnect", "h1")
+        ]
+        await face.until_word(1, "healthy")
+        id_ = face.engines[1].create("late", {"Image": "busybox:local", "Cmd": ["true"]}).id
+        await theirs.until(lambda: theirs.actions(id_) == ["create"])
+        await everything.until(lambda: any(one["Action"] == "engine_disconnect" for one in everything.events))
+        assert not any(one["Type"] == "swarm" for one in theirs.events)

@@ -1,27 +1,18 @@
 """The cluster itself behind the socket: ping, version, info, disk, events (docs/design/engine-commands.md 16.4)."""
 
-import asyncio
 import json
-import logging
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
 from swarm_core.api.version import VERSION
-from swarm_core.engines.errors import EngineError
+from swarm_core.engines.event_stream import events_of_all
 from swarm_core.engines.face import merge
 from swarm_core.engines.face.asking import Asking
-from swarm_core.engines.reading import NS_PER_S
-from swarm_core.engines.records import EngineKey, Kind
 from swarm_core.http.exchange import JSON_TYPE, Exchange, json_answer
 from swarm_core.http.routes import Route
 from swarm_core.http.version import NEWEST, OLDEST, Version, parse
-from swarm_core.runtime.tasks import Group
-
-_log = logging.getLogger(__name__)
-_WAITING_MAX: Final = 4096
-_AGAIN_S: Final = 1.0
 
 
 class System:
@@ -122,56 +113,13 @@ class System:
         return response
 
     async def _follow(self, response: web.StreamResponse, query: dict[str, str]) -> None:
-        cluster = self._asking.cluster
-        waiting: asyncio.Queue[bytes] = asyncio.Queue(_WAITING_MAX)
-        followed: dict[EngineKey, asyncio.Task[None]] = {}
-        reached: dict[EngineKey, str] = {}
-        async with Group() as group:
-
-            def follow_all() -> None:
-                for record in cluster.engines():
-                    known = followed.get(record.key)
-                    if record.state.is_live and (known is None or known.done()):
-                        work = self._read(record.key, query, reached, waiting)
-                        followed[record.key] = group.spawn(work, name=f"events of {record.key}")
-
-            async def come_and_go() -> None:
-                with cluster.changes([Kind.ENGINE]) as changes:
-                    follow_all()
-                    async for _ in changes:
-                        follow_all()
-
-            group.spawn(come_and_go(), name="engines that come and go")
-            try:
-                while True:
-                    await response.write(await waiting.get())
-            finally:
-                group.cancel_all()
-
-    async def _read(
-        self,
-        key: EngineKey,
-        query: dict[str, str],
-        reached: dict[EngineKey, str],
-        waiting: "asyncio.Queue[bytes]",
-    ) -> None:
-        """One engine's events for as long as it lives. `reached` is from when on they are asked for again after a break."""
-        cluster = self._asking.cluster
-        while True:
-            since = {"since": reached[key]} if key in reached else {}
-            try:
-                async with aclosing(cluster.api(key).lines("GET", "/events", {**query, **since})) as lines:
-                    async for line in lines:
-                        told = json.loads(line)
-                        at_ns = int(told.get("timeNano") or 0) + 1
-                        reached[key] = f"{at_ns // NS_PER_S}.{at_ns % NS_PER_S:09d}"
-                        await waiting.put(_line(merge.event(told, cluster.engine(key))))
-            except (EngineError, ValueError) as error:
-                # The cluster finds out by itself what is wrong with the engine.
-                _log.debug("the events of engine %s broke off: %s", key, error)
-            if not any(one.key == key and one.state.is_live for one in cluster.engines()):
-                return  # when it lives again it is followed again
-            await self._asking.clock.sleep(_AGAIN_S)
+        asking = self._asking
+        stream = events_of_all(asking.cluster, asking.clock, query)
+        async with aclosing(stream):
+            async for key, told in stream:
+                record = next((one for one in asking.cluster.engines() if one.key == key), None)
+                if record is not None:  # else it was removed meanwhile
+                    await response.write(_line(merge.event(told, record)))
 
 
 def _line(told: dict[str, Any]) -> bytes:

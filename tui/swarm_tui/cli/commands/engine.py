@@ -223,6 +223,12 @@ def serve(
             help="Move containers of failed engines that ask for it: reschedule:on-node-failure.",
         ),
     ] = False,
+    watchdog_after: Annotated[
+        float,
+        typer.Option(
+            "--watchdog-after", min=0, help="Once the engine was unhealthy for so long.", metavar="SECONDS"
+        ),
+    ] = 30.0,
     engines: EnginesOption = None,
 ) -> None:
     """Answer docker's commands over all engines on one socket, until interrupted."""
@@ -243,7 +249,8 @@ def serve(
     async def work(chosen: Chosen) -> None:
         chosen.placer.policy = policy
         sources = sources_of(engines, globals_of(ctx), chosen.opened)
-        await serve_engines(chosen, sources, hosts or (), terms, has_watchdog=watchdog)
+        moves_after_s = watchdog_after if watchdog else None
+        await serve_engines(chosen, sources, hosts or (), terms, moves_after_s=moves_after_s)
 
     with ending_politely():
         run_on_engines(ctx, engines, None, work)

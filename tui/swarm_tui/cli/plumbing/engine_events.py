@@ -13,29 +13,58 @@ from swarm_tui.resources.format import instant
 
 if TYPE_CHECKING:
     from swarm_core.engines.api import EngineApi, Query
-    from swarm_core.engines.records import EngineKey
+    from swarm_core.engines.records import EngineKey, Event
 
 
 async def print_events(chosen: Chosen, query: "Query", style: Format) -> None:
     """Print those that the query asks for. Where it says until when, they are sorted by time, and that is the end."""
-    has_end = query.get("until") is not None
+    if query.get("until") is not None:
+        await _print_past(chosen, query, style)
+        return
+    from swarm_core.engines.event_stream import events_of_all
+
+    opened = chosen.opened
+    stream = events_of_all(opened.cluster, opened.clock, query, chosen.keys)
+    with ending_with_the_reader():
+        chosen.tell_missing_softly()
+        async with aclosing(stream):
+            async for key, event in stream:
+                _print(chosen.name_of(key), event, style)
+
+
+async def _print_past(chosen: Chosen, query: "Query", style: Format) -> None:
     found: list[tuple[str, dict[str, Any]]] = []
 
     async def read(key: "EngineKey", api: "EngineApi") -> None:
-        name = chosen.name_of(key)
         async with aclosing(api.lines("GET", "/events", query)) as lines:
             async for line in lines:
-                event = json.loads(line)
-                if has_end:
-                    found.append((name, event))
-                else:
-                    _print(name, event, style)
+                found.append((chosen.name_of(key), json.loads(line)))
 
     with ending_with_the_reader():
         chosen.tell_missing()
         await chosen.each(read)
     for name, event in sorted(found, key=lambda one: _time_ns(one[1])):
         _print(name, event, style)
+
+
+def own_sentence(event: "Event", name: str) -> str:
+    """What happened to an engine, or to a container because of its engine, as a sentence."""
+    error = event.attributes.get("error", "")
+    container, to = event.attributes.get("name", ""), event.attributes.get("to", "")
+    match event.action:
+        case "engine_connect":
+            text = f"engine {name} answers"
+        case "engine_reconnect":
+            text = f"engine {name} is back"
+        case "engine_disconnect":
+            text = f"engine {name} is not reached any more" + (f": {error.rstrip('.')}" if error else "")
+        case "container_moved":
+            text = f"container {container} of engine {name} is made anew on {to}"
+        case "container_removed":
+            text = f"container {container} of engine {name} is removed, as it runs elsewhere"
+        case _:
+            text = f"engine {name}: {event.action}"
+    return f"{instant(event.at_ns)} {text}."
 
 
 def _time_ns(event: dict[str, Any]) -> int:

@@ -1,17 +1,19 @@
 """`engine serve`: where the socket over all engines listens, and for whom (docs/design/engine-commands.md 16.4)."""
 
-import asyncio
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 from swarm_core.engines.discovery import Source
+from swarm_core.engines.event_stream import OWN_TYPE
 from swarm_core.engines.opening import following, moving_containers, serving_engines
 from swarm_core.http.hosts import InvalidHost, parse_hosts
 from swarm_core.http.listeners import CannotListen, Terms
 from swarm_core.http.tls import InvalidTls, TlsFiles
 
+from swarm_tui.cli.plumbing.engine_events import own_sentence
 from swarm_tui.cli.plumbing.engines import Chosen
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure
@@ -28,9 +30,14 @@ def terms_of(group: str, certificate: str, key: str, ca: str, *, insecure: bool)
 
 
 async def serve_engines(
-    chosen: Chosen, sources: Sequence[Source], hosts: Sequence[str], terms: Terms, *, has_watchdog: bool
+    chosen: Chosen,
+    sources: Sequence[Source],
+    hosts: Sequence[str],
+    terms: Terms,
+    *,
+    moves_after_s: float | None,
 ) -> None:
-    """Serve until cancelled, the engines that the sources name as they come and go. Raises Failure."""
+    """Serve until cancelled, the engines that the sources name as they come and go. Containers of failed ones are moved after so long, if at all. Raises Failure."""
     default = Path(os.environ.get("XDG_RUNTIME_DIR") or "/run") / "swarm-tui" / "engines.sock"
     try:
         parsed = parse_hosts(hosts, default, has_tls=terms.tls is not None)
@@ -46,7 +53,20 @@ async def serve_engines(
         ):
             for address in addresses:
                 say(f"Listening on {address}; try 'docker -H {address} ps'.")
-            async with moving_containers(chosen.opened) if has_watchdog else nullcontext():
-                await asyncio.Event().wait()
+            async with (
+                nullcontext() if moves_after_s is None else moving_containers(chosen.opened, moves_after_s)
+            ):
+                await _tell_what_happens(chosen)
     except (CannotListen, InvalidTls) as error:
         raise Failure(f"{str(error).rstrip('.')}.") from None
+
+
+async def _tell_what_happens(chosen: Chosen) -> None:
+    """A line for each engine that comes or goes and each container that is moved, until cancelled."""
+    cluster = chosen.cluster
+    with cluster.events(lambda one: one.type == OWN_TYPE) as events:
+        async for batch in events:
+            for one in batch:
+                names = {record.key: record.name for record in cluster.engines()}
+                say(own_sentence(one, names.get(one.engine, one.engine)))
+                sys.stdout.flush()
