@@ -249,6 +249,8 @@ async def test_containers_of_a_failed_engine_are_moved_where_a_watchdog_runs(fac
                 await asyncio.sleep(0.01)
     listed = (await face.calls.get("/containers/json", filters={"name": ["moved"]})).body
     assert [one["Names"][0].rpartition("/")[2] for one in listed] == ["moved"]
+    # The name means the one that lives (N7.3).
+    assert (await face.calls.get("/containers/moved/json")).body["Node"]["Name"] != NAMES[place]
 
 
 async def test_the_cluster_tells_of_itself(face: Face) -> None:

@@ -33,6 +33,7 @@ def run(
 ) -> Run:
     """The command line, of a person whose list has the engines h0, h1 and (away) h2."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.delenv("SWARM_TUI_ENGINES", raising=False)
     lines = [f'h{number} = "{url}"' for number, url in enumerate(engines.urls)]

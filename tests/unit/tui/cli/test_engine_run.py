@@ -1,5 +1,9 @@
 """`container run` on fake engines, and the body that it asks for (docs/design/engine-commands.md 16.3)."""
 
+import asyncio
+import json
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,9 +11,11 @@ from typing import Any
 
 import pytest
 from swarm_testkit.command_line import Outcome
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.fake_engines.beside import Beside, engines_beside
 from swarm_testkit.fake_engines.engine import About
 from swarm_testkit.fake_engines.serving import FakeEngines
+from swarm_testkit.programs import TUI
 from swarm_tui.cli import main
 
 Run = Callable[..., Outcome]
@@ -36,6 +42,7 @@ def run(
 ) -> Run:
     """The command line, of a person whose list has the engines h0, h1 and h2, all empty."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.delenv("SWARM_TUI_ENGINES", raising=False)
     (tmp_path / "swarm-tui").mkdir()
@@ -213,3 +220,47 @@ def test_a_making_that_fails_is_tried_elsewhere(run: Run, engines: Beside) -> No
     assert told.code == 0
     assert told.err == "Warning: engine h0 did not make it: no space left\n"
     assert made(engines, "elsewhere")
+
+
+def test_what_was_made_is_remembered(run: Run, engines: Beside, tmp_path: Path) -> None:
+    """16.3.10: until it is removed."""
+    deployed = tmp_path / "state" / "swarm-tui" / "deployed"
+    assert run("container", "run", "-d", "--name", "kept", "-e", "A=1", IMAGE, "sleep", "9").code == 0
+    (path,) = deployed.iterdir()
+    assert json.loads(path.read_text())["Config"]["Env"] == ["A=1"]
+    assert run("container", "rm", "-f", "kept").code == 0
+    assert list(deployed.iterdir()) == []
+
+
+def _begun(run: Run, *words: str) -> subprocess.Popen[str]:
+    """`container run` in a process of its own, of the person that `run` is."""
+    command = [*TUI, "container", "run", "--constraint", "node==h0", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_interrupted_before_it_runs_it_leaves_nothing_behind(run: Run, engines: Beside) -> None:
+    """16.3.7: what the engine had made by then is removed again, and one sentence says so."""
+    path = "/containers/create"
+    held = engines.do(lambda some: some[0].faults.holds.setdefault(path, asyncio.Event()))
+    process = _begun(run, "--name", "half", IMAGE, "sleep", "9")
+    wait_until(lambda: counts(engines)[0] == 1, what="the container")
+    process.send_signal(signal.SIGINT)
+    engines.do(lambda some: (held.set(), some[0].faults.holds.clear()))
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "Interrupted: no container was made.\n")
+    assert counts(engines)[0] == 0
+
+
+def test_interrupted_once_it_runs_the_container_is(run: Run, engines: Beside) -> None:
+    """16.3.7: the first signal goes to the container, the second kills it; its exit code is the command's."""
+    process = _begun(run, "--name", "deaf", IMAGE, "sleep", "1000000")
+    wait_until(
+        lambda: counts(engines)[0] == 1 and made(engines, "deaf")["State"]["Running"], what="it to run"
+    )
+    assert process.stderr is not None
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline() == "Interrupted: SIGINT goes to h0/deaf; once more kills it.\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 137
+    assert made(engines, "deaf")["State"]["Status"] == "exited"
