@@ -34,8 +34,8 @@ SEALED, PLAIN = written(), written(passphrase=None)
 HEAD = len(MAGIC) + 5 + 32
 
 
-@pytest.mark.parametrize("content", [b"", b"x", bytes(BOX_BYTES), bytes(BOX_BYTES + 1), CONTENT])
-@pytest.mark.parametrize("passphrase", [PASSPHRASE, None])
+@pytest.mark.parametrize("content", [b"", b"x", bytes(BOX_BYTES), bytes(BOX_BYTES + 1), CONTENT], ids=len)
+@pytest.mark.parametrize("passphrase", [PASSPHRASE, None], ids=["sealed", "open"])
 def test_what_was_written_is_read(content: bytes, passphrase: str | None) -> None:
     """17.2.1: any length, across boxes and at their borders."""
     assert opened(written(content, passphrase)) == content
@@ -56,7 +56,7 @@ def test_a_wrong_passphrase() -> None:
     assert refusal(SEALED, "another one") == "does not open with this passphrase"
 
 
-@pytest.mark.parametrize("data", [SEALED, PLAIN])
+@pytest.mark.parametrize("data", [SEALED, PLAIN], ids=["sealed", "open"])
 def test_a_file_that_is_cut_off(data: bytes) -> None:
     """17.2.3: in the head, between boxes, in a length and in a box."""
     box = BOX_BYTES + 16 + 4
@@ -74,7 +74,7 @@ def test_a_file_that_is_cut_off(data: bytes) -> None:
         assert refusal(data[:length]) == "is cut off", length
 
 
-@pytest.mark.parametrize("data", [SEALED, PLAIN])
+@pytest.mark.parametrize("data", [SEALED, PLAIN], ids=["sealed", "open"])
 def test_a_file_that_was_changed(data: bytes) -> None:
     """17.2.3: a bit anywhere, boxes in another order, one left out, one too many, something behind the end. No chunk of a changed box is given."""
     box = BOX_BYTES + 16 + 4

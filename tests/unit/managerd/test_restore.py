@@ -110,6 +110,7 @@ def test_under_the_unlock_key(state: Path, disk: SystemDisk) -> None:
         (head(key=keys.pkcs8(keys.generate())), SNAPSHOT, "does not belong"),
         (head(certificate=b"x"), SNAPSHOT, "certificate"),
     ],
+    ids=["cluster", "node", "no-cluster", "no-store", "no-snapshot", "worker", "key", "certificate"],
 )
 def test_what_does_not_belong_together(
     state: Path, wrong: BackupHead, snapshot: bytes, sentence: str

@@ -34,6 +34,8 @@ def write(path: Path, here: Here, cluster: Mapping[str, Any]) -> int:
         _add_json(archive, "files.json", here.files)
         if here.log is not None:
             _add(archive, "agentd.log", here.log)
+        if here.metrics is not None:
+            _add(archive, "metrics.txt", here.metrics)
         for name, document in cluster.items():
             _add_json(archive, f"cluster/{name}.json", document)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

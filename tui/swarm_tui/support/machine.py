@@ -17,6 +17,7 @@ import psutil
 from swarm_core.api.version import VERSION
 from swarm_core.client import node_directory
 
+from swarm_tui.support import figures
 from swarm_tui.support.scrubbing import Scrubber
 
 LOG_BYTES: Final = 2 << 20
@@ -27,21 +28,23 @@ _DISTRIBUTION: Final = "swarm-tui"
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """What is told of this machine; `log` is None where there is none."""
+    """What is told of this machine; `log` and `metrics` are None where there is none."""
 
     about: dict[str, Any]
     processes: list[dict[str, Any]]
     files: list[dict[str, Any]]
     log: str | None
+    metrics: str | None
 
 
-def here(state_dir: Path, scrub: Scrubber, now_ns: int) -> Here:
-    """As it is now."""
+def here(state_dir: Path, scrub: Scrubber, now_ns: int, *, metrics_address: str = "") -> Here:
+    """As it is now. `metrics_address`: where the node's figures are asked for; empty: nowhere."""
     return Here(
         _about(state_dir, scrub, now_ns),
         list(_processes(state_dir)),
         list(_files(state_dir, scrub)),
         _log(state_dir / LOG, scrub),
+        figures.read(metrics_address, scrub) if metrics_address else None,
     )
 
 

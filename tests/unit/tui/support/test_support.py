@@ -3,10 +3,13 @@
 import base64
 import json
 import random
+import socket
 import stat
 import string
 import tarfile
+import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +137,9 @@ def state(tmp_path: Path, plant: Planter, monkeypatch: pytest.MonkeyPatch) -> It
         "up.json", "state.json", "docker-state.json", "daemon.json", "contexts.toml", "engines.toml", "config.json", "worker/secret",
     ):  # fmt: skip
         (found / name).parent.mkdir(parents=True, exist_ok=True)
-        (found / name).write_text(f'{{"x": "{plant()}"}}')
+        (found / name).write_text(
+            json.dumps({"x": plant(), "metrics_address": f"unix:{tmp_path / 'metrics.sock'}"})
+        )
     config = tmp_path / "config" / "swarm-tui"
     config.mkdir(parents=True)
     (config / "contexts.toml").write_text(f'[contexts]\nlab = "/run/{plant()}"\n')
@@ -142,6 +147,28 @@ def state(tmp_path: Path, plant: Planter, monkeypatch: pytest.MonkeyPatch) -> It
     for name in ("SWARM_JOIN_TOKEN", "DB_PASSWORD", "PLAIN"):
         monkeypatch.setenv(name, plant())
     yield found
+
+
+PAGE = """# HELP swarm_a_figure_whose_name_is_as_long_as_a_key_2_seconds That.
+swarm_a_figure_whose_name_is_as_long_as_a_key_2_seconds{{le="0.5",node="{}"}} 4.0
+"""
+
+
+@contextmanager
+def answering(path: Path, page: str) -> Iterator[None]:
+    """A node's page of figures at a socket, for one question."""
+    with socket.create_server(str(path), family=socket.AF_UNIX) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(page)}\r\n\r\n{page}".encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield
+        thread.join()
 
 
 def bundled(path: Path) -> dict[str, str]:
@@ -172,7 +199,8 @@ def test_no_secret_is_in_the_bundle(
         "".join(f"2026-01-01 {line}\n" for line in lines) + "raft leader elected\n"
     )
     path = tmp_path / "bundle.tar.gz"
-    assert write(manager, path, state) == 0
+    with answering(tmp_path / "metrics.sock", PAGE.format(plant.told[0])):
+        assert write(manager, path, state) == 0
     assert "Look through it" in capsys.readouterr().out
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(plant.planted) >= 200
@@ -189,6 +217,7 @@ def test_no_secret_is_in_the_bundle(
     assert service["spec"]["annotations"]["labels"] == {"key": MASK}
     assert "raft leader elected" in files["agentd.log"]
     assert json.loads(files["cluster/raft.json"]) == {"term": 4, "commit_index": 9}
+    assert files["metrics.txt"] == PAGE.format(MASK)
     assert json.loads(files["cluster/figures.json"])["objects"]["tasks"] == VARIANTS
     assert {"about.json", "processes.json", "files.json", "README.txt"} <= files.keys()
     assert any(file["path"] == "certificates/swarm-node.key" for file in json.loads(files["files.json"]))

@@ -15,6 +15,7 @@ from swarm_core.client.managers import raft_now
 from swarm_core.client.sockets import NoSocket
 
 from swarm_tui.cli.commands.up import StateDirOption
+from swarm_tui.cli.plumbing import start_options
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
 from swarm_tui.resources.format import size
@@ -49,7 +50,8 @@ def support(
     except (ClientError, NoSocket) as error:
         told = Told({}, failure=str(error) or "no manager's control socket was found")
     scrub = scrubber(told)
-    machine = here(directory, scrub, system_clock().wall_ns())
+    kept = start_options.read(directory) or start_options.Kept()
+    machine = here(directory, scrub, system_clock().wall_ns(), metrics_address=kept.metrics_address)
     try:
         written = bundle.write(wanted, machine, documents(told, scrub))
     except FileExistsError:
