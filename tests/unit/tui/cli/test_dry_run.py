@@ -48,11 +48,24 @@ LOOK = {
     "services",
     "status",
 }
-LOOK |= {"top", "events", "why", "version", "watch", "doctor", "check", "keys", "bundle", "open"}
-OF_THIS_MACHINE = {("up",), ("down",), ("demo",), ("serve",)}
+LOOK |= {
+    "top",
+    "events",
+    "why",
+    "version",
+    "watch",
+    "doctor",
+    "check",
+    "keys",
+    "bundle",
+    "open",
+    "backup",
+    "support",
+}
+OF_THIS_MACHINE = {("up",), ("down",), ("log-level",), ("demo",), ("serve",)}
 OF_THIS_MACHINE |= {("exec",)}  # what it changes is up to the command that is run
 OF_THIS_MACHINE |= {("context", word) for word in ("add", "rm", "use")}
-OF_THIS_MACHINE |= {("cluster", word) for word in ("init", "join", "leave", "unlock")}
+OF_THIS_MACHINE |= {("cluster", word) for word in ("init", "join", "leave", "unlock", "restore")}
 """They change no cluster that is looked at, but what runs here."""
 OF_ENGINES = {("engine", "serve"), ("container", "exec")}
 """What they change is up to who uses the socket, and to the command that is run."""
