@@ -1,17 +1,18 @@
 """What every view works with: the mirror to read, the calls to make, the clock to ask."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from swarm_core.client.control import Control
 from swarm_core.client.log_query import LogQuery
 from swarm_core.client.logs import LogLine
 
 from swarm_tui.clusters.allowance import Allowance
+from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.clusters.log_end import is_over
 from swarm_tui.clusters.mirror import Mirror
-from swarm_tui.resources.refs import ClusterId
+from swarm_tui.resources.refs import ClusterId, ObjectRef
 
 
 class Clock(Protocol):
@@ -50,6 +51,12 @@ class Session:
     """It shows a moment of the past."""
     allowance: Allowance = field(default_factory=Allowance)
     """How far changes may go; the gate before `control` keeps to it."""
+    engines: EngineHands | None = None
+    """Where it is about engines: what changes of them are made with."""
+    whole: Callable[[ObjectRef], Awaitable[Mapping[str, Any] | None]] | None = None
+    """Asks for an object with all that is told of it, where the mirror holds less. Raises ValueError with a sentence."""
+    inside: Callable[[str, Sequence[str]], Awaitable[int]] | None = None
+    """Runs a command inside the object with this id, where `control` does not. Raises NotRun."""
     is_log_over: Callable[[Mirror, LogQuery], bool] = is_over
     """Whether logs that are followed can bring anything more."""
     members: "tuple[Session, ...]" = ()

@@ -52,7 +52,7 @@ def this_machine(environ: Mapping[str, str] = os.environ) -> Machine:
             str(one.path): sockets.problem_of(one.path) for one in sockets.candidates(None, environ)
         },
         is_root=os.geteuid() == 0,
-        free_bytes=shutil.disk_usage(existing(state)).free,
+        free_bytes=shutil.disk_usage(_existing(state)).free,
         state_directory=str(state),
         files_max=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         is_linux=sys.platform == "linux",
@@ -63,8 +63,7 @@ def this_machine(environ: Mapping[str, str] = os.environ) -> Machine:
     )
 
 
-def existing(path: Path) -> Path:
-    """The path, or what there is above it."""
+def _existing(path: Path) -> Path:
     return next(one for one in (path, *path.parents) if one.exists())
 
 

@@ -15,11 +15,14 @@ from swarm_core.engines.discovery import Discovery, Source
 from swarm_core.engines.opening import Opened
 
 from swarm_tui.clusters.allowance import Allowance
+from swarm_tui.clusters.engine_hands import EngineBook, EngineHands
 from swarm_tui.clusters.no_calls import NoCalls
 from swarm_tui.clusters.session import Clock, Session
+from swarm_tui.engines.calls import ObjectCalls
 from swarm_tui.engines.following import changes_of, events_of
 from swarm_tui.engines.logs import EngineLogs, is_over
 from swarm_tui.engines.mirror import EngineMirror
+from swarm_tui.engines.stats import ContainerStats
 from swarm_tui.resources.refs import ClusterId
 
 TITLE: Final = "engines"
@@ -36,11 +39,14 @@ class EngineRoom:
         clock: Clock,
         allowance: Allowance,
         tell: Callable[[str], None],
+        book: EngineBook,
     ) -> None:
         self.opened = opened
         self._sources, self._tell = sources, tell
         self.mirror = EngineMirror(clock, cluster=ClusterId(TITLE))
         self._clock = clock
+        self._stats = ContainerStats(opened.cluster, self.mirror, clock)
+        calls = ObjectCalls(opened.cluster, self.mirror)
         self.session = Session(
             TITLE,
             self.mirror,
@@ -48,6 +54,9 @@ class EngineRoom:
             EngineLogs(self.opened.cluster, self.mirror, clock),
             clock,
             allowance=allowance,
+            engines=EngineHands(opened, book, self._stats),
+            whole=calls.whole,
+            inside=calls.run_inside,
             is_log_over=is_over,
         )
 
@@ -55,6 +64,7 @@ class EngineRoom:
         """Until cancelled."""
         cluster, mirror = self.opened.cluster, self.mirror
         async with running(cluster), asyncio.TaskGroup() as group:
+            group.create_task(self._stats.run())
             discovery = Discovery(cluster)
             for source in self._sources:
                 group.create_task(self._discover(discovery, source))

@@ -15,7 +15,7 @@ from swarm_tui.operations.forecast.changed import changed
 from swarm_tui.operations.forecast.model import Forecast, Pair, ServiceCourse
 from swarm_tui.operations.forecast.play import forecast
 from swarm_tui.operations.levels import level_of
-from swarm_tui.operations.model import Change, Create, Nothing, Plan, Remove
+from swarm_tui.operations.model import Act, Change, Create, Nothing, Plan, Remove
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import ClusterView
 
@@ -71,7 +71,8 @@ def _word(plan: Plan, pairs: list[Pair], found: Forecast) -> str:
     nothing needs none."""
     if level_of(plan, pairs) < Level.IMPACT:
         return ""
-    if all(_is_drain_alone(pair) for pair in pairs) and not found.restarts + found.stops:
+    acts = any(isinstance(step.action, Act) for step in plan.steps)
+    if not acts and all(_is_drain_alone(pair) for pair in pairs) and not found.restarts + found.stops:
         return ""
     touched = [step for step in plan.steps if not isinstance(step.action, Nothing)]
     return touched[0].name if len(touched) == 1 else str(len(touched))
@@ -93,7 +94,7 @@ def _acts_without_spec(action: object) -> bool:
 
 def _is_change(action: object) -> bool:
     """Whether it changes something, whatever the specs show."""
-    return isinstance(action, Create | Remove) or _acts_without_spec(action)
+    return isinstance(action, Create | Remove | Act) or _acts_without_spec(action)
 
 
 def _is_rollback(action: Change) -> bool:
@@ -111,6 +112,9 @@ def _foreseen(plan: Plan, view: ClusterView) -> Iterator[str]:
 
 def _way_back(plan: Plan) -> str:
     """What undo (13.3) can make of it: of all that is removed, only services are made again."""
+    ways = [step.action.way_back for step in plan.steps if isinstance(step.action, Act)]
+    if ways:
+        return max(ways, key=(REVERSIBLE, MADE_AGAIN, LOST).index)
     removed = [step.action.kind for step in plan.steps if isinstance(step.action, Remove)]
     if any(kind is not objects_pb2.Service for kind in removed) or any(
         _acts_without_spec(step.action) for step in plan.steps

@@ -7,11 +7,14 @@ from swarm_core.api.proto.specs_pb2 import NodeSpec, ServiceSpec
 
 from swarm_tui.clusters.allowance import Level
 from swarm_tui.operations.forecast.model import Pair
-from swarm_tui.operations.model import Change, Plan, Remove
+from swarm_tui.operations.model import Act, Change, Plan, Remove
 
 
 def level_of(plan: Plan, pairs: Sequence[Pair]) -> Level:
     """The least level at which the plan may be carried out; `pairs` are the objects that it changes."""
+    acts = [step.action.level for step in plan.steps if isinstance(step.action, Act)]
+    if acts:
+        return max(acts)
     if any(isinstance(step.action, Remove) for step in plan.steps):
         return Level.IMPACT
     if any(isinstance(step.action, Change) and "rollback" in step.action.more for step in plan.steps):

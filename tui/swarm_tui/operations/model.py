@@ -9,7 +9,7 @@ Rules:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -18,6 +18,7 @@ from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.specs.errors import SpecError
 
+from swarm_tui.clusters.allowance import Level
 from swarm_tui.operations.sentences import refusal, sentence
 
 
@@ -66,6 +67,20 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """Something that is done to what no manager keeps, such as a container of an engine. `run` does it, and says more of it where there is
+    more to say. It raises Refused."""
+
+    id: str
+    run: Callable[[], Awaitable[str]]
+    level: Level
+    way_back: str
+    """What can be made of it afterwards, as a description says it."""
+    docker: str = ""
+    """The line that does the same with docker's command."""
+
+
+@dataclass(frozen=True, slots=True)
 class Nothing:
     """The object is as it should be already."""
 
@@ -80,7 +95,7 @@ class Step:
     """What people call the object."""
     doing: str
     """Completes "Could not …": "scale api"."""
-    action: Create | Change | Remove | Nothing
+    action: Create | Change | Remove | Act | Nothing
     done: Done
     """What is said when it is done; of a change, as far as it could be foreseen."""
     changes: tuple[str, ...] = ()
@@ -194,6 +209,9 @@ async def _carry_out(step: Step, control: Control) -> Outcome:
             made = await control.change(kind, id_, run, **more)
         case Remove(kind, id_, more):
             await control.remove(kind, id_, **more)
+        case Act(id_, act):
+            detail = await act()
+            said = Done(said.text, detail or said.detail)
         case Nothing(id_):
             pass
         case never:

@@ -11,6 +11,7 @@ import base64
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -36,6 +37,13 @@ class Plain(Protocol):
     @property
     def plain(self) -> Mapping[str, Any]:
         """Itself in plain values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An object as whoever keeps it tells it."""
+
+    plain: Mapping[str, Any]
 
 
 def as_dict(item: Message | Plain) -> dict[str, Any]:

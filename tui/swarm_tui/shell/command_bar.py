@@ -96,6 +96,6 @@ class CommandBar(Findable):
             ports = replace(ports, selection=Named(doing.refs))
         verb = doing.verb
         self._runner.ran(verb.id)
-        rest = verb.told(ports, doing.argument) if doing.argument and verb.told else verb.run(ports)
+        rest = verb.told(ports, doing.argument) if doing.argument and verb.told else verb.do(ports)
         if rest is not None:
             await rest

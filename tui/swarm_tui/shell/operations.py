@@ -6,6 +6,7 @@ from dataclasses import replace
 from swarm_core.compose.changes.held import Held
 
 from swarm_tui.clusters.allowance import Allowance
+from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.clusters.session import Session
 from swarm_tui.operations.across import parts_of
 from swarm_tui.operations.forecast.changed import changed
@@ -30,6 +31,11 @@ class Operations:
     def cluster(self) -> ClusterView:
         """The cluster as last seen, which plans are made of."""
         return self._session.mirror
+
+    @property
+    def engines(self) -> EngineHands | None:
+        """What changes of engines are made with, where these are looked at."""
+        return self._session.engines
 
     @property
     def allowance(self) -> Allowance:

@@ -80,7 +80,7 @@ class Runner:
                 self._workers.tell_failure(refusal)
                 return
             self.ran(verb_id)
-            self.start(lambda: verb.run(self.ports), verb.label)
+            self.start(lambda: verb.do(self.ports), verb.label)
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None] | None], label: str) -> None:
         """Do `work`; what it leaves to wait for is carried out in a worker. `label` names it where it fails."""

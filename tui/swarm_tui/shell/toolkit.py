@@ -410,7 +410,10 @@ class Desk:
             with self._given_away():
                 # Where the person stands is said before the first prompt, which may be as bare as "#".
                 os.write(1, f"{printable(name)}: {' '.join(command)}, until it ends\r\n".encode())
-                code = await run_here(control, spec, Here(has_terminal=True, reads=True))
+                if self._session.inside is not None:
+                    code = await self._session.inside(task_id, command)
+                else:
+                    code = await run_here(control, spec, Here(has_terminal=True, reads=True))
         except (NotRun, ClientError) as failure:
             self.tell_failure(f"Could not run {command[0]} in {name}: {failure}.")
         except SuspendNotSupported:

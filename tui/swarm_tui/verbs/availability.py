@@ -4,7 +4,9 @@ from swarm_core.api.proto import objects_pb2
 
 from swarm_tui.dialogs.choose import Choose
 from swarm_tui.operations import nodes
+from swarm_tui.resources.model import Realm
 from swarm_tui.resources.nodes import availability
+from swarm_tui.verbs import engine_containers
 from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
@@ -24,6 +26,10 @@ async def run(ports: Ports) -> None:
     await carry_out(ports, ports.planned(lambda view, own: nodes.availability(view, own, word)))
 
 
+def _label(ports: Ports) -> str:
+    return "availability" if ports.operations.cluster.realm is Realm.CLUSTER else "state"
+
+
 VERB = Verb(
     "list.availability",
     ("a",),
@@ -33,5 +39,7 @@ VERB = Verb(
     run,
     is_on_objects=True,
     rank=4,
+    label_now=_label,
     changes=True,
+    in_realm={Realm.ENGINES: engine_containers.state},
 )

@@ -6,7 +6,7 @@ from typing import Final
 
 from swarm_tui.dialogs.help import Help
 from swarm_tui.doctor import cluster as of_cluster
-from swarm_tui.doctor import here as of_here
+from swarm_tui.doctor import machine as of_machine
 from swarm_tui.doctor.model import GLYPHS, ROLES, Finding, worst_first
 from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.model import Verb
@@ -21,9 +21,9 @@ async def show(ports: Ports) -> None:
     """Look, and show what was found."""
     now_ns = ports.desk.now_ns
     found = list(of_cluster.findings(ports.operations.cluster, now_ns))
-    here = await asyncio.to_thread(of_here.look)
+    machine = await asyncio.to_thread(of_machine.this_machine)
     lines = [*_lines("the cluster", found), []]
-    lines += _lines("this machine", list(of_here.findings(here, now_ns)))
+    lines += _lines("this machine", list(of_machine.findings(machine, now_ns)))
     await ports.desk.ask(Help("Doctor", lines, indent=_WHAT + 3))
 
 

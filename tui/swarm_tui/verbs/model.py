@@ -10,7 +10,7 @@ Rules:
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from textual.binding import Binding
@@ -64,6 +64,8 @@ class Verb:
     is_in_palette: bool = True
     changes: bool = False
     """It sends something to the cluster."""
+    in_realm: Mapping[Realm, Callable[[Ports], Work | None]] = field(default_factory=dict)
+    """What the same key does for the objects of another realm, in place of `run`."""
     realm: Realm | None = None
     """Where it is at home; None: wherever its context is."""
     is_of_one: bool = False
@@ -100,6 +102,10 @@ class Verb:
         if self.is_on_objects and not self.works_on(ports.selection.kind):
             return False
         return self.applies(ports)
+
+    def do(self, ports: Ports) -> Work | None:
+        """Do it, as the realm that is looked at has it."""
+        return self.in_realm.get(ports.operations.cluster.realm, self.run)(ports)
 
     def called(self, ports: Ports) -> str:
         """What it is called now."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from swarm_core.compose.changes.held import Held
 
 from swarm_tui.clusters.allowance import Allowance
+from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.clusters.merged import homes
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.operations.across import planned
@@ -80,6 +81,10 @@ class Operations(Protocol):
     @property
     def cluster(self) -> ClusterView:
         """The cluster as last seen, which plans are made of."""
+
+    @property
+    def engines(self) -> EngineHands | None:
+        """What changes of engines are made with, where these are looked at."""
 
     @property
     def allowance(self) -> Allowance:

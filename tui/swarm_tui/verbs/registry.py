@@ -19,6 +19,8 @@ from swarm_tui.verbs import (
     doctor,
     drill,
     editor,
+    engine_containers,
+    engine_objects,
     find,
     focus,
     form_parts,
@@ -99,6 +101,12 @@ register(new.VERB)
 register(new.EDIT)
 register(remove.VERB)
 register(availability.VERB)
+for _turn in engine_containers.TURNS:
+    register(_turn)
+register(engine_containers.MAINTAIN)
+register(engine_containers.ACTIVATE)
+register(engine_objects.PRUNE)
+register(engine_objects.ADD)
 register(roles.VERB)
 register(labels.VERB)
 register(move.VERB)

@@ -1,8 +1,9 @@
 """From an object to what it belongs to, to who uses it, and to what happened to it."""
 
 from swarm_tui.resources import registry
+from swarm_tui.resources.engines.containers import KIND as CONTAINERS
 from swarm_tui.resources.events import KIND as EVENTS
-from swarm_tui.resources.model import Link
+from swarm_tui.resources.model import Link, Realm
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.services import KIND as SERVICES
 from swarm_tui.verbs.model import Verb
@@ -34,6 +35,11 @@ async def to_users(ports: Ports) -> None:
     await ports.navigator.go(Link(SERVICES.plural, ref.kind, ref.id))
 
 
+async def to_containers(ports: Ports) -> None:
+    ref = ports.selection.refs[0]
+    await ports.navigator.go(Link(CONTAINERS.plural, ref.kind, ref.id))
+
+
 async def to_events(ports: Ports) -> None:
     ref = ports.selection.refs[0]
     ports.desk.recall(ref)
@@ -59,6 +65,7 @@ USED_BY = Verb(
     to_users,
     is_on_objects=True,
     rank=4,
+    in_realm={Realm.ENGINES: to_containers},
 )
 TIMELINE = Verb(
     "list.timeline",

@@ -2,6 +2,8 @@
 
 from swarm_tui.operations import remove
 from swarm_tui.resources import registry
+from swarm_tui.resources.model import Realm
+from swarm_tui.verbs import engine_objects
 from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
@@ -27,4 +29,5 @@ VERB = Verb(
     rank=10,
     aliases=("rm", "delete"),
     changes=True,
+    in_realm={Realm.ENGINES: engine_objects.remove},
 )

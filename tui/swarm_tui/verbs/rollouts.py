@@ -1,10 +1,14 @@
 """Update services, restart them, and take them back to the spec before: each after its plan was read."""
 
+from functools import partial
+
 from swarm_core.api.proto import objects_pb2
 
 from swarm_tui.dialogs.service_update import ServiceUpdate, refusal_of
 from swarm_tui.operations import update
 from swarm_tui.operations.model import Plan
+from swarm_tui.resources.model import Realm
+from swarm_tui.verbs import engine_containers
 from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
@@ -66,6 +70,7 @@ RESTART = Verb(
     restart,
     is_on_objects=True,
     changes=True,
+    in_realm={Realm.ENGINES: partial(engine_containers.turn, word="restart")},
 )
 ROLLBACK = Verb(
     "list.rollback",

@@ -5,6 +5,8 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_tui.clusters.allowance import Level
 from swarm_tui.dialogs.choose import Choose
 from swarm_tui.resources import tasks
+from swarm_tui.resources.engines.items import ContainerItem
+from swarm_tui.resources.model import Realm
 from swarm_tui.resources.services import KIND as SERVICES
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
@@ -34,6 +36,18 @@ async def run(ports: Ports) -> None:
         await ports.desk.run_inside(id_, name, _SHELL)
 
 
+async def in_container(ports: Ports) -> None:
+    """A shell inside a container of an engine."""
+    refused = ports.operations.allowance.refusal(Level.IMPACT)
+    item = ports.operations.cluster.get(ContainerItem, ports.ids[0])
+    if refused:
+        ports.desk.tell_failure(f"Could not open a shell: {refused}.")
+    elif item is None or item.record.state != "running":
+        ports.desk.tell_failure("It does not run: a shell needs a container that does.")
+    else:
+        await ports.desk.run_inside(item.id, item.record.name, _SHELL)
+
+
 def _running(ports: Ports) -> list[objects_pb2.Task]:
     """What runs of the selection, in the order of slots."""
     cluster, id_ = ports.cluster, ports.ids[0]
@@ -54,4 +68,5 @@ VERB = Verb(
     Context.LIST,
     run,
     is_on_objects=True,
+    in_realm={Realm.ENGINES: in_container},
 )

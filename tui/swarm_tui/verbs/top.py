@@ -1,6 +1,10 @@
 """Which tasks use most: the list of tasks by the processors they use, of the selected node or service or of all."""
 
-from swarm_tui.resources.model import Link
+from functools import partial
+
+from swarm_tui.resources.engines.containers import KIND as CONTAINERS
+from swarm_tui.resources.engines.engines import KIND as ENGINES
+from swarm_tui.resources.model import Link, Realm
 from swarm_tui.resources.nodes import KIND as NODES
 from swarm_tui.resources.services import KIND as SERVICES
 from swarm_tui.resources.tasks import KIND as TASKS
@@ -14,7 +18,6 @@ _BY = "cpu"
 
 
 async def show(ports: Ports) -> None:
-    """Of a cluster."""
     refs = ports.selection.refs
     if ports.selection.kind in (NODES.noun, SERVICES.noun) and refs:
         await ports.navigator.go(Link(TASKS.plural, refs[0].kind, refs[0].id))
@@ -25,6 +28,33 @@ async def show(ports: Ports) -> None:
         pane.sort_by(_BY)
 
 
+async def of_containers(ports: Ports) -> None:
+    """Of engines: ask for the figures of the containers on screen, and list them by it; where they are listed so, ask no more."""
+    hands, pane = ports.operations.engines, ports.part(ObjectPane)
+    assert hands is not None
+    if hands.stats.is_on and pane is not None and pane.kind is CONTAINERS and pane.sorted_by == _BY:
+        hands.stats.watch(None)
+        pane.sort_by(CONTAINERS.default_sort)
+        return
+    refs = ports.selection.refs
+    if refs and ports.selection.kind == ENGINES.noun:
+        await ports.navigator.go(Link(CONTAINERS.plural, refs[0].kind, refs[0].id))
+    elif ports.selection.kind != CONTAINERS.noun:
+        await ports.navigator.go(Link(CONTAINERS.plural))
+    hands.stats.watch(partial(_looked_at, ports))
+    pane = ports.part(ObjectPane)
+    if pane is not None and pane.kind is CONTAINERS and pane.sorted_by != _BY:
+        pane.sort_by(_BY)
+
+
+def _looked_at(ports: Ports) -> list[str]:
+    """The containers on screen."""
+    pane = ports.part(ObjectPane)
+    if pane is None or pane.kind is not CONTAINERS or not pane.is_shown:
+        return []
+    return [ref.id for ref in pane.table.visible_ids()]
+
+
 VERB = Verb(
     "list.top",
     ("t",),
@@ -33,4 +63,5 @@ VERB = Verb(
     Context.LIST,
     show,
     on_list.is_there,
+    in_realm={Realm.ENGINES: of_containers},
 )

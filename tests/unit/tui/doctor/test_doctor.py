@@ -207,10 +207,10 @@ def test_the_worst_comes_first_and_many_names_are_cut():
 
 def test_the_command(monkeypatch, capsys):
     """It prints what to do, and fails where something has gone wrong already."""
-    monkeypatch.setattr(of_machine, "this_machine", lambda _: HEALTHY)
+    monkeypatch.setattr(of_machine, "this_machine", lambda: HEALTHY)
     assert run(["doctor", "--here"]) in (0, 1)
     capsys.readouterr()
-    monkeypatch.setattr(of_machine, "this_machine", lambda _: replace(HEALTHY, free_bytes=0))
+    monkeypatch.setattr(of_machine, "this_machine", lambda: replace(HEALTHY, free_bytes=0))
     assert run(["doctor", "--here"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("✖ ")

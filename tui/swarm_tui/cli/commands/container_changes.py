@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from swarm_tui.cli.plumbing.engine_steps import NO_WAY_BACK, DryOption, Step, carry_out_steps, docker_words
+from swarm_tui.cli.plumbing.engine_steps import NO_WAY_BACK, DryOption, Step, carry_out_steps
 from swarm_tui.cli.plumbing.engines import Chosen, EngineOption, EnginesOption, need_level, run_on_engines
+from swarm_tui.operations.docker.engine import docker_words
 
 if TYPE_CHECKING:
     from swarm_core.engines.records import Container

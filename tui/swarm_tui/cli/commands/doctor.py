@@ -13,7 +13,7 @@ from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import FAILED, run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.doctor import cluster as of_cluster
-from swarm_tui.doctor import here as of_here
+from swarm_tui.doctor import machine as of_machine
 from swarm_tui.doctor.model import GLYPHS, Finding, Grade, worst_first
 from swarm_tui.resources.printable import printable
 
@@ -25,7 +25,7 @@ def doctor(
 ) -> None:
     """Say what may go wrong, and what to do about it; exit code 1 where something has."""
     now_ns = system_clock().wall_ns()
-    found = list(of_here.findings(of_here.look(), now_ns))
+    found = list(of_machine.findings(of_machine.this_machine(), now_ns))
     if not here:
         found += _of_cluster(ctx)
     _print(worst_first(found), style)

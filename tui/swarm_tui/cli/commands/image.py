@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from swarm_tui.cli.plumbing.engine_steps import (
-    DryOption,
-    Step,
-    carry_out_steps,
-    docker_words,
-    tell_steps,
-)
+from swarm_tui.cli.plumbing.engine_steps import DryOption, Step, carry_out_steps, tell_steps
 from swarm_tui.cli.plumbing.engines import (
     Chosen,
     EngineOption,
@@ -30,6 +24,7 @@ from swarm_tui.cli.plumbing.output import (
 )
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.operations.docker.engine import docker_words
 
 if TYPE_CHECKING:
     from swarm_core.engines.api import EngineApi

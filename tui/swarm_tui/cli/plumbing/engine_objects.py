@@ -14,11 +14,12 @@ from swarm_tui.cli.plumbing.engine_rows import (
     print_entries,
     print_whole,
 )
-from swarm_tui.cli.plumbing.engine_steps import Step, carry_out_steps, docker_words, tell_steps
+from swarm_tui.cli.plumbing.engine_steps import Step, carry_out_steps, tell_steps
 from swarm_tui.cli.plumbing.engines import Chosen, need_level, run_on_engines
 from swarm_tui.cli.plumbing.output import Format
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure
+from swarm_tui.operations.docker.engine import docker_words
 
 if TYPE_CHECKING:
     from swarm_core.engines.api import EngineApi

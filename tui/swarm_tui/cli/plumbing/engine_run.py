@@ -19,12 +19,13 @@ from swarm_core.engines.placement.expressions import BadExpression, Expression
 from swarm_core.engines.placement.request import Request
 
 from swarm_tui.cli.plumbing import registry_auth
-from swarm_tui.cli.plumbing.engine_steps import Step, docker_words, tell_steps
-from swarm_tui.cli.plumbing.engine_streams import hear, talk
+from swarm_tui.cli.plumbing.engine_steps import Step, tell_steps
 from swarm_tui.cli.plumbing.engines import Chosen
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure
 from swarm_tui.clusters import inside
+from swarm_tui.engines.inside import hear, talk
+from swarm_tui.operations.docker.engine import docker_words
 
 if TYPE_CHECKING:
     from swarm_core.engines.api import EngineApi

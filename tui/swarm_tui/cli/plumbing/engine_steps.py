@@ -3,7 +3,6 @@
 Exit codes of a dry run are those of `dry_run`: 0 nothing would change; 2 something would; 1 something would be refused.
 """
 
-import shlex
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -16,7 +15,7 @@ from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.resources.printable import printable
 
 if TYPE_CHECKING:
-    from swarm_core.engines.records import EngineRecord
+    pass
 
 NO_WAY_BACK: Final = "no way back"
 LEVEL: Final = 3
@@ -97,13 +96,3 @@ def tell_steps(steps: Iterable[Step], wrong: Iterable[str] = ()) -> None:
         raise Failure("\nError: ".join(refused))
     if is_change:
         raise typer.Exit(WOULD_CHANGE)
-
-
-def docker_words(record: "EngineRecord", *words: str) -> str:
-    """Docker's own command at one engine."""
-    entry = record.entry
-    files = (("--tlscacert", entry.ca), ("--tlscert", entry.certificate), ("--tlskey", entry.key_file))
-    tls = [word for flag, path in files if path for word in (flag, path)]
-    if entry.is_encrypted:
-        tls.insert(0, "--tlsverify" if entry.verifies else "--tls")
-    return shlex.join(["docker", "-H", entry.url, *tls, *words])

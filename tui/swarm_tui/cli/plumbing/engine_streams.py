@@ -1,18 +1,18 @@
 """Output of containers of an engine at this program's own, and its input and terminal at theirs."""
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from swarm_core.engines.attached import STDERR, STDOUT, Attached, Frames
-from swarm_core.engines.errors import EngineError, EngineGarbage
+from swarm_core.engines.attached import STDERR, STDOUT, Frames
+from swarm_core.engines.errors import EngineGarbage
 
 from swarm_tui.cli.plumbing.lines import moment_ns
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.cli.plumbing.streams import ending_with_the_reader
 from swarm_tui.clusters import inside
+from swarm_tui.engines.inside import run_in_container
 from swarm_tui.resources.printable import colours_only
 
 if TYPE_CHECKING:
@@ -64,11 +64,6 @@ class _Lines:
             typer.echo(line, err=self._is_error)
 
 
-def hear(stream: int, data: bytes) -> None:
-    """Output at this program's own, as it is."""
-    inside.write_here(2 if stream == STDERR else 1, data)
-
-
 async def _has_terminal(api: "EngineApi", id_: str) -> bool:
     whole = await api.get_object(f"/containers/{id_}/json")
     return bool((whole.get("Config") or {}).get("Tty"))
@@ -78,47 +73,9 @@ async def run_inside(
     api: "EngineApi", id_: str, body: Mapping[str, Any], *, is_detached: bool = False
 ) -> int:
     """Run a command in a container; its exit code. Raises EngineError or Failure."""
-    has_terminal = bool(body["Tty"])
-    if has_terminal and body["AttachStdin"] and not inside.is_terminal():
+    if body["Tty"] and body["AttachStdin"] and not inside.is_terminal():
         raise Failure("--tty needs a terminal at standard input and output.")
-    made = await api.post(f"/containers/{id_}/exec", body=dict(body))
-    run = str(made["Id"])
-    if is_detached:
-        await api.post(f"/exec/{run}/start", body={"Detach": True, "Tty": has_terminal})
-        return 0
-    attached = Attached(api.url, hear, has_terminal=has_terminal)
-    await api.hijack(f"/exec/{run}/start", None, {"Detach": False, "Tty": has_terminal}, lambda: attached)
-    await attached.begun()
-    await talk(api, attached, f"/exec/{run}", reads=bool(body["AttachStdin"]), has_terminal=has_terminal)
-    told = await api.get_object(f"/exec/{run}/json")
-    return int(told.get("ExitCode") or 0)
-
-
-async def talk(api: "EngineApi", attached: Attached, path: str, *, reads: bool, has_terminal: bool) -> None:
-    """Be the other end until the engine has sent its last byte. Raises EngineError."""
-    is_raw = has_terminal and reads and inside.is_terminal()
-    sizes = asyncio.Event()
-    if is_raw:
-        sizes.set()
-
-    async def tell_sizes() -> None:
-        while True:
-            await sizes.wait()
-            sizes.clear()
-            rows, columns = inside.terminal_size()
-            try:
-                await api.post(f"{path}/resize", {"h": rows, "w": columns})
-            except EngineError:
-                return  # what ran has ended meanwhile
-
-    with inside.raw(is_wanted=is_raw), inside.resized(sizes.set, is_wanted=is_raw):
-        others = [inside.read_here(attached.send)] if reads else []
-        if is_raw:
-            others.append(tell_sizes())
-        try:
-            await inside.with_beside(attached.ended(), *others)
-        finally:
-            attached.close()
+    return await run_in_container(api, id_, body, is_detached=is_detached)
 
 
 def since_s(text: str, now_ns: int, flag: str = "--since") -> str:

@@ -166,6 +166,7 @@ class EnginesAtHand:
         # Loaded when somebody goes there: most dashboards never do.
         from swarm_core.engines.opening import no_engines_yet
 
+        from swarm_tui.cli.plumbing.engine_book import EnginesFile
         from swarm_tui.cli.plumbing.engine_sources import sources_of
         from swarm_tui.cli.plumbing.engines import VARIABLE, deployed_directory
         from swarm_tui.engines.room import EngineRoom
@@ -175,7 +176,7 @@ class EnginesAtHand:
             sources = sources_of(os.environ.get(VARIABLE) or None, self._given, opened)
         except (Failure, LookupError) as failure:
             raise ValueError(str(failure)) from None
-        return EngineRoom(opened, sources, clock, allowance, tell)
+        return EngineRoom(opened, sources, clock, allowance, tell, EnginesFile())
 
 
 async def dashboard(

@@ -9,7 +9,7 @@ from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 
 from swarm_tui.operations.docker.service import NoCommand, create_words, update_words
 from swarm_tui.operations.forecast.model import Pair
-from swarm_tui.operations.model import Change, Plan, Remove
+from swarm_tui.operations.model import Act, Change, Plan, Remove
 from swarm_tui.resources.model import ClusterView
 
 Cluster, Node, Service, Task = objects_pb2.Cluster, objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
@@ -31,6 +31,10 @@ class Commands:
 
 def commands_of(plan: Plan, pairs: Sequence[Pair], view: ClusterView) -> Commands:
     """How docker's command would be told to do what the plan does."""
+    acts = [step.action.docker for step in plan.steps if isinstance(step.action, Act)]
+    if acts:
+        lines = tuple(dict.fromkeys(filter(None, acts)))
+        return Commands(lines, "" if lines else "No docker command does this.")
     try:
         words = [*_removals(plan, view), *_calls(plan), *_changes(plan, pairs, view)]
     except NoCommand as reason:

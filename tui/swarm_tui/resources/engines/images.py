@@ -136,7 +136,7 @@ KIND: ResourceKind[ImageItem] = ResourceKind(
         "id": lambda item, view, now: item.record.id,
     },
     listing=(),
-    verbs=("open", "used_by", "describe", "owner", "yaml", "json", "copy"),
+    verbs=("open", "used_by", "describe", "owner", "yaml", "json", "copy", "remove"),
     drill_in=lambda item, view: Link("containers", NOUN, item.id),
     owners={"engine": lambda item: (item.record.engine,)},
     owner=lambda item: ("engine", item.record.engine),

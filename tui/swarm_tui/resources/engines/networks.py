@@ -131,7 +131,7 @@ KIND: ResourceKind[NetworkItem] = ResourceKind(
         "id": lambda item, view, now: item.record.id,
     },
     listing=(),
-    verbs=("open", "used_by", "describe", "owner", "yaml", "json", "copy"),
+    verbs=("open", "used_by", "describe", "owner", "yaml", "json", "copy", "remove"),
     drill_in=lambda item, view: Link("containers", NOUN, item.id),
     called=called,
     owners={"engine": lambda item: (item.record.engine,)},

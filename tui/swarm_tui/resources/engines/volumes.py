@@ -117,7 +117,7 @@ KIND: ResourceKind[VolumeItem] = ResourceKind(
         "label": lambda item, view, now: fmt.label_list(item.record.labels),
     },
     listing=(),
-    verbs=("open", "used_by", "describe", "owner", "yaml", "json", "copy"),
+    verbs=("open", "used_by", "describe", "owner", "yaml", "json", "copy", "remove"),
     drill_in=lambda item, view: Link("containers", NOUN, item.id),
     owners={"engine": lambda item: (item.record.engine,)},
     owner=lambda item: ("engine", item.record.engine),

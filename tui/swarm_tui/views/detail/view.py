@@ -1,6 +1,6 @@
 """A text about one object, kept up to date while it is read."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
 
 from textual.app import ComposeResult
@@ -8,7 +8,9 @@ from textual.app import ComposeResult
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry
+from swarm_tui.resources.documents import Whole
 from swarm_tui.resources.model import DESCRIBE, TEXT_VIEW, Realm, ResourceKind
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.detail.pages import describe_lines, json_lines, yaml_lines
 from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.place import Place
@@ -30,6 +32,9 @@ class TextView(LinesPage):
         self._object_id = ""
         self._mode = DESCRIBE
         self._lines: Sequence[Spans] = ()
+        self._whole: Whole | None = None
+        """The object with all that is told of it, where that had to be asked for."""
+        self._trouble = ""
         self._text = TextLines()
         self._text.add_class("pane")
 
@@ -47,8 +52,9 @@ class TextView(LinesPage):
     def show(self, place: Place) -> None:
         self._kind = registry.by_noun(place.kind)
         self._object_id, self._mode, self.search_text = place.id, place.link.mode, ""
-        self._lines = ()
+        self._lines, self._whole, self._trouble = (), None, ""
         self._text.search("")
+        self._ask_for_whole()
         item = self._item()
         if item is not None:
             self._lines = self._make(item)
@@ -61,12 +67,26 @@ class TextView(LinesPage):
             and self.display
             and (changes.is_reset or self._object_id in changes.of(self._kind.message))
         ):
+            self._ask_for_whole()
             self._refresh_text()
 
     def tick(self) -> None:
         # Of a description the ages change; YAML says what the object says.
         if self.display and self._mode not in (YAML, JSON):
             self._refresh_text()
+
+    def _ask_for_whole(self) -> None:
+        if self._session.whole is not None and self._kind is not None and self._mode in (YAML, JSON):
+            ref = ObjectRef(self._session.id, self._kind.noun, self._object_id)
+            self.run_worker(self._ask(self._session.whole(ref)), group="whole", exclusive=True)
+
+    async def _ask(self, asked: Awaitable[Mapping[str, Any] | None]) -> None:
+        try:
+            told = await asked
+            self._whole, self._trouble = None if told is None else Whole(told), ""
+        except ValueError as error:
+            self._trouble = f"▲ {error}"
+        self._refresh_text()
 
     def _refresh_text(self) -> None:
         """The object, or the time, may have changed."""
@@ -84,9 +104,9 @@ class TextView(LinesPage):
     def _make(self, item: Any) -> Sequence[Spans]:
         assert self._kind is not None
         if self._mode == YAML:
-            return yaml_lines(item)
+            return yaml_lines(self._whole or item)
         if self._mode == JSON:
-            return json_lines(item)
+            return json_lines(self._whole or item)
         home = self._session.mirror.home(self._kind.message, self._object_id)
         return describe_lines(self._kind, item, home, self._session.now_ns)
 
@@ -108,7 +128,9 @@ class TextView(LinesPage):
         noun = self._kind.noun if self._kind is not None else ""
         self._text.label(
             f"{self.origin}{noun} {name} · {self._mode}",
-            " · ".join(filter(None, ["" if item is not None else "✖ removed", self.search_text])),
+            " · ".join(
+                filter(None, ["" if item is not None else "✖ removed", self._trouble, self.search_text])
+            ),
         )
 
 

@@ -1,0 +1,155 @@
+"""Starting, stopping and the like, and removing, of containers of any engines."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from swarm_core.engines.api import EngineApi
+from swarm_core.engines.errors import EngineError
+from swarm_core.engines.records import Container
+
+from swarm_tui.clusters.allowance import Level
+from swarm_tui.clusters.engine_hands import EngineHands
+from swarm_tui.operations.describe import LOST, REVERSIBLE
+from swarm_tui.operations.engines import acts
+from swarm_tui.operations.model import Act, Done, Plan, Refused, Step
+from swarm_tui.resources.engines.containers import KIND, SERVICE_LABEL
+from swarm_tui.resources.engines.items import ContainerItem
+from swarm_tui.resources.engines.shared import engine_name, engine_of
+from swarm_tui.resources.model import ClusterView
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One way in which containers go on. `refusal` and `so_already` are ends of sentences, empty where they do not hold."""
+
+    word: str
+    done: str
+    means: str
+    way_back: str
+    refusal: Callable[[Container], str] = lambda one: ""
+    so_already: Callable[[Container], str] = lambda one: ""
+    warning: str = ""
+
+
+def _unless(state: str) -> Callable[[Container], str]:
+    return lambda one: "" if one.state == state else f"it is {one.state}"
+
+
+def _runs(one: Container) -> str:
+    return "" if one.is_running else "it does not run"
+
+
+TURNS: Final = {
+    turn.word: turn
+    for turn in (
+        Turn(
+            "start",
+            "started",
+            "run what has ended, or was never started",
+            REVERSIBLE,
+            so_already=lambda one: "runs already" if one.is_running else "",
+        ),
+        Turn(
+            "stop",
+            "stopped",
+            "ask it to end; its engine kills it after its grace period",
+            REVERSIBLE,
+            so_already=_runs,
+        ),
+        Turn("restart", "restarted", "stop and start it; what does not run is started", LOST),
+        Turn("pause", "paused", "let it do nothing until it is unpaused", REVERSIBLE, _unless("running")),
+        Turn("unpause", "unpaused", "let what was paused go on", REVERSIBLE, _unless("paused")),
+        Turn(
+            "kill",
+            "killed",
+            "end it at once",
+            REVERSIBLE,
+            _runs,
+            warning="What is killed cannot finish what it is at.",
+        ),
+    )
+}
+
+
+def turned(view: ClusterView, ids: Sequence[str], word: str, hands: EngineHands) -> Plan:
+    """These containers, started, stopped and so on: one plan for all of them."""
+    turn, items = TURNS[word], acts.found(view, ContainerItem, ids)
+    steps, refusals = [], []
+    for item in items:
+        one = item.record
+        if reason := acts.away(one.engine, view) or turn.refusal(one):
+            refusals.append(f"Could not {word} {one.name}: {reason}.")
+        elif so := turn.so_already(one):
+            steps.append(acts.nothing(acts.place(one.name, one.engine, view), item.id, f"{one.name} {so}"))
+        else:
+            steps.append(_turn_step(view, item, turn, hands))
+    names = [item.record.name for item in items]
+    warnings = [turn.warning] if turn.warning and steps else []
+    return acts.plan_of(
+        f"{word.capitalize()} {acts.subject(KIND, names)}", steps, refusals, warnings=warnings
+    )
+
+
+def _turn_step(view: ClusterView, item: ContainerItem, turn: Turn, hands: EngineHands) -> Step:
+    one = item.record
+
+    async def call(api: EngineApi) -> None:
+        # A container has its grace period to stop, which nobody here knows.
+        await api.post(f"/containers/{one.id}/{turn.word}", timeout=None)
+
+    docker = acts.line(engine_of(one.engine, view), turn.word, one.name)
+    action = acts.act(
+        hands, one.engine, item.id, call, level=Level.OPERATE, way_back=turn.way_back, docker=docker
+    )
+    where = engine_name(one.engine, view)
+    return Step(
+        acts.place(one.name, one.engine, view),
+        f"{turn.word} {one.name}",
+        action,
+        Done(f"{one.name} {turn.done} on {where}"),
+        (turn.done,),
+    )
+
+
+def removal(view: ClusterView, ids: Sequence[str], hands: EngineHands) -> Plan:
+    """These containers, gone; what belongs to a service's task is left to the service."""
+    items = acts.found(view, ContainerItem, ids)
+    steps, refusals, warnings = [], [], []
+    for item in items:
+        one = item.record
+        if service := one.labels.get(SERVICE_LABEL):
+            refusals.append(
+                f"Could not remove {one.name}: it belongs to the service {service}; remove or scale that instead."
+            )
+        elif reason := acts.away(one.engine, view):
+            refusals.append(f"Could not remove {one.name}: {reason}.")
+        else:
+            if one.is_running:
+                warnings.append(f"{one.name} runs: it is killed.")
+            steps.append(_removal_step(view, item, hands))
+    title = f"Remove {acts.subject(KIND, [item.record.name for item in items])}"
+    notes = ["What they wrote into themselves goes with them. Volumes stay."] if steps else []
+    return acts.plan_of(title, steps, refusals, warnings=warnings, notes=notes)
+
+
+def _removal_step(view: ClusterView, item: ContainerItem, hands: EngineHands) -> Step:
+    one = item.record
+
+    async def run() -> str:
+        try:
+            await hands.opened.placer.destroy(one, force=one.is_running)
+        except EngineError as error:
+            raise Refused(str(error)) from None
+        return ""
+
+    flags = ("--force",) if one.is_running else ()
+    docker = acts.line(engine_of(one.engine, view), "rm", *flags, one.name)
+    where = engine_name(one.engine, view)
+    return Step(
+        acts.place(one.name, one.engine, view),
+        f"remove {one.name}",
+        Act(item.id, run, Level.IMPACT, LOST, docker),
+        Done(f"{one.name} removed from {where}"),
+        ("removed",),
+    )
