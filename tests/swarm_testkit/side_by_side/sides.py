@@ -31,7 +31,6 @@ from swarm_testkit.programs import TUI
 PORT = 2377
 LIMIT_S = 60
 NODES = ("n1", "n2")
-_DRAINED = "; 1 node does not accept new tasks"
 _DAEMON = re.compile(r"^(Error response from daemon: |Error: )?(rpc error: code = \w+ desc = )?")
 
 
@@ -62,8 +61,8 @@ class Side:
     engines: dict[str, Engine]
     daemons: dict[str, Daemon] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
-    also_counted: str = ""
-    """What a sentence about nodes says of one that is not compared: our manager's own, which is drained."""
+    drained: int = 0
+    """Nodes that are not compared, and that sentences about nodes count all the same: our manager's own, which is drained."""
 
     def run(self, words: Sequence[str], stdin: bytes = b"") -> Said:
         """One command; `{n1}` and `{n2}` in its words are the nodes' ids."""
@@ -176,7 +175,7 @@ def our_side_with_engines_as_workers() -> Iterator[Side]:
             (*TUI, "--socket", str(manager.socket)),
             manager.socket,
             dict(zip(NODES, engines, strict=True)),
-            also_counted=_DRAINED,
+            drained=1,
         )
         wait_until(lambda: side.is_ready(1), what="our manager's node")
         (own,) = side.held().nodes
@@ -212,7 +211,7 @@ def our_side_after_docker() -> Iterator[Side]:
             (*TUI, "--socket", str(manager.socket)),
             manager.socket,
             dict(zip(NODES, engines, strict=True)),
-            also_counted=_DRAINED,
+            drained=1,
         )
         for name, engine in side.engines.items():
             side.ids[name] = json.loads(engine.docker("info", "--format", "{{json .Swarm.NodeID}}"))

@@ -23,6 +23,7 @@ SAME_WORDS = (
     ("does not accept new tasks", "not available for new tasks"),
 )
 """Ours and docker's words for one thing."""
+_NOT_ACCEPTING = re.compile(r"(?P<before>(?:; )?)(?P<count>\d+) nodes? (?:does|do) not accept new tasks")
 _ID = re.compile(r"\b[a-z0-9]{25}\b")
 _HEX = re.compile(r"\b[0-9a-f]{12,64}\b")
 _MOVING = (
@@ -62,7 +63,7 @@ def state_of(held: Held, side: Side) -> dict[str, ServiceState]:
     found = {}
     for service in held.services:
         tasks = [task for task in held.tasks if task.service_id == service.id]
-        found[service.spec.annotations.name] = _service(service, tasks, names, side.also_counted)
+        found[service.spec.annotations.name] = _service(service, tasks, names, side.drained)
     return found
 
 
@@ -80,7 +81,7 @@ def is_moving(held: Held) -> bool:
 
 
 def _service(
-    service: objects_pb2.Service, tasks: list[objects_pb2.Task], names: dict[str, str], also: str
+    service: objects_pb2.Service, tasks: list[objects_pb2.Task], names: dict[str, str], drained: int
 ) -> ServiceState:
     status = service.update_status
     mode = service.spec.WhichOneof("mode")
@@ -92,7 +93,7 @@ def _service(
     newest: dict[str, objects_pb2.Task] = {}
     for task in sorted(tasks, key=_age):
         newest[str(task.slot) if task.slot else names.get(task.node_id, task.node_id)] = task
-    state.places = sorted(_place(task, "" if task.slot else key, also) for key, task in newest.items())
+    state.places = sorted(_place(task, "" if task.slot else key, drained) for key, task in newest.items())
     live = [task for task in tasks if task.desired_state <= _COMPLETE and task.status.state <= _RUNNING]
     state.per_node = dict(Counter(names.get(task.node_id, task.node_id) for task in live))
     return state
@@ -104,7 +105,7 @@ def _age(task: objects_pb2.Task) -> tuple[int, int, int]:
     return (task.desired_state <= _COMPLETE, made.seconds, made.nanos)
 
 
-def _place(task: objects_pb2.Task, node: str, also: str) -> Place:
+def _place(task: objects_pb2.Task, node: str, drained: int) -> Place:
     container = task.spec.container
     runs = " ".join((container.image, *container.command, *container.args, *container.env))
     return Place(
@@ -112,8 +113,22 @@ def _place(task: objects_pb2.Task, node: str, also: str) -> Place:
         types_pb2.TaskState.Name(task.desired_state),
         types_pb2.TaskState.Name(task.status.state),
         runs,
-        normal(task.status.err.replace(also, "")),
+        normal(without_drained(task.status.err, drained)),
     )
+
+
+def without_drained(text: str, drained: int) -> str:
+    """A sentence in which so many of the nodes that take no new tasks are not counted."""
+
+    def fewer(match: re.Match[str]) -> str:
+        left = int(match["count"]) - drained
+        return (
+            f"{match['before']}{left} node{'s do' if left > 1 else ' does'} not accept new tasks"
+            if left > 0
+            else ""
+        )
+
+    return _NOT_ACCEPTING.sub(fewer, text) if drained else text
 
 
 def normal(text: str) -> str:
