@@ -16,7 +16,7 @@ from swarm_core.api.runtimes import CONTAINER, PROCESS
 from swarm_core.client import log_levels
 from swarm_core.client.dial import SystemDial
 from swarm_core.client.node_directory import READY
-from swarm_core.runtime import lifeline, log
+from swarm_core.runtime import lifeline, log, service_manager
 from swarm_core.runtime import loop as event_loop
 from swarm_core.runtime.clock import Clock, SystemClock
 from swarm_core.runtime.tasks import Group
@@ -51,10 +51,11 @@ _log = logging.getLogger(__name__)
 _UNUSABLE = (NodeError, StorageUnusable)
 
 
-def run(options: flags.Options, early: Standby | None) -> int:
-    """Run the node until it is told to end; the exit code. `early` is a manager that stands by."""
+def run(options: flags.Options, early: Standby | None, tell: service_manager.Tell | None) -> int:
+    """Run the node until it is told to end; the exit code. `early` is a manager that stands by; `tell` tells the service manager that started
+    this program."""
     try:
-        event_loop.run(_serve(options, early))
+        event_loop.run(_serve(options, early, tell))
     except BaseExceptionGroup as group:
         unusable, other = group.split(_UNUSABLE)
         if other is not None or unusable is None:
@@ -65,7 +66,7 @@ def run(options: flags.Options, early: Standby | None) -> int:
     return 0
 
 
-async def _serve(options: flags.Options, early: Standby | None) -> None:
+async def _serve(options: flags.Options, early: Standby | None, tell: service_manager.Tell | None) -> None:
     """Serve until told to end."""
     loop, ending, leaving = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,7 +83,7 @@ async def _serve(options: flags.Options, early: Standby | None) -> None:
         making.log_level.begin(options.node.log_level)
         try:
             async with _watched(options, making):
-                await _run(options, making, _Orders(ending, leaving))
+                await _run(options, making, _Orders(ending, leaving, tell))
         finally:
             making.log_level.end()
 
@@ -97,9 +98,9 @@ async def _run(options: flags.Options, making: "_Making", orders: "_Orders") -> 
             group.spawn(node.run(), name="node")
             has_left = group.spawn(_leave(node, orders.leaving), name="leaving")
             ended = group.spawn(orders.ending.wait(), name="ending")
-            if options.ready_fd is not None:
-                group.spawn(_tell_ready(node.life.until_ready, options.ready_fd), name="readiness")
+            group.spawn(_tell_ready(node.life.until_ready, options.ready_fd, orders.tell), name="readiness")
             await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
+            orders.say_stopping()
             group.cancel_all()
     if has_left.done() and not has_left.cancelled():
         making.state.forget()
@@ -120,10 +121,16 @@ async def _watched(options: flags.Options, making: "_Making") -> AsyncIterator[N
 
 @dataclass(frozen=True, slots=True)
 class _Orders:
-    """What signals tell the daemon: to end, and to leave its cluster first."""
+    """What signals tell the daemon: to end, and to leave its cluster first. `tell` tells the service manager how it goes."""
 
     ending: asyncio.Event
     leaving: asyncio.Event
+    tell: service_manager.Tell | None
+
+    def say_stopping(self) -> None:
+        """The daemon ends."""
+        if self.tell is not None:
+            self.tell(service_manager.STOPPING)
 
 
 @dataclass(slots=True)
@@ -242,9 +249,9 @@ async def _answer_clients(options: flags.Options, api: "ApiConfig", making: _Mak
         group.spawn(cluster.run(), name="membership")
         has_left = group.spawn(_leave_cluster(cluster, orders.leaving), name="leaving")
         ended = group.spawn(orders.ending.wait(), name="ending")
-        if options.ready_fd is not None:
-            group.spawn(_tell_ready(cluster.until_settled, options.ready_fd), name="readiness")
+        group.spawn(_tell_ready(cluster.until_settled, options.ready_fd, orders.tell), name="readiness")
         await asyncio.wait((has_left, ended), return_when=asyncio.FIRST_COMPLETED)
+        orders.say_stopping()
         group.cancel_all()
 
 
@@ -254,12 +261,19 @@ async def _leave_cluster(cluster: "Cluster", leaving: asyncio.Event) -> None:
     await cluster.be_in_none()
 
 
-async def _tell_ready(until_ready: Callable[[], Awaitable[None]], descriptor: int) -> None:
+async def _tell_ready(
+    until_ready: Callable[[], Awaitable[None]], descriptor: int | None, tell: service_manager.Tell | None
+) -> None:
     """Tell whoever started us, if it still listens."""
+    if descriptor is None and tell is None:
+        return
     await until_ready()
-    with suppress(OSError):
-        os.write(descriptor, READY)
-    os.close(descriptor)
+    if tell is not None:
+        tell(service_manager.READY)
+    if descriptor is not None:
+        with suppress(OSError):
+            os.write(descriptor, READY)
+        os.close(descriptor)
 
 
 async def _leave(node: Node, leaving: asyncio.Event) -> None:

@@ -7,7 +7,7 @@ cluster: its tasks are stopped and its state is removed. What cannot go on is on
 import sys
 from collections.abc import Sequence
 
-from swarm_core.runtime import log
+from swarm_core.runtime import log, service_manager
 
 from swarm_agentd.node import flags, standby
 from swarm_agentd.node.errors import NodeError
@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"swarm-agentd: {error}\n")
         sys.exit(1)
     log.configure(options.node.log_level, options.node.log_format)
+    tell = service_manager.take()
     early = None
     founds = options.begins_cluster and options.node.join is None
     if standby.is_likely(options.node.state_dir, founds=founds):
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Loaded now, while the manager loads its own modules.
     from swarm_agentd import daemon
 
-    sys.exit(daemon.run(options, early))
+    sys.exit(daemon.run(options, early, tell))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """What ships: three packages, three commands, types and data files, nothing else."""
 
+import os
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -24,7 +26,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_top_level_names(wheel: zipfile.ZipFile) -> None:
     """The wheel installs swarm_core, swarm_agentd and swarm_tui, and its metadata."""
     names = {name.split("/")[0] for name in wheel.namelist()}
-    assert {n for n in names if not n.endswith(".dist-info")} == {"swarm_core", "swarm_agentd", "swarm_tui"}
+    own = {n for n in names if not n.endswith((".dist-info", ".data"))}
+    assert own == {"swarm_core", "swarm_agentd", "swarm_tui"}
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,42 @@ def test_top_level_names(wheel: zipfile.ZipFile) -> None:
 def test_data_files(wheel: zipfile.ZipFile, path: str) -> None:
     """Files that are not code travel with it."""
     assert path in wheel.namelist()
+
+
+def test_an_environment_of_its_own(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """What pipx makes of it: the three commands run, and man pages and completions are where a shell and man look."""
+    assert wheel.filename is not None
+    there = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(there)], check=True)
+    python, pip = (
+        str(there / "bin" / "python"),
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"],
+    )
+    subprocess.run(
+        [*pip, "--python", python, "install", "--no-deps", "--no-index", wheel.filename], check=True
+    )
+    dependencies = os.environ | {"PYTHONPATH": sysconfig.get_path("purelib")}
+    for command, words in (
+        ("swarm-tui", ["version"]),
+        ("swarm-agentd", ["--version"]),
+        ("swarm-managerd", ["--help"]),
+    ):
+        ended = subprocess.run(
+            [there / "bin" / command, *words],
+            env=dependencies,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ended.stdout
+    shared = {
+        str(path.relative_to(there / "share")) for path in (there / "share").rglob("*") if path.is_file()
+    }
+    assert shared == {
+        str(path.relative_to(ROOT / "share")) for path in (ROOT / "share").rglob("*") if path.is_file()
+    }
+    assert len(shared) == 6
 
 
 def test_commands(wheel: zipfile.ZipFile) -> None:

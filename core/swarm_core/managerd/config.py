@@ -56,6 +56,47 @@ class Config:
 
 def parse(arguments: Sequence[str] | None = None) -> Config:
     """The flags as a Config. Prints usage and raises SystemExit(2) when they are not usable."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if not 0 < given.heartbeat_tick < given.election_tick:
+        parser.error("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
+    if given.tick is not None and not given.tick > 0:
+        parser.error("--tick must be larger than 0")
+    try:
+        if given.metrics_addr:
+            address.check(given.metrics_addr)
+    except ValueError as error:
+        parser.error(f"--metrics-addr: {error}")
+    try:
+        csi_plugins = _csi_plugins(given.csi_plugin)
+    except ValueError as error:
+        parser.error(f"--csi-plugin: {error}")
+    return Config(
+        state_dir=given.state_dir,
+        control_socket=given.listen_control_api,
+        remote_address=given.listen_remote_api,
+        advertise_address=given.advertise_remote_api,
+        join_address=given.join_addr,
+        force_new_cluster=given.force_new_cluster,
+        heartbeat_tick=given.heartbeat_tick,
+        election_tick=given.election_tick,
+        tick_s=_TICK_S if given.tick is None else given.tick,
+        short_tick_s=_SHORT_TICK_S if given.tick is None else None,
+        availability=given.availability,
+        log_level=given.log_level,
+        log_format=given.log_format,
+        until_stdin_closes=given.until_stdin_closes,
+        orders_on_stdin=given.orders_on_stdin,
+        external_cas=tuple(given.external_ca),
+        networks=NetworkDefaults(
+            tuple(given.default_addr_pool), given.default_addr_pool_mask_length, given.data_path_port
+        ),
+        csi_plugins=csi_plugins,
+        metrics_address=given.metrics_addr,
+    )
+
+
+def _parser() -> Parser:
     parser = Parser(
         prog="swarm-managerd", description="The manager process of a node; swarm-agentd starts it."
     )
@@ -113,43 +154,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         metavar="ADDR",
         help="where Prometheus and health checks ask: HOST:PORT or unix:PATH; off unless given",
     )
-    given = parser.parse_args(arguments)
-    if not 0 < given.heartbeat_tick < given.election_tick:
-        parser.error("--election-tick must be larger than --heartbeat-tick, and both larger than 0")
-    if given.tick is not None and not given.tick > 0:
-        parser.error("--tick must be larger than 0")
-    try:
-        if given.metrics_addr:
-            address.check(given.metrics_addr)
-    except ValueError as error:
-        parser.error(f"--metrics-addr: {error}")
-    try:
-        csi_plugins = _csi_plugins(given.csi_plugin)
-    except ValueError as error:
-        parser.error(f"--csi-plugin: {error}")
-    return Config(
-        state_dir=given.state_dir,
-        control_socket=given.listen_control_api,
-        remote_address=given.listen_remote_api,
-        advertise_address=given.advertise_remote_api,
-        join_address=given.join_addr,
-        force_new_cluster=given.force_new_cluster,
-        heartbeat_tick=given.heartbeat_tick,
-        election_tick=given.election_tick,
-        tick_s=_TICK_S if given.tick is None else given.tick,
-        short_tick_s=_SHORT_TICK_S if given.tick is None else None,
-        availability=given.availability,
-        log_level=given.log_level,
-        log_format=given.log_format,
-        until_stdin_closes=given.until_stdin_closes,
-        orders_on_stdin=given.orders_on_stdin,
-        external_cas=tuple(given.external_ca),
-        networks=NetworkDefaults(
-            tuple(given.default_addr_pool), given.default_addr_pool_mask_length, given.data_path_port
-        ),
-        csi_plugins=csi_plugins,
-        metrics_address=given.metrics_addr,
-    )
+    return parser
 
 
 def _csi_plugins(texts: Sequence[str]) -> "tuple[PluginSocket, ...]":

@@ -14,10 +14,11 @@ from swarm_core.client import sockets
 from swarm_core.metrics.address import check as check_metrics
 from swarm_core.specs.addresses import InvalidAddress, is_loopback, manager_to_join
 
-from swarm_tui.cli.plumbing import endpoints, local_node, own_node
+from swarm_tui.cli.plumbing import endpoints, installing, local_node, own_node
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals, globals_of
 from swarm_tui.cli.plumbing.start_options import OFF, Launch
+from swarm_tui.cli.plumbing.systemd_unit import Scope
 
 StateDirOption = Annotated[
     Path | None, typer.Option("--state-dir", help="Where the node keeps its state.", metavar="DIR")
@@ -93,9 +94,25 @@ def up(
     log_format: Annotated[
         LogFormat | None, typer.Option("--log-format", help="How a line of the node's log looks.")
     ] = None,
+    install: Annotated[
+        bool, typer.Option("--install", help="Have systemd start the node, now and with the machine.")
+    ] = False,
+    uninstall: Annotated[
+        bool, typer.Option("--uninstall", help="Take that back: end the node, keep its state.")
+    ] = False,
+    scope: Annotated[
+        Scope | None,
+        typer.Option(
+            "--scope", help="Whose systemd, for --install: the machine's, which is root's, or yours."
+        ),
+    ] = None,
+    prints: Annotated[
+        bool, typer.Option("--print", help="With --install: print the unit, and do nothing.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not open the dashboard.")] = False,
 ) -> None:
     """Start a node on this machine, or find it running, and open the dashboard."""
+    _check_service(install=install, uninstall=uninstall, prints=prints, has_scope=scope is not None)
     if join is not None:
         globals_of(ctx).need_highest("join the swarm")
     if (join is None) != (token is None):
@@ -116,6 +133,9 @@ def up(
             {"tlscacert": tlscacert, "tlscert": tlscert, "tlskey": tlskey},
         ),
     )
+    if install or uninstall:
+        say(_service(directory, how, scope, uninstall=uninstall, prints=prints))
+        return
     control_socket = own_node.start(directory, how)
     if local_node.is_worker(directory):
         say("The node is up as a worker; look at the cluster from one of its managers.")
@@ -123,6 +143,26 @@ def up(
         say(f"The node is up: {control_socket}")
     else:
         open_dashboard(Globals(socket=str(control_socket), level=globals_of(ctx).level))
+
+
+def _check_service(*, install: bool, uninstall: bool, prints: bool, has_scope: bool) -> None:
+    if install and uninstall:
+        raise Failure("--install and --uninstall cannot go together.", USAGE)
+    if (prints or has_scope) and not install:
+        raise Failure("--print and --scope are about --install, which was not given.", USAGE)
+
+
+def _service(directory: Path, how: Launch, scope: Scope | None, *, uninstall: bool, prints: bool) -> str:
+    """Make the node a service of systemd or take that back; what is said of it."""
+    if uninstall:
+        return f"The node has ended, and {installing.uninstall(directory).path} is gone; its state stays."
+    if prints:
+        return installing.text(directory, how, scope).rstrip()
+    unit = installing.install(directory, how, scope)
+    told = f"The node is up, and systemd starts it: {unit.path}"
+    if unit.scope is Scope.USER:
+        return f"{told}\nIt ends with your last session unless 'loginctl enable-linger' is set."
+    return told
 
 
 def _metrics(text: str) -> str:

@@ -199,7 +199,7 @@ def _spawn(state_dir: Path, how: Launch, kept: Kept) -> _Started:
         with open_log(state_dir) as log:
             log_begins = log.tell()
             process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
-                _command(state_dir, how, kept, tell),
+                [*command(state_dir, kept), f"--ready-fd={tell}", *_of_this_start(how)],
                 stdin=_input(how),
                 stdout=log,
                 stderr=log,
@@ -240,7 +240,8 @@ def open_log(state_dir: Path) -> BinaryIO:
     return os.fdopen(descriptor, "ab")
 
 
-def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[str]:
+def command(state_dir: Path, kept: Kept) -> list[str]:
+    """How the node's daemon is started with what is kept of it."""
     command = [
         sys.executable,
         "-m",
@@ -248,7 +249,6 @@ def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[st
         f"--state-dir={state_dir}",
         f"--listen-control-api={sockets.own_socket(state_dir)}",
         f"--listen-remote-api={kept.listen_remote_api}",
-        f"--ready-fd={tell}",
     ]
     command += [f"--advertise-remote-api={kept.advertise_remote_api}"] if kept.advertise_remote_api else []
     command += [f"--executor={kept.executors}"] if kept.executors else []
@@ -257,10 +257,15 @@ def _command(state_dir: Path, how: Launch, kept: Kept, tell: int) -> Sequence[st
     if kept.docker_hosts:
         command += ["--begin-cluster", *(f"--host={host}" for host in kept.docker_hosts.split("\n"))]
     command += kept.docker_terms.split("\n") if kept.docker_terms else []
-    command += [f"--join-addr={how.join}", "--join-token=-"] if how.join is not None else []
-    command += ["--unlock-key=-"] if how.unlock_key is not None else []
-    command += ["--until-stdin-closes"] if how.lifeline is not None else []
-    return [*command, *how.flags]
+    return command
+
+
+def _of_this_start(how: Launch) -> Sequence[str]:
+    """Flags for one start alone."""
+    words = [f"--join-addr={how.join}", "--join-token=-"] if how.join is not None else []
+    words += ["--unlock-key=-"] if how.unlock_key is not None else []
+    words += ["--until-stdin-closes"] if how.lifeline is not None else []
+    return [*words, *how.flags]
 
 
 def is_worker(state_dir: Path) -> bool:

@@ -11,7 +11,7 @@ from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.client import node_directory, sockets
 from swarm_core.client.cluster import Cluster
 
-from swarm_tui.cli.plumbing import local_node, start_options
+from swarm_tui.cli.plumbing import local_node, start_options, systemd_unit
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.cli.plumbing.start_options import Kept, Launch
 from swarm_tui.clusters.mirror import Mirror
@@ -27,7 +27,10 @@ def start(state_dir: Path, how: Launch = _AS_BEFORE) -> Path:
     control_socket = sockets.own_socket(state_dir)
     with local_node.exclusive(state_dir):
         running = local_node.running(state_dir)
-        if running is None:
+        unit = None if running is not None else systemd_unit.installed(state_dir)
+        if unit is not None:
+            _start_service(state_dir, unit, how)
+        elif running is None:
             local_node.launch(state_dir, how)
         else:
             _check_unchanged(running, how)
@@ -36,6 +39,16 @@ def start(state_dir: Path, how: Launch = _AS_BEFORE) -> Path:
             set_availability(state_dir, specs_pb2.NodeSpec.ACTIVE)
             mark.unlink()
     return control_socket
+
+
+def _start_service(state_dir: Path, unit: systemd_unit.Unit, how: Launch) -> None:
+    """Start a node that systemd starts otherwise. Raises Failure for options that its unit does not have."""
+    kept = start_options.read(state_dir) or Kept()
+    if how.join is not None or how.flags or how.unlock_key is not None or how.on(kept) != kept:
+        raise Failure(
+            f"The node of {state_dir} is a service of systemd ({unit.name}): give 'swarm-tui up --install' the options."
+        )
+    unit.start()
 
 
 def _check_unchanged(running: local_node.Running, how: Launch) -> None:

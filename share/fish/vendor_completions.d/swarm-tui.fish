@@ -1,0 +1,1 @@
+complete --command swarm-tui --no-files --arguments "(env _SWARM_TUI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) swarm-tui)" --condition "env _SWARM_TUI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) swarm-tui"
