@@ -61,7 +61,8 @@ class EngineClient:
             ) as response:
                 yield response
         except aiohttp.ClientResponseError as error:
-            raise self._garbage(f"no HTTP: {error.message}") from None
+            first_line = error.message.partition("\n")[0].rstrip(": ")
+            raise self._garbage(f"no HTTP: {first_line}") from None
         except (aiohttp.ClientError, OSError) as error:
             raise self._away(error) from None
 
@@ -112,6 +113,8 @@ class EngineClient:
         return self._session, way
 
     def _away(self, error: Exception) -> EngineAway:
+        if isinstance(error, aiohttp.ClientPayloadError):
+            return EngineAway(f"the answer of the container engine at {self.url} broke off")
         told = away(self.url, error)
         is_broken = isinstance(error, aiohttp.ServerDisconnectedError) or (
             isinstance(error, OSError) and error.errno == errno.ECONNRESET

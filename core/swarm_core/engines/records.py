@@ -132,6 +132,13 @@ class EngineRecord:
         return self.entry.name or self.hostname or self.entry.url
 
     @property
+    def note(self) -> str:
+        """The sentence that belongs to the word; empty where it says enough."""
+        if not self.error and self.state is EngineState.SLOW:
+            return f"its last answer took {self.answer_s:.1f} s"
+        return self.error
+
+    @property
     def word(self) -> str:
         """Its state in one word, for a list."""
         if self.state.is_live and self.in_maintenance:

@@ -65,7 +65,7 @@ class Images:
     async def ls(self, exchange: Exchange) -> web.StreamResponse:
         query = dict(exchange.query)
         answers = await self._asking.listed(lambda api: api.get_list("/images/json", query))
-        return json_answer(merge.images(entries for _, entries in answers))
+        return json_answer(merge.images(answers))
 
     async def one(self, exchange: Exchange) -> web.StreamResponse:
         """Any engine that has it."""

@@ -31,7 +31,7 @@ def container_line(entry: Json, record: EngineRecord) -> Json:
         f"/{record.name}{name if str(name).startswith('/') else f'/{name}'}"
         for name in entry.get("Names") or ()
     ]
-    line = {**entry, "Names": names}
+    line = {**_corrected(entry, record), "Names": names}
     if (address := address_of(record)) and entry.get("Ports"):
         line["Ports"] = [
             {**port, "IP": address} if port.get("PublicPort") and port.get("IP", "") in _WILDCARDS else port
@@ -40,6 +40,13 @@ def container_line(entry: Json, record: EngineRecord) -> Json:
     if not record.state.is_live:
         line["Status"] = HOST_DOWN
     return line
+
+
+def _corrected(entry: Json, record: EngineRecord) -> Json:
+    """With the time of its making by our clock: lists of many engines are sorted by it."""
+    if not record.skew_s or "Created" not in entry:
+        return entry
+    return {**entry, "Created": int(entry["Created"]) + round(record.skew_s)}
 
 
 def newest_first(entries: Iterable[Json]) -> list[Json]:
@@ -67,11 +74,12 @@ def inspected(whole: Json, record: EngineRecord) -> Json:
     }
 
 
-def images(lists: Iterable[Iterable[Json]]) -> list[Json]:
+def images(found: Iterable[tuple[EngineRecord, Iterable[Json]]]) -> list[Json]:
     """Merged by id, with all their names, newest first."""
     merged: dict[str, Json] = {}
-    for entries in lists:
-        for entry in entries:
+    for record, entries in found:
+        for given in entries:
+            entry = _corrected(given, record)
             known = merged.setdefault(str(entry.get("Id")), {**entry, "RepoTags": None, "RepoDigests": None})
             for key in ("RepoTags", "RepoDigests"):
                 named = list(dict.fromkeys((*(known[key] or ()), *(entry.get(key) or ()))))
@@ -138,7 +146,7 @@ def info(
         status += [
             [f" {record.name}", record.entry.url], ["  └ ID", record.id], ["  └ Status", record.word],
             ["  └ Containers", f"{told.get('Containers', record.containers)} ({states})"], ["  └ Labels", labels],
-            ["  └ Error", record.error or "(none)"], ["  └ ServerVersion", record.version],
+            ["  └ Error", record.note or "(none)"], ["  └ ServerVersion", record.version],
         ]  # fmt: skip
     return {
         "ID": "", "Containers": total("Containers"), "ContainersRunning": total("ContainersRunning"),

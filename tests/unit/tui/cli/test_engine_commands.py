@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,8 @@ from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.command_line import CommandLine, Outcome
 from swarm_testkit.factories import make_node
 from swarm_testkit.fake_engines.beside import Beside, engines_beside
-from swarm_testkit.fake_engines.engine import FakeEngine
+from swarm_testkit.fake_engines.engine import About, FakeEngine
+from swarm_testkit.fake_engines.serving import FakeEngines
 from swarm_tui.cli import main
 
 Run = Callable[..., Outcome]
@@ -412,3 +414,44 @@ def test_addresses_with_a_range_and_files_of_addresses(run: Run, engines: Beside
     path = tmp_path / "list"
     path.write_text(f"# two\n{engines.urls[0]}\n{engines.urls[1]}\n")
     assert run("engine", "ls", "--engines", str(path), "--format", "{{.Name}}").lines == ["host-0", "host-1"]
+
+
+def test_bad_engines_have_one_word_and_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """16.2.1, 16.2.3: each its word in the list; the rest goes on, with times by our clock."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    async def spoil(some: FakeEngines) -> None:
+        await some.add(About("old", api="1.10", oldest_api="1.5"))
+        some[1].faults.garbage, some[2].faults.garbage = "bytes", "half"
+        some[3].faults.skew_s, some[4].faults.error = 3600.0, 500
+        some[5].id = some[0].id
+        one = some[3].create("ahead", {"Image": IMAGE, "Cmd": ["sleep", "9"]})
+        assert one.created == pytest.approx(time.time() + 3600, abs=60)
+
+    names = ("good", "bytes", "half", "clock", "refuses", "twin", "old")
+    with TemporaryDirectory(prefix="fe-") as directory, engines_beside(Path(directory), 6) as beside:
+        beside.wait(spoil)
+        urls = beside.do(lambda some: [engine.url for engine in some])
+        path = tmp_path / "bad.toml"
+        path.write_text(
+            "[engines]\n" + "".join(f'{name} = "{url}"\n' for name, url in zip(names, urls, strict=True))
+        )
+        assert main.run(("engine", "ls", "--engines", str(path))) == 0
+        rows = capfd.readouterr().out.splitlines()
+        assert main.run(("container", "ls", "-a", "--engines", str(path))) == 0
+        listed = capfd.readouterr()
+    assert len(rows) == 1 + len(names)
+    words = {name: word for name, word, *_ in (row.split() for row in rows[1:])}
+    assert {words.pop("good"), words.pop("twin")} == {"healthy", "duplicate"}  # whoever answered first
+    assert words == {
+        "bytes": "garbage",
+        "half": "away",
+        "clock": "clock",
+        "refuses": "refused",
+        "old": "version",
+    }
+    assert "its clock is 1 h ahead of ours" in next(row for row in rows if row.startswith("clock"))
+    assert "ahead" in listed.out and ("seconds ago" in listed.out or "second ago" in listed.out)
+    assert len([line for line in listed.err.splitlines() if " is left out: " in line]) == 5

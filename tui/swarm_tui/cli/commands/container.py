@@ -59,7 +59,11 @@ def ls(
             return found
 
         answers = await chosen.each(ask)
-        rows = [(chosen.name_of(key), entry) for key, entries in answers for entry in entries]
+        rows = [
+            (chosen.name_of(key), chosen.corrected(key, entry))
+            for key, entries in answers
+            for entry in entries
+        ]
         print_entries(CONTAINERS, rows, chosen.now_ns, style=style, quiet=quiet, no_trunc=no_trunc)
         chosen.tell_missing()
 

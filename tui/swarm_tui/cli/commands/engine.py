@@ -234,7 +234,7 @@ def serve(
     """Answer docker's commands over all engines on one socket, until interrupted."""
     from swarm_core.engines.placement.decide import BadPolicy, Policy
 
-    from swarm_tui.cli.plumbing.engine_serve import serve_engines, terms_of
+    from swarm_tui.cli.plumbing.engine_serve import PATIENCE_S, serve_engines, terms_of
     from swarm_tui.cli.plumbing.engine_sources import sources_of
     from swarm_tui.cli.plumbing.engines import need_level
     from swarm_tui.cli.plumbing.passing import ending_politely
@@ -253,4 +253,4 @@ def serve(
         await serve_engines(chosen, sources, hosts or (), terms, moves_after_s=moves_after_s)
 
     with ending_politely():
-        run_on_engines(ctx, engines, None, work)
+        run_on_engines(ctx, engines, None, work, patience_s=PATIENCE_S)

@@ -61,7 +61,7 @@ def ls(
             (chosen.name_of(key), line)
             for key, entries in answers
             for entry in entries
-            for line in image_lines(entry)
+            for line in image_lines(chosen.corrected(key, entry))
         ]
         print_entries(IMAGES, rows, chosen.now_ns, style=style, quiet=quiet, no_trunc=no_trunc)
         chosen.tell_missing()

@@ -225,7 +225,7 @@ def engine_fields(record: "EngineRecord") -> dict[str, Any]:
         "Name": record.name,
         "Address": record.entry.url,
         "Status": record.word,
-        "Error": record.error,
+        "Error": record.note,
         "ID": record.id,
         "Hostname": record.hostname,
         "Version": record.version,
@@ -285,4 +285,4 @@ def _engine_row(record: "EngineRecord") -> list[str]:
             str(record.cpus),
             fmt.size(record.memory_bytes),
         ]
-    return [record.name, record.word, *known, record.entry.url, record.error]
+    return [record.name, record.word, *known, record.entry.url, record.note]

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Final
 
 from swarm_core.engines.discovery import Source
 from swarm_core.engines.event_stream import OWN_TYPE
@@ -17,6 +18,9 @@ from swarm_tui.cli.plumbing.engine_events import own_sentence
 from swarm_tui.cli.plumbing.engines import Chosen
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure
+
+PATIENCE_S: Final = 2.0
+"""So long is waited for the engines before it listens: who asks at once finds those that answer, and none holds it up."""
 
 
 def terms_of(group: str, certificate: str, key: str, ca: str, *, insecure: bool) -> Terms:
@@ -45,7 +49,6 @@ async def serve_engines(
         raise Failure(f"{error}.", USAGE) from None
     if not hosts:
         default.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    chosen.tell_missing_softly()
     try:
         async with (
             following(chosen.opened, sources),
@@ -65,6 +68,8 @@ async def _tell_what_happens(chosen: Chosen) -> None:
     """A line for each engine that comes or goes and each container that is moved, until cancelled."""
     cluster = chosen.cluster
     with cluster.events(lambda one: one.type == OWN_TYPE) as events:
+        await cluster.settled()
+        chosen.tell_missing_softly()
         async for batch in events:
             for one in batch:
                 names = {record.key: record.name for record in cluster.engines()}

@@ -7,9 +7,10 @@ Rules
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 from swarm_core.client.sockets import state_directory
@@ -65,7 +66,8 @@ class Chosen:
     @property
     def records(self) -> "list[EngineRecord]":
         """Those that the options choose."""
-        return [self.cluster.engine(key) for key in self.keys]
+        known = {record.key: record for record in self.cluster.engines()}
+        return [known[key] for key in self.keys if key in known]  # a list that is followed may have lost some
 
     @property
     def is_narrowed(self) -> bool:
@@ -152,15 +154,22 @@ class Chosen:
             raise Failure("No engine did it.")
         return [(record.key, found[record.key]) for record in asked if record.key in found]
 
+    def corrected(self, key: "EngineKey", entry: "Mapping[str, Any]") -> "dict[str, Any]":
+        """An entry of a list with the time of its making by our clock."""
+        skew_s = self.cluster.engine(key).skew_s
+        return {**entry, "Created": int(entry["Created"]) + round(skew_s)} if skew_s else dict(entry)
+
 
 def run_on_engines(
     ctx: typer.Context,
     engines: str | None,
     only: Sequence[str] | None,
     work: "Callable[[Chosen], Awaitable[T]]",
+    *,
+    patience_s: float | None = None,
 ) -> T:
-    """Do `work` on the engines that `--engines` and `--engine` choose, when each has been tried."""
-    return asyncio.run(_run(globals_of(ctx), engines, only, work))
+    """Do `work` on the engines that `--engines` and `--engine` choose, when each has been tried, or after `patience_s`."""
+    return asyncio.run(_run(globals_of(ctx), engines, only, work, patience_s))
 
 
 async def _run(
@@ -168,6 +177,7 @@ async def _run(
     engines: str | None,
     only: Sequence[str] | None,
     work: "Callable[[Chosen], Awaitable[T]]",
+    patience_s: float | None,
 ) -> T:
     from swarm_core.engines.errors import EngineError
     from swarm_core.engines.opening import open_cluster
@@ -183,7 +193,9 @@ async def _run(
             cluster = opened.cluster
             named = [entry.key for entry in known.entries if entry.key in wanted]
             # What is called by its host name is known by it when it has answered.
-            await cluster.settled(named if len(named) == len(wanted) and wanted else None)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await cluster.settled(named if len(named) == len(wanted) and wanted else None)
             keys = [_key(cluster, name) for name in wanted] or [entry.key for entry in known.entries]
             return await work(Chosen(opened, list(dict.fromkeys(keys)), is_narrowed=bool(wanted)))
     except EngineError as error:
