@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from swarm_core.engines.records import EngineKey, Event
 from swarm_tui.cli import main
+from swarm_tui.cli.plumbing.engine_events import own_sentence
 
 ENGINES = "unix:///nowhere/docker.sock"
 
@@ -38,3 +40,37 @@ def test_serving_needs_the_highest_level(capfd: pytest.CaptureFixture[str]) -> N
     """16.2.7: who reaches the socket may do everything."""
     assert main.run(["--level", "2", "engine", "serve", "--engines", ENGINES]) == 1
     assert "it needs level 3" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("action", "attributes", "key", "said"),
+    [
+        ("engine_connect", {"name": "h1"}, "h1", "engine h1 answers."),
+        ("engine_reconnect", {"name": "h1"}, "h1", "engine h1 is back."),
+        (
+            "engine_disconnect",
+            {"name": "h1", "error": "it is away."},
+            "h1",
+            "engine h1 is not reached any more: it is away.",
+        ),
+        ("engine_disconnect", {"name": "h9"}, "h9", "engine h9 is named no more."),
+        (
+            "container_moved",
+            {"name": "web", "from": "h1", "to": "h2"},
+            "h1",
+            "container web of engine h1 is made anew on h2.",
+        ),
+        (
+            "container_removed",
+            {"name": "web"},
+            "h1",
+            "container web of engine h1 is removed, as it runs elsewhere.",
+        ),
+    ],
+)
+def test_what_happens_to_engines_is_a_sentence(
+    action: str, attributes: dict[str, str], key: str, said: str
+) -> None:
+    """16.4.7: with its time in front."""
+    event = Event(EngineKey(key), "swarm", action, "id", attributes, 1_700_000_000_000_000_000)
+    assert own_sentence(event, {EngineKey("h1"): "h1"}) == f"2023-11-14T22:13:20.000000000Z {said}"

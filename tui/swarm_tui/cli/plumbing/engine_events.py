@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,9 @@ async def _print_past(chosen: Chosen, query: "Query", style: Format) -> None:
         _print(name, event, style)
 
 
-def own_sentence(event: "Event", name: str) -> str:
-    """What happened to an engine, or to a container because of its engine, as a sentence."""
+def own_sentence(event: "Event", names: "Mapping[EngineKey, str]") -> str:
+    """What happened to an engine, or to a container because of its engine, as a sentence. `names` are those of the engines that are named now."""
+    name = names.get(event.engine, event.attributes.get("name", event.engine))
     error = event.attributes.get("error", "")
     container, to = event.attributes.get("name", ""), event.attributes.get("to", "")
     match event.action:
@@ -56,6 +58,8 @@ def own_sentence(event: "Event", name: str) -> str:
             text = f"engine {name} answers"
         case "engine_reconnect":
             text = f"engine {name} is back"
+        case "engine_disconnect" if event.engine not in names:
+            text = f"engine {name} is named no more"
         case "engine_disconnect":
             text = f"engine {name} is not reached any more" + (f": {error.rstrip('.')}" if error else "")
         case "container_moved":

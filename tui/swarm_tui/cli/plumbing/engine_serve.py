@@ -73,5 +73,5 @@ async def _tell_what_happens(chosen: Chosen) -> None:
         async for batch in events:
             for one in batch:
                 names = {record.key: record.name for record in cluster.engines()}
-                say(own_sentence(one, names.get(one.engine, one.engine)))
+                say(own_sentence(one, names))
                 sys.stdout.flush()
