@@ -44,7 +44,7 @@ def test_verbs_of_kinds_exist(kind):
 def test_each_binding_runs_its_verb():
     """Bindings are made from the table and carry its ids."""
     for context in Context:
-        made = {binding.id for binding in VERBS.bindings(context)}
+        made = {binding.id for binding in VERBS.bindings(context) if not str(binding.id).startswith("slot.")}
         assert made == {verb.id for verb in VERBS.in_context(context) if not verb.is_built_in}
 
 

@@ -37,6 +37,27 @@ class OwnTheme:
     roles: Mapping[str, str] = field(default_factory=dict)
 
 
+OUTPUTS: Final = ("notice", "page", "none")
+"""Where a command that runs beside puts what it wrote; the first is the usual one."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCommand:
+    """A person's own command. Its words are its arguments, with placeholders in braces; `scopes` are words for the kinds that it works on,
+    and without any it works on nothing. `level` is the least at which it may be run."""
+
+    name: str
+    command: tuple[str, ...]
+    key: str = ""
+    scopes: tuple[str, ...] = ()
+    help: str = ""
+    confirm: bool = False
+    is_background: bool = False
+    """It runs beside the dashboard; else it has the terminal until it ends."""
+    output: str = OUTPUTS[0]
+    level: int = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """The whole file. Without one everything is as it is here."""
@@ -48,3 +69,6 @@ class Preferences:
     themes: tuple[OwnTheme, ...] = ()
     notify: frozenset[str] = frozenset()
     """How the terminal is asked to tell of new failures."""
+    plugins: tuple[OwnCommand, ...] = ()
+    plain: bool = False
+    """Words line by line, for screen readers, in place of a screen."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
+from swarm_tui.preferences import plugins
 from swarm_tui.preferences.model import (
     PRESETS,
     THEME_COLORS,
@@ -17,7 +18,7 @@ from swarm_tui.preferences.model import (
     Where,
 )
 
-_KNOWN: Final = ("theme", "keymap", "keys", "themes", "notify")
+_KNOWN: Final = ("theme", "keymap", "keys", "themes", "notify", "plugins", "plain")
 _OF_A_THEME: Final = ("dark", *THEME_COLORS, "roles")
 
 
@@ -44,6 +45,8 @@ def read(text: str) -> tuple[Preferences, list[Mistake]]:
         keys=dict(_keys(reader, reader.table(content, ("keys",)))),
         notify=frozenset(reader.words(content, ("notify",), WAYS_TO_NOTIFY)),
         themes=tuple(_themes(reader, reader.table(content, ("themes",)))),
+        plugins=tuple(plugins.read(reader, reader.table(content, ("plugins",)))),
+        plain=reader.switch(content, ("plain",), otherwise=False),
     ), mistakes
 
 

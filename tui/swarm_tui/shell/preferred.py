@@ -12,7 +12,7 @@ from swarm_tui.preferences.file import Loaded, Watched, WrongPreferences, file_o
 from swarm_tui.preferences.model import Mistake, Preferences
 from swarm_tui.preferences.reading import near
 from swarm_tui.preferences.saved_filters import FILE as FILTERS_FILE
-from swarm_tui.verbs import keymap
+from swarm_tui.verbs import keymap, plugins
 from swarm_tui.verbs import registry as verb_registry
 from swarm_tui.verbs.model import Verbs
 from swarm_tui.widgets import own_theme
@@ -25,7 +25,9 @@ _TOLD_MAX: Final = 3
 def judge(loaded: Loaded) -> Preferences:
     """The preferences of a file in which nothing is wrong. Raises WrongPreferences."""
     wanted = loaded.preferences
-    mistakes = keymap.mistakes_of(verb_registry.verbs(), wanted)
+    ours = verb_registry.verbs()
+    mistakes = [mistake for own in wanted.plugins for mistake in plugins.mistakes_of(own, ours)]
+    mistakes += keymap.mistakes_of(_verbs(wanted), wanted)
     mistakes += [mistake for own in wanted.themes for mistake in own_theme.mistakes_of(own)]
     themes = own_theme.THEMES | {own.name for own in wanted.themes}
     if wanted.theme is not None and wanted.theme not in themes:
@@ -33,6 +35,11 @@ def judge(loaded: Loaded) -> Preferences:
         mistakes.append(Mistake(("theme",), text))
     loaded.refuse(mistakes)
     return wanted
+
+
+def _verbs(preferences: Preferences) -> Verbs:
+    """Those of the program, and the person's own commands."""
+    return Verbs((*verb_registry.verbs(), *plugins.verbs_of(preferences)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class Preferred:
 
     def verbs(self) -> Verbs:
         """All verbs, with the keys that are wanted."""
-        return keymap.keys_of(verb_registry.verbs(), self.now)
+        return keymap.keys_of(_verbs(self.now), self.now)
 
     def look(self) -> None:
         """Take up what the file says now, if it is another one than at the last look."""

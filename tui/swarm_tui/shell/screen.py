@@ -100,6 +100,7 @@ class MainScreen(Screen[None]):
         """The verbs have other keys now."""
         self._verbs = verbs
         self.runner.take(verbs)
+        self.desk.command = CommandBar(self.runner, lambda: self.navigator.view.regain_focus())
         self._show_tour()
         self._show_keys()
 
@@ -186,7 +187,15 @@ class MainScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "do":
             return self.runner.applies(self._verbs[str(parameters[0])])
+        if action == "do_slot":
+            own = self._verbs.plugin(int(str(parameters[0])))
+            return own is not None and self.runner.applies(own)
         return super().check_action(action, parameters)
+
+    def action_do_slot(self, number: int) -> None:
+        """Run the person's own command in this slot."""
+        if (verb := self._verbs.plugin(number)) is not None:
+            self.runner.run(verb.id)
 
     def action_do(self, verb_id: str) -> None:
         """Run the verb with this id."""

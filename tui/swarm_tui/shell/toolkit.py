@@ -18,6 +18,7 @@ from textual.widgets import ContentSwitcher, Input, TextArea
 
 from swarm_tui.clusters.inside import Here, NotRun, run_here
 from swarm_tui.clusters.merged import homes
+from swarm_tui.clusters.own_process import ended, last_line, run_beside
 from swarm_tui.clusters.session import Session
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.dialogs.help import Help
@@ -42,6 +43,7 @@ from swarm_tui.views.view import Findable, View
 from swarm_tui.widgets.bars import HeaderBar, Part
 from swarm_tui.widgets.choice import Choice
 from swarm_tui.widgets.paint import Spans
+from swarm_tui.widgets.program_page import page_of
 from swarm_tui.widgets.section_bar import SectionBar
 from swarm_tui.widgets.summary import SummaryLine
 
@@ -420,6 +422,37 @@ class Desk:
             self.tell_failure("This terminal cannot be given to a shell.")
         else:
             self.tell(f"{command[0]} in {name} ended with {code}")
+
+    async def run_in_terminal(self, name: str, commands: Sequence[Sequence[str]]) -> None:
+        try:
+            with self._given_away():
+                for words in commands:
+                    process = await asyncio.create_subprocess_exec(*words)
+                    if code := await process.wait():
+                        break
+        except OSError as error:
+            self.tell_failure(f"Could not run {name}: {words[0]}: {error.strerror}.")
+        except SuspendNotSupported:
+            self.tell_failure("This terminal cannot be given to another program.")
+        else:
+            said = self.tell_failure if code else self.tell
+            said(f"{name} {ended(code)}")
+
+    async def run_beside(self, name: str, commands: Sequence[Sequence[str]], output: str) -> None:
+        page: list[Spans] = []
+        for words in commands:
+            try:
+                done = await run_beside(words)
+            except OSError as error:
+                self.tell_failure(f"Could not run {name}: {words[0]}: {error.strerror}.")
+                return
+            page += page_of(words, done, is_titled=len(commands) > 1)
+            if done.code:
+                self.tell_failure(f"{name} {ended(done.code)}: {last_line(done) or 'it said nothing'}")
+            elif output == "notice":
+                self.tell(f"{name}: {last_line(done) or 'done'}")
+        if output == "page":
+            self.read(name, page)
 
     @contextmanager
     def _given_away(self) -> Iterator[None]:

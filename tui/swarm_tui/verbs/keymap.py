@@ -13,7 +13,7 @@ from typing import Final
 from swarm_tui.preferences.model import Mistake, Preferences
 from swarm_tui.preferences.reading import near
 from swarm_tui.verbs.keys import named, types_something, written
-from swarm_tui.verbs.model import Verb, Verbs
+from swarm_tui.verbs.model import PLUGIN, Verb, Verbs
 from swarm_tui.views.view import Context
 
 PRESETS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
@@ -54,6 +54,7 @@ def mistakes_of(verbs: Verbs, preferences: Preferences) -> list[Mistake]:
     """What is wrong with the keys that are wanted."""
     known = {verb.id: verb for verb in verbs}
     mistakes = [one for verb_id, keys in preferences.keys.items() for one in _alone(known, verb_id, keys)]
+    mistakes += [one for verb in verbs if verb.is_plugin for one in _unfit(verb)]
     return mistakes or list(_clashes(keys_of(verbs, preferences), preferences))
 
 
@@ -83,10 +84,18 @@ def _alone(known: Mapping[str, Verb], verb_id: str, keys: tuple[str, ...]) -> It
             yield Mistake(where, f"{text} is typed into the fields of a form, so {verb_id!r} cannot have it")
 
 
+def _unfit(verb: Verb) -> Iterator[Mistake]:
+    """A plugin's key that lists or the toolkit need themselves."""
+    for key in verb.keys:
+        if key in MOVING:
+            text = f"{written(key)} moves about everywhere, so the plugin {verb.word!r} cannot have it"
+            yield Mistake((PLUGIN + "s", verb.word, "key"), text)
+
+
 def _clashes(verbs: Verbs, preferences: Preferences) -> Iterator[Mistake]:
     """Keys that two verbs would have where both work. One of them is the person's, since presets have none."""
     owners: dict[tuple[Context, str], Verb] = {}
-    for verb in sorted(verbs, key=lambda one: one.id in preferences.keys):
+    for verb in sorted(verbs, key=lambda one: one.id in preferences.keys or one.is_plugin):
         for key in verb.keys:
             places = list(Context) if verb.context is Context.GLOBAL else [verb.context, Context.GLOBAL]
             other = next((owners[place, key] for place in places if (place, key) in owners), None)
@@ -97,6 +106,9 @@ def _clashes(verbs: Verbs, preferences: Preferences) -> Iterator[Mistake]:
 
 
 def _taken(key: str, verb: Verb, other: Verb, preferences: Preferences) -> Mistake:
+    if verb.is_plugin and verb.id not in preferences.keys:
+        own = f"{written(key)} of the plugin {verb.word!r} is already the key of {other.id!r}"
+        return Mistake((PLUGIN + "s", verb.word, "key"), f"{own}; give one of them another key")
     mine = verb if verb.id in preferences.keys else other
     its = other if mine is verb else verb
     own = "is also" if its.id in preferences.keys else "is already"

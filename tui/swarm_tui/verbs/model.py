@@ -23,6 +23,10 @@ from swarm_tui.views.view import Context
 
 Work: TypeAlias = Coroutine[Any, Any, None]
 
+PLUGIN = "plugin"
+"""The first part of the ids of a person's own commands."""
+SLOTS = 24
+"""Of their keys. The toolkit binds keys when a widget is made, and commands come and go while the program runs: each has a slot."""
 _NO_KEY = "no key"
 """What no keyboard sends: the toolkit takes an empty keymap for none."""
 
@@ -68,6 +72,8 @@ class Verb:
     """What the same key does for the objects of another realm, in place of `run`."""
     realm: Realm | None = None
     """Where it is at home; None: wherever its context is."""
+    kinds: frozenset[str] | None = None
+    """The nouns of what it works on, where kinds do not say so themselves."""
     is_of_one: bool = False
     """It is about one cluster as a whole: where several are shown as one it says so."""
 
@@ -84,12 +90,19 @@ class Verb:
         return None if quiet is None else written(quiet)
 
     @property
+    def is_plugin(self) -> bool:
+        """Whether it is a person's own command."""
+        return self.id.startswith(f"{PLUGIN}.")
+
+    @property
     def word(self) -> str:
         """What kinds call it."""
         return self.id.partition(".")[2]
 
     def works_on(self, noun: str) -> bool:
         """Whether objects of this kind name the verb."""
+        if self.kinds is not None:
+            return noun in self.kinds
         kind = kinds.known(noun)
         return kind is not None and self.word in kind.verbs
 
@@ -145,15 +158,39 @@ class Verbs:
     def bindings(self, context: Context) -> list[Binding]:
         """Key bindings for a widget of `context`; the screen runs them, whatever has the focus. They are of the keys that verbs came
         with: `keymap` says which others the toolkit is to take for them."""
-        return [
+        bindings = [
             Binding(
                 ",".join(verb.keys) or _NO_KEY, f"screen.do('{verb.id}')", verb.label, id=verb.id, show=False
             )
             for verb in self._registered
-            if verb.context is context and not verb.is_built_in
+            if verb.context is context and not verb.is_built_in and not verb.is_plugin
         ]
+        if context in (Context.LIST, Context.GLOBAL):
+            bindings += [
+                Binding(_NO_KEY, f"screen.do_slot({number})", id=_slot(context, number), show=False)
+                for number in range(SLOTS)
+            ]
+        return bindings
+
+    def plugin(self, number: int) -> Verb | None:
+        """The person's own command in this slot; None when it is free."""
+        own = [verb for verb in self._verbs if verb.is_plugin]
+        return own[number] if number < len(own) else None
 
     @property
     def keymap(self) -> dict[str, str]:
         """The keys of the verbs that have others than they came with, as the toolkit takes them."""
-        return {verb_id: ",".join(keys) or _NO_KEY for verb_id, keys in self._keys.items()}
+        own = [verb for verb in self._verbs if verb.is_plugin]
+        names = {verb.id for verb in own}
+        return {
+            **{one: ",".join(keys) or _NO_KEY for one, keys in self._keys.items() if one not in names},
+            **{
+                _slot(verb.context, number): ",".join(verb.keys)
+                for number, verb in enumerate(own)
+                if verb.keys
+            },
+        }
+
+
+def _slot(context: Context, number: int) -> str:
+    return f"slot.{context.name.lower()}.{number}"

@@ -1,6 +1,6 @@
 """What verbs use of the rest of the program. The shell implements these ports and hands them over as one `Ports`."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -8,7 +8,7 @@ from swarm_core.compose.changes.held import Held
 
 from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.clusters.engine_hands import EngineHands
-from swarm_tui.clusters.merged import homes
+from swarm_tui.clusters.merged import homes, own_id
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.operations.across import planned
 from swarm_tui.operations.describe import Description
@@ -17,7 +17,7 @@ from swarm_tui.operations.stacks.asked import Deployment
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.preferences.saved_filters import SavedFilter
 from swarm_tui.resources import registry
-from swarm_tui.resources.model import ClusterView, Link
+from swarm_tui.resources.model import ClusterView, Link, ResourceKind
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.views.place import Place
@@ -273,6 +273,12 @@ class Desk(Protocol):
     async def edit(self, text: str) -> str | None:
         """Give `text` to the person's editor, and the terminal with it; what it left, or None where it failed, which is told."""
 
+    async def run_in_terminal(self, name: str, commands: Sequence[Sequence[str]]) -> None:
+        """Give the terminal to these commands, one after the other, and come back; a failure is told and ends it."""
+
+    async def run_beside(self, name: str, commands: Sequence[Sequence[str]], output: str) -> None:
+        """Run these commands beside the dashboard, one after the other, and show what they wrote as `output` says; a failure is told."""
+
     def suspend(self) -> None:
         """Give the terminal back to the shell until it wakes the program."""
 
@@ -330,6 +336,16 @@ class Ports:
         found = homes(whole, self._message, self.ids)
         view: ClusterView = found[0][0] if len(found) == 1 else whole
         return view
+
+    def selected(self, kind: ResourceKind[Any]) -> Iterator[tuple[ClusterView, Any]]:
+        """What is selected of this kind and still there, each with its own cluster."""
+        for view, ids in homes(self.operations.cluster, kind.message, self.ids):
+            for id_ in ids:
+                item: Any = view.get(
+                    kind.message, own_id(kind.message, id_) if view is not self.operations.cluster else id_
+                )
+                if item is not None:
+                    yield view, item
 
     def planned(self, make: Callable[[ClusterView, list[str]], Plan]) -> Plan:
         """The plan that `make` makes of what is selected, in a part for each cluster that it is of."""

@@ -73,7 +73,7 @@ def test_no_file_is_no_mistake(tmp_path):
         (
             "x = 1\n[keys]\ny = 2\n",
             [
-                "line 1: 'x' is not known; there are keymap, keys, notify, theme, themes.",
+                "line 1: 'x' is not known; there are keymap, keys, notify, plain, plugins, theme, themes.",
                 "line 3: 'y' takes a key, or a list of keys.",
             ],
         ),
