@@ -42,15 +42,7 @@ from swarm_tui.shell.feed import Feed, no_updates
 from swarm_tui.shell.filters import Filters
 from swarm_tui.shell.member import Member
 from swarm_tui.shell.merged import merged_screen
-from swarm_tui.shell.other_clusters import Opened, OtherClusters, opened_together
-from swarm_tui.shell.palette import SwarmCommands
-from swarm_tui.shell.past import Past, file_past
-from swarm_tui.shell.preferred import LOOK_EVERY_S as LOOK_AT_PREFERENCES_S
-from swarm_tui.shell.preferred import NOTHING_WANTED, Preferred, Started
-from swarm_tui.shell.rewind import RewindScreen, rewind_screen
-from swarm_tui.shell.screen import MainScreen, main_screen
-from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
-from swarm_tui.shell.toolkit import (
+from swarm_tui.shell.messages import (
     Alarmed,
     AllAsked,
     BundleAsked,
@@ -63,6 +55,14 @@ from swarm_tui.shell.toolkit import (
     RecallAsked,
     ResyncAsked,
 )
+from swarm_tui.shell.other_clusters import Opened, OtherClusters, opened_together
+from swarm_tui.shell.palette import SwarmCommands
+from swarm_tui.shell.past import Past, file_past
+from swarm_tui.shell.preferred import LOOK_EVERY_S as LOOK_AT_PREFERENCES_S
+from swarm_tui.shell.preferred import NOTHING_WANTED, Preferred, Started
+from swarm_tui.shell.rewind import RewindScreen, rewind_screen
+from swarm_tui.shell.screen import MainScreen, main_screen
+from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
 from swarm_tui.shell.typed_ahead import TypedAhead
 from swarm_tui.shell.work import Work
 from swarm_tui.widgets import own_theme

@@ -9,8 +9,8 @@ from textual.app import App
 
 from swarm_tui.engines.door import Door
 from swarm_tui.resources.model import Link
+from swarm_tui.shell.messages import ElsewhereAsked
 from swarm_tui.shell.screen import MainScreen, main_screen
-from swarm_tui.shell.toolkit import ElsewhereAsked
 from swarm_tui.shell.work import Work
 from swarm_tui.verbs.model import Verbs
 from swarm_tui.views.lists.pane import ObjectPane

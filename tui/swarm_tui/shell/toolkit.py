@@ -12,7 +12,6 @@ from swarm_core.client.errors import CallFailed, ClientError, IncompleteLogs, Un
 from swarm_core.client.log_query import LogQuery
 from swarm_core.client.logs import LogLine
 from textual.app import SuspendNotSupported
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input, TextArea
 
@@ -35,6 +34,18 @@ from swarm_tui.shell.deploys import Deploys
 from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.filters import Filters
 from swarm_tui.shell.find_line import FindLine
+from swarm_tui.shell.messages import (
+    Alarmed,
+    AllAsked,
+    BundleAsked,
+    ClustersAsked,
+    DeployAsked,
+    DrillAsked,
+    ElsewhereAsked,
+    PastAsked,
+    RecallAsked,
+    ResyncAsked,
+)
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.recording import Recording
 from swarm_tui.shell.work import Undertaking, Work
@@ -53,87 +64,6 @@ _ERROR_S: Final = 10
 _DONE_S: Final = 4
 _NEWS_S: Final = 5
 _COPIED_S: Final = 2
-
-
-class ResyncAsked(Message):
-    """The person wants everything listed anew."""
-
-
-class PastAsked(Message):
-    """The person wants to see the past, at a moment that was typed or of now; or now again."""
-
-    def __init__(self, at: str = "") -> None:
-        super().__init__()
-        self.at = at
-
-
-class RecallAsked(Message):
-    """The longer past of an object is wanted among the events."""
-
-    def __init__(self, ref: ObjectRef) -> None:
-        super().__init__()
-        self.ref = ref
-
-
-class BundleAsked(Message):
-    """What was recorded is wanted as a file."""
-
-    def __init__(self, path: str, asked: TimeRange) -> None:
-        super().__init__()
-        self.path, self.asked = path, asked
-
-
-class DeployAsked(Message):
-    """A deploy was asked for, whose plan was read; `done` is called once it has gone well."""
-
-    def __init__(self, asked: Deployment, done: Callable[[], None]) -> None:
-        super().__init__()
-        self.asked = asked
-        self.done = done
-
-
-class DrillAsked(Message):
-    """A drill of these nodes is to begin."""
-
-    def __init__(self, ids: Sequence[str], description: Description) -> None:
-        super().__init__()
-        self.ids, self.description = ids, description
-
-
-class Alarmed(Message):
-    """Something failed in the cluster, which the terminal may tell of too."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-
-class ClustersAsked(Message):
-    """The person wants to see another cluster, or several as one."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__()
-        self.names = tuple(names)
-
-
-class AllAsked(Message):
-    """The person wants to see all clusters again, and not this one alone."""
-
-
-class JournalSaid(Message):
-    """The recorder has something to say."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-
-class ElsewhereAsked(Message):
-    """The person wants to see what another screen has: a view of another realm, filtered; or without one the screen before."""
-
-    def __init__(self, link: Link | None = None, filter_: str = "") -> None:
-        super().__init__()
-        self.link, self.filter = link, filter_
 
 
 class Elsewhere:
