@@ -1,4 +1,4 @@
-"""A program of the person's own beside the dashboard: its output, and its end (docs/design/plugins.md 18.3).
+"""A program of the person's own beside the dashboard: its output, and its end (docs/design/plugins.md 19.3).
 
 Rules:
 - It is run by its list of arguments; no shell reads them. It has no input, and a process group of its own.

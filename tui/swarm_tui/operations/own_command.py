@@ -1,4 +1,4 @@
-"""What a person's own command is told of an object, and the command made of it (docs/design/plugins.md 18.2). Pure."""
+"""What a person's own command is told of an object, and the command made of it (docs/design/plugins.md 19.2). Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

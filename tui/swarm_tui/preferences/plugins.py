@@ -1,5 +1,5 @@
 """A person's own commands, from the tables `[plugins.NAME]` of the file of preferences: what each says, and what is wrong with its form.
-Which keys, kinds and words there are is judged by those who have them (docs/design/plugins.md 18).
+Which keys, kinds and words there are is judged by those who have them (docs/design/plugins.md 19).
 """
 
 import re
