@@ -15,6 +15,7 @@ import typer
 
 from swarm_tui.cli.plumbing import streams
 from swarm_tui.cli.plumbing.nouns import HELP_NAMES, LazyGroup, Noun
+from swarm_tui.cli.plumbing.plain_wish import wish_plain
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import FAILED, INTERRUPTED, USAGE, Failure, Globals
 
@@ -123,8 +124,14 @@ def root(
             show_default=False,
         ),
     ] = None,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Words line by line, nothing drawn over: for screen readers."),
+    ] = False,
 ) -> None:
     """The options before the command; without a command, the dashboard."""
+    if plain:
+        wish_plain()
     given = ctx.obj if isinstance(ctx.obj, Globals) else Globals(socket, context)
     ctx.obj = given if level is None else replace(given, level=level)
     if ctx.invoked_subcommand is None:

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from swarm_core.api.names import STACK_LABEL
@@ -17,7 +18,9 @@ from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import local_node
+from swarm_tui.cli.plumbing.demo_life import Stage, can_be_watched, live
 from swarm_tui.cli.plumbing.passing import ending_politely, pipe, private_directory
+from swarm_tui.cli.plumbing.plain_wish import wants_plain
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure, globals_of
 from swarm_tui.cli.plumbing.start_options import Launch
@@ -27,7 +30,9 @@ _NODES_MAX = 1000
 _END_S = 15.0
 _JOIN_S = 20.0
 _JOIN_POLL_S = 0.1
-_LIFE_EVERY_S = 6.0
+_SLOW = ("--prepare-s", "0.5:2.5", "--start-s", "0.5:1.5")
+"""So that what is on its way is seen."""
+_FULL_CPUS = 7_500_000_000
 _MEMORY = 256 << 20
 # name, stack, image, replicas per ten nodes, environment, constraints
 _SERVICES: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -52,6 +57,7 @@ _SERVICES: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ..
 def demo(
     ctx: typer.Context,
     nodes: Annotated[int, typer.Option("--nodes", "-n", min=1, max=_NODES_MAX, help="Simulated nodes.")] = 12,
+    seed: Annotated[int, typer.Option("--seed", help="What happens, and to what, follows from it.")] = 1,
     headless: Annotated[
         bool,
         typer.Option(
@@ -69,7 +75,8 @@ def demo(
         _cluster(state_dir, lifeline) as address,
     ):
         place = _Place(state_dir, address, lifeline, globals_of(ctx).allowance.level)
-        asyncio.run(_show(place, nodes, headless or not has_terminal()))
+        is_headless = headless or not (has_terminal() or wants_plain())
+        asyncio.run(_show(place, nodes, seed, is_headless=is_headless))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +90,23 @@ class _Place:
     """How far changes may go in the dashboard at first."""
 
 
-async def _show(place: _Place, nodes: int, headless: bool) -> None:
+async def _show(place: _Place, nodes: int, seed: int, *, is_headless: bool) -> None:
     candidate = sockets.Candidate(sockets.own_socket(place.state_dir), "the demo")
     cluster = await Cluster.open(candidate)
     try:
-        with _fleet(place, nodes, await _prepare(cluster)):
-            await _joined(cluster, nodes)
+        token = await _prepare(cluster)
+        # The node that is lost has a process of its own, which is killed as a machine fails.
+        with _Fleet(place, token, nodes, seed) as steady, _Fleet(place, token, 1, seed, "edge") as other:
+            await _joined(cluster, nodes + 1)
             await _fill(cluster, nodes)
             over = asyncio.Event()
-            if headless:
+            stage = Stage(cluster, random.Random(seed), other.kill, other.start)
+            if is_headless:
                 say(f"The demo cluster is at {candidate.path}; interrupt to end it.")
-                await _live(cluster, over)
+                await live(stage, over)
             else:
-                await asyncio.gather(_dashboard(cluster, place, over), _live(cluster, over))
+                await asyncio.gather(_dashboard(cluster, place, over), live(stage, over))
+            steady.check()
     finally:
         await cluster.close()
 
@@ -140,31 +151,26 @@ async def _fill(cluster: Cluster, nodes: int) -> None:
         spec.task.placement.constraints.extend(constraints)
         spec.task.resources.reservations.nano_cpus = 100_000_000
         spec.task.resources.reservations.memory_bytes = _MEMORY
+        can_be_watched(spec)
         if per_ten:
             spec.replicated.replicas = per_ten if per_ten < 4 else max(per_ten * nodes // 10, 1)
         else:
             getattr(spec, "global").SetInParent()
         await cluster.control.create(objects_pb2.Service, spec)
+    await _fill_one(cluster)
 
 
-async def _live(cluster: Cluster, over: asyncio.Event) -> None:
-    """Now and then somebody scales a service."""
-    services = {s.spec.annotations.name: s for s in await cluster.control.find(objects_pb2.Service)}
-    usual = {name: services[name].spec.replicated.replicas for name in ("web", "api", "worker")}
-    while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LIFE_EVERY_S):
-                await over.wait()
-            return
-        name = cluster.rng.choice(sorted(usual))
-        replicas = max(usual[name] + cluster.rng.randint(-2, 3), 1)
-
-        def scale(spec: Any, replicas: int = replicas) -> None:
-            spec.replicated.replicas = replicas
-
-        with contextlib.suppress(LookupError):
-            service = await cluster.control.resolve(objects_pb2.Service, services[name].id)
-            await cluster.control.change(objects_pb2.Service, service.id, scale)
+async def _fill_one(cluster: Cluster) -> None:
+    """A node that is full: what else would run there finds no room."""
+    found = await cluster.control.find(objects_pb2.Node)
+    names = sorted(node.description.hostname for node in found if node.role == types_pb2.WORKER)
+    spec = specs_pb2.ServiceSpec(annotations=types_pb2.Annotations(name="batch"))
+    spec.annotations.labels[STACK_LABEL] = "ops"
+    spec.task.container.image = "registry/batch:1.0"
+    spec.task.placement.constraints.append(f"node.hostname=={names[0]}")
+    spec.task.resources.reservations.nano_cpus = _FULL_CPUS
+    spec.replicated.replicas = 1
+    await cluster.control.create(objects_pb2.Service, spec)
 
 
 @contextlib.contextmanager
@@ -179,29 +185,59 @@ def _cluster(state_dir: Path, lifeline: int) -> Iterator[str]:
         manager.end()
 
 
-@contextlib.contextmanager
-def _fleet(place: _Place, nodes: int, token: str) -> Iterator[None]:
-    """The simulated agents, in a process of their own."""
-    flags = ["--join", place.address, "--nodes", str(nodes), "--usage", "--until-stdin-closes"]
-    said = place.state_dir / "fleet.log"
-    with said.open("wb") as log:
-        fleet = subprocess.Popen(  # noqa: S603 - our own program, without a shell
-            [sys.executable, "-m", "swarm_agentd.fleet", *flags],
-            env={**os.environ, local_node.TOKEN_VARIABLE: token},
-            stdin=place.lifeline, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    try:
-        yield
-        if fleet.poll() not in (None, 0):
-            text = said.read_text(errors="replace").splitlines()
+class _Fleet:
+    """Simulated nodes in a process of their own, for as long as the block runs."""
+
+    def __init__(self, place: _Place, token: str, nodes: int, seed: int, prefix: str = "sim") -> None:
+        self._place, self._token = place, token
+        self._flags = [
+            *("--join", place.address, "--nodes", str(nodes), "--seed", str(seed), "--prefix", prefix),
+            *_SLOW,
+            "--usage",
+            "--until-stdin-closes",
+        ]
+        self._said = place.state_dir / f"{prefix}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "_Fleet":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def start(self) -> None:
+        """Let the nodes join."""
+        with self._said.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
+                [sys.executable, "-m", "swarm_agentd.fleet", *self._flags],
+                env={**os.environ, local_node.TOKEN_VARIABLE: self._token},
+                stdin=self._place.lifeline, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """Take the nodes away without a word, as a failed machine goes."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def check(self) -> None:
+        """Raises Failure when the nodes have ended by themselves."""
+        if self._process is not None and self._process.poll() not in (None, 0):
+            text = self._said.read_text(errors="replace").splitlines()
             raise Failure(f"The simulated nodes ended early: {text[-1] if text else 'no reason given'}")
-    finally:
-        fleet.terminate()
+
+    def end(self) -> None:
+        """End them, at first politely."""
+        if self._process is None:
+            return
+        self._process.terminate()
         try:
-            fleet.wait(_END_S)
+            self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
-            fleet.kill()
-            fleet.wait()
+            self._process.kill()
+            self._process.wait()
 
 
 COMMANDS = {"demo": demo}

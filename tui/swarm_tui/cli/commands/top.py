@@ -12,6 +12,7 @@ from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import top_managers
 from swarm_tui.cli.plumbing.output import Format, FormatOption, print_records, print_table
+from swarm_tui.cli.plumbing.plain_wish import is_drawn_over
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure, run
 from swarm_tui.cli.plumbing.streams import ending_with_the_reader
@@ -78,7 +79,7 @@ class _Face:
 
     def __init__(self, what: What, by: By, count: int, style: Format) -> None:
         self._what, self._by, self._count, self._style = what, by, count, style
-        self._is_terminal = style is Format.TABLE and sys.stdout.isatty()
+        self._is_terminal = style is Format.TABLE and is_drawn_over(sys.stdout)
 
     def show(self, mirror: Mirror, *, is_once: bool) -> None:
         """Print what is known now."""

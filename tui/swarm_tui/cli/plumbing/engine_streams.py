@@ -9,6 +9,7 @@ from swarm_core.engines.attached import STDERR, STDOUT, Frames
 from swarm_core.engines.errors import EngineGarbage
 
 from swarm_tui.cli.plumbing.lines import moment_ns
+from swarm_tui.cli.plumbing.plain_wish import is_drawn_over
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.cli.plumbing.streams import ending_with_the_reader
 from swarm_tui.clusters import inside
@@ -57,7 +58,7 @@ class _Lines:
             self._write(self._rest)
 
     def _write(self, line: bytes) -> None:
-        if (sys.stderr if self._is_error else sys.stdout).isatty():
+        if is_drawn_over(sys.stderr if self._is_error else sys.stdout):
             text = line.removesuffix(b"\r").decode(errors="replace")
             typer.echo(colours_only(text), err=self._is_error, color=True)
         else:

@@ -8,6 +8,7 @@ from swarm_core.client.log_query import LogQuery
 from swarm_core.client.logs import LogLine
 from swarm_core.specs.errors import InvalidValue
 
+from swarm_tui.cli.plumbing.plain_wish import is_drawn_over
 from swarm_tui.cli.plumbing.session import USAGE, Failure
 from swarm_tui.resources import time_ranges
 from swarm_tui.resources.format import instant
@@ -80,7 +81,7 @@ class LinePrinter:
     def _write(before: str, line: LogLine) -> None:
         """A terminal gets colours and no other commands; a file or a pipe what the program wrote, byte by byte."""
         stream = sys.stderr if line.is_stderr else sys.stdout
-        if stream.isatty():
+        if is_drawn_over(stream):
             typer.echo(before + colours_only(line.text), err=line.is_stderr, color=True)
         else:
             typer.echo(before.encode() + line.data, err=line.is_stderr)

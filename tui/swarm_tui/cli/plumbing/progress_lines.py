@@ -13,6 +13,7 @@ import typer
 from swarm_core.api.jobs import is_of_iteration
 from swarm_core.api.proto import objects_pb2, types_pb2
 
+from swarm_tui.cli.plumbing.plain_wish import is_drawn_over
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources.printable import cut, padded, printable, width_of
 from swarm_tui.resources.states import cause, is_wanted, state_word
@@ -30,7 +31,7 @@ class ProgressLines:
 
     def __init__(self, *, quiet: bool) -> None:
         self._is_quiet = quiet
-        self._is_terminal = sys.stderr.isatty()
+        self._is_terminal = is_drawn_over(sys.stderr)
         self._drawn: tuple[str, ...] = ()
         self._told: set[str] = set()
 

@@ -8,6 +8,7 @@ from swarm_core.client.cluster import Cluster
 from swarm_core.client.errors import ClientError
 
 from swarm_tui.cli.plumbing.output import Format, print_records, print_table
+from swarm_tui.cli.plumbing.plain_wish import is_drawn_over
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.cli.plumbing.streams import ending_with_the_reader
@@ -41,7 +42,7 @@ _TITLES: Final = (
 
 async def show(cluster: Cluster, style: Format, *, is_once: bool) -> None:
     """Print what managers tell, again and again or once. Raises Failure where they do not."""
-    looks, is_terminal = Looks(), style is Format.TABLE and sys.stdout.isatty()
+    looks, is_terminal = Looks(), style is Format.TABLE and is_drawn_over(sys.stdout)
     await _look(cluster, looks)
     with ending_with_the_reader():
         pause_s = _FIRST_S

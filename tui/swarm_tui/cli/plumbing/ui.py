@@ -14,6 +14,7 @@ from swarm_core.client import sockets
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.contexts import read_contexts
 
+from swarm_tui.cli.plumbing.plain_wish import wants_plain
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
 from swarm_tui.clusters.allowance import Allowance, Level
@@ -27,7 +28,7 @@ from swarm_tui.operations.gate import gated
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from swarm_tui.clusters.session import Clock
+    from swarm_tui.clusters.session import Clock, Session
     from swarm_tui.engines.door import Room
     from swarm_tui.shell.feed import Feed
     from swarm_tui.shell.other_clusters import Opened, OtherClusters
@@ -46,7 +47,7 @@ _OWN_COLORS: Final = "ansi-dark"
 
 def open_dashboard(given: Globals) -> None:
     """Open the dashboard on the cluster that was chosen; offer to start one when there is none."""
-    if not has_terminal():
+    if not has_terminal() and not wants_plain():
         raise Failure(_no_terminal(), USAGE)
     try:
         is_chosen = given.connect is not None or (given.context is not None and "," in given.context)
@@ -209,6 +210,12 @@ async def _shown(
     clusters: "OtherClusters | None" = None,
 ) -> "tuple[int, tuple[Opened, ...]]":
     """The dashboard of these clusters, until it is left: its exit code, and the clusters that the person goes to."""
+    if wants_plain() and not is_served():
+        from swarm_tui.cli.plumbing.plain import tell_plainly
+
+        if len(shown) > 1:
+            raise Failure("In words one cluster is told of at a time: give --context one name.", USAGE)
+        return await tell_plainly(_session(shown[0], allowance, ends_with_program), shown[0].cluster), ()
     started = preferences()
     from swarm_tui.app import SwarmApp
     from swarm_tui.shell.feed import no_updates
@@ -237,22 +244,28 @@ async def _shown(
 
 
 def _feed(one: "Opened", allowance: Allowance, ends_with_program: bool, journals: Path) -> "Feed":
-    from swarm_tui.clusters.session import Session
-    from swarm_tui.resources.refs import ClusterId
     from swarm_tui.shell.feed import Feed
 
-    mirror = Mirror(one.cluster.clock, cluster=ClusterId(one.title))
+    session = _session(one, allowance, ends_with_program)
+    recorder = _recorder(journals, one.cluster.clock, one.title)
+    return Feed(session, lambda: one.cluster.watch().updates(), recorder)
+
+
+def _session(one: "Opened", allowance: Allowance, ends_with_program: bool) -> "Session":
+    """The cluster behind a gate that keeps to `allowance`."""
+    from swarm_tui.clusters.session import Session
+    from swarm_tui.resources.refs import ClusterId
+
     cluster = gated(one.cluster, allowance)
-    session = Session(
+    return Session(
         one.title,
-        mirror,
+        Mirror(cluster.clock, cluster=ClusterId(one.title)),
         cluster.control,
         cluster.logs(),
         cluster.clock,
         ends_with_program,
         allowance=allowance,
     )
-    return Feed(session, lambda: cluster.watch().updates(), _recorder(journals, cluster.clock, one.title))
 
 
 def preferences() -> "Started":
