@@ -85,7 +85,7 @@ def test_names_and_keys_are_one_commands_each(tmp_path):
     assert wrong(tmp_path, two) == [
         "line 6: f6 of the plugin 'y' is already the key of 'plugin.x'; give one of them another key."
     ]
-    free = "[keys]\n'list.scale' = 'S'\n[plugins.x]\ncommand = ['a']\nscopes = ['service']\nkey = 's'"
+    free = "[keys]\n'list.scale' = 'alt+s'\n[plugins.x]\ncommand = ['a']\nscopes = ['service']\nkey = 's'"
     assert judged(tmp_path, free).plugins[0].key == "s"
 
 
