@@ -405,7 +405,7 @@ async def test_demotion_into_quorum_loss_is_refused(directory: Path) -> None:
 
         await eventually(is_refused, what="a refusal")
         async with through(cluster.nodes[0]) as control:
-            with pytest.raises(CallFailed, match="demote it first"):
+            with pytest.raises(CallFailed, match="must be demoted to worker"):
                 await control.remove(Node, node_id_of(stays), force=True)
         await set_role(cluster.nodes[0], gone_id, types_pb2.WORKER)
 

@@ -43,7 +43,7 @@ def check_name(annotations: types_pb2.Annotations) -> None:
         raise InvalidSpec("a name is required")
     if not re.fullmatch(_NAME, name):
         raise InvalidSpec(
-            f"the name {name!r} must start and end with a letter or digit and hold only letters, digits, '-' and '_'"
+            f"name must be valid as a DNS name component: {name!r} must start and end with a letter or digit and hold only letters, digits, '-' and '_'"
         )
     if len(name) > NAME_BYTES_MAX:
         raise InvalidSpec(f"the name may be at most {NAME_BYTES_MAX} characters long")
@@ -53,7 +53,7 @@ def check_item_name(annotations: types_pb2.Annotations) -> None:
     """Names of secrets and configs."""
     if not re.fullmatch(_ITEM_NAME, annotations.name):
         raise InvalidSpec(
-            "a name of 1 to 64 letters, digits, '-', '_' and '.' is required, with a letter or digit at both ends"
+            "invalid name, only 64 [a-zA-Z0-9-_.] characters allowed, and the start and end character must be [a-zA-Z0-9]"
         )
 
 
@@ -62,7 +62,7 @@ def check_image(reference: str) -> None:
     if not reference:
         raise InvalidSpec("an image is required")
     if not is_image(reference):
-        raise InvalidSpec(f"{reference!r} is not a valid image reference")
+        raise InvalidSpec(f'"{reference}" is not a valid repository/tag')
 
 
 def is_image(reference: str) -> bool:
@@ -205,9 +205,12 @@ def _check_process(process: process_pb2.ProcessSpec | MalformedProcess | None) -
 
 def _check_resources(resources: types_pb2.Resources, what: str) -> None:
     if resources.nano_cpus != 0 and resources.nano_cpus < CPU_NANOS_MIN:
-        raise InvalidSpec(f"the CPU {what} must be 0 or at least {CPU_NANOS_MIN / 1e9} CPUs")
+        least, given = CPU_NANOS_MIN / 1e9, resources.nano_cpus / 1e9
+        raise InvalidSpec(f"invalid cpu value {given:g}: Must be at least {least:g} (of the {what})")
     if resources.memory_bytes != 0 and resources.memory_bytes < MEMORY_BYTES_MIN:
-        raise InvalidSpec(f"the memory {what} must be 0 or at least 4 MiB")
+        raise InvalidSpec(
+            f"invalid memory value {resources.memory_bytes}: Must be at least 4MiB (of the {what})"
+        )
 
 
 def _check_not_negative(period: Duration, what: str) -> None:
@@ -219,7 +222,7 @@ def _check_update(spec: specs_pb2.ServiceSpec) -> None:
     _check_not_negative(spec.update.delay, "the update delay")
     _check_not_negative(spec.update.monitor, "the update monitor period")
     if not 0 <= spec.update.max_failure_ratio <= 1:
-        raise InvalidSpec("the update's maximum failure ratio must lie between 0 and 1")
+        raise InvalidSpec("TaskSpec: update-maxfailureratio cannot be less than 0 or bigger than 1")
 
 
 def _check_endpoint(endpoint: specs_pb2.EndpointSpec) -> None:

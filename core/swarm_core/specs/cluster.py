@@ -62,7 +62,7 @@ def check(spec: specs_pb2.ClusterSpec) -> None:
     """Everything about the settings that can be judged without the cluster. Raises InvalidSpec."""
     expiry = spec.ca_config.node_cert_expiry
     if spec.ca_config.HasField("node_cert_expiry") and duration_s(expiry) < NODE_CERT_EXPIRY_MIN_S:
-        raise InvalidSpec("the expiry of node certificates must be at least 1 hour")
+        raise InvalidSpec("minimum certificate expiry time is: 1h0m0s")
     for policy in spec.acceptance_policy.policies:
         if policy.HasField("secret") and policy.secret.alg.lower() != "bcrypt":
             raise InvalidSpec("the secret of an acceptance policy must be hashed with bcrypt")

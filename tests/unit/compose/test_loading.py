@@ -64,7 +64,7 @@ _REFUSED = [
     ("version: '3.0'\nsecrets: {}", "(root) Additional property secrets is not allowed before version 3.1"),
     ("version: '3.1'\n" + WEB + "ports: [{target: 80}]}}", "services.web.ports.0 may be a mapping from version 3.2 on"),
     ("services: {web: {build: .}}", "invalid image reference for service web: no image specified"),
-    ("services: {web: {image: 'A B'}}", "invalid image reference for service web: 'A B' is not a valid image reference"),
+    ("services: {web: {image: 'A B'}}", "invalid image reference for service web: \"A B\" is not a valid repository/tag"),
     ("volumes: {v: {external: true, driver: x}}",
      'conflicting parameters "external" and "driver" specified for volume "v"'),
     ("networks: {n: {external: {name: a}, name: b}}",

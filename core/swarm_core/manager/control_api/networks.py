@@ -81,8 +81,7 @@ def _check_new(network: objects_pb2.Network, others: Iterable[objects_pb2.Networ
     if is_ingress(network.spec):
         for other in others:
             if is_ingress(other.spec):
-                name = other.spec.annotations.name
-                raise AlreadyExists(f"there is an ingress network already: {name} ({other.id})")
+                raise AlreadyExists(f"ingress network ({other.id}) is already present")
     for subnet in subnets_of(network):
         if clause := overlapping(subnet, others):
             raise InvalidArgument(clause)

@@ -118,7 +118,8 @@ class NodesApi:
             node = known(tx, objects_pb2.Node, request.node_id)
             if node.spec.desired_role == types_pb2.MANAGER and node.id in self._members():
                 raise FailedPrecondition(
-                    f"node {node.id} is a manager and a member of the cluster's consensus; demote it first"
+                    f"node {node.id} is a cluster manager and is a member of the raft cluster. "
+                    "It must be demoted to worker before removal"
                 )
             if node.status.state == types_pb2.NodeStatus.READY and not request.force:
                 raise FailedPrecondition(f"node {node.id} is not down; stop it first, or remove it by force")

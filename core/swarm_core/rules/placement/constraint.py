@@ -120,4 +120,4 @@ def _parse_one(text: str) -> Constraint:
         if not _VALUE.fullmatch(value):
             raise InvalidConstraint(f"value {value!r} in constraint {text!r} is invalid")
         return Constraint(key, operator == "==", value)
-    raise InvalidConstraint(f"constraint {text!r} has neither '==' nor '!='")
+    raise InvalidConstraint(f"constraint expected one operator from ==, !=: {text!r} has none")

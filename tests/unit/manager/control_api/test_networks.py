@@ -111,7 +111,7 @@ def _ingress_bridge(made: specs_pb2.NetworkSpec) -> None:
         (_label, PermissionDenied, "com.docker.swarm.predefined"),
         (_attachable_ingress, InvalidArgument, "attachable"),
         (_ingress_bridge, InvalidArgument, "needs the driver 'overlay'"),
-        (_ingress, AlreadyExists, r"already: in \(in\)"),
+        (_ingress, AlreadyExists, r"ingress network \(in\) is already present"),
         (
             lambda made: setattr(made.driver_config, "name", "weave"),
             InvalidArgument,

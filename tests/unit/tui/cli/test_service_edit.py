@@ -82,7 +82,7 @@ def test_a_failing_editor_is_told(
         ("s/  web:/  other:/", "a service keeps its name: web."),
         (
             "s/nginx:1/NGINX/",
-            r"invalid image reference for service web: 'NGINX' is not a valid image reference.",
+            r'invalid image reference for service web: "NGINX" is not a valid repository/tag.',
         ),
     ],
 )
