@@ -58,17 +58,16 @@ def machines() -> Iterator[tuple[Machine, ...]]:
         yield found
 
 
-def commands() -> list[list[str]]:
-    """What the page says to type on each machine."""
-    block = re.search(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert block is not None
-    return [line.split() for line in block[1].splitlines() if line.strip()]
+def blocks() -> list[list[list[str]]]:
+    """What the page says to type: before, on each machine, and after."""
+    found = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return [[line.split() for line in block.splitlines() if line.strip()] for block in found]
 
 
 def upgrade(machine: Machine, *, is_manager: bool = True) -> None:
     """Type the page's commands there."""
     seen = []
-    for command in commands():
+    for command in blocks()[1]:
         match command:
             case ["pipx", "upgrade", "swarm-tui"]:
                 machine.program = TUI
@@ -82,6 +81,13 @@ def upgrade(machine: Machine, *, is_manager: bool = True) -> None:
         seen.append(command[1])
     assert seen == ["down", "upgrade", "up", "node"]
     assert json.loads((machine.state / "format").read_text())["format"] == 1
+
+
+def ask_once(machine: Machine, block: list[list[str]]) -> None:
+    """Type what the page says once, at a manager."""
+    ((program, *words),) = block
+    assert program == "swarm-tui"
+    machine.ask(*words)
 
 
 def all_reached(machine: Machine) -> bool:
@@ -131,6 +137,8 @@ def test_upgraded_machine_by_machine(machines: tuple[Machine, ...]) -> None:
     )
     assert refused.code == 1 and "cannot be backed up so" in refused.err, refused
 
+    before, _, after = blocks()
+    ask_once(first, before)
     writer = Writer(managers)
     writer.start()
     try:
@@ -147,12 +155,21 @@ def test_upgraded_machine_by_machine(machines: tuple[Machine, ...]) -> None:
         writer.goes_on()
         followers[0].ask("service", "update", "--env-add", "A=2", "moving")
         upgrade(worker, is_manager=False)
+        # A client of then at managers of now; and back to then and forth again while the form is the same.
+        told = run((*versions.program(COMMIT), "--socket", str(first.socket), "service", "ls"))
+        assert told.code == 0 and "moving" in told.out, told
+        worker.done("down")
+        worker.program = versions.program(COMMIT)
+        worker.done("up", "--detach")
+        wait_until(lambda: all_reached(first), what="the worker of then")
+        upgrade(worker, is_manager=False)
         wait_until(lambda: all_reached(first) and served(first, "still", "2/2"), what="everything")
         writer.goes_on()
     finally:
         writer.ending.set()
         writer.join()
 
+    ask_once(first, after)
     assert len(starts.read_text().splitlines()) == 2
     for machine in managers:
         node = Daemon(machine.state)

@@ -13,9 +13,13 @@ from swarm_core.client.errors import CallFailed, Unreachable
 _CANNOT: Final = "this manager cannot be backed up so: it is a Docker Engine's or of an earlier version, or this is not its own control socket"
 
 
+class Leaderless(CallFailed):
+    """Nobody can say what was acknowledged; what this manager has may be older."""
+
+
 async def take(calls: Calls, *, as_it_is: bool = False) -> AsyncIterator[BackupPart]:
     """The parts of a whole backup, which covers every change that was acknowledged before; `as_it_is`: what this manager has, where nobody leads.
-    Raises ClientError; a stream that ends early is Unreachable."""
+    Raises ClientError: Leaderless where nobody leads, Unreachable for a stream that ends early."""
     follower = Follower()
     at_least = 0 if as_it_is else await _committed(Control(calls))
     request = TakeBackupRequest(at_least_index=at_least)
@@ -39,7 +43,10 @@ def unlock_key(head: BackupHead) -> str | None:
 
 
 async def _committed(control: Control) -> int:
-    status = await control.raft_status()
+    try:
+        status = await control.raft_status()
+    except CallFailed as error:
+        raise Leaderless(error.code, error.message) from None
     if status is None:
         raise CallFailed("UNIMPLEMENTED", _CANNOT)
     return status.commit_index

@@ -509,6 +509,23 @@ async def test_a_lost_connection_of_an_engine_is_no_hint(rig: Rig) -> None:
 
 
 @rigged
+async def test_a_lost_connection_is_no_hint_where_a_period_was_chosen(rig: Rig) -> None:
+    """5.5.3: an upgrade makes the period long, and a node of ours may then be away for three of them."""
+    await rig.put(ours())
+    cluster = make_cluster("c1")
+    cluster.spec.dispatcher.heartbeat_period.CopyFrom(duration(60))
+    await rig.put(cluster)
+    await until(lambda: rig.dispatcher._liveness.periods.base_s == 60)
+    async with session(rig) as (session_id, stream):
+        await rig.beat(session_id)
+        await cut(stream)
+        await rig.clock.sleep(120)
+        assert rig.node().status.state == NodeStatus.READY
+        await rig.clock.sleep(70)
+        assert rig.node().status.state == NodeStatus.DOWN
+
+
+@rigged
 async def test_a_leader_that_was_held_up_blames_nobody(rig: Rig) -> None:
     """5.5.4: what a leader could not hear while it was held up itself is not missed: nodes get as long again."""
     await rig.put(ours())

@@ -61,7 +61,9 @@ class Liveness:
         self.beat(node_id, is_quick=False)
 
     def cut_off(self, node_id: str) -> None:
-        """The connection of a node with quick heartbeats was lost: it is expected back soon."""
+        """The connection of a node with quick heartbeats was lost: it is expected back soon, unless another period was chosen."""
+        if self.periods.is_chosen:
+            return
         due = self._heartbeats.due(node_id)
         if due is not None and due > self._clock.monotonic() + self._config.reconnect_s:
             self._set(self._heartbeats, node_id, self._config.reconnect_s)

@@ -29,11 +29,16 @@ class Periods:
         self._config = config
         self._rng = rng
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether somebody chose another period than the usual one, and gets exactly that."""
+        return self.base_s != self._config.heartbeat_period_s
+
     def draw(self, *, is_quick: bool, nodes: int) -> Period:
         """The next period of a node among `nodes`; each a little different, so that they do not all call at once."""
         config = self._config
         usual = self._usual_s()
-        if not is_quick or self.base_s != config.heartbeat_period_s:
+        if not is_quick or self.is_chosen:
             return Period(usual, usual * config.grace_factor)
         quick_s = max(config.quick_period_s, nodes / config.quick_beats_per_s_max)
         if quick_s >= self.base_s:

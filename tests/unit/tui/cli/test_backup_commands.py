@@ -36,16 +36,19 @@ class Manager:
         self.failure: Exception | None = None
         self.breaks_off = False
         self.taken = 0
+        self.leads = True
 
     async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
         if method == "RaftStatus.GetRaftStatus":
+            if not self.leads:
+                raise CallFailed("UNKNOWN", "the cluster has no leader")
             return GetRaftStatusResponse(commit_index=12)
         found = objects_pb2.Cluster(id="c1")
         found.spec.annotations.name = "default"
         return ListClustersResponse(clusters=[found])
 
     async def stream(self, method: str, request: Any) -> AsyncIterator[BackupPart]:
-        assert (method, request.at_least_index) == ("Backup.TakeBackup", 12)
+        assert (method, request.at_least_index) == ("Backup.TakeBackup", 12 if self.leads else 0)
         if self.failure is not None:
             raise self.failure
         self.taken += 1
@@ -183,6 +186,15 @@ def test_a_manager_that_gives_none(
     code, out, err = run("cluster", "backup", tmp_path / "b", "--passphrase-file", passphrase)
     assert (code, out) == (1, "") and sentence in err
     assert {found.name for found in tmp_path.iterdir()} == {"passphrase"}
+
+
+def test_without_a_leader(run: Shell, passphrase: Path, tmp_path: Path) -> None:
+    """17.1.2: nobody can say what was acknowledged; what this manager has is taken only where it was asked for."""
+    run.manager.leads = False
+    words = ("cluster", "backup", tmp_path / "b", "--passphrase-file", passphrase)
+    code, out, err = run(*words)
+    assert (code, out) == (1, "") and "has no leader; --as-it-is backs up what this manager has." in err
+    assert run(*words, "--as-it-is")[0] == 0 and (tmp_path / "b").exists()
 
 
 def test_a_level_below_the_highest(run: Shell, tmp_path: Path) -> None:

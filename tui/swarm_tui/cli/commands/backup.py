@@ -72,7 +72,10 @@ def backup(
             raise Failure("--keep goes with --every.", USAGE)
         _check_target(wanted)
         sealed_with = None if no_passphrase else source.new()
-        run(ctx, lambda cluster: _once(cluster, wanted, sealed_with, as_it_is=as_it_is))
+        try:
+            run(ctx, lambda cluster: _once(cluster, wanted, sealed_with, as_it_is=as_it_is))
+        except backups.Leaderless as error:
+            raise Failure(f"{error}; --as-it-is backs up what this manager has.") from None
         return
     pause_s = _pause_s(every)
     kept = _KEEP if keep is None else keep
