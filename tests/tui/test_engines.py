@@ -3,10 +3,16 @@
 from contextlib import asynccontextmanager
 
 import pytest
+from swarm_core.engines.discovery import Fixed
+from swarm_core.engines.opening import no_engines_yet
 from swarm_core.engines.records import Kind, Put
 from swarm_testkit.dashboard import Running, dashboard_of, until, until_live, until_shown
+from swarm_testkit.engine_clusters import entry
+from swarm_testkit.engine_hands import Book, Runs
 from swarm_testkit.engine_records import StillRoom, few_engines, make_container, make_event
+from swarm_testkit.fake_engines.serving import fake_engines
 from swarm_tui.engines.mirror import Told
+from swarm_tui.engines.room import EngineRoom
 from swarm_tui.shell.screen import MainScreen
 from textual.widgets import Input
 
@@ -113,6 +119,43 @@ async def test_where_nobody_knows_engines_it_is_said(cluster):
     async with over_engines(cluster, None) as run:
         await run.press("V")
         await shows(run, "No engines are looked at from here.")
+
+
+class Fakes:
+    """Opens fake engines as the program opens real ones."""
+
+    def __init__(self, entries):
+        self.entries = entries
+        self.stats = None
+
+    def open(self, clock, allowance, tell):
+        room = EngineRoom(
+            no_engines_yet(), [Fixed(self.entries)], clock, allowance, tell, Book("e0", "e1"), Runs()
+        )
+        self.stats = room.session.engines.stats
+        return room
+
+
+async def test_engines_that_answer_are_followed_and_changed(cluster, tmp_path):
+    """Marked containers are stopped by one plan; an engine that goes is told with its word, and its JSON is what it inspects."""
+    async with fake_engines(tmp_path, 2, containers=2) as fakes:
+        door = Fakes(tuple(entry(fakes, number) for number in range(2)))
+        async with over_engines(cluster, door) as run:
+            await run.press("V")
+            await shows(run, "4 of 4 containers running")
+            await run.press("V", "asterisk", "S")
+            await shows(run, "Stop 4 containers")
+            await run.press("y")
+            await shows(run, "0 of 4 containers running")
+            await run.press("ctrl+backslash", "i")
+            await shows(run, '"RestartCount": 0')
+            await run.press("escape", "t")
+            await run.until(lambda: door.stats.is_on)
+            await run.press("t")
+            await run.until(lambda: not door.stats.is_on)
+            await fakes.vanish(1)
+            await run.press("V", "V", "V", "V", "V")
+            await shows(run, "unreachable")
 
 
 @pytest.fixture

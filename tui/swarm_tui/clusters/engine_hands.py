@@ -1,8 +1,8 @@
 """What engines are asked and changed with: the engines that are open, the person's list of them, and the figures of containers."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     # Loaded when somebody goes to the engines: a cluster's session has none.
@@ -44,9 +44,39 @@ class Stats(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RunAsked:
+    """A container that is wanted, each part as it is typed after docker's flag of the same name."""
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    network: str = ""
+    constraints: tuple[str, ...] = ()
+    affinities: tuple[str, ...] = ()
+    memory: str = ""
+    cpus: str = ""
+    restart: str = ""
+
+
+class Runs(Protocol):
+    """What commands make of it."""
+
+    def body(self, asked: RunAsked) -> Mapping[str, Any]:
+        """What an engine is asked. Raises ValueError with a sentence."""
+
+    def headers(self, image: str) -> Mapping[str, str]:
+        """What goes along with a pull: who may fetch the image."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineHands:
     """All of them."""
 
     opened: "Opened"
     book: EngineBook
     stats: Stats
+    runs: Runs

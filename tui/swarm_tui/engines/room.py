@@ -15,7 +15,7 @@ from swarm_core.engines.discovery import Discovery, Source
 from swarm_core.engines.opening import Opened
 
 from swarm_tui.clusters.allowance import Allowance
-from swarm_tui.clusters.engine_hands import EngineBook, EngineHands
+from swarm_tui.clusters.engine_hands import EngineBook, EngineHands, Runs
 from swarm_tui.clusters.no_calls import NoCalls
 from swarm_tui.clusters.session import Clock, Session
 from swarm_tui.engines.calls import ObjectCalls
@@ -40,6 +40,7 @@ class EngineRoom:
         allowance: Allowance,
         tell: Callable[[str], None],
         book: EngineBook,
+        runs: Runs,
     ) -> None:
         self.opened = opened
         self._sources, self._tell = sources, tell
@@ -54,7 +55,7 @@ class EngineRoom:
             EngineLogs(self.opened.cluster, self.mirror, clock),
             clock,
             allowance=allowance,
-            engines=EngineHands(opened, book, self._stats),
+            engines=EngineHands(opened, book, self._stats, runs),
             whole=calls.whole,
             inside=calls.run_inside,
             is_log_over=is_over,

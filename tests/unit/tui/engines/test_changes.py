@@ -1,67 +1,17 @@
 """Changes of what engines have: plans as a person reads them, and what they do to engines that answer."""
 
-import random
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
-from typing import Any
-
 import pytest
 from swarm_core.client.control import Control
-from swarm_core.engines.opening import Opened
-from swarm_core.engines.placer import Placer
-from swarm_core.runtime.clock import SystemClock
-from swarm_testkit.cluster_fake import FakeCluster
-from swarm_testkit.engine_clusters import rig
+from swarm_testkit.engine_hands import Book, engines, hands_of, mirror_of
 from swarm_testkit.engine_records import few_engines, make_container, make_engine
 from swarm_tui.clusters.allowance import Level
-from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.clusters.no_calls import NoCalls
-from swarm_tui.engines.following import records_of
-from swarm_tui.engines.mirror import EngineMirror, Listed
+from swarm_tui.engines.mirror import EngineMirror
 from swarm_tui.operations.describe import LOST, MADE_AGAIN, REVERSIBLE, describe
 from swarm_tui.operations.engines import book, containers, objects, prune
 from swarm_tui.operations.model import Outcome, Plan, apply
 from swarm_tui.resources.engines import images, networks, volumes
 from swarm_tui.resources.engines.items import ContainerItem
-from swarm_tui.resources.refs import ClusterId
-
-
-class Book:
-    """A list that is kept nowhere."""
-
-    place = "engines.toml"
-
-    def __init__(self, *names: str) -> None:
-        self.names = list(names)
-        self.maintained: dict[str, bool] = {}
-
-    def problem(self, name: str, url: str) -> str:
-        return "is there already" if self.has(name) else ""
-
-    def has(self, name: str) -> bool:
-        return name in self.names
-
-    def add(self, name: str, url: str) -> None:
-        self.names.append(name)
-
-    def remove(self, name: str) -> None:
-        self.names.remove(name)
-
-    def maintain(self, name: str, *, is_on: bool) -> None:
-        self.maintained[name] = is_on
-
-
-class NoStats:
-    is_on = False
-
-    def watch(self, looked_at: Callable[[], Collection[str]] | None) -> None:
-        raise AssertionError("nobody looks")
-
-
-def mirror_of(records: Any) -> EngineMirror:
-    mirror = EngineMirror(FakeCluster(), cluster=ClusterId("engines"))
-    mirror.take(Listed(records))
-    return mirror
 
 
 @pytest.fixture
@@ -69,22 +19,8 @@ def view() -> EngineMirror:
     return mirror_of(few_engines())
 
 
-def hands_of(opened: Any = None, known: Book | None = None) -> EngineHands:
-    return EngineHands(opened, known or Book("n1", "n2"), NoStats())
-
-
 async def carried_out(plan: Plan) -> list[Outcome]:
     return [one async for one in apply(plan, Control(NoCalls()))]
-
-
-@asynccontextmanager
-async def engines(
-    count: int, each: int
-) -> AsyncIterator[tuple[Any, EngineHands, Callable[[], EngineMirror]]]:
-    """Fake engines, hands on them, and what they show now."""
-    async with rig(count, containers=each) as found:
-        opened = Opened(found.cluster, SystemClock(), Placer(found.cluster, random.Random(1)))
-        yield found, hands_of(opened), lambda: mirror_of(records_of(found.cluster))
 
 
 def test_a_bulk_stop_is_one_plan_with_a_line_of_docker_for_each(view: EngineMirror) -> None:

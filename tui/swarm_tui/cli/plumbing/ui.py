@@ -168,6 +168,7 @@ class EnginesAtHand:
         from swarm_core.engines.opening import no_engines_yet
 
         from swarm_tui.cli.plumbing.engine_book import EnginesFile
+        from swarm_tui.cli.plumbing.engine_form import DockersFlags
         from swarm_tui.cli.plumbing.engine_sources import sources_of
         from swarm_tui.cli.plumbing.engines import VARIABLE, deployed_directory
         from swarm_tui.engines.room import EngineRoom
@@ -177,7 +178,7 @@ class EnginesAtHand:
             sources = sources_of(os.environ.get(VARIABLE) or None, self._given, opened)
         except (Failure, LookupError) as failure:
             raise ValueError(str(failure)) from None
-        return EngineRoom(opened, sources, clock, allowance, tell, EnginesFile())
+        return EngineRoom(opened, sources, clock, allowance, tell, EnginesFile(), DockersFlags())
 
 
 async def dashboard(

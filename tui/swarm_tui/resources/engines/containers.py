@@ -251,6 +251,7 @@ KIND: ResourceKind[ContainerItem] = ResourceKind(
     owner=lambda item: ("engine", item.record.engine),
     logs=logs,
     list_key="V",
+    create_view="run-container",
     empty_hint="an engine that answers shows what it has",
     aliases=("containers", "ps", "ctr"),
 )

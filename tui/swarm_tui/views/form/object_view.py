@@ -1,10 +1,12 @@
 """The view in which a network, a secret or a config is made: its fields alone."""
 
+from typing import Protocol
+
 from textual.app import ComposeResult
 
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
-from swarm_tui.operations.forms.fields import Around, Texts, Verdict
+from swarm_tui.operations.forms.fields import Around, Section, Texts, Typed, Verdict
 from swarm_tui.operations.forms.objects import FORMS, ObjectForm
 from swarm_tui.operations.model import Plan
 from swarm_tui.views.form.base import FormBase
@@ -13,11 +15,26 @@ from swarm_tui.views.place import Place
 from swarm_tui.views.view import ClusterPorts, Context, ViewKind
 
 
+class FormOf(Protocol):
+    """What is filled in."""
+
+    @property
+    def noun(self) -> str: ...
+    @property
+    def view(self) -> str: ...
+    @property
+    def sections(self) -> tuple[Section, ...]: ...
+    @property
+    def empty(self) -> dict[str, Texts]: ...
+    def judge(self, typed: Typed, around: Around) -> dict[str, Verdict]: ...
+
+
 class ObjectFormView(FormBase):
     """What was typed is kept while one is elsewhere, but for what is shown to nobody."""
 
-    def __init__(self, session: Session, form: ObjectForm) -> None:
+    def __init__(self, session: Session, form: FormOf) -> None:
         super().__init__(id=form.view)
+        self._session = session
         self._around = Around(session.mirror)
         self._form = form
         self._typed = form.empty
@@ -59,6 +76,11 @@ class ObjectFormView(FormBase):
         if wrong is not None:
             await self._fields.go_to(wrong)
             return None
+        return await self.planned()
+
+    async def planned(self) -> Plan:
+        """What it comes to."""
+        assert isinstance(self._form, ObjectForm)
         return self._form.plan(self._typed)
 
     def show_all(self) -> None:
