@@ -17,7 +17,7 @@ from swarm_testkit.machines import Machine, several
 from swarm_testkit.managers import own_configs, write
 from swarm_testkit.programs import AGENTD, TUI, run
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 PAGE = Path(__file__).parents[2] / "docs" / "recipes" / "upgrade.md"
 COMMIT = list(versions.listed().values())[-1]
 
