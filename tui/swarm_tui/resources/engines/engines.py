@@ -84,8 +84,10 @@ def health(item: EngineItem, view: ClusterView, now_ns: int) -> Health:
 
 def reserved(item: EngineItem, view: ClusterView) -> tuple[float | None, float | None]:
     """The shares of processors and memory that containers have reserved, as far as they were looked at; None where the engine told no
-    size."""
+    size, or none of its containers was looked at or reserves anything."""
     sums, one = view.node_sums(item.id), item.record
+    if sums.tasks and not (sums.nano_cpus or sums.memory_bytes):
+        return None, None
     return (
         sums.nano_cpus / (one.cpus * _NS) if one.cpus else None,
         sums.memory_bytes / one.memory_bytes if one.memory_bytes else None,
