@@ -19,8 +19,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from swarm_testkit.day import BEATS_PER_HOUR, Hour, day
 
-BYTES_MAX = 8 << 20
+BYTES_MAX = 1 << 20
 """Of the journal: small enough that it is reached, and the oldest is forgotten, again and again."""
+REACHED_MIN = 0.75
+"""So much of the bound a whole day must fill at the end of an hour, or nothing was ever forgotten: it makes room before it is full."""
+DAY_HOURS = 24
 GROWTH_MAX = 1.05
 
 
@@ -42,6 +45,9 @@ async def run(hours: int, minutes: float, seed: int) -> tuple[list[Hour], list[s
                     wrong.append(f"hour {number}: the journal has {hour.journal_mb:.2f} MB in use")
                 wrong += [f"hour {number}: the mirror differs in {what}" for what in one.differing()]
             wrong += [f"the journal differs in {what}" for what in await one.differing_in_journal()]
+            fullest_mb = max(hour.journal_mb for hour in one.hours)
+            if hours >= DAY_HOURS and fullest_mb < REACHED_MIN * BYTES_MAX / (1 << 20):
+                wrong.append(f"the journal had {fullest_mb:.2f} MB at most: its bound was never reached")
             return one.hours, wrong
 
 

@@ -20,7 +20,7 @@ from swarm_testkit.dashboard import Running, settle
 from swarm_testkit.factories import make_node, make_service, make_task
 
 KEYS: Final = (
-    *"1234jkGgdylsnafoO!*cwNt?/ ",
+    *"1234jkGgdylsnafoO!*cwNt?/ v=+`@VKE-[]",
     *("tab", "shift+tab", "enter", "escape", "space", "up", "down", "left", "right", "pagedown", "pageup"),
     *("ctrl+u", "ctrl+d", "ctrl+g", "ctrl+r", "ctrl+backslash", "backspace", "home", "end", "f1"),
 )
