@@ -33,6 +33,8 @@ _JOIN_POLL_S = 0.1
 _SLOW = ("--prepare-s", "0.5:2.5", "--start-s", "0.5:1.5")
 """So that what is on its way is seen."""
 _FULL_CPUS = 7_500_000_000
+_LOST = "edge"
+"""How the node is called that is lost."""
 _MEMORY = 256 << 20
 # name, stack, image, replicas per ten nodes, environment, constraints
 _SERVICES: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -96,7 +98,7 @@ async def _show(place: _Place, nodes: int, seed: int, *, is_headless: bool) -> N
     try:
         token = await _prepare(cluster)
         # The node that is lost has a process of its own, which is killed as a machine fails.
-        with _Fleet(place, token, nodes, seed) as steady, _Fleet(place, token, 1, seed, "edge") as other:
+        with _Fleet(place, token, nodes, seed) as steady, _Fleet(place, token, 1, seed, _LOST) as other:
             await _joined(cluster, nodes + 1)
             await _fill(cluster, nodes)
             over = asyncio.Event()
@@ -163,7 +165,9 @@ async def _fill(cluster: Cluster, nodes: int) -> None:
 async def _fill_one(cluster: Cluster) -> None:
     """A node that is full: what else would run there finds no room."""
     found = await cluster.control.find(objects_pb2.Node)
-    names = sorted(node.description.hostname for node in found if node.role == types_pb2.WORKER)
+    workers = sorted(node.description.hostname for node in found if node.role == types_pb2.WORKER)
+    # Not the one that will be lost.
+    names = [name for name in workers if not name.startswith(_LOST)] or workers
     spec = specs_pb2.ServiceSpec(annotations=types_pb2.Annotations(name="batch"))
     spec.annotations.labels[STACK_LABEL] = "ops"
     spec.task.container.image = "registry/batch:1.0"
