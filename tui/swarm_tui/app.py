@@ -78,8 +78,8 @@ BELL: Final = "\a"
 OSC_NOTIFY: Final = "\x1b]9;"
 """What terminals show as a notification of the desktop, up to a bell."""
 _PREFERRED_S: Final = 3
-_NOT_PAST: Final = ("form", "new-network", "new-secret", "new-config", "logs")
-"""Views that are not gone to with the moment: nothing is created in the past, and its logs are asked for there."""
+_NOT_PAST: Final = ("form", "new-", "rotate-", "logs")
+"""Beginnings of the names of views that are not gone to with the moment: nothing is created in the past, and its logs are asked for there."""
 
 
 class SwarmApp(App[None]):
@@ -390,7 +390,7 @@ class SwarmApp(App[None]):
         screen = self._named(rewind_screen(session, self._preferred.verbs(), self._work, past))
         screen.desk.drills = member.drills
         await self.push_screen(screen)
-        if here.view not in (*_NOT_PAST, screen.navigator.here.view):
+        if here.view != screen.navigator.here.view and not here.view.startswith(_NOT_PAST):
             await screen.navigator.go(here.link)
 
     async def _to_now(self) -> None:

@@ -63,11 +63,21 @@ def _done(pairs: Sequence[Pair], outcomes: Sequence[Outcome]) -> Iterator[Pair]:
             if before is not None and outcome.is_removal:
                 yield Pair(before, None)
         elif outcome.was is None:
-            yield Pair(None, outcome.made)
+            yield Pair(None, _without_value(outcome.made))
         elif outcome.was != outcome.made.spec:
             read = type(outcome.made)(id=outcome.id)
             read.spec.CopyFrom(outcome.was)
             yield Pair(read, outcome.made)
+
+
+def _without_value(made: Any) -> Any:
+    """What was made, as anybody may see it: of a secret not its value, which is kept nowhere."""
+    if not isinstance(made, objects_pb2.Secret):
+        return made
+    told = objects_pb2.Secret()
+    told.CopyFrom(made)
+    told.spec.ClearField("data")
+    return told
 
 
 def inverse(deed: Deed, view: ClusterView) -> Plan:
@@ -99,7 +109,7 @@ def _step(pair: Pair, name: str, noun: str, view: ClusterView) -> Step:
     if there is None:
         raise Refused("it is not there any more")
     doing = f"undo the change of {name}"
-    if there.spec != pair.after.spec:
+    if not _is_as_made(there.spec, pair.after.spec):
         raise Refused(_CHANGED)
     if pair.before is None:
         return Step(name, doing, Remove(kind, pair.after.id), Done(f"{noun} {name} removed"))

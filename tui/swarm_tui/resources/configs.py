@@ -91,6 +91,7 @@ KIND: ResourceKind[Config] = ResourceKind(
     verbs=(
         "open",
         "used_by",
+        "rotate",
         "describe",
         "pin",
         "owner",

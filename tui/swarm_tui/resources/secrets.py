@@ -75,6 +75,7 @@ KIND: ResourceKind[Secret] = ResourceKind(
     verbs=(
         "open",
         "used_by",
+        "rotate",
         "describe",
         "pin",
         "owner",

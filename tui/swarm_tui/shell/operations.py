@@ -1,7 +1,9 @@
 """Applies plans for the person in front of the screen: each outcome is told as soon as it is known."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 
 from swarm_core.compose.changes.held import Held
 
@@ -13,6 +15,8 @@ from swarm_tui.operations.forecast.changed import changed
 from swarm_tui.operations.levels import level_of
 from swarm_tui.operations.model import Outcome, Plan, apply
 from swarm_tui.operations.stacks.look import look
+from swarm_tui.operations.stacks.rotate import rotation_for
+from swarm_tui.operations.stacks.rotation import Rotation
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources.model import ClusterView
 from swarm_tui.shell.recording import Recording
@@ -41,6 +45,9 @@ class Operations:
     def allowance(self) -> Allowance:
         """How far changes may go."""
         return self._session.allowance
+
+    async def rotation(self, noun: str, item: Any, data: bytes) -> Rotation:
+        return await rotation_for(self._session, noun, item, data, os.urandom)
 
     async def held(self, stack: str) -> Held:
         return await look(self._session, stack)

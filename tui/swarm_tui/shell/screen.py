@@ -25,6 +25,7 @@ from swarm_tui.shell.navigator import Navigator, Stage
 from swarm_tui.shell.operations import Operations
 from swarm_tui.shell.painter import Painter
 from swarm_tui.shell.recording import Recording
+from swarm_tui.shell.rotations import Rotations
 from swarm_tui.shell.runner import Runner
 from swarm_tui.shell.selection import Selection
 from swarm_tui.shell.tour import Tour
@@ -92,6 +93,10 @@ class MainScreen(Screen[None]):
         self._tour_line = OneLine(id="tour")
         self._runbook_line = OneLine(id="runbook")
         self._deploy_line = OneLine(id="deploy")
+        self._rotation_line = OneLine(id="rotation")
+        self.desk.rotations = Rotations(
+            session, operations.deeds, self.desk.tell, self.desk.tell_failure, self._show_rotation
+        )
         self.runner.ran = self._ran
         self.desk.toggle_tour = self._toggle_tour
         self.desk.command = CommandBar(self.runner, lambda: self.navigator.view.regain_focus())
@@ -119,6 +124,7 @@ class MainScreen(Screen[None]):
         yield self._tour_line
         yield self._runbook_line
         yield self._deploy_line
+        yield self._rotation_line
         yield self._filter_bar
         yield self._key_bar
 
@@ -175,7 +181,12 @@ class MainScreen(Screen[None]):
         self._runbook_line.show(self._recording.line())
         self._runbook_line.set_class(self._recording.is_on, "-on")
 
-    # -- a deploy that goes on -----------------------------------------------------------------------
+    # -- a deploy or a rotation that goes on ----------------------------------------------------------
+
+    def _show_rotation(self, line: Spans) -> None:
+        if self.is_mounted:
+            self._rotation_line.show(line)
+            self._rotation_line.set_class(bool(line), "-on")
 
     def show_deploy(self, line: Spans) -> None:
         """Tell how far it is; nothing once it is over."""

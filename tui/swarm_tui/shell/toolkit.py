@@ -25,6 +25,7 @@ from swarm_tui.operations.describe import Description
 from swarm_tui.operations.forms.editing import EditorFailed, edited
 from swarm_tui.operations.model import Outcome
 from swarm_tui.operations.stacks.asked import Deployment
+from swarm_tui.operations.stacks.rotation import RotationAsked
 from swarm_tui.resources import nodes
 from swarm_tui.resources.model import Link
 from swarm_tui.resources.printable import printable
@@ -48,6 +49,7 @@ from swarm_tui.shell.messages import (
 )
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.recording import Recording
+from swarm_tui.shell.rotations import Rotations
 from swarm_tui.shell.work import Undertaking, Work
 from swarm_tui.verbs.help_page import TEXT_COLUMN
 from swarm_tui.views.view import Findable, View
@@ -176,6 +178,7 @@ class Desk:
         self.toggle_tour: Callable[[], None] = lambda: None
         self.clusters: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
         self.filters = Filters(None)
+        self.rotations: Rotations | None = None
 
     def toggle_past(self) -> None:
         self._screen.post_message(PastAsked())
@@ -234,6 +237,16 @@ class Desk:
     def begin_deploy(self, asked: Deployment, done: Callable[[], None]) -> None:
         self._recording.said(f"Deploy stack {asked.stack}", asked.words, asked.by_hand)
         self._screen.post_message(DeployAsked(asked, done))
+
+    @property
+    def rotation_under_way(self) -> str:
+        return self.rotations.under_way if self.rotations is not None else ""
+
+    def begin_rotation(self, asked: RotationAsked) -> None:
+        if self.rotations is not None:
+            by_hand = "" if asked.words else f"{asked.made.title}, whose content is in no file".lower()
+            self._recording.said(asked.made.title, asked.words, by_hand)
+            self._screen.run_worker(self.rotations.play(asked), group="rotation")
 
     @property
     def is_recording(self) -> bool:
@@ -316,6 +329,10 @@ class Desk:
             return "The cluster ends with the dashboard, and all that runs in it."
         if self.drill_under_way:
             return f"{self.drill_under_way} It ends with the dashboard: its nodes take tasks again."
+        if self.rotation_under_way:
+            return (
+                f"{self.rotation_under_way} It ends with the dashboard, and what is left keeps the old one."
+            )
         return "The cluster goes on without the dashboard."
 
     def quit(self) -> None:

@@ -14,6 +14,7 @@ from swarm_tui.operations.across import planned
 from swarm_tui.operations.describe import Description
 from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.operations.stacks.asked import Deployment
+from swarm_tui.operations.stacks.rotation import Rotation, RotationAsked
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.preferences.saved_filters import SavedFilter
 from swarm_tui.resources import registry
@@ -96,6 +97,9 @@ class Operations(Protocol):
 
     async def apply(self, plan: Plan) -> Sequence[Outcome]:
         """Carry a plan out, and tell the person of each outcome as it comes."""
+
+    async def rotation(self, noun: str, item: Any, data: bytes) -> Rotation:
+        """What it comes to that a secret or config gets this content. Raises Refused, SpecError, CallFailed, Unreachable."""
 
     async def held(self, stack: str) -> Held:
         """What the cluster holds now, for a stack. Raises CallFailed or Unreachable."""
@@ -181,6 +185,13 @@ class Desk(Protocol):
 
     def begin_deploy(self, asked: Deployment, done: Callable[[], None]) -> None:
         """Begin a deploy whose plan was read; `done` is called once it has gone well."""
+
+    @property
+    def rotation_under_way(self) -> str:
+        """How far the rotation is that goes on, as a sentence; empty where there is none."""
+
+    def begin_rotation(self, asked: RotationAsked) -> None:
+        """Begin a rotation whose plan was read."""
 
     @property
     def is_recording(self) -> bool:

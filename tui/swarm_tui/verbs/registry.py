@@ -46,6 +46,7 @@ from swarm_tui.verbs import (
     rewind,
     roles,
     rollouts,
+    rotate,
     runbook,
     save,
     scale,
@@ -99,6 +100,7 @@ register(rollouts.RESTART)
 register(rollouts.ROLLBACK)
 register(new.VERB)
 register(new.EDIT)
+register(rotate.VERB)
 register(remove.VERB)
 register(availability.VERB)
 for _turn in engine_containers.TURNS:

@@ -1,11 +1,12 @@
 """Send what a form says, once its plan was read, and go back to where the form was asked for."""
 
 from swarm_tui.operations.model import Outcome
-from swarm_tui.verbs import deploy
+from swarm_tui.verbs import deploy, rotate
 from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.form.base import FormBase
+from swarm_tui.views.form.rotate_view import RotateView
 from swarm_tui.views.form.stack_view import StackFormView
 from swarm_tui.views.lists.pane import ObjectPane
 from swarm_tui.views.view import Context
@@ -15,6 +16,10 @@ async def run(ports: Ports) -> None:
     stack = ports.part(StackFormView)
     if stack is not None:
         await deploy.run(ports, stack)
+        return
+    rotation = ports.part(RotateView)
+    if rotation is not None:
+        await rotate.send(ports, rotation)
         return
     form = ports.part(FormBase)
     plan = await form.submit() if form is not None else None

@@ -10,7 +10,7 @@ from swarm_tui.resources import registry
 from swarm_tui.resources.model import Realm
 from swarm_tui.views.dashboard import view as dashboard
 from swarm_tui.views.detail import view as detail
-from swarm_tui.views.form import object_view, run_view, stack_view
+from swarm_tui.views.form import object_view, rotate_view, run_view, stack_view
 from swarm_tui.views.form import view as form
 from swarm_tui.views.lists.view import list_of
 from swarm_tui.views.logs import view as logs
@@ -51,3 +51,5 @@ for _form in object_view.VIEWS:
     register(_form)
 register(stack_view.VIEW)
 register(run_view.VIEW)
+for _rotation in rotate_view.VIEWS:
+    register(_rotation)

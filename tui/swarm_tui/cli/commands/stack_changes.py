@@ -117,11 +117,12 @@ def rotate(
     style: FormatOption = Format.TABLE,
 ) -> None:
     """Give a secret or config another content, from a file or standard input: every service gets it in one go."""
-    from swarm_tui.cli.plumbing.payload import read_payload
+    from swarm_tui.cli.plumbing.payload_input import read_payload
+    from swarm_tui.cli.plumbing.rotating import carry_out, refused
     from swarm_tui.operations.model import Refused
     from swarm_tui.operations.stacks.look import look
-    from swarm_tui.operations.stacks.rotate import foretold, generations
-    from swarm_tui.operations.stacks.rotate import rotate as carry_out
+    from swarm_tui.operations.stacks.rotate import generations, rotation_of
+    from swarm_tui.operations.stacks.rotation import foretold
 
     if random and is_config:
         raise Failure("--random is for secrets.", USAGE)
@@ -132,20 +133,14 @@ def rotate(
         try:
             generations(held, noun, name)
             data = read_payload(file, noun, is_secret=not is_config)
-            if dry_run:
-                plan = foretold(held, noun, name, data, os.urandom, is_random=random)
-                view = await view_of(cluster, *KINDS, objects_pb2.Secret, objects_pb2.Config)
-                await tell(view, plan, style)
-                return
-            outcomes = await carry_out(cluster, held, noun, name, data, os.urandom, is_random=random)
+            made = rotation_of(held, noun, name, data, os.urandom, is_random=random)
         except Refused as error:
-            raise Failure(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
-        wrong = [outcome.text for outcome in outcomes if outcome.is_error]
-        for outcome in outcomes:
-            if not outcome.is_error:
-                say(outcome.text)
-        if wrong:
-            raise Failure("\nError: ".join(wrong))
+            raise refused(str(error)) from None
+        if dry_run:
+            view = await view_of(cluster, *KINDS, objects_pb2.Secret, objects_pb2.Config)
+            await tell(view, foretold(made, removes=False), style)
+            return
+        await carry_out(cluster, made, waits=False, removes=False)
 
     run(ctx, work)
 

@@ -1,8 +1,6 @@
-"""Secrets and configs on the command line: the same four commands for both. Payloads come from a file or standard input,
+"""Secrets and configs on the command line: the same five commands for both. Payloads come from a file or standard input,
 never from an argument, where every process of the machine could read them."""
 
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +12,9 @@ from swarm_tui.cli.plumbing.dry_run import DryRunOption, create_or_tell
 from swarm_tui.cli.plumbing.kind_commands import add_inspect, add_ls, add_rm
 from swarm_tui.cli.plumbing.nouns import Noun
 from swarm_tui.cli.plumbing.output import Format, FormatOption
-from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import Failure, reading, run
+from swarm_tui.cli.plumbing.payload_input import read_payload
+from swarm_tui.cli.plumbing.rotating import add_rotate
+from swarm_tui.cli.plumbing.session import reading, run
 from swarm_tui.resources.model import ResourceKind
 
 
@@ -58,29 +57,8 @@ def commands(kind: ResourceKind[Any], spec_type: type[Any], *, is_secret: bool) 
 
         run(ctx, work)
 
+    add_rotate(noun, kind, is_secret=is_secret)
     add_ls(noun, kind, filters.PAYLOAD)
     add_inspect(noun, kind)
     add_rm(noun, kind)
     return noun
-
-
-def read_payload(file: str, noun: str, *, is_secret: bool) -> bytes:
-    if file == "-" and sys.stdin.isatty():
-        return _typed(noun, is_secret=is_secret)
-    if file == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise Failure(f"{file} cannot be read: {error.strerror}.") from None
-
-
-def _typed(noun: str, *, is_secret: bool) -> bytes:
-    """What a person types: a secret is one line that nobody sees, so it is asked for twice; anything else ends with ctrl+d."""
-    if not is_secret:
-        say(f"Type the {noun}; ctrl+d on a line of its own ends it.", err=True)
-        return sys.stdin.buffer.read()
-    text: str = typer.prompt(
-        f"The {noun} (not shown)", hide_input=True, confirmation_prompt="Once more", err=True
-    )
-    return text.encode(errors="surrogateescape")

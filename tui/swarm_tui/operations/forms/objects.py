@@ -7,7 +7,7 @@ Rules
 
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any, Final
 
@@ -52,11 +52,13 @@ class ObjectForm:
     check: Callable[[Any], None]
     across: Callable[[Typed, Around], Mapping[str, Verdict]] = lambda typed, around: {}
     """Verdicts that need more than one field."""
+    doing: str = "new"
+    """What is done with what is filled in."""
 
     @property
     def view(self) -> str:
         """The name of the view in which it is filled in."""
-        return f"new-{self.noun}"
+        return f"{self.doing}-{self.noun}"
 
     @property
     def empty(self) -> dict[str, Texts]:
@@ -338,3 +340,38 @@ CONFIG: Final = ObjectForm(
     payload.check,
 )
 FORMS: Final = (NETWORK, SECRET, CONFIG)
+
+# -- another content for one that is there ---------------------------------------------------------------
+
+KEPT, REMOVED = "stays", "goes when unused"
+
+
+def is_pruned(typed: Typed) -> bool:
+    """Whether the old one is to go."""
+    return line(typed.get("old", EMPTY)) == REMOVED
+
+
+def file_of(typed: Typed) -> str:
+    """The file that the content is in, as it was typed; empty where the content itself was typed."""
+    return line(typed["path"]) if _is_file(typed) else ""
+
+
+def _rotation(form: ObjectForm, *, is_text: bool) -> ObjectForm:
+    """Where the content comes from, as in the form of a new one, and what becomes of the old one."""
+    taken = tuple(one for one in form.sections[0].fields if one.key != "name")
+    old = _field(
+        "old",
+        "Old one",
+        options=(KEPT, REMOVED),
+        help="While it stays the rotation can be taken back, by z and by the services.",
+    )
+    return replace(
+        form,
+        sections=(Section("", (*taken, old)),),
+        build=lambda typed: _data(typed, is_text=is_text),
+        check=lambda data: None,
+        doing="rotate",
+    )
+
+
+ROTATIONS: Final = (_rotation(SECRET, is_text=False), _rotation(CONFIG, is_text=True))

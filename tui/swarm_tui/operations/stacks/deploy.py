@@ -135,7 +135,7 @@ async def _wait(run: _Run, wanted: list[Waited]) -> None:
         await follower.until(dated, run.manner.judge, run.manner.say, run.manner.wave_timeout_s)
 
     try:
-        await _with_follower(run.manner.follow, work)
+        await with_follower(run.manner.follow, work)
     except NeverHolds as error:
         raise DeployFailed(f"{error}.") from None
 
@@ -149,7 +149,8 @@ async def _dated(run: _Run, one: Waited) -> Waited:
     return replace(one, since=stored.meta.version.index)
 
 
-async def _with_follower(follow: Follow, work: Callable[[Follower], Awaitable[None]]) -> None:
+async def with_follower(follow: Follow, work: Callable[[Follower], Awaitable[None]]) -> None:
+    """Do `work` with a follower; what fails in it comes out as it is."""
     try:
         async with follow() as follower:
             await work(follower)

@@ -1,4 +1,4 @@
-"""A secret or config of a stack with another content: a new generation, and every service re-pointed to it in one plan."""
+"""A secret or config of a stack with another content: a new generation, named as the next deploy of the files expects it."""
 
 import base64
 from collections.abc import Callable
@@ -7,24 +7,14 @@ from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.api.runtimes import process_spec, set_process
-from swarm_core.client.cluster import Cluster
 from swarm_core.compose.changes import binding, state
 from swarm_core.compose.changes.held import Held
 from swarm_core.compose.changes.state import State
 from swarm_core.compose.convert.names import GENERATION, Namespace, PayloadNames, Style
 
-from swarm_tui.operations.model import (
-    Change,
-    Create,
-    Done,
-    Edit,
-    Outcome,
-    Plan,
-    Refused,
-    Step,
-    apply,
-    apply_together,
-)
+from swarm_tui.operations.model import Refused, Step
+from swarm_tui.operations.stacks.look import Reached, look
+from swarm_tui.operations.stacks.rotation import Rotation, creation, single, stack_and_short, users_of
 
 _DIGITS_BYTES: Final = 8
 
@@ -72,20 +62,10 @@ def _next(
     there = held.secrets if noun == "secret" else held.configs
     if spec.annotations.name in there:
         raise Refused(f"{noun} {short} has this content already, as {spec.annotations.name}")
-    create = Step(
-        spec.annotations.name,
-        f"create {noun} {spec.annotations.name}",
-        Create(type(old[0]), spec),
-        Done(f"Creating {noun} {spec.annotations.name}"),
-    )
-    return _Next(before, old, names, create, spec)
+    return _Next(before, old, names, creation(type(old[0]), noun, spec), spec)
 
 
-def _users(held: Held, noun: str, ids: set[str]) -> list[Any]:
-    return [one for one in held.services.values() if ids & _ids(one.spec, noun)]
-
-
-def foretold(
+def rotation_of(
     held: Held,
     noun: str,
     short: str,
@@ -93,72 +73,21 @@ def foretold(
     random_bytes: Callable[[int], bytes],
     *,
     is_random: bool = False,
-) -> Plan:
-    """What a rotation would do: the new object, and every service that would use it. Raises Refused where nothing would change."""
-    made = _next(held, noun, short, data, random_bytes, is_random=is_random)
-    ids = {item.id for item in made.old}
-    name = made.spec.annotations.name
-    steps = (_repoint(one, noun, ids, name, name) for one in _users(held, noun, ids))
-    return Plan(f"Rotate {noun} {short} of stack {held.stack}", (made.create, *steps))
-
-
-async def rotate(
-    cluster: Cluster,
-    held: Held,
-    noun: str,
-    short: str,
-    data: bytes,
-    random_bytes: Callable[[int], bytes],
-    *,
-    is_random: bool = False,
-) -> list[Outcome]:
-    """Give the secret or config another content; what became of each object. Raises Refused where nothing would change."""
+) -> Rotation:
+    """The rotation of what the files of a stack call `short`. Raises Refused where nothing would change."""
     made = _next(held, noun, short, data, random_bytes, is_random=is_random)
     before, old, names, spec = made.before, made.old, made.names, made.spec
-    (created,) = [one async for one in apply(Plan("", (made.create,)), cluster.control)]
-    if created.is_error:
-        return [created]
-    ids = {item.id for item in old}
-    users = _users(held, noun, ids)
-    steps = tuple(_repoint(one, noun, ids, created.id, spec.annotations.name) for one in users)
-    outcomes = [created, *await apply_together(Plan("", steps), cluster.control)]
-    is_told = _is_fixed(old[0]) or names.style is Style.RANDOM
-    new = _state(
-        before, noun, short, spec, names, {item.spec.annotations.name for item in old}, is_told=is_told
-    )
-    if new is not None:
-        keep = new.spec(Namespace(held.stack))
-        done = Done(f"Creating config {keep.annotations.name}")
-        step = Step(
-            keep.annotations.name,
-            f"create config {keep.annotations.name}",
-            Create(objects_pb2.Config, keep),
-            done,
-        )
-        outcomes += await apply_together(Plan("", (step,)), cluster.control)
-    return outcomes
+    users = users_of(held, noun, {item.id for item in old})
 
+    def keep() -> Step | None:
+        is_told = _is_fixed(old[0]) or names.style is Style.RANDOM
+        replaced = {item.spec.annotations.name for item in old}
+        new = _state(before, noun, short, spec, names, replaced, is_told=is_told)
+        if new is None:
+            return None
+        return creation(objects_pb2.Config, "config", new.spec(Namespace(held.stack)))
 
-def _ids(spec: specs_pb2.ServiceSpec, noun: str) -> set[str]:
-    return {getattr(one, f"{noun}_id") for one in getattr(binding.body_of(spec), f"{noun}s")}
-
-
-def _repoint(service: objects_pb2.Service, noun: str, old: set[str], new: str, name: str) -> Step:
-    done = Done(f"Updating service {service.spec.annotations.name} (id: {service.id})")
-
-    def edit(spec: specs_pb2.ServiceSpec) -> Done:
-        body = binding.body_of(spec)
-        for reference in getattr(body, f"{noun}s"):
-            if getattr(reference, f"{noun}_id") in old:
-                setattr(reference, f"{noun}_id", new)
-                setattr(reference, f"{noun}_name", name)
-        if process_spec(spec.task) is not None:
-            set_process(spec.task, body)  # type: ignore[arg-type]
-        return done
-
-    named: Edit = edit
-    shown = service.spec.annotations.name
-    return Step(shown, f"update service {shown}", Change(objects_pb2.Service, service.id, named), done)
+    return Rotation(noun, f"{short} of stack {held.stack}", tuple(old), made.create, users, keep)
 
 
 def _is_fixed(item: Any) -> bool:
@@ -201,3 +130,16 @@ def _state(
     if noun == "secret" and names.style is not Style.RANDOM:
         secrets[spec.annotations.name] = names.digest(spec)
     return State(before.number + 1, before.salt, before.document, secrets, renamed, services)
+
+
+async def rotation_for(
+    cluster: Reached, noun: str, item: Any, data: bytes, random_bytes: Callable[[int], bytes]
+) -> Rotation:
+    """The rotation of an object, whether it belongs to a stack or stands alone, for the cluster as it is now. Raises Refused and SpecError where
+    there is none, CallFailed and Unreachable."""
+    owner = stack_and_short(item)
+    held = await look(cluster, owner[0] if owner is not None else "")
+    if owner is not None:
+        return rotation_of(held, noun, owner[1], data, random_bytes)
+    there = held.secrets if noun == "secret" else held.configs
+    return single(item, noun, data, there, held.services.values())
