@@ -24,16 +24,16 @@ def mistakes(**keys):
 
 async def test_an_own_key_does_what_the_verb_does(cluster):
     """The new key works, the old one does not, and key bar and help show the new one."""
-    async with running(cluster, started=wanting(list__scale=("S",), global__help=("f2",))) as run:
+    async with running(cluster, started=wanting(list__scale=("A",), global__help=("f2",))) as run:
         await run.press("3")
         await run.press("s")
         assert len(run.app.screen_stack) == 1
-        assert " S scale " in run.text
-        await run.press("S")
+        assert " A scale " in run.text
+        await run.press("A")
         await run.shows("Scale")
         await run.press("escape", "f2")
         assert isinstance(run.app.screen, Help)
-        await run.shows("S           scale a service")
+        await run.shows("A           scale a service")
         await run.press("f2")
         assert len(run.app.screen_stack) == 1
 
@@ -93,8 +93,8 @@ def test_a_wrong_key_is_refused_with_a_sentence(keys, told):
 
 
 def test_the_same_key_in_two_contexts_is_no_clash():
-    """`S` scales in lists and follows in logs."""
-    assert mistakes(list__scale=("S",), log__follow=("S",)) == []
+    """`A` scales in lists and follows in logs."""
+    assert mistakes(list__scale=("A",), log__follow=("A",)) == []
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -128,9 +128,9 @@ def test_what_is_shown_can_be_typed_into_the_file(verb):
 
 def test_help_shows_the_keys_in_force():
     """Help is made from the same table as the keys."""
-    table = keymap.keys_of(verbs(), Preferences(keys={"list.scale": ("S", "f6")}))
+    table = keymap.keys_of(verbs(), Preferences(keys={"list.scale": ("A", "f6")}))
     text = "\n".join("".join(part for part, _ in line) for line in help_lines(table, Context.LIST))
-    assert "S           scale a service" in text
+    assert "A           scale a service" in text
 
 
 def at_start(tmp_path, text):
@@ -152,19 +152,19 @@ def test_a_file_with_a_mistake_is_refused_at_the_start(tmp_path):
 
 async def test_a_changed_file_holds_at_once(cluster, tmp_path):
     """New keys and a new theme are taken up while the program runs; a mistake is told, and what held goes on."""
-    path, environ = at_start(tmp_path, '[keys]\n"list.scale" = "S"\n')
+    path, environ = at_start(tmp_path, '[keys]\n"list.scale" = "A"\n')
     async with running(cluster, theme=None, started=preferences_at_start(environ)) as run:
         await run.press("3")
-        await run.shows(" S scale ")
-        path.write_text('theme = "nord"\n[keys]\n"list.scale" = "X"\n')
-        await run.shows(" X scale ")
+        await run.shows(" A scale ")
+        path.write_text('theme = "nord"\n[keys]\n"list.scale" = "Y"\n')
+        await run.shows(" Y scale ")
         await run.until(lambda: run.app.theme == "nord")
-        await run.press("X")
+        await run.press("Y")
         await run.shows("Scale")
         await run.press("escape")
         path.write_text('[keys]\n"list.scale" = "y"\n')
         await run.shows("line 2: y for 'list.scale'")
-        assert " X scale " in run.text
+        assert " Y scale " in run.text
         path.unlink()
         await run.shows(" s scale ")
         await run.until(lambda: run.app.theme == "swarm-dark")

@@ -50,7 +50,7 @@ async def test_its_key_runs_it_on_what_is_selected(cluster):
 
 async def test_key_bar_help_and_palette_know_it(cluster):
     """The key is offered below and runs at a click, is explained in the help, and is found in the palette."""
-    async with running(cluster, (200, 80)) as run:
+    async with running(cluster, (200, 110)) as run:
         await run.press("3")
         bar = run.text.splitlines()[-1]
         assert "W names" in bar
@@ -61,7 +61,7 @@ async def test_key_bar_help_and_palette_know_it(cluster):
         await run.press("escape", "down", "ctrl+p")
         await run.type("names")
         await run.shows("copy kinds and ids to the clipboard")
-        await run.press("down", "enter")
+        await run.press("enter")
         await run.until(lambda: run.app.clipboard == "service/s-billing")
 
 

@@ -125,7 +125,7 @@ def test_pinned(picture):
 
 def test_pinned_logs_and_drawer(picture):
     """In a narrow terminal the pinned logs stand below, and the drawer below them."""
-    picture(("3", "plus", "grave_accent"), SMALL, shows="Events ")
+    picture(("3", "plus", "grave_accent"), SMALL, shows="42 lines")
 
 
 def test_drill_in(picture):

@@ -125,12 +125,12 @@ class StateDirectory:
 def open_state(path: Path) -> StateDirectory:
     """The state directory at `path`, made when missing, closed to others. One that others were let pass through stays so: they cannot list it,
     and a process of theirs may have a volume below it. Raises NodeError."""
-    _check_format(path / node_directory.FORMAT_FILE)
     with _explained(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.stat()
         if found.st_uid != os.geteuid():
             raise NodeError(f"state directory {path} belongs to another user (uid {found.st_uid})")
+        _check_format(path / node_directory.FORMAT_FILE)
         key = path / "certificates" / "swarm-node.key"
         if stat.S_IMODE(found.st_mode) & 0o022 and key.exists():
             mode = stat.S_IMODE(found.st_mode)

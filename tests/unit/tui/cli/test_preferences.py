@@ -36,9 +36,9 @@ def test_no_file_at_all(monkeypatch, capsys):
 
 def test_keys_are_listed_as_they_hold(config, capsys):
     """Each verb by its id, with the keys of keymap and file."""
-    config.write_text('keymap = "k9s"\n[keys]\n"list.scale" = ["S", "f6"]')
+    config.write_text('keymap = "k9s"\n[keys]\n"list.scale" = ["A", "f6"]')
     assert run(["preferences", "keys"]) == 0
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert rows["list.scale"].split()[1:5] == ["S", "f6", "in", "lists"]
+    assert rows["list.scale"].split()[1:5] == ["A", "f6", "in", "lists"]
     assert rows["list.restart"].split()[1] == "r"
     assert rows["global.suspend"].split()[1] == "everywhere"
