@@ -6,9 +6,10 @@ the record's own id, with a stroke between.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 from swarm_core.engines.records import Container, EngineKey, EngineRecord, Event, Image, Network, Volume
+from swarm_core.engines.tables import R
 
 
 def item_id(engine: EngineKey, id_: str) -> str:
@@ -49,55 +50,36 @@ class EngineItem:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerItem:
+class _ListedItem(Generic[R]):
+    """What an engine lists."""
+
+    id: str
+    record: R
+
+    @property
+    def plain(self) -> Mapping[str, Any]:
+        """The engine's own list entry."""
+        return self.record.entry
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerItem(_ListedItem[Container]):
     """A container."""
 
-    id: str
-    record: Container
-
-    @property
-    def plain(self) -> Mapping[str, Any]:
-        """The engine's own list entry."""
-        return self.record.entry
-
 
 @dataclass(frozen=True, slots=True)
-class ImageItem:
+class ImageItem(_ListedItem[Image]):
     """An image on one engine."""
 
-    id: str
-    record: Image
-
-    @property
-    def plain(self) -> Mapping[str, Any]:
-        """The engine's own list entry."""
-        return self.record.entry
-
 
 @dataclass(frozen=True, slots=True)
-class VolumeItem:
+class VolumeItem(_ListedItem[Volume]):
     """A volume on one engine."""
 
-    id: str
-    record: Volume
-
-    @property
-    def plain(self) -> Mapping[str, Any]:
-        """The engine's own list entry."""
-        return self.record.entry
-
 
 @dataclass(frozen=True, slots=True)
-class NetworkItem:
+class NetworkItem(_ListedItem[Network]):
     """A network on one engine."""
-
-    id: str
-    record: Network
-
-    @property
-    def plain(self) -> Mapping[str, Any]:
-        """The engine's own list entry."""
-        return self.record.entry
 
 
 @dataclass(frozen=True, slots=True)
