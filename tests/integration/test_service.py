@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from swarm_core.client import node_directory
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.private_systemd import Systemd, private_systemd
 from swarm_testkit.programs import TUI
 
@@ -32,7 +33,8 @@ def test_a_node_s_life_as_a_service() -> None:
         node = Daemon(state)
         where = ("--state-dir", str(state))
         try:
-            told = say(systemd, "up", *where, "--executor", "process", "--install", "--scope", "user")
+            asked = ("--executor", "process", "--listen-remote-api", f"127.0.0.1:{free_port()}")
+            told = say(systemd, "up", *where, *asked, "--install", "--scope", "user")
             (unit,) = (systemd.home / "config" / "systemd" / "user").glob("*.service")
             assert str(unit) in told and "enable-linger" in told
             assert systemd.shows(unit.name, "ActiveState") == "active"

@@ -24,7 +24,7 @@ mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system /run/u && chmod 700 /r
 
 @dataclass(frozen=True, slots=True)
 class Systemd:
-    """`home` is where its user's files are."""
+    """`home` is where its user's files are; `log` gets what it and its units print."""
 
     pid: int
     home: Path
@@ -55,7 +55,13 @@ def private_systemd() -> Iterator[Systemd]:
         lacking("a private systemd needs root, systemd and nsenter")
     with private_directory() as home:
         log = home / "systemd.log"
-        with log.open("wb") as out:
+        # There is no journal here: for all services at once, what they print goes to the file.
+        everywhere = home / "config" / "systemd" / "user" / "service.d"
+        everywhere.mkdir(parents=True)
+        (everywhere / "log.conf").write_text(
+            f"[Service]\nStandardOutput=append:{log}\nStandardError=append:{log}\n"
+        )
+        with log.open("ab") as out:
             process = subprocess.Popen(
                 ["unshare", "-m", "bash", "-c", _BEGIN], env=_environment(home), stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )  # fmt: skip

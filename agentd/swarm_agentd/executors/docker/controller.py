@@ -45,6 +45,8 @@ _log = logging.getLogger(__name__)
 STOP_GRACE_S = 10.0
 _ENDED = ("exited", "dead")
 _KILLED = 137
+_OUT_OF_MEMORY = "killed for using more memory than its limit"
+_PERHAPS_OUT_OF_MEMORY = "killed, perhaps for using more memory than its limit"
 # How long the engine may take to tell why, after it has told that a container with a limit of memory was killed.
 _CAUSE_S = 0.5
 # How long the engine may take to make a container whose name it has taken, and how often that is looked at without a word from it.
@@ -155,22 +157,26 @@ class DockerController:
         if not _has_ended(ended):
             await self._fail_unhealthy()
         self._host.private.delete(self._task.id)
-        _judge(ended, is_out_of_memory=await self._was_out_of_memory(ended))
+        _judge(ended, await self._cause(ended))
 
-    async def _was_out_of_memory(self, ended: Container) -> bool:
-        """Whether the kernel ended it for want of memory; the engine may hear of that a moment after the end."""
+    async def _cause(self, ended: Container) -> str:
+        """What is known of why it ended. The engine may hear of a want of memory a moment after the end, and on a busy machine never: where
+        nobody is known to have killed a container that has a limit, the limit is named as what may have been the cause."""
         engine, state = self._host.engine, ended["State"]
+        told = str(state.get("Error", ""))
+        if state.get("OOMKilled"):
+            return _OUT_OF_MEMORY
         if state["ExitCode"] != _KILLED or not self._task.spec.resources.limits.memory_bytes:
-            return bool(state.get("OOMKilled"))
+            return told
         deadline = self._host.clock.monotonic() + _CAUSE_S
         with engine.watching(self._name) as changed:
             while not (state.get("OOMKilled") or engine.was_out_of_memory(self._name)):
                 left = deadline - self._host.clock.monotonic()
                 if left <= 0 or not await event_or_time(self._host.clock, changed, left):
-                    return False
+                    return told if told or engine.was_killed(self._name) else _PERHAPS_OUT_OF_MEMORY
                 changed.clear()
                 state = ((await self._inspect()) or ended)["State"]
-        return True
+        return _OUT_OF_MEMORY
 
     async def shutdown(self) -> None:
         self._check_open()
@@ -320,7 +326,7 @@ class DockerController:
         if not _health(container):
             return
         if _has_ended(container):
-            _judge(container)
+            _judge(container, await self._cause(container))
         elif _health(container) == "unhealthy":
             await self._fail_unhealthy()
 
@@ -427,11 +433,6 @@ def _last_check(container: Container) -> str:
     return f" (exit code {log[-1].get('ExitCode')}{said})"
 
 
-def _judge(container: Container, *, is_out_of_memory: bool = False) -> None:
-    state = container["State"]
-    if state["ExitCode"] == 0:
-        return
-    cause = str(state.get("Error", ""))
-    if is_out_of_memory or state.get("OOMKilled"):
-        cause = "killed for using more memory than its limit"
-    raise ExitFailure(state["ExitCode"], cause)
+def _judge(container: Container, cause: str) -> None:
+    if code := container["State"]["ExitCode"]:
+        raise ExitFailure(code, cause)

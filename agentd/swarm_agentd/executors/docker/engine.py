@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,8 @@ NEWEST_API = "1.46"
 that is spoken."""
 RECONNECT_S = 1.0
 CANCEL_S = 1.0
+_SIGKILL = str(int(signal.SIGKILL))
+"""As an event names it."""
 
 
 class NotFound(Missing):
@@ -66,6 +69,7 @@ class Engine:
         self._client: Client = None
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._out_of_memory: set[str] = set()
+        self._killed: set[str] = set()
 
     async def run(self) -> None:
         """Follow the engine's events until cancelled, through its restarts."""
@@ -196,8 +200,10 @@ class Engine:
         def read() -> None:
             for line in response.iter_lines():
                 event = json.loads(line)
-                name = event.get("Actor", {}).get("Attributes", {}).get("name", "")
-                loop.call_soon_threadsafe(self._take, name, event.get("Action", ""))
+                facts = event.get("Actor", {}).get("Attributes", {})
+                loop.call_soon_threadsafe(
+                    self._take, facts.get("name", ""), event.get("Action", ""), facts.get("signal", "")
+                )
 
         # A thread of its own: the pool is for calls that end.
         reader = ThreadPoolExecutor(1, thread_name_prefix="docker-events")
@@ -214,11 +220,18 @@ class Engine:
         on two ways."""
         return name in self._out_of_memory
 
-    def _take(self, name: str, action: str) -> None:
+    def was_killed(self, name: str) -> bool:
+        """Whether somebody asked this engine to kill the container."""
+        return name in self._killed
+
+    def _take(self, name: str, action: str, number: str = "") -> None:
         if action == "oom":
             self._out_of_memory.add(name)
+        elif action == "kill" and number == _SIGKILL:
+            self._killed.add(name)
         elif action in ("start", "destroy"):
             self._out_of_memory.discard(name)
+            self._killed.discard(name)
         self._wake(name)
 
     def _wake(self, name: str) -> None:
