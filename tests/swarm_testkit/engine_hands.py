@@ -1,7 +1,7 @@
 """Hands on fake engines, as the dashboard has them: the cluster, a list that is kept nowhere, and docker's flags."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -43,13 +43,6 @@ class Book:
         self.maintained[name] = is_on
 
 
-class NoStats:
-    is_on = False
-
-    def watch(self, looked_at: Callable[[], Collection[str]] | None) -> None:
-        raise AssertionError("nobody looks")
-
-
 class Runs(DockersFlags):
     """Nobody's registry is asked."""
 
@@ -65,7 +58,7 @@ def mirror_of(records: Any) -> EngineMirror:
 
 
 def hands_of(opened: Any = None, known: Book | None = None) -> EngineHands:
-    return EngineHands(opened, known or Book("n1", "n2"), NoStats(), Runs())
+    return EngineHands(opened, known or Book("n1", "n2"), Runs())
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 Rules
 1. The version that is spoken is the newest that both sides know. It is asked for once, and again after `forget_version`.
 2. A call that is to end has `CALL_S`, and at most `CALLS_MAX` run at once; the rest waits its turn. Streams count for nothing, and
-   last as long as they are read.
+   last as long as they are read. Who asks for people has turns of their own (`beside`): a slow engine's lists hold up no question.
 3. What is no JSON, or JSON of another form than the call gives, is EngineGarbage. Text that is no UTF-8 is read with replacement characters.
 """
 
@@ -24,6 +24,8 @@ from swarm_core.http.version import NEWEST, OLDEST, Version, parse
 
 CALL_S: Final = 10.0
 CALLS_MAX: Final = 4
+ASKED_MAX: Final = 64
+"""Of calls that people ask for: more than anybody looks at."""
 LINE_BYTES_MAX: Final = 4 << 20
 Query = Mapping[str, str | int | bool | Mapping[str, Any] | list[str] | None]
 """A mapping is sent as JSON, as filters are; a list as one pair for each; None is left out."""
@@ -40,14 +42,34 @@ class Hello:
     os: str
 
 
+@dataclass(slots=True)
+class _Agreed:
+    """The version that is spoken; None before it was agreed on."""
+
+    version: Version | None = None
+
+
 class EngineApi:
     """Calls to one engine. Ended by `close`."""
 
-    def __init__(self, client: EngineClient, *, newest: Version = NEWEST, oldest: Version = OLDEST) -> None:
+    def __init__(
+        self,
+        client: EngineClient,
+        *,
+        newest: Version = NEWEST,
+        oldest: Version = OLDEST,
+        calls_max: int = CALLS_MAX,
+    ) -> None:
         self.client = client
         self._newest, self._oldest = newest, oldest
-        self._version: Version | None = None
-        self._turns = asyncio.Semaphore(CALLS_MAX)
+        self._agreed = _Agreed()
+        self._turns = asyncio.Semaphore(calls_max)
+
+    def beside(self, calls_max: int) -> "EngineApi":
+        """Calls to the same engine, with the same version, that wait for none of these."""
+        other = EngineApi(self.client, newest=self._newest, oldest=self._oldest, calls_max=calls_max)
+        other._agreed = self._agreed
+        return other
 
     @property
     def url(self) -> str:
@@ -56,11 +78,11 @@ class EngineApi:
     @property
     def version(self) -> Version | None:
         """What is spoken; None before it was agreed on."""
-        return self._version
+        return self._agreed.version
 
     def forget_version(self) -> None:
         """The engine may be another one by now."""
-        self._version = None
+        self._agreed.version = None
 
     async def close(self) -> None:
         """End every call."""
@@ -68,7 +90,7 @@ class EngineApi:
 
     async def agree(self) -> Version:
         """The version that is spoken. Raises EngineAway, EngineRefused, EngineUnfit."""
-        if self._version is None:
+        if self._agreed.version is None:
             body, headers = await self._answer("GET", "/_ping", None, CALL_S)
             theirs = headers.get("api-version", "")
             if not theirs:
@@ -76,8 +98,8 @@ class EngineApi:
                     raise self._garbage("something else than an engine's ping")
                 # Old engines do not say it with the ping.
                 theirs = str((await self.about()).get("ApiVersion", ""))
-            self._version = self._chosen(theirs)
-        return self._version
+            self._agreed.version = self._chosen(theirs)
+        return self._agreed.version
 
     async def about(self) -> dict[str, Any]:
         """What `/version` answers, which needs no version to be agreed on. Raises EngineAway, EngineRefused."""
@@ -222,8 +244,8 @@ class EngineApi:
 
     def target(self, path: str, query: Query | None = None) -> str:
         """Path and query as they are sent, of the version that was agreed on."""
-        assert self._version is not None, "nothing is sent before a version was agreed on"
-        return f"/v{self._version}{quote(path, safe='/:@!$&()*+,;=~')}{_written(query or {})}"
+        assert self._agreed.version is not None, "nothing is sent before a version was agreed on"
+        return f"/v{self._agreed.version}{quote(path, safe='/:@!$&()*+,;=~')}{_written(query or {})}"
 
     async def _answer(
         self,

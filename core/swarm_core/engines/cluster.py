@@ -172,7 +172,7 @@ class EngineCluster:
             record = engine.record
             reason = f": {record.error}" if record.error else ""
             raise EngineAway(f"engine {record.name} is {record.word}{reason}")
-        return engine.api
+        return engine.asked
 
     def suspect(self, key: EngineKey, error: EngineAway) -> None:
         """A call failed in a way that speaks against the engine: see at once whether it lives."""

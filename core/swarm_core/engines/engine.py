@@ -18,7 +18,7 @@ from typing import NoReturn, Protocol
 import aiohttp
 
 from swarm_core.engines import standing as states
-from swarm_core.engines.api import CALL_S, EngineApi
+from swarm_core.engines.api import ASKED_MAX, CALL_S, EngineApi
 from swarm_core.engines.dirty import Dirty, Taken
 from swarm_core.engines.effects import effects_of
 from swarm_core.engines.errors import EngineAway, EngineError, EngineGarbage, EngineRefused
@@ -94,6 +94,8 @@ class Engine:
         options: EngineOptions | None = None,
     ) -> None:
         self.entry, self.api = entry, api
+        self.asked = api.beside(ASKED_MAX)
+        """For calls that somebody asks for: they wait for none of ours."""
         self.key = entry.key
         self._around, self._clock, self._rng = around, clock, rng
         self._options = options or EngineOptions()

@@ -35,26 +35,26 @@ class EngineState(StrEnum):
 
 
 class Trouble(StrEnum):
-    """What is wrong with an engine, in one word."""
+    """What is wrong with an engine, in the one word that every face shows."""
 
     NONE = ""
-    AWAY = "away"
+    AWAY = "unhealthy"
     """Nobody answers at its address."""
     SILENT = "silent"
     """Somebody takes the connection and answers nothing."""
-    GARBAGE = "garbage"
+    GARBAGE = "garbled"
     """What is answered is not what an engine answers."""
-    VERSION = "version"
+    VERSION = "incompatible"
     """It speaks no version of the API that we speak."""
     DUPLICATE = "duplicate"
     """Another address shows the same engine id."""
     CHANGED = "changed"
     """Its id is another one than before."""
-    CERTIFICATE = "certificate"
+    CERTIFICATE = "untrusted"
     """TLS failed: one side does not believe the other."""
     REFUSED = "refused"
     """It answers, with an error."""
-    CLOCK = "clock"
+    CLOCK = "skewed"
     """Its clock is off; everything else works."""
 
 
@@ -140,11 +140,10 @@ class EngineRecord:
 
     @property
     def word(self) -> str:
-        """Its state in one word, for a list."""
+        """How it stands, or what is wrong with it, in one word."""
         if self.state.is_live and self.in_maintenance:
             return "maintenance"
-        is_plain = self.trouble is Trouble.NONE or self.state is EngineState.DISCONNECTED
-        if is_plain or (self.state is EngineState.UNHEALTHY and self.trouble is Trouble.AWAY):
+        if self.trouble is Trouble.NONE or self.state is EngineState.DISCONNECTED:
             return str(self.state)
         return str(self.trouble)
 

@@ -177,6 +177,33 @@ async def test_calls_wait_their_turn(tmp_path: Path) -> None:
     assert most == CALLS_MAX
 
 
+async def test_what_people_ask_waits_for_none_of_the_rest(tmp_path: Path) -> None:
+    """With every turn taken by lists of a slow engine a question is answered all the same (N3.2)."""
+    slow, asked = asyncio.Event(), asyncio.Event()
+    waiting = 0
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waiting
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            if head.startswith(b"GET /_ping"):
+                writer.write(PING)
+                continue
+            if b"/containers/" in head.splitlines()[0]:
+                waiting += 1
+                if waiting == CALLS_MAX:
+                    asked.set()
+                await slow.wait()
+            writer.write(json_answer(b"1"))
+
+    async with engine_that(script, tmp_path) as api, asyncio.TaskGroup() as group:
+        people = api.beside(1)
+        for _ in range(2 * CALLS_MAX):
+            group.create_task(api.get("/containers/json"))
+        await asked.wait()
+        assert await people.get("/info") == 1
+        slow.set()
+
+
 async def test_queries_and_bodies(tmp_path: Path) -> None:
     """Filters are JSON, booleans 1 and 0, lists repeat, None is left out; a body of JSON says that it is JSON (N3.4)."""
     heads: list[str] = []

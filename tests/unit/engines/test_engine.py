@@ -258,7 +258,7 @@ async def test_wrong_versions() -> None:
         for number in range(2):
             found.cluster.add(entry(found.fakes, number))
         await found.cluster.settled()
-        assert [found.engine(number).word for number in range(2)] == ["version", "version"]
+        assert [found.engine(number).word for number in range(2)] == ["incompatible", "incompatible"]
         assert "at least 1.24 is needed" in found.engine(0).error
         assert "1.55 and newer" in found.engine(1).error
 
@@ -291,7 +291,7 @@ async def test_another_engine_at_its_address(two: Rig) -> None:
 
 
 async def test_a_clock_that_is_off() -> None:
-    """It works, its word is `clock`, and its times are corrected (N4.6)."""
+    """It works, its word is `skewed`, and its times are corrected (N4.6)."""
     async with rig(1, adds=False) as found:
         found.fakes[0].faults.skew_s = 3600.0
         made = found.fakes[0].create(
@@ -301,7 +301,7 @@ async def test_a_clock_that_is_off() -> None:
         await found.cluster.settled()
         record = found.engine(0)
         assert (record.word, record.error, record.state) == (
-            "clock",
+            "skewed",
             "its clock is 1 h ahead of ours",
             EngineState.HEALTHY,
         )

@@ -78,5 +78,6 @@ class EngineHands:
 
     opened: "Opened"
     book: EngineBook
-    stats: Stats
     runs: Runs
+    stats: Stats | None = None
+    """None where nobody looks at figures, as commands do."""

@@ -55,7 +55,7 @@ class EngineRoom:
             EngineLogs(self.opened.cluster, self.mirror, clock),
             clock,
             allowance=allowance,
-            engines=EngineHands(opened, book, self._stats, runs),
+            engines=EngineHands(opened, book, runs, self._stats),
             whole=calls.whole,
             inside=calls.run_inside,
             is_log_over=is_over,

@@ -42,6 +42,8 @@ class Description:
     forecast: Forecast
     is_change: bool
     docker: Commands
+    back: tuple[str, ...] = ()
+    """Our commands that take it back, where they can be written down."""
 
 
 def describe(plan: Plan, view: ClusterView) -> Description:
@@ -63,6 +65,9 @@ def describe(plan: Plan, view: ClusterView) -> Description:
         forecast=found,
         is_change=bool(pairs) or any(_is_change(step.action) for step in plan.steps),
         docker=commands_of(plan, pairs, view),
+        back=tuple(
+            step.action.back for step in plan.steps if isinstance(step.action, Act) and step.action.back
+        ),
     )
 
 
@@ -214,4 +219,5 @@ def as_record(description: Description) -> dict[str, Any]:
         "Stuck": [{"Service": one.service, "Replaced": one.replaced, "Of": one.dirty} for one in found.stuck],
         "Docker": list(description.docker.lines),
         "NoDocker": description.docker.why_none,
+        "Back": list(description.back),
     }

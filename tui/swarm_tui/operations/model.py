@@ -6,6 +6,7 @@ Rules:
 - Applying makes one call per object, in order. A change reads the object, edits its spec and writes it back, again when
   somebody else was faster; so an edit must be fit to run more than once, and says what it made of what it found.
 - A failure is an outcome. What was done before it stays done, and the next object is tried, unless no manager answers.
+- What is asked of several engines is asked side by side: a slow one holds up nobody else. One engine is asked one thing after the other.
 """
 
 import asyncio
@@ -78,6 +79,10 @@ class Act:
     """What can be made of it afterwards, as a description says it."""
     docker: str = ""
     """The line that does the same with docker's command."""
+    lane: str = ""
+    """Whom it is asked of: what is asked of one is done in turn, what is asked of several side by side."""
+    back: str = ""
+    """Our command that takes it back, without the program's name; empty where there is none, or where `way_back` says that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,19 +165,58 @@ async def apply(plan: Plan, control: Control) -> AsyncIterator[Outcome]:
     for outcome in outcome_of(plan):
         yield outcome
     steps = () if plan.refusals else plan.steps
+    if len(lanes := _lanes(steps)) > 1:
+        async for outcome in _side_by_side(lanes, control):
+            yield outcome
+        return
     for number, step in enumerate(steps, 1):
         try:
-            outcome = await _carry_out(step, control)
-        except (Refused, SpecError) as error:
-            outcome = _failed(step, refusal(str(error), step.doing))
-        except CallFailed as error:
-            outcome = _failed(step, sentence(error, step.doing))
+            outcome = await _tried(step, control)
         except Unreachable as error:
             yield _failed(step, sentence(error, step.doing))
             if rest := steps[number:]:
                 yield Outcome(f"Not tried: {', '.join(one.doing for one in rest)}.", is_error=True)
             return
         yield outcome
+
+
+def _lanes(steps: Sequence[Step]) -> list[list[Step]]:
+    """The steps by whom they are asked of; all in one where any is asked of the managers."""
+    lanes: dict[str, list[Step]] = {}
+    for step in steps:
+        match step.action:
+            case Act(lane=lane) if lane:
+                lanes.setdefault(lane, []).append(step)
+            case Nothing():
+                lanes.setdefault("", []).append(step)
+            case _:
+                return [list(steps)]
+    return list(lanes.values())
+
+
+async def _side_by_side(lanes: Sequence[Sequence[Step]], control: Control) -> AsyncIterator[Outcome]:
+    """The outcomes of acts as they come. Acts call no manager, so that none of them ends the others."""
+    told: asyncio.Queue[Outcome] = asyncio.Queue()
+
+    async def carry_out(lane: Sequence[Step]) -> None:
+        for step in lane:
+            told.put_nowait(await _tried(step, control))
+
+    async with asyncio.TaskGroup() as group:
+        for lane in lanes:
+            group.create_task(carry_out(lane))
+        for _ in range(sum(map(len, lanes))):
+            yield await told.get()
+
+
+async def _tried(step: Step, control: Control) -> Outcome:
+    """What came of one step. Raises Unreachable."""
+    try:
+        return await _carry_out(step, control)
+    except (Refused, SpecError) as error:
+        return _failed(step, refusal(str(error), step.doing))
+    except CallFailed as error:
+        return _failed(step, sentence(error, step.doing))
 
 
 async def apply_together(plan: Plan, control: Control) -> list[Outcome]:

@@ -31,9 +31,10 @@ async def show(ports: Ports) -> None:
 async def of_containers(ports: Ports) -> None:
     """Of engines: ask for the figures of the containers on screen, and list them by it; where they are listed so, ask no more."""
     hands, pane = ports.operations.engines, ports.part(ObjectPane)
-    assert hands is not None
-    if hands.stats.is_on and pane is not None and pane.kind is CONTAINERS and pane.sorted_by == _BY:
-        hands.stats.watch(None)
+    assert hands is not None and hands.stats is not None, "figures are looked at on the engines' screen"
+    stats = hands.stats
+    if stats.is_on and pane is not None and pane.kind is CONTAINERS and pane.sorted_by == _BY:
+        stats.watch(None)
         pane.sort_by(CONTAINERS.default_sort)
         return
     refs = ports.selection.refs
@@ -41,7 +42,7 @@ async def of_containers(ports: Ports) -> None:
         await ports.navigator.go(Link(CONTAINERS.plural, refs[0].kind, refs[0].id))
     elif ports.selection.kind != CONTAINERS.noun:
         await ports.navigator.go(Link(CONTAINERS.plural))
-    hands.stats.watch(partial(_looked_at, ports))
+    stats.watch(partial(_looked_at, ports))
     pane = ports.part(ObjectPane)
     if pane is not None and pane.kind is CONTAINERS and pane.sorted_by != _BY:
         pane.sort_by(_BY)

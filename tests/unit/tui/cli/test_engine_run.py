@@ -199,8 +199,8 @@ def test_a_dry_run_says_where_it_would_go(run: Run, engines: Beside) -> None:
     told = run("--level", "0", "container", "run", "--dry-run", "--name", "dry", "--engine", "h1", IMAGE)
     assert told.code == 2
     assert (
-        f"Run container dry of {IMAGE} on h1   level 3 · taken back by 'container rm --force h1/dry'"
-        in told.out
+        "Run container dry   level 2 · reversible\n  ~ dry: made and started on h1\n"
+        "    Taken back by: swarm-tui container rm --force h1/dry" in told.out
     )
     assert f"Same as: docker -H {engines.urls[1]} run --name dry {IMAGE} …" in told.out
     refused = run("container", "run", "--dry-run", "--constraint", "node==h9", IMAGE)

@@ -1,5 +1,8 @@
 """Changes of what engines have: plans as a person reads them, and what they do to engines that answer."""
 
+import asyncio
+from contextlib import aclosing
+
 import pytest
 from swarm_core.client.control import Control
 from swarm_testkit.engine_hands import Book, engines, hands_of, mirror_of
@@ -41,7 +44,7 @@ def test_one_that_cannot_be_changed_refuses_the_plan(view: EngineMirror) -> None
     plan = containers.turned(view, ["n1/c-web", "n2/c-job", "n3/c-cache"], "kill", hands_of())
     assert plan.refusals == (
         "Could not kill job: it does not run.",
-        "Could not kill cache: engine n3 is unreachable.",
+        "Could not kill cache: engine n3 is unhealthy.",
     )
     assert not plan.steps
     task = make_container(labels={"com.docker.swarm.service.name": "shop"})
@@ -125,6 +128,19 @@ async def test_containers_are_stopped_started_and_removed_on_their_engines() -> 
         await found.until(lambda: not found.names())
         (failed, *_) = await carried_out(plan)
         assert failed.is_error and failed.text.startswith("Could not remove ")
+
+
+async def test_a_slow_engine_holds_up_no_other() -> None:
+    """18.5.2: of one plan over two engines the outcome of the quick one is told while the slow one is waited for."""
+    async with engines(2, 1) as (found, hands, now):
+        items = {item.record.engine: item for item in now().objects(ContainerItem)}
+        slow = asyncio.Event()
+        found.fakes[0].faults.holds[f"/containers/{items['e0'].record.id}/stop"] = slow
+        ids = [items[key].id for key in ("e0", "e1")]
+        async with aclosing(apply(containers.turned(now(), ids, "stop", hands), Control(NoCalls()))) as told:
+            assert (await anext(told)).id == items["e1"].id
+            slow.set()
+            assert [(one.id, one.is_error) async for one in told] == [(items["e0"].id, False)]
 
 
 async def test_a_prune_tells_what_the_engine_freed() -> None:

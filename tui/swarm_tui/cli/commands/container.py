@@ -24,7 +24,7 @@ from swarm_tui.cli.plumbing.output import (
 from swarm_tui.cli.plumbing.session import USAGE, Failure
 
 if TYPE_CHECKING:
-    from swarm_core.engines.records import EngineKey
+    from swarm_core.engines.records import Container, EngineKey
 
 noun = Noun("See and change containers of many engines.")
 NamesArgument = Annotated[
@@ -149,9 +149,10 @@ def run(
     from swarm_core.engines.placement.decide import BadPolicy, Policy
 
     from swarm_tui.cli.plumbing.run_body import Flags, body_of
+    from swarm_tui.operations.engines import levels
 
     if not (why or dry_run):
-        need_level(ctx, "run containers")
+        need_level(ctx, levels.MAKE, "run containers")
     words = list(command or ())
     flags = Flags(
         image, words[1:] if words[:1] == ["--"] else words, env or (), label or (), publish or (), volume or (),
@@ -189,12 +190,12 @@ def inspect(
     async def work(chosen: Chosen) -> None:
         from swarm_tui.cli.plumbing.engine_rows import print_whole
 
-        found = []
-        for name in names:
-            container = chosen.container(name)
+        async def ask(container: "Container") -> dict[str, Any]:
             whole = await chosen.api(container.engine).get_object(f"/containers/{container.id}/json")
-            found.append({"Engine": chosen.name_of(container.engine), **whole})
-        print_whole(found, style)
+            return {"Engine": chosen.name_of(container.engine), **whole}
+
+        containers = [chosen.container(name) for name in names]
+        print_whole(await chosen.together(map(ask, containers)), style)
 
     run_on_engines(ctx, engines, engine, work)
 
@@ -280,7 +281,9 @@ def exec(  # noqa: A001 - the command's name
     engines: EnginesOption = None,
 ) -> None:
     """Run a command in a container; the exit code is the command's."""
-    need_level(ctx, "run commands in containers")
+    from swarm_tui.operations.engines import levels
+
+    need_level(ctx, levels.ANYTHING, "run commands in containers")
     words = command or ["sh"]
     if words[0] == "--":
         words = words[1:]

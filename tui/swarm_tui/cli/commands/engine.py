@@ -1,15 +1,17 @@
 """`swarm-tui engine …`: the engines that a person keeps a list of, and one socket for all of them (docs/design/engines.md N9)."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from swarm_tui.cli.plumbing.engine_steps import DryOption, Step, tell_steps
+from swarm_tui.cli.plumbing.engine_steps import DryOption
 from swarm_tui.cli.plumbing.engines import Chosen, EngineOption, EnginesOption, run_on_engines
 from swarm_tui.cli.plumbing.nouns import Noun
 from swarm_tui.cli.plumbing.output import FilterOption, Format, FormatOption, QuietOption
-from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, globals_of
+
+if TYPE_CHECKING:
+    from swarm_core.engines.records import EngineRecord
 
 noun = Noun("Many Docker Engines as one: the list of them, and what happens on them.")
 NamesArgument = Annotated[list[str], typer.Argument(metavar="ENGINE…")]
@@ -43,19 +45,18 @@ def inspect(
     async def work(chosen: Chosen) -> None:
         from swarm_tui.cli.plumbing.engine_rows import engine_fields, print_whole
 
-        found = []
-        for record in chosen.records:
-            whole: dict[str, Any] = {**engine_fields(record), "Info": None}
-            if record.state.is_live:
-                whole["Info"] = await chosen.api(record.key).get_object("/info")
-            found.append(whole)
-        print_whole(found, style)
+        async def ask(record: "EngineRecord") -> dict[str, Any]:
+            info = await chosen.api(record.key).get_object("/info") if record.state.is_live else None
+            return {**engine_fields(record), "Info": info}
+
+        print_whole(await chosen.together(map(ask, chosen.records)), style)
 
     run_on_engines(ctx, engines, names, work)
 
 
 @noun.command()
 def add(
+    ctx: typer.Context,
     name: NameArgument,
     url: Annotated[
         str, typer.Argument(metavar="URL", help="unix://PATH, tcp://HOST:PORT or ssh://[USER@]HOST.")
@@ -78,8 +79,9 @@ def add(
     from swarm_core.engines.records import EngineEntry
     from swarm_core.specs import notation
 
-    from swarm_tui.cli.plumbing import context_edits, engine_edits
+    from swarm_tui.cli.plumbing.engine_list import change_list, hands_on_list
     from swarm_tui.cli.plumbing.session import reading
+    from swarm_tui.operations.engines import book
 
     with reading("--label"):
         labels = tuple(notation.pairs(label or ()).items())
@@ -89,59 +91,36 @@ def add(
     listed = read_listed(engines_file())
     if any(one.name == name for one in listed.entries):
         raise Failure(f"There is an engine {name!r} already; 'swarm-tui engine rm {name}' takes it away.")
-    if dry_run:
-        back = f"taken back by 'engine rm {name}'"
-        tell_steps([Step(f"take engine {name} ({url}) into {listed.path}", way_back=back)])
-    context_edits.change(listed.path, lambda text: engine_edits.with_engine(text, entry))
-    say(name)
+    change_list(ctx, book.addition(name, url, hands_on_list(entry)), is_dry=dry_run)
 
 
 @noun.command()
-def rm(names: Annotated[list[str], typer.Argument(metavar="NAME…")], dry_run: DryOption = False) -> None:
+def rm(
+    ctx: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="NAME…")],
+    dry_run: DryOption = False,
+) -> None:
     """Take engines out of your list; they are left alone."""
-    from swarm_core.engines.listed import engines_file, read_listed
+    from swarm_tui.cli.plumbing.engine_list import change_list, hands_on_list, view_of_list
+    from swarm_tui.operations.engines import book
 
-    from swarm_tui.cli.plumbing import context_edits, engine_edits
-
-    listed = read_listed(engines_file())
-    gone = [listed.named(name) for name in names]
-    if dry_run:
-        tell_steps(
-            Step(
-                f"take engine {one.name} out of {listed.path}",
-                way_back=f"taken back by 'engine add {one.name} {one.url}'",
-            )
-            for one in gone
-        )
-    for name in dict.fromkeys(names):
-        context_edits.change(listed.path, lambda text, gone=name: engine_edits.without_engine(text, gone))  # type: ignore[misc]
-        say(name)
+    keys = list(dict.fromkeys(names))
+    change_list(ctx, book.removal(view_of_list(keys), keys, hands_on_list()), is_dry=dry_run)
 
 
 @noun.command()
 def maintain(
+    ctx: typer.Context,
     name: NameArgument,
     is_off: Annotated[bool, typer.Option("--off", help="Let it take new containers again.")] = False,
     dry_run: DryOption = False,
 ) -> None:
     """Give an engine no new containers; those that it has run on."""
-    from swarm_core.engines.listed import engines_file, read_listed
+    from swarm_tui.cli.plumbing.engine_list import change_list, hands_on_list, view_of_list
+    from swarm_tui.operations.engines import book
 
-    from swarm_tui.cli.plumbing import context_edits, engine_edits
-
-    listed = read_listed(engines_file())
-    entry = listed.named(name)
-    if dry_run:
-        is_so = (entry.key in listed.in_maintenance) != is_off
-        back = f"taken back by 'engine maintain {name}{'' if is_off else ' --off'}'"
-        text = f"{'take' if is_off else 'put'} engine {name} {'out of' if is_off else 'into'} maintenance"
-        already = f"engine {name} is {'not ' if is_off else ''}in maintenance" if is_so else ""
-        tell_steps([Step(text, way_back=back, so_already=already)])
-        return
-    context_edits.change(
-        listed.path, lambda text: engine_edits.with_maintenance(text, entry, is_on=not is_off)
-    )
-    say(name)
+    plan = book.maintenance(view_of_list([name]), [name], hands_on_list(), is_on=not is_off)
+    change_list(ctx, plan, is_dry=dry_run)
 
 
 @noun.command()
@@ -238,8 +217,9 @@ def serve(
     from swarm_tui.cli.plumbing.engine_sources import sources_of
     from swarm_tui.cli.plumbing.engines import need_level
     from swarm_tui.cli.plumbing.passing import ending_politely
+    from swarm_tui.operations.engines import levels
 
-    need_level(ctx, "serve engines")
+    need_level(ctx, levels.ANYTHING, "serve engines")
     terms = terms_of(group, certificate, key, ca, insecure=insecure)
     try:
         policy = Policy(strategy, overcommit=overcommit, retries=retries)

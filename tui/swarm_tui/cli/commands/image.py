@@ -1,12 +1,17 @@
 """`swarm-tui image …`: images of many engines, with docker's words (docs/design/engines.md N9)."""
 
-import json
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from swarm_tui.cli.plumbing.engine_steps import DryOption, Step, carry_out_steps, tell_steps
+from swarm_tui.cli.plumbing.engine_steps import (
+    DryOption,
+    carry_out,
+    carry_out_each,
+    on_each_engine,
+    tell_plan,
+)
 from swarm_tui.cli.plumbing.engines import (
     Chosen,
     EngineOption,
@@ -24,11 +29,13 @@ from swarm_tui.cli.plumbing.output import (
 )
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure
-from swarm_tui.operations.docker.engine import docker_words
 
 if TYPE_CHECKING:
     from swarm_core.engines.api import EngineApi
-    from swarm_core.engines.records import EngineKey, Image
+    from swarm_core.engines.records import EngineKey, EngineRecord
+
+    from swarm_tui.operations.engines.prune import Narrowed
+    from swarm_tui.operations.model import Plan
 
 noun = Noun("See and change images of many engines.")
 _LATEST = "latest"
@@ -78,54 +85,24 @@ def pull(
     engines: EnginesOption = None,
 ) -> None:
     """Pull an image on every engine, or on those that are named; what one says is the last line of its progress."""
+    from swarm_tui.operations.engines import levels, making
+
     if not dry_run:
-        need_level(ctx, "pull images")
+        need_level(ctx, levels.MAKE, "pull images")
     short = name.rpartition("/")[2]
     tagged = name if ":" in short or "@" in short else f"{name}:{_LATEST}"
 
     async def work(chosen: Chosen) -> None:
         from swarm_tui.cli.plumbing import registry_auth
 
-        if dry_run:
-            tell_steps(
-                Step(
-                    f"pull {tagged} on {record.name}",
-                    way_back=f"taken back by 'image rm --engine {record.name} {tagged}'",
-                    docker=docker_words(record, "pull", tagged),
-                    refusal="" if record.state.is_live else f"it is {record.word}",
-                )
-                for record in chosen.records
-            )
-            return
+        headers = {} if dry_run else {"X-Registry-Auth": registry_auth.encoded(tagged)}
 
-        headers = {"X-Registry-Auth": registry_auth.encoded(tagged)}
+        def plan(keys: Sequence[str]) -> "Plan":
+            return making.pulling(chosen.view, keys, tagged, headers, chosen.hands)
 
-        async def one(key: "EngineKey", api: "EngineApi") -> str:
-            return await _pulled(api, tagged, headers)
-
-        for key, text in await chosen.each(one):
-            say(f"{chosen.name_of(key)}: {text}")
-        chosen.tell_missing()
-        if chosen.has_left_out:
-            raise Failure(f"{tagged} was not pulled on every engine.")
+        await on_each_engine(chosen, plan, is_dry=dry_run)
 
     run_on_engines(ctx, engines, engine, work)
-
-
-async def _pulled(api: "EngineApi", name: str, headers: dict[str, str]) -> str:
-    """What the engine said last. Raises EngineError."""
-    from swarm_core.engines.errors import EngineRefused
-
-    said = "it said nothing"
-    lines = api.lines("POST", "/images/create", {"fromImage": name}, headers=headers)
-    async with aclosing(lines) as progress:
-        async for line in progress:
-            told = json.loads(line)
-            if error := told.get("error"):
-                # The status was sent before it went wrong.
-                raise EngineRefused(500, str(error))
-            said = str(told.get("status") or said)
-    return said
 
 
 @noun.command()
@@ -139,46 +116,51 @@ def rm(
     engines: EnginesOption = None,
 ) -> None:
     """Remove images on every engine that has them, or on those that are named."""
+    from swarm_tui.operations.engines import levels
+
     if not dry_run:
-        need_level(ctx, "remove images")
+        need_level(ctx, levels.REMOVE, "remove images")
 
     async def work(chosen: Chosen) -> None:
-        def plan(name: str) -> list[Step]:
-            found = chosen.looked_up(lambda: chosen.cluster.find.images(name, chosen.only))
-            query = {"force": force, "noprune": no_prune}
-            return [_removal(chosen, one, name, query) for one in found if one.engine in chosen.keys]
+        from swarm_tui.resources.engines.items import item_id
 
-        await carry_out_steps(names, plan, is_dry=dry_run)
+        def find(name: str) -> list[tuple[str, str]]:
+            found = chosen.looked_up(lambda: chosen.cluster.find.images(name, chosen.only))
+            return [(name, item_id(one.engine, one.id)) for one in found if one.engine in chosen.keys]
+
+        def plan(wanted: Sequence[tuple[str, str]]) -> "Plan":
+            return _removal(chosen, wanted, force=force, no_prune=no_prune)
+
+        await carry_out_each(names, find, plan, is_dry=dry_run, said=lambda name, outcome: "")
         chosen.tell_missing()
 
     run_on_engines(ctx, engines, engine, work)
 
 
-def _removal(chosen: Chosen, image: "Image", name: str, query: dict[str, bool]) -> Step:
-    record = chosen.cluster.engine(image.engine)
-    used = [
-        one.name
-        for one in chosen.cluster.tables.containers.of(record.key).values()
-        if one.image_id == image.id
-    ]
-    flags = [*(["--force"] if query["force"] else []), *(["--no-prune"] if query["noprune"] else [])]
+def _removal(chosen: Chosen, wanted: "Sequence[tuple[str, str]]", *, force: bool, no_prune: bool) -> "Plan":
+    """Each by the name that was typed, which is all that goes where the image has another."""
+    from swarm_tui.operations.engines import objects
+    from swarm_tui.operations.model import joined
+    from swarm_tui.resources import format as fmt
+    from swarm_tui.resources.engines import images
 
-    async def act() -> None:
-        done = await chosen.api(record.key).delete(f"/images/{name}", query, timeout=60.0)
-        for line in done or ():
+    def hear(record: "EngineRecord | None", told: Any) -> None:
+        for line in told or ():
             for what, which in line.items():
-                say(f"{record.name}: {what}: {which}")
+                say(f"{record.name if record is not None else ''}: {what}: {which}")
 
-    return Step(
-        f"remove image {name} of {record.name}",
-        act,
-        f"taken back by 'image pull --engine {record.name} {name}', if a registry has it",
-        docker_words(record, "rmi", *flags, name),
-        f"{', '.join(sorted(used))} {'uses' if len(used) == 1 else 'use'} it; say --force"
-        if used and not query["force"]
-        else "",
-        done="",
-    )
+    plans = [
+        objects.removal(
+            chosen.view,
+            images.NOUN,
+            [id_],
+            chosen.hands,
+            objects.Asked(name, force=force, keeps_parents=no_prune, hear=hear),
+        )
+        for name, id_ in wanted
+    ]
+    title = plans[0].title if len(plans) == 1 else f"Remove {fmt.plural(len(plans), 'image')}"
+    return joined(title, plans)
 
 
 @noun.command()
@@ -197,61 +179,52 @@ def prune(
 ) -> None:
     """Remove images that nobody uses, on every engine or on those that are named."""
     from swarm_tui.cli.plumbing.engine_rows import filters_of
+    from swarm_tui.operations.engines import levels
+    from swarm_tui.operations.engines import prune as pruning
 
     if not dry_run:
-        need_level(ctx, "remove images")
-    wanted = {**(filters_of(filter_) or {}), "dangling": ["false" if all_ else "true"]}
-    what = "every image that no container uses" if all_ else "every image without a name"
-    if not (force or dry_run) and not typer.confirm(f"Remove {what}?"):
+        need_level(ctx, levels.REMOVE, "remove images")
+    which = pruning.UNUSED_IMAGES if all_ else pruning.NAMELESS_IMAGES
+    wanted = filters_of(filter_) or {}
+    if dry_run and "until" in wanted:
+        raise Failure(
+            "--dry-run does not foretell --filter until=…; the engine reckons that by its own clock."
+        )
+    if not (force or dry_run) and not typer.confirm(f"Remove {which.what}?"):
         raise typer.Abort
 
     async def work(chosen: Chosen) -> None:
-        from swarm_tui.resources import format as fmt
+        narrowed = await _narrowed(chosen, wanted) if wanted else None
 
-        if dry_run:
-            await _tell_pruned(chosen, wanted, is_all=all_)
-            return
+        def plan(keys: Sequence[str]) -> "Plan":
+            return pruning.prune(chosen.view, which, keys, chosen.hands, narrowed)
 
-        async def one(key: "EngineKey", api: "EngineApi") -> dict[str, Any]:
-            found: dict[str, Any] = await api.post("/images/prune", {"filters": wanted}, timeout=None)
-            return found
-
-        for key, told in await chosen.each(one):
-            count = sum("Deleted" in line for line in told.get("ImagesDeleted") or ())
-            freed = fmt.size(float(told.get("SpaceReclaimed") or 0))
-            say(f"{chosen.name_of(key)}: {fmt.plural(count, 'image')} removed, {freed} freed")
+        live = [record for record in chosen.records if record.state.is_live]
+        going = {step.name for step in plan([record.key for record in live]).steps} if live else set()
+        for record in live:
+            if record.name not in going:
+                is_so = f"{record.name} has no image that nobody uses"
+                say(f"Nothing would change: {is_so}." if dry_run else f"{is_so}.")
+        keys = [record.key for record in live if record.name in going]
+        if dry_run and keys:
+            await tell_plan(plan(keys))
+        elif keys:
+            await carry_out(plan(keys), lambda outcome: f"{outcome.name}: {outcome.detail}")
         chosen.tell_missing()
 
     run_on_engines(ctx, engines, engine, work)
 
 
-async def _tell_pruned(chosen: Chosen, wanted: dict[str, Any], *, is_all: bool) -> None:
-    """What would go, engine by engine, and how much that is at most: layers that others share stay. Raises Exit, Failure."""
-    from swarm_tui.resources import format as fmt
+async def _narrowed(chosen: Chosen, wanted: "Mapping[str, list[str]]") -> "Narrowed":
+    """What filters leave, as the engines themselves say; only they know the time by their own clock."""
+    from swarm_tui.operations.engines.prune import Narrowed
+    from swarm_tui.resources.engines.items import item_id
 
     if "until" in wanted:
-        raise Failure(
-            "--dry-run does not foretell --filter until=…; the engine reckons that by its own clock."
-        )
-    listed = {**{key: value for key, value in wanted.items() if key != "dangling"}}
-    if not is_all:
-        listed["dangling"] = ["true"]
+        return Narrowed(wanted, None)
 
-    async def one(key: "EngineKey", api: "EngineApi") -> list[Any]:
-        used = {container.image_id for container in chosen.cluster.tables.containers.of(key).values()}
-        found = await api.get_list("/images/json", {"filters": listed or None})
-        return [image for image in found if image["Id"] not in used]
+    async def ask(key: "EngineKey", api: "EngineApi") -> list[Any]:
+        return await api.get_list("/images/json", {"filters": wanted})
 
-    steps = []
-    for key, images in await chosen.each(one):
-        record = chosen.cluster.engine(key)
-        size = fmt.size(float(sum(int(image.get("Size") or 0) for image in images)))
-        names = [(image.get("RepoTags") or [image["Id"].removeprefix("sha256:")[:12]])[0] for image in images]
-        steps.append(
-            Step(
-                f"remove {fmt.plural(len(images), 'image')} of {record.name}, {size} at most: {', '.join(names)}",
-                docker=docker_words(record, "image", "prune", *(["--all"] if is_all else [])),
-                so_already="" if images else f"{record.name} has no image that nobody uses",
-            )
-        )
-    tell_steps(steps)
+    answers = await chosen.each(ask)
+    return Narrowed(wanted, {item_id(key, str(one["Id"])) for key, images in answers for one in images})

@@ -84,6 +84,8 @@ def _print(description: "Description") -> None:
         say(printable(f"    {text}"))
     for text in description.cautions:
         say(printable(f"  ! {text}"))
+    for text in description.back:
+        say(printable(f"    Taken back by: swarm-tui {text}"))
     for text in description.docker.lines:
         say(printable(f"    Same as: {text}"))
     if description.docker.why_none:

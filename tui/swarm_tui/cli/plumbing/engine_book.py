@@ -1,13 +1,21 @@
 """The person's list of engines as the dashboard changes it: the file and the rules are those of `engine add`, `rm` and `maintain`."""
 
+from dataclasses import replace
+from typing import Final
+
 from swarm_core.engines.listed import engines_file, problem_of_entry, read_listed
 from swarm_core.engines.records import EngineEntry
 
 from swarm_tui.cli.plumbing import context_edits, engine_edits
 
+_NOTHING_GIVEN: Final = EngineEntry("")
+
 
 class EnginesFile:
-    """Implements `engine_hands.EngineBook`."""
+    """Implements `engine_hands.EngineBook`. `given`: what an engine that is added has besides its name and address."""
+
+    def __init__(self, given: EngineEntry = _NOTHING_GIVEN) -> None:
+        self._given = given
 
     @property
     def place(self) -> str:
@@ -16,7 +24,7 @@ class EnginesFile:
 
     def problem(self, name: str, url: str) -> str:
         """See there."""
-        if problem := problem_of_entry(EngineEntry(url, name)):
+        if problem := problem_of_entry(replace(self._given, url=url, name=name)):
             return problem
         try:
             return "is there already" if self.has(name) else ""
@@ -29,7 +37,7 @@ class EnginesFile:
 
     def add(self, name: str, url: str) -> None:
         """See there."""
-        entry = EngineEntry(url, name)
+        entry = replace(self._given, url=url, name=name)
         context_edits.change(engines_file(), lambda text: engine_edits.with_engine(text, entry))
 
     def remove(self, name: str) -> None:

@@ -14,18 +14,16 @@ from swarm_tui.cli.plumbing.engine_rows import (
     print_entries,
     print_whole,
 )
-from swarm_tui.cli.plumbing.engine_steps import Step, carry_out_steps, tell_steps
+from swarm_tui.cli.plumbing.engine_steps import carry_out_each, on_each_engine
 from swarm_tui.cli.plumbing.engines import Chosen, need_level, run_on_engines
 from swarm_tui.cli.plumbing.output import Format
-from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure
-from swarm_tui.operations.docker.engine import docker_words
 
 if TYPE_CHECKING:
     from swarm_core.engines.api import EngineApi
-    from swarm_core.engines.records import EngineKey, EngineRecord, Network, Volume
-    from swarm_core.engines.tables import Table as Rows
-    from swarm_core.engines.tables import Tables
+    from swarm_core.engines.records import EngineKey
+
+    from swarm_tui.operations.model import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """One kind. `path` is where its objects are, `entries` gets them out of the answer to a list, `rows` are those that are known."""
+    """One kind. `path` is where its objects are, `entries` gets them out of the answer to a list."""
 
     noun: str
     path: str
@@ -47,7 +45,8 @@ class Objects:
     entries: Callable[[Any], list[dict[str, Any]]]
     find: str
     """The look-up's method."""
-    rows: Callable[["Tables"], "Rows[Volume] | Rows[Network]"]
+    kind: str
+    """What its kind is called where engines are looked at."""
 
     def ls(self, place: Place, filter_: Sequence[str] | None, style: Format, *, quiet: bool) -> None:
         """List them, engine by engine."""
@@ -68,68 +67,50 @@ class Objects:
         """Print them as their engines tell them, and which engines these are."""
 
         async def work(chosen: Chosen) -> None:
-            found = []
-            for name in names:
-                record = self._found(chosen, name)
+            async def ask(record: Any) -> dict[str, Any]:
                 whole = await chosen.api(record.engine).get_object(f"{self.path}/{record.id}")
-                found.append({"Engine": chosen.name_of(record.engine), **whole})
-            print_whole(found, style)
+                return {"Engine": chosen.name_of(record.engine), **whole}
+
+            found = [self._found(chosen, name) for name in names]
+            print_whole(await chosen.together(map(ask, found)), style)
 
         run_on_engines(place.ctx, place.engines, place.only, work)
 
     def rm(self, place: Place, names: Sequence[str], *, force: bool = False, is_dry: bool) -> None:
         """Remove them from the engines that have them."""
+        from swarm_tui.operations.engines import levels, objects
+        from swarm_tui.resources.engines.items import item_id
+
         if not is_dry:
-            need_level(place.ctx, f"remove {self.noun}s of engines")
+            need_level(place.ctx, levels.REMOVE, f"remove {self.noun}s of engines")
 
         async def work(chosen: Chosen) -> None:
-            def plan(name: str) -> Step:
+            def find(name: str) -> list[str]:
                 found = self._found(chosen, name)
-                record = chosen.cluster.engine(found.engine)
-                return Step(
-                    f"remove {self.noun} {found.name} of {record.name}",
-                    lambda: chosen.api(record.key).delete(
-                        f"{self.path}/{found.id}", {"force": True} if force else None
-                    ),
-                    docker=docker_words(record, self.noun, "rm", *(["--force"] if force else []), found.name),
-                )
+                return [item_id(found.engine, found.id)]
 
-            await carry_out_steps(names, plan, is_dry=is_dry)
+            def plan(ids: Sequence[str]) -> "Plan":
+                asked = objects.Asked(force=force)
+                return objects.removal(chosen.view, self.kind, ids, chosen.hands, asked)
+
+            await carry_out_each(names, find, plan, is_dry=is_dry)
 
         run_on_engines(place.ctx, place.engines, place.only, work)
 
     def create(self, place: Place, body: Mapping[str, Any], *, is_dry: bool) -> None:
         """Make one on each engine that is named."""
+        from swarm_tui.operations.engines import levels, making
+
         if not is_dry:
-            need_level(place.ctx, f"create {self.noun}s on engines")
+            need_level(place.ctx, levels.MAKE, f"create {self.noun}s on engines")
 
         async def work(chosen: Chosen) -> None:
-            if is_dry:
-                tell_steps(self._creation(chosen, record, body) for record in chosen.records)
-                return
+            def plan(keys: Sequence[str]) -> "Plan":
+                return making.creation(chosen.view, self.noun, keys, body, chosen.hands)
 
-            async def one(key: "EngineKey", api: "EngineApi") -> Any:
-                return await api.post(f"{self.path}/create", body=dict(body), timeout=60.0)
-
-            for key, made in await chosen.each(one):
-                say(f"{chosen.name_of(key)}: {made.get('Id') or made.get('Name')}")
-            chosen.tell_missing()
-            if chosen.has_left_out:
-                raise Failure(f"The {self.noun} was not made on every engine.")
+            await on_each_engine(chosen, plan, is_dry=is_dry)
 
         run_on_engines(place.ctx, place.engines, place.only, work)
-
-    def _creation(self, chosen: Chosen, record: "EngineRecord", body: Mapping[str, Any]) -> Step:
-        """What making one there comes to."""
-        name = str(body["Name"])
-        has_it = any(one.engine == record.key for one in self.rows(chosen.cluster.tables).named(name))
-        return Step(
-            f"create {self.noun} {name} on {record.name}",
-            way_back=f"taken back by '{self.noun} rm --engine {record.name} {name}'",
-            docker=docker_words(record, self.noun, "create", "--driver", str(body["Driver"]), name),
-            refusal="" if record.state.is_live else f"it is {record.word}",
-            so_already=f"{record.name} has a {self.noun} {name} already" if has_it else "",
-        )
 
     def _found(self, chosen: Chosen, name: str) -> Any:
         look_up = getattr(chosen.cluster.find, self.find)
@@ -142,11 +123,9 @@ ON_VOLUMES: Final = Objects(
     VOLUMES,
     lambda answer: list(answer.get("Volumes") or ()),
     "volume",
-    lambda tables: tables.volumes,
+    "engine-volume",
 )
-ON_NETWORKS: Final = Objects(
-    "network", "/networks", NETWORKS, list, "network", lambda tables: tables.networks
-)
+ON_NETWORKS: Final = Objects("network", "/networks", NETWORKS, list, "network", "engine-network")
 
 
 def refuse_cluster_flags(given: Mapping[str, object]) -> None:

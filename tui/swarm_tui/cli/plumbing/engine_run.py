@@ -19,13 +19,14 @@ from swarm_core.engines.placement.expressions import BadExpression, Expression
 from swarm_core.engines.placement.request import Request
 
 from swarm_tui.cli.plumbing import registry_auth
-from swarm_tui.cli.plumbing.engine_steps import Step, tell_steps
+from swarm_tui.cli.plumbing.engine_steps import tell_plan
 from swarm_tui.cli.plumbing.engines import Chosen
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure
 from swarm_tui.clusters import inside
 from swarm_tui.engines.inside import hear, talk
 from swarm_tui.operations.docker.engine import docker_words
+from swarm_tui.operations.engines.run import run_plan
 
 if TYPE_CHECKING:
     from swarm_core.engines.api import EngineApi
@@ -54,15 +55,10 @@ async def explain(chosen: Chosen, wanted: Wanted, *, is_dry: bool = False) -> No
         raise Failure(f"{decision.failure}.")
     if is_dry:
         record = chosen.cluster.engine(decision.chosen)
-        named = f" {wanted.name}" if wanted.name else ""
         words = ("run", *(("--name", wanted.name) if wanted.name else ()), wanted.body["Image"])
-        back = (
-            f"taken back by 'container rm --force {record.name}/{wanted.name}'"
-            if wanted.name
-            else "taken back by 'container rm --force' and its id"
+        await tell_plan(
+            run_plan(wanted.name, str(wanted.body["Image"]), record, f"{docker_words(record, *words)} …")
         )
-        text = f"run container{named} of {wanted.body['Image']} on {record.name}"
-        tell_steps([Step(text, way_back=back, docker=f"{docker_words(record, *words)} …")])
 
 
 async def run(chosen: Chosen, wanted: Wanted, *, is_detached: bool) -> int:

@@ -1,25 +1,29 @@
-"""Changes of engines, one by one: what each would come to, and doing them (docs/design/engine-commands.md 16.2.7).
+"""Changes of engines by commands: the plans are those of the dashboard (docs/design/engine-views.md 18.5), told or carried out.
 
-Exit codes of a dry run are those of `dry_run`: 0 nothing would change; 2 something would; 1 something would be refused.
+Rules (docs/design/engine-commands.md 16.2)
+1. Each name is planned for itself: what is refused is told at the end, and the rest is done.
+2. What one engine is asked is done in turn, what several are asked side by side. Who is told of it reads it in the order of the names.
+3. Exit codes of a dry run are those of `dry_run`: 0 nothing would change; 2 something would; 1 something would be refused.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from swarm_tui.cli.plumbing.dry_run import WOULD_CHANGE
+from swarm_tui.cli.plumbing.dry_run import tell
+from swarm_tui.cli.plumbing.output import Format
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.resources.printable import printable
 
 if TYPE_CHECKING:
-    pass
+    # Loaded when something is changed: help and usage errors must not wait for it.
+    from swarm_tui.cli.plumbing.engines import Chosen
+    from swarm_tui.operations.model import Outcome, Plan
 
-NO_WAY_BACK: Final = "no way back"
-LEVEL: Final = 3
-"""All changes of engines need it."""
+T = TypeVar("T")
 DryOption = Annotated[
     bool,
     typer.Option(
@@ -27,72 +31,98 @@ DryOption = Annotated[
         help="Say what it would come to and change nothing; the exit code is 2 where something would change.",
     ),
 ]
+_NOTHING: Final = Snapshot(())
+"""Plans of engines foretell nothing of a cluster."""
 
 
-async def nothing() -> None:
-    """What is done where nothing changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One change. `refusal`: why it would be refused; `so_already`: why nothing would change."""
-
-    text: str
-    act: Callable[[], Awaitable[Any]] = nothing
-    way_back: str = NO_WAY_BACK
-    docker: str = ""
-    """The same with docker's command."""
-    refusal: str = ""
-    so_already: str = ""
-    done: str | None = None
-    """What is said when it is done; None: the name that was typed, empty: nothing more."""
-
-
-Plan = Callable[[str], "Step | Sequence[Step]"]
-"""What a name comes to. Raises EngineError or Failure."""
-
-
-async def carry_out_steps(names: Sequence[str], plan: Plan, *, is_dry: bool) -> None:
-    """Do what each name comes to, in turn, and say the name; or only tell it. Fails at the end with all that could not be done."""
+async def carry_out_each(
+    names: Iterable[str],
+    find: "Callable[[str], Sequence[T]]",
+    plan: "Callable[[Sequence[T]], Plan]",
+    *,
+    is_dry: bool,
+    said: "Callable[[str, Outcome], str]" = lambda name, outcome: name,
+) -> None:
+    """Do what is asked of what each name finds, and print what `said` makes of the name and its outcome; or only tell it. Fails at the end
+    with all that could not be done. `find` raises EngineError or Failure."""
     from swarm_core.engines.errors import EngineError
 
-    told: list[Step] = []
     wrong: list[str] = []
-    for name in names:
+    wanted: list[T] = []
+    owners: dict[str, str] = {}
+    for name in dict.fromkeys(names):
         try:
-            found = plan(name)
-            steps = [found] if isinstance(found, Step) else list(found)
-            if is_dry:
-                told += steps
-                continue
-            for step in steps:
-                await step.act()
-                if said := name if step.done is None else step.done:
-                    say(said)
+            found = find(name)
         except EngineError as error:
             wrong.append(f"{name}: {str(error).rstrip('.')}.")
+            continue
         except Failure as failure:
             wrong.append(str(failure))
+            continue
+        for one in found:
+            alone = plan([one])
+            wrong += alone.refusals
+            if not alone.refusals:
+                wanted.append(one)
+                owners |= {step.action.id: name for step in alone.steps if step.action.id}  # type: ignore[union-attr]
+    whole = plan(wanted)
     if is_dry:
-        tell_steps(told, wrong)
-    elif wrong:
+        await tell_plan(whole, wrong)
+    else:
+        wrong += await _carried_out(whole, lambda outcome: said(owners[outcome.id], outcome))
+    if wrong:
         raise Failure("\nError: ".join(wrong))
 
 
-def tell_steps(steps: Iterable[Step], wrong: Iterable[str] = ()) -> None:
-    """Print what would be done. Raises Exit where something would change, Failure where something would be refused."""
-    refused, is_change = list(wrong), False
-    for step in steps:
-        if step.refusal:
-            refused.append(f"Could not {step.text}: {step.refusal}.")
-        elif step.so_already:
-            say(printable(f"Nothing would change: {step.so_already}."))
-        else:
-            is_change = True
-            say(printable(f"{step.text[:1].upper()}{step.text[1:]}   level {LEVEL} · {step.way_back}"))
-            if step.docker:
-                say(printable(f"    Same as: {step.docker}"))
-    if refused:
-        raise Failure("\nError: ".join(refused))
-    if is_change:
-        raise typer.Exit(WOULD_CHANGE)
+async def on_each_engine(
+    chosen: "Chosen",
+    plan: "Callable[[Sequence[str]], Plan]",
+    *,
+    is_dry: bool,
+    said: "Callable[[str, Outcome], str]" = lambda name, outcome: f"{name}: {outcome.detail}",
+) -> None:
+    """Do the same on every engine that the options choose. One that does not live is a failure; the others do it."""
+    keys = {record.name: record.key for record in chosen.records}
+    await carry_out_each(keys, lambda name: [keys[name]], plan, is_dry=is_dry, said=said)
+
+
+async def tell_plan(plan: "Plan", wrong: Iterable[str] = ()) -> None:
+    """Print what the plan would do. Raises Exit where something would change, Failure where something would be refused."""
+    from swarm_tui.operations.model import Nothing
+
+    if not plan.refusals:
+        for step in plan.steps:
+            if isinstance(step.action, Nothing):
+                say(printable(f"Nothing would change: {step.done.text}."))
+    if not plan.refusals and all(isinstance(step.action, Nothing) for step in plan.steps):
+        if failures := list(wrong):
+            raise Failure("\nError: ".join(failures))
+        return
+    await tell(_NOTHING, plan, Format.TABLE, wrong)
+
+
+async def carry_out(plan: "Plan", said: "Callable[[Outcome], str]") -> None:
+    """Do what the plan says, and print what `said` makes of each outcome. Raises Failure with all that could not be done."""
+    if wrong := await _carried_out(plan, said):
+        raise Failure("\nError: ".join(wrong))
+
+
+async def _carried_out(plan: "Plan", said: "Callable[[Outcome], str]") -> list[str]:
+    """What could not be done, each a sentence."""
+    from swarm_core.client.control import Control
+
+    from swarm_tui.clusters.no_calls import NoCalls
+    from swarm_tui.operations.model import apply
+
+    wrong: list[str] = []
+    order = [step.action.id for step in plan.steps]  # type: ignore[union-attr]
+    waiting: dict[str, Outcome] = {}
+    async for outcome in apply(plan, Control(NoCalls("no manager stands behind engines"))):
+        if outcome.is_error:
+            wrong.append(outcome.text)
+        waiting[outcome.id] = outcome
+        while order and order[0] in waiting:
+            first = waiting.pop(order.pop(0))
+            if not first.is_error and (text := said(first)):
+                say(text)
+    return wrong

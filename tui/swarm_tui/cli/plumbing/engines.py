@@ -7,8 +7,9 @@ Rules
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from swarm_core.engines.api import EngineApi
     from swarm_core.engines.cluster import EngineCluster
     from swarm_core.engines.opening import Opened
-    from swarm_core.engines.records import Container, EngineKey, EngineRecord
+    from swarm_core.engines.records import Container, EngineEntry, EngineKey, EngineRecord, Record
+
+    from swarm_tui.clusters.allowance import Level
+    from swarm_tui.clusters.engine_hands import EngineHands
+    from swarm_tui.clusters.mirror import WallClock
+    from swarm_tui.engines.mirror import EngineMirror
 
 T = TypeVar("T")
 VARIABLE: Final = "SWARM_TUI_ENGINES"
@@ -68,6 +74,18 @@ class Chosen:
         """Those that the options choose."""
         known = {record.key: record for record in self.cluster.engines()}
         return [known[key] for key in self.keys if key in known]  # a list that is followed may have lost some
+
+    @cached_property
+    def view(self) -> "EngineMirror":
+        """All that is known of the engines, as plans read it."""
+        from swarm_tui.engines.following import records_of
+
+        return view_of_records(records_of(self.cluster), self.opened.clock)
+
+    @cached_property
+    def hands(self) -> "EngineHands":
+        """What they are changed with."""
+        return hands_on(self.opened)
 
     @property
     def is_narrowed(self) -> bool:
@@ -154,6 +172,26 @@ class Chosen:
             raise Failure("No engine did it.")
         return [(record.key, found[record.key]) for record in asked if record.key in found]
 
+    async def together(self, works: "Iterable[Awaitable[T]]") -> list[T]:
+        """What several questions are answered, asked side by side: a slow engine holds up no other. Raises EngineError, the first in
+        their order."""
+        from swarm_core.engines.errors import EngineError
+
+        async def one(work: "Awaitable[T]") -> "T | EngineError":
+            try:
+                return await work
+            except EngineError as error:
+                return error  # raised outside of the group
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(work)) for work in works]
+        found: list[T] = []
+        for task in tasks:
+            if isinstance(answer := task.result(), EngineError):
+                raise answer
+            found.append(answer)
+        return found
+
     def corrected(self, key: "EngineKey", entry: "Mapping[str, Any]") -> "dict[str, Any]":
         """An entry of a list with the time of its making by our clock."""
         skew_s = self.cluster.engine(key).skew_s
@@ -217,6 +255,25 @@ def _key(cluster: "EngineCluster", name: str) -> "EngineKey":
         raise Failure(f"{error}; known are: {names}.") from None
 
 
-def need_level(ctx: typer.Context, doing: str) -> None:
-    """Raise Failure where the level is too low for changes of engines, all of which need the highest."""
-    globals_of(ctx).need_highest(doing)
+def need_level(ctx: typer.Context, level: "Level", doing: str) -> None:
+    """Raise Failure where less is allowed than `operations.engines.levels` says."""
+    globals_of(ctx).need(level, doing)
+
+
+def hands_on(opened: "Opened", given: "EngineEntry | None" = None) -> "EngineHands":
+    """What commands change engines with. `given`: what an engine that is added has besides its name and address."""
+    from swarm_tui.cli.plumbing.engine_book import EnginesFile
+    from swarm_tui.cli.plumbing.engine_form import DockersFlags
+    from swarm_tui.clusters.engine_hands import EngineHands
+
+    return EngineHands(opened, EnginesFile() if given is None else EnginesFile(given), DockersFlags())
+
+
+def view_of_records(records: "Iterable[Record]", clock: "WallClock") -> "EngineMirror":
+    """What plans are made of."""
+    from swarm_tui.engines.mirror import EngineMirror, Listed
+    from swarm_tui.resources.refs import ClusterId
+
+    mirror = EngineMirror(clock, cluster=ClusterId("engines"))
+    mirror.take(Listed(records))
+    return mirror

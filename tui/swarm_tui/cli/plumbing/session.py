@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from swarm_core.client.cluster import Cluster
     from swarm_core.client.contexts import Context
 
-    from swarm_tui.clusters.allowance import Allowance
+    from swarm_tui.clusters.allowance import Allowance, Level
     from swarm_tui.operations.model import Outcome, Plan
 
 T = TypeVar("T")
@@ -104,7 +104,11 @@ class Globals:
         """Raise Failure where the level is too low for what only the highest allows, such as "leave the swarm"."""
         from swarm_tui.clusters.allowance import Level
 
-        if text := self.allowance.refusal(Level.IMPACT):
+        self.need(Level.IMPACT, doing)
+
+    def need(self, level: "Level", doing: str) -> None:
+        """Raise Failure where this level is more than is allowed."""
+        if text := self.allowance.refusal(level):
             raise Failure(f"Could not {doing}: {text}.")
 
 

@@ -16,7 +16,6 @@ from swarm_tui.clusters.allowance import Level
 from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.operations.docker.engine import docker_words
 from swarm_tui.operations.model import Act, Done, Nothing, Plan, Refused, Step
-from swarm_tui.resources.engines import engines
 from swarm_tui.resources.engines.shared import engine_name, engine_of
 from swarm_tui.resources.model import ClusterView, ResourceKind
 
@@ -35,7 +34,7 @@ def away(key: EngineKey, view: ClusterView) -> str:
     record = engine_of(key, view)
     if record is None:
         return "its engine is not known any more"
-    return "" if record.state.is_live else f"engine {record.name} is {engines.word(record)}"
+    return "" if record.state.is_live else f"engine {record.name} is {record.word}"
 
 
 def line(record: EngineRecord | None, *words: str) -> str:
@@ -52,6 +51,7 @@ def act(
     level: Level,
     way_back: str,
     docker: str = "",
+    back: str = "",
 ) -> Act:
     """Ask it of the engine with this key."""
 
@@ -62,7 +62,7 @@ def act(
             raise Refused(str(error)) from None
         return told if isinstance(told, str) else ""
 
-    return Act(id_, run, level, way_back, docker)
+    return Act(id_, run, level, way_back, docker, key, back)
 
 
 def nothing(name: str, id_: str, text: str) -> Step:

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from swarm_tui.clusters.allowance import Level
 from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.operations.describe import REVERSIBLE
-from swarm_tui.operations.engines import acts
+from swarm_tui.operations.engines import acts, levels
 from swarm_tui.operations.model import Act, Done, Plan, Refused, Step
 from swarm_tui.resources.engines.engines import KIND
 from swarm_tui.resources.engines.items import EngineItem
@@ -15,7 +14,7 @@ from swarm_tui.resources.model import ClusterView
 _ELSEWHERE: Final = "it is not in {place}: whoever names it ({source}) can take it away"
 
 
-def _act(id_: str, change: Callable[[], None]) -> Act:
+def _act(id_: str, change: Callable[[], None], back: str) -> Act:
     async def run() -> str:
         try:
             change()
@@ -23,7 +22,7 @@ def _act(id_: str, change: Callable[[], None]) -> Act:
             raise Refused(str(error)) from None
         return ""
 
-    return Act(id_, run, Level.CONFIGURE, REVERSIBLE)
+    return Act(id_, run, levels.LIST, REVERSIBLE, back=back)
 
 
 def addition(name: str, url: str, hands: EngineHands) -> Plan:
@@ -34,7 +33,7 @@ def addition(name: str, url: str, hands: EngineHands) -> Plan:
     step = Step(
         name,
         f"add engine {name}",
-        _act(name, lambda: hands.book.add(name, url)),
+        _act(name, lambda: hands.book.add(name, url), f"engine rm {name}"),
         Done(f"{name} added"),
         (f"{url}, in {hands.book.place}",),
     )
@@ -50,7 +49,11 @@ def removal(view: ClusterView, ids: Sequence[str], hands: EngineHands) -> Plan:
         Step(
             one.record.name,
             f"forget {one.record.name}",
-            _act(one.id, lambda key=one.id: hands.book.remove(key)),  # type: ignore[misc]
+            _act(
+                one.id,
+                lambda key=one.id: hands.book.remove(key),  # type: ignore[misc]
+                f"engine add {one.record.name} {one.record.entry.url}",
+            ),
             Done(f"{one.record.name} is not looked at any more"),
             (f"out of {hands.book.place}",),
         )
@@ -71,7 +74,11 @@ def maintenance(view: ClusterView, ids: Sequence[str], hands: EngineHands, *, is
         else Step(
             one.record.name,
             f"change {one.record.name}",
-            _act(one.id, lambda key=one.id: hands.book.maintain(key, is_on=is_on)),  # type: ignore[misc]
+            _act(
+                one.id,
+                lambda key=one.id: hands.book.maintain(key, is_on=is_on),  # type: ignore[misc]
+                f"engine maintain {one.record.name}{' --off' if is_on else ''}",
+            ),
             Done(f"{one.record.name} {word}"),
             (word,),
         )

@@ -8,10 +8,9 @@ from swarm_core.engines.api import EngineApi
 from swarm_core.engines.errors import EngineError
 from swarm_core.engines.records import Container
 
-from swarm_tui.clusters.allowance import Level
 from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.operations.describe import LOST, REVERSIBLE
-from swarm_tui.operations.engines import acts
+from swarm_tui.operations.engines import acts, levels
 from swarm_tui.operations.model import Act, Done, Plan, Refused, Step
 from swarm_tui.resources.engines.containers import KIND, SERVICE_LABEL
 from swarm_tui.resources.engines.items import ContainerItem
@@ -26,10 +25,29 @@ class Turn:
     word: str
     done: str
     means: str
-    way_back: str
+    back: str = ""
+    """The turn that takes it back; empty where none does."""
     refusal: Callable[[Container], str] = lambda one: ""
     so_already: Callable[[Container], str] = lambda one: ""
     warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is said of a turn besides its word. `seconds`: before what is asked to end is killed, None for its own time; `signal`: what a
+    kill sends."""
+
+    seconds: int | None = None
+    signal: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """As docker's flags."""
+        time = () if self.seconds is None else ("--time", str(self.seconds))
+        return (*time, *(("--signal", self.signal) if self.signal else ()))
+
+
+NOTHING_ASKED: Final = Asked()
 
 
 def _unless(state: str) -> Callable[[Container], str]:
@@ -47,24 +65,24 @@ TURNS: Final = {
             "start",
             "started",
             "run what has ended, or was never started",
-            REVERSIBLE,
+            "stop",
             so_already=lambda one: "runs already" if one.is_running else "",
         ),
         Turn(
             "stop",
             "stopped",
             "ask it to end; its engine kills it after its grace period",
-            REVERSIBLE,
+            "start",
             so_already=_runs,
         ),
-        Turn("restart", "restarted", "stop and start it; what does not run is started", LOST),
-        Turn("pause", "paused", "let it do nothing until it is unpaused", REVERSIBLE, _unless("running")),
-        Turn("unpause", "unpaused", "let what was paused go on", REVERSIBLE, _unless("paused")),
+        Turn("restart", "restarted", "stop and start it; what does not run is started"),
+        Turn("pause", "paused", "let it do nothing until it is unpaused", "unpause", _unless("running")),
+        Turn("unpause", "unpaused", "let what was paused go on", "pause", _unless("paused")),
         Turn(
             "kill",
             "killed",
             "end it at once",
-            REVERSIBLE,
+            "start",
             _runs,
             warning="What is killed cannot finish what it is at.",
         ),
@@ -72,7 +90,9 @@ TURNS: Final = {
 }
 
 
-def turned(view: ClusterView, ids: Sequence[str], word: str, hands: EngineHands) -> Plan:
+def turned(
+    view: ClusterView, ids: Sequence[str], word: str, hands: EngineHands, asked: Asked = NOTHING_ASKED
+) -> Plan:
     """These containers, started, stopped and so on: one plan for all of them."""
     turn, items = TURNS[word], acts.found(view, ContainerItem, ids)
     steps, refusals = [], []
@@ -83,37 +103,48 @@ def turned(view: ClusterView, ids: Sequence[str], word: str, hands: EngineHands)
         elif so := turn.so_already(one):
             steps.append(acts.nothing(acts.place(one.name, one.engine, view), item.id, f"{one.name} {so}"))
         else:
-            steps.append(_turn_step(view, item, turn, hands))
+            steps.append(_turn_step(view, item, turn, hands, asked))
     names = [item.record.name for item in items]
-    warnings = [turn.warning] if turn.warning and steps else []
+    warnings = [turn.warning] if turn.warning and steps and not asked.signal else []
     return acts.plan_of(
         f"{word.capitalize()} {acts.subject(KIND, names)}", steps, refusals, warnings=warnings
     )
 
 
-def _turn_step(view: ClusterView, item: ContainerItem, turn: Turn, hands: EngineHands) -> Step:
-    one = item.record
+def _turn_step(view: ClusterView, item: ContainerItem, turn: Turn, hands: EngineHands, asked: Asked) -> Step:
+    one, where = item.record, engine_name(item.record.engine, view)
 
     async def call(api: EngineApi) -> None:
         # A container has its grace period to stop, which nobody here knows.
-        await api.post(f"/containers/{one.id}/{turn.word}", timeout=None)
+        query = {"t": asked.seconds, "signal": asked.signal or None}
+        await api.post(f"/containers/{one.id}/{turn.word}", query, timeout=None)
 
-    docker = acts.line(engine_of(one.engine, view), turn.word, one.name)
+    place = acts.place(one.name, one.engine, view)
+    back = "" if asked.signal else turn.back  # what a signal does to a program is its own affair
     action = acts.act(
-        hands, one.engine, item.id, call, level=Level.OPERATE, way_back=turn.way_back, docker=docker
+        hands,
+        one.engine,
+        item.id,
+        call,
+        level=levels.TURN,
+        way_back=REVERSIBLE if back else LOST,
+        docker=acts.line(engine_of(one.engine, view), turn.word, *asked.words, one.name),
+        back=f"container {back} {place}" if back else "",
     )
-    where = engine_name(one.engine, view)
-    return Step(
-        acts.place(one.name, one.engine, view),
-        f"{turn.word} {one.name}",
-        action,
-        Done(f"{one.name} {turn.done} on {where}"),
-        (turn.done,),
-    )
+    done = f"sent {asked.signal}" if asked.signal else turn.done
+    return Step(place, f"{turn.word} {one.name}", action, Done(f"{one.name} {done} on {where}"), (done,))
 
 
-def removal(view: ClusterView, ids: Sequence[str], hands: EngineHands) -> Plan:
-    """These containers, gone; what belongs to a service's task is left to the service."""
+def removal(
+    view: ClusterView,
+    ids: Sequence[str],
+    hands: EngineHands,
+    *,
+    force: bool = True,
+    volumes: bool = False,
+) -> Plan:
+    """These containers, gone; what belongs to a service's task is left to the service. `force`: what runs too, which is killed; `volumes`:
+    with the nameless volumes that are theirs alone."""
     items = acts.found(view, ContainerItem, ids)
     steps, refusals, warnings = [], [], []
     for item in items:
@@ -124,32 +155,35 @@ def removal(view: ClusterView, ids: Sequence[str], hands: EngineHands) -> Plan:
             )
         elif reason := acts.away(one.engine, view):
             refusals.append(f"Could not remove {one.name}: {reason}.")
+        elif one.is_running and not force:
+            refusals.append(f"Could not remove {one.name}: it runs; stop it first, or say --force.")
         else:
             if one.is_running:
                 warnings.append(f"{one.name} runs: it is killed.")
-            steps.append(_removal_step(view, item, hands))
+            steps.append(_removal_step(view, item, hands, volumes=volumes))
     title = f"Remove {acts.subject(KIND, [item.record.name for item in items])}"
-    notes = ["What they wrote into themselves goes with them. Volumes stay."] if steps else []
+    kept = "Volumes with a name stay." if volumes else "Volumes stay."
+    notes = [f"What they wrote into themselves goes with them. {kept}"] if steps else []
     return acts.plan_of(title, steps, refusals, warnings=warnings, notes=notes)
 
 
-def _removal_step(view: ClusterView, item: ContainerItem, hands: EngineHands) -> Step:
+def _removal_step(view: ClusterView, item: ContainerItem, hands: EngineHands, *, volumes: bool) -> Step:
     one = item.record
 
     async def run() -> str:
         try:
-            await hands.opened.placer.destroy(one, force=one.is_running)
+            await hands.opened.placer.destroy(one, force=one.is_running, volumes=volumes)
         except EngineError as error:
             raise Refused(str(error)) from None
         return ""
 
-    flags = ("--force",) if one.is_running else ()
+    flags = (*(("--force",) if one.is_running else ()), *(("--volumes",) if volumes else ()))
     docker = acts.line(engine_of(one.engine, view), "rm", *flags, one.name)
     where = engine_name(one.engine, view)
     return Step(
         acts.place(one.name, one.engine, view),
         f"remove {one.name}",
-        Act(item.id, run, Level.IMPACT, LOST, docker),
+        Act(item.id, run, levels.REMOVE, LOST, docker, one.engine),
         Done(f"{one.name} removed from {where}"),
-        ("removed",),
+        ("removed, with its nameless volumes" if volumes else "removed",),
     )

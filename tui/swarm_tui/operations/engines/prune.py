@@ -1,15 +1,14 @@
 """Removing what nobody uses, engine by engine: what would go as last seen, and what an engine freed when it is done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from swarm_core.engines.api import EngineApi
 
-from swarm_tui.clusters.allowance import Level
 from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.operations.describe import LOST
-from swarm_tui.operations.engines import acts
+from swarm_tui.operations.engines import acts, levels
 from swarm_tui.operations.model import Done, Plan, Step
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.engines import containers, images, networks, volumes
@@ -91,19 +90,34 @@ CHOICES: Final = {
 """By the noun of a list, what may be pruned there."""
 
 
-def prune(view: ClusterView, which: Prunable, keys: Sequence[str], hands: EngineHands) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What more is said of what goes. `filters`: as the engine takes them; `ids`: what they leave, None where only the engine can tell."""
+
+    filters: Mapping[str, list[str]]
+    ids: Collection[str] | None
+
+
+def prune(
+    view: ClusterView,
+    which: Prunable,
+    keys: Sequence[str],
+    hands: EngineHands,
+    narrowed: Narrowed | None = None,
+) -> Plan:
     """On these engines, or on all that live where none is named."""
+    ids = None if narrowed is None else narrowed.ids
     wanted = [view.get(EngineItem, key) for key in keys] if keys else list(view.objects(EngineItem))
     going: dict[str, list[Any]] = {}
     for item in view.objects(which.kind.message):
-        if which.goes(item, view):
+        if which.goes(item, view) and (ids is None or item.id in ids):
             going.setdefault(item.record.engine, []).append(item)
     pruned = [
         engine
         for engine in wanted
         if engine is not None and engine.id in going and not is_away(engine.record.key, view)
     ]
-    steps = [_step(view, which, engine, going[engine.id], hands) for engine in pruned]
+    steps = [_step(view, which, engine, going[engine.id], hands, narrowed) for engine in pruned]
     missing = [one.record.name for one in wanted if one is not None and is_away(one.record.key, view)]
     warnings = [f"Not on {', '.join(missing)}: no calls go there now."] if missing else []
     gone = [item for engine in pruned for item in going[engine.id]]
@@ -117,19 +131,31 @@ def prune(view: ClusterView, which: Prunable, keys: Sequence[str], hands: Engine
 
 
 def _step(
-    view: ClusterView, which: Prunable, engine: EngineItem, items: Sequence[Any], hands: EngineHands
+    view: ClusterView,
+    which: Prunable,
+    engine: EngineItem,
+    items: Sequence[Any],
+    hands: EngineHands,
+    narrowed: Narrowed | None,
 ) -> Step:
     record = engine.record
 
     async def call(api: EngineApi) -> str:
-        filters = {name: [value] for name, value in which.filters}
+        filters = {
+            **({} if narrowed is None else narrowed.filters),
+            **{name: [value] for name, value in which.filters},
+        }
         told = await api.post(
             f"/{which.noun}s/prune", {"filters": filters} if filters else None, timeout=None
         )
         return _told(told, which)
 
-    docker = acts.line(record, which.noun, "prune", "--force", *which.words)
-    action = acts.act(hands, record.key, engine.id, call, level=Level.IMPACT, way_back=LOST, docker=docker)
+    said = {} if narrowed is None else narrowed.filters
+    flags = [
+        word for name, values in said.items() for one in values for word in ("--filter", f"{name}={one}")
+    ]
+    docker = acts.line(record, which.noun, "prune", "--force", *which.words, *flags)
+    action = acts.act(hands, record.key, engine.id, call, level=levels.REMOVE, way_back=LOST, docker=docker)
     names = [which.kind.name(item, view) for item in items]
     more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
     freed = fmt.size(size) if (size := sum(map(which.size, items))) else ""

@@ -6,17 +6,19 @@ Rules
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from swarm_core.engines.errors import EngineError
 from swarm_core.engines.placement.decide import STRATEGIES, NotPlaced, Policy
 from swarm_core.engines.placement.request import Request
+from swarm_core.engines.records import EngineRecord
 
-from swarm_tui.clusters.allowance import Level
 from swarm_tui.clusters.engine_hands import EngineHands, RunAsked
 from swarm_tui.operations.describe import REVERSIBLE
 from swarm_tui.operations.docker.engine import docker_words
+from swarm_tui.operations.engines import levels
 from swarm_tui.operations.forms.fields import (
     NOTHING_SAID,
     Around,
@@ -183,19 +185,36 @@ async def plan(typed: Typed, hands: EngineHands) -> Plan:
             title, refusals=(f"Could not run {name}: {decision.failure}. {reasons}.".replace("..", "."),)
         )
     record = hands.opened.cluster.engine(decision.chosen)
-    run = _Run(hands, request, policy)
     docker = docker_words(record, "run", "--detach", *_words(asked))
-    step = Step(
-        name,
-        f"run {name}",
-        Act("", run, Level.CONFIGURE, REVERSIBLE, docker),
-        Done(f"{name} runs"),
-        (f"made and started on {record.name}",),
-    )
     ignored = (
         [f"No engine meets {', '.join(decision.ignored)}; it is placed without."] if decision.ignored else []
     )
-    return Plan(title, (step,), tuple(ignored), notes=tuple(f"{one}." for one in decision.lines()))
+    whole = run_plan(asked.name, asked.image, record, docker, _Run(hands, request, policy))
+    return replace(whole, warnings=tuple(ignored), notes=tuple(f"{one}." for one in decision.lines()))
+
+
+async def _by_hand() -> str:
+    raise AssertionError("a command that runs a container attends to it, and carries no plan out")
+
+
+def run_plan(
+    name: str,
+    image: str,
+    record: EngineRecord,
+    docker: str,
+    run: Callable[[], Awaitable[str]] = _by_hand,
+) -> Plan:
+    """A container that was placed on this engine, made and started. Without `run` the plan is there to be read."""
+    called = name or image
+    back = f"container rm --force {record.name}/{name}" if name else ""
+    step = Step(
+        called,
+        f"run {called}",
+        Act("", run, levels.MAKE, REVERSIBLE, docker, back=back),
+        Done(f"{called} runs"),
+        (f"made and started on {record.name}",),
+    )
+    return Plan(f"Run container {called}", (step,))
 
 
 def _words(asked: RunAsked) -> list[str]:

@@ -13,6 +13,7 @@ from swarm_tui.resources.engines.shared import (
     NS,
     engine_cell,
     engine_name,
+    engine_of,
     engine_words,
     is_away,
 )
@@ -140,12 +141,14 @@ def problems(item: ContainerItem, view: ClusterView, now_ns: int) -> tuple[Probl
 
 def describe(item: ContainerItem, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
     one, look = item.record, health(item, view, now_ns)
-    away = f"  as last seen: {engine_name(one.engine, view)} is away" if is_away(one.engine, view) else ""
+    engine = engine_of(one.engine, view)
+    is_stale = engine is not None and is_away(one.engine, view)
+    stale = f"  as last seen: {engine.name} is {engine.word}" if engine is not None and is_stale else ""
     lines = (
         ("Engine", cell(engine_name(one.engine, view), Role.SPECIAL)),
         ("ID", cell(one.id)),
         ("Image", cell(one.image)),
-        ("State", spans((f"{look.glyph} {word(one)}", look.role), (away, Role.WARNING))),
+        ("State", spans((f"{look.glyph} {word(one)}", look.role), (stale, Role.WARNING))),
         ("Status", cell(one.status)),
         ("Command", cell(one.command or "–")),
         ("Created", cell(fmt.moment(int(one.created_s * NS)))),
@@ -173,7 +176,7 @@ def logs(id_: str, view: ClusterView) -> logbroker_pb2.LogSelector:
 
 def _state(item: ContainerItem, view: ClusterView, now_ns: int) -> FieldValue:
     one = item.record
-    return [one.state, word(one), *(["away"] if is_away(one.engine, view) else [])]
+    return [one.state, word(one), *(["down"] if is_away(one.engine, view) else [])]
 
 
 def _order(item: ContainerItem) -> tuple[object, ...]:

@@ -28,18 +28,6 @@ from swarm_tui.resources.shares import bar_cell, share_cell
 
 NOUN: Final = "engine"
 _NS: Final = 1_000_000_000
-_PLAIN: Final = {
-    Trouble.AWAY: "unreachable",
-    Trouble.SILENT: "no answer",
-    Trouble.GARBAGE: "garbled",
-    Trouble.VERSION: "wrong version",
-    Trouble.DUPLICATE: "duplicate id",
-    Trouble.CHANGED: "another id",
-    Trouble.CERTIFICATE: "not trusted",
-    Trouble.REFUSED: "refused",
-    Trouble.CLOCK: "clock skew",
-}
-"""What is wrong, for people who do not know our words."""
 COLUMNS = (
     Column("engine", "ENGINE", 10, grow=2),
     Column("state", "STATE", 15),
@@ -60,15 +48,6 @@ COLUMNS = (
 
 def name(item: EngineItem, view: ClusterView | None = None) -> str:
     return item.record.name
-
-
-def word(record: EngineRecord) -> str:
-    """How it stands, or what is wrong, in a plain word or two."""
-    if record.state.is_live and record.in_maintenance:
-        return "maintenance"
-    if record.state is EngineState.DISCONNECTED or record.trouble is Trouble.NONE:
-        return str(record.state)
-    return _PLAIN[record.trouble]
 
 
 def health(item: EngineItem, view: ClusterView, now_ns: int) -> Health:
@@ -100,7 +79,7 @@ def row(item: EngineItem, view: ClusterView, now_ns: int) -> RowCells:
     cpu, memory = reserved(item, view)
     return (
         cell(one.name),
-        spans((f"{look.glyph} ", look.role), (word(one), Role.MUTED if look is Health.OK else look.role)),
+        spans((f"{look.glyph} ", look.role), (one.word, Role.MUTED if look is Health.OK else look.role)),
         cell(f"{sums.running}/{sums.tasks}"),
         bar_cell(cpu),
         share_cell(cpu),
@@ -116,16 +95,9 @@ def row(item: EngineItem, view: ClusterView, now_ns: int) -> RowCells:
     )
 
 
-def note(record: EngineRecord) -> str:
-    """The sentence that belongs to its word."""
-    if record.error:
-        return record.error
-    return f"its clock is off by {abs(record.skew_s):.0f} s" if record.skew_s else ""
-
-
 def _short(record: EngineRecord) -> str:
     """The note beside the address, which need not be said twice."""
-    return note(record).removeprefix(f"the container engine at {record.entry.url} ")
+    return record.note.removeprefix(f"the container engine at {record.entry.url} ")
 
 
 def problems(item: EngineItem, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
@@ -133,9 +105,9 @@ def problems(item: EngineItem, view: ClusterView, now_ns: int) -> tuple[Problem,
     if look not in (Health.WARNING, Health.FAILED):
         return ()
     seen_ns = int(one.answered_at_s * _NS)
-    summary = word(one) if one.state.is_live or not seen_ns else f"{word(one)} · {fmt.age(seen_ns, now_ns)}"
+    summary = one.word if one.state.is_live or not seen_ns else f"{one.word} · {fmt.age(seen_ns, now_ns)}"
     ref = ObjectRef(view.cluster, NOUN, item.id)
-    cause = note(one) or f"It is {word(one)}."
+    cause = one.note or f"It is {one.word}."
     return (Problem(ref, one.name, look, summary, cause, "enter", "its containers", seen_ns),)
 
 
@@ -144,7 +116,7 @@ def describe(item: EngineItem, view: ClusterView, now_ns: int) -> tuple[Section,
     cpu, memory = reserved(item, view)
     standing = (
         ("Address", cell(one.entry.url)),
-        ("State", spans((f"{look.glyph} {word(one)}", look.role), (_tail(note(one)), Role.TEXT))),
+        ("State", spans((f"{look.glyph} {one.word}", look.role), (_tail(one.note), Role.TEXT))),
         ("Maintenance", cell("yes: it takes no new containers" if one.in_maintenance else "no")),
         ("Last answer", cell(_answer(one, now_ns))),
         ("Failures", cell(f"{one.failures} in a row" if one.failures else "none")),
@@ -179,7 +151,7 @@ def _of(used: str, have: str, share: float | None) -> str:
 
 
 def _state(item: EngineItem, view: ClusterView, now_ns: int) -> FieldValue:
-    return [word(item.record), item.record.word, str(item.record.state)]
+    return [item.record.word, str(item.record.state)]
 
 
 KIND: ResourceKind[EngineItem] = ResourceKind(
