@@ -238,6 +238,7 @@ async def _answer_clients(options: flags.Options, api: "ApiConfig", making: _Mak
         api.terms,
         engine,
         options.node.control_socket,
+        options.node.store_versions,
         options.node.hostname,
         api.authorization_plugins,
         options.default_advertise,

@@ -94,6 +94,9 @@ class FakeCluster:
         self._raft = ScriptedRaft()
         self._lines = LogLines()
         self._manager = SoleManager(self._log, self.clock, self._rng, self._raft, self._lines)
+        self.changed_at: dict[type[Message], int] = {}
+        """The entry that changed objects of a kind last, of which a manager tells its daemon."""
+        self._manager.store.tell_changed = self._note_changed
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: InProcessConnection | None = None
         if objects:
@@ -113,6 +116,9 @@ class FakeCluster:
             action = actions.CREATE if self._held(item) is None else actions.UPDATE
             records.append((type(item), action, item))
         self._commit(records)
+
+    def _note_changed(self, version: int, kinds: Iterable[type[Message]]) -> None:
+        self.changed_at.update(dict.fromkeys(kinds, version))
 
     def update(self, kind: type[T], id_: str, change: Callable[[T], object]) -> T:
         """Change a copy of one object with `change` and commit it."""

@@ -3,7 +3,7 @@
 `api_at` serves it on a unix socket. The node is a stand-in whose `now` tests may change; its manager is a FakeCluster.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.events import Events
+from swarm_agentd.engine_api.kept_answers import KeptAnswers
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers
 from swarm_agentd.engine_api.membership.asked import Beginning, Joining
 from swarm_agentd.engine_api.server import make_routes
 from swarm_agentd.node.standing import NodeState, Standing
 from swarm_core.api.proto.types_pb2 import Peer
-from swarm_core.client.calls import Calls
+from swarm_core.api.store_versions import Versions
 from swarm_core.client.errors import Unreachable
 from swarm_core.engines.client import EngineClient
 from swarm_core.http.errors import HttpError
@@ -89,6 +90,9 @@ class Link:
     def both_ways(self, method: str, requests: AsyncIterator[Message]) -> AsyncIterator[Any]:
         return self.cluster.both_ways(method, requests)
 
+    def versions(self, kinds: Iterable[type[Message]]) -> Versions | None:
+        return tuple(self.cluster.changed_at.get(kind, 0) for kind in kinds)
+
     async def close(self) -> None:
         pass
 
@@ -129,7 +133,7 @@ async def api_at(
 ) -> AsyncIterator[Api]:
     """The API of a node, without an engine and a guard unless they are given."""
 
-    async def opening(_: Path) -> Calls:
+    async def opening(_: Path) -> Link:
         if cluster.unreachable is not None:
             raise Unreachable(cluster.unreachable)
         return Link(cluster)
@@ -138,7 +142,7 @@ async def api_at(
     managers = LocalManagers(node, path.with_name("control.sock"), opening)
     local = LocalEngine(engine, cluster.clock)
     context = Context(
-        node, managers, local, cluster.clock, "the-host", Random(1), lambda: INTERFACES,
+        node, managers, local, cluster.clock, KeptAnswers(managers, cluster.clock), "the-host", Random(1), lambda: INTERFACES,
         is_experimental=lambda: is_experimental or local.is_experimental,
     )  # fmt: skip
     face = Face("Docker/test (linux)", newest=local.newest, is_experimental=context.is_experimental)

@@ -9,6 +9,7 @@ from swarm_core.runtime.clock import Clock
 from swarm_core.specs.addresses import Interface
 
 from swarm_agentd.engine_api.events import Events
+from swarm_agentd.engine_api.kept_answers import KeptAnswers
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers
 from swarm_agentd.engine_api.membership.cluster import Membership
@@ -21,6 +22,7 @@ class Context:
     managers: LocalManagers
     local: LocalEngine
     clock: Clock
+    kept: KeptAnswers
     hostname: str = ""
     """What the node was told to call itself; empty for this machine's name."""
     rng: random.Random = field(default_factory=random.SystemRandom)

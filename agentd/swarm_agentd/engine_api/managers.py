@@ -7,12 +7,13 @@ Rules
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
+from swarm_core.api.store_versions import Versions
 from swarm_core.client.calls import Calls
 from swarm_core.client.control import Control, NoSuchObject
 from swarm_core.client.errors import CallFailed, ClientError
@@ -37,10 +38,17 @@ _REFUSALS = {
 }
 
 
+class LinkedCalls(Calls, Protocol):
+    """Calls to a manager that tells what changes."""
+
+    def versions(self, kinds: Iterable[type[Message]]) -> Versions | None:
+        """Which objects of these kinds there are now; None where that is not known without asking."""
+
+
 class Opening(Protocol):
     """Opens the connection to a manager behind a control socket; raises Unreachable."""
 
-    async def __call__(self, path: Path, /) -> Calls: ...
+    async def __call__(self, path: Path, /) -> LinkedCalls: ...
 
 
 class LocalManagers:
@@ -48,7 +56,7 @@ class LocalManagers:
 
     def __init__(self, node: HasStanding, socket: Path, opening: Opening) -> None:
         self._node, self._socket, self._opening = node, socket, opening
-        self._calls: Calls | None = None
+        self._calls: LinkedCalls | None = None
 
     @asynccontextmanager
     async def calls(self) -> AsyncIterator[Calls]:
@@ -70,6 +78,12 @@ class LocalManagers:
         async with self.calls() as calls:
             yield Control(calls)
 
+    def versions(self, kinds: Iterable[type[Message]]) -> Versions | None:
+        """Which objects of these kinds there are now; None where that is not known without asking. Raises Unavailable as
+        `refuse_without_manager` does."""
+        self.refuse_without_manager()
+        return None if self._calls is None else self._calls.versions(kinds)
+
     def refuse_without_manager(self) -> None:
         """Raises Unavailable, in docker's words, while the cluster cannot be asked."""
         standing = self._node.standing()
@@ -86,7 +100,7 @@ class LocalManagers:
         if calls is not None:
             await calls.close()
 
-    async def _opened(self) -> Calls:
+    async def _opened(self) -> LinkedCalls:
         self.refuse_without_manager()
         if self._calls is None:
             calls = await self._opening(self._socket)
@@ -122,8 +136,12 @@ def refused(error: CallFailed) -> RefusedCall:
     return RefusedCall(error.code, text)
 
 
-async def open_connection(path: Path) -> Calls:
-    """The real Opening."""
-    from swarm_core.client.linked import LinkedConnection
+def opening(store_versions: Path) -> Opening:
+    """The real Opening, for a manager that tells what changes in this file."""
 
-    return await LinkedConnection.open(path)
+    async def open_connection(path: Path) -> LinkedCalls:
+        from swarm_core.client.linked import LinkedConnection
+
+        return await LinkedConnection.open(path, store_versions)
+
+    return open_connection

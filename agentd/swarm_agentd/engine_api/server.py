@@ -27,8 +27,9 @@ from swarm_core.runtime.tasks import Group
 from swarm_agentd.engine_api.authorization import AuthorizationPlugins, PluginUnusable, find_plugins
 from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.event_feed import feed
+from swarm_agentd.engine_api.kept_answers import KeptAnswers
 from swarm_agentd.engine_api.local_engine import LocalEngine
-from swarm_agentd.engine_api.managers import LocalManagers, open_connection
+from swarm_agentd.engine_api.managers import LocalManagers, opening
 from swarm_agentd.engine_api.membership.cluster import Membership
 from swarm_agentd.engine_api.pass_through import PassThrough
 from swarm_agentd.engine_api.reloading import Reloading
@@ -51,12 +52,14 @@ from swarm_agentd.node.labels import EngineLabels
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """`engine`: URL of the engine beside this node, empty where it runs no containers. `authorization_plugins` are asked in their order."""
+    """`engine`: URL of the engine beside this node, empty where it runs no containers. `store_versions`: where this node's manager tells
+    what has changed. `authorization_plugins` are asked in their order."""
 
     hosts: tuple[Host, ...]
     terms: Terms
     engine: str
     control_socket: Path
+    store_versions: Path
     hostname: str = ""
     authorization_plugins: tuple[str, ...] = ()
     default_advertise: str = ""
@@ -83,12 +86,13 @@ async def serving_api(options: ApiOptions, node: Membership, clock: Clock) -> As
     or an authorization plugin cannot be asked."""
     engine = EngineClient(options.engine) if options.engine else None
     local = LocalEngine(engine, clock)
-    managers = LocalManagers(node, options.control_socket, open_connection)
+    managers = LocalManagers(node, options.control_socket, opening(options.store_versions))
     context = Context(
         node,
         managers,
         local,
         clock,
+        KeptAnswers(managers, clock),
         options.hostname,
         advertised=options.default_advertise,
         labels=options.labels,

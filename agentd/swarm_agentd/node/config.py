@@ -50,11 +50,17 @@ class NodeConfig:
     log_level: str = "info"
     log_format: str = TEXT
     metrics_address: str = ""  # where the node is asked for its figures; empty: nothing is measured
+    tells_versions: bool = False  # whether its manager tells of changes, as for docker's clients
 
     @property
     def manager_metrics(self) -> Path:
         """The socket at which the node asks its own manager for figures."""
         return self.state_dir / "manager-metrics.sock"
+
+    @property
+    def store_versions(self) -> Path:
+        """The file in which the manager tells which objects have changed."""
+        return self.state_dir / "store-versions"
 
     def manager_flags(self) -> list[str]:
         """The flags of this node's manager."""
@@ -73,4 +79,5 @@ class NodeConfig:
             *self.networks,
             *(word for plugin in self.csi_plugins for word in ("--csi-plugin", str(plugin))),
             *(("--metrics-addr", address.of_socket(self.manager_metrics)) if self.metrics_address else ()),
+            *(("--store-versions", str(self.store_versions)) if self.tells_versions else ()),
         ]  # fmt: skip

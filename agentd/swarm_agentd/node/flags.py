@@ -272,6 +272,7 @@ def _options(given: argparse.Namespace) -> Options:
         log_level=given.log_level,
         log_format=given.log_format,
         metrics_address=flag_values.metrics(given.metrics_addr),
+        tells_versions=bool(given.host),
     )
     return Options(
         node,

@@ -5,13 +5,14 @@ Rules (docs/design/rpc.md 9.5)
 2. A call that may have been taken is not made again.
 3. A link that is lost is dialled again by the next call, which goes over gRPC where that fails.
 4. Streams are gRPC's.
+5. What the manager tells of changes (docs/design/store.md 1.11) is believed while the link is open: it ends with the manager.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from swarm_core.api.store_versions import COUNT, LEADS, LIFE, PLACE_OF, Versions
 from swarm_core.api.tolerant import reader
 from swarm_core.client import trust
 from swarm_core.client.connection import Connection, descriptor_of
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc import link
 from swarm_core.rpc.link import LinkClient, LinkLost, LinkRefusal, NotSpoken
+from swarm_core.runtime.shared_numbers import SharedNumbers
 
 _log = logging.getLogger(__name__)
 
@@ -32,22 +35,31 @@ _log = logging.getLogger(__name__)
 class LinkedConnection:
     """Made by `open`, implements `calls.Calls`."""
 
-    def __init__(self, connection: Connection, path: Path) -> None:
-        self._connection, self._path = connection, path
+    def __init__(self, connection: Connection, path: Path, store_versions: Path | None = None) -> None:
+        self._connection, self._path, self._store_versions = connection, path, store_versions
+        self._told: SharedNumbers | None = None
         self._methods: dict[str, tuple[str, Callable[[bytes], Any]]] = {}
         self._link: LinkClient | None = None
         self._speaks_links = True
         self._dialling = asyncio.Lock()
 
     @classmethod
-    async def open(cls, path: Path) -> LinkedConnection:
-        """Reach the manager behind the control socket at `path`. Raises Unreachable and UntrustedManager."""
-        return cls(await Connection.open(path), path)
+    async def open(cls, path: Path, store_versions: Path | None = None) -> LinkedConnection:
+        """Reach the manager behind the control socket at `path`, which tells of changes in the file `store_versions`. Raises Unreachable and
+        UntrustedManager."""
+        return cls(await Connection.open(path), path, store_versions)
 
     @property
     def is_linked(self) -> bool:
         """Whether calls go over a link now."""
         return self._link is not None and self._link.is_open
+
+    def versions(self, kinds: Iterable[type[Message]]) -> Versions | None:
+        """Which objects of these kinds the manager has at this moment. None where it does not tell, or does not lead."""
+        told = self._told
+        if told is None or not self.is_linked or not told[LEADS]:
+            return None
+        return (told[LIFE], *(told[PLACE_OF[kind]] for kind in kinds))
 
     async def call(self, method: str, request: Message, *, timeout: float | None = None) -> Any:
         """The answer of one unary call. Raises CallFailed or Unreachable."""
@@ -82,6 +94,7 @@ class LinkedConnection:
         self._speaks_links = False
         if self._link is not None:
             self._link.abort()
+        self._forget_told()
         await self._connection.close()
 
     def _method(self, name: str) -> tuple[str, Callable[[bytes], Any]]:
@@ -106,9 +119,27 @@ class LinkedConnection:
             believed = trust.beside(self._path)
             if believed is None:
                 return None
-            return await link.dial(f"unix:{self._path}", replace(believed.tls, at_any_time=True))
+            dialled = await link.dial(f"unix:{self._path}", replace(believed.tls, at_any_time=True))
         except NotSpoken:
             self._speaks_links = False
         except OSError as error:
             _log.debug("no link to the manager at %s: %s", self._path, error)
+        else:
+            self._listen()
+            return dialled
         return None
+
+    def _listen(self) -> None:
+        """Hear of changes from the manager that was just dialled."""
+        self._forget_told()
+        if self._store_versions is None:
+            return
+        try:
+            self._told = SharedNumbers.read(self._store_versions, COUNT)
+        except (OSError, ValueError) as error:
+            _log.debug("the manager tells of no changes in %s: %s", self._store_versions, error)
+
+    def _forget_told(self) -> None:
+        told, self._told = self._told, None
+        if told is not None:
+            told.close()

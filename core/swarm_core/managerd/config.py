@@ -44,6 +44,7 @@ class Config:
     networks: NetworkDefaults = NONE_CHOSEN
     csi_plugins: "tuple[PluginSocket, ...]" = ()
     metrics_address: str = ""  # host:port or unix:path; empty: nothing is measured
+    store_versions: Path | None = None  # the file in which the daemon is told of changes
 
     @property
     def certificates(self) -> Path:
@@ -93,6 +94,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         ),
         csi_plugins=csi_plugins,
         metrics_address=given.metrics_addr,
+        store_versions=given.store_versions,
     )
 
 
@@ -153,6 +155,9 @@ def _parser() -> Parser:
         default="",
         metavar="ADDR",
         help="where Prometheus and health checks ask: HOST:PORT or unix:PATH; off unless given",
+    )
+    parser.add_argument(
+        "--store-versions", type=Path, help="file in which the daemon is told which objects have changed"
     )
     return parser
 

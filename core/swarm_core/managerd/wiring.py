@@ -36,6 +36,7 @@ from swarm_core.managerd.introductions import Introductions
 from swarm_core.managerd.leader import RaftLeaderLocator
 from swarm_core.managerd.membership import AddressKeeper, ThisManager, advertised_address
 from swarm_core.managerd.meters import Meters, NotMeasured, Watched
+from swarm_core.managerd.told_versions import ToldVersions, announced
 from swarm_core.raft_node.config import LogLimits, RaftNodeConfig
 from swarm_core.raft_node.errors import RaftNodeError
 from swarm_core.raft_node.life import MemberLife
@@ -100,6 +101,9 @@ class ManagerDaemon:
         self._identity = self._credentials.identity
         self._keyring = Keyring(self._key_file, kek=kek)
         self._store = self._meters.store() or MemoryStore(clock=clock)
+        self._told = None if config.store_versions is None else ToldVersions(config.store_versions, rng)
+        if self._told is not None:
+            self._store.tell_changed = self._told.changed
         self._founder = Founder(config, self._credentials, self._store, rng)
         self._cross_signed = CrossSignedRoot(self._store, self._identity.organization)
         self._listening: list[socket.socket] = (
@@ -247,7 +251,7 @@ class ManagerDaemon:
         cluster; what it kept of it is gone then."""
         self._parts.remote_health.set(RAFT, False)
         self._parts.local_health.set(CONTROL_API, False)
-        self._raft.leadership.announce_to = self._manager.set_leadership
+        self._raft.leadership.announce_to = announced(self._told, self._manager.set_leadership)
         self._credentials.listen(lambda _: self._redial())
         watched = Watched(
             self._store, self._raft, self._parts, lambda: self._credentials.identity, lambda: self._is_serving
@@ -294,6 +298,9 @@ class ManagerDaemon:
         group.spawn(self._cross_signed.run(), name="cross-signed root")
         group.spawn(self._autolock.run(), name="autolock")
         group.spawn(self._introductions.run(), name="introductions of engines")
+        if self._told is not None:
+            told = self._told.run(self._raft.leadership, self._locator, self._clock)
+            group.spawn(told, name="versions told to the daemon")
 
     async def _ask(self, stack: AsyncExitStack, former: frozenset[int]) -> JoinResponse:
         """Ask the cluster that this node has a certificate of to admit it: see raft_node.life. The others must reach it

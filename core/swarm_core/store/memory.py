@@ -15,7 +15,7 @@ Rules
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -147,7 +147,10 @@ class _Batch:
 
 class MemoryStore:
     """Committed objects by kind. With a proposer, `run` must be running for writes to proceed; without one,
-    writes commit at once and the version is a count of commits (tests, tools)."""
+    writes commit at once and the version is a count of commits (tests, tools).
+
+    `tell_changed` is called, where it is set, with a version and the kinds of object that it changed: when the tables have it, and before the
+    writers know of it."""
 
     def __init__(self, *, clock: Clock, proposer: Proposer | None = None) -> None:
         self._clock = clock
@@ -158,6 +161,7 @@ class MemoryStore:
         self._queued = asyncio.Event()
         self._version = 0
         self._kinds: set[type[Any]] = set()  # of the newest commit's objects
+        self.tell_changed: Callable[[int, Iterable[type[Any]]], None] | None = None
 
     @property
     def version(self) -> int:
@@ -274,10 +278,12 @@ class MemoryStore:
     def _commit_and_answer(
         self, changes: list[Change], items: Iterable[_Update | _Batch], version: int
     ) -> None:
-        """The writers go on with the commit itself, a turn of the loop before the next entry is filled."""
-        self._commit(version, changes)
+        """The writers go on with the commit itself, a turn of the loop before the next entry is filled. They are woken before the watchers, of
+        whom there are many: somebody waits for a writer's answer."""
+        commit = self._changed(version, changes)
         for item in items:
             item.committed()
+        self._publisher.publish(commit)
 
     def _overlay(self, version: int) -> Overlay:
         return Overlay(self._tables, version, timestamp(self._clock.wall_ns()))
@@ -296,6 +302,10 @@ class MemoryStore:
 
     def _commit(self, version: int, changes: list[Change]) -> None:
         """Put `changes` into the tables and publish them."""
+        self._publisher.publish(self._changed(version, changes))
+
+    def _changed(self, version: int, changes: list[Change]) -> Commit:
+        """Put `changes` into the tables; what is to be published of them."""
         self._version = version
         self._kinds = {type(change.item) for change in changes}
         events: list[Event] = []
@@ -307,7 +317,9 @@ class MemoryStore:
             else:
                 table.put(item)
                 events.append(Created(item, encoded) if old is None else Updated(item, old, encoded))
-        self._publisher.publish(Commit(version, tuple(events)))
+        if self.tell_changed is not None:
+            self.tell_changed(version, self._kinds)
+        return Commit(version, tuple(events))
 
     # watching
 
@@ -381,7 +393,7 @@ class MemoryStore:
         else:
             self._version = index
 
-    def _apply_unseen(self, index: int, replayed: Iterable[Replayed]) -> None:
+    def _apply_unseen(self, index: int, replayed: Sequence[Replayed]) -> None:
         """Apply an entry that nobody watches, as while the log is replayed: the tables change, and no events are made."""
         self._version = index
         for action, item, _ in replayed:
@@ -390,6 +402,8 @@ class MemoryStore:
                 table.put(item)
             elif item.id in table.objects:
                 table.remove(item.id)
+        if self.tell_changed is not None:
+            self.tell_changed(index, {type(item) for _, item, _ in replayed})
 
     def _fill_unseen(self, index: int, snapshot: bytes) -> None:
         """Fill empty tables that nobody watches, as when a manager starts: there is nothing to compare."""
@@ -397,6 +411,8 @@ class MemoryStore:
         self._version = index
         for schema, item, _ in found:
             self._tables[schema.kind].put(item)
+        if self.tell_changed is not None:
+            self.tell_changed(index, self._tables)
 
     def snapshot(self) -> Callable[[], bytes]:
         """Take references to all objects now; the returned call encodes them as a StoreSnapshot."""

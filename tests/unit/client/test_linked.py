@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from swarm_core.api.proto import control_pb2, watch_pb2
+from swarm_core.api.proto.objects_pb2 import Node, Task
+from swarm_core.api.store_versions import COUNT, LEADS, LIFE, PLACE_OF
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable
 from swarm_core.client.linked import LinkedConnection
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.forwarding import Route
 from swarm_core.rpc.server import Services
+from swarm_core.runtime.shared_numbers import SharedNumbers
 from swarm_testkit.refusing import Refusing
 from swarm_testkit.trust import Authority, EchoServices, control_server, echo_services, make_authority
 
@@ -163,3 +166,35 @@ async def test_a_closed_connection_refuses(tmp_path: Path) -> None:
         await connection.close()
         with pytest.raises(ClientError, match="is closed"):
             await node_id(connection)
+
+
+async def test_what_the_manager_tells_is_believed_while_the_link_is_open(tmp_path: Path) -> None:
+    """Of the kinds that are asked about, while the manager leads; a link that was lost tells nothing (1.11)."""
+    path, file = tmp_path / "control.sock", tmp_path / "store-versions"
+    put_root(path, AUTHORITY)
+    told = SharedNumbers.make(file, COUNT)
+    told[LIFE], told[PLACE_OF[Node]], told[PLACE_OF[Task]] = 5, 6, 7
+    async with control_server(AUTHORITY, echo_services(EchoServices()), path):
+        connection = await LinkedConnection.open(path, file)
+        assert connection.versions((Node,)) is None
+        await node_id(connection)
+        assert connection.versions((Node,)) is None
+        told[LEADS] = 1
+        assert connection.versions((Task, Node)) == (5, 7, 6)
+        told[PLACE_OF[Node]] = 8
+        assert connection.versions((Node,)) == (5, 8)
+    with pytest.raises(Unreachable):
+        await node_id(connection)
+    assert connection.versions((Node,)) is None
+    await connection.close()
+
+
+async def test_a_manager_that_tells_nothing_is_asked_all_the_same(tmp_path: Path) -> None:
+    """As one that was started by an earlier version."""
+    path = tmp_path / "control.sock"
+    put_root(path, AUTHORITY)
+    async with control_server(AUTHORITY, echo_services(EchoServices()), path):
+        connection = await LinkedConnection.open(path, tmp_path / "store-versions")
+        assert await node_id(connection) == "m1"
+        assert connection.versions((Node,)) is None
+        await connection.close()

@@ -9,10 +9,10 @@ from swarm_core.api.limits import ENTRY_BYTES_MAX
 from swarm_core.api.proto import objects_pb2
 from swarm_core.runtime.clock import SystemClock
 from swarm_core.store import by, errors
-from swarm_core.store.events import Created, Deleted, Updated
+from swarm_core.store.events import Commit, Created, Deleted, Updated
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
-from swarm_core.watch.queue import Overflow
+from swarm_core.watch.queue import Overflow, Subscription
 
 Config, Service, Task, Node = objects_pb2.Config, objects_pb2.Service, objects_pb2.Task, objects_pb2.Node
 
@@ -235,6 +235,29 @@ async def test_group_commit() -> None:
         assert isinstance((await bad)[0], errors.ObjectExists)
         assert len(proposer.log) == 2
         assert store.count(Config) == 21
+
+
+async def test_a_writer_is_woken_before_the_watchers() -> None:
+    """Somebody waits for its answer: the entry is told, then the writer goes on, then the watchers see the same entry."""
+    proposer, order = HeldProposer(), list[str]()
+    async with replicated(proposer) as store, asyncio.TaskGroup() as group:
+        store.tell_changed = lambda version, kinds: order.append(f"told {[kind.__name__ for kind in kinds]}")
+
+        async def write() -> None:
+            await put(store, config("a"))
+            order.append("written")
+
+        async def watch(subscription: Subscription[Commit]) -> None:
+            await subscription.next()
+            order.append("watched")
+
+        with store.subscribe(Config) as configs:
+            watching, writing = group.create_task(watch(configs)), group.create_task(write())
+            while proposer.waiting.empty():
+                await asyncio.sleep(0)
+            await proposer.commit()
+            await asyncio.gather(watching, writing)
+    assert order == ["told ['Config']", "written", "watched"]
 
 
 async def test_one_object_one_change_per_entry() -> None:

@@ -7,6 +7,7 @@ from swarm_core.http.routes import Route
 
 from swarm_agentd.engine_api import filters
 from swarm_agentd.engine_api.context import Context
+from swarm_agentd.engine_api.kept_answers import MEMBERS_S
 from swarm_agentd.engine_api.lookup import by_id, find_one
 from swarm_agentd.engine_api.requests import as_read, object_version
 from swarm_agentd.engine_api.translate import node as node_json
@@ -14,10 +15,10 @@ from swarm_agentd.engine_api.translate import node as node_json
 
 def routes(context: Context) -> list[Route]:
     """Of nodes."""
-    nodes = _Nodes(context)
+    nodes, kept = _Nodes(context), context.kept.of
     return [
-        Route("GET", "/nodes", nodes.list_all),
-        Route("GET", "/nodes/{id}", nodes.inspect),
+        Route("GET", "/nodes", kept(nodes.list_all, Node, lasts_s=MEMBERS_S)),
+        Route("GET", "/nodes/{id}", kept(nodes.inspect, Node, lasts_s=MEMBERS_S)),
         Route("DELETE", "/nodes/{id}", nodes.remove),
         Route("POST", "/nodes/{id}/update", nodes.update),
     ]

@@ -57,16 +57,16 @@ def routes(context: Context) -> list[Route]:
 
 class _Payloads:
     def __init__(self, context: Context, kind: _Kind) -> None:
-        self._control, self._kind = context.managers.control, kind
+        self._control, self._kind, self._kept = context.managers.control, kind, context.kept.of
 
     def routes(self) -> list[Route]:
         """Of this kind."""
-        base = f"/{self._kind.noun}s"
+        base, kept = f"/{self._kind.noun}s", self._kept
         return [
-            Route("GET", base, self._list),
+            Route("GET", base, kept(self._list, self._kind.message)),
             Route("POST", f"{base}/create", self._create),
             Route("DELETE", f"{base}/{{id}}", self._remove),
-            Route("GET", f"{base}/{{id}}", self._inspect),
+            Route("GET", f"{base}/{{id}}", kept(self._inspect, self._kind.message)),
             Route("POST", f"{base}/{{id}}/update", self._update),
         ]
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from aiohttp import web
 from swarm_core.api.proto.control_pb2 import UpdateServiceRequest
-from swarm_core.api.proto.objects_pb2 import Network, Service
+from swarm_core.api.proto.objects_pb2 import Network, Service, Task
 from swarm_core.api.proto.specs_pb2 import ServiceSpec
 from swarm_core.client.control import Control
 from swarm_core.engines.errors import EngineAway, EngineRefused
 from swarm_core.http.errors import BadRequest, Failed, Forbidden, NotFound
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
-from swarm_core.http.routes import Route
+from swarm_core.http.routes import Handler, Route
 
 from swarm_agentd.engine_api import filters
 from swarm_agentd.engine_api.context import Context
@@ -38,10 +38,14 @@ _OF_THE_ENGINE = (
 
 def routes(context: Context) -> list[Route]:
     """Of services."""
-    services = _Services(context)
+    services, kept = _Services(context), context.kept.of
     return [
-        Route("GET", "/services", services.list_all),
-        Route("GET", "/services/{id}", services.inspect),
+        Route(
+            "GET",
+            "/services",
+            _listed(kept(services.list_all, Service, Task), kept(services.list_all, Service)),
+        ),
+        Route("GET", "/services/{id}", kept(services.inspect, Service)),
         Route("POST", "/services/create", services.create),
         Route("POST", "/services/{id}/update", services.update),
         Route("DELETE", "/services/{id}", services.remove),
@@ -137,6 +141,11 @@ class _Services:
             service = await find_one(control, Service, exchange.parameters["id"])
             await control.remove(Service, service.id)
         return empty_answer()
+
+
+def _listed(with_status: Handler, without: Handler) -> Handler:
+    """Only who wants to know how many tasks run is concerned by a change of a task."""
+    return lambda exchange: (with_status if "status" in exchange.query else without)(exchange)
 
 
 def _rollback(exchange: Exchange) -> Any:

@@ -19,8 +19,11 @@ T = TypeVar("T", Service, Node)
 
 def routes(context: Context) -> list[Route]:
     """Of tasks."""
-    tasks = _Tasks(context)
-    return [Route("GET", "/tasks", tasks.list_all), Route("GET", "/tasks/{id}", tasks.inspect)]
+    tasks, kept = _Tasks(context), context.kept.of
+    return [
+        Route("GET", "/tasks", kept(tasks.list_all, Task, Service, Node)),
+        Route("GET", "/tasks/{id}", kept(tasks.inspect, Task)),
+    ]
 
 
 class _Tasks:

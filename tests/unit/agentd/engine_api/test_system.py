@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from swarm_agentd.engine_api.context import Context
+from swarm_agentd.engine_api.kept_answers import KeptAnswers
 from swarm_agentd.engine_api.local_engine import LocalEngine
-from swarm_agentd.engine_api.managers import LocalManagers, open_connection
+from swarm_agentd.engine_api.managers import LocalManagers, opening
 from swarm_agentd.engine_api.server import make_routes
 from swarm_agentd.node.standing import Standing
 from swarm_core.api.proto.types_pb2 import ManagerStatus, Peer
@@ -149,7 +150,8 @@ async def test_an_engine_tells_of_itself_and_limits_the_version(tmp_path: Path) 
     engine = EngineClient(f"unix://{fixed.path}")
     local = LocalEngine(engine, SystemClock())
     node = StandIn(WORKER)
-    context = Context(node, LocalManagers(node, tmp_path / "none", open_connection), local, SystemClock())
+    managers = LocalManagers(node, tmp_path / "none", opening(tmp_path / "store-versions"))
+    context = Context(node, managers, local, SystemClock(), KeptAnswers(managers, SystemClock()))
     face = Face("Docker/test (linux)", newest=local.newest)
     async with asyncio.timeout(WAIT_S), face_at(tmp_path / "s", make_routes(context), face) as path:
         assert (await ask(path, "HEAD", "/_ping")).headers["api-version"] == "1.47"

@@ -82,6 +82,14 @@ def test_what_is_not_there_yet_is_refused() -> None:
         flags.parse(["--listen-debug", "x"])
 
 
+def test_only_with_docker_s_clients_a_manager_tells_what_changes(tmp_path: Path) -> None:
+    """Others pay nothing for it (docs/design/store.md 1.11)."""
+    plain = ["-d", str(tmp_path)]
+    assert "--store-versions" not in flags.parse(plain).node.manager_flags()
+    told = flags.parse([*plain, "-H", "unix://"]).node.manager_flags()
+    assert told[-2:] == ["--store-versions", str(tmp_path / "store-versions")]
+
+
 def test_where_figures_are_asked_for(tmp_path: Path) -> None:
     """Nowhere unless it is said, by our flag or swarmd's; the manager then answers its own node at a socket."""
     plain = ["-d", str(tmp_path)]
