@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarm_core.api.runtimes import CONTAINER, PROCESS
-from swarm_core.client import log_levels
+from swarm_core.client import log_levels, node_directory
 from swarm_core.client.dial import SystemDial
 from swarm_core.client.node_directory import READY
 from swarm_core.runtime import lifeline, log, service_manager
@@ -239,6 +239,7 @@ async def _answer_clients(options: flags.Options, api: "ApiConfig", making: _Mak
         engine,
         options.node.control_socket,
         options.node.store_versions,
+        options.node.state_dir / node_directory.OWN_API_SOCKET,
         options.node.hostname,
         api.authorization_plugins,
         options.default_advertise,

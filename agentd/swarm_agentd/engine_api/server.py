@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarm_core.api.version import VERSION
 from swarm_core.engines.client import EngineClient
-from swarm_core.http.hosts import Host
+from swarm_core.http.hosts import Host, UnixHost
 from swarm_core.http.listeners import CannotListen, Listener, Terms, open_all
 from swarm_core.http.routes import Routes
 from swarm_core.http.server import Face, serving
@@ -53,13 +53,14 @@ from swarm_agentd.node.labels import EngineLabels
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
     """`engine`: URL of the engine beside this node, empty where it runs no containers. `store_versions`: where this node's manager tells
-    what has changed. `authorization_plugins` are asked in their order."""
+    what has changed. `own_socket`: where commands of this machine are answered besides. `authorization_plugins` are asked in their order."""
 
     hosts: tuple[Host, ...]
     terms: Terms
     engine: str
     control_socket: Path
     store_versions: Path
+    own_socket: Path
     hostname: str = ""
     authorization_plugins: tuple[str, ...] = ()
     default_advertise: str = ""
@@ -115,9 +116,15 @@ async def serving_api(options: ApiOptions, node: Membership, clock: Clock) -> As
 
 
 def _opened(options: ApiOptions) -> list[Listener]:
-    """Listeners on all hosts. Raises NodeError."""
+    """Listeners on all hosts, and on the socket of this machine's own commands. Raises NodeError."""
     try:
-        return open_all(options.hosts, options.terms, os.environ)
+        with ExitStack() as undo:
+            own = open_all([UnixHost(options.own_socket)], Terms(), {})
+            for listener in own:
+                undo.callback(listener.close)
+            opened = open_all(options.hosts, options.terms, os.environ)
+            undo.pop_all()
+            return opened + own
     except (CannotListen, InvalidTls) as error:
         raise NodeError(str(error)) from None
 

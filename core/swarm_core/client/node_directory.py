@@ -32,6 +32,8 @@ RECORD_FILE = "docker-state.json"
 """Where its node is to others, kept by a daemon that docker's command told to begin or to join."""
 FORMAT_FILE = "format"
 """Which form the directory has, and which version gave it."""
+OWN_API_SOCKET = "engine-api.sock"
+"""Where a daemon that answers docker's clients answers this machine's own commands too, wherever else it listens."""
 CLUSTER_FILES = ("raft", "certificates", "worker", "state.json", "raft-ids", FORMAT_FILE, RECORD_FILE)
 """What ties a machine to its cluster, below the state directory."""
 NODE_CERTIFICATE = Path("certificates") / "swarm-node.crt"

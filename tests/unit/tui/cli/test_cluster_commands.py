@@ -1,19 +1,26 @@
 """`cluster …` and `node promote|demote`: docker's words on a cluster in memory, and what they refuse by themselves."""
 
+import asyncio
 import base64
+import io
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from swarm_agentd.node.standing import NodeState, Standing
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.ca import tokens
-from swarm_core.client import certificates
+from swarm_core.client import certificates, node_directory
+from swarm_core.client.node_directory import OWN_API_SOCKET
 from swarm_core.manager.root_rotation import target_issuer
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
 from swarm_testkit.command_line import CommandLine
+from swarm_testkit.engine_clients import api_at
 from swarm_testkit.trust import make_authority
 from swarm_tui.cli import main
 
@@ -259,6 +266,48 @@ def manager_state(tmp_path: Path) -> Path:
     (state / "certificates" / "swarm-node.crt").write_bytes(identity.certificate)
     (state / "certificates" / "swarm-node.key").write_bytes(identity.key)
     return state
+
+
+@contextmanager
+def daemon_with_an_api(state: Path, standing: Standing) -> Iterator[list[object]]:
+    """A daemon that runs on `state` and answers docker's clients; what it was asked to do to its node."""
+    asked: list[object] = []
+    begun, ending = threading.Event(), asyncio.Event()
+
+    async def answer() -> None:
+        async with api_at(state / OWN_API_SOCKET, FakeCluster(), standing) as api:
+            api.node.asked = asked
+            loops.append(asyncio.get_running_loop())
+            begun.set()
+            await ending.wait()
+
+    loops: list[asyncio.AbstractEventLoop] = []
+    with node_directory.held(state, as_daemon=True):
+        thread = threading.Thread(target=asyncio.run, args=(answer(),))
+        thread.start()
+        begun.wait()
+        try:
+            yield asked
+        finally:
+            loops[0].call_soon_threadsafe(ending.set)
+            thread.join()
+
+
+@pytest.mark.parametrize("state", [NodeState.LOCKED, NodeState.ACTIVE])
+def test_a_running_daemon_is_unlocked(
+    manager_state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, state: NodeState
+) -> None:
+    """One that answers docker's clients runs on while its node is locked, and takes the key; one whose node lives is not locked, though its
+    key file is."""
+    (manager_state / "certificates" / "swarm-node.key").write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    monkeypatch.setattr("sys.stdin", io.StringIO("SWMKEY-1-x\n"))
+    where = ["--state-dir", str(manager_state)]
+    with daemon_with_an_api(manager_state, Standing(state, "m1", is_manager=True)) as asked:
+        said = run(capsys, "cluster", "unlock", *where)
+    if state is NodeState.LOCKED:
+        assert (said, asked) == ((0, ""), ["SWMKEY-1-x"])
+    else:
+        assert (said, asked) == ((1, "Error: The swarm is not locked.\n"), [])
 
 
 def test_membership_of_a_manager(manager_state: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
+from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import UpdateConfig, UpdateStatus
 from swarm_testkit.factories import GIB, make_node, make_resources, make_service, make_task, make_task_spec
 from swarm_tui.clusters.snapshot import Snapshot
@@ -66,6 +67,18 @@ def test_what_waited_longer_comes_first() -> None:
     said = of_restart(web, big, node("a"), running(web, "a"), make_task(service=big, slot=1, state="PENDING"))
     assert (said.relieved, said.landing) == (1, ())
     assert [(one.service, one.count) for one in said.homeless] == [("web", 1)]
+
+
+def test_a_task_that_finds_no_other_node_is_stopped_and_not_replaced() -> None:
+    """3.15.1: a drained node's tasks end; where one node takes one of them, that one is replaced."""
+    web, a, drained = service("web", replicas=2, memory=3 * GIB), node("a"), node("a")
+    drained.spec.availability = NodeSpec.DRAIN
+    tasks = (running(web, "a", 1), running(web, "a", 2))
+    alone = forecast(Snapshot([web, a, *tasks]), [Pair(a, drained)])
+    assert (alone.restarts, alone.stops, alone.landing) == (0, 2, ())
+    assert [(one.service, one.count) for one in alone.homeless] == [("web", 2)]
+    with_room = forecast(Snapshot([web, a, node("b"), *tasks]), [Pair(a, drained)])
+    assert (with_room.restarts, with_room.stops, with_room.landing) == (1, 1, (("b", 1),))
 
 
 def test_a_rollout_without_room_stops() -> None:

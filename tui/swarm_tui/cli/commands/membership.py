@@ -22,7 +22,7 @@ from swarm_core.specs.network_defaults import NetworkDefaults, split
 
 from swarm_tui.cli.commands import settings
 from swarm_tui.cli.commands.up import StateDirOption
-from swarm_tui.cli.plumbing import endpoints, local_node, own_node, start_options
+from swarm_tui.cli.plumbing import endpoints, local_node, own_engine_api, own_node, start_options
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, globals_of, reading
 from swarm_tui.cli.plumbing.start_options import Launch
@@ -256,7 +256,8 @@ def unlock(ctx: typer.Context, state_dir: StateDirOption = None) -> None:
         is_locked = "ENCRYPTED" in (directory / _KEY_FILE).read_text(errors="replace")
     except FileNotFoundError:
         raise Failure("This node is not part of a swarm.") from None
-    if not is_locked or local_node.running(directory) is not None:
+    runs = local_node.running(directory) is not None
+    if not is_locked or (runs and not asyncio.run(own_engine_api.is_locked(directory))):
         raise Failure("The swarm is not locked.")
     key = (
         typer.prompt("Please enter unlock key", hide_input=True)
@@ -265,7 +266,10 @@ def unlock(ctx: typer.Context, state_dir: StateDirOption = None) -> None:
     )
     if not key:
         raise Failure("An unlock key is needed.", USAGE)
-    own_node.start(directory, Launch(unlock_key=key))
+    if runs:
+        asyncio.run(own_engine_api.unlock(directory, key))
+    else:
+        own_node.start(directory, Launch(unlock_key=key))
 
 
 def _directory(given: Path | None) -> Path:

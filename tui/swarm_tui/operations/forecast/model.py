@@ -53,8 +53,8 @@ class Managers:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`restarts` are slots whose task is replaced, `starts` slots that are new, `stops` tasks without a successor, and `relieved`
-    tasks that waited already and find a node. `landing` counts the new tasks by node. `is_whole` is False where the plan was
+    """`restarts` are slots whose task is replaced by one that finds a node, `starts` slots that are new, `stops` tasks that end without such a
+    successor, and `relieved` tasks that waited already and find a node. `landing` counts the new tasks by node. `is_whole` is False where the plan was
     too large to be played to its end."""
 
     restarts: int = 0

@@ -13,6 +13,7 @@ Rules
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from swarm_core.api.jobs import is_job
@@ -58,13 +59,23 @@ def forecast(view: ClusterView, pairs: Sequence[Pair]) -> Forecast:
     return play.end()
 
 
+class _Follows(Enum):
+    """Whose place a new task takes."""
+
+    NOBODY = 0
+    STOPPED = 1
+    RUNNING = 2
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A task that has no node yet; `earlier` is the task itself where it waited before the plan."""
+    """A task that has no node yet; `earlier` is the task itself where it waited before the plan. `follows`: it takes the place of a task, which
+    has been stopped for it, or runs until the new one does."""
 
     service: Service
     bound_to: str = ""
     earlier: Task | None = None
+    follows: _Follows = _Follows.NOBODY
 
 
 class _Play:
@@ -137,10 +148,11 @@ class _Play:
         """Everything has come to rest."""
         self._let_go()
         still = _groups(one for one in self._waiting if one.earlier is None)
+        follows = Counter(one.follows for one in self._waiting)
         return Forecast(
-            restarts=self._restarts,
+            restarts=self._restarts - follows[_Follows.STOPPED] - follows[_Follows.RUNNING],
             starts=self._starts,
-            stops=self._stops,
+            stops=self._stops + follows[_Follows.STOPPED],
             relieved=self._relieved,
             landing=tuple(sorted((self._name(id_), count) for id_, count in self._landing.items())),
             homeless=tuple(self._homeless(group) for group in still),
@@ -198,7 +210,11 @@ class _Play:
         bridging: list[tuple[list[Task], _Wanted]] = []
         while queue and (free := at_once - self._new_waiting(after)) > 0:
             batch, queue = queue[:free], queue[free:]
-            wanted = [_Wanted(after, found[0].node_id if not found[0].slot else "") for found in batch]
+            follows = _Follows.RUNNING if settings.is_start_first else _Follows.STOPPED
+            wanted = [
+                _Wanted(after, found[0].node_id if not found[0].slot else "", follows=follows)
+                for found in batch
+            ]
             if settings.is_start_first:
                 bridging += zip(batch, wanted, strict=True)
                 self._want(wanted)
@@ -242,7 +258,7 @@ class _Play:
                 self._let_go()
             if service is not None and service.spec.HasField("replicated"):
                 self._restarts += len(found)
-                self._want([_Wanted(service) for _ in found])
+                self._want([_Wanted(service, follows=_Follows.STOPPED) for _ in found])
             else:
                 self._stops += len(found)
 
