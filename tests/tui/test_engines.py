@@ -1,18 +1,23 @@
 """The screen over many engines: the way there and back, its lists and texts (docs/design/engine-views.md)."""
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from swarm_core.engines.discovery import Fixed
 from swarm_core.engines.opening import no_engines_yet
 from swarm_core.engines.records import Kind, Put
+from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.dashboard import Running, dashboard_of, until, until_live, until_shown
 from swarm_testkit.engine_clusters import entry
 from swarm_testkit.engine_hands import Book, Runs
 from swarm_testkit.engine_records import StillRoom, few_engines, make_container, make_event
 from swarm_testkit.fake_engines.serving import fake_engines
+from swarm_tui.app import SwarmApp
+from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.engines.mirror import Told
 from swarm_tui.engines.room import EngineRoom
+from swarm_tui.shell.feed import no_updates
 from swarm_tui.shell.screen import MainScreen
 from textual.widgets import Input
 
@@ -121,6 +126,26 @@ async def test_where_nobody_knows_engines_it_is_said(cluster):
         await shows(run, "No engines are looked at from here.")
 
 
+async def test_engines_alone_have_no_way_to_a_cluster(room):
+    """18.1.7, 18.1.8: the list of engines is the first view, and what is listed anew is theirs."""
+    clock = SystemClock()
+    opened = room.open(clock, Allowance(), print)
+    relisted = []
+    opened.session = replace(opened.session, relist=lambda: relisted.append(1))
+    app = SwarmApp(opened.session, no_updates, room=opened, greeting="No cluster was found")
+    app.animation_level = "none"
+    async with app.run_test(size=(132, 40), notifications=True) as pilot:
+        run = Running(app, pilot, None)
+        await shows(run, "engines: 3 · 1 unhealthy")
+        await shows(run, "No cluster was found")
+        await run.press("2")
+        await shows(run, "No cluster is looked at from here.")
+        await run.press("V")
+        await shows(run, "─ Containers ─")
+        await run.press("ctrl+r")
+        await run.until(lambda: bool(relisted))
+
+
 class Fakes:
     """Opens fake engines as the program opens real ones."""
 
@@ -187,7 +212,7 @@ def picture(snap_compare, cluster, room):
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=lambda size: "x".join(map(str, size)))
 def test_list_of_engines(picture, size):
     """Each engine with its word and what is reserved."""
-    picture(("V",), size, "unreachable")
+    picture(("V",), size, "unhealthy")
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=lambda size: "x".join(map(str, size)))

@@ -24,7 +24,7 @@ from textual.theme import Theme
 from textual.types import CSSPathType
 
 from swarm_tui.clusters.session import Clock, Session
-from swarm_tui.engines.door import Door
+from swarm_tui.engines.door import Door, Room
 from swarm_tui.journal import bundle
 from swarm_tui.journal.errors import JournalError
 from swarm_tui.journal.past_logs import FileLogs, PastLogs
@@ -34,9 +34,10 @@ from swarm_tui.journal.sessions import opened_tape, past_session
 from swarm_tui.journal.tape import Tape
 from swarm_tui.journal.timeline import timeline
 from swarm_tui.preferences.model import Preferences
-from swarm_tui.resources.model import Link, Realm
+from swarm_tui.resources.model import Link
 from swarm_tui.resources.refs import ClusterId, ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
+from swarm_tui.shell.engine_door import NAME as ENGINES
 from swarm_tui.shell.engine_door import EngineScreens
 from swarm_tui.shell.feed import Feed, no_updates
 from swarm_tui.shell.filters import Filters
@@ -86,7 +87,8 @@ class SwarmApp(App[None]):
     """`updates` opens the cluster's stream of updates; it is called again when everything is to be listed anew. `recorder`
     keeps what the mirror is told, for rewinding; `started` is what the person wants. A `theme` that is given goes before theirs.
     With `file` the past in a file is shown, and no cluster is asked anything. With `feeds` they are the clusters that `session` shows as
-    one (docs/design/contexts.md 17.4)."""
+    one (docs/design/contexts.md 17.4). With `room` the program is on engines alone, which `session` is of, and there is no cluster
+    (docs/design/engine-views.md 18.1.7). `greeting` is said at the start."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = "styles.tcss"
     TITLE = "swarm-tui"
@@ -106,6 +108,8 @@ class SwarmApp(App[None]):
         engines: Door | None = None,
         file: Past | None = None,
         feeds: Sequence[Feed] = (),
+        room: Room | None = None,
+        greeting: str = "",
     ) -> None:
         self._ascii_filter = AsciiOnly() if is_ascii else None
         self._themes_found: dict[str, Theme | None] = {}
@@ -120,9 +124,11 @@ class SwarmApp(App[None]):
         self._file = file
         self._work = Work()
         self._saved_filters = Filters(started.filters)
+        self._room, self._greeting = room, greeting
+        followed = feeds or (Feed(session, updates, recorder),)
         self._members = [
             Member(feed, self._tell_drill, self._tell_drill_failure, self._show_deploy)
-            for feed in feeds or (Feed(session, updates, recorder),)
+            for feed in (followed if room is None else ())
         ]
         self._typed_ahead = TypedAhead(self, self._work, session.clock)
         self._garbage_thresholds = gc.get_threshold()
@@ -158,6 +164,8 @@ class SwarmApp(App[None]):
         if self._session.members:
             verbs = self._preferred.verbs()
             return self._named(merged_screen(self._session, verbs, self._work, self._ask_to_enter))
+        if self._room is not None:
+            return self._named(main_screen(self._session, self._preferred.verbs(), self._work))
         return self._screen_of(self._members[0])
 
     def _screen_of(self, member: Member) -> MainScreen:
@@ -220,6 +228,10 @@ class SwarmApp(App[None]):
         if self._file is not None:
             self.run_worker(self._file.seek(self._file.tape.end_ns), group="rewind", name="file")
             return
+        if self._greeting:
+            self.notify(self._greeting, timeout=_JOURNAL_S, markup=False)
+        if self._room is not None:
+            self.run_worker(self._room.run(), group=ENGINES, name=ENGINES)
         for member in self._members:
             member.start(self, self._tell_from_thread)
 
@@ -309,7 +321,8 @@ class SwarmApp(App[None]):
         return self._member.bundled(path, asked)
 
     def on_recall_asked(self, event: RecallAsked) -> None:
-        self.run_worker(self._recall(event.ref), group="recall")
+        if self._members:  # what happens to engines is kept nowhere
+            self.run_worker(self._recall(event.ref), group="recall")
 
     async def _recall(self, ref: ObjectRef) -> None:
         """What is recorded of an object from before this program began; where nothing is recorded there is none."""
@@ -356,7 +369,8 @@ class SwarmApp(App[None]):
 
     def on_elsewhere_asked(self, event: ElsewhereAsked) -> None:
         if self._is_past or self._engines is None:
-            self.notify("No engines are looked at from here.", severity="warning", timeout=_PREFERRED_S)
+            what = "No engines are" if self._room is None else "No cluster is"
+            self.notify(f"{what} looked at from here.", severity="warning", timeout=_PREFERRED_S)
             return
         work = self._engines.go(self._main, self._preferred.verbs(), self._work, event)
         self.run_worker(work, group="elsewhere", exclusive=True)
@@ -411,7 +425,7 @@ class SwarmApp(App[None]):
             for one in reversed(self.screen_stack)
             if isinstance(one, MainScreen)
             and not isinstance(one, RewindScreen)
-            and one.session.mirror.realm is Realm.CLUSTER
+            and one.session.mirror.realm is self._session.mirror.realm
         )
 
     def on_journal_said(self, event: JournalSaid) -> None:
@@ -429,8 +443,13 @@ class SwarmApp(App[None]):
         if self._file is not None:
             self.notify("This is a file: there is nothing to list anew.", timeout=2)
             return
-        for member in self._members if self._main.session.members else (self._member,):
-            member.follow(self)
+        screen = self.screen
+        relist = screen.session.relist if isinstance(screen, MainScreen) else None
+        if relist is not None:
+            relist()
+        else:
+            for member in self._members if self._main.session.members else (self._member,):
+                member.follow(self)
         self.notify("Listing everything anew", timeout=2)
 
     def get_driver_class(self) -> type[Driver]:

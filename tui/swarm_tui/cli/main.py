@@ -39,7 +39,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         "cluster",
         "The cluster: init, join, leave, join-token, update, unlock, unlock-key, ca, backup, restore, inspect.",
     ),
-    "engine": ("engine", "Many Docker Engines: ls, inspect, add, rm, maintain, events, serve."),
+    "engine": ("engine", "Many Docker Engines: ls, inspect, add, rm, maintain, events, ui, serve."),
     "container": (
         "container",
         "Containers of many engines: ls, run, inspect, stop, kill, rm, top, logs, exec.",

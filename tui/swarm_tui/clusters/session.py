@@ -57,6 +57,8 @@ class Session:
     """Asks for an object with all that is told of it, where the mirror holds less. Raises ValueError with a sentence."""
     inside: Callable[[str, Sequence[str]], Awaitable[int]] | None = None
     """Runs a command inside the object with this id, where `control` does not. Raises NotRun."""
+    relist: Callable[[], None] | None = None
+    """Lists everything anew, where no stream of a cluster does."""
     is_log_over: Callable[[Mirror, LogQuery], bool] = is_over
     """Whether logs that are followed can bring anything more."""
     members: "tuple[Session, ...]" = ()

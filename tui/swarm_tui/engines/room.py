@@ -58,6 +58,7 @@ class EngineRoom:
             engines=EngineHands(opened, book, runs, self._stats),
             whole=calls.whole,
             inside=calls.run_inside,
+            relist=self._list_anew,
             is_log_over=is_over,
         )
 
@@ -71,6 +72,11 @@ class EngineRoom:
                 group.create_task(self._discover(discovery, source))
             group.create_task(mirror.follow_by(changes_of(cluster), mirror.take))
             group.create_task(mirror.follow_by(events_of(cluster, self._clock), mirror.take))
+
+    def _list_anew(self) -> None:
+        """Ask every engine for all that it has; try those again now that do not answer."""
+        for record in self.opened.cluster.engines():
+            self.opened.cluster.wake(record.key)
 
     async def _discover(self, discovery: Discovery, source: Source) -> None:
         """Have the engines that the source names, for as long as it names any. One that cannot be asked is told, and asked again."""

@@ -15,7 +15,7 @@ from swarm_tui.shell.work import Work
 from swarm_tui.verbs.model import Verbs
 from swarm_tui.views.lists.pane import ObjectPane
 
-_NAME: Final = "engines"
+NAME: Final = "engines"
 _TOLD_S: Final = 10
 
 
@@ -45,12 +45,12 @@ class EngineScreens:
     def _opened(self, main: MainScreen, verbs: Verbs, work: Work) -> MainScreen:
         session = main.session
         room = self._door.open(session.clock, session.allowance, self._tell)
-        self._app.run_worker(room.run(), group=_NAME, name=_NAME)
+        self._app.run_worker(room.run(), group=NAME, name=NAME)
         screen = main_screen(room.session, verbs, work)
         screen.elsewhere.has_before = True
         screen.desk.filters = main.desk.filters
         # What is not installed ends when another screen is shown.
-        self._app.install_screen(screen, _NAME)
+        self._app.install_screen(screen, NAME)
         return screen
 
     def _tell(self, text: str) -> None:

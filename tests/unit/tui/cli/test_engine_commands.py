@@ -168,6 +168,19 @@ def test_without_a_list_one_is_told_how_to_make_it(run: Run, tmp_path: Path) -> 
     assert (told.code, "swarm-tui engine add NAME URL" in told.err) == (1, True)
 
 
+def test_the_dashboard_of_engines_alone(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """18.1.7: it needs a terminal, and engines; each is told in one sentence."""
+    told = run("engine", "ui")
+    assert (told.code, told.out) == (2, "") and told.err.startswith("Error: The dashboard needs a terminal")
+    with monkeypatch.context() as wish:
+        wish.setenv("SWARM_TUI_PLAIN", "1")
+        plain = run("engine", "ui")
+    assert plain.code == 2 and "'swarm-tui engine ls'" in plain.err
+    (tmp_path / "swarm-tui" / "engines.toml").unlink()
+    none = run("engine", "ui")
+    assert (none.code, len(none.err.splitlines())) == (1, 1) and "swarm-tui engine add NAME URL" in none.err
+
+
 def test_a_name_that_several_engines_have_is_refused(run: Run) -> None:
     """16.2.4: until it names one, by prefix or by option."""
     told = run("container", "inspect", "db-1")

@@ -157,6 +157,14 @@ def events(
 
 
 @noun.command()
+def ui(ctx: typer.Context, engines: EnginesOption = None) -> None:
+    """Open the dashboard on the engines alone, without any cluster."""
+    from swarm_tui.cli.plumbing.ui import open_engines
+
+    open_engines(globals_of(ctx), engines)
+
+
+@noun.command()
 def serve(
     ctx: typer.Context,
     hosts: Annotated[

@@ -41,6 +41,9 @@ _CANNOT_PLACE: Final = ("", "dumb", "unknown")
 _PLAIN: Final = frozenset({"linux", "vt100", "vt102", "vt220", "ansi", "cons25"})
 JOURNAL_VARIABLE: Final = "SWARM_TUI_JOURNAL"
 _NO_JOURNAL: Final = ("off", "0", "no")
+_NO_CLUSTER: Final = (
+    "No cluster was found on this machine: these are your engines. 'swarm-tui up' starts a node here."
+)
 _OWN_COLORS: Final = "ansi-dark"
 """The theme of nothing but the terminal's own colours."""
 
@@ -60,6 +63,9 @@ def open_dashboard(given: Globals) -> None:
             or os.environ.get(sockets.ENVIRONMENT_VARIABLE)
         ):
             raise
+        if _knows_engines(given):
+            open_engines(given, None, _NO_CLUSTER)
+            return
         if not typer.confirm("No cluster found on this machine. Start a node here now?", default=True):
             raise
         from swarm_tui.cli.plumbing.own_node import start
@@ -67,6 +73,37 @@ def open_dashboard(given: Globals) -> None:
         given = replace(given, socket=str(start(sockets.state_directory())))
     if exit_code := asyncio.run(_open(given)):
         raise typer.Exit(exit_code)
+
+
+def open_engines(given: Globals, named: str | None, greeting: str = "") -> None:
+    """Open the dashboard on the person's engines, or on those that are `named`, without a cluster. Raises Failure, LookupError or ValueError
+    where there are none."""
+    from swarm_tui.cli.plumbing.engine_sources import known_engines
+
+    if wants_plain() and not is_served():
+        raise Failure(
+            "Engines are told of in words by 'swarm-tui engine ls', 'container ls' and 'engine events'.",
+            USAGE,
+        )
+    asyncio.run(known_engines(named, given))
+    if not has_terminal():
+        raise Failure(_no_terminal(), USAGE)
+    if exit_code := asyncio.run(_engines_shown(given, named, greeting)):
+        raise typer.Exit(exit_code)
+
+
+def _knows_engines(given: Globals) -> bool:
+    """Whether there is something to look at without a cluster."""
+    from swarm_core.client.errors import ClientError
+
+    from swarm_tui.cli.plumbing.engine_sources import known_engines
+    from swarm_tui.cli.plumbing.engines import VARIABLE
+
+    try:
+        asyncio.run(known_engines(os.environ.get(VARIABLE) or None, given))
+    except (Failure, ClientError, sockets.NoSocket, LookupError, ValueError, OSError):
+        return False  # the dashboard of the cluster says what is wrong with them, when somebody goes there
+    return True
 
 
 def has_terminal() -> bool:
@@ -157,10 +194,11 @@ class NamedClusters:
 
 
 class EnginesAtHand:
-    """Those that commands act on too; `given` says which swarm's nodes are meant. Implements `door.Door`."""
+    """Those that commands act on too, or those that are `named` in their place; `given` says which swarm's nodes are meant. Implements
+    `door.Door`."""
 
-    def __init__(self, given: Globals) -> None:
-        self._given = given
+    def __init__(self, given: Globals, named: str | None = None) -> None:
+        self._given, self._named = given, named
 
     def open(self, clock: "Clock", allowance: Allowance, tell: Callable[[str], None]) -> "Room":
         """See there."""
@@ -175,7 +213,7 @@ class EnginesAtHand:
 
         opened = no_engines_yet(deployed_directory())
         try:
-            sources = sources_of(os.environ.get(VARIABLE) or None, self._given, opened)
+            sources = sources_of(self._named or os.environ.get(VARIABLE) or None, self._given, opened)
         except (Failure, LookupError) as failure:
             raise ValueError(str(failure)) from None
         return EngineRoom(opened, sources, clock, allowance, tell, EnginesFile(), DockersFlags())
@@ -242,6 +280,31 @@ async def _shown(
             if feed.recorder is not None:
                 await asyncio.to_thread(feed.recorder.close)
     return app.return_code or 0, app.opened
+
+
+async def _engines_shown(given: Globals, named: str | None, greeting: str) -> int:
+    """The dashboard of engines alone, until it is left: its exit code."""
+    started = preferences()
+    from swarm_tui.app import SwarmApp
+    from swarm_tui.shell.feed import no_updates
+
+    def tell(text: str) -> None:
+        if app.is_running:
+            app.notify(text, severity="error", markup=False)
+
+    door = EnginesAtHand(given, named)
+    room = door.open(Cluster(NoCalls()).clock, Allowance(given.allowance.level), tell)
+    app = SwarmApp(
+        room.session,
+        no_updates,
+        theme=_OWN_COLORS if is_plain() else None,
+        is_ascii=wants_ascii(),
+        started=started,
+        room=room,
+        greeting=greeting,
+    )
+    await app.run_async()
+    return app.return_code or 0
 
 
 def _feed(one: "Opened", allowance: Allowance, ends_with_program: bool, journals: Path) -> "Feed":

@@ -1,5 +1,6 @@
 """Engines: how each stands, in one plain word, what it has and what of it is reserved."""
 
+import re
 from typing import Final
 
 from swarm_core.engines.records import EngineRecord, EngineState, Trouble
@@ -27,6 +28,7 @@ from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.shares import bar_cell, share_cell
 
 NOUN: Final = "engine"
+_ITSELF: Final = re.compile("the (container )?engine at (?= |$)")
 _NS: Final = 1_000_000_000
 COLUMNS = (
     Column("engine", "ENGINE", 10, grow=2),
@@ -96,8 +98,12 @@ def row(item: EngineItem, view: ClusterView, now_ns: int) -> RowCells:
 
 
 def _short(record: EngineRecord) -> str:
-    """The note beside the address, which need not be said twice."""
-    return record.note.removeprefix(f"the container engine at {record.entry.url} ")
+    """The note beside name and address, which need not be said twice."""
+    return (
+        _ITSELF.sub("it", record.note.replace(record.entry.url, ""))
+        .replace("the answer of it", "its answer")
+        .removeprefix("it ")
+    )
 
 
 def problems(item: EngineItem, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
