@@ -1,6 +1,6 @@
-"""Man pages and completions of the shell, as the wheel installs them: drawn from the programs' own parsers.
+"""Man pages and completions of the shell, as the wheel installs them, and docs/commands: drawn from the programs' own parsers.
 
-    python .ci/manual.py            what differs from the files in share/
+    python .ci/manual.py            what differs from the files in share/ and docs/commands/
     python .ci/manual.py --write    write them
 
 `swarm-tui --help` and the help of each command tell all options; its page lists the commands.
@@ -14,6 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SHARE = ROOT / "share"
+COMMANDS = ROOT / "docs" / "commands"
 _PROGRAM = "swarm-tui"
 _COMPLETIONS = {
     "bash": "bash-completion/completions/swarm-tui",
@@ -155,19 +156,22 @@ def _completion(shell: str) -> str:
 
 def main() -> int:
     """Compare, or write."""
-    differing = []
-    for place, text in files().items():
-        path = SHARE / place
-        if path.exists() and path.read_text() == text:
-            continue
-        differing.append(place)
-        if "--write" in sys.argv:
+    from commands import pages
+
+    drawn = {SHARE / place: text for place, text in files().items()}
+    drawn |= {COMMANDS / name: text for name, text in pages().items()}
+    differing = sorted(path for path, text in drawn.items() if not path.exists() or path.read_text() != text)
+    gone = sorted(path for path in COMMANDS.glob("*.md") if path not in drawn)
+    is_writing = "--write" in sys.argv
+    for path in (*differing, *gone):
+        if is_writing and path in drawn:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-    for place in differing:
-        what = "written" if "--write" in sys.argv else "differs: python .ci/manual.py --write"
-        sys.stdout.write(f"share/{place} {what}\n")
-    return 1 if differing and "--write" not in sys.argv else 0
+            path.write_text(drawn[path])
+        elif is_writing:
+            path.unlink()
+        what = "written" if is_writing else "differs: python .ci/manual.py --write"
+        sys.stdout.write(f"{path.relative_to(ROOT)} {what}\n")
+    return 1 if (differing or gone) and not is_writing else 0
 
 
 if __name__ == "__main__":
