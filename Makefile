@@ -11,7 +11,7 @@ COMPILE := $(BIN)/python -m compileall -q core agentd tui
 # Importing a test rewrites its assertions, which takes longer than all else of the import: the result is kept, whatever the shell says of bytecode.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 
-.PHONY: run test check collect bench sim fuzz-api docker-day shots proto lock clean
+.PHONY: run test check collect bench sim fuzz-api docker-day shots site wheel pages proto lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/swarm-tui up
@@ -54,6 +54,18 @@ docker-day: $(VENV)/.installed-dev
 shots: $(VENV)/.installed-dev
 	$(BIN)/python screenshots/make.py
 	$(BIN)/python screenshots/cast.py
+
+# The documentation as a site that is read without a network: build/site/index.html.
+site: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# What is installed elsewhere: dist/swarm_tui-*.whl.
+wheel: $(VENV)/.installed-dev
+	$(BIN)/python -m hatchling build -t wheel
+
+# What the pages for operators say to type, typed in an empty directory, from the installation to the end of it.
+pages: $(VENV)/.installed-dev
+	$(BIN)/python .ci/pages.py
 
 # Regenerate the protobuf modules and their stubs from the .proto files.
 proto: $(VENV)/.installed-dev

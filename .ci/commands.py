@@ -26,9 +26,7 @@ def pages() -> Mapping[str, str]:
 
 
 def _overview(group: Any, context: Any) -> str:
-    rows = [
-        f"| [{name}]({name}.md) | {_cell(entry.summary)} |" for name, entry in group.entries.items()
-    ]
+    rows = [f"| [{name}]({name}.md) | {_cell(entry.summary)} |" for name, entry in group.entries.items()]
     return "\n".join([
         f"{_HEAD}\n# Commands",
         "",

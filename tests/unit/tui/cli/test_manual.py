@@ -38,7 +38,9 @@ def test_the_pages_of_commands_are_drawn_anew() -> None:
     kept = {path.name: path.read_text() for path in (ROOT / "docs" / "commands").glob("*.md")}
     assert kept == drawn
     assert {f"{name}.md" for name in main.Commands.entries} < drawn.keys()
-    assert "\n## swarm-tui service create\n" in drawn["service.md"] and "`-d, --detach`" in drawn["service.md"]
+    assert (
+        "\n## swarm-tui service create\n" in drawn["service.md"] and "`-d, --detach`" in drawn["service.md"]
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,0 +1,59 @@
+"""What mkdocs.yml leaves to a program: folders of the navigation, and the pictures, which lie beside docs/."""
+
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+PICTURES = Path(__file__).parents[1] / "screenshots"
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages of a folder in its place, its README first."""
+    docs = Path(config.docs_dir)
+    named = set(_named(config.nav))
+    config.nav = _with_pages(config.nav, docs, named)
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """The pictures are part of the site."""
+    for path in sorted(PICTURES.glob("*.png")):
+        files.append(File.generated(config, f"screenshots/{path.name}", abs_src_path=str(path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """In the repository a page finds the pictures beside docs/, on the site within it."""
+    depth = posixpath.dirname(page.file.src_uri).count("/") + 1 if "/" in page.file.src_uri else 0
+    here = "../" * depth
+    return markdown.replace(f"]({here}../screenshots/", f"]({here}screenshots/")
+
+
+def _named(nav: Any) -> Iterator[str]:
+    """Every page and folder of the navigation."""
+    for one in nav.values() if isinstance(nav, dict) else nav:
+        if isinstance(one, str):
+            yield one
+        else:
+            yield from _named(one)
+
+
+def _with_pages(nav: Any, docs: Path, named: set[str]) -> list[Any]:
+    found: list[Any] = []
+    for one in nav:
+        if isinstance(one, dict):
+            found += [
+                {title: below if isinstance(below, str) else _with_pages(below, docs, named)}
+                for title, below in one.items()
+            ]
+        elif one.endswith("/"):
+            pages = sorted((docs / one).glob("*.md"), key=lambda path: (path.name != "README.md", path.name))
+            found += [name for path in pages if (name := f"{one}{path.name}") not in named]
+        else:
+            found.append(one)
+    return found

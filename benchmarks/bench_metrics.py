@@ -1,0 +1,148 @@
+"""What watching costs: the same manager with `--metrics-addr` and without, side by side in one run.
+
+    bench_metrics.py [ROUNDS]
+
+Two real nodes on this machine, one that tells figures and is asked for them each second, as no Prometheus does more often, and one that does
+not. Each round writes configs to one after the other, once one at a time and once 64 at once, beginning with the other one each time, so that both meet
+the same hour. A ratio is that of a round; the middle of the rounds is told with the lowest and the highest. One JSON line per figure.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from swarm_core.api.proto import objects_pb2
+from swarm_core.client.connection import Connection
+from swarm_core.client.control import Control
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.free_ports import free_port
+from swarm_testkit.managers import config_spec
+
+WRITE_S = 3.0
+IN_FLIGHT = (1, 64)
+ROUNDS = 9
+SCRAPE_S = 1.0
+
+
+@dataclass
+class Side:
+    """One node, and what was measured of it by writers at once: a value a round."""
+
+    name: str
+    node: Daemon
+    asked: str = ""
+    per_s: dict[int, list[float]] = field(default_factory=lambda: {one: [] for one in IN_FLIGHT})
+    cpu_us: dict[int, list[float]] = field(default_factory=lambda: {one: [] for one in IN_FLIGHT})
+    page_ms: list[float] = field(default_factory=list)
+    page_bytes: int = 0
+
+    def processes(self) -> list[psutil.Process]:
+        return [psutil.Process(self.node.pid), psutil.Process(self.node.manager_pid())]
+
+    def cpu_s(self) -> float:
+        return sum(sum(one.cpu_times()[:2]) for one in self.processes())
+
+    def memory_mib(self) -> float:
+        return round(sum(one.memory_info().rss for one in self.processes()) / 2**20, 1)
+
+    def ask(self) -> None:
+        """One scrape."""
+        begun = time.perf_counter()
+        with urllib.request.urlopen(f"http://{self.asked}/metrics", timeout=20) as answer:
+            self.page_bytes = len(answer.read())
+        self.page_ms.append((time.perf_counter() - begun) * 1e3)
+
+
+async def scraped(side: Side) -> None:
+    """Ask it each second, until cancelled; nobody is asked where there is no address."""
+    while side.asked:
+        await asyncio.to_thread(side.ask)
+        await asyncio.sleep(SCRAPE_S)
+
+
+async def written(side: Side, in_flight: int, round_number: int) -> None:
+    """Create configs for a while, so many at once."""
+    count = 0
+    async with await Connection.open(side.node.socket) as connection:
+        control = Control(connection)
+
+        async def writer(number: int, end: float) -> None:
+            nonlocal count
+            while time.perf_counter() < end:
+                count += 1
+                spec = config_spec(f"r{round_number}-{in_flight}-{number}-{count}", b"x" * 100)
+                await control.create(objects_pb2.Config, spec)
+
+        asking = asyncio.create_task(scraped(side))
+        before, begun = side.cpu_s(), time.perf_counter()
+        await asyncio.gather(*(writer(number, begun + WRITE_S) for number in range(in_flight)))
+        seconds, cpu = time.perf_counter() - begun, side.cpu_s() - before
+        asking.cancel()
+        await asyncio.wait([asking])
+    side.per_s[in_flight].append(count / seconds)
+    side.cpu_us[in_flight].append(cpu / count * 1e6)
+
+
+def compared(figure: str, on: list[float], off: list[float], **more: Any) -> None:
+    """Both middles, and the ratio of the rounds: on to off."""
+    ratios = sorted(one / other for one, other in zip(on, off, strict=True))
+    print(
+        json.dumps({
+            "figure": figure, **more,
+            "on": round(statistics.median(on), 1), "off": round(statistics.median(off), 1),
+            "ratio": round(statistics.median(ratios), 3), "ratios": [round(ratios[0], 3), round(ratios[-1], 3)],
+        }),
+        flush=True,
+    )  # fmt: skip
+
+
+async def measure(on: Side, off: Side, rounds: int) -> None:
+    idle = {side.name: side.memory_mib() for side in (on, off)}
+    for number in range(rounds):
+        for in_flight in IN_FLIGHT:
+            for side in (on, off) if number % 2 else (off, on):
+                await written(side, in_flight, number)
+    for in_flight in IN_FLIGHT:
+        more = {"in_flight": in_flight}
+        compared("writes a second", on.per_s[in_flight], off.per_s[in_flight], **more)
+        compared("CPU of daemon and manager a write, us", on.cpu_us[in_flight], off.cpu_us[in_flight], **more)
+    print(json.dumps({"figure": "memory before the writes, MiB", **idle}))
+    print(
+        json.dumps({"figure": "memory after them, MiB", on.name: on.memory_mib(), off.name: off.memory_mib()})
+    )
+    page = {"p50_ms": round(statistics.median(on.page_ms), 1), "worst_ms": round(max(on.page_ms), 1)}
+    print(json.dumps({"figure": "one scrape", **page, "bytes": on.page_bytes, "of": len(on.page_ms)}))
+    print(
+        json.dumps({"figure": "load of the machine at the end", "one_minute": round(os.getloadavg()[0], 1)})
+    )
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    with private_directory() as directory:
+        asked = f"127.0.0.1:{free_port()}"
+        on = Side("on", Daemon(directory / "on", "--metrics-addr", asked), asked)
+        off = Side("off", Daemon(directory / "off"))
+        try:
+            for side in (on, off):
+                side.node.start()
+                wait_until(side.node.socket.exists, what=f"the socket of {side.name}")
+                wait_until(side.node.manager_pid, what=f"the manager of {side.name}")
+            asyncio.run(measure(on, off, rounds))
+        finally:
+            for side in (on, off):
+                side.node.destroy()
+
+
+if __name__ == "__main__":
+    main()
