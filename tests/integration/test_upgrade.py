@@ -69,7 +69,7 @@ def upgrade(machine: Machine, *, is_manager: bool = True) -> None:
     seen = []
     for command in blocks()[1]:
         match command:
-            case ["pipx", "upgrade", "swarm-tui"]:
+            case ["pipx", "install", "--force", _]:
                 machine.program = TUI
             case ["swarm-tui", "node", "ls"]:
                 if is_manager:
@@ -79,7 +79,7 @@ def upgrade(machine: Machine, *, is_manager: bool = True) -> None:
             case _:
                 raise AssertionError(f"nobody here knows how to do {command}")
         seen.append(command[1])
-    assert seen == ["down", "upgrade", "up", "node"]
+    assert seen == ["down", "install", "up", "node"]
     assert json.loads((machine.state / "format").read_text())["format"] == 1
 
 
