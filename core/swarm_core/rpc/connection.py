@@ -247,7 +247,7 @@ class ServerConnection(asyncio.Protocol):
         self.core.shut_down()
         self._flush()
         if self._transport is not None:
-            self._transport.close()
+            _close(self._transport)
 
     def abort(self) -> None:
         """Close at once."""
@@ -313,13 +313,22 @@ class ServerConnection(asyncio.Protocol):
             if not transport.is_closing():
                 transport.write(output)
         if self.core.is_over:
-            transport.close()
+            _close(transport)
         if self.core.has_failed and self._calls:
             self._lose_calls()
 
     def _lose_calls(self) -> None:
         for call in list(self._calls.values()):
             call.lost()
+
+
+def _close(transport: asyncio.Transport) -> None:
+    """End a connection once what was written is sent."""
+    try:
+        transport.close()
+    except RuntimeError:
+        # uvloop: sending the rest found the peer gone, and its TLS is in no state that could be closed any more.
+        transport.abort()
 
 
 def _unknown(path: str) -> str:

@@ -113,3 +113,26 @@ async def test_a_stream_sends_the_first_message_at_once_and_collects_the_others(
     """Of what the only stream says in one turn."""
     async with bench(5) as stream:
         assert await stream.written_after(1) == ([1], 2)
+
+
+class GoneAtItsEnd(Wire):
+    """As uvloop's TLS is where the peer went away before the last bytes were sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_aborted = False
+
+    def close(self) -> None:
+        raise RuntimeError("cannot switch state from 0 to 4")
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+async def test_a_peer_that_is_gone_before_the_end_was_sent() -> None:
+    """A connection that ends by a broken rule and cannot be closed politely is dropped, and nothing fails."""
+    async with bench(1) as one:
+        wire = GoneAtItsEnd()
+        one.connection.connection_made(wire)
+        one.connection.data_received(bytes((0, 0, 1, 6, 0, 0, 0, 0, 0, 0)))  # a ping of one byte
+        assert one.connection.core.is_over and wire.is_aborted
