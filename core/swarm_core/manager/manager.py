@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from swarm_core.raft_node.errors import ProposalRefused
 from swarm_core.runtime import log
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
@@ -112,6 +113,10 @@ class Manager:
             except Overflow:
                 end_if_cancelled()
                 _log.warning("%s fell behind and lists anew", component.name)
+            except ProposalRefused as error:
+                # Normal life: leadership is being handed over, or is lost and nobody has said so yet.
+                end_if_cancelled()
+                _log.warning("%s could not write and is started again: %s", component.name, error)
             except Exception:  # noqa: BLE001 - the supervision border of a component
                 end_if_cancelled()
                 _log.exception("%s failed and is started again", component.name)

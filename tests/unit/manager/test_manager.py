@@ -5,7 +5,9 @@ import random
 from collections.abc import Callable
 from typing import NoReturn
 
+import pytest
 from swarm_core.manager.manager import Manager
+from swarm_core.raft_node.errors import NotLeader
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import SystemClock
 from swarm_core.runtime.tasks import Group
@@ -53,6 +55,40 @@ async def test_a_failure_does_not_hide_the_end_of_leadership() -> None:
             manager.set_leadership(False)
             group.cancel_all()
     assert component.runs == 1
+
+
+class Refused:
+    """A component whose first write comes while leadership is handed over."""
+
+    name = "refused"
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    async def run(self) -> None:
+        self.runs += 1
+        if self.runs == 1:
+            raise NotLeader("leadership is being handed over")
+        await asyncio.get_running_loop().create_future()
+
+
+async def test_a_refused_write_is_no_surprise(caplog: pytest.LogCaptureFixture) -> None:
+    """Its component is started again, with one line and no traceback."""
+    component = Refused()
+    manager = Manager(
+        (component,),
+        prepare=prepare,
+        clock=SystemClock(),
+        backoff=lambda: Backoff(random.Random(1), base_s=0.0),
+    )
+    async with asyncio.timeout(40), Group() as group:
+        group.spawn(manager.run(), name="manager")
+        manager.set_leadership(True)
+        while component.runs < 2:
+            await asyncio.sleep(0)
+        group.cancel_all()
+    (record,) = [one for one in caplog.records if "is started again" in one.getMessage()]
+    assert record.exc_info is None and "handed over" in record.getMessage()
 
 
 class Busy:
