@@ -11,7 +11,6 @@ interrupt, is played another time.
 import argparse
 import datetime
 import multiprocessing
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from swarm_testkit.ledger_files import commit
 from swarm_testkit.simulation import ledger
 from swarm_testkit.simulation.replay import PLANS, command, simulate
 
@@ -41,15 +41,7 @@ def play(work: _Work) -> tuple[ledger.Block, list[str]]:
     ]
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     cpu_s = time.process_time() - began
-    return ledger.summed(kind, outcomes, commit=_commit(), day=day, cpu_s=cpu_s), said
-
-
-def _commit() -> str:
-    """The code that plays; with a `+` where it is not as committed."""
-    described = ("git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+")
-    return subprocess.run(
-        described, cwd=LEDGER.parent, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return ledger.summed(kind, outcomes, commit=commit(), day=day, cpu_s=cpu_s), said
 
 
 def _work(kinds: list[str], until: float) -> Iterator[_Work]:

@@ -14,6 +14,7 @@ from swarm_core.client.errors import CallFailed, ClientError, Unreachable
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
+from swarm_testkit.own_disks import fill
 from swarm_testkit.programs import AGENTD, TUI, Case, faults, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.timeout(240)]
@@ -32,16 +33,6 @@ def small_disk(mebibytes: int) -> Iterator[Path]:
             yield path
         finally:
             subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def fill(file: Path) -> None:
-    """Write until there is no room left."""
-    with file.open("wb", buffering=0) as out, contextlib.suppress(OSError):
-        while out.write(bytes(1 << 16)):
-            pass
-    with file.open("ab", buffering=0) as out, contextlib.suppress(OSError):
-        while out.write(b"x"):
-            pass
 
 
 class Writer:
@@ -83,24 +74,12 @@ def serves(node: Daemon) -> bool:
     return run((*TUI, "--socket", str(node.socket), "status")).code == 0
 
 
-class DaemonWithLog(Daemon):
-    """A daemon whose log is not in its state directory."""
-
-    def __init__(self, state: Path, log: Path) -> None:
-        super().__init__(state)
-        self._log = log
-
-    @property
-    def log(self) -> Path:
-        return self._log
-
-
 @pytest.mark.parametrize("log", ["on another disk", "on the same disk"])
 async def test_a_disk_that_fills_under_writes(log: str, tmp_path: Path) -> None:
     """Writes stream until the disk is full; with room again, every acknowledged one is there and more are taken."""
     with small_disk(256) as disk:
         on_same = log == "on the same disk"
-        node = DaemonWithLog(disk / "s", (disk if on_same else tmp_path) / "log")
+        node = Daemon(disk / "s", log=(disk if on_same else tmp_path) / "log")
         try:
             node.start()
             wait_until(lambda: serves(node), what="the node")

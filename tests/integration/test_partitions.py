@@ -4,26 +4,19 @@ What every client saw is written down, and one order of one register must explai
 """
 
 import asyncio
-import contextlib
 import itertools
 import os
-import random
 import statistics
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
-from swarm_core.api.proto import objects_pb2
-from swarm_core.client.control import Control
-from swarm_core.client.errors import CallFailed, ClientError
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.host import lacking
 from swarm_testkit.hosts import Hosts, hosts, missing_parts
-from swarm_testkit.managers import Cluster, config_spec, eventually, paused, quickenings, through, write
-from swarm_testkit.simulation.history import Operation, Tag, explain
+from swarm_testkit.managers import Cluster, eventually, paused, quickenings, through, write
+from swarm_testkit.register_clients import RegisterClients
 
 # More than the test run has time for: SWARM_ROUNDS=100.
 ROUNDS = int(os.environ.get("SWARM_ROUNDS", "5"))
@@ -33,97 +26,7 @@ CALL_S = 8.0
 # A leader answers reads and refusals from its own copy: until it gives up, two election timeouts at most, and what a
 # message may be late.
 LEASE_S = 2 * 20 * 0.08 + 2.0
-SEED = 11
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(240 + 40 * ROUNDS)]
-# What refuses a call because of what is stored.
-REFUSALS = {
-    "create": ("ALREADY_EXISTS",),
-    "change": ("NOT_FOUND", "out of sequence"),
-    "remove": ("NOT_FOUND",),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A config as a client read it."""
-
-    tag: Tag
-    item: objects_pb2.Config
-
-
-class Clients:
-    """Clients of all managers, and what they saw of each name."""
-
-    def __init__(self, nodes: list[Daemon]) -> None:
-        self.nodes = nodes
-        self.names = ["r0-0"]
-        self.histories: dict[str, list[Operation]] = defaultdict(list)
-        self.stopping = asyncio.Event()
-        self._numbers = itertools.count(1)
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for number in range(CLIENTS):
-                group.create_task(self._client(number))
-
-    async def _client(self, number: int) -> None:
-        rng = random.Random(number)
-        while not self.stopping.is_set():
-            with contextlib.suppress(ClientError, TimeoutError):
-                async with through(self.nodes[number % len(self.nodes)]) as control:
-                    while not self.stopping.is_set():
-                        await self._operate(control, rng.choice(self.names), rng)
-                        await asyncio.sleep(rng.uniform(0.01, 0.06))
-            await asyncio.sleep(0.05)
-
-    async def _operate(self, control: Control, name: str, rng: random.Random) -> None:
-        seen = await self.read(control, name)
-        new = next(self._numbers)
-        if seen is None:
-            spec = config_spec(name)
-            spec.annotations.labels["tag"] = f"{new} 0"
-            await self._attempt(name, "create", control.create(objects_pb2.Config, spec), new=(new, 0))
-        elif rng.random() < 0.6:
-            spec = type(seen.item.spec)()
-            spec.CopyFrom(seen.item.spec)
-            spec.annotations.labels["tag"] = f"{seen.tag[0]} {new}"
-            work = control.update(objects_pb2.Config, seen.item, spec)
-            await self._attempt(name, "change", work, expected=seen.tag, new=(seen.tag[0], new))
-        else:
-            work = control.remove(objects_pb2.Config, seen.item.id)
-            await self._attempt(name, "remove", work, expected=seen.tag)
-
-    async def read(self, control: Control, name: str) -> Seen | None:
-        """What the leader shows, written down. Raises ClientError, TimeoutError."""
-        start = time.monotonic()
-        async with asyncio.timeout(CALL_S):
-            found = await control.find(objects_pb2.Config, names=[name])
-        seen = None
-        if found:
-            creation, change = found[0].spec.annotations.labels["tag"].split()
-            seen = Seen((int(creation), int(change)), found[0])
-        tag = None if seen is None else seen.tag
-        self._note(name, "read", start - LEASE_S, ok=True, seen=tag)
-        return seen
-
-    async def _attempt(self, name: str, verb: str, work, **what) -> None:  # type: ignore[no-untyped-def]
-        start = time.monotonic()
-        try:
-            async with asyncio.timeout(CALL_S):
-                await work
-        except CallFailed as error:
-            if any(text in f"{error.code} {error}" for text in REFUSALS[verb]):
-                self._note(name, verb, start - LEASE_S, ok=False, **what)
-                return
-            self._note(name, verb, start, ok=None, **what)
-            raise
-        except (ClientError, TimeoutError, asyncio.CancelledError):
-            self._note(name, verb, start, ok=None, **what)
-            raise
-        self._note(name, verb, start, ok=True, **what)
-
-    def _note(self, name: str, verb: str, start: float, *, ok: bool | None, **what) -> None:  # type: ignore[no-untyped-def]
-        self.histories[name].append(Operation(verb, start, time.monotonic(), ok, **what))
 
 
 @pytest.fixture
@@ -184,7 +87,8 @@ async def test_one_order_explains_what_clients_saw(three: Hosts) -> None:
                 await found.add(host=three.address(number), enter=three.enter(number))
             for node in found.nodes:  # LEASE_S counts on it
                 wait_until(lambda node=node: quickenings(node) > 0, what="short ticks")
-            clients = Clients(found.nodes)
+            sockets = [node.socket for node in found.nodes]
+            clients = RegisterClients(sockets, ["r0-0"], count=CLIENTS, call_s=CALL_S, lease_s=LEASE_S)
             running = asyncio.get_running_loop().create_task(clients.run())
             try:
                 for number in range(ROUNDS):
@@ -210,8 +114,8 @@ async def test_one_order_explains_what_clients_saw(three: Hosts) -> None:
         finally:
             for node in found.nodes:
                 node.destroy()
-    unexplained = [name for name, operations in clients.histories.items() if not explain(operations)]
-    assert not unexplained, [clients.histories[name] for name in unexplained]
+    unexplained = clients.unexplained()
+    assert not unexplained, unexplained
     operations = [one for history in clients.histories.values() for one in history]
     assert sum(one.ok is True and one.verb != "read" for one in operations) > 5 * ROUNDS
     sys.stderr.write(

@@ -46,7 +46,9 @@ def private_directory() -> Iterator[Path]:
 
 class Daemon:
     """`swarm-agentd` on a state directory of its own. `enter` is a command that runs another in a network where this
-    machine is `host`. One that answers docker's clients begins a cluster all the same, unless it `waits` to be told."""
+    machine is `host`; `python` the one of the version to run, `log` where it
+    logs to, if not in its state directory. One that answers docker's clients begins a cluster all the same, unless it
+    `waits` to be told."""
 
     def __init__(
         self,
@@ -56,6 +58,8 @@ class Daemon:
         host: str = "127.0.0.1",
         enter: tuple[str, ...] = (),
         waits: bool = False,
+        python: str = sys.executable,
+        log: Path | None = None,
     ) -> None:
         self.state = state
         self.host = host
@@ -63,6 +67,8 @@ class Daemon:
         self.port = free_port()
         self.flags = flags if waits or "-H" not in flags else ("--begin-cluster", *flags)
         self.executors = executors
+        self.python = python
+        self.log = log or state / "test.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -73,16 +79,12 @@ class Daemon:
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
-    @property
-    def log(self) -> Path:
-        return self.state / "test.log"
-
     def start(self) -> "Daemon":
         """Start it, or start it again on the same state."""
         assert self.process is None or self.process.poll() is not None
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [
-            *self.enter, sys.executable, "-m", "swarm_agentd.main",
+            *self.enter, self.python, "-m", "swarm_agentd.main",
             "--state-dir", str(self.state),
             "--listen-control-api", str(self.socket),
             "--listen-remote-api", self.address,

@@ -1,4 +1,4 @@
-"""Hosts of their own for daemons of ours: a network namespace each, on one bridge, whose ports can be cut.
+"""Hosts of their own for daemons of ours: a network namespace each, on one bridge, whose ports can be cut and whose cables can be bad.
 
 The bridge is in a namespace too, where no rule of this machine eats its frames. A cut port drops frames in silence, as a broken
 switch does; the host keeps its address and does not notice.
@@ -8,11 +8,15 @@ import itertools
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _numbers = itertools.count(1)
 _NETWORK = "10.213.77"
+_NOBODY = "02:00:00:00:00:01"
+"""An address of the wire that no host has."""
 
 
 def missing_parts() -> str:
@@ -30,6 +34,8 @@ class Hosts:
         self._name = f"swarmhosts-{os.getpid()}-{next(_numbers)}"
         self._made: list[str] = []
         self._count = count
+        self._relays: dict[int, subprocess.Popen[bytes]] = {}
+        self._is_plain = False
 
     def address(self, number: int) -> str:
         return f"{_NETWORK}.{number + 1}"
@@ -49,6 +55,40 @@ class Hosts:
         """Let everything through again."""
         _ip("-n", f"{self._name}-b", "link", "set", f"p{number}", "up")
 
+    def lose(self, number: int, to: int) -> None:
+        """Let nothing through from a host to another one; the way back stays."""
+        wrong = (self.address(to), "lladdr", _NOBODY, "nud", "permanent", "dev", "eth0")
+        _ip("-n", self.namespace(number), "neigh", "replace", *wrong)
+
+    def find(self, number: int, to: int) -> None:
+        """Take `lose` back."""
+        _ip("-n", self.namespace(number), "neigh", "del", self.address(to), "dev", "eth0")
+
+    def worsen(self, number: int, *flags: str) -> None:
+        """Give the host a bad cable; `flags` are those of `frame_relay`."""
+        if not self._is_plain:
+            for host in range(self._count):
+                subprocess.run(
+                    (*self.enter(host), *_RELAY, "eth0", "--plain"), check=True, env=_environment()
+                )
+            self._is_plain = True
+        bridge, port, end, far = f"{self._name}-b", f"p{number}", f"r{number}", f"q{number}"
+        _ip("-n", bridge, "link", "add", end, "type", "veth", "peer", "name", far)
+        _ip("-n", bridge, "link", "set", port, "nomaster")
+        _ip("-n", bridge, "link", "set", end, "master", "bridge")
+        for interface in (end, far):
+            _ip("-n", bridge, "link", "set", interface, "up")
+        enter = ("nsenter", f"--net=/run/netns/{bridge}", "--")
+        self._relays[number] = subprocess.Popen((*enter, *_RELAY, port, far, *flags), env=_environment())
+
+    def better(self, number: int) -> None:
+        """Give the host its good cable back."""
+        relay = self._relays.pop(number)
+        relay.terminate()
+        relay.wait()
+        _ip("-n", f"{self._name}-b", "link", "del", f"r{number}")
+        _ip("-n", f"{self._name}-b", "link", "set", f"p{number}", "master", "bridge")
+
     def create(self) -> None:
         bridge = self._make("b")
         _ip("-n", bridge, "link", "add", "bridge", "type", "bridge", "forward_delay", "0", "stp_state", "0")
@@ -64,7 +104,10 @@ class Hosts:
             _ip("-n", host, "link", "set", "eth0", "up")
 
     def destroy(self) -> None:
-        """Remove everything; processes must have ended."""
+        """Remove everything; processes of others must have ended."""
+        for relay in self._relays.values():
+            relay.terminate()
+            relay.wait()
         for name in reversed(self._made):
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 
@@ -84,6 +127,13 @@ def hosts(count: int) -> Iterator[Hosts]:
         yield found
     finally:
         found.destroy()
+
+
+_RELAY = (sys.executable, "-m", "swarm_testkit.frame_relay")
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
 
 
 def _ip(*words: str) -> None:

@@ -4,11 +4,11 @@ A block names the code that played it, because a seed plays something else once 
 same: each was one more order of events that nobody had seen before.
 """
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from swarm_testkit import ledger_files
 from swarm_testkit.simulation.replay import Outcome
 
 PLAIN = "plain"
@@ -35,22 +35,14 @@ class Block:
 
 def read(path: Path) -> list[Block]:
     """The blocks in the order in which they were played; none where there is no file. Raises ValueError for a line that is none."""
-    if not path.exists():
-        return []
-    blocks = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            told = json.loads(line)
-            blocks.append(Block(**{**told, "findings": tuple(told["findings"])}))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{path.name}, line {number}, is no block of seeds: {error}") from None
-    return blocks
+    return ledger_files.read(
+        path, lambda told: Block(**{**told, "findings": tuple(told["findings"])}), "seeds"
+    )
 
 
 def write(path: Path, block: Block) -> None:
     """Add a block."""
-    with path.open("a") as file:
-        file.write(json.dumps(asdict(block)) + "\n")
+    ledger_files.write(path, block)
 
 
 def summed(
@@ -75,15 +67,7 @@ def summed(
 
 def gaps(blocks: Iterable[Block], kind: str, count: int) -> list[range]:
     """The next `count` seeds of a kind that nobody has played, the lowest first, as ranges."""
-    played = sorted((block.first, block.first + block.count) for block in blocks if block.kind == kind)
-    found: list[range] = []
-    at = FIRST
-    for first, end in played:
-        if first > at and count:
-            found.append(range(at, min(first, at + count)))
-            count -= len(found[-1])
-        at = max(at, end)
-    return [*found, range(at, at + count)] if count else found
+    return ledger_files.gaps(blocks, kind, count, first=FIRST)
 
 
 def told(blocks: Sequence[Block]) -> list[str]:
