@@ -361,13 +361,16 @@ def test_up_passes_hosts_and_their_terms_on_and_keeps_them(tmp_path: Path) -> No
 
 
 @pytest.mark.docker
-def test_what_is_the_engines_passes_through(engine: Engine) -> None:
-    """Containers run, attach, execute, copy and log by way of our node (docs/design/engine-api.md E8.1, E8.2, E8.5, E8.6)."""
+def test_what_is_the_engines_passes_through(engine: Engine, tmp_path: Path) -> None:
+    """Containers run, attach, execute, copy and log by way of our node, from this machine and over ssh, and images are built with BuildKit, which makes
+    connections of bytes of its own (docs/design/engine-api.md E8.1, E8.2, E8.5, E8.6, E19.3)."""
     name = f"passed-{os.getpid()}"
     with daemon("-H", "unix://", "--engine-addr", engine.url, executors="docker,process") as node:
         docker = Docker("-H", f"unix://{node.state}/docker.sock")
         until_it_answers(docker, node)
         own = Docker("-H", engine.url)
+        _reach_by_ssh(node, tmp_path)
+        _build_with_buildkit(docker, node, tmp_path)
         assert docker.output("info", "--format", "{{.Driver}}") == own.output(
             "info", "--format", "{{.Driver}}"
         )
@@ -395,6 +398,40 @@ def test_what_is_the_engines_passes_through(engine: Engine) -> None:
         finally:
             docker.run("rm", "-f", name)
         assert own.output("ps", "-aq", "--filter", f"name={name}") == ""
+
+
+def _reach_by_ssh(node: Daemon, directory: Path) -> None:
+    """`-H ssh://`: what docker's helper on the other machine, `docker system dial-stdio`, is told goes to our socket. Its ssh logs in to this one."""
+    ssh = directory / "ssh"
+    ssh.write_text(
+        f"""#!/bin/sh
+while [ "$1" != there ]; do shift; done
+shift
+exec env DOCKER_HOST=unix://{node.state}/docker.sock "$@"
+"""
+    )
+    ssh.chmod(0o755)
+    there = Docker(f"PATH={directory}:{os.environ['PATH']}", "docker", "-H", "ssh://there", program="env")
+    assert there.output("node", "ls", "--format", "{{.Status}} {{.ManagerStatus}}") == "Ready Leader"
+    assert there.output("run", "--rm", "-i", IMAGE, "cat", stdin=b"by ssh") == "by ssh"
+    assert there.run("run", "--rm", IMAGE, "sh", "-c", "exit 7").returncode == 7
+
+
+def _build_with_buildkit(docker: Docker, node: Daemon, directory: Path) -> None:
+    """A session of the builder asks the client for its files and its secret, over a connection that becomes one of bytes."""
+    image, distributions = f"built-{os.getpid()}", "/usr/bin/docker"  # which needs no plugin for it
+    (directory / "Dockerfile").write_text(
+        f"FROM {IMAGE}\nCOPY word /word\nRUN --mount=type=secret,id=hidden cat /run/secrets/hidden >> /word\n"
+    )
+    (directory / "word").write_text("from a file, ")
+    (directory / "hidden").write_text("and a secret")
+    kit = Docker("DOCKER_BUILDKIT=1", distributions, "-H", f"unix://{node.state}/docker.sock", program="env")
+    secret = f"id=hidden,src={directory / 'hidden'}"
+    try:
+        kit.output("build", "--quiet", "--no-cache", "--secret", secret, "--tag", image, str(directory))
+        assert docker.output("run", "--rm", image, "cat", "/word") == "from a file, and a secret"
+    finally:
+        docker.run("rmi", "--force", image)
 
 
 def test_a_plugin_says_what_the_command_may(tmp_path: Path) -> None:
