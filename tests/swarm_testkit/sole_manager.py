@@ -23,6 +23,7 @@ from swarm_core.api.proto import (
     manager_figures_pb2,
     progress_pb2,
     raft_status_pb2,
+    rollouts_pb2,
     usage_pb2,
     watch_pb2,
 )
@@ -39,6 +40,7 @@ from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.manager.ca_server import CaServer
 from swarm_core.manager.control_api.parts import control_handlers
+from swarm_core.manager.control_api.services.rollouts import RolloutsApi
 from swarm_core.manager.exec import Exec
 from swarm_core.manager.log_broker.broker import LogBroker
 from swarm_core.manager.parts import PLAIN_ERRORS
@@ -209,6 +211,7 @@ class SoleManager:
         self._services = Services(plain=PLAIN_ERRORS)
         for module, name, handlers in (
             (control_pb2, "Control", control),
+            (rollouts_pb2, "Rollouts", (RolloutsApi(self.store),)),
             (watch_pb2, "Watch", (WatchApi(self.store),)),
             (ca_pb2, "CA", (self._ca_server,)),
             (logbroker_pb2, "Logs", (self._broker.broker,)),

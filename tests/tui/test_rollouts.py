@@ -4,6 +4,7 @@ import pytest
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.runtimes import process_spec, set_process
+from swarm_core.client.control import Control
 from swarm_testkit.dashboard import running
 from swarm_tui.dialogs.confirm import Confirm
 from swarm_tui.dialogs.service_update import ServiceUpdate
@@ -100,6 +101,27 @@ async def test_rollback(cluster):
         await run.press("y")
         await run.until(lambda: spec(cluster).replicated.replicas == 7)
         await run.shows("service db rolled back")
+
+
+async def test_rollback_to_a_revision(cluster):
+    """11.8.3: where there are several earlier specs b shows them with what is different, and takes the one that is chosen."""
+    control = Control(cluster)
+    for number in (2, 3):
+        await control.change(
+            Service, "s-db", lambda one, tag=number: setattr(one.task.container, "image", f"db:{tag}")
+        )
+    async with running(cluster) as run:
+        await run.press("3", "down", "down", "down", "b")
+        await run.shows("Roll back db to")
+        await run.shows("image 3 → 2")
+        await run.press("down", "enter")
+        await run.shows("Same as: docker service update --image")
+        await run.press("y")
+        await run.shows("service db rolled back to revision 1")
+        await run.press(":")
+        await run.type("rollback svc/db 9")
+        await run.press("enter")
+        await run.shows("it has no revision 9 to go back to, but 1, 2, 3.")
 
 
 async def test_no_way_back(cluster):

@@ -64,6 +64,7 @@ _MODULES = {
     "Progress": "progress_pb2",
     "Usage": "usage_pb2",
     "Exec": "exec_pb2",
+    "Rollouts": "rollouts_pb2",
     "OwnCertificate": "own_certificate_pb2",
     "Backup": "backup_pb2",
     "ResourceAllocator": "resource_pb2",

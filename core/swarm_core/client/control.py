@@ -21,6 +21,7 @@ from swarm_core.api.proto import (
     objects_pb2,
     progress_pb2,
     raft_status_pb2,
+    rollouts_pb2,
     types_pb2,
     usage_pb2,
 )
@@ -35,6 +36,7 @@ RAFT_STATUS_S = 2.0
 FIGURES_S = 5.0
 """The manager that is asked waits for the others, for two seconds each, side by side."""
 _CHANGE_TRIES_MAX = 8
+_NO_HOLD = "its leader is a Docker Engine or an older manager, and knows no call that pauses a rollout or lets it go on"
 _AMBIGUOUS_SHOWN_MAX = 5
 
 
@@ -181,6 +183,22 @@ class Control:
                 raise
             return None
         return answer
+
+    async def hold_rollout(self, service_id: str, spec_version: int, *, is_on: bool) -> None:
+        """Stop the rollout of this version of a service's spec where it is, or let it go on. Raises CallFailed, with a sentence of its own
+        where a Docker Engine leads: docker has no such call."""
+        method, kind = (
+            ("HoldRollout", rollouts_pb2.HoldRolloutRequest)
+            if is_on
+            else ("ResumeRollout", rollouts_pb2.ResumeRolloutRequest)
+        )
+        version = types_pb2.Version(index=spec_version)
+        try:
+            await self._calls.call(f"Rollouts.{method}", kind(service_id=service_id, spec_version=version))
+        except CallFailed as error:
+            if error.code != "UNIMPLEMENTED":
+                raise
+            raise CallFailed(error.code, _NO_HOLD) from None
 
     async def watch_progress(self) -> AsyncIterator[progress_pb2.WatchProgressMessage]:
         """What tasks are busy with while they are prepared. Ends at once where it is not told, as by a Docker Engine."""

@@ -32,6 +32,7 @@ from swarm_core.api.proto import (
     raft_pb2,
     raft_status_pb2,
     resource_pb2,
+    rollouts_pb2,
     types_pb2,
     usage_pb2,
     watch_pb2,
@@ -44,6 +45,7 @@ from swarm_core.manager.allocator.allocator import Allocator
 from swarm_core.manager.backup import BackupApi
 from swarm_core.manager.ca_server import CaServer
 from swarm_core.manager.control_api.parts import control_handlers
+from swarm_core.manager.control_api.services.rollouts import RolloutsApi
 from swarm_core.manager.dispatcher.dispatcher import Dispatcher
 from swarm_core.manager.endpoints.api import EndpointsApi
 from swarm_core.manager.exec import Exec
@@ -230,6 +232,7 @@ class _Handlers:
         raft = self._ports.raft
         services = Services(plain=PLAIN_ERRORS, observer=self._ports.observer)
         services.add(_service(control_pb2, "Control"), *self._control, to_leader=is_local)
+        services.add(_service(rollouts_pb2, "Rollouts"), RolloutsApi(self._ports.store), to_leader=is_local)
         services.add(_service(watch_pb2, "Watch"), WatchApi(self._ports.store))
         services.add(_service(health_pb2, "Health"), health)
         services.add(_service(dispatcher_pb2, "Dispatcher"), self._called.dispatcher, to_leader=True)

@@ -34,7 +34,10 @@ class ServiceHistory:
     ) -> None:
         """Keep the spec of `old`, in whose place `spec` comes. `outcome` is how the update to it ended, where `old` does not say it. A
         scale alone is kept by nobody: it would push out what people want to go back to."""
-        if _without_count(old.spec) == _without_count(spec) or old.spec.ByteSize() > SPEC_BYTES_MAX:
+        if (
+            replicas.without_count(old.spec) == replicas.without_count(spec)
+            or old.spec.ByteSize() > SPEC_BYTES_MAX
+        ):
             return
         resources = _resources(transaction, old.id)
         numbers = [revision.number for revision in read(resources)]
@@ -83,11 +86,3 @@ def forget_removed(transaction: Transaction) -> None:
 def _resources(transaction: Transaction, service_id: str) -> list[Resource]:
     found = transaction.find(Resource, *map(Name, names_of(service_id)))
     return [resource for resource in found if resource.kind == KIND]
-
-
-def _without_count(spec: ServiceSpec) -> ServiceSpec:
-    same = ServiceSpec()
-    same.CopyFrom(spec)
-    if replicas.count(same) is not None:
-        replicas.set_count(same, 0)
-    return same

@@ -41,6 +41,7 @@ _ROLES: dict[str, frozenset[str]] = {
     "Backup": _MANAGERS,
     "Health": _MANAGERS,
     "Control": _MANAGERS,
+    "Rollouts": _MANAGERS,
     "Watch": _MANAGERS,
     "Logs": _MANAGERS,
     "LogBroker": _NODES,

@@ -115,6 +115,21 @@ def pause(service: Service, message: str) -> None:
     status.message = message
 
 
+def hold(service: Service) -> None:
+    """Stop where it is, as a person asked for."""
+    is_rollback = service.update_status.state == UpdateStatus.ROLLBACK_STARTED
+    pause(service, f"{'rollback' if is_rollback else 'update'} paused by an operator")
+
+
+def resume(service: Service) -> None:
+    """Go on where it was paused: with the spec before still kept, which a new update would put out of reach."""
+    status = service.update_status
+    if status.state == UpdateStatus.ROLLBACK_PAUSED:
+        status.state, status.message = UpdateStatus.ROLLBACK_STARTED, "rollback in progress"
+    else:
+        status.state, status.message = UpdateStatus.UPDATING, "update in progress"
+
+
 def roll_back(service: Service, message: str) -> None:
     """Go back to the spec before, which is then no longer kept: a rollback is never rolled back."""
     service.update_status.state, service.update_status.message = UpdateStatus.ROLLBACK_STARTED, message
@@ -163,8 +178,10 @@ class Rollout:
             return False
         if self.verdict is not None:
             return True  # not written yet
+        if is_paused(service):
+            return self._is_stopped  # one that goes is held by a person
         if self._is_stopped:
-            return is_paused(service)
+            return False
         is_rollback = service.update_status.state == UpdateStatus.ROLLBACK_STARTED
         return is_rollback == self.settings.is_rollback
 

@@ -11,6 +11,9 @@ TASKS_MAX: Final = 1_000_000
 TOO_MANY: Final = f"a service may ask for at most {TASKS_MAX} tasks"
 TASKS_BYTES_MAX: Final = 128 << 20
 """What the specs of all tasks of one service may take together: every manager holds each of them."""
+PARKED: Final = "swarmtui.replicas"
+"""The label of a service that was stopped: how many tasks it had. Every operator and every later leader sees it there."""
+_DIGITS_MAX: Final = 8
 NO_NUMBER: Final = "only a replicated service has a number of tasks"
 
 
@@ -23,6 +26,36 @@ def count(spec: specs_pb2.ServiceSpec) -> int | None:
             return spec.replicated_job.total_completions
         case _:
             return None
+
+
+def parked(spec: specs_pb2.ServiceSpec) -> int | None:
+    """How many tasks a stopped service had; None of one that is not stopped, or whose label says no number."""
+    text = spec.annotations.labels.get(PARKED, "")
+    if count(spec) != 0 or not (text.isascii() and text.isdigit()):
+        return None
+    number = int(text[:_DIGITS_MAX])
+    return number if 0 < number <= TASKS_MAX else None
+
+
+def park(spec: specs_pb2.ServiceSpec) -> None:
+    """No tasks any more; how many there were stands in the label."""
+    spec.annotations.labels[PARKED] = str(count(spec))
+    set_count(spec, 0)
+
+
+def forget_parked(spec: specs_pb2.ServiceSpec) -> None:
+    """It is not stopped: nothing is remembered."""
+    spec.annotations.labels.pop(PARKED, None)
+
+
+def without_count(spec: specs_pb2.ServiceSpec) -> specs_pb2.ServiceSpec:
+    """The same without a number of tasks, and without what is remembered of one: what scaling, stopping and starting leave alone."""
+    same = specs_pb2.ServiceSpec()
+    same.CopyFrom(spec)
+    forget_parked(same)
+    if count(same) is not None:
+        set_count(same, 0)
+    return same
 
 
 def check_bytes(spec: specs_pb2.ServiceSpec) -> None:

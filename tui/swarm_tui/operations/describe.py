@@ -15,7 +15,7 @@ from swarm_tui.operations.forecast.changed import changed
 from swarm_tui.operations.forecast.model import Forecast, Pair, ServiceCourse
 from swarm_tui.operations.forecast.play import forecast
 from swarm_tui.operations.levels import level_of
-from swarm_tui.operations.model import Act, Change, Create, Nothing, Plan, Remove
+from swarm_tui.operations.model import Act, Change, Create, Hold, Nothing, Plan, Remove
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import ClusterView
 
@@ -99,7 +99,7 @@ def _acts_without_spec(action: object) -> bool:
 
 def _is_change(action: object) -> bool:
     """Whether it changes something, whatever the specs show."""
-    return isinstance(action, Create | Remove | Act) or _acts_without_spec(action)
+    return isinstance(action, Create | Remove | Act | Hold) or _acts_without_spec(action)
 
 
 def _is_rollback(action: Change) -> bool:

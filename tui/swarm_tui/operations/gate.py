@@ -20,6 +20,7 @@ from swarm_tui.operations.levels import level_of_pair
 
 _CONTROL: Final = "Control."
 _LOOKS: Final = ("Get", "List")
+_OPERATES: Final = ("Rollouts.HoldRollout", "Rollouts.ResumeRollout")
 _STREAMS: Final = ("Watch.Watch", "Logs.SubscribeLogs", "Progress.WatchProgress", "Usage.WatchUsage")
 
 
@@ -69,6 +70,8 @@ class Gate:
         _, _, action = method.partition(".")
         if action.startswith(_LOOKS):
             return Level.LOOK
+        if method in _OPERATES:
+            return Level.OPERATE
         if not method.startswith(_CONTROL):
             return Level.IMPACT
         if action.startswith("Create"):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.specs_pb2 import NodeSpec, ServiceSpec
+from swarm_core.specs.replicas import without_count
 
 from swarm_tui.clusters.allowance import Level
 from swarm_tui.operations.forecast.model import Pair
@@ -41,15 +42,11 @@ def level_of_pair(pair: Pair) -> Level:
 
 
 def _is_operation(before: ServiceSpec, after: ServiceSpec) -> bool:
-    """Whether nothing differs but the number of tasks, the image, and how often it was restarted."""
-    one, other = ServiceSpec(), ServiceSpec()
-    one.CopyFrom(before)
-    other.CopyFrom(after)
+    """Whether nothing differs but the number of tasks, or what is remembered of it, the image, and how often it was restarted."""
+    one, other = without_count(before), without_count(after)
     for spec in (one, other):
-        if spec.HasField("replicated"):
-            spec.replicated.replicas = 0
         if spec.HasField("replicated_job"):
-            spec.replicated_job.total_completions = spec.replicated_job.max_concurrent = 0
+            spec.replicated_job.max_concurrent = 0
         spec.task.force_update = 0
         if spec.task.HasField("container"):
             spec.task.container.image = ""

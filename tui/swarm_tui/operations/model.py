@@ -86,6 +86,16 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """The rollout of the service with this id stops where it is, or with `is_on` False goes on. `spec_version` is the index of the
+    spec that is rolled out: of no other."""
+
+    id: str
+    spec_version: int
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Nothing:
     """The object is as it should be already."""
 
@@ -100,11 +110,13 @@ class Step:
     """What people call the object."""
     doing: str
     """Completes "Could not …": "scale api"."""
-    action: Create | Change | Remove | Act | Nothing
+    action: Create | Change | Remove | Act | Hold | Nothing
     done: Done
     """What is said when it is done; of a change, as far as it could be foreseen."""
     changes: tuple[str, ...] = ()
     """What becomes different, in a few words each: "scaled 3 → 5"."""
+    back: "Step | None" = None
+    """What takes it back, where the specs do not show what is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +148,8 @@ class Outcome:
     made: Any = field(default=None, compare=False, repr=False)
     """The object as it was written; None of what was removed."""
     is_removal: bool = field(default=False, compare=False)
+    back: Step | None = field(default=None, compare=False, repr=False)
+    """What takes it back, where the specs do not show what was done."""
 
     @property
     def told(self) -> str:
@@ -256,12 +270,14 @@ async def _carry_out(step: Step, control: Control) -> Outcome:
         case Act(id_, act):
             detail = await act()
             said = Done(said.text, detail or said.detail)
+        case Hold(id_, spec_version, is_on):
+            await control.hold_rollout(id_, spec_version, is_on=is_on)
         case Nothing(id_):
             pass
         case never:
             assert_never(never)
     is_removal = isinstance(step.action, Remove)
-    return Outcome(said.text, False, step.name, id_, said.detail, was, made, is_removal)
+    return Outcome(said.text, False, step.name, id_, said.detail, was, made, is_removal, step.back)
 
 
 def _failed(step: Step, text: str) -> Outcome:

@@ -67,7 +67,9 @@ class Runbook:
         if not outcomes or all(outcome.is_error for outcome in outcomes):
             return
         notes = [f"It went wrong: {outcome.text}" for outcome in outcomes if outcome.is_error]
-        words = [_own(shlex.split(line)) for line in commands.lines]
+        words = [_own(shlex.split(line)) for line in commands.lines] or [
+            shlex.split(line) for line in commands.own
+        ]
         if not words:
             notes.append(f"Do it by hand: {commands.why_none}")
         if any(one[-1:] == ["-"] for one in words):

@@ -133,6 +133,8 @@ def _edit(name: str, amount: Amount) -> Edit:
         before = count_of(spec)
         after = amount.of(before)
         replicas.set_count(spec, after)
+        if after:
+            replicas.forget_parked(spec)
         return Done(f"{name} scaled to {after}", f"from {before}")
 
     return edit

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.rules.rollout import is_going, is_paused
 
 from swarm_tui.operations.forecast.model import Pair
-from swarm_tui.operations.model import Change, Create, Done, Edit, Outcome, Plan, Refused, Remove, Step
+from swarm_tui.operations.model import Change, Create, Done, Edit, Hold, Outcome, Plan, Refused, Remove, Step
 from swarm_tui.operations.rollout_notes import notes
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import ClusterView
@@ -26,10 +27,12 @@ _RESTARTED: Final = "a restart cannot be taken back: its tasks are new"
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """A plan that was carried out; its pairs are the objects that it changed, as they were and as it made them."""
+    """A plan that was carried out; its pairs are the objects that it changed, as they were and as it made them. `back` takes back what no
+    spec shows."""
 
     title: str
     pairs: tuple[Pair, ...]
+    back: tuple[Step, ...] = ()
 
 
 class Deeds:
@@ -40,9 +43,10 @@ class Deeds:
 
     def note(self, plan: Plan, pairs: Sequence[Pair], outcomes: Sequence[Outcome]) -> None:
         """A plan was carried out; `pairs` are what it was about as a view showed it."""
-        done = tuple(_done(pairs, [one for one in outcomes if not one.is_error]))
-        if done:
-            self._deeds = [*self._deeds[1 - _KEPT_MAX :], Deed(plan.title, done)]
+        well = [one for one in outcomes if not one.is_error]
+        done, back = tuple(_done(pairs, well)), tuple(one.back for one in well if one.back is not None)
+        if done or back:
+            self._deeds = [*self._deeds[1 - _KEPT_MAX :], Deed(plan.title, done, back)]
 
     @property
     def last(self) -> Deed | None:
@@ -84,7 +88,10 @@ def inverse(deed: Deed, view: ClusterView) -> Plan:
     """The plan that takes it back, refused where there is none."""
     title = f"Undo “{deed.title}”"
     steps: list[Step] = []
-    refusals = []
+    refusals = [
+        f"Could not undo “{deed.title}”: {text}." for step in deed.back if (text := _overtaken(step, view))
+    ]
+    steps += reversed(deed.back)
     for pair in reversed(deed.pairs):
         item = pair.before if pair.after is None else pair.after
         kind = next(one for one in registry.kinds() if one.message is type(item))
@@ -98,6 +105,19 @@ def inverse(deed: Deed, view: ClusterView) -> Plan:
     created = [step for step in steps if isinstance(step.action, Remove)]
     word = "" if not created else created[0].name if len(created) == 1 else str(len(created))
     return Plan(title, tuple(steps), tuple(_warnings(deed)), word=word, notes=_notes(deed, view))
+
+
+def _overtaken(step: Step, view: ClusterView) -> str:
+    """Why a rollout is not any more as it was left; empty where it is."""
+    if not isinstance(step.action, Hold):
+        return ""
+    service = view.get(Service, step.action.id)
+    if service is None:
+        return f"{step.name}: it is not there any more"
+    as_left = is_going(service) if step.action.is_on else is_paused(service)
+    if service.spec_version.index == step.action.spec_version and as_left:
+        return ""
+    return f"{step.name}: its rollout is not as it was left"
 
 
 def _step(pair: Pair, name: str, noun: str, view: ClusterView) -> Step:

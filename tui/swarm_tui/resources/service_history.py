@@ -12,7 +12,9 @@ from swarm_core.api.proto.service_history_pb2 import ServiceRevision
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
+from swarm_tui.resources import format as fmt
 from swarm_tui.resources.spec_changes import differences
+from swarm_tui.resources.task_specs import image_listed
 
 ONE_STEP: Final = (
     "A Docker Engine leads this cluster: it keeps one earlier spec only, to which `service rollback` goes."
@@ -44,6 +46,24 @@ def history(service: objects_pb2.Service, earlier: Sequence[ServiceRevision]) ->
         for at, one in enumerate(earlier)
     ]
     return [present, *reversed(before)]
+
+
+def choices(
+    service: objects_pb2.Service, earlier: Sequence[ServiceRevision], now_ns: int
+) -> list[tuple[str, str]]:
+    """The revisions to go back to, newest first: the number, and a line of how old it is, what it runs and what would be different."""
+    found = [one for one in history(service, earlier) if not one.is_present]
+    ages = [fmt.ago(one.since_ns, now_ns) if one.since_ns else "–" for one in found]
+    images = [image_listed(one.spec.task) for one in found]
+    numbers, aged, wide = (
+        max(map(len, texts), default=0) for texts in ([str(one.number) for one in found], ages, images)
+    )
+    lines = []
+    for one, age, image in zip(found, ages, images, strict=True):
+        different = ", ".join(differences(service.spec, one.spec)) or "the same as now"
+        text = f"{one.number:>{numbers}}  {age:<{aged}}  {image:<{wide}}  {different}"
+        lines.append((str(one.number), text))
+    return lines
 
 
 def one_step(service: objects_pb2.Service) -> list[Revision]:

@@ -296,6 +296,7 @@ KIND: ResourceKind[Task] = ResourceKind(
         "compare",
         "copy",
         "copy_command",
+        "kill",
     ),
     drill_in=description_of("task"),
     owner=service_or_node_of,

@@ -1,10 +1,12 @@
 """Applies plans for the person in front of the screen: each outcome is told as soon as it is known."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from swarm_core.api.proto.objects_pb2 import Service
+from swarm_core.api.proto.service_history_pb2 import ServiceRevision
 from swarm_core.compose.changes.held import Held
 
 from swarm_tui.clusters.allowance import Allowance
@@ -48,6 +50,10 @@ class Operations:
 
     async def rotation(self, noun: str, item: Any, data: bytes) -> Rotation:
         return await rotation_for(self._session, noun, item, data, os.urandom)
+
+    async def earlier_specs(self, service_id: str) -> Sequence[ServiceRevision]:
+        home = self._session.mirror.home(Service, service_id)
+        return await self._session.of(home.cluster).control.earlier_specs(service_id)
 
     async def held(self, stack: str) -> Held:
         return await look(self._session, stack)

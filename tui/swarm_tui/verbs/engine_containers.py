@@ -60,10 +60,10 @@ def _maintained(ports: Ports, *, is_on: bool) -> Plan:
     return book.maintenance(ports.operations.cluster, ports.ids, hands_of(ports), is_on=is_on)
 
 
-def _verb(word: str, help_: str, run: Callable[[Ports], Work | None], key: str = "") -> Verb:
+def _verb(word: str, help_: str, run: Callable[[Ports], Work | None]) -> Verb:
     return Verb(
         f"list.{word}",
-        (key,) if key else (),
+        (),
         word,
         help_,
         Context.LIST,
@@ -78,18 +78,17 @@ async def _maintain(ports: Ports, *, is_on: bool) -> None:
     await carry_out(ports, _maintained(ports, is_on=is_on))
 
 
-KEYS: Final = {"stop": "S"}
-WORDS: Final = tuple(word for word in containers.TURNS if word != "restart")
-"""Restarting has a key of its own in every list."""
+IN_EVERY_LIST: Final = ("restart", "start", "stop", "kill")
+"""Services or tasks have these too: the verbs of `rollouts`, `park` and `kill` do this for containers."""
+WORDS: Final = tuple(word for word in containers.TURNS if word not in IN_EVERY_LIST)
 TURNS: Final = tuple(
     _verb(
         word,
         f"containers of engines: {containers.TURNS[word].means}",
         partial(turn, word=word),
-        KEYS.get(word, ""),
     )
     for word in WORDS
 )
 MAINTAIN: Final = _verb("maintain", "give engines no new containers", partial(_maintain, is_on=True))
 ACTIVATE: Final = _verb("activate", "give engines new containers again", partial(_maintain, is_on=False))
-assert {*WORDS, "restart"} <= {*kind.KIND.verbs}, "containers name what can be done with them"
+assert {*WORDS, *IN_EVERY_LIST} <= {*kind.KIND.verbs}, "containers name what can be done with them"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from swarm_core.api.proto.service_history_pb2 import ServiceRevision
 from swarm_core.compose.changes.held import Held
 
 from swarm_tui.clusters.allowance import Allowance
@@ -100,6 +101,9 @@ class Operations(Protocol):
 
     async def rotation(self, noun: str, item: Any, data: bytes) -> Rotation:
         """What it comes to that a secret or config gets this content. Raises Refused, SpecError, CallFailed, Unreachable."""
+
+    async def earlier_specs(self, service_id: str) -> Sequence[ServiceRevision]:
+        """The specs that a service of the cluster shown, or of one of them, had before, oldest first. Raises CallFailed or Unreachable."""
 
     async def held(self, stack: str) -> Held:
         """What the cluster holds now, for a stack. Raises CallFailed or Unreachable."""

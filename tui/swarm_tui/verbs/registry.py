@@ -26,6 +26,7 @@ from swarm_tui.verbs import (
     form_parts,
     help_page,
     history,
+    kill,
     labels,
     level,
     log_lines,
@@ -35,6 +36,7 @@ from swarm_tui.verbs import (
     move,
     new,
     open_object,
+    park,
     paste,
     pin,
     places,
@@ -98,10 +100,15 @@ register(scale.VERB)
 register(rollouts.UPDATE)
 register(rollouts.RESTART)
 register(rollouts.ROLLBACK)
+register(rollouts.HOLD)
+register(rollouts.RESUME)
+register(park.STOP)
+register(park.START)
 register(new.VERB)
 register(new.EDIT)
 register(rotate.VERB)
 register(remove.VERB)
+register(kill.VERB)
 register(availability.VERB)
 for _turn in engine_containers.TURNS:
     register(_turn)

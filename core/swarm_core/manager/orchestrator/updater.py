@@ -179,6 +179,8 @@ class Updater:
         def change(stored: Service) -> None:
             if not stored.HasField("update_status"):
                 return  # of a newer update
+            if rollout.is_paused(stored):
+                return  # a person held it meanwhile
             if verdict is Verdict.PAUSE:
                 rollout.pause(stored, message)
             elif not stored.HasField("previous_spec"):

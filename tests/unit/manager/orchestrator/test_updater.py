@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from swarm_core.api.proto import control_pb2
 from swarm_core.api.proto.objects_pb2 import Node, Resource, Service, Task
+from swarm_core.api.proto.rollouts_pb2 import HoldRolloutRequest, ResumeRolloutRequest
 from swarm_core.api.proto.specs_pb2 import ServiceSpec
 from swarm_core.api.proto.types_pb2 import (
     ASSIGNED,
@@ -19,15 +21,18 @@ from swarm_core.api.proto.types_pb2 import (
     NodeStatus,
     UpdateConfig,
     UpdateStatus,
+    Version,
 )
 from swarm_core.api.revisions import read
 from swarm_core.api.states import is_agent_owned
 from swarm_core.api.timestamps import duration, timestamp_ns
 from swarm_core.manager.control_api.services.api import ServicesApi
+from swarm_core.manager.control_api.services.rollouts import RolloutsApi
 from swarm_core.manager.orchestrator.global_ import GlobalOrchestrator
 from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.scheduler.scheduler import Scheduler
 from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.errors import FailedPrecondition, InvalidArgument
 from swarm_core.store.events import Commit, Updated
 from swarm_testkit.factories import make_node, make_restart, make_service, make_task, make_task_spec
 from swarm_testkit.leader import Leader
@@ -70,6 +75,7 @@ class Cluster:
     def __init__(self) -> None:
         self.leader = Leader()
         self.api = ServicesApi(self.leader.store, self.leader.clock, self.leader.rng)
+        self.rollouts = RolloutsApi(self.leader.store)
 
     async def create(
         self,
@@ -108,6 +114,18 @@ class Cluster:
             edit(request.spec)
         await self.api.update_service(request, CALLER)
         await self.leader.clock.advance(0)
+
+    async def hold(self, spec_version: int | None = None) -> None:
+        await self.rollouts.hold_rollout(HoldRolloutRequest(**self._held(spec_version)), CALLER)
+        await self.leader.clock.advance(0)
+
+    async def resume(self, spec_version: int | None = None) -> None:
+        await self.rollouts.resume_rollout(ResumeRolloutRequest(**self._held(spec_version)), CALLER)
+        await self.leader.clock.advance(0)
+
+    def _held(self, index: int | None) -> dict[str, Any]:
+        version = self.service.spec_version if index is None else Version(index=index)
+        return {"service_id": "web", "spec_version": version}
 
     async def roll_back(self) -> None:
         request = control_pb2.UpdateServiceRequest(
@@ -441,6 +459,71 @@ async def test_rollback_by_hand(cluster: Cluster) -> None:
     await cluster.leader.clock.advance(6)
     assert (cluster.running(), cluster.state) == (["one", "one"], "ROLLBACK_COMPLETED")
     assert cluster.service.previous_spec.task.container.image == "two"
+
+
+@pytest.mark.parametrize("order", ["STOP_FIRST", "START_FIRST"])
+async def test_a_held_update(cluster: Cluster, order: str) -> None:
+    """2.6.14: an operator stops an update between two slots: what was begun is finished and nothing more is; then it goes on to its
+    end, and the way back is still there."""
+    await cluster.create(3, config(order=order))
+    await cluster.update(image("two"))
+    await cluster.hold()
+    status = cluster.service.update_status
+    assert (cluster.state, status.message) == ("PAUSED", "update paused by an operator")
+    await cluster.settle()
+    await cluster.leader.clock.advance(60)
+    assert (len(cluster.made("two")), cluster.state) == (1, "PAUSED")
+    assert sorted(cluster.running()) == ["one", "one", *(["one"] if order == "START_FIRST" else []), "two"]
+    await cluster.hold()
+    await cluster.resume()
+    assert (cluster.state, cluster.service.update_status.message) == ("UPDATING", "update in progress")
+    await cluster.settle()
+    await cluster.leader.clock.advance(6)
+    assert (cluster.running(), cluster.state) == (["two"] * 3, "COMPLETED")
+    assert cluster.service.previous_spec.task.container.image == "one"
+
+
+async def test_a_held_rollback(cluster: Cluster) -> None:
+    """2.6.14: a rollback is held as one, and goes on as one."""
+    await cluster.create(3)
+    await cluster.update(image("two"))
+    await cluster.settle()
+    await cluster.leader.clock.advance(6)
+    await cluster.roll_back()
+    await cluster.hold()
+    await cluster.settle()
+    assert (cluster.state, cluster.running().count("two")) == ("ROLLBACK_PAUSED", 2)
+    await cluster.resume()
+    await cluster.settle()
+    await cluster.leader.clock.advance(6)
+    assert (cluster.running(), cluster.state) == (["one"] * 3, "ROLLBACK_COMPLETED")
+
+
+async def test_a_pause_after_failures_goes_on(cluster: Cluster) -> None:
+    """2.6.14: what paused by itself goes on too; the failures before count no more."""
+    await cluster.create(2)
+    await cluster.update(image("bad"))
+    await cluster.settle()
+    assert cluster.state == "PAUSED" and len({task.slot for task in cluster.made("bad")}) == 1
+    await cluster.resume()
+    await cluster.settle()
+    assert cluster.state == "PAUSED" and len({task.slot for task in cluster.made("bad")}) == 2
+
+
+async def test_what_cannot_be_held(cluster: Cluster) -> None:
+    """2.6.14: without an update on its way nothing is held or goes on, nor what was updated since it was looked at."""
+    await cluster.create(1)
+    for method in (cluster.hold, cluster.resume):
+        with pytest.raises(FailedPrecondition, match="no update of it is"):
+            await method()
+    looked_at = cluster.service.spec_version.index
+    await cluster.update(image("two"))
+    for method in (cluster.hold, cluster.resume):
+        with pytest.raises(FailedPrecondition, match="it was updated since"):
+            await method(looked_at)
+    with pytest.raises(InvalidArgument):
+        await cluster.rollouts.hold_rollout(HoldRolloutRequest(service_id="web"), CALLER)
+    assert cluster.state == "UPDATING"
 
 
 async def test_no_way_back(cluster: Cluster) -> None:

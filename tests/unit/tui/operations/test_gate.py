@@ -7,6 +7,7 @@ from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.proto.exec_pb2 import ExecInput, ExecSpec
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed
+from swarm_core.specs import replicas
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import make_config, make_node, make_service
 from swarm_tui.clusters.allowance import Allowance, Level, parse, word
@@ -32,6 +33,9 @@ CHANGES: list[tuple[Level, Work]] = [
     (Level.OPERATE, edit(Service, "s", lambda spec: setattr(spec.task, "force_update", 1))),
     (Level.OPERATE, edit(Service, "s", image)),
     (Level.OPERATE, edit(Service, "s", lambda spec: None, rollback=REQUEST.PREVIOUS)),
+    (Level.OPERATE, edit(Service, "s", replicas.park)),
+    (Level.OPERATE, lambda control: control.hold_rollout("s", 0, is_on=True)),
+    (Level.OPERATE, lambda control: control.hold_rollout("s", 0, is_on=False)),
     (Level.CONFIGURE, edit(Service, "s", lambda spec: spec.task.container.env.append("A=1"))),
     (Level.CONFIGURE, lambda control: control.create(Service, make_service("z", name="new").spec)),
     (Level.CONFIGURE, edit(Node, "n", lambda spec: spec.annotations.labels.update(zone="z"))),
@@ -62,6 +66,7 @@ async def test_a_command_in_a_task_needs_the_highest_level() -> None:
 def a_cluster() -> FakeCluster:
     service = make_service("s", name="db", replicas=2)
     service.previous_spec.CopyFrom(service.spec)
+    service.update_status.state = types_pb2.UpdateStatus.UPDATING
     return FakeCluster([service, make_node("n", hostname="n"), make_config("c", name="c")])
 
 

@@ -183,6 +183,10 @@ noun.elsewhere(
     "Go back to the spec that a service had before this one, or to an earlier one.",
 )
 noun.elsewhere("history", "service_history", "List the specs that a service had.")
+noun.elsewhere("hold", "service_turns", "Hold rollouts where they are.")
+noun.elsewhere("resume", "service_turns", "Go on with rollouts that are paused.")
+noun.elsewhere("stop", "service_turns", "Stop services; each remembers how many tasks it had.")
+noun.elsewhere("start", "service_turns", "Start services that were stopped, with as many tasks as they had.")
 
 
 @noun.command()

@@ -10,6 +10,7 @@ from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing import completion, filters
+from swarm_tui.cli.plumbing.dry_run import DryRunOption, tell, view_for
 from swarm_tui.cli.plumbing.nouns import Noun
 from swarm_tui.cli.plumbing.output import (
     FilterOption,
@@ -20,7 +21,7 @@ from swarm_tui.cli.plumbing.output import (
     print_listing,
     print_objects,
 )
-from swarm_tui.cli.plumbing.session import run
+from swarm_tui.cli.plumbing.session import carry_out, run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.resources import tasks
 from swarm_tui.resources.model import ClusterView, Listing
@@ -127,6 +128,30 @@ def why(
         view = await view_of(cluster, *KINDS)
         now_ns = cluster.clock.wall_ns()
         print_explanations([explain(task, view, now_ns) for task in found], style, no_trunc=no_trunc)
+
+    run(ctx, work)
+
+
+@noun.command()
+def kill(
+    ctx: typer.Context,
+    names: NamesArgument,
+    dry_run: DryRunOption = False,
+    style: FormatOption = Format.TABLE,
+) -> None:
+    """Kill tasks; --dry-run says what takes their places."""
+    from swarm_tui.operations import kill as killing
+
+    async def work(cluster: Cluster) -> None:
+        found = [await cluster.control.resolve(Task, name) for name in names]
+        service_ids = dict.fromkeys(one.service_id for one in found if one.service_id)
+        owners = [await cluster.control.get(objects_pb2.Service, id_) for id_ in service_ids]
+        view = await view_for(cluster, [*found, *owners], dry_run=dry_run)
+        plan = killing.plan(view, [one.id for one in found])
+        if dry_run:
+            await tell(view, plan, style)
+            return
+        await carry_out(cluster, plan, say=lambda outcome: outcome.id)
 
     run(ctx, work)
 

@@ -9,7 +9,7 @@ from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 
 from swarm_tui.operations.docker.service import NoCommand, create_words, update_words
 from swarm_tui.operations.forecast.model import Pair
-from swarm_tui.operations.model import Act, Change, Plan, Remove
+from swarm_tui.operations.model import Act, Change, Hold, Plan, Remove
 from swarm_tui.resources.model import ClusterView
 
 Cluster, Node, Service, Task = objects_pb2.Cluster, objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
@@ -27,6 +27,8 @@ class Commands:
 
     lines: tuple[str, ...] = ()
     why_none: str = ""
+    own: tuple[str, ...] = ()
+    """The same as our own commands, where docker has none."""
 
 
 def commands_of(plan: Plan, pairs: Sequence[Pair], view: ClusterView) -> Commands:
@@ -38,7 +40,7 @@ def commands_of(plan: Plan, pairs: Sequence[Pair], view: ClusterView) -> Command
     try:
         words = [*_removals(plan, view), *_calls(plan), *_changes(plan, pairs, view)]
     except NoCommand as reason:
-        return Commands(why_none=f"No docker command does this: {reason}.")
+        return Commands(why_none=f"No docker command does this: {reason}.", own=tuple(_own(plan)))
     if not words:
         return Commands(why_none="No docker command is needed.")
     return Commands(tuple(shlex.join(one) for one in words))
@@ -62,9 +64,23 @@ def _removals(plan: Plan, view: ClusterView) -> Iterator[list[str]]:
         yield ["docker", noun, "rm", *(["--force"] if noun in forced else []), *names]
 
 
+def _own(plan: Plan) -> Iterator[str]:
+    """Our own commands for the steps that docker has none for."""
+    for step in plan.steps:
+        match step.action:
+            case Remove(kind, _, _) if kind is Task:
+                yield shlex.join(["swarm-tui", "task", "kill", step.name])
+            case Hold(_, _, is_on):
+                yield shlex.join(["swarm-tui", "service", "hold" if is_on else "resume", step.name])
+            case _:
+                return
+
+
 def _calls(plan: Plan) -> Iterator[list[str]]:
     """What the specs do not show: rollbacks and rotations."""
     for step in plan.steps:
+        if isinstance(step.action, Hold):
+            raise NoCommand("docker neither holds a rollout nor goes on with one")
         if not isinstance(step.action, Change):
             continue
         if "rollback" in step.action.more:

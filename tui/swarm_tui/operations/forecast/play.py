@@ -56,6 +56,7 @@ def forecast(view: ClusterView, pairs: Sequence[Pair]) -> Forecast:
     for pair in pairs:
         if isinstance(pair.before or pair.after, Node):
             play.node(pair.before, pair.after)
+    play.killed([pair.before for pair in pairs if isinstance(pair.before, Task) and pair.after is None])
     return play.end()
 
 
@@ -143,6 +144,26 @@ class _Play:
             self._leave_node([task for task in tasks if task.id in sent_away], is_gone=True)
             self._globals_of(after, [task for task in tasks if task.id not in sent_away])
         self._let_go()
+
+    def killed(self, tasks: Sequence[Task]) -> None:
+        """Tasks are removed by hand: their services fill the places that are empty then, while the old ones still stop."""
+        self._end(tasks)
+        for service_id in dict.fromkeys(task.service_id for task in tasks):
+            own = [task for task in tasks if task.service_id == service_id]
+            service = self._services.get(service_id)
+            wanted = [] if service is None or is_job(service) else self._again(service, own)
+            self._restarts += len(wanted)
+            self._stops += len(own) - len(wanted)
+            self._want(wanted)
+        self._let_go()
+
+    def _again(self, service: Service, gone: Sequence[Task]) -> list[_Wanted]:
+        if service.spec.HasField("global"):
+            nodes = [self._nodes.get(task.node_id) for task in gone]
+            return [_Wanted(service, node.id) for node in nodes if node is not None and _takes(service, node)]
+        left = self._wanted_tasks(self._of_service(service.id))
+        todo = slots.reconcile(slots.by_slot(left), service.spec.replicated.replicas, lambda found: found)
+        return [_Wanted(service) for _ in todo.create[: len(gone)]]
 
     def end(self) -> Forecast:
         """Everything has come to rest."""
@@ -421,6 +442,12 @@ def _groups(waiting: Iterable[_Wanted]) -> list[list[_Wanted]]:
 
 def _matches(service: Service, node: Node) -> bool:
     return constraint.match(constraint.parse_or_none(service.spec.task.placement.constraints), node)
+
+
+def _takes(service: Service, node: Node) -> bool:
+    """Whether a global service makes a task there."""
+    is_open = node.spec.availability != NodeSpec.PAUSE and not is_node_invalid(node)
+    return is_open and _matches(service, node)
 
 
 def _is_manager(node: Node | None) -> bool:
