@@ -5,6 +5,8 @@ executors, as an engine outlives daemons.
 """
 
 import asyncio
+import errno
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -170,6 +172,10 @@ class FakeController:
                 break
             await write(ExecOutput(stderr=one.data))
         return len(spec.command)
+
+    async def connect(self, port: int) -> socket.socket:
+        """Nobody listens."""
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
 
     async def usage(self) -> Reading | None:
         is_running = self.task.id in self._world.running()

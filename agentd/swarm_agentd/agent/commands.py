@@ -1,4 +1,4 @@
-"""Commands that are run by hand in this node's tasks, for who asked the manager (docs/design/exec.md 15.2).
+"""Commands that are run by hand in this node's tasks, and connections to their ports, for who asked the manager (docs/design/exec.md 15.2).
 
 Each order is a call of its own: what the command writes goes out, what is typed comes back. When the call ends, however it does, the command
 is ended. A failing command ends itself and nothing else.
@@ -17,6 +17,7 @@ from swarm_core.client.errors import CallFailed, ClientError
 from swarm_core.runtime.tasks import Group, beside
 
 from swarm_agentd.agent.logs import LogSource
+from swarm_agentd.agent.port_streams import carry
 from swarm_agentd.exec.commands import Typed, Write
 from swarm_agentd.exec.errors import ExecError, Missing
 
@@ -64,10 +65,15 @@ class CommandServer:
         try:
             for manager in self._source.managers():
                 if manager.task.id == order.spec.task_id and manager.task.status.state == RUNNING:
+                    if order.spec.port:
+                        await carry(await manager.controller.connect(order.spec.port), typed, write)
+                        return ExecEnd()
                     code = await manager.controller.run_command(order.spec, typed, write)
                     return ExecEnd(exit_code=code)
             raise Missing(f"task {order.spec.task_id} does not run here")
-        except (ExecError, OSError) as error:
+        except OSError as error:
+            return ExecEnd(exit_code=_NOT_RUN, error=error.strerror or str(error))
+        except ExecError as error:
             return ExecEnd(exit_code=_NOT_RUN, error=str(error))
 
 

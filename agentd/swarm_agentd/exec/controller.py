@@ -4,11 +4,12 @@ Rules for who implements it:
 1. The task's id is the key of the work. Whatever was made for that id by an earlier daemon on the same state is found
    again by the same calls: prepare raises AlreadyPrepared, start raises AlreadyStarted, wait joins the running work or
    tells the result of work that ended while no daemon looked. Nothing is ever started twice for one id.
-2. Calls come one at a time, except container_status, port_status, usage, run_command and logs, which may come beside any other.
+2. Calls come one at a time, except container_status, port_status, usage, run_command, connect and logs, which may come beside any other.
 3. Every call may be cancelled at any await, and made again. Cancelling wait leaves the work running.
 4. close ends nothing but this object: the work goes on. Only shutdown, terminate and remove stop work.
 """
 
+import socket
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -63,6 +64,10 @@ class Controller(Protocol):
         """Run what is asked for inside the running work, to its end or until `typed` ends; its exit code. Cancelling ends it.
 
         Raises Fatal for what cannot be run, Temporary, or OSError."""
+
+    async def connect(self, port: int) -> socket.socket:
+        """A connection to this TCP port of the running work, as the work itself would reach it at its loopback address; it does not block, and
+        is the caller's to close. Raises Fatal, Temporary, or OSError where nobody takes it."""
 
     def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
         """An async generator of records in order, each with timestamp, stream and data (the agent fills in the context).

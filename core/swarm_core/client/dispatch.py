@@ -109,8 +109,8 @@ class Dispatch:
         await self._connection.call("Usage.ReportUsage", request, timeout=self._call_s)
 
     def exec_orders(self) -> AsyncIterator[ExecOrder]:
-        """Commands that are to be run in this node's tasks. Managers of another make answer UNIMPLEMENTED."""
-        return self._connection.stream("Exec.ListenExec", ListenExecRequest())
+        """Commands that are to be run in this node's tasks, and connections to their ports. Managers of another make answer UNIMPLEMENTED."""
+        return self._connection.stream("Exec.ListenExec", ListenExecRequest(takes_ports=True))
 
     def serve_exec(self, order_id: str, outputs: AsyncIterator[ExecOutput]) -> AsyncIterator[ExecInput]:
         """Send what the command of an order writes; what is typed comes back."""

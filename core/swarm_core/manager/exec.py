@@ -1,4 +1,4 @@
-"""Commands run by hand inside tasks: pairs who asks with the task's node (docs/design/exec.md).
+"""Commands run by hand inside tasks, and connections to their ports: pairs who asks with the task's node (docs/design/exec.md).
 
 Rules
 1. Nothing is stored. A command lives as long as the call of who asked: when that ends, whatever the reason, the node's call ends too,
@@ -49,6 +49,7 @@ QUEUE_MAX: Final = 16
 ANSWER_S: Final = 10.0
 OPEN_MAX: Final = 200
 _ORDERS_MAX: Final = 100
+_PORT_MAX: Final = 65_535
 _STOPPED: Final = "commands are passed on by the leader, which this manager is not"
 _log = logging.getLogger(__name__)
 
@@ -67,7 +68,8 @@ class _Pair:
 class _Listener:
     """The orders that one node has not heard of yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_ports: bool) -> None:
+        self.takes_ports = takes_ports
         self.orders: asyncio.Queue[ExecOrder | None] = asyncio.Queue(_ORDERS_MAX)
 
 
@@ -100,12 +102,12 @@ class Exec:
     async def run_in_task(
         self, requests: AsyncIterator[ExecRequest], caller: Caller
     ) -> AsyncIterator[ExecOutput]:
-        """Run a command in a task, with what is typed; what it writes, and at last how it ended."""
+        """Run a command in a task, or connect to a port of it, with what is typed; what comes back, and at last how it ended."""
         self._check_running()
         spec = await _begun(requests)
         node_id = self._place_of(spec)
         pair = self._order(node_id, spec)
-        _log.info("%s runs %s in task %s", caller.node_id or "an operator", spec.command[0], spec.task_id)
+        _log.info("%s %s task %s", caller.node_id or "an operator", _doing(spec), spec.task_id)
         feeding = self._group.spawn(_feed(requests, pair), name=f"input of command {pair.id}")
         try:
             await self._until_taken_up(pair)
@@ -126,7 +128,7 @@ class Exec:
         before = self._listeners.get(caller.node_id)
         if before is not None:
             _end(before.orders)
-        own = self._listeners[caller.node_id] = _Listener()
+        own = self._listeners[caller.node_id] = _Listener(takes_ports=request.takes_ports)
         try:
             while (order := await own.orders.get()) is not None:
                 yield order
@@ -159,8 +161,10 @@ class Exec:
 
     def _place_of(self, spec: ExecSpec) -> str:
         """The node of the task. Raises RpcFailure where nothing can be run in it."""
-        if not spec.command:
+        if not spec.command and not spec.port:
             raise InvalidArgument("a command is needed")
+        if spec.port and (spec.command or spec.port > _PORT_MAX):
+            raise InvalidArgument(f"a port is one of 1 to {_PORT_MAX}, and takes no command")
         task = self._store.get(Task, spec.task_id)
         if task is None:
             raise NotFound(f"task {spec.task_id} not found")
@@ -170,6 +174,10 @@ class Exec:
             raise FailedPrecondition(
                 f"node {self._name(task.node_id)} runs no commands for a manager: it is a Docker Engine, or not connected; "
                 "on the node itself docker exec does it"
+            )
+        if spec.port and not self._listeners[task.node_id].takes_ports:
+            raise FailedPrecondition(
+                f"node {self._name(task.node_id)} forwards no ports: it runs an older swarm-agentd"
             )
         if len(self._pairs) >= OPEN_MAX:
             raise ResourceExhausted(f"{OPEN_MAX} commands are open already")
@@ -198,6 +206,10 @@ class Exec:
     def _check_running(self) -> None:
         if not self._is_running:
             raise Aborted(_STOPPED)
+
+
+def _doing(spec: ExecSpec) -> str:
+    return f"connects to port {spec.port} of" if spec.port else f"runs {spec.command[0]} in"
 
 
 async def _first(requests: AsyncIterator[ServeExecRequest]) -> ServeExecRequest:

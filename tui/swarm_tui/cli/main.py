@@ -47,6 +47,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "image": ("image", "Images of many engines: ls, pull, rm, prune."),
     "find": ("find", "List what a filter finds: find tasks state:failed node:w3 'age<5m'."),
     "exec": ("exec", "Run a command in a task that runs: exec web.1 sh."),
+    "port-forward": (
+        "port_forward",
+        "Let a port of this machine lead to a port of a task: port-forward web 8080:80.",
+    ),
     "top": ("top", "What tasks, nodes or managers use now."),
     "drill": ("drill", "Drain a node, stop the clock when all runs elsewhere, and give it back."),
     "runbook": ("runbook", "Go through what was recorded with :runbook, step by step."),

@@ -6,6 +6,7 @@ decide, and look again when an event says that something changed.
 
 import json
 import logging
+import socket
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -36,7 +37,7 @@ from swarm_agentd.exec.private_files import PrivateFiles
 from swarm_agentd.exec.progress import ProgressBoard
 from swarm_agentd.exec.usage import Reading
 from swarm_agentd.exec.volumes import mounted_volumes
-from swarm_agentd.executors.docker import engine_age, files, logs, mapping, mounts, stats
+from swarm_agentd.executors.docker import engine_age, files, logs, mapping, mounts, own_ports, stats
 from swarm_agentd.executors.docker.engine import Conflict, Engine, NotFound
 from swarm_agentd.executors.docker.images import Images
 from swarm_agentd.executors.docker.networks import Networks
@@ -233,6 +234,9 @@ class DockerController:
         from swarm_agentd.executors.docker import commands
 
         return await commands.run(self._host.engine.url, container["Id"], spec, (typed, write))
+
+    async def connect(self, port: int) -> socket.socket:
+        return await own_ports.connect(await self._required(), port)
 
     async def usage(self) -> Reading | None:
         if not stats.is_told(self._host.engine.api_version):

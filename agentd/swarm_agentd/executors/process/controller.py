@@ -6,6 +6,7 @@ difference which daemon made the process.
 
 import asyncio
 import errno
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ from swarm_agentd.exec.executor import Dependencies
 from swarm_agentd.exec.private_files import File, PrivateFiles
 from swarm_agentd.exec.usage import Reading
 from swarm_agentd.exec.volumes import mounted_volumes
-from swarm_agentd.executors.process import commands, health, keeper, logs, volumes
+from swarm_agentd.executors.process import commands, health, keeper, logs, own_ports, volumes
 from swarm_agentd.executors.process.cgroups import Cgroups
 from swarm_agentd.executors.process.directory import Exit, Started, TaskDirectory
 from swarm_agentd.executors.process.material import CONFIGS, SECRETS, collect, environment
@@ -171,6 +172,12 @@ class ProcessController:
         if launch is None or await self.usage() is None:
             raise Missing("the process does not run")
         return await commands.run(spec, launch, typed, write)
+
+    async def connect(self, port: int) -> socket.socket:
+        started = self._directory.started()
+        if started is None or await self.usage() is None:
+            raise Missing("the process does not run")
+        return await own_ports.connect(self._task, started.command.pid, port)
 
     async def logs(self, options: LogSubscriptionOptions) -> AsyncIterator[LogMessage]:
         self._check_open()

@@ -14,6 +14,7 @@ Rules:
 import asyncio
 import platform
 import random
+import socket
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -280,6 +281,9 @@ class SimulatedController:
 
     async def run_command(self, spec: ExecSpec, typed: Typed, write: Write) -> int:
         raise UnsupportedRuntime("a simulated task has no processes: nothing can be run in it")
+
+    async def connect(self, port: int) -> socket.socket:
+        raise UnsupportedRuntime("a simulated task has no ports: nothing listens there")
 
     async def usage(self) -> Reading | None:
         work = self._running()

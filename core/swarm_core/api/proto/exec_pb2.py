@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fswarm_core/api/proto/exec.proto\x12\x0bswarmtui.v1\"-\n\x0cTerminalSize\x12\x0c\n\x04rows\x18\x01 \x01(\r\x12\x0f\n\x07\x63olumns\x18\x02 \x01(\r\"\x95\x01\n\x08\x45xecSpec\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x02 \x03(\t\x12\x0b\n\x03\x65nv\x18\x03 \x03(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x11\n\tdirectory\x18\x05 \x01(\t\x12+\n\x08terminal\x18\x06 \x01(\x0b\x32\x19.swarmtui.v1.TerminalSize\x12\x0c\n\x04port\x18\x07 \x01(\r\"]\n\tExecInput\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12\r\n\x03\x65nd\x18\x02 \x01(\x08H\x00\x12)\n\x04size\x18\x03 \x01(\x0b\x32\x19.swarmtui.v1.TerminalSizeH\x00\x42\x06\n\x04what\"+\n\x07\x45xecEnd\x12\x11\n\texit_code\x18\x01 \x01(\r\x12\r\n\x05\x65rror\x18\x02 \x01(\t\"f\n\x0b\x45xecRequest\x12&\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32\x15.swarmtui.v1.ExecSpecH\x00\x12\'\n\x05input\x18\x02 \x01(\x0b\x32\x16.swarmtui.v1.ExecInputH\x00\x42\x06\n\x04what\"o\n\nExecOutput\x12\x10\n\x06stdout\x18\x01 \x01(\x0cH\x00\x12\x10\n\x06stderr\x18\x02 \x01(\x0cH\x00\x12#\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x14.swarmtui.v1.ExecEndH\x00\x12\x10\n\x06\x63losed\x18\x04 \x01(\x08H\x00\x42\x06\n\x04what\"\x13\n\x11ListenExecRequest\"<\n\tExecOrder\x12\n\n\x02id\x18\x01 \x01(\t\x12#\n\x04spec\x18\x02 \x01(\x0b\x32\x15.swarmtui.v1.ExecSpec\"M\n\x10ServeExecRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\'\n\x06output\x18\x02 \x01(\x0b\x32\x17.swarmtui.v1.ExecOutput2\xda\x01\n\x04\x45xec\x12\x42\n\tRunInTask\x12\x18.swarmtui.v1.ExecRequest\x1a\x17.swarmtui.v1.ExecOutput(\x01\x30\x01\x12\x46\n\nListenExec\x12\x1e.swarmtui.v1.ListenExecRequest\x1a\x16.swarmtui.v1.ExecOrder0\x01\x12\x46\n\tServeExec\x12\x1d.swarmtui.v1.ServeExecRequest\x1a\x16.swarmtui.v1.ExecInput(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fswarm_core/api/proto/exec.proto\x12\x0bswarmtui.v1\"-\n\x0cTerminalSize\x12\x0c\n\x04rows\x18\x01 \x01(\r\x12\x0f\n\x07\x63olumns\x18\x02 \x01(\r\"\x95\x01\n\x08\x45xecSpec\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x02 \x03(\t\x12\x0b\n\x03\x65nv\x18\x03 \x03(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x11\n\tdirectory\x18\x05 \x01(\t\x12+\n\x08terminal\x18\x06 \x01(\x0b\x32\x19.swarmtui.v1.TerminalSize\x12\x0c\n\x04port\x18\x07 \x01(\r\"]\n\tExecInput\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12\r\n\x03\x65nd\x18\x02 \x01(\x08H\x00\x12)\n\x04size\x18\x03 \x01(\x0b\x32\x19.swarmtui.v1.TerminalSizeH\x00\x42\x06\n\x04what\"+\n\x07\x45xecEnd\x12\x11\n\texit_code\x18\x01 \x01(\r\x12\r\n\x05\x65rror\x18\x02 \x01(\t\"f\n\x0b\x45xecRequest\x12&\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32\x15.swarmtui.v1.ExecSpecH\x00\x12\'\n\x05input\x18\x02 \x01(\x0b\x32\x16.swarmtui.v1.ExecInputH\x00\x42\x06\n\x04what\"o\n\nExecOutput\x12\x10\n\x06stdout\x18\x01 \x01(\x0cH\x00\x12\x10\n\x06stderr\x18\x02 \x01(\x0cH\x00\x12#\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x14.swarmtui.v1.ExecEndH\x00\x12\x10\n\x06\x63losed\x18\x04 \x01(\x08H\x00\x42\x06\n\x04what\"(\n\x11ListenExecRequest\x12\x13\n\x0btakes_ports\x18\x01 \x01(\x08\"<\n\tExecOrder\x12\n\n\x02id\x18\x01 \x01(\t\x12#\n\x04spec\x18\x02 \x01(\x0b\x32\x15.swarmtui.v1.ExecSpec\"M\n\x10ServeExecRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\'\n\x06output\x18\x02 \x01(\x0b\x32\x17.swarmtui.v1.ExecOutput2\xda\x01\n\x04\x45xec\x12\x42\n\tRunInTask\x12\x18.swarmtui.v1.ExecRequest\x1a\x17.swarmtui.v1.ExecOutput(\x01\x30\x01\x12\x46\n\nListenExec\x12\x1e.swarmtui.v1.ListenExecRequest\x1a\x16.swarmtui.v1.ExecOrder0\x01\x12\x46\n\tServeExec\x12\x1d.swarmtui.v1.ServeExecRequest\x1a\x16.swarmtui.v1.ExecInput(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,11 +44,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXECOUTPUT']._serialized_start=491
   _globals['_EXECOUTPUT']._serialized_end=602
   _globals['_LISTENEXECREQUEST']._serialized_start=604
-  _globals['_LISTENEXECREQUEST']._serialized_end=623
-  _globals['_EXECORDER']._serialized_start=625
-  _globals['_EXECORDER']._serialized_end=685
-  _globals['_SERVEEXECREQUEST']._serialized_start=687
-  _globals['_SERVEEXECREQUEST']._serialized_end=764
-  _globals['_EXEC']._serialized_start=767
-  _globals['_EXEC']._serialized_end=985
+  _globals['_LISTENEXECREQUEST']._serialized_end=644
+  _globals['_EXECORDER']._serialized_start=646
+  _globals['_EXECORDER']._serialized_end=706
+  _globals['_SERVEEXECREQUEST']._serialized_start=708
+  _globals['_SERVEEXECREQUEST']._serialized_end=785
+  _globals['_EXEC']._serialized_start=788
+  _globals['_EXEC']._serialized_end=1006
 # @@protoc_insertion_point(module_scope)

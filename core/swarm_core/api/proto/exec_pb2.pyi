@@ -203,12 +203,17 @@ Global___ExecOutput: _TypeAlias = ExecOutput  # noqa: Y015
 class ListenExecRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    TAKES_PORTS_FIELD_NUMBER: _builtins.int
+    takes_ports: _builtins.bool
+    """The node takes orders for connections to ports too; one of before them would not know what to do with them."""
     def __init__(
         self,
+        *,
+        takes_ports: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["takes_ports", b"takes_ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,15 +3,12 @@
 from typing import Annotated
 
 import typer
-from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.exec_pb2 import ExecSpec
 from swarm_core.client.cluster import Cluster
-from swarm_core.client.control import NoSuchObject, UnresolvedReference
 
 from swarm_tui.cli.plumbing import completion
+from swarm_tui.cli.plumbing.running_task import running_task
 from swarm_tui.cli.plumbing.session import Failure, run
-
-Task = objects_pb2.Task
 
 
 def exec_(
@@ -51,7 +48,7 @@ def exec_(
     has_terminal = is_terminal() if terminal is None else terminal
 
     async def work(cluster: Cluster) -> int:
-        task = await _task(cluster, name)
+        task = await running_task(cluster, name)
         spec = ExecSpec(task_id=task.id, command=words, env=env, user=user, directory=directory)
         try:
             return await run_here(cluster.control, spec, Here(has_terminal, interactive or has_terminal))
@@ -59,24 +56,6 @@ def exec_(
             raise Failure(f"Could not run {spec.command[0]} in {name}: {error}.") from None
 
     raise typer.Exit(run(ctx, work))
-
-
-async def _task(cluster: Cluster, name: str) -> Task:
-    """The task, or the first one of a service that runs. Raises UnresolvedReference or Failure."""
-    try:
-        return await cluster.control.resolve(Task, name)
-    except UnresolvedReference as unresolved:
-        try:
-            service = await cluster.control.resolve(objects_pb2.Service, name)
-        except NoSuchObject:
-            if not isinstance(unresolved, NoSuchObject):
-                raise unresolved from None
-            raise Failure(f"There is no task and no service named {name!r}.") from None
-    found = await cluster.control.find(Task, service_ids=[service.id])
-    runs = [one for one in found if one.status.state == types_pb2.RUNNING == one.desired_state]
-    if not runs:
-        raise Failure(f"No task of {name} runs.")
-    return min(runs, key=lambda one: (one.slot, one.id))
 
 
 COMMANDS = {"exec": exec_}
