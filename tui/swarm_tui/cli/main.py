@@ -27,8 +27,11 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "Say how the cluster stands."),
     "demo": ("demo", "Open a private cluster of simulated nodes with some life in it."),
     "node": ("node", "Nodes: ls, inspect, ps, update, activate, pause, drain, promote, demote, rm."),
-    "service": ("service", "Services: create, ls, ps, inspect, why, scale, update, rollback, rm, logs."),
-    "task": ("task", "Tasks: ls, inspect, why, logs."),
+    "service": (
+        "service",
+        "Services: create, ls, ps, inspect, why, scale, stop, start, update, hold, resume, rollback, rm, logs.",
+    ),
+    "task": ("task", "Tasks: ls, inspect, why, kill, logs."),
     "stack": ("stack", "Stacks: deploy, plan, history, rollback, ls, status, rm, rotate, export, lint."),
     "rebalance": ("rebalance", "Spread running tasks anew over the nodes; --dry-run says what would move."),
     "secret": ("secret", "Secrets: create, ls, inspect, rm."),

@@ -8,6 +8,7 @@ Rules
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
@@ -49,6 +50,10 @@ async def why_not(control: Control) -> str:
     return NOT_BY_DOCKER if await control.raft_status() is None else ""
 
 
+class NotTaken(Exception):
+    """The port of this machine cannot be had; the text is the rest of a sentence."""
+
+
 class Forward:
     """One port that is open here. `find` says which task each connection goes to; it may raise what a client raises. `trouble` takes a
     sentence about a connection that came to nothing."""
@@ -67,8 +72,12 @@ class Forward:
         self._listening: socket.socket | None = None
 
     def listen(self, local: int) -> None:
-        """Take the port of this machine; 0 is any free one. Raises OSError."""
-        self._listening = socket.create_server((HOST, local), backlog=_BACKLOG)
+        """Take the port of this machine; 0 is any free one. Raises NotTaken."""
+        try:
+            self._listening = socket.create_server((HOST, local), backlog=_BACKLOG)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise NotTaken(f"port {local} of this machine: {reason}") from None
         self.local = self._listening.getsockname()[1]
 
     async def run(self) -> None:

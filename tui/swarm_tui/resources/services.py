@@ -365,6 +365,7 @@ KIND: ResourceKind[Service] = ResourceKind(
         "open",
         "logs",
         "shell",
+        "forward",
         "previous_logs",
         "pin_logs",
         "why",

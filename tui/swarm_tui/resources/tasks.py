@@ -284,6 +284,7 @@ KIND: ResourceKind[Task] = ResourceKind(
         "open",
         "logs",
         "shell",
+        "forward",
         "previous_logs",
         "pin_logs",
         "why",

@@ -35,6 +35,7 @@ from swarm_tui.shell.deploys import Deploys
 from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.filters import Filters
 from swarm_tui.shell.find_line import FindLine
+from swarm_tui.shell.forwards import Forwards
 from swarm_tui.shell.messages import (
     Alarmed,
     AllAsked,
@@ -179,6 +180,7 @@ class Desk:
         self.clusters: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
         self.filters = Filters(None)
         self.rotations: Rotations | None = None
+        self.forwards = Forwards(session, self.tell_failure, self._begin_forward)
 
     def toggle_past(self) -> None:
         self._screen.post_message(PastAsked())
@@ -237,6 +239,9 @@ class Desk:
     def begin_deploy(self, asked: Deployment, done: Callable[[], None]) -> None:
         self._recording.said(f"Deploy stack {asked.stack}", asked.words, asked.by_hand)
         self._screen.post_message(DeployAsked(asked, done))
+
+    def _begin_forward(self, work: Coroutine[Any, Any, None]) -> Callable[[], None]:
+        return self._screen.app.run_worker(work, group="forwards", exit_on_error=False).cancel
 
     @property
     def rotation_under_way(self) -> str:

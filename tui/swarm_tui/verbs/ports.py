@@ -145,6 +145,19 @@ class Filters(Protocol):
         """Keep it no more. Raises as `save` does."""
 
 
+class Forwards(Protocol):
+    """Ports of this machine that lead to ports of tasks, for as long as the dashboard runs."""
+
+    def lines(self) -> Sequence[tuple[str, str]]:
+        """By its id what each is, and how many connections it has and had."""
+
+    async def begin(self, ref: ObjectRef, name: str, here: int, there: int) -> str:
+        """Open one to a task, or to the service's tasks; its address. Raises ValueError with a sentence."""
+
+    def end(self, id_: str) -> None:
+        """Close one, with its connections."""
+
+
 class Desk(Protocol):
     """What stands around the views, and the program as a whole."""
 
@@ -284,6 +297,10 @@ class Desk(Protocol):
 
     def quit(self) -> None:
         """End the program."""
+
+    @property
+    def forwards(self) -> Forwards:
+        """The ports of this machine that lead to tasks."""
 
     async def edit(self, text: str) -> str | None:
         """Give `text` to the person's editor, and the terminal with it; what it left, or None where it failed, which is told."""

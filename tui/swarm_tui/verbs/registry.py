@@ -24,6 +24,7 @@ from swarm_tui.verbs import (
     find,
     focus,
     form_parts,
+    forward,
     help_page,
     history,
     kill,
@@ -89,6 +90,7 @@ register(open_object.VERB)
 register(logs.VERB)
 register(logs.PREVIOUS_LOGS)
 register(shell.VERB)
+register(forward.VERB)
 register(why.WHY)
 register(texts.DESCRIBE)
 register(texts.YAML)
@@ -188,6 +190,7 @@ register(rewind.INCIDENT_ON)
 register(rewind.PLAY)
 register(bundle.VERB)
 register(drill.SCORE)
+register(forward.OPEN)
 register(runbook.VERB)
 register(program.RESYNC)
 register(program.PALETTE)

@@ -1,5 +1,7 @@
 """A shell inside a task that runs: of the selected task, or of one of the service's."""
 
+from collections.abc import Sequence
+
 from swarm_core.api.proto import objects_pb2, types_pb2
 
 from swarm_tui.clusters.allowance import Level
@@ -20,20 +22,23 @@ async def run(ports: Ports) -> None:
     if refused:
         ports.desk.tell_failure(f"Could not open a shell: {refused}.")
         return
-    running = _running(ports)
+    running = running_tasks(ports)
     if not running:
         ports.desk.tell_failure("Nothing of it runs: a shell needs a task that does.")
         return
-    cluster = ports.cluster
-    id_: str | None = running[0].id
-    if len(running) > 1:
-        options = [
-            (one.id, f"{tasks.name(one, cluster)}  {tasks.node_name(one, cluster)}") for one in running
-        ]
-        id_ = await ports.desk.ask(Choose("Shell in", options))
+    id_ = await chosen(ports, "Shell in", running)
     if id_ is not None:
-        name = next(tasks.name(one, cluster) for one in running if one.id == id_)
+        name = next(tasks.name(one, ports.cluster) for one in running if one.id == id_)
         await ports.desk.run_inside(id_, name, _SHELL)
+
+
+async def chosen(ports: Ports, heading: str, running: Sequence[objects_pb2.Task]) -> str | None:
+    """The id of the one task, or of the one that the person takes; None when they leave."""
+    if len(running) == 1:
+        return running[0].id
+    cluster = ports.cluster
+    options = [(one.id, f"{tasks.name(one, cluster)}  {tasks.node_name(one, cluster)}") for one in running]
+    return await ports.desk.ask(Choose(heading, options))
 
 
 async def in_container(ports: Ports) -> None:
@@ -48,7 +53,7 @@ async def in_container(ports: Ports) -> None:
         await ports.desk.run_inside(item.id, item.record.name, _SHELL)
 
 
-def _running(ports: Ports) -> list[objects_pb2.Task]:
+def running_tasks(ports: Ports) -> list[objects_pb2.Task]:
     """What runs of the selection, in the order of slots."""
     cluster, id_ = ports.cluster, ports.ids[0]
     if ports.selection.kind == SERVICES.noun:

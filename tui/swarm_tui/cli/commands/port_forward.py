@@ -30,7 +30,7 @@ def port_forward(
     ],
 ) -> None:
     """Let ports of this machine lead to ports of a task, until ctrl-c."""
-    from swarm_tui.clusters.forward import HOST, Forward, parse_ports, why_not
+    from swarm_tui.clusters.forward import HOST, Forward, NotTaken, parse_ports, why_not
 
     try:
         wanted = [parse_ports(text) for text in ports]
@@ -56,10 +56,9 @@ def port_forward(
         for forward, (here, there) in zip(made, wanted, strict=True):
             try:
                 forward.listen(here)
-            except OSError as error:
+            except NotTaken as error:
                 raise Failure(
-                    f"Could not take port {here} of this machine: {error.strerror}; "
-                    f"another one leads there as well: port-forward {name} :{there}"
+                    f"Could not take {error}; any free one leads there as well: port-forward {name} :{there}"
                 ) from None
             say(printable(f"{HOST}:{forward.local} leads to port {there} of {name}"))
         async with asyncio.TaskGroup() as group:
