@@ -155,7 +155,7 @@ def test_filter(picture):
 
 def test_help(picture):
     """The keys."""
-    picture(("question_mark",), shows="take services back to the spec before this one")
+    picture(("question_mark",), shows="take a service back to one of its earlier specs")
 
 
 def test_update(picture):

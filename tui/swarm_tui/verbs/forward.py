@@ -102,7 +102,7 @@ VERB = Verb(
     "list.forward",
     ("F",),
     "port-forward",
-    "let a port of this machine lead to a port of a task on a node of ours; lists those that are open, to close them",
+    "let a port of this machine lead to a port of a task; lists those that are open",
     Context.LIST,
     run,
     is_on_objects=True,

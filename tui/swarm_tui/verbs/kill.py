@@ -19,7 +19,7 @@ VERB = Verb(
     "list.kill",
     ("ctrl+k",),
     "kill",
-    "kill tasks, after a confirmation that says what takes their places; containers of engines: end them at once",
+    "kill tasks or containers; the plan says what takes a task's place",
     Context.LIST,
     run,
     is_on_objects=True,

@@ -135,7 +135,7 @@ ROLLBACK = Verb(
     "list.rollback",
     ("b",),
     "roll back",
-    "take a service back to one of its earlier specs, which are shown with what is different",
+    "take a service back to one of its earlier specs, or several to the one before",
     Context.LIST,
     rollback,
     is_on_objects=True,

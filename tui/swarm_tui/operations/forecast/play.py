@@ -8,6 +8,8 @@ Rules
    before that, and again after it where there was no room.
 3. Every task that finds a node is taken to run. What fails on its own, nobody can foresee.
 4. Nodes are in the order of their ids, which decides between equal ones.
+
+It is one thing: every change is played on the same nodes, tasks and counts, and what one leaves behind is what the next one finds.
 """
 
 from collections import Counter
