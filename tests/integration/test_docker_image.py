@@ -106,6 +106,13 @@ def test_a_cluster_of_containers(engine: Engine) -> None:
             )
             assert "sleep 1000" in engine.docker("ps", "--no-trunc", "--filter", f"ancestor={IMAGE}")
 
+            # An image that cannot be had, as docs/handbook.md tells it.
+            ask(engine, *created[:2], "--detach", "--name", "lost", "nosuch.invalid/image:1")
+            wait_until(
+                lambda: "image cannot be had" in ask(engine, "service", "why", "lost"), seconds=60, what="why"
+            )
+            ask(engine, "service", "rm", "lost")
+
             orphan = "(sleep 0.1 & echo $! >/tmp/orphan) & wait"
             engine.docker("exec", "m1", "sh", "-c", orphan)
             wait_until(lambda: is_gone(engine), what="the orphan's end")
