@@ -1,4 +1,5 @@
-"""docker's own command over three real engines, through the socket of `engine serve` (docs/design/engine-commands.md 16.4)."""
+"""docker's own command over three real engines, through the socket of `engine serve` (docs/design/engine-commands.md 16.4), and the dashboard of
+them in a terminal (docs/design/engine-views.md)."""
 
 import json
 import os
@@ -14,6 +15,7 @@ import pytest
 from swarm_testkit.daemons import wait_until
 from swarm_testkit.engines import IMAGE, Engine, own_id, private_engine
 from swarm_testkit.programs import TUI, run
+from swarm_testkit.terminal import COMMAND, Terminal
 
 pytestmark = [
     pytest.mark.docker,
@@ -28,13 +30,13 @@ class Fleet:
     """Three engines and the socket over them."""
 
     def __init__(self, engines: list[Engine], directory: Path) -> None:
-        self.engines, self._directory = engines, directory
+        self.engines, self.directory = engines, directory
         self.log = directory / "log"
 
     def docker(self, *words: str, stdin: bytes | None = None, code: int = 0, by: str = "spread") -> str:
         """What docker's command says, through the socket of a strategy; what it says of an error, where one is due."""
         done = subprocess.run(
-            ["docker", "-H", f"unix://{self._directory}/{by or 'spread'}.sock", *words],
+            ["docker", "-H", f"unix://{self.directory}/{by or 'spread'}.sock", *words],
             input=stdin,
             capture_output=True,
             check=False,
@@ -45,7 +47,7 @@ class Fleet:
 
     def knows(self, name: str) -> bool:
         """Whether the socket that spreads has this container in its tables."""
-        words = ["docker", "-H", f"unix://{self._directory}/spread.sock", "inspect", name]
+        words = ["docker", "-H", f"unix://{self.directory}/spread.sock", "inspect", name]
         return not subprocess.run(words, capture_output=True, check=False, timeout=120).returncode
 
     def counts(self, name: str) -> Counter[str]:
@@ -55,12 +57,12 @@ class Fleet:
 
     def engine_words(self) -> dict[str, str]:
         """What a command says of each engine."""
-        words = ["engine", "ls", "--engines", str(self._directory / "list.toml")]
+        words = ["engine", "ls", "--engines", str(self.directory / "list.toml")]
         told = run([*TUI, *words, "--format", "{{.Name}} {{.Status}}"])
         return dict(line.split() for line in told.out.splitlines())
 
     def answers(self) -> bool:
-        sockets = [self._directory / f"{by}.sock" for by in ("spread", "binpack")]
+        sockets = [self.directory / f"{by}.sock" for by in ("spread", "binpack")]
         commands = [["docker", "-H", f"unix://{socket}", "version"] for socket in sockets]
         return not any(
             subprocess.run(one, capture_output=True, check=False, timeout=120).returncode for one in commands
@@ -205,28 +207,90 @@ def test_thirty_containers_and_a_killed_engine(fleet: Fleet) -> None:
     for name, asked in (("moves", ("-e", "reschedule:on-node-failure")), ("stays", ())):
         fleet.docker("run", "-d", "--name", name, "-e", "constraint:node==~h2", *asked, *sleeping)
     assert len(fleet.docker("ps", "-aq").splitlines()) == 30 + filling
+    with _dashboard(fleet) as terminal:
+        _run_from_form(terminal, "formed")
+        _lose_and_regain(fleet, terminal)
+    names = [
+        name.partition("/")[2] for name in fleet.docker("ps", "-a", "--format", "{{.Names}}").splitlines()
+    ]
+    assert len(names) == len(set(names)) == 31 + filling
+    told = fleet.log.read_text()
+    assert "engine h2 is not reached any more" in told and "engine h2 is back." in told
+    assert "container moves of engine h2 is made anew on h" in told
+    fleet.docker("rm", "-f", *names)
 
+
+@contextmanager
+def _dashboard(fleet: Fleet) -> Iterator[Terminal]:
+    """The engines' own dashboard in a terminal."""
+    terminal = Terminal(fleet.directory, 150, 40)
+    try:
+        terminal.type(f"{COMMAND} engine ui --engines {fleet.directory / 'list.toml'}")
+        terminal.press("Enter")
+        terminal.until("engines: 3")
+        for name in ("h0", "h1", "h2"):
+            terminal.until_line(name, "healthy")
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def _run_from_form(terminal: Terminal, name: str) -> None:
+    """18.5.6: the plan says where it goes; it is in the list, and runs."""
+    terminal.press("V")
+    terminal.until("─ Containers ─")
+    terminal.press("n")
+    terminal.until("─ New container ─")
+    terminal.type(name)
+    terminal.until("✓ free")
+    terminal.press("Tab")
+    terminal.type(IMAGE)
+    terminal.press("Tab")
+    terminal.type("sleep 100000")
+    terminal.press("C-g")
+    terminal.until("made and started on h")
+    terminal.press("y")
+    terminal.until(f"{name} runs")
+    _only(terminal, name)
+    terminal.until_line(name, "running")
+
+
+def _only(terminal: Terminal, name: str) -> None:
+    """Cut the list of containers down to a name."""
+    terminal.type("/")
+    terminal.press("C-u")
+    terminal.type(name)
+    terminal.press("Enter")
+
+
+def _lose_and_regain(fleet: Fleet, terminal: Terminal) -> None:
+    """N10, 16.4: one daemon is killed; what asks for it runs elsewhere, and the engine is back; on screen and by docker's command."""
+    _only(terminal, "moves")
+    terminal.until_line("h2", "moves", "running")
     fleet.engines[2].stop(signal.SIGKILL)
 
     def statuses(name: str) -> str:
         return fleet.docker("ps", "-a", "--filter", f"name={name}", "--format", "{{.Names}} {{.Status}}")
 
     wait_until(lambda: "Status: unhealthy" in fleet.docker("info"), what="the engine that is unhealthy")
-    assert fleet.engine_words()["h2"] in ("away", "unhealthy")
+    assert fleet.engine_words()["h2"] == "unhealthy"
+    terminal.until("· 1 unhealthy")
     assert "h2/stays Host Down" in fleet.docker("ps", "-a", "--format", "{{.Names}} {{.Status}}")
     wait_until(lambda: "Up" in statuses("moves"), what="the container elsewhere")
     assert fleet.docker("exec", "moves", "hostname")
+    where = statuses("moves").partition("/")[0]
+    terminal.until_line(where, "moves", "running")
+    terminal.press(*["V"] * 5)
+    terminal.until("─ Engines ─")
+    terminal.until_line("h2", "unhealthy", "does not answer")
 
     fleet.engines[2].start()
     wait_until(lambda: statuses("stays").startswith("h2/stays Exited"), what="the engine")
     wait_until(lambda: fleet.engine_words() == dict.fromkeys(("h0", "h1", "h2"), "healthy"), what="its word")
     wait_until(lambda: len(statuses("moves").splitlines()) == 1, what="one container of two")
     assert not statuses("moves").startswith("h2/")
-    names = [
-        name.partition("/")[2] for name in fleet.docker("ps", "-a", "--format", "{{.Names}}").splitlines()
-    ]
-    assert len(names) == len(set(names)) == 30 + filling
-    told = fleet.log.read_text()
-    assert "engine h2 is not reached any more" in told and "engine h2 is back." in told
-    assert "container moves of engine h2 is made anew on h" in told
-    fleet.docker("rm", "-f", *names)
+    terminal.until_line("h2", "healthy")
+    terminal.press("V")
+    terminal.until("─ Containers ─")
+    terminal.until_line(where, "moves", "running")
+    assert not any(line.split()[1:3] == ["h2", "moves"] for line in terminal.screen().splitlines())

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from swarm_testkit.daemons import wait_until
@@ -42,11 +43,23 @@ class Terminal:
 
     def until(self, text: str, seconds: float = 30) -> str:
         """Wait until the screen shows `text`."""
+        self.until_that(lambda screen: text in screen, f"{text!r} on the screen", seconds)
+        return self.screen()
+
+    def until_line(self, *words: str, seconds: float = 60) -> None:
+        """Wait until one line of the screen has all of these, as words or parts of them."""
+        self.until_that(
+            lambda text: any(all(word in line for word in words) for line in text.splitlines()),
+            f"a line with {words}",
+            seconds,
+        )
+
+    def until_that(self, holds: Callable[[str], bool], what: str, seconds: float = 60) -> None:
+        """Wait until something holds of the screen."""
         try:
-            wait_until(lambda: text in self.screen(), seconds=seconds, what=f"{text!r} on the screen")
+            wait_until(lambda: holds(self.screen()), seconds=seconds, what=what)
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{self.screen()}") from None
-        return self.screen()
 
     def close(self) -> None:
         subprocess.run([*self.base, "kill-server"], check=False, capture_output=True)
