@@ -479,3 +479,30 @@ async def test_cluster_volume_in_a_container(bench: DockerBench, tmp_path: Path)
         assert not (tmp_path / "published/x").exists()
         await controller.remove()
         assert (tmp_path / "published/there").exists()
+
+
+async def test_a_port_is_reached_inside(bench: DockerBench) -> None:
+    """exec.md 15.4.4: also what listens on the container's loopback address alone, in a network that no way leads into from here."""
+    executor = bench.executor()
+    script = "exec busybox httpd -f -p 127.0.0.1:7000 -h /"
+    controller = await start(executor, container("ports", script))
+    try:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    connection = await controller.connect(7000)
+                    break
+                except OSError as error:  # it has not begun to listen
+                    assert "nothing listens on port 7000" in str(error)
+                    await asyncio.sleep(0.01)
+            with connection:
+                await loop.sock_sendall(connection, b"GET /none HTTP/1.0\r\n\r\n")
+                assert await loop.sock_recv(connection, 9) == b"HTTP/1.1 "
+        with pytest.raises(OSError, match="nothing listens on port 7001"):
+            await controller.connect(7001)
+    finally:
+        await controller.terminate()
+        with pytest.raises(errors.Missing):
+            await controller.connect(7000)
+        await controller.remove()

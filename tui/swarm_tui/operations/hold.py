@@ -30,8 +30,7 @@ def plan(view: ClusterView, ids: Sequence[str], *, is_on: bool) -> Plan:
     for service in services:
         name = KIND.name(service, view)
         if not (is_going(service) if is_on else is_paused(service)):
-            reason = "no update of it is on its way" if is_on else "no update of it is paused"
-            refusals.append(refusal(reason, f"{verb} {name}"))
+            refusals.append(refusal(_why_not(service, is_on=is_on), f"{verb} {name}"))
             continue
         steps.append(_step(service, name, is_on=is_on))
         prefix = f"{name}: " if len(services) > 1 else ""
@@ -39,6 +38,14 @@ def plan(view: ClusterView, ids: Sequence[str], *, is_on: bool) -> Plan:
         warnings += [prefix + text for text in _warnings(service, is_on=is_on)]
     title = f"{'Hold' if is_on else 'Go on with'} the rollout of {changes.subject(view, KIND, ids)}"
     return Plan(title, () if refusals else tuple(steps), tuple(warnings), tuple(refusals), notes=tuple(notes))
+
+
+def _why_not(service: Service, *, is_on: bool) -> str:
+    if is_on and is_paused(service):
+        return f"it is paused already ({service.update_status.message})"
+    if not is_on and is_going(service):
+        return "it is not paused"
+    return "no update of it is on its way" if is_on else "no update of it is paused"
 
 
 def _step(service: Service, name: str, *, is_on: bool) -> Step:

@@ -8,6 +8,7 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
+from swarm_core.specs.replicas import parked
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import jobs, service_changes, service_page
@@ -156,6 +157,7 @@ def row(service: Service, view: ClusterView, now_ns: int) -> RowCells:
         spans(
             (str(have), role if goal else Role.MUTED),
             (f"/{goal}", Role.MUTED),
+            (" stopped" if parked(service.spec) is not None else "", Role.MUTED),
             ("" if shown_mode == "replicated" else f" {shown_mode}", Role.MUTED),
         ),
         _curve(service, view, now_ns, look),

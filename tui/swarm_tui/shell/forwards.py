@@ -11,7 +11,6 @@ from swarm_core.client.errors import ClientError
 
 from swarm_tui.clusters.forward import HOST, Forward, NotTaken, why_not
 from swarm_tui.clusters.session import Session
-from swarm_tui.resources.format import plural
 from swarm_tui.resources.model import ClusterView
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.tasks import KIND as TASKS
@@ -86,7 +85,7 @@ class Forwards:
 
 
 def _line(one: _Open) -> str:
-    count = f"{one.forward.open} open, {plural(one.forward.total, 'connection')} so far"
+    count = f"{one.forward.open} open, {one.forward.total} in all"
     return f"{HOST}:{one.forward.local} → port {one.forward.remote} of {one.name}  {count}"
 
 
