@@ -262,7 +262,8 @@ async def test_the_editors_text_is_taken(cluster, monkeypatch):
     """ctrl+o gives the text away and takes what comes back; what is wrong in it is shown with its line."""
     given = []
 
-    async def edit(text):
+    async def edit(text, name, *, is_secret):
+        assert (name, is_secret) == ("service.yaml", False)
         given.append(text)
         return answers.pop(0)
 

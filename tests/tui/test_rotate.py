@@ -74,3 +74,24 @@ async def test_a_config_begins_with_what_it_says(vault):
         await run.until(
             lambda: any("it has this content already" in one.message for one in run.app._notifications)
         )
+
+
+async def test_the_content_is_written_in_an_editor(vault, monkeypatch):
+    """11.22.5: ctrl+o gives a config's text to the editor, of a secret nothing; a secret of several lines is refused with the way to do it."""
+    given = []
+
+    async def edit(text, name, *, is_secret):
+        given.append((text, is_secret))
+        return answers.pop(0)
+
+    answers = ["hunter2\n", "a\nb\n"]
+    async with running(vault) as run:
+        monkeypatch.setattr(run.screen.desk, "edit", edit)
+        await run.press("7", "Z")
+        await run.shows("Rotate secret key")
+        await run.press("ctrl+o")
+        await run.shows("✓ the same")
+        assert "hunter2" not in run.text
+        await run.press("ctrl+o")
+        await run.shows("The secret has 2 lines")
+    assert given == [("", True), ("", True)]

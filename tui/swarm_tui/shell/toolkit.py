@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from swarm_core.api.proto import objects_pb2
@@ -345,10 +346,12 @@ class Desk:
             self._recording.end()
         self._screen.app.exit()
 
-    async def edit(self, text: str) -> str | None:
+    async def edit(self, text: str, name: str, *, is_secret: bool) -> str | None:
         try:
             with self._given_away():
-                return await asyncio.to_thread(edited, text, os.environ)
+                return await asyncio.to_thread(
+                    partial(edited, text, os.environ, name=name, is_secret=is_secret)
+                )
         except EditorFailed as error:
             self._screen.notify(str(error), severity="error", timeout=_ERROR_S, markup=False)
         except SuspendNotSupported:

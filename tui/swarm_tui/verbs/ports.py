@@ -302,8 +302,9 @@ class Desk(Protocol):
     def forwards(self) -> Forwards:
         """The ports of this machine that lead to tasks."""
 
-    async def edit(self, text: str) -> str | None:
-        """Give `text` to the person's editor, and the terminal with it; what it left, or None where it failed, which is told."""
+    async def edit(self, text: str, name: str, *, is_secret: bool) -> str | None:
+        """Give `text` to the person's editor in a file of that name, and the terminal with it; what it left, or None where it failed,
+        which is told. A secret's file is in memory, where there is any for files."""
 
     async def run_in_terminal(self, name: str, commands: Sequence[Sequence[str]]) -> None:
         """Give the terminal to these commands, one after the other, and come back; a failure is told and ends it."""

@@ -119,3 +119,40 @@ def test_the_first_service_that_cannot_have_it_ends_it(
     assert "api and web are still on key." in ended.err
     assert used(fake, "s-web") == ["key"]
     assert "key" in {one.spec.annotations.name for one in fake.all(Secret)}
+
+
+@pytest.mark.parametrize(
+    ("noun", "name", "script", "became"),
+    [
+        ("secret", "key", 'test ! -s "$1" && echo hunter2 > "$1"', b"hunter2"),
+        ("secret", "key", 'printf "a\\nb\\n" > "$1"', b"a\nb"),
+        ("config", "page", 'echo new >> "$1"', b"oldnew\n"),
+    ],
+)
+def test_written_in_an_editor(
+    fake: FakeCluster,
+    run: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    noun: str,
+    name: str,
+    script: str,
+    became: bytes,
+) -> None:
+    """11.22.5: a config begins with what it has, a secret with nothing, and without the end of its last line."""
+    (tmp_path / "editor").write_text(script)
+    monkeypatch.setenv("VISUAL", f"sh {tmp_path / 'editor'}")
+    assert run(noun, "rotate", "--detach", "--edit", name).code == 0
+    kind = Secret if noun == "secret" else objects_pb2.Config
+    created: list[Any] = [one for method, one in fake.calls if method == f"Control.Create{kind.__name__}"]
+    assert [one.spec.data for one in created] == [became]
+
+
+def test_an_editor_that_changes_nothing(
+    fake: FakeCluster, run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """11.22.5: nothing is rotated; a file and an editor are two answers to one question."""
+    monkeypatch.setenv("VISUAL", "true")
+    assert run("config", "rotate", "--edit", "page").out == "Nothing is changed.\n"
+    assert run("config", "rotate", "--edit", "page", "file").code == 2
+    assert not any("Create" in method for method, _ in fake.calls)

@@ -40,3 +40,10 @@ def test_a_file_that_is_no_text():
     """11.22.3: is told as such."""
     with pytest.raises(EditorFailed, match="no UTF-8"):
         edited("a\n", {"EDITOR": "sh -c 'printf \"\\377\" > $0'"})
+
+
+def test_a_secret_is_on_no_disk():
+    """11.22.5: its file is in memory, where the machine has memory for files."""
+    path = edited("", {"EDITOR": "sh -c 'echo $0 > $0'"}, name="secret", is_secret=True).strip()
+    assert path.endswith("/secret") and path.startswith("/dev/shm/") == Path("/dev/shm").is_dir()
+    assert not Path(path).parent.exists()

@@ -1,7 +1,8 @@
-"""The content of a secret or config: from a file, from standard input, or typed. Never from an argument, where every process of the machine could
+"""The content of a secret or config: from a file, from standard input, from an editor, or typed. Never from an argument, where every process of the machine could
 read it.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +22,24 @@ def read_payload(file: str, noun: str, *, is_secret: bool) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def edited_payload(before: bytes, noun: str, *, is_secret: bool) -> bytes | None:
+    """What the person's editor leaves: of a config beginning with what it has, of a secret with nothing. The end of the last line, which editors
+    write, is none of a secret. None where nothing was written. Raises Failure."""
+    from swarm_tui.operations.forms.editing import EditorFailed, edited
+
+    try:
+        text = "" if is_secret else before.decode()
+    except UnicodeDecodeError:
+        raise Failure(f"The {noun} is no text: give the new one in a file.") from None
+    try:
+        after = edited(text, os.environ, name=noun, is_secret=is_secret)
+    except EditorFailed as error:
+        raise Failure(str(error)) from None
+    if after == text:
+        return None
+    return (after.removesuffix("\n") if is_secret else after).encode()
 
 
 def _typed(noun: str, *, is_secret: bool) -> bytes:

@@ -10,9 +10,9 @@ from swarm_core.client.cluster import Cluster
 from swarm_tui.cli.plumbing.dry_run import KINDS, DryRunOption, tell
 from swarm_tui.cli.plumbing.nouns import Noun
 from swarm_tui.cli.plumbing.output import Format, FormatOption
-from swarm_tui.cli.plumbing.payload_input import read_payload
+from swarm_tui.cli.plumbing.payload_input import edited_payload, read_payload
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import Failure, resolved, run
+from swarm_tui.cli.plumbing.session import USAGE, Failure, resolved, run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.resources.model import ResourceKind
 
@@ -30,6 +30,14 @@ def add_rotate(noun: Noun, kind: ResourceKind[Any], *, is_secret: bool) -> None:
         ctx: typer.Context,
         name: Annotated[str, typer.Argument(metavar=kind.noun.upper())],
         file: Annotated[str, typer.Argument(metavar="[FILE|-]")] = "-",
+        edit: Annotated[
+            bool,
+            typer.Option(
+                "--edit",
+                "-e",
+                help="Write it in your editor ($VISUAL, $EDITOR), in a file that nobody else can read.",
+            ),
+        ] = False,
         prune: Annotated[
             bool, typer.Option("--prune", help="Remove the old one once no service uses it.")
         ] = False,
@@ -41,6 +49,8 @@ def add_rotate(noun: Noun, kind: ResourceKind[Any], *, is_secret: bool) -> None:
         dry_run: DryRunOption = False,
         style: FormatOption = Format.TABLE,
     ) -> None:
+        if edit and file != "-":
+            raise Failure("Give a file or --edit, not both.", USAGE)
         from swarm_core.specs.errors import SpecError
 
         from swarm_tui.operations.model import Refused
@@ -51,7 +61,14 @@ def add_rotate(noun: Noun, kind: ResourceKind[Any], *, is_secret: bool) -> None:
             found, failures = await resolved(cluster, kind.message, [name])
             if failures:
                 raise Failure("\nError: ".join(failures))
-            data = read_payload(file, kind.noun, is_secret=is_secret)
+            data = (
+                edited_payload(found[name].spec.data, kind.noun, is_secret=is_secret)
+                if edit
+                else read_payload(file, kind.noun, is_secret=is_secret)
+            )
+            if data is None:
+                say("Nothing is changed.")
+                return
             try:
                 made = await rotation_for(cluster, kind.noun, found[name], data, os.urandom)
             except (Refused, SpecError) as error:

@@ -5,6 +5,7 @@ it back after.
 """
 
 import contextlib
+import os
 import shlex
 import subprocess
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 _LAST_RESORT: Final = "vi"
+_MEMORY: Final = "/dev/shm"  # noqa: S108 - a directory of its own is made there
 
 
 class EditorFailed(Exception):
@@ -33,11 +35,14 @@ def command(variables: Mapping[str, str]) -> list[str]:
     return words or [_LAST_RESORT]
 
 
-def edited(text: str, variables: Mapping[str, str], *, name: str = "service") -> str:
-    """The text as the editor left it. It waits for the editor, which has the terminal. Raises EditorFailed."""
+def edited(
+    text: str, variables: Mapping[str, str], *, name: str = "service.yaml", is_secret: bool = False
+) -> str:
+    """The text as the editor left it, in a file of that name. It waits for the editor, which has the terminal. A secret's file is on no
+    disk, where the machine has memory for files. Raises EditorFailed."""
     editor = command(variables)
-    with tempfile.TemporaryDirectory(prefix="swarm-tui-") as directory:
-        path = Path(directory) / f"{name}.yaml"
+    with tempfile.TemporaryDirectory(prefix="swarm-tui-", dir=_memory() if is_secret else None) as directory:
+        path = Path(directory) / name
         path.write_text(text, "utf-8")
         try:
             ended = subprocess.run([*editor, str(path)], check=False)  # noqa: S603 - the person's own editor
@@ -56,3 +61,8 @@ def edited(text: str, variables: Mapping[str, str], *, name: str = "service") ->
             )
             raise EditorFailed(told, found)
         return found
+
+
+def _memory() -> str | None:
+    """Where files are kept in memory; None for the usual place."""
+    return _MEMORY if Path(_MEMORY).is_dir() and os.access(_MEMORY, os.W_OK | os.X_OK) else None

@@ -59,8 +59,12 @@ class FormBase(View):
         self.fields.fold_around()
 
 
-class TextForm(FormBase):
-    """A form with a text beside its fields, in which either can be written."""
+class EditedForm(FormBase):
+    """A form of which something can be written in an editor."""
+
+    edited_name: ClassVar[str] = "service.yaml"
+    """How its file is called there: editors go by the ending."""
+    is_edited_secret: bool = False
 
     @property
     def text(self) -> str:
@@ -73,8 +77,12 @@ class TextForm(FormBase):
         raise NotImplementedError
 
     def take_text(self, text: str) -> None:
-        """What was written elsewhere, as in an editor."""
+        """What was written elsewhere, as in an editor. Raises ValueError with a sentence where it cannot be taken."""
         raise NotImplementedError
+
+
+class TextForm(EditedForm):
+    """A form with a text beside its fields, in which either can be written."""
 
     @property
     def is_in_twin(self) -> bool:

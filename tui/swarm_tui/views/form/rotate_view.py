@@ -3,19 +3,21 @@
 from typing import Any
 
 from swarm_tui.clusters.session import Session
-from swarm_tui.operations.forms.objects import ROTATIONS, ObjectForm, file_of, is_pruned
+from swarm_tui.operations.forms.objects import ROTATIONS, TYPED, ObjectForm, file_of, is_pruned
 from swarm_tui.resources import registry, services
+from swarm_tui.views.form.base import EditedForm
 from swarm_tui.views.form.object_view import ObjectFormView
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import ClusterPorts, Context, ViewKind
 
 
-class RotateView(ObjectFormView):
+class RotateView(ObjectFormView, EditedForm):
     """See the module's text. What was typed is forgotten when one goes elsewhere."""
 
     def __init__(self, session: Session, form: ObjectForm) -> None:
         super().__init__(session, form)
         self._rotation = form
+        self.is_edited_secret = form.noun == "secret"
         self._object_id = ""
 
     def arrive(self, place: Place) -> None:
@@ -29,6 +31,28 @@ class RotateView(ObjectFormView):
     def leave(self) -> None:
         self._typed = self._form.empty
         super().leave()
+
+    edited_name = "content"
+
+    @property
+    def text(self) -> str:
+        return "" if self.noun == "secret" else "\n".join(self._typed["value"]) + "\n"
+
+    @property
+    def is_text_wrong(self) -> bool:
+        return False
+
+    def take_text(self, text: str) -> None:
+        """An editor ends the last line as well: that end is none of a secret."""
+        lines = tuple(text.removesuffix("\n").split("\n"))
+        if self.noun == "secret":
+            if len(lines) > 1:
+                raise ValueError(
+                    f"The secret has {len(lines)} lines, and the form takes one: name a file here, or use secret rotate --edit."
+                )
+            self._typed["again"] = lines
+        self._typed["source"], self._typed["value"] = (TYPED,), lines
+        self.show_all()
 
     @property
     def noun(self) -> str:
