@@ -6,6 +6,7 @@ as in Go's structs, so that a template finds them; JSON leaves them out where do
 
 import base64
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final, cast
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -13,14 +14,16 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import BoolValue, Int64Value
+from swarm_core.api.floats import shortest
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import calendar_time, timestamp_ns
 from swarm_core.specs.defaults import with_defaults
+from swarm_core.specs.tmpfs import tmpfs_options
 
 _NS: Final = 1_000_000_000
 _WORDS: Final = {
     "id": "ID", "tty": "TTY", "os": "OS", "uid": "UID", "gid": "GID", "pid": "PID", "cpus": "CPUs", "tls": "TLS", "dns": "DNS",
-    "ips": "IPs", "ca": "CA", "ipam": "IPAM", "fips": "FIPS", "readonly": "ReadOnly", "nocopy": "NoCopy", "nonrecursive": "NonRecursive",
+    "ips": "IPs", "ca": "CA", "csi": "CSI", "ipam": "IPAM", "fips": "FIPS", "readonly": "ReadOnly", "nocopy": "NoCopy", "nonrecursive": "NonRecursive",
     "createmountpoint": "CreateMountpoint", "readonlynonrecursive": "ReadOnlyNonRecursive", "ipv6": "IPv6",
     "readonlyforcerecursive": "ReadOnlyForceRecursive",
 }  # fmt: skip
@@ -36,29 +39,40 @@ _FIELDS: Final[dict[str, str | None]] = {
     "Node.certificate": None, "Node.role": None, "Node.attachment": None, "Node.attachments": None, "Node.VXLANUDPPort": None,
     "ManagerStatus.raft_id": None, "Task.spec_version": None, "Task.service_annotations": None, "Task.endpoint": None,
     "Task.log_driver": None, "TaskStatus.applied_by": None, "TaskStatus.applied_at": None, "SecretSpec.data": None,
-    "Secret.internal": None, "Mount.consistency": None, "NodeDescription.fips": None, "JobStatus.last_execution": "LastExecution",
+    "Secret.internal": None, "Mount.consistency": None, "Privileges.selinux_context": "SELinuxContext", "Privileges.apparmor": "AppArmor", "NodeDescription.fips": None, "JobStatus.last_execution": "LastExecution",
 }  # fmt: skip
 _KEPT: Final = frozenset({
-    "ID", "Index", "Version", "ForceUpdate", "Parallelism", "MaxFailureRatio", "Replicas", "Mode", "UID", "GID", "PID", "ExitCode",
-    "Hard", "Soft", "MaxAttempts",
+    "ID", "Version", "ForceUpdate", "Parallelism", "MaxFailureRatio", "Replicas", "Mode", "UID", "GID", "PID", "ExitCode",
+    "Hard", "Soft", "MaxAttempts", "SecretID", "SecretName", "ConfigID", "ConfigName", "SpreadDescriptor",
 })  # fmt: skip
 """What docker writes though it is empty."""
+_KEPT_OF: Final = {
+    "FileTarget": ("Name",), "Ulimit": ("Name",), "SELinuxContext": ("Disable", "User", "Role", "Type", "Level"),
+    "Privileges": ("NoNewPrivileges",), "ReplicatedJob": ("MaxConcurrent", "TotalCompletions"),
+}  # fmt: skip
+"""What docker writes though it is empty, in messages of one sort."""
+_BY_VALUE: Final = (
+    "NodeDescription.tls_info", "TaskStatus.port_status", "JobStatus.job_iteration", "ServiceSpec.task",
+)  # fmt: skip
+"""Objects that docker has even where nobody has set them."""
+_NULLS: Final = ("Privileges.credential_spec", "Privileges.selinux_context", "Task.volumes")
+"""What docker writes as null where there is none."""
 _POINTERS: Final = ("RestartPolicy.delay", "RestartPolicy.window", "ContainerSpec.stop_grace_period")
 """Durations of which docker tells none from nothing."""
 _UNDERSCORED: Final = ("UpdateState",)
-"""Enums whose words docker writes with an underscore."""
+"""Enums whose words docker writes with an underscore, and of which it has none for what nobody has set."""
 
 
 class Form(dict[str, Any]):
-    """One object of docker's; `told` is what its JSON has."""
+    """One object of docker's; `told` is what its JSON has: all but the fields `left_out`."""
 
     def __init__(self, fields: dict[str, Any], left_out: frozenset[str]) -> None:
         super().__init__(fields)
-        self._left_out = left_out
+        self.left_out = left_out
 
     @property
     def told(self) -> dict[str, Any]:
-        return {key: value for key, value in self.items() if key not in self._left_out}
+        return {key: value for key, value in self.items() if key not in self.left_out}
 
 
 def docker_form(item: Message) -> Form:
@@ -67,24 +81,30 @@ def docker_form(item: Message) -> Form:
         shown = objects_pb2.Service()
         shown.CopyFrom(item)
         with_defaults(shown.spec)
-        if not shown.HasField("endpoint"):
-            return _with_endpoint(_form(shown))
-        item = shown
-    return _form(item)
+        return _with_endpoint(_form(shown))
+    return _without_runtime(_form(item)) if isinstance(item, objects_pb2.Task) else _form(item)
 
 
 def _with_endpoint(service: Form) -> Form:
-    """Docker's services have an endpoint, however empty it is."""
+    """Docker's services have an endpoint with a spec, however empty they are."""
     spec = Form({"Mode": "", "Ports": []}, frozenset({"Mode", "Ports"}))
-    service["Endpoint"] = Form(
-        {"Spec": spec, "Ports": [], "VirtualIPs": []}, frozenset({"Ports", "VirtualIPs"})
-    )
+    service.setdefault(
+        "Endpoint", Form({"Ports": [], "VirtualIPs": []}, frozenset({"Ports", "VirtualIPs"}))
+    ).setdefault("Spec", spec)
     return service
+
+
+def _without_runtime(task: Form) -> Form:
+    """Docker names the runtime of a service's template, and of no task."""
+    spec = task.get("Spec")
+    if isinstance(spec, Form) and "Runtime" in spec:
+        task["Spec"] = Form({**spec, "Runtime": ""}, spec.left_out | {"Runtime"})
+    return task
 
 
 def _form(message: Message) -> Form:
     fields: dict[str, Any] = {}
-    kept = set(_KEPT)
+    kept = {*_KEPT, *_KEPT_OF.get(message.DESCRIPTOR.name, ())}
     for field in message.DESCRIPTOR.fields:
         for name, value, is_kept in _of_field(message, cast(FieldDescriptor, field)):
             fields[name] = value
@@ -114,7 +134,12 @@ def _of_field(message: Message, field: FieldDescriptor) -> Iterator[tuple[str, A
             yield "Mode", Form({_camel(field.name): _form(value)}, frozenset()), True
     else:
         name = _FIELDS.get(known, _camel(field.name))
-        if name is not None and (field.message_type is None or field.is_repeated or _has(message, field)):
+        is_there = (
+            field.message_type is None or field.is_repeated or known in _BY_VALUE or _has(message, field)
+        )
+        if name is not None and known in _NULLS and not (value if field.is_repeated else is_there):
+            yield name, None, True
+        elif name is not None and is_there:
             is_kept = field.has_presence and (known in _POINTERS or not isinstance(value, Duration))
             yield name, _value(field, value), is_kept
         if known == "TaskSpec.resources" and isinstance(message, specs_pb2.TaskSpec):
@@ -127,7 +152,7 @@ def _with_pids(task: specs_pb2.TaskSpec) -> Iterator[tuple[str, Any, bool]]:
     """Docker has the limit of processes among the resources."""
     if not task.container.pidsLimit:
         return
-    resources = _form(task.resources)
+    resources = _requirements(task.resources)
     limits = resources.get("Limits") or _form(types_pb2.Resources())
     limits["Pids"] = task.container.pidsLimit
     resources["Limits"] = limits
@@ -148,6 +173,10 @@ def _value(field: FieldDescriptor, value: Any) -> Any:
 
 def _one(field: FieldDescriptor, value: Any) -> Any:
     match value:
+        case types_pb2.ResourceRequirements():
+            return _requirements(value)
+        case types_pb2.Mount.TmpfsOptions():
+            return _tmpfs(value)
         case Duration():
             return value.seconds * _NS + value.nanos
         case Timestamp():
@@ -162,9 +191,26 @@ def _one(field: FieldDescriptor, value: Any) -> Any:
         case int() if field.enum_type is not None:
             return _word(field, value)
         case float():
-            shortest = float(f"{value:.7g}")  # of a number of 32 bits
-            return int(shortest) if shortest.is_integer() else shortest
+            return shortest(value)
     return value
+
+
+def _requirements(given: types_pb2.ResourceRequirements) -> Form:
+    """Docker limits no generic resources."""
+    shown = types_pb2.ResourceRequirements()
+    shown.CopyFrom(given)
+    if shown.HasField("limits"):
+        shown.limits.ClearField("generic")
+    return _form(shown)
+
+
+def _tmpfs(given: types_pb2.Mount.TmpfsOptions) -> Form:
+    """The options are a list in docker's form; those that cannot be read are none."""
+    options = list[list[str]]()
+    with suppress(ValueError):
+        options = tmpfs_options(given.options)
+    fields = {**_form(given), "Options": options}
+    return Form(fields, frozenset(key for key, value in fields.items() if _is_empty(value)))
 
 
 def _word(field: FieldDescriptor, number: int) -> Any:
@@ -173,7 +219,9 @@ def _word(field: FieldDescriptor, number: int) -> Any:
     if known is None:
         return number
     word = known.name.lower().removeprefix("isolation_")
-    return word if field.enum_type.name in _UNDERSCORED else word.replace("_", "-")
+    if field.enum_type.name in _UNDERSCORED:
+        return word if number else ""
+    return word.replace("_", "-")
 
 
 def _time(moment: Timestamp) -> str:

@@ -10,19 +10,17 @@ Rules
 """
 
 import base64
-import math
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from swarm_core.api.floats import rounded, shortest
 from swarm_core.api.timestamps import NS_PER_S, calendar_time, timestamp_ns
 from swarm_core.http.errors import BadRequest
 from swarm_core.http.version import OLDEST, Version
 
 from swarm_agentd.engine_api.translate.given import INT64, Given, Range
 
-_FLOAT: Final = struct.Struct("<f")
 _ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 
 
@@ -288,21 +286,9 @@ PEM: Final[Kind] = _Scalar(
 def _float32(given: Given, name: str) -> float:
     value = given.number(name)
     try:
-        return float(_FLOAT.unpack(_FLOAT.pack(value))[0])
+        return rounded(value)
     except OverflowError:
         raise BadRequest(f"invalid JSON: {given.where(name)} is too large") from None
-
-
-def shortest(value: float) -> float | int:
-    """The shortest decimal that is the same number of 32 bits. What is no finite number, which JSON cannot say, is 0."""
-    if not math.isfinite(value):
-        return 0
-    for digits in range(1, 10):
-        text = f"{value:.{digits}g}"
-        if _FLOAT.pack(float(text)) == _FLOAT.pack(value):
-            value = float(text)
-            break
-    return int(value) if value.is_integer() else value
 
 
 FLOAT32: Final[Kind] = _Scalar(shortest, _float32)
