@@ -61,5 +61,13 @@ class Terminal:
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{self.screen()}") from None
 
+    def gone(self, text: str, seconds: float = 30) -> str:
+        """Wait until the screen does not show `text` any more."""
+        try:
+            wait_until(lambda: text not in self.screen(), seconds=seconds, what=f"a screen without {text!r}")
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n{self.screen()}") from None
+        return self.screen()
+
     def close(self) -> None:
         subprocess.run([*self.base, "kill-server"], check=False, capture_output=True)

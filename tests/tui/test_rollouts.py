@@ -75,7 +75,7 @@ async def test_restart(cluster):
     async with running(cluster) as run:
         await run.press("3", "down", "down", "space", "space", "R")
         await run.shows("Restart 2 services")
-        await run.shows("cache: Changes: restarted.")
+        await run.shows("~ cache: restarted")
         await run.press("y")
         await run.until(lambda: spec(cluster).task.force_update == 1)
         assert spec(cluster, "s-cache").task.force_update == 1

@@ -2,6 +2,7 @@
 
 import pytest
 from swarm_core.api.proto import objects_pb2
+from swarm_core.api.runtimes import CONTAINER, RUNTIME_PLUGIN
 from swarm_testkit.dashboard import running
 from swarm_tui.dialogs.choose import Choose
 from swarm_tui.shell.toolkit import Desk
@@ -17,6 +18,34 @@ def asked(monkeypatch):
 
     monkeypatch.setattr(Desk, "run_inside", run_inside)
     return calls
+
+
+@pytest.fixture(autouse=True)
+def ours(cluster):
+    """Nodes of ours list what they run."""
+    for node in cluster.all(objects_pb2.Node):
+        cluster.update(
+            objects_pb2.Node,
+            node.id,
+            lambda one: one.description.engine.plugins.add(type=RUNTIME_PLUGIN, name=CONTAINER),
+        )
+
+
+async def test_a_docker_engine_lets_nobody_in(cluster, asked):
+    """Where every task is on one, the reason is told and nothing is asked; beside nodes of ours its tasks are not offered."""
+    for node in cluster.all(objects_pb2.Node):
+        if node.description.hostname in ("w1", "w2"):
+            cluster.update(
+                objects_pb2.Node, node.id, lambda one: one.description.engine.ClearField("plugins")
+            )
+    async with running(cluster) as run:
+        await run.press("4", "x")
+        await run.shows("w2 is a Docker Engine")
+        await run.press("3", "x")
+        await run.until(lambda: isinstance(run.app.screen, Choose))
+        assert "api.1  w2" not in run.text
+        await run.shows("api.2  w3")
+    assert asked == []
 
 
 async def test_a_task_s_own(cluster, asked):

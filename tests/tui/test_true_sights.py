@@ -179,12 +179,15 @@ async def test_while_connecting_no_problem_is_denied(cluster):
 
 
 async def test_the_worst_problem_at_80_columns(cluster):
-    """Where there is no room beside the lists, the worst problem stands in a line, with its cause."""
+    """Where there is no room beside the lists, the worst problem stands above them with its whole cause, and so does what is in motion."""
     async with running(cluster, size=(80, 24)) as run:
-        worst = run.screen._cluster.problems.all()[0]
-        line = run.text.splitlines()[-2]
-        assert f"✖ {worst.name}" in line
-        assert worst.cause in line
+        first, second, *_ = run.screen._cluster.problems.all()
+        told = " ".join(run.text.partition("╭")[0].split())
+        assert f"✖ {first.name}" in told
+        assert first.cause in told
+        assert second.cause not in told
+        assert "+3 more" in told
+        assert "⟳ api" in told
 
 
 async def test_equal_causes_are_told_once(cluster):

@@ -27,7 +27,11 @@ class Scale(Dialog[Amount]):
         with Vertical(classes="dialog") as box:
             box.border_title = title(f"Scale {self._subject}")
             box.border_subtitle = "enter plan · esc cancel"
-            yield Static(f"{self._present} replicas now", classes="ask", markup=False)
+            yield Static(
+                f"{self._present} {'replica' if self._present == '1' else 'replicas'} now",
+                classes="ask",
+                markup=False,
+            )
             yield Input(self._typed, compact=True, id="amount", placeholder="12   =12   +3   -1   x2")
             yield VerdictLabel(id="verdict")
 

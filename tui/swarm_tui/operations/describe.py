@@ -16,6 +16,7 @@ from swarm_tui.operations.forecast.model import Forecast, Pair, ServiceCourse
 from swarm_tui.operations.forecast.play import forecast
 from swarm_tui.operations.levels import level_of
 from swarm_tui.operations.model import Act, Change, Create, Hold, Nothing, Plan, Remove
+from swarm_tui.operations.rollout_notes import change_note
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.model import ClusterView
 
@@ -53,12 +54,18 @@ def describe(plan: Plan, view: ClusterView) -> Description:
     if found.relieved:
         # Who finds a node without the plan as well has nothing of it.
         found = replace(found, relieved=max(found.relieved - forecast(view, ()).relieved, 0))
+    changes = tuple(_changes(plan))
+    # Notes stand alone where a change is typed; below the changes themselves they would say them twice.
+    repeated = {f"{of}{change_note(text)}" for name, text in changes for of in ("", f"{name}: ")}
     return Description(
         title=plan.title,
         level=level_of(plan, pairs),
         way_back=_way_back(plan),
-        changes=tuple(_changes(plan)),
-        effects=(*plan.notes, *_effects(found, is_told=bool(plan.notes))),
+        changes=changes,
+        effects=(
+            *(one for one in plan.notes if one not in repeated),
+            *_effects(found, is_told=bool(plan.notes)),
+        ),
         cautions=(*plan.warnings, *_cautions(found, pairs)),
         refusals=(*plan.refusals, *_foreseen(plan, view)),
         word=plan.word or _word(plan, pairs, found),

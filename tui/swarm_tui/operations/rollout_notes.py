@@ -29,11 +29,16 @@ def notes(
     return tuple(found)
 
 
+def change_note(changed: str) -> str:
+    """The sentence that says what becomes different."""
+    return f"Changes: {changed}."
+
+
 def _notes(
     view: ClusterView, service: Service, spec: specs_pb2.ServiceSpec, *, goes_back: bool
 ) -> Iterable[str]:
     changed = differences(service.spec, spec)
-    yield f"Changes: {', '.join(changed)}." if changed else "Nothing of the spec changes."
+    yield change_note(", ".join(changed)) if changed else "Nothing of the spec changes."
     if is_job(service):
         yield _next_run(view, service)
         return

@@ -191,9 +191,16 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
     if look not in PROBLEMS:
         return ()
     if look is Health.WARNING:
-        text = service.update_status.message or "The rollout waits for a person."
+        is_back = service.update_status.state == types_pb2.UpdateStatus.ROLLBACK_PAUSED
         began_ns = timestamp_ns(service.meta.updated_at)
-        return (_problem(service, view, look, "update paused", text, ("d", "describe"), began_ns),)
+        summary = (
+            f"{'/'.join(map(str, _advance(service, view)))} · {'rollback' if is_back else 'update'} paused"
+        )
+        return (
+            _problem(
+                service, view, look, summary, _why_paused(service, view, now_ns), ("w", "why"), began_ns
+            ),
+        )
     task, failed = _trouble(service, view), view.failures(service, now_ns)
     count = "/".join(map(str, _advance(service, view)))
     began_ns = since_ns(task) if task is not None else 0
@@ -211,6 +218,17 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
     if not text and task is not None:
         text = f"The task was {state_word(task.status.state)} without a reason."
     return (_problem(service, view, look, summary, text, follow_up, began_ns),)
+
+
+def _why_paused(service: Service, view: ClusterView, now_ns: int) -> str:
+    """How its tasks fail; where none is known to have, what the update's status says, which names no cause."""
+    task = _trouble(service, view)
+    text = view.failures(service, now_ns).cause or (cause(task) if task is not None else "")
+    return (
+        text + _since(service, view, now_ns)
+        if text
+        else service.update_status.message or "It waits for a person."
+    )
 
 
 _COMPARED_MAX = 200

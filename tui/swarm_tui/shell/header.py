@@ -24,6 +24,7 @@ _NS_PER_S: Final = 1_000_000_000
 _LEVEL_ROLES: Final = {Level.LOOK: "ok", Level.OPERATE: "accent", Level.CONFIGURE: "warning"}
 _SHOWN_LAG_NS_MAX: Final = 10 * _NS_PER_S
 """A lag beyond this tells of two clocks that differ, or of an object left alone, not of the stream."""
+_LAG_WIDTH: Final = len(" 999 ms")
 
 
 def left_parts(session: Session) -> list[Part]:
@@ -56,7 +57,7 @@ def _cluster_standing(mirror: Mirror) -> list[Part]:
 
 def right_parts(session: Session, failures: int, warnings: int, lag_ns: int) -> list[Part]:
     """Problems, the stream's age and how late its newest change came, the time."""
-    parts: list[Part] = []
+    parts: list[Part] = [Part([("  ", "text")])] if failures or warnings else []
     if failures:
         parts.append(Part([(f"✖ {failures}", "error+bold"), ("  ", "text")]))
     if warnings:
@@ -76,7 +77,8 @@ def stream_spans(session: Session, lag_ns: int = 0) -> list[Span]:
     since = short_duration((session.now_ns - stream.since_ns) / _NS_PER_S)
     match stream.phase:
         case Phase.LIVE:
-            lag = f" {lag_ns // 1_000_000} ms" if 0 < lag_ns < _SHOWN_LAG_NS_MAX else ""
+            # As wide for one digit as for three: what stands beside it would else come and go with it.
+            lag = f" {lag_ns // 1_000_000} ms".ljust(_LAG_WIDTH) if 0 < lag_ns < _SHOWN_LAG_NS_MAX else ""
             return [(f"● live{lag}", "ok")]
         case Phase.STALE:
             return [(f"◌ STALE {since}", "warning+bold")]

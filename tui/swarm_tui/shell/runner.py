@@ -5,13 +5,14 @@ the person, and a record with the traceback in the log.
 """
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Final, Protocol
 
 from swarm_tui.shell.navigator import Navigator
 from swarm_tui.shell.work import Undertaking, Work
 from swarm_tui.verbs.model import Verb, Verbs
 from swarm_tui.verbs.ports import Ports
+from swarm_tui.verbs.unapplied import why_nothing
 from swarm_tui.widgets.bars import Key
 
 _log: Final = logging.getLogger(__name__)
@@ -63,6 +64,11 @@ class Runner:
             if self.applies(verb) and not (verb.changes and self.ports.desk.past is not None)
         )
         return [Key(key, verb.called(self.ports), verb.id) for verb, key in shown if key is not None]
+
+    def pressed_in_vain(self, keys: Collection[str]) -> None:
+        """Say why a key that is a verb's does nothing now, where that is so."""
+        if said := why_nothing(self.verbs, self._navigator.context, keys, self.ports):
+            self.ports.desk.say(said)
 
     def refusal(self, verb: Verb) -> str:
         """Why the verb must not be run now, although it works on what is selected; empty when it may."""

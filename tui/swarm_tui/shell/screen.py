@@ -212,6 +212,10 @@ class MainScreen(Screen[None]):
         """Run the verb with this id."""
         self.runner.run(verb_id)
 
+    def on_key(self, event: events.Key) -> None:
+        # It comes here before the verbs' keys are looked at: no key is pressed without an answer.
+        self.runner.pressed_in_vain(event.aliases)
+
     def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
         self.runner.run(event.action)
 

@@ -1,5 +1,7 @@
 """The logs of what is selected: of all attempts and followed, or of those that have ended."""
 
+from dataclasses import replace
+
 from swarm_tui.resources.model import PREVIOUS, Link
 from swarm_tui.verbs.model import Verb, Work
 from swarm_tui.verbs.ports import Ports
@@ -31,3 +33,6 @@ PREVIOUS_LOGS = Verb(
     lambda ports: _go(ports, PREVIOUS),
     is_on_objects=True,
 )
+OF_TEXT = replace(VERB, id="text.logs", context=Context.TEXT, rank=6.5)
+"""The same of what a text is about: whoever reads why it failed reads next what it wrote."""
+PREVIOUS_OF_TEXT = replace(PREVIOUS_LOGS, id="text.previous_logs", context=Context.TEXT, rank=6.7)

@@ -1,7 +1,7 @@
 """What a verb is, and the table of them: keys, key bar, palette and help are made from it.
 
 Rules:
-- One key is one verb in every list. A key that does not apply is not offered and does nothing; it never means another verb.
+- One key is one verb in every list. A key that does not apply is not offered, and says what it works on; it never means another verb.
 - No context has a key that works everywhere: a test walks the table.
 - A verb on objects works on a kind if, and only if, the kind names it among its `verbs`.
 - `id` is stable: users' keymaps name it. Its first part is the context, the rest is what kinds call the verb.
@@ -51,8 +51,8 @@ class Verb:
     """Whether it works now, beside what context and kind say."""
     is_on_objects: bool = False
     """It works on what is selected, and there must be something."""
-    rank: int = 0
-    """Its place in the key bar; 0 keeps it out."""
+    rank: float = 0
+    """Its place in the key bar; 0 keeps it out. A fraction stands between two others."""
     label_now: Callable[[Ports], str] | None = None
     """What it is called where it means something narrower than `label`."""
     shown: str = ""

@@ -89,6 +89,8 @@ def verbs() -> Verbs:
 register(open_object.VERB)
 register(logs.VERB)
 register(logs.PREVIOUS_LOGS)
+register(logs.OF_TEXT)
+register(logs.PREVIOUS_OF_TEXT)
 register(shell.VERB)
 register(forward.VERB)
 register(why.WHY)

@@ -118,6 +118,7 @@ UPDATE = Verb(
     Context.LIST,
     change,
     is_on_objects=True,
+    rank=4.5,
     changes=True,
 )
 RESTART = Verb(
@@ -139,6 +140,7 @@ ROLLBACK = Verb(
     Context.LIST,
     rollback,
     is_on_objects=True,
+    rank=9.5,
     told=rollback,
     changes=True,
 )

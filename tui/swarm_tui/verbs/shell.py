@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.runtimes import is_ours
 
 from swarm_tui.clusters.allowance import Level
 from swarm_tui.dialogs.choose import Choose
@@ -26,6 +27,15 @@ async def run(ports: Ports) -> None:
     if not running:
         ports.desk.tell_failure("Nothing of it runs: a shell needs a task that does.")
         return
+    cluster = ports.cluster
+    foreign = [one for one in running if _is_foreign(cluster.get(objects_pb2.Node, one.node_id))]
+    if foreign == running:
+        ports.desk.tell_failure(
+            f"No shell: {tasks.node_name(running[0], cluster)} is a Docker Engine, and lets nobody in through its swarm. "
+            "On that machine use: docker exec"
+        )
+        return
+    running = [one for one in running if one not in foreign]
     id_ = await chosen(ports, "Shell in", running)
     if id_ is not None:
         name = next(tasks.name(one, ports.cluster) for one in running if one.id == id_)
@@ -51,6 +61,11 @@ async def in_container(ports: Ports) -> None:
         ports.desk.tell_failure("It does not run: a shell needs a container that does.")
     else:
         await ports.desk.run_inside(item.id, item.record.name, _SHELL)
+
+
+def _is_foreign(node: objects_pb2.Node | None) -> bool:
+    """Whether it is known to be a Docker Engine."""
+    return node is not None and node.description.HasField("engine") and not is_ours(node)
 
 
 def running_tasks(ports: Ports) -> list[objects_pb2.Task]:

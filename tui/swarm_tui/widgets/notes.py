@@ -30,6 +30,11 @@ class Note:
     target: ObjectRef | None = None
 
     @property
+    def line(self) -> Spans:
+        """All that it says, one sentence after the other."""
+        return [*self.heading, *(span for one in self.sentences for span in [("  ", "text"), *one])]
+
+    @property
     def text(self) -> str:
         """All that it says."""
         return " ".join("".join(text for text, _ in line) for line in (self.heading, *self.sentences))

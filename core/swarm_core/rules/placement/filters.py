@@ -175,9 +175,13 @@ def _needed_runtime(task: Task) -> str:
 
 
 def _offers(info: NodeInfo, runtime: str) -> bool:
-    """Nodes of ours list what they run as plugins of type Runtime. Docker Engines list none and run containers;
-    a node that has not described its engine may run anything."""
-    description = info.node.description
+    return offers(info.node, runtime)
+
+
+def offers(node: Node, runtime: str) -> bool:
+    """Whether a node runs tasks of this runtime. Nodes of ours list what they run as plugins of type Runtime. Docker Engines list none and
+    run containers; a node that has not described its engine may run anything."""
+    description = node.description
     if not description.HasField("engine"):
         return True
     offered = [plugin.name for plugin in description.engine.plugins if plugin.type == RUNTIME_PLUGIN]

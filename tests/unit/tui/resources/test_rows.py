@@ -143,6 +143,16 @@ def test_paused_update_is_a_warning() -> None:
     assert (problem.health, problem.cause) == (Health.WARNING, "update paused")
 
 
+def test_a_paused_update_tells_how_its_tasks_fail() -> None:
+    """What its status says names no cause; the newest failure does."""
+    status = types_pb2.UpdateStatus(state=types_pb2.UpdateStatus.PAUSED, message="update paused due to x")
+    failed = make_task("x", service_id="s1", state="FAILED", err="schema 42 is too new")
+    mirror, service = service_with(running(1), failed, update_status=status)
+    (problem,) = services.problems(service, mirror, START_NS)
+    assert (problem.summary, problem.verb) == ("1/2 · update paused", "why")
+    assert problem.cause.startswith("schema 42 is too new")
+
+
 def test_crash_loop_counts_failures() -> None:
     """Several failures within five minutes are counted, and the latest tells the cause."""
     failed = [

@@ -10,7 +10,9 @@ Rules
 from typing import Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.api.runtimes import CONTAINER, PROCESS
 from swarm_core.compose.alone import WrongText
+from swarm_core.rules.placement.filters import offers
 from swarm_core.specs.checks import check_service
 from swarm_core.specs.errors import SpecError
 from swarm_core.specs.merge import merged
@@ -27,6 +29,13 @@ _DECIDES_NOTHING: Final = ("name", "image", "args", "program")
 """Fields that do not decide where tasks run."""
 
 
+def usual_runtime(view: ClusterView) -> str:
+    """What a new service is at first: a container, but processes where no node runs anything else."""
+    nodes = list(view.objects(objects_pb2.Node))
+    has_containers = any(offers(node, CONTAINER) for node in nodes)
+    return PROCESS if not has_containers and any(offers(node, PROCESS) for node in nodes) else CONTAINER
+
+
 class Filled:
     """See the module's text. With a service it is changed; without one a new one is made."""
 
@@ -36,7 +45,7 @@ class Filled:
         self.wrong_text: WrongText | None = None
         self._text: str | None = None
         if service is None:
-            self._start(new_sheet())
+            self._start(new_sheet(usual_runtime(view)))
         else:
             self.began_with = Spec()
             self.began_with.CopyFrom(service.spec)

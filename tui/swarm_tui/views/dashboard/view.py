@@ -19,7 +19,8 @@ from swarm_tui.views.lists.pane import ObjectPane
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import ClusterPorts, Context, View, ViewKind
 from swarm_tui.widgets.notes import Notes
-from swarm_tui.widgets.summary import OneLine
+from swarm_tui.widgets.paint import Span, Spans
+from swarm_tui.widgets.paragraphs import Paragraphs
 
 NAME: Final = "dashboard"
 PROBLEMS_MAX: Final = 50
@@ -41,19 +42,20 @@ class DashboardView(View):
         # What needs a person stands first here; the list of services keeps its names in order.
         self.services = ObjectPane(session, services.KIND, id="dash-services", sort="health")
         self.tasks = ObjectPane(session, tasks.KIND, id="dash-tasks")
-        self._worst = OneLine(id="worst-problem")
-        """Where there is no room beside the lists."""
+        self._brief = Paragraphs(indent=2, id="brief")
+        """What matters most of the side's panes, where there is no room for them."""
         self.motion = SidePane("In motion", "nothing is in motion", id="in-motion")
         self.problems = SidePane("Problems", "connecting …", id="problems")
         self.changes = SidePane("Changes", "no change since the start", id="changes")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="main-column", classes="column holder"):
+            # Above the lists: notices stand at the other end, and cover it nowhere.
+            yield self._brief
             with Vertical(id="upper", classes="column holder"):
                 yield self.nodes
                 yield self.services
             yield self.tasks
-            yield self._worst
         with Vertical(id="side-column", classes="column holder"):
             yield self.motion
             yield self.problems
@@ -186,10 +188,9 @@ class DashboardView(View):
         return self.display and self.query_one("#side-column").display
 
     def _show_side_panes(self) -> None:
-        worst = next(iter(self._problem_board.all()), None)
-        self._worst.show(line(worst) if worst is not None else ())
-        self._worst.set_class(worst is not None, "-told")
         if not self._has_side:
+            if self.display:
+                self._show_brief()
             return
         if self._session.mirror.stream.phase is not Phase.CONNECTING:
             self.problems.set_empty("no problem known")
@@ -200,6 +201,21 @@ class DashboardView(View):
         if self._has_news:
             self._has_news = False
             self.changes.show(self._feed.notes())
+
+    def _show_brief(self) -> None:
+        """The worst problem whole, what is in motion, and how many more there are of each."""
+        problems, moving = self._problem_board.all(), self._motion_board.notes()
+        told: list[Spans] = []
+        if problems:
+            told.append([*line(problems[0]), *_more(len(problems))])
+        if moving:
+            told.append([*moving[0].line, *_more(len(self._motion_board.targets))])
+        self._brief.say(told)
+        self._brief.set_class(bool(told), "-told")
+
+
+def _more(count: int) -> list[Span]:
+    return [(f"  +{count - 1} more", "muted")] if count > 1 else []
 
 
 VIEW: Final = ViewKind(

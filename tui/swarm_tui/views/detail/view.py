@@ -111,6 +111,17 @@ class TextView(LinesPage):
         return describe_lines(self._kind, item, home, self._session.now_ns)
 
     @property
+    def selected_kind(self) -> str:
+        return self._kind.noun if self._kind is not None else ""
+
+    @property
+    def selected(self) -> tuple[ObjectRef, ...]:
+        if self._kind is None:
+            return ()
+        home = self._session.mirror.home(self._kind.message, self._object_id)
+        return (ObjectRef(home.cluster, self._kind.noun, self._object_id),)
+
+    @property
     def title(self) -> str:
         item, kind = self._item(), self._kind
         name = (

@@ -183,4 +183,5 @@ class FieldsPane(Vertical):
 def _note(field: Field, verdict: Verdict) -> tuple[str, str]:
     if verdict.sentence:
         return verdict.sentence[0].upper() + verdict.sentence[1:], verdict.role
-    return field.help, "muted"
+    # Fields are typed into; one of a few is turned, which nothing else on screen says.
+    return f"{field.help} ← → chooses." if field.options else field.help, "muted"

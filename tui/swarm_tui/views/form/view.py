@@ -74,6 +74,10 @@ class FormView(TextForm, Savable):
             self._drafts[self._about] = Filled(self._mirror, service)
             if service is None:
                 self._about = _NEW
+        if self._about == _NEW and not self.filled.is_changed:
+            # The nodes that there are now say what an empty one is of.
+            self._drafts[_NEW] = Filled(self._mirror)
+            self._fields.show(self.filled.sheet.typed)
         if self._about != before:
             self._fields.fold_all()
             self._fields.show(self.filled.sheet.typed)

@@ -19,6 +19,7 @@ from swarm_tui.clusters.still import Still
 from swarm_tui.operations.fixes import Fix, fixes
 from swarm_tui.resources import registry, services
 from swarm_tui.resources.model import ClusterView
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.why import services as why_service
 from swarm_tui.resources.why import tasks as why_task
 from swarm_tui.resources.why.explanation import Explanation
@@ -94,6 +95,15 @@ class WhyView(LinesPage):
         kind = registry.by_noun(self._noun)
         item: Any = self._session.mirror.get(kind.message, self._object_id)
         return self._object_id if item is None else kind.name(item, self._session.mirror)
+
+    @property
+    def selected_kind(self) -> str:
+        return self._noun
+
+    @property
+    def selected(self) -> tuple[ObjectRef, ...]:
+        mirror, kind = self._session.mirror, registry.by_noun(self._noun)
+        return (ObjectRef(mirror.home(kind.message, self._object_id).cluster, self._noun, self._object_id),)
 
     def arrive(self, place: Place) -> None:
         self._noun, self._object_id, self.search_text = place.kind, place.id, ""

@@ -1,0 +1,51 @@
+"""Why a key does nothing now: it is a verb's, but the verb does not work on what is selected, or not in this view."""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from swarm_tui.resources import registry as kinds
+from swarm_tui.verbs.model import Verb, Verbs
+from swarm_tui.verbs.ports import Ports
+from swarm_tui.views.view import Context
+
+_NAMED: Final = 4
+"""More kinds than these are not named."""
+_BACK: Final = "escape"
+"""Who presses it once too often knows what it does."""
+
+
+def why_nothing(verbs: Verbs, context: Context, keys: Collection[str], ports: Ports) -> str:
+    """The sentence for a key, under any of its names; empty where its verb works, where no verb has it, and where letters are typed."""
+    if context is Context.FORM or _BACK in keys:
+        return ""
+    realm = ports.operations.cluster.realm
+    mine = [verb for verb in verbs if verb.realm in (None, realm) and not set(keys).isdisjoint(verb.keys)]
+    if any(verb.applies_now(context, ports) for verb in mine):
+        return ""
+    here = [verb for verb in mine if verb.context in (context, Context.GLOBAL)]
+    if here:
+        return _on_this(here[0], ports)
+    elsewhere = next((verb for verb in mine if verb.context is Context.LIST), None)
+    if elsewhere is None or context is Context.LIST:
+        return ""
+    return f"“{elsewhere.label}” works in lists: {verbs['global.back'].key} leads back to one."
+
+
+def _on_this(verb: Verb, ports: Ports) -> str:
+    if not verb.is_on_objects:
+        return f"“{verb.label}” has nothing to do here."
+    names = list(_plurals(verb, ports))
+    works_on = " and ".join(names)
+    selected = kinds.known(ports.selection.kind)
+    if not names:
+        return ""
+    if selected is None:
+        return f"“{verb.label}” works on {works_on if len(names) <= _NAMED else 'what is selected'}, and nothing is selected."
+    if verb.works_on(selected.noun):
+        return f"“{verb.label}” has nothing to do on this {selected.noun}."
+    return f"“{verb.label}” works on {works_on}, not on {selected.plural}."
+
+
+def _plurals(verb: Verb, ports: Ports) -> Iterator[str]:
+    """What the kinds that it works on are called."""
+    return (kind.plural for kind in kinds.kinds(ports.operations.cluster.realm) if verb.works_on(kind.noun))
