@@ -22,6 +22,7 @@ async def test_a_key_never_goes_unanswered(cluster, keys, said):
 async def test_keys_that_work_are_not_commented_on(cluster):
     """Going about, typing and going back say nothing."""
     async with running(cluster) as run:
+        await run.press("colon", *"services", "enter")
         await run.press(
             "3",
             "down",

@@ -66,7 +66,9 @@ class Runner:
         return [Key(key, verb.called(self.ports), verb.id) for verb, key in shown if key is not None]
 
     def pressed_in_vain(self, keys: Collection[str]) -> None:
-        """Say why a key that is a verb's does nothing now, where that is so."""
+        """Say why a key that is a verb's does nothing now, where that is so. Where a text is typed its keys are the text's."""
+        if self._workers.is_typing:
+            return
         if said := why_nothing(self.verbs, self._navigator.context, keys, self.ports):
             self.ports.desk.say(said)
 
