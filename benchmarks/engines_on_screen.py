@@ -1,8 +1,10 @@
 """What `bench_engines.py` measures of the dashboard over many engines: the whole program on a driver that writes to no terminal, and
 its mirror alone.
 
-An event is on screen when the frame that shows its row was handed to the driver. The list of events shows the newest ones: with each frame the
-ages of those that it shows for the first time are taken, by this machine's one clock.
+An event is on screen when the frame that shows what it changed was handed to the driver. In the list of containers all starts and ends count: each goes the
+way of one whose row is in the window, of which there are too few to tell. In the list of engines, where each of them changes its engine's row, those count whose
+engine is in the window: there every row is another one in every frame, which is the dearest list there is. Of the mirror alone all count, when who listens is
+told. Ages are by this machine's one clock.
 """
 
 import asyncio
@@ -18,18 +20,21 @@ from swarm_core.engines.records import EngineEntry
 from swarm_testkit.engine_hands import Book, Runs
 from swarm_tui.app import SwarmApp
 from swarm_tui.clusters.allowance import Allowance
+from swarm_tui.clusters.changes import Changes
 from swarm_tui.engines.room import EngineRoom
 from swarm_tui.resources import registry
 from swarm_tui.resources.engines.items import ContainerItem, EventItem
 from swarm_tui.resources.model import Link, Realm
 from swarm_tui.shell.feed import no_updates
 from swarm_tui.shell.screen import MainScreen
+from swarm_tui.views.lists.pane import ObjectPane
 from swarm_tui.widgets.table import ObjectTable
 from textual.drivers.headless_driver import HeadlessDriver
 
 SIZE = (160, 50)
 Churn = Callable[[float, float], Awaitable[dict[str, int]]]
 _LOOK_S = 0.005
+_COUNTED = ("start", "die")
 
 
 class Frames(HeadlessDriver):
@@ -59,12 +64,11 @@ def room_of(urls: Sequence[str]) -> EngineRoom:
 class Mirrored:
     """The mirror, with nobody who looks but one who reads the newest events as a list does."""
 
-    lists = ("events",)
+    lists = ("engines",)
 
     def __init__(self, room: EngineRoom) -> None:
         self._room = room
         self.ages_ms: list[float] = []
-        self._seen: set[str] = set()
 
     @asynccontextmanager
     async def shown(self) -> Any:
@@ -99,13 +103,16 @@ class Mirrored:
 class OnScreen:
     """The whole program."""
 
-    lists = ("containers", "events")
+    lists = ("containers", "engines")
+    _is_heard = False
+    _name = ""
 
     def __init__(self, room: EngineRoom) -> None:
         self._room = room
         self.app = SwarmApp(room.session, no_updates, driver_class=Frames, room=room)
         self.ages_ms: list[float] = []
-        self._shown: set[str] = set()
+        self._waiting: list[int] = []
+        """When that happened which the next frame shows."""
         self._table: ObjectTable | None = None
         """The list that is looked at."""
 
@@ -140,21 +147,38 @@ class OnScreen:
         self._table = None
         while self._table is None:
             await asyncio.sleep(_LOOK_S)
-            tables = [table for table in screen.query(ObjectTable) if table.is_on_screen]
-            if tables and screen.navigator.here.view == kind.plural:
-                self._table = tables[0]
-        self._shown = {ref.id for ref in self._table.visible_ids()}
+            pane = screen.navigator.view.part(ObjectPane)
+            if pane is not None and screen.navigator.here.view == kind.plural and pane.table.is_on_screen:
+                self._table = pane.table
+        self._name = name
+        if not self._is_heard:
+            self._is_heard = True
+            self._hear(screen)
+
+    def _hear(self, screen: MainScreen) -> None:
+        """Note what the painter brings to the screen."""
+        paint = screen.painter.apply
+
+        def apply(changes: Changes) -> None:
+            paint(changes)
+            assert self._table is not None
+            shown = {ref.id for ref in self._table.visible_ids()}
+            is_any = self._name == "containers"
+            told = (self._room.mirror.get(EventItem, id_) for id_ in changes.ids.get(EventItem, ()))
+            self._waiting += [
+                one.record.at_ns
+                for one in told
+                if one is not None
+                and one.record.action in _COUNTED
+                and (is_any or one.record.engine in shown)
+            ]
+
+        screen.painter.apply = apply  # type: ignore[method-assign]
 
     def _frame(self) -> None:
-        if self._table is None:
-            return
-        now_ns, mirror = time.time_ns(), self._room.mirror
-        for ref in self._table.visible_ids():
-            if ref.kind == "engine-event" and ref.id not in self._shown:
-                self._shown.add(ref.id)
-                item = mirror.get(EventItem, ref.id)
-                if item is not None and item.record.type != "swarm":
-                    self.ages_ms.append((now_ns - item.record.at_ns) / 1e6)
+        now_ns = time.time_ns()
+        self.ages_ms += [(now_ns - at_ns) / 1e6 for at_ns in self._waiting]
+        self._waiting.clear()
 
 
 async def measured(
@@ -184,11 +208,10 @@ async def measured(
                 shown.ages_ms.clear()
                 used, then = cpu_s(), time.monotonic()
                 await churn(rate, seconds)
-                suffix = "" if list_ == "events" else "_containers"
+                suffix = "" if list_ == shown.lists[0] else f"_{list_}"
                 found[f"cpu_{rate}{suffix}"] = (cpu_s() - used) / (time.monotonic() - then)
-                if list_ == "events":
-                    ages = statistics.quantiles(shown.ages_ms, n=100)
-                    found[f"p50_{rate}_ms"], found[f"p99_{rate}_ms"] = ages[49], ages[98]
-                    found[f"shown_{rate}"] = len(shown.ages_ms)
+                ages = statistics.quantiles(shown.ages_ms, n=100)
+                found[f"p50_{rate}_ms{suffix}"], found[f"p99_{rate}_ms{suffix}"] = ages[49], ages[98]
+                found[f"shown_{rate}{suffix}"] = len(shown.ages_ms)
         found["rss_after_mb"] = rss_mb()
     return found

@@ -126,6 +126,14 @@ def test_a_storm_takes_its_share_and_no_more():
     assert used / now < 0.06
 
 
+def test_one_dear_frame_does_not_make_the_next_ones_late():
+    """What the longest rest does not pay for is forgiven."""
+    budget = FrameBudget()
+    rest = budget.spent(2.0, 0.0)
+    assert rest == pytest.approx(REST_S_MAX)
+    assert budget.spent(0.001, rest) < 0.05
+
+
 def test_merged_changes_say_all():
     """Two flushes as one hold the ids and flags of both."""
     first = Changes({objects_pb2.Task: frozenset("ab")}, is_stream=True)

@@ -21,6 +21,7 @@ class FrameBudget:
     def spent(self, cost_s: float, now: float) -> float:
         """A frame took `cost_s` of processor time; how many seconds to rest before the next."""
         grown = self._credit_s + (now - self._seen_at) * self.share
-        self._credit_s = min(grown, self.burst_s) - cost_s
+        # What the longest rest does not pay for is forgiven: one dear frame, such as a long list's first, must not make the next ones late for long.
+        self._credit_s = max(min(grown, self.burst_s) - cost_s, -REST_S_MAX * self.share)
         self._seen_at = now
-        return min(max(-self._credit_s / self.share, 0.0), REST_S_MAX)
+        return max(-self._credit_s / self.share, 0.0)

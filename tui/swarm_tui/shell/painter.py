@@ -68,6 +68,8 @@ class Painter:
         self._notices = [Notices(part) for part in session.mirror.parts]
         self._alarms = Alarms()
         self._frame_budget = FrameBudget()
+        self._last_cost_s = 0.0
+        """Of the last frame, as it was paid for."""
         self._unlisten: Callable[[], None] | None = None
         self._pending: Changes | None = None
         self._is_painting = False
@@ -119,15 +121,19 @@ class Painter:
             return
         started = thread_time()
         self.apply(changes)
-        if self._is_tick_due:
+        if shows_time := self._is_tick_due:
             self.show_time()
         # The toolkit paints at its own next beat: only after it is the frame's cost known.
         is_storm = sum(map(len, changes.ids.values())) >= STORM_OBJECTS
-        self._face.later(PAINTED_S, partial(self._rest, started, is_storm))
+        self._face.later(PAINTED_S, partial(self._rest, started, is_storm, shows_time))
 
-    def _rest(self, started: float, is_storm: bool) -> None:
-        """Let the frame be paid for before the next, unless it showed so little that people wait for it."""
+    def _rest(self, started: float, is_storm: bool, shows_time: bool) -> None:
+        """Let the frame be paid for before the next, unless it showed so little that people wait for it. What time alone changes comes once a
+        second, storm or none: a frame that shows it too is paid for as the one before."""
         cost_s = thread_time() - started
+        if shows_time:
+            cost_s = min(cost_s, self._last_cost_s)
+        self._last_cost_s = cost_s
         rest = self._frame_budget.spent(cost_s, get_running_loop().time()) if is_storm else 0.0
         self._face.later(max(rest, REST_S_MIN), self._apply_pending)
 
