@@ -47,6 +47,14 @@ def test_every_row_has_a_state_and_what_shows_it() -> None:
         assert bool(_TEST.findall(evidence) or _PICTURE.findall(evidence)) is (state != "not yet"), row
 
 
+def test_no_cell_is_empty() -> None:
+    """Each row says what there is, or what takes its place; only what is not there yet has nothing that shows it."""
+    for row in rows():
+        *told, evidence = row
+        assert all(told), row
+        assert evidence or told[-2] == "not yet", row
+
+
 def test_the_needs_are_all_there() -> None:
     """The second table counts the 25 needs."""
     assert [row[0] for row in rows() if row[0].isdigit()] == [str(number) for number in range(1, 26)]

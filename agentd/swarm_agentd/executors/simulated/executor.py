@@ -6,7 +6,8 @@ Rules:
 2. All chance comes from one random.Random, all time from one Clock.
 3. `Machine` is the state that outlives the daemon; an executor on the same machine finds the same work.
 4. A task may say what it does by environment variables: SIM_OUT and SIM_ERR (lines to write at the start, and no others),
-   SIM_AFTER (seconds until it ends), SIM_EXIT (its code), SIM_STUBBORN (ignores the stop signal), SIM_BROKEN (cannot run).
+   SIM_AFTER (seconds until it ends), SIM_EXIT (its code), SIM_STUBBORN (ignores the stop signal), SIM_BROKEN (cannot run),
+   SIM_FORM (json, logfmt or plain: how it writes its lines).
 5. A task waits for its cluster volumes as others do, and takes nothing from them. An attachment of a container is a task that runs until it
    is taken away.
 """
@@ -50,7 +51,7 @@ from swarm_agentd.exec.progress import Activity, Progress, ProgressBoard
 from swarm_agentd.exec.usage import Reading
 from swarm_agentd.exec.volumes import mounted_volumes
 from swarm_agentd.executors.simulated import usage
-from swarm_agentd.executors.simulated.log_lines import STDERR, STDOUT, End, Line, Story
+from swarm_agentd.executors.simulated.log_lines import STDERR, STDOUT, End, Form, Line, Story
 
 GIB = 1 << 30
 KILLED = 137
@@ -90,6 +91,7 @@ class Script:
     exit_code: int = 0
     is_stubborn: bool = False
     is_broken: bool = False
+    form: Form = Form.PLAIN
 
 
 PLAIN = Script()
@@ -373,6 +375,7 @@ class SimulatedController:
             interval_ns=max(int(interval_s * NS_PER_S), 1),
             end=work.end,
             exit_code=code or 0,
+            form=self._wishes.script.form,
         )
 
 
@@ -412,7 +415,16 @@ def _script(env: Sequence[str]) -> Script:
             script = replace(script, is_stubborn=True)
         elif name == "SIM_BROKEN":
             script = replace(script, is_broken=True)
+        elif name == "SIM_FORM":
+            script = replace(script, form=_form(value))
     return script
+
+
+def _form(value: str) -> Form:
+    try:
+        return Form(value)
+    except ValueError:
+        raise InvalidTask(f"SIM_FORM must be one of {', '.join(Form)}, not {value}") from None
 
 
 def _number(name: str, value: str) -> float:

@@ -5,12 +5,15 @@ Rules:
    lines that nobody reads.
 2. A task writes that it begins, then a line per interval, somewhere within it. One that ends by itself has a last line:
    why it failed, on standard error, or that its work is done. A kill leaves no words.
-3. The newest LINES_KEPT lines are kept, as a log that rotates does: reading costs the same however long a task has run.
+3. A task may write as JSON or in logfmt, with time, level and message.
+4. The newest LINES_KEPT lines are kept, as a log that rotates does: reading costs the same however long a task has run.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
+from datetime import UTC, datetime
+from enum import Enum, StrEnum, auto
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -53,6 +56,14 @@ class Line(NamedTuple):
     text: str
 
 
+class Form(StrEnum):
+    """How a line is written."""
+
+    PLAIN = "plain"
+    JSON = "json"
+    LOGFMT = "logfmt"
+
+
 class End(Enum):
     """How a task came to its end."""
 
@@ -73,6 +84,7 @@ class Story:
     interval_ns: int
     end: End = End.RUNS
     exit_code: int = 0
+    form: Form = Form.PLAIN
 
     def count(self) -> int:
         """How many lines there have been."""
@@ -82,7 +94,7 @@ class Story:
         """The lines from number `skip` on, oldest first, of those that are kept."""
         total = self.count()
         for number in range(max(skip, total - LINES_KEPT), total):
-            yield self._line(number)
+            yield _written(self._line(number), self.form)
 
     def _regular(self) -> int:
         """The lines between the first and the last: of each whole interval one."""
@@ -107,6 +119,17 @@ class Story:
         return Line(
             at_ns, STDOUT, "INFO stop signal, closing" if self.end is End.STOPPED else "INFO all work done"
         )
+
+
+def _written(line: Line, form: Form) -> Line:
+    """A line in another form than the plain one, which begins with its level."""
+    if form is Form.PLAIN:
+        return line
+    level, _, message = line.text.partition(" ")
+    at = datetime.fromtimestamp(line.at_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+    if form is Form.JSON:
+        return line._replace(text=json.dumps({"time": at, "level": level.lower(), "msg": message}))
+    return line._replace(text=f"time={at} level={level.lower()} msg={json.dumps(message)}")
 
 
 def _request(chance: int) -> str:

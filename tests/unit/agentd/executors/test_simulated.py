@@ -8,7 +8,7 @@ import pytest
 from swarm_agentd.exec import errors
 from swarm_agentd.exec.volumes import PublishedVolume
 from swarm_agentd.executors.simulated.executor import Behaviour, Machine, SimulatedExecutor
-from swarm_agentd.executors.simulated.log_lines import LINES_KEPT, Story
+from swarm_agentd.executors.simulated.log_lines import LINES_KEPT, STDOUT, Form, Story
 from swarm_core.api.proto.logbroker_pb2 import LogSubscriptionOptions
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.api.timestamps import duration, timestamp_ns
@@ -147,6 +147,24 @@ async def test_a_failing_task_has_last_words() -> None:
     assert whole[0].data.startswith(b"INFO starting")
     assert (whole[-1].stream, whole[-1].data[:6], whole[-1].data[-9:]) == (2, b"FATAL ", b"; exit 1\n")
     assert [message async for message in controller.logs(LogSubscriptionOptions())] == whole
+
+
+@pytest.mark.parametrize(
+    ("form", "first"),
+    [
+        (Form.PLAIN, "INFO starting, pid 16099"),
+        (
+            Form.JSON,
+            '{"time": "1970-01-01T00:00:01.000+00:00", "level": "info", "msg": "starting, pid 16099"}',
+        ),
+        (Form.LOGFMT, 'time=1970-01-01T00:00:01.000+00:00 level=info msg="starting, pid 16099"'),
+    ],
+)
+def test_lines_in_other_forms(form: Form, first: str) -> None:
+    """The same line as JSON, in logfmt and plain; its time and stream are the same."""
+    story = Story("t1", started_ns=10**9, age_ns=0, interval_ns=10**9, form=form)
+    (line,) = story.lines()
+    assert (line.at_ns, line.stream, line.text) == (10**9, STDOUT, first)
 
 
 def test_old_lines_rotate_away() -> None:

@@ -38,8 +38,8 @@ _LOST = "edge"
 _MEMORY = 256 << 20
 # name, stack, image, replicas per ten nodes, environment, constraints
 _SERVICES: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("web", "shop", "registry/web:7.1.3", 12, (), ()),
-    ("api", "shop", "registry/api:1.42", 9, (), ()),
+    ("web", "shop", "registry/web:7.1.3", 12, ("SIM_FORM=json",), ()),
+    ("api", "shop", "registry/api:1.42", 9, ("SIM_FORM=logfmt",), ()),
     ("db", "shop", "postgres:17", 1, (), ()),
     ("cache", "shop", "redis:7", 3, (), ()),
     ("worker", "shop", "registry/worker:3.3", 20, (), ()),
