@@ -84,11 +84,11 @@ async def _fail_later(ports):
 @pytest.mark.parametrize("failing", [_fail, _fail_later], ids=["at once", "in a worker"])
 async def test_a_verb_that_fails_does_not_end_the_program(cluster, caplog, failing):
     """It becomes a sentence on screen and a record with the traceback; every other verb goes on working."""
-    unregister = register(Verb("list.fail", ("F",), "fail", "fail", Context.LIST, failing))
+    unregister = register(Verb("list.fail", ("f12",), "fail", "fail", Context.LIST, failing))
     try:
         async with running(cluster) as run:
             with caplog.at_level(logging.ERROR):
-                await run.press("F")
+                await run.press("f12")
                 await run.shows("“fail” failed: RuntimeError: boom")
             assert [record.exc_info[0] for record in caplog.records] == [RuntimeError]
             await run.press("3")

@@ -264,3 +264,29 @@ async def test_who_does_not_lead_answers_nothing() -> None:
         await settle()
     with pytest.raises(Aborted):
         await hearing
+
+
+async def test_a_port_is_asked_of_nodes_that_know_of_ports() -> None:
+    """15.4.1: an order for a port names no command, and goes to no node that would not understand it."""
+    async with leading() as bench:
+        listening = bench.listen()
+        hearing = asyncio.ensure_future(anext(listening))
+        await settle()
+        with pytest.raises(
+            FailedPrecondition, match="node n1 forwards no ports: it runs an older swarm-agentd"
+        ):
+            await anext(bench.ask(Sent(ExecRequest(begin=ExecSpec(task_id="t1", port=80)))))
+        for wrong in (ExecSpec(task_id="t1", port=65536), ExecSpec(task_id="t1", port=80, command=["sh"])):
+            with pytest.raises(InvalidArgument, match="a port is one of 1 to 65535"):
+                await anext(bench.ask(Sent(ExecRequest(begin=wrong))))
+        newer = bench.exec.listen_exec(ListenExecRequest(takes_ports=True), node("n1"))
+        hearing.cancel()
+        hearing = asyncio.ensure_future(anext(newer))
+        await settle()
+        outputs = bench.ask(Sent(ExecRequest(begin=ExecSpec(task_id="t1", port=80))))
+        reading = asyncio.ensure_future(anext(outputs))
+        assert (await hearing).spec.port == 80
+        reading.cancel()
+        await asyncio.wait([reading])
+        for stream in (outputs, newer, listening):
+            await stream.aclose()  # type: ignore[attr-defined]
