@@ -278,12 +278,10 @@ class MemoryStore:
     def _commit_and_answer(
         self, changes: list[Change], items: Iterable[_Update | _Batch], version: int
     ) -> None:
-        """The writers go on with the commit itself, a turn of the loop before the next entry is filled. They are woken before the watchers, of
-        whom there are many: somebody waits for a writer's answer."""
-        commit = self._changed(version, changes)
+        """The writers go on with the commit itself, a turn of the loop before the next entry is filled."""
+        self._commit(version, changes)
         for item in items:
             item.committed()
-        self._publisher.publish(commit)
 
     def _overlay(self, version: int) -> Overlay:
         return Overlay(self._tables, version, timestamp(self._clock.wall_ns()))
@@ -302,10 +300,6 @@ class MemoryStore:
 
     def _commit(self, version: int, changes: list[Change]) -> None:
         """Put `changes` into the tables and publish them."""
-        self._publisher.publish(self._changed(version, changes))
-
-    def _changed(self, version: int, changes: list[Change]) -> Commit:
-        """Put `changes` into the tables; what is to be published of them."""
         self._version = version
         self._kinds = {type(change.item) for change in changes}
         events: list[Event] = []
@@ -319,7 +313,7 @@ class MemoryStore:
                 events.append(Created(item, encoded) if old is None else Updated(item, old, encoded))
         if self.tell_changed is not None:
             self.tell_changed(version, self._kinds)
-        return Commit(version, tuple(events))
+        self._publisher.publish(Commit(version, tuple(events)))
 
     # watching
 
