@@ -1,6 +1,7 @@
 """Tasks that wait for a node, in groups that are decided together (docs/design/scheduling.md 3.4).
 
-Tasks of one version of a service are equal for placement. A task without a spec version is grouped with those
+Tasks of one version of a service are equal for placement, if they publish the same ports of their nodes: an allocator gives a task the endpoint that its
+service has at that moment, which may be of another version. A task without a spec version is grouped with those
 that ask for exactly the same. A group that found no node for all its tasks remembers which filter refuses each
 node: only a node that changed can help it, so only such nodes are asked again.
 """
@@ -10,7 +11,7 @@ from collections.abc import Hashable
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.rules.placement.explain import Refusals, no_suitable_node
 from swarm_core.rules.placement.filters import Pipeline
-from swarm_core.rules.placement.node_info import NodeInfo
+from swarm_core.rules.placement.node_info import NodeInfo, host_ports
 from swarm_core.rules.placement.spread import spread_descriptors
 
 GroupKey = Hashable
@@ -19,7 +20,7 @@ GroupKey = Hashable
 def group_key(task: Task) -> GroupKey:
     """Equal for tasks that any node treats alike."""
     if task.service_id and task.HasField("spec_version"):
-        return (task.service_id, task.spec_version.index)
+        return (task.service_id, task.spec_version.index, host_ports(task))
     networks = tuple(attachment.network.driver_state.name for attachment in task.networks)
     parts = (
         task.spec.SerializeToString(deterministic=True),

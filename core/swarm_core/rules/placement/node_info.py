@@ -59,7 +59,7 @@ class Demand:
             generic = wanted_of(reservations)
         # Reading a process's mounts costs: a task that has a node and no volumes wants none.
         wants_none = task.status.state >= ASSIGNED and not task.volumes
-        ports, mounts = _host_ports(task), () if wants_none else cluster_mounts(task.spec)
+        ports, mounts = host_ports(task), () if wants_none else cluster_mounts(task.spec)
         return cls(task.service_id, task.spec_version.index, nano_cpus, memory, generic, ports, mounts)
 
     @property
@@ -67,7 +67,8 @@ class Demand:
         return (self.service_id, self.version)
 
 
-def _host_ports(task: Task) -> tuple[Port, ...]:
+def host_ports(task: Task) -> tuple[Port, ...]:
+    """The ports that a task takes of its node."""
     if not task.HasField("endpoint"):
         return ()
     # Until an allocator has copied the ports, what the spec asks for is what will be published.

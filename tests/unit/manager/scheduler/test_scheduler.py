@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
-from swarm_core.api.proto.types_pb2 import ASSIGNED, PENDING, REJECTED, SHUTDOWN, TaskState
+from swarm_core.api.proto.types_pb2 import ASSIGNED, PENDING, REJECTED, SHUTDOWN, PortConfig, TaskState
 from swarm_core.manager.scheduler.scheduler import Scheduler
 from swarm_core.store.events import Updated
 from swarm_testkit.factories import (
@@ -52,6 +52,16 @@ async def test_one_commit_for_one_group(leader: Leader) -> None:
         await leader.put(*pending(make_service(), 50))
         created, assigned = events.take()
     assert len(assigned.events) == len(created.events) == 50
+
+
+async def test_tasks_of_one_version_may_publish_different_ports(leader: Leader) -> None:
+    """3.4.1: an update came while they were allocated. No port of a node is given twice."""
+    tasks = pending(make_service(), 3)
+    for task in tasks[1:]:
+        task.endpoint.ports.add(published_port=7001, target_port=1, publish_mode=PortConfig.HOST)
+    await leader.put(make_node("n"))
+    await leader.put(*tasks)
+    assert placed(leader) == {"n": 2}
 
 
 async def test_assigned_status(leader: Leader) -> None:
