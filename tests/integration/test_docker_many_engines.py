@@ -280,6 +280,10 @@ def _lose_and_regain(fleet: Fleet, terminal: Terminal) -> None:
     assert fleet.docker("exec", "moves", "hostname")
     where = statuses("moves").partition("/")[0]
     terminal.until_line(where, "moves", "running")
+    _only(terminal, "stays")
+    terminal.until_line("h2", "stays")
+    terminal.press("x")
+    terminal.until("Could not run sh in stays")  # and the screen is there again
     terminal.press(*["V"] * 5)
     terminal.until("─ Engines ─")
     terminal.until_line("h2", "unhealthy", "does not answer")
@@ -292,5 +296,6 @@ def _lose_and_regain(fleet: Fleet, terminal: Terminal) -> None:
     terminal.until_line("h2", "healthy")
     terminal.press("V")
     terminal.until("─ Containers ─")
+    _only(terminal, "moves")
     terminal.until_line(where, "moves", "running")
     assert not any(line.split()[1:3] == ["h2", "moves"] for line in terminal.screen().splitlines())

@@ -1,5 +1,7 @@
 """The parts of the shell without a screen: the painter, the notices and the navigator."""
 
+from contextlib import contextmanager, nullcontext
+
 import pytest
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.control import Control
@@ -15,6 +17,7 @@ from swarm_tui.resources.refs import ONLY_CLUSTER, ObjectRef
 from swarm_tui.shell.navigator import Navigator
 from swarm_tui.shell.notices import Notices
 from swarm_tui.shell.painter import Painter
+from swarm_tui.shell.terminal import given_away
 from swarm_tui.views.view import Context, View, ViewKind
 
 ROW = ObjectRef(ONLY_CLUSTER, "service", "s-api")
@@ -276,3 +279,27 @@ async def test_a_view_of_another_realm_is_on_its_screen(session):
     assert navigator.here.view == "home"
     assert await navigator.go_back()
     assert others.told[1:] == [None]
+
+
+class Suspended:
+    """Gives its terminal away as the toolkit does: it takes it back from a block that raises nothing."""
+
+    has_terminal = True
+
+    def batch_update(self):
+        return nullcontext()
+
+    @contextmanager
+    def suspend(self):
+        self.has_terminal = False
+        yield
+        self.has_terminal = True
+
+
+def test_the_terminal_is_taken_back_from_what_fails():
+    """A shell that could not be run leaves no dead screen."""
+    app = Suspended()
+    with pytest.raises(RuntimeError, match="not run"), given_away(app):
+        assert not app.has_terminal
+        raise RuntimeError("not run")
+    assert app.has_terminal

@@ -14,8 +14,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final, cast
 
+from swarm_core.engines.api import CALL_S
 from swarm_core.engines.client import message_of
 from swarm_core.engines.errors import EngineAway, EngineGarbage, EngineRefused
+from swarm_core.engines.ways import silent
 
 STDOUT: Final = 1
 STDERR: Final = 2
@@ -69,9 +71,14 @@ class Attached(asyncio.Protocol):
         self._can_write = asyncio.Event()
         self._can_write.set()
 
-    async def begun(self) -> None:
-        """Return when the engine has given the connection. Raises EngineAway or EngineRefused."""
-        await self._begun.wait()
+    async def begun(self, limit_s: float = CALL_S) -> None:
+        """Return when the engine has given the connection, which has the time of a call. Raises EngineAway or EngineRefused."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._begun.wait()
+        except TimeoutError:
+            self.close()
+            raise silent(self._url, limit_s) from None
         if self._error is not None:
             raise self._error
 

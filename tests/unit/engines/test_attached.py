@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from swarm_core.engines.attached import WAITING_BYTES_MAX, Attached, Frames, Pieces
-from swarm_core.engines.errors import EngineAway, EngineGarbage, EngineRefused
+from swarm_core.engines.errors import EngineAway, EngineGarbage, EngineRefused, EngineSilent
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
 UPGRADED = b"HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\n"
@@ -48,6 +48,17 @@ def test_what_is_in_no_frames_is_refused() -> None:
     """Text where a frame's head is due."""
     with pytest.raises(ValueError, match="in no frames"):
         Frames(lambda stream, data: None, has_terminal=False).feed(b"plain text")
+
+
+async def test_an_engine_that_gives_no_connection_is_given_up() -> None:
+    """It has the time of a call: whoever waits has given the terminal away (N3.2)."""
+
+    async def nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with attached_to(nothing) as (attached, _):
+        with pytest.raises(EngineSilent, match=r"did not answer within 0\.05 s"):
+            await attached.begun(0.05)
 
 
 @asynccontextmanager

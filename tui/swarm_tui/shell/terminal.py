@@ -9,9 +9,10 @@ Rules:
 import asyncio
 import select
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from queue import Full
-from typing import Final
+from typing import Final, Protocol
 
 from textual.drivers.linux_driver import LinuxDriver
 
@@ -45,6 +46,30 @@ class TerminalDriver(LinuxDriver):
         # A thread that died at a closed terminal takes nothing from its queue: waiting for room there would never end.
         if self._writer_thread is not None and self._writer_thread.is_alive():
             self._writer_thread.stop()
+
+
+class Suspendable(Protocol):
+    """A program that can give its terminal to another one. Implemented by the toolkit's."""
+
+    def batch_update(self) -> AbstractContextManager[None]:
+        """Paint nothing while the block is run."""
+
+    def suspend(self) -> AbstractContextManager[None]:
+        """Give the terminal away while the block is run, which must raise nothing. Raises SuspendNotSupported."""
+
+
+@contextmanager
+def given_away(app: Suspendable) -> Iterator[None]:
+    """The terminal is somebody else's while the block is run, and ours again however that ends: the toolkit takes it back from a block that
+    raises nothing alone."""
+    failure: BaseException | None = None
+    with app.batch_update(), app.suspend():
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001 - raised again below, with the terminal taken back
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def on_ending(end: Callable[[int], None]) -> Callable[[], None]:

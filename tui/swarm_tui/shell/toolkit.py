@@ -52,6 +52,7 @@ from swarm_tui.shell.messages import (
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.recording import Recording
 from swarm_tui.shell.rotations import Rotations
+from swarm_tui.shell.terminal import given_away
 from swarm_tui.shell.work import Undertaking, Work
 from swarm_tui.verbs.help_page import TEXT_COLUMN
 from swarm_tui.views.view import Findable, View
@@ -417,7 +418,7 @@ class Desk:
         if mine is not None:
             mine.is_waiting_for_person = True
         try:
-            with app.batch_update(), app.suspend():
+            with given_away(app):
                 yield
         finally:
             if mine is not None:
