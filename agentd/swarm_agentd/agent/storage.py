@@ -4,6 +4,7 @@ Rules
 1. A write is durable when its call returns. Writes that come while a commit is under way share the next one.
 2. A task stands here from its assignment until it is taken away; presence is the mark of being assigned.
 3. The file is `<state>/worker/tasks.db`. A file that is damaged or of another program is refused with one sentence.
+4. A store that is there opens on a full disk too: an agent that starts there knows what it runs.
 """
 
 import asyncio
@@ -175,7 +176,10 @@ class FileStorage:
             )
 
     def _prepare(self) -> None:
-        """Check that the file is ours and make the table."""
+        """Check that the file is ours and make the table where it is not there. What is there opens on a full disk too."""
+        # Another process that holds the file would run the same tasks a second time. And who has it alone needs no shared memory, which is a
+        # file of its own, and room for it.
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         (application_id,) = self._db.execute("PRAGMA application_id").fetchone()
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (schema,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -192,13 +196,12 @@ class FileStorage:
             )
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        # Another process that holds the file would run the same tasks a second time.
-        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        if tables:
+            return
         self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         self._db.execute(f"PRAGMA user_version = {_SCHEMA}")
         self._db.execute(
-            "CREATE TABLE IF NOT EXISTS tasks"
-            " (id TEXT PRIMARY KEY, data BLOB NOT NULL, status BLOB NOT NULL) WITHOUT ROWID"
+            "CREATE TABLE tasks (id TEXT PRIMARY KEY, data BLOB NOT NULL, status BLOB NOT NULL) WITHOUT ROWID"
         )
 
     @contextlib.contextmanager

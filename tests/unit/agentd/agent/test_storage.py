@@ -74,8 +74,8 @@ async def test_cancelled_write_leaves_the_store_usable(path: Path) -> None:
     storage.close()
 
 
-def test_killed_process_loses_nothing_written(path: Path) -> None:
-    """What a write returned for is there after the process was killed."""
+def write_and_be_killed(path: Path) -> None:
+    """A process that writes twenty tasks, one after the other, and is killed."""
     script = (
         "import asyncio, os, signal, sys\n"
         "from pathlib import Path\n"
@@ -89,9 +89,30 @@ def test_killed_process_loses_nothing_written(path: Path) -> None:
         "asyncio.run(main())\n"
     )
     subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+
+
+def test_killed_process_loses_nothing_written(path: Path) -> None:
+    """What a write returned for is there after the process was killed."""
+    write_and_be_killed(path)
     storage = FileStorage(path)
     assert [task.id for task in storage.load()] == [f"t{n:02}" for n in range(20)]
     storage.close()
+
+
+def test_killed_process_s_store_opens_where_nothing_can_be_written(path: Path) -> None:
+    """An agent that is started on a full disk knows its tasks."""
+    write_and_be_killed(path)
+    script = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from swarm_agentd.agent.storage import FileStorage\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "sys.exit(len(FileStorage(Path(sys.argv[1])).load()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 20, done.stderr
 
 
 def test_second_process_is_refused(path: Path) -> None:
