@@ -75,7 +75,9 @@ def test_each_threat_is_answered() -> None:
 
 
 def test_each_situation_is_tried() -> None:
-    """Every part of the handbook but the first names a test that goes through it."""
+    """Every part of the handbook but the first has what one sees, what to type, and a test that goes through it."""
     _, first, *parts = (DOCS / "handbook.md").read_text().split("\n## ")
-    assert len(parts) >= 10 and first
+    assert len(parts) >= 16 and first
     assert not [part.splitlines()[0] for part in parts if not _TEST.search(part)]
+    assert not [part.splitlines()[0] for part in parts if "*Looks like:* " not in part]
+    assert not [part.splitlines()[0] for part in parts if not commands(part)]
