@@ -2,9 +2,10 @@
 
     bench_metrics.py [ROUNDS]
 
-Two real nodes on this machine, one that tells figures and is asked for them each second, as no Prometheus does more often, and one that does
-not. Each round writes configs to one after the other, once one at a time and once 64 at once, beginning with the other one each time, so that both meet
-the same hour. A ratio is that of a round; the middle of the rounds is told with the lowest and the highest. One JSON line per figure.
+Three real nodes on this machine: one that tells figures and is asked for them each second, which is oftener than a Prometheus does it, one that would
+tell them and is asked by nobody, and one without. Each round writes configs to one after the other, once one at a time and once 64 at once, and
+begins with another one each time, so that all meet the same hour. A ratio is that of a round, to the node without; the middle of the rounds is told
+with the lowest and the highest. One JSON line per figure.
 """
 
 import asyncio
@@ -93,35 +94,35 @@ async def written(side: Side, in_flight: int, round_number: int) -> None:
     side.cpu_us[in_flight].append(cpu / count * 1e6)
 
 
-def compared(figure: str, on: list[float], off: list[float], **more: Any) -> None:
-    """Both middles, and the ratio of the rounds: on to off."""
-    ratios = sorted(one / other for one, other in zip(on, off, strict=True))
-    print(
-        json.dumps({
-            "figure": figure, **more,
-            "on": round(statistics.median(on), 1), "off": round(statistics.median(off), 1),
-            "ratio": round(statistics.median(ratios), 3), "ratios": [round(ratios[0], 3), round(ratios[-1], 3)],
-        }),
-        flush=True,
-    )  # fmt: skip
+def compared(figure: str, values: dict[str, list[float]], **more: Any) -> None:
+    """The middle of each side, and of its ratios to the last one, round by round."""
+    told: dict[str, Any] = {}
+    *others, ground = values
+    for name in others:
+        ratios = sorted(one / other for one, other in zip(values[name], values[ground], strict=True))
+        told[name] = round(statistics.median(values[name]), 1)
+        told[f"{name}_ratio"] = [round(one, 3) for one in (statistics.median(ratios), ratios[0], ratios[-1])]
+    told[ground] = round(statistics.median(values[ground]), 1)
+    print(json.dumps({"figure": figure, **more, **told}), flush=True)
 
 
-async def measure(on: Side, off: Side, rounds: int) -> None:
-    idle = {side.name: side.memory_mib() for side in (on, off)}
+async def measure(sides: list[Side], rounds: int) -> None:
+    idle = {side.name: side.memory_mib() for side in sides}
     for number in range(rounds):
+        first = number % len(sides)
         for in_flight in IN_FLIGHT:
-            for side in (on, off) if number % 2 else (off, on):
+            for side in (*sides[first:], *sides[:first]):
                 await written(side, in_flight, number)
     for in_flight in IN_FLIGHT:
-        more = {"in_flight": in_flight}
-        compared("writes a second", on.per_s[in_flight], off.per_s[in_flight], **more)
-        compared("CPU of daemon and manager a write, us", on.cpu_us[in_flight], off.cpu_us[in_flight], **more)
-    print(json.dumps({"figure": "memory before the writes, MiB", **idle}))
-    print(
-        json.dumps({"figure": "memory after them, MiB", on.name: on.memory_mib(), off.name: off.memory_mib()})
-    )
-    page = {"p50_ms": round(statistics.median(on.page_ms), 1), "worst_ms": round(max(on.page_ms), 1)}
-    print(json.dumps({"figure": "one scrape", **page, "bytes": on.page_bytes, "of": len(on.page_ms)}))
+        compared("writes a second", {one.name: one.per_s[in_flight] for one in sides}, in_flight=in_flight)
+        cpu = {one.name: one.cpu_us[in_flight] for one in sides}
+        compared("CPU of daemon and manager a write, us", cpu, in_flight=in_flight)
+    print(json.dumps({"figure": "memory of both before the writes, MiB", **idle}))
+    after = {side.name: side.memory_mib() for side in sides}
+    print(json.dumps({"figure": "memory of both after them, MiB", **after}))
+    asked = sides[0]
+    page = {"p50_ms": round(statistics.median(asked.page_ms), 1), "worst_ms": round(max(asked.page_ms), 1)}
+    print(json.dumps({"figure": "one scrape", **page, "bytes": asked.page_bytes, "of": len(asked.page_ms)}))
     print(
         json.dumps({"figure": "load of the machine at the end", "one_minute": round(os.getloadavg()[0], 1)})
     )
@@ -130,17 +131,20 @@ async def measure(on: Side, off: Side, rounds: int) -> None:
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     with private_directory() as directory:
-        asked = f"127.0.0.1:{free_port()}"
-        on = Side("on", Daemon(directory / "on", "--metrics-addr", asked), asked)
-        off = Side("off", Daemon(directory / "off"))
+        asked, unasked = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        sides = [
+            Side("asked", Daemon(directory / "a", "--metrics-addr", asked), asked),
+            Side("unasked", Daemon(directory / "u", "--metrics-addr", unasked)),
+            Side("off", Daemon(directory / "o")),
+        ]
         try:
-            for side in (on, off):
+            for side in sides:
                 side.node.start()
                 wait_until(side.node.socket.exists, what=f"the socket of {side.name}")
                 wait_until(side.node.manager_pid, what=f"the manager of {side.name}")
-            asyncio.run(measure(on, off, rounds))
+            asyncio.run(measure(sides, rounds))
         finally:
-            for side in (on, off):
+            for side in sides:
                 side.node.destroy()
 
 
