@@ -3,12 +3,15 @@
 `.ci/manual.py` writes the pages and says which differ; a test compares them.
 """
 
+import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 _PROGRAM = "swarm-tui"
-_HEAD = "<!-- Drawn by .ci/manual.py from the program's own parsers. -->\n"
+_HEAD = "<!-- Drawn by .ci/manual.py from the program's own parsers. -->"
 _HELP = ("-h", "--help")
+_BAR = "&#124;"
+"""`|` in a cell."""
 
 
 def pages() -> Mapping[str, str]:
@@ -21,14 +24,16 @@ def pages() -> Mapping[str, str]:
     found = {"README.md": _overview(group, context)}
     for name in group.list_commands(context):
         command = group.get_command(context, name)
-        found[f"{name}.md"] = "\n".join([f"{_HEAD}\n# {_PROGRAM} {name}", *_told(command, context, name)])
+        found[f"{name}.md"] = "\n".join([f"# {_PROGRAM} {name}", "", _HEAD, *_told(command, context, name)])
     return found
 
 
 def _overview(group: Any, context: Any) -> str:
     rows = [f"| [{name}]({name}.md) | {_cell(entry.summary)} |" for name, entry in group.entries.items()]
     return "\n".join([
-        f"{_HEAD}\n# Commands",
+        "# Commands",
+        "",
+        _HEAD,
         "",
         "Each command tells its options with `--help`, too. Exit codes: 0 it was done; 1 it could not be done, and standard error says why in a",
         "sentence; 2 it was asked wrongly, or `--dry-run` found changes; 130 it was interrupted.",
@@ -72,13 +77,20 @@ def _options(command: Any, context: Any) -> Iterator[str]:
     ]
     if records:
         yield from ("| | |", "|---|---|")
-        yield from (f"| `{_line(words)}` | {_cell(text)} |" for words, text in records)
+        yield from (f"| {_code(words)} | {_cell(text)} |" for words, text in records)
+
+
+def _code(words: str) -> str:
+    """Words of the command line in a cell; readers of Markdown differ about an escaped bar between backticks."""
+    if "|" not in words:
+        return f"`{_line(words)}`"
+    return f"<code>{html.escape(_line(words), quote=False).replace('|', _BAR)}</code>"
 
 
 def _cell(text: str) -> str:
     """One line of a table. What stands in angle brackets is no HTML."""
-    return _line(text).replace("<", "&lt;")
+    return _line(text).replace("<", "&lt;").replace("|", _BAR)
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return " ".join(text.split())
