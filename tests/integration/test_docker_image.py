@@ -86,7 +86,9 @@ def test_a_cluster_of_containers(engine: Engine) -> None:
             started(engine, manager)
             ready(engine, {"m1"})
             token = ask(engine, "cluster", "join-token", "-q", "worker")
-            address = engine.docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", "m1")
+            address = engine.docker(
+                "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", "m1"
+            )
             started(engine, worker, SWARM_JOIN_TOKEN=token, ADDRESS=address)
             ready(engine, set(NODES))
 
