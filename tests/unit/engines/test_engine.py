@@ -341,7 +341,7 @@ async def test_maintenance(two: Rig) -> None:
     two.cluster.maintain(E0, True)
     assert two.engine(0).word == "maintenance"
     await two.fakes.vanish(0)
-    await two.until(lambda: two.engine(0).word == "unhealthy")
+    await two.until(lambda: two.engine(0).state == "unhealthy")
     await two.fakes.come_back(0)
     await two.until(lambda: two.engine(0).word == "maintenance")
     two.cluster.maintain(E0, False)

@@ -90,7 +90,7 @@ async def test_a_name_on_an_engine_that_is_away(three: tuple[Rig, Placer]) -> No
     found, placer = three
     await make(placer, "one", "constraint:node==e0")
     await found.fakes.vanish(0)
-    await found.until(lambda: found.engine(0).word == "unhealthy")
+    await found.until(lambda: found.engine(0).state == "unhealthy")
     assert (await make(placer, "one")).container.engine in (E1, E2)
 
 
@@ -169,7 +169,7 @@ async def test_an_engine_that_goes_away_meanwhile(three: tuple[Rig, Placer]) -> 
     await found.fakes.vanish(0)
     with pytest.raises((EngineAway, NotPlaced)):
         await make(placer, "x", "constraint:node==e0")
-    await found.until(lambda: found.engine(0).word == "unhealthy")
+    await found.until(lambda: found.engine(0).state == "unhealthy")
     with pytest.raises(NotPlaced, match="constraint node==e0"):
         await make(placer, "x", "constraint:node==e0")
     assert not placer._pending
@@ -267,7 +267,7 @@ async def test_what_is_gone_is_forgotten(three: tuple[Rig, Placer], tmp_path: Pa
     files.save(Deployment("f" * 64, "before", {}, found.engine(0).id))
     files.save(Deployment("e" * 64, "elsewhere", {}, "another engine"))
     await found.fakes.vanish(2)
-    await found.until(lambda: found.engine(2).word == "unhealthy")
+    await found.until(lambda: found.engine(2).state == "unhealthy")
     async with beside() as group:
         group.spawn(forget_gone(found.cluster, files), name="forget")
         while any(one.name == "before" for one in files):

@@ -95,7 +95,7 @@ async def test_a_daemon_that_is_started_anew() -> None:
     """An engine that is back in time has lost nothing (N10.1)."""
     async with three() as found, watched(found, after_s=1000.0) as dog:
         await found.fakes.vanish(0)
-        await found.until(lambda: found.engine(0).word == "unhealthy")
+        await found.until(lambda: found.engine(0).state == "unhealthy")
         assert [move.container.name for move in dog.moves(E0)] == ["moves", "ended"]
         await found.fakes.come_back(0)
         await found.until(lambda: found.engine(0).word == "healthy" and found.agrees(0))
@@ -109,7 +109,7 @@ async def test_a_move_that_fails_is_tried_again() -> None:
         for number in (1, 2):
             found.cluster.maintain(EngineKey(f"e{number}"), True)
         await found.fakes.vanish(0)
-        await found.until(lambda: found.engine(0).word == "unhealthy")
+        await found.until(lambda: found.engine(0).state == "unhealthy")
         assert [move.problem for move in dog.moves(E0)] == ["", ""]
         found.cluster.maintain(EngineKey("e2"), False)
         await found.until(lambda: found.names(2) == {"moves": "running", "ended": "created"})
@@ -120,7 +120,7 @@ async def test_what_was_not_inspected_is_told() -> None:
     """A watchdog that begins after the failure knows not how a container was made (N10.4)."""
     async with three() as found:
         await found.fakes.vanish(0)
-        await found.until(lambda: found.engine(0).word == "unhealthy")
+        await found.until(lambda: found.engine(0).state == "unhealthy")
         dog = Watchdog(
             found.cluster, Placer(found.cluster, random.Random(1)), SystemClock(), random.Random(2)
         )
@@ -142,7 +142,7 @@ async def test_what_was_made_through_us_needs_no_inspection(tmp_path: Path) -> N
         }
         old = (await placer.create(placer.request("kept", body))).container
         await found.fakes.vanish(0)
-        await found.until(lambda: found.engine(0).word == "unhealthy")
+        await found.until(lambda: found.engine(0).state == "unhealthy")
         dog = Watchdog(found.cluster, placer, SystemClock(), random.Random(2))
         assert [move.problem for move in dog.moves(E0)] == [""]
         made = await dog.move(old)

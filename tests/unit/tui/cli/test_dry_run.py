@@ -67,8 +67,8 @@ OF_THIS_MACHINE |= {("exec",)}  # what it changes is up to the command that is r
 OF_THIS_MACHINE |= {("context", word) for word in ("add", "rm", "use")}
 OF_THIS_MACHINE |= {("cluster", word) for word in ("init", "join", "leave", "unlock", "restore")}
 """They change no cluster that is looked at, but what runs here."""
-OF_ENGINES = {("engine", "serve"), ("container", "exec")}
-"""What they change is up to who uses the socket, and to the command that is run."""
+OF_ENGINES = {("engine", "serve"), ("engine", "ui"), ("container", "exec")}
+"""What they change is up to who uses the socket or the dashboard, and to the command that is run."""
 
 
 @pytest.fixture
