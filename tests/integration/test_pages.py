@@ -5,6 +5,7 @@ import sysconfig
 
 import pytest
 from swarm_testkit.host import lacking
+from swarm_testkit.hosts import missing_parts
 from swarm_testkit.pages import ROOT, person, wheel
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.timeout(240)]
@@ -12,6 +13,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.timeout(240)]
 
 def test_a_machine_s_life_as_the_pages_tell_it() -> None:
     """From an empty directory to an empty directory. The libraries are those of this environment, so that no index is asked."""
+    if missing := missing_parts():
+        lacking(missing)
     if shutil.which("man") is None:
         lacking("man is not installed")
     libraries = {"PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PYTHONPATH": sysconfig.get_path("purelib")}

@@ -63,7 +63,10 @@ LOOK |= {
     "support",
 }
 OF_THIS_MACHINE = {("up",), ("down",), ("log-level",), ("demo",), ("serve",)}
-OF_THIS_MACHINE |= {("exec",)}  # what it changes is up to the command that is run
+OF_THIS_MACHINE |= {
+    ("exec",),
+    ("port-forward",),
+}  # what they change is up to the command that is run, and to who connects
 OF_THIS_MACHINE |= {("context", word) for word in ("add", "rm", "use")}
 OF_THIS_MACHINE |= {("cluster", word) for word in ("init", "join", "leave", "unlock", "restore")}
 """They change no cluster that is looked at, but what runs here."""
