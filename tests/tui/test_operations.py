@@ -69,6 +69,24 @@ async def test_scale_survives_a_race(cluster):
         await run.until(lambda: replicas(cluster, "s-api") == 10)
 
 
+async def test_a_plan_that_fits_no_more(cluster):
+    """Somebody else has scaled the service while the plan was read: nothing is sent, and the reason is the operation's own."""
+    async with running(cluster) as run:
+        await run.press("3", "down", "down", "down", "s")
+        await run.type("-1")
+        await run.press("enter")
+        await run.shows("y go on")
+        cluster.update(
+            objects_pb2.Service, "s-db", lambda service: setattr(service.spec.replicated, "replicas", 0)
+        )
+        await run.until(
+            lambda: run.screen.session.mirror.get(objects_pb2.Service, "s-db").spec.replicated.replicas == 0
+        )
+        await run.press("y")
+        await run.shows("Could not scale db: 0 − 1 is below zero.")
+        assert not run.called("Control.UpdateService")
+
+
 async def test_remove_needs_the_name(cluster):
     """A service is removed only after its name was typed."""
     async with running(cluster) as run:

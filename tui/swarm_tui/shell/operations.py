@@ -13,7 +13,8 @@ from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.clusters.session import Session
 from swarm_tui.operations.across import parts_of
-from swarm_tui.operations.forecast.changed import changed
+from swarm_tui.operations.forecast.changed import Outdated, changed
+from swarm_tui.operations.forecast.model import Pair
 from swarm_tui.operations.levels import level_of
 from swarm_tui.operations.model import Outcome, Plan, apply
 from swarm_tui.operations.stacks.look import look
@@ -60,7 +61,7 @@ class Operations:
 
     async def apply(self, plan: Plan) -> list[Outcome]:
         """Carry a plan out, and tell the person of each outcome as it comes. Where the level is too low nothing of it is begun."""
-        pairs = changed(plan, self.cluster)
+        plan, pairs = self._tried(plan)
         needed = level_of(plan, pairs)
         if not plan.refusals and (text := self.allowance.refusal(needed)):
             plan = Plan(plan.title, refusals=(f"{plan.title}: {text}.",))
@@ -72,6 +73,13 @@ class Operations:
         self.deeds.note(plan, pairs, outcomes)
         self._recording.after(plan, pairs, outcomes, commands)
         return outcomes
+
+    def _tried(self, plan: Plan) -> tuple[Plan, Sequence[Pair]]:
+        """The plan and what it changes; a refused one where it fits no more what is there now."""
+        try:
+            return plan, changed(plan, self.cluster)
+        except Outdated as error:
+            return Plan(plan.title, refusals=(str(error),)), ()
 
     async def _carried_out(self, plan: Plan) -> AsyncIterator[Outcome]:
         """Each step by its own cluster. One that cannot be reached leaves the others their parts."""
