@@ -18,7 +18,13 @@ from swarm_core.ca.root_ca import RootCa
 from swarm_core.client.connection import Connection
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.daemons import Daemon, wait_until
-from swarm_testkit.docker_peers import DOCKER_ADDRESS, docker_join, docker_nodes, engine_and_nodes
+from swarm_testkit.docker_peers import (
+    DOCKER_ADDRESS,
+    by_a_leader,
+    docker_join,
+    docker_nodes,
+    engine_and_nodes,
+)
 from swarm_testkit.engines import Engine
 from swarm_testkit.managers import eventually, manager_token, managers_seen, through, write
 
@@ -88,7 +94,7 @@ async def test_a_root_rotation_led_by_docker_ends_with_nodes_of_ours(
     worker.start()
     wait_until(lambda: all_ready(engine, 3), what="our worker to be ready again", seconds=60)
     docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
-    engine.docker("node", "demote", docker_id)
+    by_a_leader(engine, "node", "demote", docker_id)
     await eventually(lambda: write(manager, "alone"), what="a write with our manager alone", seconds=90)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from swarm_testkit.docker_peers import by_a_leader
 from swarm_testkit.engines import IMAGE, Engine
 from swarm_testkit.same_flags import Pair, differences
 
@@ -198,12 +199,12 @@ def engine_with_payloads(swarm_engine: Engine) -> Iterator[Engine]:
     """An engine with two secrets and two configs. Its node is drained: specs are compared here, and tasks, which would begin again
     and again, only keep the engine busy."""
     node = swarm_engine.docker("node", "ls", "-q")
-    swarm_engine.docker("node", "update", "--availability", "drain", node)
+    by_a_leader(swarm_engine, "node", "update", "--availability", "drain", node)
     for name in ("1", "2"):
         swarm_engine.docker("secret", "create", f"s{name}", "-", stdin=b"x")
         swarm_engine.docker("config", "create", f"c{name}", "-", stdin=b"x")
     yield swarm_engine
-    swarm_engine.docker("node", "update", "--availability", "active", node)
+    by_a_leader(swarm_engine, "node", "update", "--availability", "active", node)
     for name in ("1", "2"):
         swarm_engine.docker("secret", "rm", f"s{name}")
         swarm_engine.docker("config", "rm", f"c{name}")

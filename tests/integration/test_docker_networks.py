@@ -117,7 +117,7 @@ async def test_we_lead_services_with_networks_and_ports_of_docker(engine: Engine
         what="three managers",
     )
     docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
-    engine.docker("node", "demote", docker_id)
+    by_a_leader(engine, "node", "demote", docker_id)
     wait_until(lambda: docker_role(engine) == "false", what="the engine to be a worker", seconds=60)
     node = ours[0]
     async with through(node) as control:

@@ -88,7 +88,7 @@ async def test_a_docker_engine_is_a_manager_of_our_cluster(engine: Engine, ours:
     assert len(engine.docker("config", "ls", "-q").split()) == 4
 
     docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
-    engine.docker("node", "demote", docker_id)
+    by_a_leader(engine, "node", "demote", docker_id)
 
     async def without_docker() -> bool:
         return set(await managers_seen(first)) == {first.address, second.address}
@@ -117,7 +117,7 @@ async def test_our_node_is_a_manager_of_a_docker_swarm(engine: Engine, ours: lis
     await eventually(lambda: write(node, "by-ours", b"new"), what="a write through our manager")
     assert sorted(engine.docker("config", "ls", "--format", "{{.Name}}").split()) == ["by-docker", "by-ours"]
     docker_id = engine.docker("info", "--format", "{{.Swarm.NodeID}}")
-    engine.docker("node", "demote", docker_id)
+    by_a_leader(engine, "node", "demote", docker_id)
 
     async def alone() -> bool:
         return set(await managers_seen(node)) == {node.address}

@@ -12,7 +12,14 @@ from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.runtimes import set_process
 from swarm_core.api.task_ports import local_ports
 from swarm_testkit.daemons import Daemon, wait_until
-from swarm_testkit.docker_peers import DOCKER_ADDRESS, docker_nodes, docker_role, engine_and_nodes, running
+from swarm_testkit.docker_peers import (
+    DOCKER_ADDRESS,
+    by_a_leader,
+    docker_nodes,
+    docker_role,
+    engine_and_nodes,
+    running,
+)
 from swarm_testkit.engines import ADDRESS, Engine
 from swarm_testkit.factories import make_service, make_task_spec
 from swarm_testkit.managers import eventually, through
@@ -67,7 +74,7 @@ async def test_process_ports_beside_docker(shared: tuple[Engine, Daemon]) -> Non
     (task,) = await eventually(lambda: running(node, "host"), what="a running task")
     assert [port.published_port for port in local_ports(task)] == [HOST]
     wait_until(lambda: answers(engine, HOST), what="an answer at the host port")
-    engine.docker("node", "demote", engine.docker("info", "--format", "{{.Swarm.NodeID}}"))
+    by_a_leader(engine, "node", "demote", engine.docker("info", "--format", "{{.Swarm.NodeID}}"))
     wait_until(lambda: docker_role(engine) == "false", what="the engine to be a worker", seconds=60)
     async with through(node) as control:
         await control.create(objects_pb2.Service, spec_of("ingress", tcp(80, INGRESS)))

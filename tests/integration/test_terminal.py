@@ -38,8 +38,8 @@ def test_from_nothing_to_a_running_service(home: Path) -> None:
         terminal.until("New service")
         terminal.type("ticker")
         terminal.until("✓ free")
-        terminal.press("Tab", "Right")
-        terminal.until("(•) process")
+        terminal.press("Tab")
+        terminal.until("(•) process")  # as no node runs containers
         terminal.press("Tab")
         terminal.type("sh -c 'while true; do echo tick; sleep 0.2; done'")
         terminal.until("✓ runs sh")

@@ -21,6 +21,7 @@ _NO_LEADER = (
     b"has no leader",
     b"lost leader status",
 )
+_CHANGED_MEANWHILE = b"update out of sequence"
 
 
 @contextmanager
@@ -64,13 +65,14 @@ def docker_join(engine: Engine, token: str, address: str) -> None:
 
 
 def by_a_leader(engine: Engine, *arguments: str) -> str:
-    """The output of the docker command, which is asked again while there is no leader. Raises CalledProcessError."""
+    """The output of the docker command, which is asked again while there is no leader, and where the managers changed the object between the
+    command's look and its change. Raises CalledProcessError."""
 
     def asked() -> list[str]:
         try:
             return [engine.docker(*arguments)]
         except subprocess.CalledProcessError as error:
-            if not any(words in error.stderr for words in _NO_LEADER):
+            if not any(words in error.stderr for words in (*_NO_LEADER, _CHANGED_MEANWHILE)):
                 raise
             return []
 
