@@ -26,7 +26,7 @@ NOT_BY_DOCKER: Final = "a Docker Engine leads this cluster: its nodes make no co
 _PIECE: Final = 32 * 1024
 _WAITING: Final = 4
 _BACKLOG: Final = 128
-Inputs = asyncio.Queue[ExecInput | None]
+Inputs = asyncio.Queue[ExecInput]
 
 
 def parse_ports(text: str) -> tuple[int, int]:
@@ -162,8 +162,8 @@ async def _read(reader: asyncio.StreamReader, inputs: Inputs) -> None:
 
 async def _typed(inputs: Inputs) -> AsyncIterator[ExecInput]:
     """The call's own end would end what is asked for: it goes on until the other side has ended."""
-    while (one := await inputs.get()) is not None:
-        yield one
+    while True:
+        yield await inputs.get()
 
 
 async def _follow(control: Control, spec: ExecSpec, inputs: Inputs, writer: asyncio.StreamWriter) -> None:
