@@ -149,7 +149,8 @@ class Walk:
         self.at.press("C-t")
         self.at.until("◀ REWIND")
         self.at.press("<")
-        self.at.until("web  command")  # what has changed since: the command was rolled back
+        # What has changed since: the command was rolled back.
+        self.at.until("web  command" if self.has_image else f"web  sh -c {_BREAK} →")
         self.at.press("s")
         self.at.until("this is the past")
         self.at.press("C-t")
