@@ -72,7 +72,6 @@ class ObjectPane(RowsPane):
 
     @property
     def selected(self) -> tuple[ObjectRef, ...]:
-        """What a verb works on now."""
         return tuple(self._table.selected_ids)
 
     @property
@@ -162,7 +161,6 @@ class ObjectPane(RowsPane):
     # -- told by the view --------------------------------------------------------------------------
 
     def apply(self, changes: Changes) -> None:
-        """Take in what the mirror told; what is not on screen waits until it is."""
         if changes.is_reset:
             self._drop_hold()
             self._is_listed = False
@@ -202,7 +200,6 @@ class ObjectPane(RowsPane):
         self._rows_replaced()
 
     def tick(self) -> None:
-        """A second passed: ages read differently, and timed filters may admit others."""
         if not self.is_shown:
             return
         if self._rows.look_for_usage():

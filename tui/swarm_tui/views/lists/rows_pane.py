@@ -2,6 +2,8 @@
 
 from textual.containers import Vertical
 
+from swarm_tui.clusters.changes import Changes
+from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.view import Findable, View
 from swarm_tui.widgets.table import ObjectTable
 
@@ -19,6 +21,23 @@ class RowsPane(Vertical, Findable):
     @property
     def selected_kind(self) -> str:
         """The noun of what is selected; empty when nothing is."""
+        raise NotImplementedError
+
+    @property
+    def selected(self) -> tuple[ObjectRef, ...]:
+        """What a verb works on now."""
+        raise NotImplementedError
+
+    def apply(self, changes: Changes) -> None:
+        """Take in what the mirror told; what is not on screen waits until it is."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """A second passed: ages read differently, and timed filters may admit others."""
+        raise NotImplementedError
+
+    def set_stale(self, is_stale: bool) -> None:
+        """Draw everything grey while what is known is old."""
         raise NotImplementedError
 
     @property

@@ -1,30 +1,21 @@
 """One kind of object over the whole screen; cut down to what belongs to another object where the place names one."""
 
-from collections.abc import Iterable
 from typing import Any
 
-from textual.app import ComposeResult
-
-from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import ResourceKind
-from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.lists.pane import ObjectPane, Scope
+from swarm_tui.views.lists.rows_view import RowsView
 from swarm_tui.views.place import Place
-from swarm_tui.views.view import Context, View, ViewKind
+from swarm_tui.views.view import Context, ViewKind
 
 
-class ListView(View):
+class ListView(RowsView[ObjectPane]):
     """A single ObjectPane."""
 
     def __init__(self, session: Session, kind: ResourceKind[Any]) -> None:
-        super().__init__(id=kind.plural)
-        self._session = session
-        self.pane = ObjectPane(session, kind, id=f"list-{kind.plural}")
-
-    def compose(self) -> ComposeResult:
-        yield self.pane
+        super().__init__(session, ObjectPane(session, kind, id=f"list-{kind.plural}"), kind.plural)
 
     def arrive(self, place: Place) -> None:
         self.show(place)
@@ -35,38 +26,6 @@ class ListView(View):
     def show(self, place: Place) -> None:
         self.pane.set_scope(self.scope(place))
         self.pane.catch_up()
-
-    def apply(self, changes: Changes) -> None:
-        self.pane.apply(changes)
-
-    def tick(self) -> None:
-        self.pane.tick()
-
-    def set_stale(self, is_stale: bool) -> None:
-        self.pane.set_stale(is_stale)
-
-    @property
-    def parts(self) -> Iterable[object]:
-        return self, self.pane
-
-    @property
-    def selected_kind(self) -> str:
-        return self.pane.selected_kind
-
-    @property
-    def selected(self) -> tuple[ObjectRef, ...]:
-        return self.pane.selected
-
-    @property
-    def cursor(self) -> ObjectRef | None:
-        return self.pane.table.cursor_id
-
-    @property
-    def can_clear(self) -> bool:
-        return self.pane.can_clear
-
-    def clear_one(self) -> bool:
-        return self.pane.clear_one()
 
     def scope(self, place: Place) -> Scope | None:
         """What the list is cut down to there."""

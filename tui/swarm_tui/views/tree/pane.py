@@ -157,7 +157,6 @@ class TreePane(RowsPane):
     # -- told by the view --------------------------------------------------------------------------
 
     def apply(self, changes: Changes) -> None:
-        """Take in what the mirror told; what is not on screen waits until it is."""
         if not self.is_shown:
             self._is_behind = True
             return
@@ -182,7 +181,6 @@ class TreePane(RowsPane):
         return all(node.display for node in self.ancestors_with_self)
 
     def tick(self) -> None:
-        """A second passed: ages read differently, and timed filters may admit others."""
         if not self.is_shown:
             return
         if self._rows.filter is not None and self._rows.filter.is_timed:
@@ -192,7 +190,6 @@ class TreePane(RowsPane):
             self._table.time_passed()
 
     def set_stale(self, is_stale: bool) -> None:
-        """Draw everything grey while what is known is old."""
         self._table.set_dimmed(is_stale)
         self._table.set_empty(self._empty_text())
 

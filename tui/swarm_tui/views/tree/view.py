@@ -1,32 +1,23 @@
 """The tree over the whole screen: of all objects of a kind, of some of them, or of what a list was cut down to."""
 
-from collections.abc import Iterable
 from typing import Final
 
-from textual.app import ComposeResult
-
-from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry, tree
 from swarm_tui.resources.format import plural
-from swarm_tui.resources.refs import ObjectRef
+from swarm_tui.views.lists.rows_view import RowsView
 from swarm_tui.views.place import Place
 from swarm_tui.views.tree.pane import TreePane
-from swarm_tui.views.view import Context, View, ViewKind
+from swarm_tui.views.view import Context, ViewKind
 
 NAME: Final = "tree"
 
 
-class TreeView(View):
+class TreeView(RowsView[TreePane]):
     """A single TreePane."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(id=NAME)
-        self._session = session
-        self.pane = TreePane(session)
-
-    def compose(self) -> ComposeResult:
-        yield self.pane
+        super().__init__(session, TreePane(session), NAME)
 
     def arrive(self, place: Place) -> None:
         root = place.kind or tree.SERVICE
@@ -44,38 +35,6 @@ class TreeView(View):
             return plural(len(only), root)
         item = mirror.get(kind.message, only[0])
         return f"{root} {kind.name(item, mirror) if item is not None else only[0]}"
-
-    def apply(self, changes: Changes) -> None:
-        self.pane.apply(changes)
-
-    def tick(self) -> None:
-        self.pane.tick()
-
-    def set_stale(self, is_stale: bool) -> None:
-        self.pane.set_stale(is_stale)
-
-    @property
-    def parts(self) -> Iterable[object]:
-        return self, self.pane
-
-    @property
-    def selected_kind(self) -> str:
-        return self.pane.selected_kind
-
-    @property
-    def selected(self) -> tuple[ObjectRef, ...]:
-        return self.pane.selected
-
-    @property
-    def cursor(self) -> ObjectRef | None:
-        return self.pane.table.cursor_id
-
-    @property
-    def can_clear(self) -> bool:
-        return self.pane.can_clear
-
-    def clear_one(self) -> bool:
-        return self.pane.clear_one()
 
 
 VIEW: Final = ViewKind(NAME, Context.LIST, TreeView, lambda view, ports: view(ports.session))
