@@ -183,7 +183,7 @@ def run(arguments: Sequence[str] | None = None, *, given: Globals | None = None)
 def _wrong_usage(error: typer.TyperException) -> int:
     context: Any = getattr(error, "ctx", None)
     text = error.format_message().replace("Value error, ", "").rstrip(".")
-    _say(f"{text}; see '{context.command_path} --help'." if context is not None else f"{text}.")
+    _say(f"Error: {text}; see '{context.command_path} --help'." if context is not None else f"Error: {text}.")
     return error.exit_code
 
 
@@ -192,34 +192,50 @@ def _failed(error: Exception) -> int:
         return streams.READER_GONE
     if os.environ.get(_DEBUG_VARIABLE):
         raise error
-    _say(_sentence(error))
+    for line in _lines(error):
+        _say(line)
     if isinstance(error, UnicodeEncodeError):
         return USAGE
     return error.exit_code if isinstance(error, Failure) else FAILED
+
+
+def _lines(error: BaseException) -> list[str]:
+    """What is said of a failure: a line for each sentence, and those beneath."""
+    from swarm_core.client.sockets import NoSocket
+    from swarm_core.compose.reading.errors import ComposeError
+
+    if isinstance(error, BaseExceptionGroup):
+        return _lines(error.exceptions[0])
+    match error:
+        case Failure():
+            return [*(f"Error: {one}" for one in (str(error), *error.more)), *error.details]
+        case NoSocket(reasons=reasons) if len(reasons) > 1:
+            tried = (f"  {c.origin}: {c.path} {reason}" for c, reason in reasons)
+            return [
+                "Error: No cluster found. Start one with 'swarm-tui up' or look at 'swarm-tui demo'. Tried:",
+                *tried,
+            ]
+        case ComposeError():
+            # In lines as docker has them; the file is the caller's own.
+            return f"Error: {error}".split("\n")
+    return [f"Error: {_sentence(error)}"]
 
 
 def _sentence(error: BaseException) -> str:
     from swarm_core.client.errors import CallFailed, ClientError
     from swarm_core.client.sockets import NoSocket
 
-    if isinstance(error, BaseExceptionGroup):
-        return _sentence(error.exceptions[0])
     match error:
         case CallFailed(code="UNIMPLEMENTED"):
             return f"This cluster cannot do that: {error.message}"
         case CallFailed():
             return error.message or error.code
-        case NoSocket(reasons=reasons) if len(reasons) > 1:
-            tried = "".join(f"\n  {c.origin}: {c.path} {reason}" for c, reason in reasons)
-            return (
-                f"No cluster found. Start one with 'swarm-tui up' or look at 'swarm-tui demo'. Tried:{tried}"
-            )
         case NoSocket(reasons=reasons):
             ((candidate, reason),) = reasons
             return f"The control socket {candidate.path} ({candidate.origin}) {reason}."
         case UnicodeEncodeError():
             return f"{error.object!a} is not valid UTF-8 text."
-        case Failure() | ClientError() | LookupError() | ValueError():
+        case ClientError() | LookupError() | ValueError():
             return str(error.args[0]) if error.args else str(error)
         case OSError():
             reason = error.strerror or str(error)
@@ -231,7 +247,7 @@ def _sentence(error: BaseException) -> str:
 def _say(text: str) -> None:
     # Where it cannot be said the exit code says it.
     with contextlib.suppress(OSError):
-        say(f"Error: {text}", err=True)
+        say(text, err=True)
 
 
 if __name__ == "__main__":

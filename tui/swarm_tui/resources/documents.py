@@ -72,10 +72,13 @@ def as_yaml(value: Any) -> str:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=is_safe, default_flow_style=False)
 
 
-def as_json(value: Any, *, indent: int | None = None) -> str:
-    """Plain values as JSON; what a terminal would take for a command is escaped."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
-    return text if _is_safe(text) else json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+def as_json(value: Any, *, indent: int | None = None, is_dense: bool = False) -> str:
+    """Plain values as JSON, dense ones with nothing between; what a terminal would take for a command is escaped."""
+    between = (",", ":") if is_dense else None
+    text = json.dumps(value, indent=indent, separators=between, ensure_ascii=False)
+    if _is_safe(text):
+        return text
+    return json.dumps(value, indent=indent, separators=between).replace("\x7f", "\\u007f")
 
 
 def _is_safe(text: str) -> bool:

@@ -12,6 +12,9 @@ from swarm_core.api.proto.manager_figures_pb2 import (
 from swarm_core.client.errors import CallFailed
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
 from swarm_testkit.command_line import CommandLine
+from swarm_tui.cli.commands import top
+from swarm_tui.cli.plumbing.output import Format
+from swarm_tui.clusters.mirror import Mirror
 
 
 def look(at: float, calls: int, cpu: float) -> ListFiguresResponse:
@@ -70,3 +73,13 @@ def test_where_it_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     """A Docker Engine tells nothing: one sentence, exit code 1."""
     told = CommandLine(lively_cluster(), capsys)("top", "managers", "--no-stream")
     assert (told.code, told.out) == (1, "") and "Docker Engine" in told.err
+
+
+def test_a_terminal_is_cleared_before_each_look(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was shown before is taken away, not written beneath; the sequence reaches the terminal as it is."""
+    monkeypatch.setattr(top, "is_drawn_over", lambda stream: True)
+    face = top._Face(top.What.NODES, top.By.CPU, 20, Format.TABLE)
+    face.show(Mirror(FakeCluster()), is_once=False)
+    assert capsys.readouterr().out.startswith("\x1b[H\x1b[J")

@@ -12,7 +12,7 @@ from swarm_tui.cli.plumbing.dry_run import DryRunOption, tell, view_for
 from swarm_tui.cli.plumbing.live import live
 from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import Failure, carry_out, resolved, run
+from swarm_tui.cli.plumbing.session import Failure, carry_out, failure_of, resolved, run
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.operations import nodes as operation
 from swarm_tui.operations.describe import describe
@@ -38,7 +38,7 @@ def drill(
     async def work(cluster: Cluster) -> None:
         found, failures = await resolved(cluster, Node, names)
         if failures:
-            raise Failure("\nError: ".join(failures))
+            raise failure_of(failures)
         ids = [node.id for node in found.values()]
         if dry_run:
             view = await view_for(cluster, found.values(), dry_run=True)
@@ -56,7 +56,7 @@ async def _play(cluster: Cluster, mirror: Mirror, ids: Sequence[str], timeout_s:
     plan = operation.availability(mirror, ids, "drain")
     description = describe(plan, mirror)
     if description.refusals:
-        raise Failure("\nError: ".join(description.refusals))
+        raise failure_of(description.refusals)
     for text in (description.title, *description.effects, *description.cautions):
         say(printable(text))
 

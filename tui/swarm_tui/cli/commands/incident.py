@@ -14,7 +14,7 @@ from swarm_core.client.logs import LogLine
 
 from swarm_tui.cli.plumbing import completion
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import USAGE, Failure, reading, resolved, run
+from swarm_tui.cli.plumbing.session import USAGE, Failure, failure_of, reading, resolved, run
 from swarm_tui.cli.plumbing.ui import has_terminal, journal_directory, open_file
 from swarm_tui.clusters.no_calls import NoCalls
 from swarm_tui.journal import bundle as bundles
@@ -95,7 +95,7 @@ async def _lines(cluster: Cluster, names: list[str], stretch: TimeRange) -> list
     """What tasks of these services wrote in this time, the newest lines; what could not be read is told."""
     found, failures = await resolved(cluster, objects_pb2.Service, names)
     if failures:
-        raise Failure("\nError: ".join(failures))
+        raise failure_of(failures)
     kept: deque[LogLine] = deque(maxlen=LINES_MAX)
     until_ns = stretch.until_ns if stretch.until_ns is not None else cluster.clock.wall_ns()
     query = LogQuery(service_ids=tuple(one.id for one in found.values()), since_ns=stretch.since_ns)

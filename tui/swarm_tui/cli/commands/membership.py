@@ -182,7 +182,8 @@ async def _greet(cluster: Cluster, directory: Path, *, is_locked: bool) -> None:
     from swarm_tui.cli.commands.trust import print_join_command
 
     name = node_directory.role(directory)
-    say(f"Swarm initialized: current node ({name[0] if name else '?'}) is now a manager.\n")
+    say(f"Swarm initialized: current node ({name[0] if name else '?'}) is now a manager.")
+    say()
     tokens = (await cluster.control.cluster()).root_ca.join_tokens
     await print_join_command(cluster, "worker", tokens.worker)
     say(

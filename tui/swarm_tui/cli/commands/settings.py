@@ -12,7 +12,7 @@ from swarm_core.specs import cluster as setters
 
 from swarm_tui.cli.plumbing.dry_run import DryRunOption, tell, view_for
 from swarm_tui.cli.plumbing.output import Format, FormatOption
-from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.say import say_lines
 from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, run
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.operations import cluster as operation
@@ -162,7 +162,7 @@ async def _tell(cluster: Cluster, found: objects_pb2.Cluster, plan: Plan, style:
 
 async def print_unlock_key(cluster: Cluster) -> None:
     """The key and what it is for."""
-    say(f"\n{_UNLOCK_TEXT.format(await unlock_key(cluster))}")
+    say_lines(f"\n{_UNLOCK_TEXT.format(await unlock_key(cluster))}")
 
 
 async def unlock_key(cluster: Cluster) -> str:

@@ -13,8 +13,8 @@ from swarm_core.compose.changes.held import Held
 
 from swarm_tui.cli.plumbing.dry_run import KINDS, DryRunOption, tell
 from swarm_tui.cli.plumbing.output import Format, FormatOption
-from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import USAGE, Failure, run
+from swarm_tui.cli.plumbing.say import say, say_lines
+from swarm_tui.cli.plumbing.session import USAGE, Failure, failure_of, run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.operations.model import joined
 
@@ -81,9 +81,7 @@ def rm(
             if not is_whole:
                 failed.append(held.stack)
         if failed:
-            raise Failure(
-                "\nError: ".join(f"failed to remove some resources from stack: {one}" for one in failed)
-            )
+            raise failure_of(f"failed to remove some resources from stack: {one}" for one in failed)
 
     run(ctx, foretell if dry_run else work)
 
@@ -171,7 +169,7 @@ def export(
             say(f"Warning: {text}.", err=True)
         text = dump(escaped(made.document))
         if output is None:
-            say(text, nl=False)
+            say_lines(text, nl=False)
             return
         say(_write(Path(output), text, made.files))
 

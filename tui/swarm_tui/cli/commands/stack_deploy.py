@@ -14,8 +14,8 @@ from swarm_core.compose.reading.notes import Level
 
 from swarm_tui.cli.plumbing.dry_run import DryRunOption
 from swarm_tui.cli.plumbing.output import Format, FormatOption
-from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import USAGE, Failure, globals_of, run
+from swarm_tui.cli.plumbing.say import say, say_lines
+from swarm_tui.cli.plumbing.session import USAGE, Failure, failure_of, globals_of, run
 from swarm_tui.cli.plumbing.stack_apply import (
     AtomicOption,
     DetachOption,
@@ -93,9 +93,9 @@ def config(
     if style is Format.JSON:
         from swarm_tui.resources.documents import as_json
 
-        say(as_json(project.plain, indent=2))
+        say_lines(as_json(project.plain, indent=2))
     else:
-        say(dump(project.plain), nl=False)
+        say_lines(dump(project.plain), nl=False)
 
 
 def lint(
@@ -119,7 +119,7 @@ def lint(
     for line in lines_of(sorted(listed, key=lambda note: (note.mark.file, note.mark.line, note.mark.column))):
         say(line)
     if wrong:
-        raise Failure("\nError: ".join(lines_of(wrong)))
+        raise failure_of(lines_of(wrong))
     say("Nothing is wrong.")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -9,14 +10,14 @@ from typing import Annotated, Any, Final
 import typer
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.cluster import Cluster
+from swarm_core.client.watch import Listed, Lost, Update
 
 from swarm_tui.cli.plumbing import top_managers
 from swarm_tui.cli.plumbing.output import Format, FormatOption, print_records, print_table
 from swarm_tui.cli.plumbing.plain_wish import is_drawn_over
-from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.say import clear_screen, say
 from swarm_tui.cli.plumbing.session import Failure, run
 from swarm_tui.cli.plumbing.streams import ending_with_the_reader
-from swarm_tui.cli.plumbing.top_managers import CLEAR
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import nodes, tasks, usage
@@ -54,11 +55,13 @@ def top(
         return
 
     async def work(cluster: Cluster) -> None:
-        mirror = Mirror(cluster.clock)
+        mirror, is_listed = Mirror(cluster.clock), asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(_follow(cluster, mirror))
+            following = group.create_task(_follow(cluster, mirror, is_listed))
             try:
                 with ending_with_the_reader():
+                    # Figures of what is not listed yet would be shown as none.
+                    await is_listed.wait()
                     await _show(cluster, mirror, _Face(what, by, count, style), is_once=no_stream)
             finally:
                 following.cancel()
@@ -69,9 +72,19 @@ def top(
         raise failures.exceptions[0] from None
 
 
-async def _follow(cluster: Cluster, mirror: Mirror) -> None:
+async def _follow(cluster: Cluster, mirror: Mirror, is_listed: asyncio.Event) -> None:
     async with aclosing(cluster.watch(_KINDS).updates()) as updates:
-        await mirror.follow(updates)
+        await mirror.follow(_telling_of_the_list(updates, is_listed))
+
+
+async def _telling_of_the_list(
+    updates: AsyncIterator[Update], is_listed: asyncio.Event
+) -> AsyncIterator[Update]:
+    """The updates; the event is set once the first list was taken in, or could not be had, which the figures' own call then tells."""
+    async for update in updates:
+        yield update
+        if isinstance(update, Listed | Lost):
+            is_listed.set()
 
 
 class _Face:
@@ -88,7 +101,7 @@ class _Face:
             print_records([dict(zip(self._titles, row, strict=True)) for row in rows], self._style)
             return
         if self._is_terminal and not is_once:
-            say(CLEAR, nl=False)
+            clear_screen()
         if not rows:
             say(
                 "No task that runs is told of." if self._what is What.TASKS else "No node tells what it uses."

@@ -15,7 +15,7 @@ from swarm_tui.cli.commands.settings import CertExpiryOption, ExternalCaOption, 
 from swarm_tui.cli.commands.settings import rotate as rotate_secret
 from swarm_tui.cli.plumbing.dry_run import DryRunOption
 from swarm_tui.cli.plumbing.output import Format, FormatOption
-from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.say import say, say_lines
 from swarm_tui.cli.plumbing.session import USAGE, Failure, run
 from swarm_tui.operations.cluster import Rotated
 
@@ -68,8 +68,10 @@ async def print_join_command(cluster: Cluster, role: str, token: str) -> None:
     managers = [node.manager_status for node in nodes if node.manager_status.addr]
     managers.sort(key=lambda status: not status.leader)
     address = managers[0].addr if managers else "HOST:PORT"
-    say(f"To add a {role} to this swarm, run the following command:\n")
-    say(f"    swarm-tui cluster join --token {token} {address}\n")
+    say(f"To add a {role} to this swarm, run the following command:")
+    say()
+    say(f"    swarm-tui cluster join --token {token} {address}")
+    say()
 
 
 def unlock_key_(
@@ -135,7 +137,7 @@ def ca(
                 return
             await _wait(cluster, quiet=quiet)
         root = (await cluster.control.cluster()).root_ca.ca_cert
-        say(root.decode(errors="replace").rstrip("\n"))
+        say_lines(root.decode(errors="replace").rstrip("\n"))
 
     run(ctx, work)
 

@@ -15,7 +15,7 @@ from swarm_core.metrics.address import check as check_metrics
 from swarm_core.specs.addresses import InvalidAddress, is_loopback, manager_to_join
 
 from swarm_tui.cli.plumbing import endpoints, installing, local_node, own_node
-from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.say import say, say_lines
 from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals, globals_of
 from swarm_tui.cli.plumbing.start_options import OFF, Launch
 from swarm_tui.cli.plumbing.systemd_unit import Scope
@@ -134,7 +134,7 @@ def up(
         ),
     )
     if install or uninstall:
-        say(_service(directory, how, scope, uninstall=uninstall, prints=prints))
+        say_lines(_service(directory, how, scope, uninstall=uninstall, prints=prints))
         return
     control_socket = own_node.start(directory, how)
     if local_node.is_worker(directory):

@@ -12,7 +12,7 @@ from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing.output import Format, print_records
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import Failure, carry_out
+from swarm_tui.cli.plumbing.session import carry_out, failure_of
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.resources.printable import printable
@@ -55,7 +55,7 @@ async def tell(view: Snapshot, plan: "Plan", style: Format, failures: Iterable[s
     elif description.is_change or not wrong:
         _print(description)
     if wrong:
-        raise Failure("\nError: ".join(wrong))
+        raise failure_of(wrong)
     if description.is_change:
         raise typer.Exit(WOULD_CHANGE)
 

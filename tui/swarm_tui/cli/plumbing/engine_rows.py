@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from swarm_tui.cli.plumbing.output import Format, print_records, print_table, print_templated
-from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.say import say, say_lines
 from swarm_tui.cli.plumbing.session import USAGE, Failure
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.documents import as_json, as_yaml
@@ -201,11 +201,11 @@ def print_whole(found: Sequence[Mapping[str, Any]], style: Format) -> None:
         from swarm_tui.cli.plumbing import templates
 
         for one in found:
-            say(templates.rendered(style.text, one))
+            say_lines(templates.rendered(style.text, one))
     elif style is Format.YAML:
-        say(as_yaml(list(found)), nl=False)
+        say_lines(as_yaml(list(found)), nl=False)
     else:
-        say(as_json(list(found), indent=4))
+        say_lines(as_json(list(found), indent=4))
 
 
 def filters_of(given: Sequence[str] | None) -> dict[str, list[str]] | None:

@@ -14,7 +14,7 @@ import typer
 from swarm_tui.cli.plumbing.dry_run import tell
 from swarm_tui.cli.plumbing.output import Format
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.cli.plumbing.session import Failure, failure_of
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.resources.printable import printable
 
@@ -71,7 +71,7 @@ async def carry_out_each(
     else:
         wrong += await _carried_out(whole, lambda outcome: said(owners[outcome.id], outcome))
     if wrong:
-        raise Failure("\nError: ".join(wrong))
+        raise failure_of(wrong)
 
 
 async def on_each_engine(
@@ -96,7 +96,7 @@ async def tell_plan(plan: "Plan", wrong: Iterable[str] = ()) -> None:
                 say(printable(f"Nothing would change: {step.done.text}."))
     if not plan.refusals and all(isinstance(step.action, Nothing) for step in plan.steps):
         if failures := list(wrong):
-            raise Failure("\nError: ".join(failures))
+            raise failure_of(failures)
         return
     await tell(_NOTHING, plan, Format.TABLE, wrong)
 
@@ -104,7 +104,7 @@ async def tell_plan(plan: "Plan", wrong: Iterable[str] = ()) -> None:
 async def carry_out(plan: "Plan", said: "Callable[[Outcome], str]") -> None:
     """Do what the plan says, and print what `said` makes of each outcome. Raises Failure with all that could not be done."""
     if wrong := await _carried_out(plan, said):
-        raise Failure("\nError: ".join(wrong))
+        raise failure_of(wrong)
 
 
 async def _carried_out(plan: "Plan", said: "Callable[[Outcome], str]") -> list[str]:

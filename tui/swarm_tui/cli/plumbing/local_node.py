@@ -168,7 +168,8 @@ class _Started:
             os.close(self.told)
         then = f"it goes on trying as process {self.process.pid}" if goes_on else "it was ended"
         raise Failure(
-            f"The node was not ready within {_START_S:g} s; {then}. Its log ends with:\n{log_tail(state_dir)}"
+            f"The node was not ready within {_START_S:g} s; {then}. Its log ends with:",
+            details=log_tail(state_dir),
         )
 
     def _running(self, state_dir: Path) -> Running:
@@ -190,7 +191,7 @@ class _Started:
         code = self.process.wait()
         if sentence := last_words(state_dir, self.log_begins):
             return Failure(f"The node could not start: {sentence}.")
-        return Failure(f"The node ended at once (exit code {code}):\n{log_tail(state_dir)}")
+        return Failure(f"The node ended at once (exit code {code}):", details=log_tail(state_dir))
 
 
 def _spawn(state_dir: Path, how: Launch, kept: Kept) -> _Started:
@@ -286,13 +287,13 @@ def last_words(state_dir: Path, begin: int) -> str:
     return said[-1].rstrip(".") if said else ""
 
 
-def log_tail(state_dir: Path) -> str:
-    """The end of the daemon's log."""
+def log_tail(state_dir: Path) -> list[str]:
+    """The last lines of the daemon's log."""
     try:
         lines = (state_dir / LOG).read_text(errors="replace").splitlines()
     except OSError:
-        return "(no log)"
-    return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:]) or "  (the log is empty)"
+        return ["(no log)"]
+    return [f"  {line}" for line in lines[-_LOG_LINES:]] or ["  (the log is empty)"]
 
 
 def free_port(host: str, *, usual: int = MANAGER_PORT) -> int:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 import typer
 from google.protobuf.message import Message
 
-from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.say import say, say_lines
 from swarm_tui.resources.documents import as_dict, as_json, as_yaml
 from swarm_tui.resources.format import short_id
 from swarm_tui.resources.model import ClusterView, Listing, ResourceKind, Section
@@ -148,7 +148,7 @@ def print_templated(titles: Mapping[str, str], records: Sequence[Mapping[str, An
     else:
         lines = [templates.rendered(style.text, record) for record in records]
     for line in lines:
-        say(line)
+        say_lines(line)
 
 
 def _cut(text: str, listing: Listing, no_trunc: bool) -> str:
@@ -171,7 +171,7 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def print_records(records: Sequence[dict[str, Any]], style: Format) -> None:
     """One JSON object a line, or one YAML list."""
     if style is Format.YAML:
-        say(as_yaml(list(records)), nl=False)
+        say_lines(as_yaml(list(records)), nl=False)
         return
     if style.is_template:
         print_templated({}, list(records), style)
@@ -185,15 +185,15 @@ def print_objects(
 ) -> None:
     """Whole objects: as a JSON list, as YAML, or as the detail view's sections."""
     if style is Format.JSON:
-        say(as_json([as_dict(item) for item in items], indent=4))
+        say_lines(as_json([as_dict(item) for item in items], indent=4))
     elif style is Format.YAML:
-        say(as_yaml([as_dict(item) for item in items]), nl=False)
+        say_lines(as_yaml([as_dict(item) for item in items]), nl=False)
     elif style.is_template:
         from swarm_tui.cli.plumbing import templates
         from swarm_tui.resources.docker_form import docker_form
 
         for item in items:
-            say(templates.rendered(style.text, docker_form(item)))
+            say_lines(templates.rendered(style.text, docker_form(item)))
     else:
         for index, item in enumerate(items):
             if index:
@@ -205,6 +205,7 @@ def print_sections(sections: Iterable[Section]) -> None:
     """Sections as indented lines of label and value."""
     for section in sections:
         say(f"{section.title}:")
-        width = max((len(label) for label, _ in section.lines), default=0) + 2
-        for label, value in section.lines:
-            say(f"  {(label + ':' if label else '').ljust(width)}{printable(value.text)}".rstrip())
+        labels = [printable(f"{label}:" if label else "") for label, _ in section.lines]
+        width = max(map(width_of, labels), default=0) + 1
+        for label, (_, value) in zip(labels, section.lines, strict=True):
+            say(f"  {padded(label, width)}{value.text}".rstrip())

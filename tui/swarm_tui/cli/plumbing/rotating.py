@@ -12,7 +12,7 @@ from swarm_tui.cli.plumbing.nouns import Noun
 from swarm_tui.cli.plumbing.output import Format, FormatOption
 from swarm_tui.cli.plumbing.payload_input import edited_payload, read_payload
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import USAGE, Failure, resolved, run
+from swarm_tui.cli.plumbing.session import USAGE, Failure, failure_of, resolved, run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.resources.model import ResourceKind
 
@@ -60,7 +60,7 @@ def add_rotate(noun: Noun, kind: ResourceKind[Any], *, is_secret: bool) -> None:
         async def work(cluster: Cluster) -> None:
             found, failures = await resolved(cluster, kind.message, [name])
             if failures:
-                raise Failure("\nError: ".join(failures))
+                raise failure_of(failures)
             data = (
                 edited_payload(found[name].spec.data, kind.noun, is_secret=is_secret)
                 if edit
@@ -109,4 +109,4 @@ async def carry_out(
         ):
             say(outcome.text)
     except RotationFailed as failure:
-        raise Failure("\nError: ".join(str(failure).splitlines())) from None
+        raise failure_of(failure.sentences) from None

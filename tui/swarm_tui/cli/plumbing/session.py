@@ -29,11 +29,20 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 class Failure(Exception):
-    """A command that could not be done; the text is a sentence for people."""
+    """A command that could not be done; the text is a sentence for people. `details` are lines beneath it, `more` further sentences."""
 
-    def __init__(self, message: str, exit_code: int = FAILED) -> None:
+    def __init__(
+        self, message: str, exit_code: int = FAILED, *, details: Iterable[str] = (), more: Iterable[str] = ()
+    ) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+        self.details, self.more = tuple(details), tuple(more)
+
+
+def failure_of(sentences: Iterable[str], exit_code: int = FAILED) -> Failure:
+    """One or more sentences, each of which is told as an error of its own."""
+    first, *more = sentences
+    return Failure(first, exit_code, more=more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +183,7 @@ async def carry_out(
             if text := say(outcome):
                 write(text)
     if wrong:
-        raise Failure("\nError: ".join(wrong))
+        raise failure_of(wrong)
     return done
 
 

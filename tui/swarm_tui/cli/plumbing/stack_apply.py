@@ -16,8 +16,8 @@ from swarm_core.specs.errors import InvalidValue
 from swarm_tui.cli.plumbing import pinning
 from swarm_tui.cli.plumbing.output import Format
 from swarm_tui.cli.plumbing.pinning import ResolveImage
-from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import FAILED, USAGE, Failure, Globals
+from swarm_tui.cli.plumbing.say import say, say_lines
+from swarm_tui.cli.plumbing.session import FAILED, USAGE, Failure, Globals, failure_of
 
 if TYPE_CHECKING:
     from swarm_tui.operations.stacks.prepare import Choices, Prepared
@@ -100,13 +100,13 @@ async def show(cluster: Cluster, plan: StackPlan, style: Format) -> None:
     from swarm_tui.resources.documents import as_json, as_yaml
 
     records = as_records(plan, fits)
-    say(as_json(records) if style is Format.JSON else as_yaml(records), nl=style is Format.JSON)
+    say_lines(as_json(records) if style is Format.JSON else as_yaml(records), nl=style is Format.JSON)
 
 
 def end_of_plan(plan: StackPlan) -> None:
     """How a command ends that only shows a plan. Raises Failure, Exit."""
     if plan.refusals:
-        raise Failure("\nError: ".join(plan.refusals))
+        raise failure_of(plan.refusals)
     raise typer.Exit(CHANGES if plan.has_changes else 0)
 
 
@@ -115,7 +115,7 @@ async def apply(
 ) -> None:
     """Show the plan where somebody can be asked, ask, and carry it out. Raises Failure."""
     if prepared.plan.refusals:
-        raise Failure("\nError: ".join(prepared.plan.refusals))
+        raise failure_of(prepared.plan.refusals)
     prepared = _within_level(given, prepared)
     asks = not manner.yes and sys.stdin.isatty()
     if asks or not prepared.plan.has_changes:

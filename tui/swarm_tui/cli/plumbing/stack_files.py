@@ -70,16 +70,19 @@ def say_warnings(project: Project) -> None:
         {note.text.removeprefix(_UNSUPPORTED) for note in warnings if note.text.startswith(_UNSUPPORTED)}
     )
     if ignored:
-        say(f"{_UNSUPPORTED}{', '.join(ignored)}\n", err=True)
+        say(f"{_UNSUPPORTED}{', '.join(ignored)}", err=True)
+        say(err=True)
     deprecated = [
         key
         for key in sorted(DEPRECATED)
         if any(f"deprecated options: {key}:" in note.text for note in warnings)
     ]
     if deprecated:
-        say("Ignoring deprecated options:\n", err=True)
+        say("Ignoring deprecated options:", err=True)
+        say(err=True)
         for key in deprecated:
-            say(f"{key}: {DEPRECATED[key]}\n", err=True)
+            say(f"{key}: {DEPRECATED[key]}", err=True)
+            say(err=True)
     for note in warnings:
         if not note.text.startswith("Ignoring "):
             say(str(note), err=True)

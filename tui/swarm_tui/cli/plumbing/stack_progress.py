@@ -4,7 +4,7 @@ from swarm_core.client.cluster import Cluster
 from swarm_core.compose.changes.held import Held
 
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import Failure
+from swarm_tui.cli.plumbing.session import failure_of
 from swarm_tui.operations.stacks.deploy import DeployFailed, Manner, deploy
 from swarm_tui.operations.stacks.prepare import Prepared
 from swarm_tui.operations.stacks.waiting import following
@@ -38,4 +38,4 @@ async def carry_out(
             elif outcome.text:
                 say(outcome.text)
     except DeployFailed as failure:
-        raise Failure("\nError: ".join(str(failure).splitlines())) from None
+        raise failure_of(failure.sentences) from None

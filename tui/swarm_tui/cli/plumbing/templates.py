@@ -3,7 +3,6 @@
 The engine is `rules.templates`; here are the functions that docker's command line adds, the table, and the sentence of a failure.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from swarm_core.rules.templates.values import TemplateError
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure
 from swarm_tui.resources.docker_form import Form
+from swarm_tui.resources.documents import as_json
 from swarm_tui.resources.printable import printable, width_of
 
 TABLE: Final = "table"
@@ -40,8 +40,14 @@ def table(template: str, titles: Mapping[str, str], records: Sequence[Mapping[st
     """Lines of a table: the titles of what the template names, then a row for each record. Raises Failure."""
     text = unescaped(template.removeprefix(TABLE).strip(" "))
     rows = [_expanded(text, titles, {**_FUNCTIONS, **_OF_TITLES})]
-    rows += [_expanded(text, record, _FUNCTIONS) for record in records]
+    rows += [_expanded(text, _on_one_line(record), _FUNCTIONS) for record in records]
     return aligned([[printable(cell) for cell in row.split("\t")] for row in rows])
+
+
+def _on_one_line(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same, without the tabs and line ends that would be taken for the template's own."""
+    shown = {key: printable(value) if isinstance(value, str) else value for key, value in record.items()}
+    return Form(shown, record.left_out) if isinstance(record, Form) else shown
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -72,8 +78,8 @@ def _expanded(template: str, value: Any, functions: Mapping[str, Function]) -> s
 
 
 def as_go_json(value: Any) -> str:
-    """JSON as Go writes it without escaping HTML: keys of maps in order, nothing between."""
-    return json.dumps(_told(value), ensure_ascii=False, separators=(",", ":"))
+    """JSON as Go writes it without escaping HTML: keys of maps in order, nothing between. Nothing in it is lost on a terminal."""
+    return as_json(_told(value), is_dense=True)
 
 
 def _told(value: Any) -> Any:

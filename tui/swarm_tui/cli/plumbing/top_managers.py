@@ -9,14 +9,13 @@ from swarm_core.client.errors import ClientError
 
 from swarm_tui.cli.plumbing.output import Format, print_records, print_table
 from swarm_tui.cli.plumbing.plain_wish import is_drawn_over
-from swarm_tui.cli.plumbing.say import say
+from swarm_tui.cli.plumbing.say import clear_screen, say
 from swarm_tui.cli.plumbing.session import Failure
 from swarm_tui.cli.plumbing.streams import ending_with_the_reader
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import usage
 from swarm_tui.resources.manager_figures import Looks, ManagerRow
 
-CLEAR: Final = "\x1b[H\x1b[J"
 _EVERY_S: Final = 2.0
 _FIRST_S: Final = 1.0
 """So long after the first look the second is taken: rates need two."""
@@ -51,7 +50,7 @@ async def show(cluster: Cluster, style: Format, *, is_once: bool) -> None:
             await _look(cluster, looks)
             names = await _names(cluster)
             if is_terminal and not is_once:
-                say(CLEAR, nl=False)
+                clear_screen()
             _print(looks.rows(), names, style)
             if is_once:
                 return

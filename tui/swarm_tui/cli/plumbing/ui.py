@@ -16,7 +16,7 @@ from swarm_core.client.contexts import read_contexts
 
 from swarm_tui.cli.plumbing.plain_wish import wants_plain
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals
+from swarm_tui.cli.plumbing.session import USAGE, Failure, Globals, failure_of
 from swarm_tui.clusters.allowance import Allowance, Level
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.no_calls import NoCalls
@@ -340,7 +340,7 @@ def preferences() -> "Started":
     try:
         return preferences_at_start()
     except WrongPreferences as error:
-        raise Failure("\nError: ".join(error.sentences), USAGE) from None
+        raise failure_of(error.sentences, USAGE) from None
 
 
 def keys_in_force() -> list[tuple[str, str, str, str]]:

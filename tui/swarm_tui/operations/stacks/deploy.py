@@ -40,7 +40,14 @@ class Manner:
 
 
 class DeployFailed(Exception):
-    """The deploy ended early; the text says why."""
+    """The deploy ended early; the sentences say why."""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        return tuple(map(str, self.args))
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
 
 
 @dataclass(slots=True)
@@ -56,7 +63,7 @@ class _Run:
 async def deploy(cluster: Reached, prepared: Prepared, held: Held, manner: Manner) -> AsyncIterator[Outcome]:
     """Carry the plan out; an outcome for each object. Raises DeployFailed, which names what ended it."""
     if prepared.plan.refusals:
-        raise DeployFailed("\n".join(prepared.plan.refusals))
+        raise DeployFailed(*prepared.plan.refusals)
     run = _Run(cluster, prepared, manner)
     try:
         async for outcome in _carry_out(run, held):
@@ -66,7 +73,7 @@ async def deploy(cluster: Reached, prepared: Prepared, held: Held, manner: Manne
             raise
         async for outcome in _take_back(run, held):
             yield outcome
-        raise DeployFailed(f"{failure}\nWhat was done is taken back.") from None
+        raise DeployFailed(*failure.sentences, "What was done is taken back.") from None
 
 
 async def _carry_out(run: _Run, held: Held) -> AsyncIterator[Outcome]:
@@ -176,7 +183,7 @@ async def _together(run: _Run, steps: Sequence[Step], held: Held) -> AsyncIterat
             run.created[f"{step.noun} {step.name}"] = outcome.id
             yield outcome
         if wrong:
-            raise DeployFailed("\n".join(wrong))
+            raise DeployFailed(*wrong)
 
 
 async def _take_back(run: _Run, held: Held) -> AsyncIterator[Outcome]:

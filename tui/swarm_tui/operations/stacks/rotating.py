@@ -16,7 +16,14 @@ from swarm_tui.operations.stacks.waiting import CONVERGED, Follower, NeverHolds,
 
 
 class RotationFailed(Exception):
-    """The rotation ended early; the text says why, and how things stand."""
+    """The rotation ended early; the sentences say why, and how things stand."""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        return tuple(map(str, self.args))
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
 
 
 async def rotate(
@@ -40,7 +47,7 @@ async def rotate(
             else:
                 yield outcome
         if wrong:
-            raise RotationFailed("\n".join(wrong))
+            raise RotationFailed(*wrong)
     kept = made.keep()
     if kept is not None:
         yield await _one(cluster, kept, "")
