@@ -6,6 +6,7 @@ that the next start finds: synced bytes are there, each sector of unsynced write
 changed last may have gone back. `capacity` bounds the space: beyond it, DiskFull.
 """
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from swarm_core.raft_node.errors import DiskFailed, DiskFull, StateLocked
 T = TypeVar("T")
 
 SECTOR_BYTES = 512
+# As much as nobody fills: then nobody has to count either.
+UNBOUNDED_BYTES = 1 << 40
 
 
 class PowerCut(Exception):
@@ -137,7 +140,7 @@ class MemoryLogFile:
 class MemoryDisk:
     """See `Disk`; work runs at once, in the caller's thread."""
 
-    def __init__(self, *, capacity: int = 1 << 40) -> None:
+    def __init__(self, *, capacity: int = UNBOUNDED_BYTES) -> None:
         self.capacity = capacity
         self.syncs = 0
         self.failing_syncs = False
@@ -183,6 +186,8 @@ class MemoryDisk:
             self.check_power()
 
     def room(self) -> int:
+        if self.capacity >= UNBOUNDED_BYTES:
+            return self.capacity
         used = sum(content.length for content in self._now.values() if content)
         return max(self.capacity - used, 0)
 
@@ -192,7 +197,9 @@ class MemoryDisk:
 
     def names(self, path: Path) -> list[str]:
         self.check_power()
-        return sorted(other.name for other in self._now if other.parent == path and other != path)
+        inside = _inside(path)
+        found = [text[len(inside) :] for other in self._now if (text := os.fspath(other)).startswith(inside)]
+        return sorted(name for name in found if os.sep not in name)
 
     def read(self, path: Path) -> bytes:
         self.check_power()
@@ -211,17 +218,23 @@ class MemoryDisk:
 
     def rename(self, old: Path, new: Path) -> None:
         moved: _Names = {}
+        inside = _inside(old)
         for path, content in self._now.items():
             if path == old:
                 moved[new] = content
-            elif old in path.parents:
+            elif os.fspath(path).startswith(inside):
                 moved[new / path.relative_to(old)] = content
             elif path not in moved:
                 moved[path] = content
         self._rename_table(moved)
 
     def remove(self, path: Path) -> None:
-        kept = {other: c for other, c in self._now.items() if other != path and path not in other.parents}
+        inside = _inside(path)
+        kept = {
+            other: content
+            for other, content in self._now.items()
+            if other != path and not os.fspath(other).startswith(inside)
+        }
         self._rename_table(kept)
 
     def open(self, path: Path) -> MemoryLogFile:
@@ -266,3 +279,8 @@ class MemoryDisk:
         self._now = names
         self.change()
         self._history.clear()
+
+
+def _inside(directory: Path) -> str:
+    """How the paths in a directory begin. Asking each path for its parents costs twenty times as much."""
+    return os.path.join(os.fspath(directory), "")

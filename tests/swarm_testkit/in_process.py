@@ -7,6 +7,7 @@ Messages are copied on the way, as a wire would. What a handler raises reaches t
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -54,14 +55,23 @@ _SERVICES = {
 
 def find(services: Services, name: str) -> Method:
     """The method called "Service.Method". Raises RpcFailure when it is not served."""
+    if (method := services.method(_path(name))) is not None:
+        return method
     descriptor = descriptor_of(name)
-    path = f"/{descriptor.containing_service.full_name}/{descriptor.name}"
-    for method in services.methods:
-        if method.path == path:
-            return method
     raise Unimplemented(
         f"unknown method {descriptor.name} for service {descriptor.containing_service.full_name}"
     )
+
+
+@cache
+def _path(name: str) -> str:
+    descriptor = descriptor_of(name)
+    return f"/{descriptor.containing_service.full_name}/{descriptor.name}"
+
+
+@cache
+def _answers_of(name: str) -> type[Message]:
+    return GetMessageClass(descriptor_of(name).output_type)
 
 
 def client_error(error: Exception, name: str, plain: tuple[type[Exception], ...] = ()) -> ClientError:
@@ -80,7 +90,7 @@ def copied(message: M) -> M:
 def decoded(name: str, answer: Message | bytes) -> Any:
     """The answer of "Service.Method" as its caller gets it."""
     data = answer if isinstance(answer, bytes) else answer.SerializeToString()
-    return GetMessageClass(descriptor_of(name).output_type).FromString(data)
+    return _answers_of(name).FromString(data)
 
 
 class InProcessConnection:

@@ -8,6 +8,7 @@ import itertools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -33,6 +34,8 @@ _UNREADABLE = (
     TypeError,
 )
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+# A cluster has few certificates, and each is looked at again and again: with each connection, by each round of who watches over them.
+_KEPT = 256
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
@@ -61,8 +64,13 @@ class Issuer:
 
 def parse(data: bytes) -> list[x509.Certificate]:
     """The certificates of a PEM bundle. Raises InvalidCertificate when there is none or one is unreadable."""
+    return list(_parsed(data))
+
+
+@lru_cache(_KEPT)
+def _parsed(data: bytes) -> tuple[x509.Certificate, ...]:
     try:
-        found = [_load(block.body) for block in pem.decode(data) if block.kind == pem.CERTIFICATE]
+        found = tuple(_load(block.body) for block in pem.decode(data) if block.kind == pem.CERTIFICATE)
     except _UNREADABLE as error:
         raise InvalidCertificate(f"unreadable certificate: {error}") from None
     if not found:
@@ -213,6 +221,7 @@ def public_der(certificate: x509.Certificate) -> bytes:
     )
 
 
+@lru_cache(_KEPT)
 def _signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
     try:
         limits = signer.extensions.get_extension_for_class(x509.BasicConstraints).value

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from swarm_core.api.names import CA_ROLE, MANAGER_ROLE
@@ -42,7 +43,7 @@ class TlsIdentity:
     def anchors(self) -> bytes:
         """Whom to believe at the other end: the roots, and those that the own chain says they vouch for. While a root CA is
         rotated these are the next root; who was away when it took over still believes everybody else by it."""
-        return self.roots + pem.encode(*pem.decode(self.certificate)[1:])
+        return self.roots + _behind_leaf(self.certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,11 @@ def unverified_context() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+@lru_cache(64)
+def _behind_leaf(chain: bytes) -> bytes:
+    return pem.encode(*pem.decode(chain)[1:])
 
 
 def _harden(context: ssl.SSLContext) -> None:

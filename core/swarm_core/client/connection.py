@@ -17,6 +17,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,7 @@ def _endings() -> tuple[type[BaseException], ...]:
     return grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError
 
 
+@cache
 def descriptor_of(name: str) -> MethodDescriptor:
     """The method called "Service.Method". Raises KeyError."""
     service, _, method = name.partition(".")

@@ -8,6 +8,7 @@ The text of an enumeration's member is the name that raftpb gives it (`MsgApp`, 
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cache
 from typing import NewType
 
 RaftId = NewType("RaftId", int)
@@ -22,6 +23,7 @@ APPLY_THREAD = RaftId((1 << 64) - 2)
 LOCAL_TARGETS = frozenset((APPEND_THREAD, APPLY_THREAD))
 
 
+@cache
 def _camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 

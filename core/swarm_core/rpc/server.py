@@ -66,6 +66,10 @@ class Services:
     def methods(self) -> tuple[Method, ...]:
         return tuple(self._methods.values())
 
+    def method(self, path: str) -> Method | None:
+        """The method with this path ("/package.Service/Method"), None when it is not served."""
+        return self._methods.get(path)
+
 
 def _making(services: Services, binding: Binding) -> Callable[[Group], Service]:
     """What makes the service of a listener; its calls are tasks of the listener's group."""

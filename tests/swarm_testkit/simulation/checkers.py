@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from swarm_core.api.proto.objects_pb2 import Task
 from swarm_core.raft.types import Entry, Message, MessageType
-from swarm_core.store.events import Commit, Created, Deleted, Event, Updated
+from swarm_core.store.events import Created, Deleted, Event, Updated
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.tables import SCHEMAS, StoreObject
 
@@ -23,6 +23,7 @@ from swarm_testkit.simulation.trace import Trace
 
 _FROM_LEADER = frozenset((MessageType.APP, MessageType.HEARTBEAT, MessageType.SNAP))
 Key = tuple[str, str]
+_PREFIXES = {schema.kind: f"{schema.kind.__name__}/".encode() for schema in SCHEMAS}
 
 
 def _digest(data: bytes) -> int:
@@ -34,7 +35,11 @@ def _key(item: StoreObject) -> Key:
 
 
 def _object_digest(item: StoreObject) -> int:
-    return _digest(f"{type(item).__name__}/".encode() + item.SerializeToString(deterministic=True))
+    return _digest(_PREFIXES[type(item)] + item.SerializeToString(deterministic=True))
+
+
+Seen = tuple[Event, int | None]
+"""What the store published, and the digest of the object that is there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +79,9 @@ class StateSum:
     def __contains__(self, key: object) -> bool:
         return key in self._objects
 
-    def take(self) -> list[Commit]:
+    def take(self) -> list[Seen]:
         """Take in what the store published since."""
-        commits = self._events.take()
-        for commit in commits:
-            for event in commit.events:
-                self._put(event)
-        return commits
+        return [(event, self._put(event)) for commit in self._events.take() for event in commit.events]
 
     def compare(self) -> None:
         """The tables hold what the events said."""
@@ -93,12 +94,14 @@ class StateSum:
             if held.get(key) != self._objects.get(key):
                 self._findings.add(f"{self._name}: the events of {key} do not lead to what the table holds")
 
-    def _put(self, event: Event) -> None:
+    def _put(self, event: Event) -> int | None:
         key = _key(event.object)
         self.total ^= self._objects.pop(key, 0)
-        if not isinstance(event, Deleted):
-            self._objects[key] = digest = _object_digest(event.object)
-            self.total ^= digest
+        if isinstance(event, Deleted):
+            return None
+        self._objects[key] = digest = _object_digest(event.object)
+        self.total ^= digest
+        return digest
 
 
 @dataclass(slots=True)
@@ -107,7 +110,7 @@ class Ledger:
 
     findings: Findings
     leaders: dict[int, str] = field(default_factory=dict)
-    entries: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    entries: dict[tuple[int, int], tuple[int, int, bytes]] = field(default_factory=dict)
     states: dict[int, tuple[int, str]] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     newest: dict[Key, Change] = field(default_factory=dict)
@@ -136,15 +139,16 @@ class Ledger:
     def logged(self, previous_term: int, entries: Sequence[Entry]) -> None:
         """These entries follow an entry of `previous_term`."""
         for entry in entries:
-            content = (_digest(b"%d" % entry.type + entry.data), previous_term)
-            known = self.entries.setdefault((entry.index, entry.term), content)
-            if known != content:
+            known = self.entries.get((entry.index, entry.term))
+            if known is None:
+                self.entries[entry.index, entry.term] = previous_term, entry.type, entry.data
+            elif known != (previous_term, entry.type, entry.data):
                 self.findings.add(f"entry {entry.index} of term {entry.term} is not the same in all logs")
             previous_term = entry.term
 
     # the store
 
-    def applied(self, name: str, index: int, total: int, commits: Sequence[Commit]) -> None:
+    def applied(self, name: str, index: int, total: int, seen: Sequence[Seen]) -> None:
         """A member's store is now at `index` with a state of digest `total`."""
         known = self.states.get(index)
         if known is None:
@@ -154,11 +158,10 @@ class Ledger:
         if index <= self.index:
             return
         self.index = index
-        for commit in commits:
-            for event in commit.events:
-                self._record(index, event)
-                for watcher in self.watchers:
-                    watcher(event)
+        for event, digest in seen:
+            self._record(index, event, digest)
+            for watcher in self.watchers:
+                watcher(event)
         for entry_watcher in self.entry_watchers:
             entry_watcher()
 
@@ -172,11 +175,10 @@ class Ledger:
                 f"the snapshot of index {index} that {name} took is not the state at index {at}"
             )
 
-    def _record(self, index: int, event: Event) -> None:
+    def _record(self, index: int, event: Event, digest: int | None) -> None:
         item = event.object
         key = _key(item)
-        gone = isinstance(event, Deleted)
-        digest = None if gone else _object_digest(item)
+        gone = digest is None
         change = Change(index, key, item.meta.version.index, digest)
         before = self.newest.get(key)
         if not gone:

@@ -32,8 +32,11 @@ class _Thread:
         loop.call_at(self._free_at, disk.host.when_running, lambda: self._do(work, done))
         cancelled = False
         while not done.done():
+            # What asyncio.wait does, which costs more than the work itself.
+            turn: asyncio.Future[None] = loop.create_future()
+            done.add_done_callback(lambda _, turn=turn: turn.done() or turn.set_result(None))  # type: ignore[misc]
             try:
-                await asyncio.wait((done,))
+                await turn
             except asyncio.CancelledError:
                 cancelled = True
         self._jobs.remove(done)

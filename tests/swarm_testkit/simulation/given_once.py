@@ -8,7 +8,8 @@ Rules
 """
 
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_interface, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 
 from swarm_core.api.proto.objects_pb2 import Network, NetworkAttachment, Node, Service, Task
 from swarm_core.api.proto.types_pb2 import RUNNING
@@ -64,18 +65,21 @@ class GivenOnce:
         if separator and not _can_be_given(kind, self._networks[network_id]):
             self._findings.add(f"{thing} lies outside its network, or is its gateway")
         if thing.startswith("subnet "):
-            subnet = ip_network(thing.removeprefix("subnet "))
+            subnet = _network(thing.removeprefix("subnet "))
             for other, holders in self._holders.items():
                 is_other = bool(holders) and other != thing and other.startswith("subnet ")
-                if is_other and subnet.overlaps(ip_network(other.removeprefix("subnet "))):
+                if is_other and subnet.overlaps(_network(other.removeprefix("subnet "))):
                     self._findings.add(f"{thing} has addresses of {other}")
+
+
+@lru_cache(1024)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text)
 
 
 def _can_be_given(address: str, network: Network) -> bool:
     ip = ip_interface(address).ip
-    return any(
-        ip in ip_network(config.subnet) and str(ip) != config.gateway for config in network.ipam.configs
-    )
+    return any(ip in _network(config.subnet) and str(ip) != config.gateway for config in network.ipam.configs)
 
 
 def _things(item: Network | Node | Service | Task) -> Iterator[str]:

@@ -1,13 +1,18 @@
 """An event loop on virtual time that takes the same steps whenever it runs the same program.
 
 There are no sockets, threads or signals in it. When nothing can run, time jumps to the next timer; when there is no timer
-either, the program is stuck, which is an error. Tasks and futures hash by their number, because asyncio keeps them in sets
-and would else wake or cancel them in the order of their addresses.
+either, the program is stuck, which is an error. Tasks hash by their number, because asyncio keeps them in sets
+and would else wake or cancel them in the order of their addresses; a future is nowhere in a set with others.
+
+What asyncio's own loop does beside that (debugging, selecting, checking for other threads) would take a good part of a run's time.
 """
 
 import asyncio
+import contextvars
 import itertools
-from collections.abc import Coroutine, Generator
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 START_S = 1_000.0
@@ -15,6 +20,10 @@ START_S = 1_000.0
 _LONGEST_S = 2_000.0
 # Turns of the loop at one moment of time; more means that something runs in circles.
 _TURNS_MAX = 200_000
+# Timers so close to each other are due together.
+_RESOLUTION_S = 1e-9
+# So many timers, half of them cancelled, are worth sorting out.
+_TIMERS_MIN = 100
 
 
 class Stuck(Exception):
@@ -30,72 +39,169 @@ class _NumberedTask(asyncio.Task[Any]):
         return self._number
 
 
-class _NumberedFuture(asyncio.Future[Any]):
-    def __init__(self, *, loop: asyncio.AbstractEventLoop, number: int) -> None:
-        self._number = number
-        super().__init__(loop=loop)
+class _Call:
+    """What is to be called, now or at `due`. See asyncio.TimerHandle."""
 
-    def __hash__(self) -> int:
-        return self._number
+    __slots__ = ("_loop", "arguments", "context", "due", "is_cancelled", "work")
 
+    def __init__(
+        self,
+        work: Callable[..., object],
+        arguments: tuple[Any, ...],
+        context: contextvars.Context | None,
+        due: float = 0.0,
+        loop: "SimulationLoop | None" = None,
+    ) -> None:
+        self.work, self.arguments = work, arguments
+        self.context = contextvars.copy_context() if context is None else context
+        self.due, self._loop, self.is_cancelled = due, loop, False
 
-class _Jump:
-    """Where a real selector would wait for the next timer, the time jumps to it."""
+    def cancel(self) -> None:
+        if not self.is_cancelled:
+            self.is_cancelled = True
+            self.arguments = ()
+            if self._loop is not None:
+                self._loop.cancelled_timers += 1
 
-    def __init__(self, loop: "SimulationLoop") -> None:
-        self._loop = loop
-        self._turns = 0
+    def cancelled(self) -> bool:
+        return self.is_cancelled
 
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
-            raise Stuck("nothing is left to happen")
-        if timeout > 0:
-            self._loop.now += timeout
-            self._turns = 0
-        if self._loop.now > START_S + _LONGEST_S:
-            raise Stuck("the run does not end")
-        self._turns += 1
-        if self._turns > _TURNS_MAX:
-            raise Stuck(f"the time stands still at {self._loop.now:.6f}")
-        return []
+    def when(self) -> float:
+        return self.due
 
-    def close(self) -> None:
-        """Nothing is held."""
+    def left(self) -> None:
+        """It is no timer any more."""
+        self._loop = None
+
+    def __lt__(self, other: object) -> bool:
+        """Timers of one moment are equal."""
+        return False
 
 
 class SimulationLoop(asyncio.BaseEventLoop):
     """`now` is the time in seconds, `skipped_s` what the calendar went ahead by while nothing happened."""
 
+    # Asked for each future, and never true.
+    get_debug = staticmethod(bool)
+    # Kept by the class above.
+    _stopping: bool
+
     def __init__(self) -> None:
         super().__init__()
         self.now = START_S
         self.skipped_s = 0.0
-        self._selector = _Jump(self)
-        self._clock_resolution = 1e-9
+        self.cancelled_timers = 0
         self._numbers = itertools.count(1)
-        self.set_task_factory(self._make_task)
+        self._due: deque[_Call] = deque()
+        self._timers: list[tuple[float, _Call]] = []
+        self._turns = 0
 
     def time(self) -> float:
         return self.now
 
     def create_future(self) -> "asyncio.Future[Any]":
-        return _NumberedFuture(loop=self, number=next(self._numbers))
+        next(self._numbers)  # as ever: what a seed plays depends on the numbers of its tasks
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override]
+        self,
+        work: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+    ) -> "asyncio.Task[Any]":
+        return _NumberedTask(work, loop=self, number=next(self._numbers), name=name, context=context)
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> _Call:
+        call = _Call(callback, args, context)
+        self._due.append(call)
+        return call
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> _Call:
+        return self.call_at(self.now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> _Call:
+        call = _Call(callback, args, context, when, self)
+        heappush(self._timers, (when, call))
+        return call
+
+    def close(self) -> None:
+        super().close()
+        self._due.clear()
+        self._timers.clear()
 
     def abandon(self) -> None:
         """Leave all tasks where they are: this loop will not run again."""
         for task in asyncio.all_tasks(self):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
 
-    def _make_task(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        work: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
-        **options: Any,
-    ) -> "asyncio.Task[Any]":
-        return _NumberedTask(work, loop=loop, number=next(self._numbers), **options)
+    def _run_once(self) -> None:
+        """One turn after the other, until somebody stops the loop."""
+        due = self._due
+        while True:
+            self._forget_cancelled()
+            if not due and not self._stopping:
+                self._jump()
+            self._take_timers()
+            for _ in range(len(due)):
+                call = due.popleft()
+                if not call.is_cancelled:
+                    self._carry_out(call)
+            if self._stopping:
+                return
 
-    def _process_events(self, events: list[Any]) -> None:
-        assert not events
+    def _carry_out(self, call: _Call) -> None:
+        try:
+            call.context.run(call.work, *call.arguments)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - as asyncio's own loop does
+            self.call_exception_handler({"message": f"Exception in callback {call.work}", "exception": error})
+
+    def _forget_cancelled(self) -> None:
+        timers = self._timers
+        if len(timers) > _TIMERS_MIN and self.cancelled_timers > len(timers) / 2:
+            timers[:] = [one for one in timers if not one[1].is_cancelled]
+            heapify(timers)
+            self.cancelled_timers = 0
+        while timers and timers[0][1].is_cancelled:
+            heappop(timers)
+            self.cancelled_timers -= 1
+
+    def _jump(self) -> None:
+        """Where a real loop would wait for the next timer, the time jumps to it."""
+        if not self._timers:
+            raise Stuck("nothing is left to happen")
+        wait_s = self._timers[0][0] - self.now
+        if wait_s > 0:
+            self.now += wait_s
+            self._turns = 0
+        if self.now > START_S + _LONGEST_S:
+            raise Stuck("the run does not end")
+
+    def _take_timers(self) -> None:
+        self._turns += 1
+        if self._turns > _TURNS_MAX:
+            raise Stuck(f"the time stands still at {self.now:.6f}")
+        timers, due, end = self._timers, self._due, self.now + _RESOLUTION_S
+        while timers and timers[0][0] < end:
+            call = heappop(timers)[1]
+            call.left()
+            due.append(call)
 
     def _write_to_self(self) -> None:
         raise AssertionError("there is only one thread")

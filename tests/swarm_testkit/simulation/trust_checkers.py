@@ -82,7 +82,7 @@ def missing_trust(store: MemoryStore, machines: Sequence[NodeMachine], verifier:
             return f"{machine.host.name} trusts another root than the cluster's"
         if why := verifier.why_not(chain, roots, machine.host.clock.wall_ns()):
             return f"the certificate of {machine.host.name} is of no use: {why}"
-        if certificates.issuer(chain, roots) != issuer:
+        if verifier.issuer(chain, roots) != issuer:
             return f"the certificate of {machine.host.name} is of an old root"
     return ""
 

@@ -42,9 +42,9 @@ class WatchedMachine:
     def applied(self, index: int) -> None:
         """The entry at `index` has reached the store."""
         if self._is_alive:
-            commits = self.sum.take()
+            seen = self.sum.take()
             self._trace.note(f"{self._name} applies {index} {self.sum.total & 0xFFFF:04x}")
-            self._ledger.applied(self._name, index, self.sum.total, commits)
+            self._ledger.applied(self._name, index, self.sum.total, seen)
 
 
 class WatchedProposer:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from swarm_core.api.proto.ca_pb2 import GetRootCACertificateRequest, GetRootCACertificateResponse
 from swarm_core.ca import certificates
-from swarm_core.ca.certificates import NodeIdentity
+from swarm_core.ca.certificates import Issuer, NodeIdentity
 from swarm_core.ca.errors import InvalidCertificate
 from swarm_core.ca.root_ca import host_names
 from swarm_core.ca.tls import TlsIdentity
@@ -33,12 +33,20 @@ class Verifier:
     def __init__(self) -> None:
         self._known: dict[tuple[bytes, bytes, int], str] = {}
         self._identities: dict[bytes, NodeIdentity] = {}
+        self._issuers: dict[tuple[bytes, bytes], Issuer] = {}
 
     def identity(self, chain: bytes) -> NodeIdentity:
         """The subject of a chain."""
         if chain not in self._identities:
             self._identities[chain] = certificates.identity(chain)
         return self._identities[chain]
+
+    def issuer(self, chain: bytes, roots: bytes) -> Issuer:
+        """Who signed a chain that `roots` vouch for."""
+        key = (chain, roots)
+        if key not in self._issuers:
+            self._issuers[key] = certificates.issuer(chain, roots)
+        return self._issuers[key]
 
     def why_not(self, chain: bytes, roots: bytes, wall_ns: int) -> str:
         """Why a chain cannot be believed at this moment; empty when it can."""

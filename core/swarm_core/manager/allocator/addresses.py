@@ -7,6 +7,7 @@ What somebody holds is known from the store alone, so the next leader of any mak
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 
 from swarm_core.api.proto.objects_pb2 import Network
@@ -156,6 +157,7 @@ def _never_given(network: IPv4Network | IPv6Network) -> set[int]:
     )
 
 
+@lru_cache(4096)
 def _parsed(text: str) -> tuple[int, int] | None:
     """Version and number of an address with or without its prefix length."""
     try:
