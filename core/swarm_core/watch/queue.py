@@ -1,6 +1,7 @@
 """One publisher, many bounded subscriptions.
 
-Publishing never waits. A subscription holds at most `items_max` items; when one more would pass that, it
+Publishing never waits. What is published is in every subscription at once; those who wait for it go on two turns of the loop later, so
+that who caused it goes on before them, and tells whoever waits for an answer. A subscription holds at most `items_max` items; when one more would pass that, it
 drops what it holds and its next read raises Overflow: the watcher has to list anew. Memory never grows with
 a slow reader.
 """
@@ -55,10 +56,10 @@ class Subscription(Generic[T]):
         """What it holds, as `weigh` counts it."""
         return self._size
 
-    def offer(self, item: T) -> None:
-        """Queue what `select` keeps of `item`; called by the publisher."""
+    def offer(self, item: T) -> bool:
+        """Queue what `select` keeps of `item`; called by the publisher. True: who waits here has to be woken."""
         if self._overflowed or (kept := self._select(item)) is None:
-            return
+            return False
         self._size += self._weigh(kept)
         if self._size > self._items_max:
             self._items.clear()
@@ -66,7 +67,12 @@ class Subscription(Generic[T]):
             self._publisher.remove(self)
         else:
             self._items.append(kept)
-        self._woken.set()
+        return not self._woken.is_set()
+
+    def wake_if_due(self) -> None:
+        """Wake who waits here, unless what was queued is taken already; called by the publisher."""
+        if self._items or self._overflowed:
+            self._woken.set()
 
     def take(self) -> list[T]:
         """Everything queued, maybe nothing. Raises Overflow."""
@@ -121,6 +127,7 @@ class Publisher(Generic[T]):
     def __init__(self) -> None:
         # A dict for its order: subscriptions are served in the order of their registration.
         self._subscriptions: dict[Subscription[T], None] = {}
+        self._to_wake: list[Subscription[T]] = []
 
     def subscribe(
         self, *, select: Callable[[T], T | None], weigh: Callable[[T], int], items_max: int
@@ -137,8 +144,18 @@ class Publisher(Generic[T]):
         return max((one.size for one in self._subscriptions), default=0)
 
     def publish(self, item: T) -> None:
-        for subscription in list(self._subscriptions):
-            subscription.offer(item)
+        """Give `item` to every subscription. On the event loop."""
+        woken = [one for one in list(self._subscriptions) if one.offer(item)]
+        if woken and not self._to_wake:
+            # A turn for who goes on with what was published, and the writing of its answer at the end of that turn.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._wake)
+        self._to_wake += woken
+
+    def _wake(self) -> None:
+        woken, self._to_wake = self._to_wake, []
+        for subscription in woken:
+            subscription.wake_if_due()
 
     def remove(self, subscription: Subscription[T]) -> None:
         self._subscriptions.pop(subscription, None)

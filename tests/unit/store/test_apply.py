@@ -1,5 +1,6 @@
 """Entries of another implementation's leader are applied as far as they are understood, and never raise."""
 
+import asyncio
 import logging
 
 import pytest
@@ -143,12 +144,16 @@ def test_an_empty_store_takes_a_snapshot_whole_or_not_at_all() -> None:
 def test_an_entry_does_the_same_whether_somebody_watches(entries: list[list[tuple[int, str, str]]]) -> None:
     """The tables after a replay, which nobody watches, are those of a member that was there."""
     seen, unseen = MemoryStore(clock=SystemClock()), MemoryStore(clock=SystemClock())
-    with seen.subscribe():
-        for index, entry in enumerate(entries, 1):
-            encoded = request(*((action, node(id_, name)) for action, id_, name in entry))
-            seen.apply(index, encoded)
-            unseen.apply(index, encoded)
-            assert seen.find(Node, Name("x")) == unseen.find(Node, Name("x"))
+
+    async def apply_all() -> None:
+        with seen.subscribe():
+            for index, entry in enumerate(entries, 1):
+                encoded = request(*((action, node(id_, name)) for action, id_, name in entry))
+                seen.apply(index, encoded)
+                unseen.apply(index, encoded)
+                assert seen.find(Node, Name("x")) == unseen.find(Node, Name("x"))
+
+    asyncio.run(apply_all())
     assert seen.find(Node) == unseen.find(Node) and seen.version == unseen.version
 
 

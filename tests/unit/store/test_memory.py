@@ -238,7 +238,7 @@ async def test_group_commit() -> None:
 
 
 async def test_a_change_is_told_before_its_writer_and_the_watchers_hear_of_it() -> None:
-    """Docs 1.11.2: with its kinds, once for the entry."""
+    """Docs 1.6.4 and 1.11.2: with its kinds, once for the entry; and the writer goes on two turns before any watcher."""
     proposer, order = HeldProposer(), list[str]()
     async with replicated(proposer) as store, asyncio.TaskGroup() as group:
         store.tell_changed = lambda version, kinds: order.append(f"told {[kind.__name__ for kind in kinds]}")
@@ -246,6 +246,7 @@ async def test_a_change_is_told_before_its_writer_and_the_watchers_hear_of_it() 
         async def write() -> None:
             await put(store, config("a"))
             order.append("written")
+            asyncio.get_running_loop().call_soon(order.append, "answered")
 
         async def watch(subscription: Subscription[Commit]) -> None:
             await subscription.next()
@@ -257,8 +258,7 @@ async def test_a_change_is_told_before_its_writer_and_the_watchers_hear_of_it() 
                 await asyncio.sleep(0)
             await proposer.commit()
             await asyncio.gather(watching, writing)
-    assert order[0] == "told ['Config']"
-    assert sorted(order[1:]) == ["watched", "written"]
+    assert order == ["told ['Config']", "written", "answered", "watched"]
 
 
 async def test_one_object_one_change_per_entry() -> None:
