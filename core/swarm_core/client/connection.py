@@ -30,7 +30,7 @@ from swarm_core.api.tolerant import reader
 from swarm_core.ca import tls
 from swarm_core.client import sockets
 from swarm_core.client import trust as trusting
-from swarm_core.client.errors import CallFailed, ClientError, Unreachable, UntrustedManager
+from swarm_core.client.errors import CallFailed, ClientError, NotTaken, Unreachable, UntrustedManager
 from swarm_core.client.trust import Trust
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc import dialler
@@ -40,6 +40,8 @@ from swarm_core.runtime import unix_paths
 OPEN_S = 5.0
 _READABLE = re.compile(r"[A-Za-z0-9/._~+,@=-]*")
 _SPEAKS_S = 2.0
+_UNTAKEN = "Internal error from Core"
+"""What grpcio says when it cannot send on a call because its end has come, and not what it ended with."""
 _SIGNS_OF_LOSS = (
     "socket closed",
     "reset",
@@ -222,6 +224,9 @@ class Connection:
                 text = f"the manager at {self.target} did not answer {name} within {timeout:g} s"
             case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" in text:
                 text = f"the request of {name} is larger than a manager takes; make what it carries smaller"
+            case grpc.StatusCode.INTERNAL if text.startswith(_UNTAKEN):
+                ended = f"the manager at {self.target} ended {name} before it took what was sent; try again"
+                return NotTaken(error.code().name, ended)
         return CallFailed(error.code().name, text)
 
 

@@ -27,7 +27,7 @@ from swarm_core.api.proto import (
 )
 from swarm_core.api.proto.service_history_pb2 import ServiceRevision
 from swarm_core.client.calls import Calls, opened
-from swarm_core.client.errors import CallFailed
+from swarm_core.client.errors import CallFailed, NotTaken
 
 T = TypeVar("T", bound=Message)
 
@@ -37,6 +37,8 @@ FIGURES_S = 5.0
 """The manager that is asked waits for the others, for two seconds each, side by side."""
 _CHANGE_TRIES_MAX = 8
 _NO_HOLD = "its leader is a Docker Engine or an older manager, and knows no call that pauses a rollout or lets it go on"
+_NO_EXEC = "its leader is a Docker Engine or an older manager, and knows no call that runs a command in a task"
+_BEGIN_TRIES_MAX = 3
 _AMBIGUOUS_SHOWN_MAX = 5
 
 
@@ -224,16 +226,28 @@ class Control:
     async def run_in_task(
         self, spec: exec_pb2.ExecSpec, typed: AsyncIterator[exec_pb2.ExecInput]
     ) -> AsyncIterator[exec_pb2.ExecOutput]:
-        """Run a command in a task that runs: what it writes, and at last how it ended. When `typed` ends so does the command's input."""
+        """Run a command in a task that runs: what it writes, and at last how it ended. When `typed` ends so does the command's input. Raises
+        CallFailed, with a sentence of its own where a Docker Engine leads: docker has no such call."""
+        for tries_left in reversed(range(_BEGIN_TRIES_MAX)):
+            was_taken = False
 
-        async def requests() -> AsyncIterator[exec_pb2.ExecRequest]:
-            yield exec_pb2.ExecRequest(begin=spec)
-            async for one in typed:
-                yield exec_pb2.ExecRequest(input=one)
+            async def requests() -> AsyncIterator[exec_pb2.ExecRequest]:
+                nonlocal was_taken
+                yield exec_pb2.ExecRequest(begin=spec)
+                was_taken = True
+                async for one in typed:
+                    yield exec_pb2.ExecRequest(input=one)
 
-        async with opened(self._calls.both_ways("Exec.RunInTask", requests())) as outputs:
-            async for output in outputs:
-                yield output
+            async with opened(self._calls.both_ways("Exec.RunInTask", requests())) as outputs:
+                try:
+                    async for output in outputs:
+                        yield output
+                    return
+                except CallFailed as error:
+                    if error.code == "UNIMPLEMENTED":
+                        raise CallFailed(error.code, _NO_EXEC) from None
+                    if not isinstance(error, NotTaken) or was_taken or not tries_left:
+                        raise
 
     async def cluster(self) -> objects_pb2.Cluster:
         """The one cluster object."""

@@ -2,6 +2,7 @@
 
 ClientError
 ├── CallFailed            the manager answered with a failure: `code` is the status's name ("NOT_FOUND")
+│   └── NotTaken          it ended the call before it took what was sent: the reason is lost, asking again may tell it
 ├── Unreachable           no manager answered: try again later, or another one
 │   └── UntrustedManager  somebody answered who cannot be believed: only another address or CA helps
 │       └── WrongRoot     its root certificate is not the one that a join token was made for
@@ -21,6 +22,10 @@ class CallFailed(ClientError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class NotTaken(CallFailed):
+    """The manager ended a call before it took what was sent; why, is not known."""
 
 
 class Unreachable(ClientError):

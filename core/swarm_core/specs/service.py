@@ -1,6 +1,6 @@
 """Setters of what belongs to a service as a whole: name, mode, number of tasks, labels, endpoint, networks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from swarm_core.api.proto import specs_pb2, types_pb2
@@ -67,6 +67,27 @@ def edit_ports(draft: Draft, leaving: Sequence[str], adding: Sequence[str]) -> N
     ordered = sorted(kept, key=_port_key)
     del held[:]
     held.extend(ordered)
+
+
+def absent_ports(held: Iterable[types_pb2.PortConfig], leaving: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Which of the ports that are to leave nobody has, as they were written; and how one is written that was maybe meant: one with this
+    number inside or outside. Empty where there is none. Raises InvalidValue."""
+    there = list(held)
+    targets = {_target(port) for port in there}
+    for text in leaving:
+        wanted = parts.ports(text)
+        if targets.isdisjoint(map(_target, wanted)):
+            numbers = {port.target_port for port in wanted}
+            alike = (one for one in there if not numbers.isdisjoint((one.target_port, one.published_port)))
+            yield text, next(map(_written, alike), "")
+
+
+def _written(port: types_pb2.PortConfig) -> str:
+    """A port as what removes it is written."""
+    protocol = types_pb2.PortConfig.Protocol.Name(port.protocol).lower()
+    if port.publish_mode == types_pb2.PortConfig.HOST:
+        return f"mode=host,target={port.target_port},protocol={protocol}"
+    return str(port.target_port) if port.protocol == types_pb2.PortConfig.TCP else f"{port.target_port}/{protocol}"
 
 
 def _target(port: types_pb2.PortConfig) -> tuple[int, int, int]:

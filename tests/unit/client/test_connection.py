@@ -14,8 +14,9 @@ from swarm_core.api.proto import control_pb2, watch_pb2
 from swarm_core.client import connection as connections
 from swarm_core.client import trust as trusting
 from swarm_core.client.connection import Connection
-from swarm_core.client.errors import CallFailed, Unreachable, UntrustedManager
+from swarm_core.client.errors import CallFailed, NotTaken, Unreachable, UntrustedManager
 from swarm_core.rpc import dialler
+from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.server import Services
 from swarm_testkit.refusing import Refusing
 from swarm_testkit.trust import (
@@ -272,3 +273,13 @@ def test_importing_stays_light() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+async def test_a_call_that_ends_before_it_is_taken_is_told_in_a_sentence() -> None:
+    """grpcio says of it what went wrong in itself, and not what the call ended with."""
+    own = 'Internal error from Core (Failed "execute_batch": (<Operation object>,))'
+    nothing = grpc.aio.Metadata()
+    error = grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, nothing, nothing, details=own)
+    failure = Connection(None, "/run/control.sock")._failure(error, "Exec.RunInTask", None)  # type: ignore[arg-type]
+    assert isinstance(failure, NotTaken) and "Core" not in str(failure)
+    assert str(failure).startswith("the manager at /run/control.sock ended Exec.RunInTask before it took")

@@ -1,9 +1,13 @@
 """The Control client: names become objects, races become retries."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import pytest
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto.exec_pb2 import ExecEnd, ExecInput, ExecOutput, ExecSpec
 from swarm_core.client.control import AmbiguousReference, Control, NoSuchObject
-from swarm_core.client.errors import CallFailed
+from swarm_core.client.errors import CallFailed, NotTaken
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import make_node, make_service, make_task
 
@@ -114,3 +118,48 @@ async def test_no_cluster_object_yet() -> None:
     """A manager that has just started is told apart from a broken one."""
     with pytest.raises(NoSuchObject, match="just started"):
         await Control(FakeCluster()).cluster()
+
+
+class Ending:
+    """A manager that ends each call of `run_in_task` in one of these ways, after it took as much as is said."""
+
+    def __init__(self, *ends: tuple[int, Exception | None]) -> None:
+        self.ends = list(ends)
+
+    async def both_ways(self, method: str, requests: AsyncIterator[Any]) -> AsyncIterator[ExecOutput]:
+        takes, error = self.ends.pop(0)
+        for _ in range(takes):
+            await anext(requests)
+        if error is not None:
+            raise error
+        yield ExecOutput(end=ExecEnd(exit_code=3))
+
+
+async def _typed() -> AsyncIterator[ExecInput]:
+    yield ExecInput(data=b"a")
+
+
+async def _run(*ends: tuple[int, Exception | None]) -> tuple[list[int], int]:
+    """The exit codes, and how many of the ends were not needed."""
+    manager = Ending(*ends)
+    control = Control(manager)  # type: ignore[arg-type]
+    outputs = [one.end.exit_code async for one in control.run_in_task(ExecSpec(), _typed())]
+    return outputs, len(manager.ends)
+
+
+async def test_a_command_that_was_not_taken_is_sent_again() -> None:
+    """Where the manager ended the call without taking the order; one that it took is not sent twice."""
+    not_taken = (0, NotTaken("INTERNAL", "not taken"))
+    assert await _run(not_taken, not_taken, (1, None)) == ([3], 0)
+    with pytest.raises(NotTaken):
+        await _run(not_taken, not_taken, not_taken)
+    with pytest.raises(NotTaken):
+        await _run((2, NotTaken("INTERNAL", "not taken")), (1, None))
+
+
+async def test_docker_runs_no_commands_in_tasks() -> None:
+    """A Docker Engine that leads, and one whose answer got lost first, are told of in one sentence."""
+    unknown = (0, CallFailed("UNIMPLEMENTED", "unknown service swarmtui.v1.Exec"))
+    for ends in ((unknown,), ((0, NotTaken("INTERNAL", "not taken")), unknown)):
+        with pytest.raises(CallFailed, match="^its leader is a Docker Engine or an older manager"):
+            await _run(*ends)

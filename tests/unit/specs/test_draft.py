@@ -152,6 +152,18 @@ def test_published_ports_are_edited() -> None:
             service.add_ports(made, [wrong])
 
 
+def test_ports_that_are_not_there_are_told() -> None:
+    """With the one that was maybe meant: by the number outside, or published in another way."""
+    made = draft()
+    service.add_ports(made, ["8080:80", "53:53/udp", "mode=host,target=90"])
+    told = dict(
+        service.absent_ports(made.spec.endpoint.ports, ["80", "8080", "53", "90", "7", "53/udp", "80-81"])
+    )
+    assert told == {"8080": "80", "53": "53/udp", "90": "mode=host,target=90,protocol=tcp", "7": ""}
+    service.edit_ports(made, [meant for meant in told.values() if meant], [])
+    assert not made.spec.endpoint.ports
+
+
 def test_references_are_put_in_at_the_end() -> None:
     """Secrets are asked for by name and stand in the spec once they were found."""
     made = draft()

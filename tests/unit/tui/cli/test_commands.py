@@ -363,6 +363,22 @@ def test_service_update(tui: CommandLine) -> None:
     assert not spec.task.container.secrets and spec.replicated.replicas == 2
 
 
+def test_a_port_that_is_not_published_is_told_when_it_is_to_leave(tui: CommandLine) -> None:
+    """The rest of the update is done, as by docker, which says nothing of the port."""
+    port = "mode=host,published=7080,target=80"
+    tui("service", "create", "-d", "--replicas", "0", "--name", "x", "-p", port, "nginx:1")
+    result = tui("service", "update", "-d", "x", "--publish-rm", "7080", "--label-add", "a=b")
+    meant = "mode=host,target=80,protocol=tcp"
+    assert (result.code, result.out) == (0, "x\n")
+    assert result.err == (
+        f"No port 7080 of the tasks of x is published, so none was removed. Use --publish-rm {meant} for the one that there is.\n"
+    )
+    spec = only(tui.fake, "x").spec
+    assert len(spec.endpoint.ports) == 1 and dict(spec.annotations.labels) == {"a": "b"}
+    assert tui("service", "update", "-d", "x", "--publish-rm", meant).err == ""
+    assert not only(tui.fake, "x").spec.endpoint.ports
+
+
 def test_update_of_a_process(tui: CommandLine) -> None:
     """A process's payload is changed in place."""
     tui(

@@ -146,6 +146,8 @@ def update(
             plan = updating.plan(view, [found.id], await _edit(cluster, found, given, with_registry_auth))
         else:
             plan = Plan(f"Update {name}")
+        for text, meant in service.absent_ports(found.spec.endpoint.ports, given.get("publish_rm") or ()):
+            say(_nothing_published(name, text, meant), err=True)
         if dry_run:
             await tell(view, plan, style)
             return
@@ -156,6 +158,12 @@ def update(
         await _wait(cluster, found.id, detach=detach, quiet=quiet, goes_back=rollback)
 
     run(ctx, work)
+
+
+def _nothing_published(name: str, text: str, meant: str) -> str:
+    """Of a port that should leave and was not there."""
+    hint = f" Use --publish-rm {meant} for the one that there is." if meant else ""
+    return f"No port {text} of the tasks of {name} is published, so none was removed.{hint}"
 
 
 async def _edit(
