@@ -5,7 +5,7 @@ as in Go's structs, so that a template finds them; JSON leaves them out where do
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, cast
 
@@ -18,9 +18,11 @@ from swarm_core.api.floats import shortest
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.timestamps import calendar_time, timestamp_ns
 from swarm_core.specs.defaults import with_defaults
+from swarm_core.specs.network import is_ingress
 from swarm_core.specs.tmpfs import tmpfs_options
 
 _NS: Final = 1_000_000_000
+_NEVER: Final = "1970-01-01T00:00:00Z"
 _WORDS: Final = {
     "id": "ID", "tty": "TTY", "os": "OS", "uid": "UID", "gid": "GID", "pid": "PID", "cpus": "CPUs", "tls": "TLS", "dns": "DNS",
     "ips": "IPs", "ca": "CA", "csi": "CSI", "ipam": "IPAM", "fips": "FIPS", "readonly": "ReadOnly", "nocopy": "NoCopy", "nonrecursive": "NonRecursive",
@@ -82,7 +84,47 @@ def docker_form(item: Message) -> Form:
         shown.CopyFrom(item)
         with_defaults(shown.spec)
         return _with_endpoint(_form(shown))
+    if isinstance(item, objects_pb2.Network):
+        return _network(item)
     return _without_runtime(_form(item)) if isinstance(item, objects_pb2.Task) else _form(item)
+
+
+def _network(item: objects_pb2.Network) -> Form:
+    """Docker shows networks of the cluster and of an engine in one form, of its own. Templates know the id as both `ID` and `Id`."""
+    spec, state, ipam = item.spec, item.driver_state, item.ipam
+    configs = [_address_range(one) for one in ipam.configs] if item.HasField("ipam") else None
+    addresses = {"Driver": ipam.driver.name, "Options": _map_or_null(ipam.driver.options), "Config": configs}
+    fields = {
+        "Name": spec.annotations.name,
+        "ID": item.id,
+        "Id": item.id,
+        "Created": _time(item.meta.created_at) or _NEVER,
+        "Scope": "swarm",
+        "Driver": state.name,
+        "EnableIPv6": spec.ipv6_enabled,
+        "IPAM": Form(addresses, frozenset()),
+        "Internal": spec.internal,
+        "Attachable": spec.attachable,
+        "Ingress": is_ingress(spec),
+        "ConfigFrom": Form({"Network": spec.network}, frozenset()),
+        "ConfigOnly": False,
+        "Containers": None,
+        "Options": _map_or_null(state.options),
+        "Labels": _map_or_null(spec.annotations.labels),
+    }
+    return Form(fields, frozenset({"ID"}))
+
+
+def _address_range(config: types_pb2.IPAMConfig) -> Form:
+    fields = {
+        "Subnet": config.subnet, "IPRange": config.range, "Gateway": config.gateway,
+        "AuxiliaryAddresses": dict(config.reserved),
+    }  # fmt: skip
+    return Form(fields, frozenset(key for key, value in fields.items() if not value))
+
+
+def _map_or_null(held: Mapping[str, str]) -> dict[str, str] | None:
+    return {key: held[key] for key in sorted(held)} or None
 
 
 def _with_endpoint(service: Form) -> Form:

@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 from hypothesis import given, settings
-from swarm_agentd.engine_api.translate import config, node, secret, service, task
-from swarm_core.api.proto.objects_pb2 import Config, Node, Secret, Service, Task
+from swarm_agentd.engine_api.translate import config, network, node, secret, service, task
+from swarm_core.api.proto.objects_pb2 import Config, Network, Node, Secret, Service, Task
 from swarm_core.api.proto.specs_pb2 import ServiceSpec
 from swarm_core.http.version import NEWEST
 from swarm_core.specs.defaults import with_defaults
 from swarm_testkit.cluster_fake import lively_cluster
-from swarm_testkit.factories import make_config, make_secret, make_service
+from swarm_testkit.factories import make_config, make_network, make_secret, make_service
 from swarm_testkit.spec_strategies import messages
 from swarm_tui.resources.docker_form import Form, docker_form
 
 _API: dict[type[Any], Callable[..., Any]] = {
     Service: service.to_json, Task: task.to_json, Node: node.to_json, Secret: secret.to_json, Config: config.to_json,
+    Network: network.to_json,
 }  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def of_the_api(item: Any) -> Any:
 def test_the_form_is_that_of_the_api(kind: type[Message]) -> None:
     """Of the objects of a cluster that lives."""
     cluster = lively_cluster()
-    cluster.put(make_secret(), make_config())
+    cluster.put(make_secret(), make_config(), make_network())
     found = cluster.all(kind)
     assert found
     for item in found:
@@ -59,3 +60,22 @@ def test_the_form_of_any_service_is_that_of_the_api(spec: ServiceSpec) -> None:
     item.spec.CopyFrom(spec)
     item.previous_spec.CopyFrom(spec)
     assert told(docker_form(item)) == of_the_api(item)
+
+
+def test_the_form_of_a_network_is_that_of_the_api() -> None:
+    """With addresses, options and labels, and of the ingress network; a template finds the id under both of docker's names."""
+    item = make_network("n", name="back")
+    item.meta.created_at.FromNanoseconds(1_700_000_000_120_000_000)
+    item.spec.annotations.labels.update({"b": "2", "a": "1"})
+    item.spec.ipv6_enabled = item.spec.internal = item.spec.attachable = item.spec.ingress = True
+    item.driver_state.options["com.docker.network.driver.overlay.vxlanid_list"] = "4097"
+    item.ipam.driver.name = "default"
+    item.ipam.driver.options["x"] = "y"
+    item.ipam.configs.add(subnet="10.0.1.0/24", range="10.0.1.128/25", gateway="10.0.1.1").reserved["r"] = "10.0.1.5"
+    item.ipam.configs.add(subnet="10.0.2.0/24")
+    form = docker_form(item)
+    assert told(form) == of_the_api(item)
+    assert form["ID"] == form["Id"] == "n"
+    other = make_network("m", name="from")
+    other.spec.network = "settings"
+    assert told(docker_form(other)) == of_the_api(other)
