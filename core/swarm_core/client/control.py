@@ -37,7 +37,9 @@ FIGURES_S = 5.0
 """The manager that is asked waits for the others, for two seconds each, side by side."""
 _CHANGE_TRIES_MAX = 8
 _NO_HOLD = "its leader is a Docker Engine or an older manager, and knows no call that pauses a rollout or lets it go on"
-_NO_EXEC = "its leader is a Docker Engine or an older manager, and knows no call that runs a command in a task"
+_NO_EXEC = (
+    "its leader is a Docker Engine or an older manager, and knows no call that runs a command in a task"
+)
 _BEGIN_TRIES_MAX = 3
 _AMBIGUOUS_SHOWN_MAX = 5
 

@@ -87,7 +87,11 @@ def _written(port: types_pb2.PortConfig) -> str:
     protocol = types_pb2.PortConfig.Protocol.Name(port.protocol).lower()
     if port.publish_mode == types_pb2.PortConfig.HOST:
         return f"mode=host,target={port.target_port},protocol={protocol}"
-    return str(port.target_port) if port.protocol == types_pb2.PortConfig.TCP else f"{port.target_port}/{protocol}"
+    return (
+        str(port.target_port)
+        if port.protocol == types_pb2.PortConfig.TCP
+        else f"{port.target_port}/{protocol}"
+    )
 
 
 def _target(port: types_pb2.PortConfig) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ Rules
 import base64
 import binascii
 import re
+from collections.abc import Set
 from typing import Any, Final
 
 from swarm_core.http.errors import BadRequest
@@ -42,6 +43,11 @@ class Given:
         self.version = version
         self._path = path
         self._values: dict[str, Any] = {str(name).lower(): each for name, each in (value or {}).items()}
+
+    @property
+    def names(self) -> Set[str]:
+        """What was sent, in lower case, null too."""
+        return self._values.keys()
 
     def where(self, name: str) -> str:
         """The place of a name in the whole body."""

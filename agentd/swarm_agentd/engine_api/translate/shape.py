@@ -33,6 +33,10 @@ class Row(Protocol):
     def read(self, given: Given, message: Any) -> None:
         """Set in the message what the JSON object says. Raises BadRequest."""
 
+    @property
+    def needs(self) -> str | None:
+        """The name without which `read` does nothing; None where it has something to do in any case."""
+
 
 class Kind(Protocol):
     """How one value is written."""
@@ -47,10 +51,12 @@ class Kind(Protocol):
 class Shape:
     """A JSON object and a message."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_needs", "_rows")
 
     def __init__(self, *rows: Row) -> None:
         self._rows = rows
+        # Most of what an object may have is not given: a row that has nothing to read is not asked.
+        self._needs = tuple((None if row.needs is None else row.needs.lower(), row) for row in rows)
 
     def show(self, message: Any, version: Version) -> dict[str, Any]:
         """The message as a JSON object."""
@@ -67,8 +73,10 @@ class Shape:
     def read(self, given: Given, message: Any) -> None:
         """Set in `message` what was given, and that it is there."""
         message.SetInParent()
-        for row in self._rows:
-            row.read(given, message)
+        names = given.names
+        for needed, row in self._needs:
+            if needed is None or needed in names:
+                row.read(given, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,10 @@ class Value:
     kind: Kind
     keep: bool = False
     since: Version = OLDEST
+
+    @property
+    def needs(self) -> str | None:
+        return self.name
 
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
         shown = getattr(message, self.field)
@@ -113,6 +125,10 @@ class Part:
     keep: bool = False
     since: Version = OLDEST
 
+    @property
+    def needs(self) -> str | None:
+        return None if self.always else self.name
+
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
         if self.always or message.HasField(self.field):
             out[self.name] = self.shape.show(getattr(message, self.field), version)
@@ -136,6 +152,10 @@ class Parts:
     keep: bool = False
     since: Version = OLDEST
 
+    @property
+    def needs(self) -> str | None:
+        return self.name
+
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
         if held := getattr(message, self.field):
             out[self.name] = [self.shape.show(each, version) for each in held]
@@ -156,6 +176,10 @@ class Inline:
     field: str
     shape: Shape
 
+    @property
+    def needs(self) -> str | None:
+        return None
+
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
         self.shape.fill(getattr(message, self.field), out, version)
 
@@ -170,6 +194,10 @@ class Nanoseconds:
     name: str
     field: str
     since: Version = OLDEST
+
+    @property
+    def needs(self) -> str | None:
+        return self.name
 
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
         if message.HasField(self.field):
@@ -188,6 +216,10 @@ class NanosecondsOrZero:
     field: str
     always: bool = False
     since: Version = OLDEST
+
+    @property
+    def needs(self) -> str | None:
+        return None if self.always else self.name
 
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
         if value := nanoseconds(getattr(message, self.field)):
@@ -210,6 +242,10 @@ class Wrapped:
     kind: Kind
     since: Version = OLDEST
 
+    @property
+    def needs(self) -> str | None:
+        return self.name
+
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
         if message.HasField(self.field):
             out[self.name] = self.kind.show(getattr(message, self.field).value)
@@ -229,6 +265,10 @@ class Moment:
     field: str
     optional: bool = False
 
+    @property
+    def needs(self) -> str | None:
+        return self.name
+
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
         value = getattr(message, self.field)
         if not self.optional or value.seconds or value.nanos:
@@ -244,6 +284,10 @@ class Own:
 
     shown: Callable[[Any, dict[str, Any], Version], None]
     taken: Callable[[Given, Any], None]
+
+    @property
+    def needs(self) -> str | None:
+        return None
 
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
         self.shown(message, out, version)
@@ -329,6 +373,10 @@ class Choice:
     field: str
     words: Words
     since: Version = OLDEST
+
+    @property
+    def needs(self) -> str | None:
+        return None
 
     def show(self, message: Any, out: dict[str, Any], version: Version) -> None:
         if word := self.words.show(getattr(message, self.field)):

@@ -71,7 +71,9 @@ def test_the_form_of_a_network_is_that_of_the_api() -> None:
     item.driver_state.options["com.docker.network.driver.overlay.vxlanid_list"] = "4097"
     item.ipam.driver.name = "default"
     item.ipam.driver.options["x"] = "y"
-    item.ipam.configs.add(subnet="10.0.1.0/24", range="10.0.1.128/25", gateway="10.0.1.1").reserved["r"] = "10.0.1.5"
+    item.ipam.configs.add(subnet="10.0.1.0/24", range="10.0.1.128/25", gateway="10.0.1.1").reserved["r"] = (
+        "10.0.1.5"
+    )
     item.ipam.configs.add(subnet="10.0.2.0/24")
     form = docker_form(item)
     assert told(form) == of_the_api(item)

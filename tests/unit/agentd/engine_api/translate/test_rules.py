@@ -1,10 +1,26 @@
 """What the Engine API's JSON says in particular cases (docs/design/engine-api-json.md 14.1 to 14.9)."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from google.protobuf.any_pb2 import Any as AnyPayload
 from swarm_agentd.engine_api.translate import config, network, node, secret, service, swarm, task, volume
+from swarm_agentd.engine_api.translate.given import Given
+from swarm_agentd.engine_api.translate.shape import (
+    TEXT,
+    Choice,
+    Inline,
+    Moment,
+    Nanoseconds,
+    NanosecondsOrZero,
+    Part,
+    Parts,
+    Shape,
+    Value,
+    Words,
+    Wrapped,
+)
 from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
 from swarm_core.api.runtimes import set_process
 from swarm_core.api.timestamps import duration
@@ -380,3 +396,34 @@ def test_an_update_of_the_swarm_that_is_not_whole() -> None:
     assert found.task_defaults.log_driver.name == "journald"
     with pytest.raises(BadRequest, match='invalid protocol: "acme"'):
         swarm.from_json({"CAConfig": {"ExternalCAs": [{"Protocol": "acme"}]}}, NEWEST, base)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Value("Name", "name", TEXT),
+        Part("Part", "preferences", Shape()),
+        Parts("Preferences", "preferences", Shape()),
+        Nanoseconds("Delay", "delay"),
+        NanosecondsOrZero("Delay", "delay"),
+        Wrapped("Replicas", "replicas", TEXT),
+        Moment("At", "at"),
+    ],
+    ids=lambda row: type(row).__name__,
+)
+def test_a_row_does_nothing_without_the_name_that_it_needs(row: Any) -> None:
+    """So a shape need not ask it: it touches no message, where the name is missing and where it is another one."""
+    assert row.needs == row.name
+    for body in ({}, {"Other": 1}):
+        row.read(Given(body, NEWEST), SimpleNamespace(preferences=None))
+
+
+def test_rows_with_a_default_are_always_asked() -> None:
+    """What is missing has a meaning to them."""
+    rows: list[Any] = [
+        Part("Part", "part", Shape(), always=True),
+        NanosecondsOrZero("Delay", "delay", always=True),
+        Choice("State", "state", Words({})),
+        Inline("part", Shape()),
+    ]
+    assert [row.needs for row in rows] == [None] * 4
