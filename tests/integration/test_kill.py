@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -13,6 +14,7 @@ from swarm_core.client.connection import Connection
 from swarm_core.client.control import Control
 from swarm_core.client.errors import ClientError
 from swarm_testkit.daemons import Daemon, daemon
+from swarm_testkit.pace import pause_s
 
 ROUNDS = 50
 WRITERS = 8
@@ -32,6 +34,7 @@ async def eventually(node: Daemon, condition, seconds: float = 60):  # type: ign
     try:
         async with asyncio.timeout(seconds):
             while True:
+                looked = time.monotonic()
                 try:
                     async with control_of(node) as control:
                         last = await condition(control)
@@ -39,7 +42,7 @@ async def eventually(node: Daemon, condition, seconds: float = 60):  # type: ign
                         return last
                 except ClientError as error:
                     last = error
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(pause_s(time.monotonic() - looked))
     except TimeoutError:
         raise AssertionError(f"not within {seconds} s; last seen: {last!r}\n{node.tail()}") from None
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 import psutil
 
 from swarm_testkit.free_ports import free_port
+from swarm_testkit.pace import pause_s
 
 T = TypeVar("T")
 
@@ -26,12 +27,14 @@ def wait_until(condition: Callable[[], T], *, seconds: float = 30, what: str = "
     """The first true value of `condition`. Raises TimeoutError that names `what` and its last value."""
     end = time.monotonic() + seconds
     while True:
+        looked = time.monotonic()
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise TimeoutError(f"{what} did not come true in {seconds} s; last seen: {value!r}")
-        time.sleep(0.02)
+        time.sleep(pause_s(now - looked))
 
 
 @contextlib.contextmanager

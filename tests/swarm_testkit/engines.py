@@ -10,6 +10,7 @@ Rules, each found out by its absence:
 """
 
 import contextlib
+import functools
 import io
 import itertools
 import json
@@ -23,6 +24,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+
+from swarm_testkit.engine_http import ask_raw
+from swarm_testkit.pace import pause_s
 
 IMAGE = "busybox:local"
 ADDRESS = "198.18.99.1"
@@ -226,10 +230,9 @@ class Engine:
         if self._process.poll() is not None:
             raise RuntimeError(f"dockerd ended: {(self.directory / 'log').read_text()[-2000:]}")
         try:
-            self.docker("version")
-        except subprocess.CalledProcessError:
+            return ask_raw(self.socket, "/_ping", timeout=10) == b"OK"
+        except OSError:
             return False
-        return True
 
     def _import_image(self) -> None:
         self.docker(
@@ -242,11 +245,15 @@ class Engine:
 
     def _until(self, condition: Callable[[], bool], failure: str, limit_s: float) -> None:
         deadline = time.monotonic() + limit_s
-        while not condition():
-            if time.monotonic() > deadline:
+        while True:
+            looked = time.monotonic()
+            if condition():
+                return
+            now = time.monotonic()
+            if now > deadline:
                 log = self.directory / "log"
                 raise TimeoutError(f"{failure}: {log.read_text()[-2000:] if log.exists() else ''}")
-            time.sleep(0.05)
+            time.sleep(pause_s(now - looked))
 
 
 @contextlib.contextmanager
@@ -269,6 +276,7 @@ def own_id(directory: Path) -> tuple[str, ...]:
     return ("--config-file", str(config))
 
 
+@functools.cache
 def root_file_system() -> bytes:
     """A tar file: busybox under all its names, and the few files that programs expect."""
     busybox = shutil.which("busybox")

@@ -22,6 +22,7 @@ from swarm_core.client.errors import ClientError
 from swarm_core.client.trust import Trust
 
 from swarm_testkit.daemons import Daemon, private_directory
+from swarm_testkit.pace import pause_s
 
 T = TypeVar("T")
 
@@ -54,6 +55,7 @@ async def eventually(attempt: Callable[[], Awaitable[T | None]], *, seconds: flo
     end = time.monotonic() + seconds
     last: object = None
     while True:
+        looked = time.monotonic()
         try:
             value = await attempt()
             if value:
@@ -61,9 +63,10 @@ async def eventually(attempt: Callable[[], Awaitable[T | None]], *, seconds: flo
             last = value
         except (ClientError, OSError) as error:
             last = error
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise AssertionError(f"{what or attempt} did not come true in {seconds} s; last seen: {last!r}")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause_s(now - looked))
 
 
 def config_spec(name: str, data: bytes = b"x") -> specs_pb2.ConfigSpec:

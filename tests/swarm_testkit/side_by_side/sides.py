@@ -26,6 +26,7 @@ from swarm_core.client.errors import ClientError
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.engines import Engine, private_engine
 from swarm_testkit.hosts import Hosts, hosts
+from swarm_testkit.pace import pause_s
 from swarm_testkit.programs import TUI
 
 PORT = 2377
@@ -77,11 +78,14 @@ class Side:
         """What the cluster holds now. A busy machine's manager may have to be asked again."""
         end = time.monotonic() + LIMIT_S
         while True:
+            looked = time.monotonic()
             try:
                 return asyncio.run(self._held())
             except ClientError:
-                if time.monotonic() > end:
+                now = time.monotonic()
+                if now > end:
                     raise
+                time.sleep(pause_s(now - looked))
 
     async def _held(self) -> Held:
         async with await Connection.open(self.socket) as connection:
