@@ -11,7 +11,7 @@ service  all loops, a service of M replicas created until M tasks are RUNNING, t
          left; pretended agents report what is desired, in one batch per commit.
 
 Seconds are CPU seconds of this process, which does nothing else: they say the same on a busy machine. Garbage is collected as
-in the daemons (`runtime.loop`).
+in the daemons (`runtime.garbage`).
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from swarm_core.manager.orchestrator.replicated import ReplicatedOrchestrator
 from swarm_core.manager.orchestrator.task_reaper import TaskReaper
 from swarm_core.manager.scheduler.board import Board
 from swarm_core.manager.scheduler.scheduler import Scheduler
-from swarm_core.runtime import loop as event_loop
+from swarm_core.runtime import garbage
 from swarm_core.runtime.clock import SystemClock
 from swarm_core.runtime.tasks import Group
 from swarm_core.store.events import Deleted, Event
@@ -169,7 +169,8 @@ def per_task(seconds: float, tasks: int) -> dict[str, float]:
 
 
 def main() -> None:
-    event_loop.tune_collector()
+    garbage.look_seldom()
+    garbage.keep_what_is_loaded()
     print(json.dumps({"machine": platform.processor() or platform.machine(), "cpus": os.cpu_count()}))
     for nodes, tasks in ((1000, 1000), (1000, 10_000), (100, 10_000)):
         for with_service in (True, False):

@@ -31,7 +31,7 @@ _LOADED = "import time, sys; import {}; print(time.process_time(), len(sys.modul
 def imports(pair: Pair) -> list[Figure]:
     """What each of the two programs loads before it does anything."""
     found = []
-    for what, module in (("daemon", "swarm_agentd.daemon"), ("manager", "swarm_core.managerd.main")):
+    for what, module in (("daemon", "swarm_agentd.daemon"), ("manager", "swarm_core.managerd.daemon")):
         cpu, count = Figure(f"{what}: CPU to load it", "s"), Figure(f"{what}: modules", "")
         for _ in range(ROUNDS):
             done = subprocess.run(
@@ -165,7 +165,11 @@ def _memory_mib(pid: int, what: str) -> float:
     """Of a process and what it started: resident pages (Rss:), or with shared ones divided among those who share (Pss:)."""
     total = 0
     for process in tree(pid):
-        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+        try:
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            continue
+        for line in lines:
             if line.startswith(what):
                 total += int(line.split()[1])
     return total / _MIB_KIB

@@ -7,7 +7,7 @@ cluster: its tasks are stopped and its state is removed. What cannot go on is on
 import sys
 from collections.abc import Sequence
 
-from swarm_core.runtime import log, service_manager
+from swarm_core.runtime import garbage, log, service_manager
 
 from swarm_agentd.node import flags, standby
 from swarm_agentd.node.errors import NodeError
@@ -15,6 +15,7 @@ from swarm_agentd.node.errors import NodeError
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the node; returns never."""
+    garbage.look_seldom()
     try:
         options = flags.parse(arguments)
     except NodeError as error:

@@ -101,7 +101,7 @@ _DAEMONS = {
         "swarm_agentd.executors.process",
         "swarm_agentd.executors.simulated",
     },
-    "swarm_core.managerd.main": {"swarm_core.client", "swarm_agentd", "sqlite3", "psutil"},
+    "swarm_core.managerd.daemon": {"swarm_core.client", "swarm_agentd", "sqlite3", "psutil"},
 }
 
 

@@ -38,7 +38,7 @@ from swarm_core.raft_node.ticking import Ticking
 from swarm_core.raft_node.ticks import TickLength
 from swarm_core.raft_node.upkeep import Upkeep
 from swarm_core.runtime.clock import Clock
-from swarm_core.runtime.loop import garbage_kept
+from swarm_core.runtime.garbage import garbage_kept
 from swarm_core.runtime.tasks import Group
 
 

@@ -1,40 +1,18 @@
 """The event loop of the daemons: uvloop where it is available, and a collector of garbage that fits them."""
 
 import asyncio
-import gc
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from swarm_core.runtime import garbage
 
 T = TypeVar("T")
 
 
-@contextmanager
-def garbage_kept() -> Iterator[None]:
-    """While much is built that stays, no garbage is looked for."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-# Stores hold many long-lived objects and few cycles: looking for cycles after every 700 new objects, as Python does by
-# itself, would walk them again and again.
-_GARBAGE_THRESHOLDS = (50_000, 20, 50)
-
-
-def tune_collector() -> None:
-    """Look for garbage as seldom as a daemon does. What was loaded until now stays for ever, and need not be walked."""
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
-    gc.freeze()
-
-
 def run(work: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run` for a daemon's whole life."""
-    tune_collector()
+    garbage.look_seldom()
+    garbage.keep_what_is_loaded()
     try:
         import uvloop
     except ImportError:

@@ -2,7 +2,7 @@
 
 import gc
 
-from swarm_core.runtime.loop import garbage_kept
+from swarm_core.runtime.garbage import garbage_kept
 
 
 def test_garbage_is_not_looked_for_meanwhile() -> None:
