@@ -220,11 +220,13 @@ def pair(engine_with_payloads: Engine) -> Iterator[Pair]:
 
 @pytest.mark.parametrize("flags", CREATED)
 def test_what_is_created(pair: Pair, flags: str) -> None:
-    """The same flags create the same spec."""
+    """The same flags create the same spec. As templates see it, it is what docker's command shows of it, with the same names and values."""
     assert pair.create(shlex.split(flags), IMAGE, ("true",)) == ("", "")
     theirs, ours = pair.specs()
     assert theirs is not None and ours is not None
     assert not differences(theirs, ours)
+    whole = ("service", "inspect", "--format", "{{json .Spec}}", pair.theirs)
+    assert json.loads(pair.shown(*whole)) == json.loads(pair.engine.docker(*whole))
 
 
 @pytest.mark.parametrize(("before", "flags"), UPDATED)
@@ -278,14 +280,6 @@ def test_names_of_images(pair: Pair, image: str) -> None:
     theirs, ours = pair.specs()
     assert theirs is not None and ours is not None
     assert not differences(theirs, ours)
-
-
-@pytest.mark.parametrize("flags", CREATED)
-def test_what_is_inspected(pair: Pair, flags: str) -> None:
-    """A service as templates see it is what docker's command shows of it, with the same names and values."""
-    assert pair.create(shlex.split(flags), IMAGE, ("true",)) == ("", "")
-    whole = ("service", "inspect", "--format", "{{json .Spec}}", pair.theirs)
-    assert json.loads(pair.shown(*whole)) == json.loads(pair.engine.docker(*whole))
 
 
 NODE = "the node"

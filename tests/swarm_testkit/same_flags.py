@@ -95,8 +95,8 @@ class Pair:
             await cluster.close()
 
     def remove(self) -> None:
-        for name in (self.theirs, self.ours):
-            self.docker("service", "rm", name)
+        """Remove both, or the one that is there."""
+        self.docker("service", "rm", self.theirs, self.ours)
 
 
 async def _spec(cluster: Cluster, name: str) -> specs_pb2.ServiceSpec | None:
