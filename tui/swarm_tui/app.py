@@ -55,6 +55,7 @@ from swarm_tui.shell.messages import (
     PastAsked,
     RecallAsked,
     ResyncAsked,
+    SurgeAsked,
 )
 from swarm_tui.shell.other_clusters import Opened, OtherClusters, opened_together
 from swarm_tui.shell.palette import SwarmCommands
@@ -172,6 +173,7 @@ class SwarmApp(App[None]):
         """The screen of one cluster alone."""
         screen = main_screen(member.session, self._preferred.verbs(), self._work)
         screen.desk.drills, screen.desk.deploys = member.drills, member.deploys
+        screen.desk.surges = member.surges
         return self._named(screen)
 
     def _ask_to_enter(self, cluster: ClusterId, link: Link) -> None:
@@ -343,6 +345,10 @@ class SwarmApp(App[None]):
     def on_drill_asked(self, event: DrillAsked) -> None:
         # A worker of the program, not of the screen: it is cancelled once, when the program ends, and then gives its nodes back.
         self.run_worker(self._member.drills.play(event.ids, event.description), group="drill")
+
+    def on_surge_asked(self, event: SurgeAsked) -> None:
+        # Like a drill, a worker of the program: it gives everything back when the program ends.
+        self.run_worker(self._member.surges.play(event.surge, event.deeds), group="surge")
 
     def on_deploy_asked(self, event: DeployAsked) -> None:
         self.run_worker(self._member.deploys.play(event.asked, event.done), group="deploy")

@@ -9,7 +9,7 @@ from swarm_core.api.proto.specs_pb2 import ServiceSpec
 from swarm_core.api.proto.types_pb2 import UpdateStatus
 from swarm_core.api.revisions import KIND, name_of, names_of, read
 from swarm_core.api.timestamps import timestamp
-from swarm_core.specs import replicas
+from swarm_core.specs import replicas, surge
 from swarm_core.store.by import Kind, Name
 from swarm_core.store.transactions import Transaction
 
@@ -33,11 +33,8 @@ class ServiceHistory:
         now_ns: int,
     ) -> None:
         """Keep the spec of `old`, in whose place `spec` comes. `outcome` is how the update to it ended, where `old` does not say it. A
-        scale alone is kept by nobody: it would push out what people want to go back to."""
-        if (
-            replicas.without_count(old.spec) == replicas.without_count(spec)
-            or old.spec.ByteSize() > SPEC_BYTES_MAX
-        ):
+        scale alone is kept by nobody, nor is a move off nodes: they would push out what people want to go back to."""
+        if _lasting(old.spec) == _lasting(spec) or old.spec.ByteSize() > SPEC_BYTES_MAX:
             return
         resources = _resources(transaction, old.id)
         numbers = [revision.number for revision in read(resources)]
@@ -68,6 +65,11 @@ class ServiceHistory:
         resource.annotations.name = name
         resource.payload.Pack(revision)
         transaction.create(resource)
+
+
+def _lasting(spec: ServiceSpec) -> ServiceSpec:
+    """What is worth going back to."""
+    return replicas.without_count(surge.without_mark(spec))
 
 
 def forget(transaction: Transaction, service_id: str) -> None:

@@ -1,12 +1,13 @@
 """Nodes: availability, role and labels, each alone or together in one change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.specs import lists
 from swarm_core.specs import node as setters
+from swarm_core.specs.surge import mark_of
 
 from swarm_tui.operations import changes
 from swarm_tui.operations.model import Change, Done, Nothing, Plan, Step
@@ -102,6 +103,8 @@ def _warnings(view: ClusterView, ids: Sequence[str], edit: Edit) -> tuple[str, .
     texts = []
     if edit.availability == "drain":
         texts.append(_of_draining(view, ids))
+    if edit.availability == "active":
+        texts.extend(_of_moves(view, ids))
     return tuple(text for text in texts if text)
 
 
@@ -114,6 +117,20 @@ def _of_draining(view: ClusterView, ids: Sequence[str]) -> str:
     if not any(takes_tasks(node) for node in view.objects(objects_pb2.Node) if node.id not in ids):
         return f"{tasks} will stop: no other node takes tasks."
     return f"{tasks} will stop here, and start on other nodes where they fit."
+
+
+def _of_moves(view: ClusterView, ids: Sequence[str]) -> Iterator[str]:
+    """What is moved off these nodes just now is kept off them by a constraint, which the leader keeps to on a node that takes tasks."""
+    moved = [
+        one.spec.annotations.name
+        for one in view.objects(objects_pb2.Service)
+        if (mark := mark_of(one.spec)) is not None and set(ids).intersection(mark.nodes)
+    ]
+    if moved:
+        yield (
+            f"What is left here of {', '.join(sorted(moved))} will stop at once: a drain with the replacements first is not over."
+            " 'node drain --surge --stop' ends it."
+        )
 
 
 def _run(edit: Edit, done: str) -> SpecEdit:

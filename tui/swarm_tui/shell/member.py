@@ -22,6 +22,7 @@ from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.deploys import Deploys
 from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.feed import Feed
+from swarm_tui.shell.surges import Surges
 
 Tell = Callable[[str], None]
 _MIRROR: Final = "mirror"
@@ -37,6 +38,7 @@ class Member:
         self.session = session = feed.session
         self.recorder = feed.recorder
         self.drills = Drills(session, tell, tell_failure)
+        self.surges = Surges(session, tell, tell_failure)
         self.deploys = Deploys(session, tell, tell_failure, deploy_changed)
         self._managers = ManagerNews(session)
         self._progress = ProgressNews(session.mirror, session.control, session.clock)
@@ -75,7 +77,9 @@ class Member:
 
     async def finish(self) -> str:
         """The program has ended: wait for what must not stay half done; a sentence about what does."""
-        return " ".join(filter(None, (self.deploys.finish(), await self.drills.finish())))
+        return " ".join(
+            filter(None, (self.deploys.finish(), await self.drills.finish(), await self.surges.finish()))
+        )
 
     def _called(self, name: str) -> str:
         return f"{name} {self.session.id}"

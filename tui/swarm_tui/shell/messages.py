@@ -6,6 +6,8 @@ from textual.message import Message
 
 from swarm_tui.operations.describe import Description
 from swarm_tui.operations.stacks.asked import Deployment
+from swarm_tui.operations.surge import Surge
+from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources.model import Link
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
@@ -54,6 +56,14 @@ class DrillAsked(Message):
     def __init__(self, ids: Sequence[str], description: Description) -> None:
         super().__init__()
         self.ids, self.description = ids, description
+
+
+class SurgeAsked(Message):
+    """A drain with the replacements first is to begin, whose plan was read."""
+
+    def __init__(self, surge: Surge, deeds: Deeds) -> None:
+        super().__init__()
+        self.surge, self.deeds = surge, deeds
 
 
 class Alarmed(Message):

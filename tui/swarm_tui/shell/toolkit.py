@@ -27,6 +27,8 @@ from swarm_tui.operations.forms.editing import EditorFailed, edited
 from swarm_tui.operations.model import Outcome
 from swarm_tui.operations.stacks.asked import Deployment
 from swarm_tui.operations.stacks.rotation import RotationAsked
+from swarm_tui.operations.surge import Surge
+from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources import nodes
 from swarm_tui.resources.model import Link
 from swarm_tui.resources.printable import printable
@@ -48,10 +50,12 @@ from swarm_tui.shell.messages import (
     PastAsked,
     RecallAsked,
     ResyncAsked,
+    SurgeAsked,
 )
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.recording import Recording
 from swarm_tui.shell.rotations import Rotations
+from swarm_tui.shell.surges import Surges
 from swarm_tui.shell.terminal import given_away
 from swarm_tui.shell.work import Undertaking, Work
 from swarm_tui.verbs.help_page import TEXT_COLUMN
@@ -178,6 +182,7 @@ class Desk:
         self.is_inside = False
         self.drills: Drills | None = None
         self.deploys: Deploys | None = None
+        self.surges: Surges | None = None
         self.toggle_tour: Callable[[], None] = lambda: None
         self.clusters: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
         self.filters = Filters(None)
@@ -233,6 +238,10 @@ class Desk:
         names = [nodes.name(node, self._session.mirror) for node in found if node is not None]
         self._recording.said(description.title, ["drill", *names])
         self._screen.post_message(DrillAsked(ids, description))
+
+    def begin_surge(self, surge: Surge, deeds: Deeds, words: Sequence[str]) -> None:
+        self._recording.said(surge.title, words)
+        self._screen.post_message(SurgeAsked(surge, deeds))
 
     @property
     def deploy_under_way(self) -> str:
@@ -336,6 +345,8 @@ class Desk:
             return "The cluster ends with the dashboard, and all that runs in it."
         if self.drill_under_way:
             return f"{self.drill_under_way} It ends with the dashboard: its nodes take tasks again."
+        if self.surges is not None and self.surges.under_way:
+            return f"{self.surges.under_way} It ends with the dashboard: what moved stays, the node takes tasks again."
         if self.rotation_under_way:
             return (
                 f"{self.rotation_under_way} It ends with the dashboard, and what is left keeps the old one."

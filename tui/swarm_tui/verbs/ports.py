@@ -16,6 +16,7 @@ from swarm_tui.operations.describe import Description
 from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.operations.stacks.asked import Deployment
 from swarm_tui.operations.stacks.rotation import Rotation, RotationAsked
+from swarm_tui.operations.surge import Surge
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.preferences.saved_filters import SavedFilter
 from swarm_tui.resources import registry
@@ -158,6 +159,20 @@ class Forwards(Protocol):
         """Close one, with its connections."""
 
 
+class Surges(Protocol):
+    """The drain with the replacements first that goes on, if one does."""
+
+    @property
+    def under_way(self) -> str:
+        """How far it is, as a sentence; empty where there is none."""
+
+    def is_of(self, ids: Sequence[str]) -> bool:
+        """Whether it is of any of these nodes."""
+
+    def stop(self) -> None:
+        """End it: what moved stays, the nodes take tasks again."""
+
+
 class Desk(Protocol):
     """What stands around the views, and the program as a whole."""
 
@@ -195,6 +210,13 @@ class Desk(Protocol):
 
     def begin_drill(self, ids: Sequence[str], description: Description) -> None:
         """Begin a drill of these nodes; what it comes to was read."""
+
+    @property
+    def surges(self) -> Surges | None:
+        """The drain with the replacements first; None where none can be begun."""
+
+    def begin_surge(self, surge: Surge, deeds: Deeds, words: Sequence[str]) -> None:
+        """Begin one whose plan was read; what it did goes to `deeds`, and `words` are the command that does the same."""
 
     @property
     def deploy_under_way(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from swarm_core.api.proto import objects_pb2, specs_pb2
@@ -23,7 +23,7 @@ from swarm_tui.cli.plumbing.output import (
     print_objects,
 )
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import carry_out, reading, resolved, run
+from swarm_tui.cli.plumbing.session import USAGE, Failure, carry_out, reading, resolved, run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.resources import nodes
 
@@ -185,11 +185,45 @@ def pause(
 def drain(
     ctx: typer.Context,
     names: NamesArgument,
+    surge: Annotated[
+        bool,
+        typer.Option(
+            "--surge",
+            help="Stop a task only once its replacement runs elsewhere, and wait for all of them; what cannot be moved so refuses it.",
+        ),
+    ] = False,
+    rest_plainly: Annotated[
+        bool, typer.Option("--rest-plainly", help="With --surge: let what cannot be moved first stop.")
+    ] = False,
+    stop: Annotated[
+        bool,
+        typer.Option(
+            "--stop",
+            help="With --surge: end one that was cut off; what moved stays, the nodes take tasks again.",
+        ),
+    ] = False,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout", min=1, help="With --surge: seconds to wait before giving up.", metavar="SECONDS"
+        ),
+    ] = 3600.0,
     dry_run: DryRunOption = False,
     style: FormatOption = Format.TABLE,
 ) -> None:
     """Move the tasks of nodes to other nodes, and let them take no new ones."""
-    _change_availability(ctx, names, "drain", style if dry_run else None)
+    if not surge:
+        if rest_plainly or stop:
+            raise Failure("--rest-plainly and --stop are for a drain with --surge.", USAGE)
+        _change_availability(ctx, names, "drain", style if dry_run else None)
+        return
+    from swarm_tui.cli.plumbing import surging
+
+    told = style if dry_run else None
+    if stop:
+        surging.stop(ctx, names, _node, told)
+    else:
+        surging.drain(ctx, names, _node, told, rest_plainly=rest_plainly, timeout_s=timeout)
 
 
 def _change_availability(ctx: typer.Context, names: list[str], word: str, dry_run: Format | None) -> None:
@@ -197,8 +231,9 @@ def _change_availability(ctx: typer.Context, names: list[str], word: str, dry_ru
 
     async def work(cluster: Cluster) -> None:
         found, failures = await resolved(cluster, Node, names, _node)
-        # Only draining asks what runs where, and where else it could.
-        kinds = (Node, objects_pb2.Task) if word == "drain" else ()
+        # Draining asks what runs where, and where else it could; activating, what is moved off the nodes just now.
+        asked: dict[str, tuple[type[Any], ...]] = {"drain": (Node, objects_pb2.Task), "active": (Service,)}
+        kinds = asked.get(word, ())
         if dry_run is not None:
             view = await view_for(cluster, found.values(), dry_run=True)
         else:

@@ -53,7 +53,7 @@ async def tell(view: Snapshot, plan: "Plan", style: Format, failures: Iterable[s
     if style is not Format.TABLE:
         print_records([as_record(description)], style)
     elif description.is_change or not wrong:
-        _print(description)
+        print_description(description)
     if wrong:
         raise failure_of(wrong)
     if description.is_change:
@@ -73,7 +73,8 @@ async def create_or_tell(
     await tell(await view_for(cluster, (), dry_run=True), plan, dry_run)
 
 
-def _print(description: "Description") -> None:
+def print_description(description: "Description") -> None:
+    """What the plan comes to, for people."""
     if not description.is_change:
         say("Nothing would change.")
         return

@@ -1,0 +1,119 @@
+"""`node drain --surge` with real daemons and real processes: a client that asks all the while never sees fewer tasks run (docs/design/plans.md
+13.9). Ended with ctrl+c it leaves things as they were, and killed it leaves what a second run completes."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
+from swarm_core.client.connection import Connection
+from swarm_core.runtime.clock import SystemClock
+from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.looks import look
+from swarm_testkit.programs import TUI, run
+
+pytestmark = pytest.mark.timeout(180)
+REPLICAS = 3
+RUNNING = types_pb2.RUNNING
+CLOCK = SystemClock()
+Task = objects_pb2.Task
+
+
+@pytest.fixture
+def nodes() -> Iterator[tuple[Daemon, Daemon]]:
+    """Two nodes; the first is the manager."""
+    with private_directory() as directory:
+        first, second = (Daemon(directory / name, "--hostname", name) for name in ("n1", "n2"))
+        try:
+            first.start()
+            wait_until(lambda: look(first.socket, "node", "ls").code == 0, what="a leader")
+            token = look(first.socket, "cluster", "join-token", "-q", "worker").out.strip()
+            second.flags += ("--join-addr", first.address, "--join-token", token)
+            second.start()
+            wait_until(lambda: look(first.socket, "node", "ls").out.count("Ready") == 2, what="ready nodes")
+            yield first, second
+        finally:
+            second.destroy()
+            first.destroy()
+
+
+async def tasks(connection: Connection) -> list[Task]:
+    answer = await connection.call("Control.ListTasks", control_pb2.ListTasksRequest())
+    return [task for task in answer.tasks if task.status.state == RUNNING and task.desired_state == RUNNING]
+
+
+async def now(socket: Path) -> list[Task]:
+    async with await Connection.open(socket) as connection:
+        return await tasks(connection)
+
+
+async def fewest_until(socket: Path, program: "subprocess.Popen[bytes]") -> int:
+    """The fewest tasks that a client sees who asks until the program has ended."""
+    fewest = REPLICAS + 1
+    async with await Connection.open(socket) as connection:
+        while program.poll() is None:
+            fewest = min(fewest, len(await tasks(connection)))
+            await CLOCK.sleep(0.01)
+    return fewest
+
+
+def drain(node: Daemon, *words: str) -> "subprocess.Popen[bytes]":
+    command = (*TUI, "--socket", str(node.socket), "node", "drain", "--surge", *words, "n2")
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def is_moving(node: Daemon) -> bool:
+    return "swarmtui.surge" in look(node.socket, "service", "inspect", "web", "--pretty").out
+
+
+def on_second(node: Daemon) -> int:
+    """So many tasks are meant to run there."""
+    return look(node.socket, "node", "ps", "--filter", "desired-state=running", "-q", "n2").out.count("\n")
+
+
+def availability(node: Daemon) -> str:
+    return look(node.socket, "node", "inspect", "n2", "--pretty").out
+
+
+def test_never_fewer_tasks(nodes: tuple[Daemon, Daemon]) -> None:
+    """Ended with ctrl+c, killed and completed: at no moment fewer tasks run than the service has."""
+    first, _ = nodes
+    create = (
+        *("service", "create", "--name", "web", "--runtime", "process", "--replicas", str(REPLICAS)),
+        *("--update-monitor", "1s", "--", "sleep", "86399"),
+    )
+    assert run((*TUI, "--socket", str(first.socket), *create)).code == 0
+    assert "Running" in look(first.socket, "node", "ps", "n2").out
+
+    told = look(first.socket, "node", "drain", "--surge", "--dry-run", "n2")
+    assert (told.code, "each once its replacement runs" in told.out) == (2, True), told
+
+    with drain(first) as stopped:
+        wait_until(lambda: is_moving(first), what="the label")
+        stopped.send_signal(signal.SIGINT)
+        assert asyncio.run(fewest_until(first.socket, stopped)) == REPLICAS
+        assert stopped.wait() == 130
+    assert not is_moving(first)
+    assert "active" in availability(first)
+
+    if not on_second(first):
+        # All had moved already: let one go back.
+        assert look(first.socket, "rebalance").code == 0
+    with drain(first) as killed:
+        wait_until(lambda: is_moving(first), what="the label")
+        killed.kill()
+    assert "pause" in availability(first)
+
+    with drain(first) as completing:
+        fewest = asyncio.run(fewest_until(first.socket, completing))
+        out, err = completing.communicate()
+    assert (completing.returncode, fewest) == (0, REPLICAS), err.decode()
+    assert b"n2" in out
+    assert not is_moving(first)
+    assert "drain" in availability(first)
+    left = asyncio.run(now(first.socket))
+    assert len(left) == REPLICAS
+    assert len({task.node_id for task in left}) == 1
