@@ -7,11 +7,11 @@
 Three managers and two workers, each on a host, a disk and a clock of its own (network namespaces, loop devices, libfaketime): needs root, `ip`, `nsenter`,
 `mkfs.ext4`, and for moved clocks Debian's libfaketime. `versions` mixes in the version before this one, `docker` makes two of the managers Docker
 Engines. `plain` and `versions` take turns, with --docker also `docker`. The ledger is `benchmarks/rounds.jsonl`, a line a cluster. A finding is printed
-with the command that plays its round again; the status is 1 then.
+with the command that plays its round again; the status is 1 then. SIGTERM or an interrupt ends the round under way and takes its cluster down; rounds that
+are over are written down, and the status is 130.
 """
 
 import argparse
-import asyncio
 import datetime
 import sys
 import time
@@ -25,6 +25,7 @@ from swarm_testkit.rounds import ledger
 from swarm_testkit.rounds.field import can_move_clocks, missing_parts
 from swarm_testkit.rounds.plan import BLOCK, KINDS, round_of
 from swarm_testkit.rounds.play import Played, play
+from swarm_testkit.told_to_end import ToldToEnd, run
 
 LEDGER = Path(__file__).with_suffix(".jsonl")
 USUAL = ("plain", "versions")
@@ -56,19 +57,22 @@ def _tell(kind: str, played: Played) -> None:
 
 def _sitting(kind: str, numbers: range, until: float) -> bool:
     """Play rounds on one cluster, and write down which; whether they found something."""
-    began = time.monotonic()
-    played = asyncio.run(play(kind, numbers, goes_on=lambda: time.monotonic() < until))
-    sitting = _summed(kind, numbers.start, played, time.monotonic() - began)
-    ledger.write(LEDGER, sitting)
-    print(ledger.told([sitting])[0], flush=True)
-    _tell(kind, played)
+    began, played = time.monotonic(), Played()
+    try:
+        run(play(kind, numbers, goes_on=lambda: time.monotonic() < until, played=played))
+    finally:
+        if played.count:
+            sitting = _summed(kind, numbers.start, played, time.monotonic() - began)
+            ledger.write(LEDGER, sitting)
+            print(ledger.told([sitting])[0], flush=True)
+            _tell(kind, played)
     return bool(played.findings)
 
 
 def _again(kind: str, number: int) -> bool:
     for fault in round_of(kind, number).faults:
         print(fault, flush=True)
-    played = asyncio.run(play(kind, [number]))
+    played = run(play(kind, [number]))
     print(dict(played.faults), f"well again after {played.slowest_s} s")
     _tell(kind, played)
     return bool(played.findings)
@@ -111,4 +115,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ToldToEnd:
+        print("told to end: the round under way is played another time", file=sys.stderr)
+        sys.exit(130)

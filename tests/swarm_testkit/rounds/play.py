@@ -30,6 +30,8 @@ _ELECTION_TICKS, _LATE_S = 20, 2.0
 _TICK_S = {"docker": 1.0}
 _TICK_ELSE_S = 0.08
 _LAST_WRITES_S = 0.3
+Happened = tuple[str, Place]
+"""A fault that came, and where."""
 
 
 @dataclass(slots=True)
@@ -44,10 +46,17 @@ class Played:
     findings: dict[int, list[str]] = field(default_factory=dict)
 
 
-async def play(kind: str, numbers: Iterable[int], *, goes_on: Callable[[], bool] = lambda: True) -> Played:
-    """Play them in their order, while it `goes_on`, up to the first one with a finding: its cluster may be broken. Logs of that one are kept."""
+async def play(
+    kind: str,
+    numbers: Iterable[int],
+    *,
+    goes_on: Callable[[], bool] = lambda: True,
+    played: Played | None = None,
+) -> Played:
+    """Play them in their order, while it `goes_on`, up to the first one with a finding: its cluster may be broken. Logs of that one are kept. Rounds that
+    are over are in `played` also when this is cancelled."""
     numbers = list(numbers)
-    played = Played()
+    played = Played() if played is None else played
     async with new_field(plan.shape(kind, numbers[0])) as found:
         clients = RegisterClients(
             [place.socket for place in found.managers],
@@ -65,40 +74,45 @@ async def play(kind: str, numbers: Iterable[int], *, goes_on: Callable[[], bool]
             clients.names = [f"r{number}-{at}" for at in range(_NAMES)]
             tick_s = _TICK_S.get(kind, _TICK_ELSE_S)
             clients.lease_s = 2 * _ELECTION_TICKS * tick_s + round_.lag_s + _LATE_S
-            findings = await _one(kind, round_, found, clients, faults, played)
+            happened, taken_s, findings = await _one(kind, round_, found, clients, faults)
             findings += logs.surprises()
             played.count += 1
+            played.faults.update(what for what, _ in happened)
+            played.slowest_s = round(max(played.slowest_s, taken_s), 1)
+            played.names = len(clients.histories)
+            played.operations = sum(len(history) for history in clients.histories.values())
             if findings:
                 kept = Path(tempfile.mkdtemp(prefix=f"swarm-round-{kind}-{number}-"))
                 for daemon in found.ours:
                     shutil.copy(daemon.log, kept)
                 played.findings[number] = [*findings, f"the logs are in {kept}"]
                 break
-        played.names = len(clients.histories)
-        played.operations = sum(len(history) for history in clients.histories.values())
     return played
 
 
 async def _one(
-    kind: str, round_: Round, found: Field, clients: RegisterClients, faults: Faults, played: Played
-) -> list[str]:
-    """Play one; its findings."""
+    kind: str, round_: Round, found: Field, clients: RegisterClients, faults: Faults
+) -> tuple[list[Happened], float, list[str]]:
+    """Play one: the faults that came and where, the seconds until all was well again, the findings."""
     async with _at_work(clients):
         found.order(round_.order)
         async with asyncio.TaskGroup() as group:
             suffered = [group.create_task(faults.suffer(fault)) for fault in round_.faults]
             group.create_task(recovery.order(found, found.managers[0]))
         happened = [done for task in suffered if (done := task.result()) is not None]
-        played.faults.update(what for what, _ in happened)
         ended = _start_again(happened, found)
         taken_s, amiss = await recovery.whole_again(found, _WELL_S.get(kind, _WELL_ELSE_S))
-        played.slowest_s = round(max(played.slowest_s, taken_s), 1)
         await asyncio.sleep(_LAST_WRITES_S)
     after = ", ".join(f"{what} ({place.name})" for what, place in happened) or "no fault"
     if ended:
-        return [f"{place.name} ended by itself after {after}" for place in ended]
+        return happened, taken_s, [f"{place.name} ended by itself after {after}" for place in ended]
     if amiss:
-        return [f"not well {taken_s:.0f} s after {after}: {amiss}"]
+        return happened, taken_s, [f"not well {taken_s:.0f} s after {after}: {amiss}"]
+    return happened, taken_s, await _judged(found, clients, after)
+
+
+async def _judged(found: Field, clients: RegisterClients, after: str) -> list[str]:
+    """What a cluster that is well again says of the writes that it acknowledged; findings."""
     for place in found.managers:
         try:
             async with control_of(place) as control:
@@ -111,7 +125,7 @@ async def _one(
     ]
 
 
-def _start_again(happened: list[tuple[str, Place]], found: Field) -> list[Place]:
+def _start_again(happened: list[Happened], found: Field) -> list[Place]:
     """Start daemons that ended on a full disk, as a machine's service manager does; those that ended without."""
     full = {place.number for what, place in happened if what == plan.FULL_DISK}
     without = []
