@@ -5,13 +5,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 RUNS   ?= 2000
+INPUTS ?= 10000
 # What pip does with a wheel and not with an editable install: otherwise a first start compiles every module.
 COMPILE := $(BIN)/python -m compileall -q core agentd tui
 
 # Importing a test rewrites its assertions, which takes longer than all else of the import: the result is kept, whatever the shell says of bytecode.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 
-.PHONY: run test check collect bench sim fuzz-api docker-day shots site wheel pages proto lock clean
+.PHONY: run test check collect bench sim fuzz fuzz-api docker-day shots site wheel pages proto lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/swarm-tui up
@@ -42,6 +43,10 @@ sim: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/sim.py --ordering --seeds $$(( ($(RUNS) + 9) / 10 ))
 	$(BIN)/python benchmarks/sim.py --growing --seeds $$(( ($(RUNS) + 9) / 10 ))
 	$(BIN)/python benchmarks/fuzz_h2.py --seconds 60 --seed $$(date +%s)000
+
+# Every input from outside (docs/design/fuzzing.md): INPUTS of each kind that nobody has played, at most ten minutes of each, with the lines that they reach.
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/fuzz.py --inputs $(INPUTS) --seconds 600 --coverage 300
 
 # A hundred thousand malformed requests for the Engine API.
 fuzz-api: $(VENV)/.installed-dev

@@ -18,6 +18,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aiohttp
+from swarm_core.api.json_text import json_of
 from swarm_core.http.errors import Failed, Forbidden
 from swarm_core.http.exchange import JSON_TYPE, AnswerCheck, Exchange
 
@@ -209,8 +210,8 @@ def _may_be_shown(path: str, content_type: str) -> bool:
 def _understood(status: int, body: bytes) -> dict[str, Any]:
     """A plugin's answer. Raises PluginUnusable."""
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = json_of(body)
+    except ValueError:
         answer = None
     if status != 200:
         told = answer.get("Err") if isinstance(answer, dict) else ""

@@ -1,11 +1,11 @@
 """Where events come from: the cluster's Watch service, while this node's manager serves, and the engine beside the node
 (docs/design/engine-api-json.md 14.12)."""
 
-import json
 import logging
 from contextlib import aclosing
 from typing import Any, Final, Protocol
 
+from swarm_core.api.json_text import json_of
 from swarm_core.api.proto.watch_pb2 import (
     WATCH_ACTION_CREATE,
     WATCH_ACTION_REMOVE,
@@ -84,7 +84,7 @@ async def _of_the_engine(events: Events, engine: EngineClient, clock: Clock) -> 
 async def _relay(events: Events, lines: _Lines, since_ns: int) -> int:
     """Tell what comes; the time from which to go on."""
     while data := await lines.readline():
-        told = json.loads(data)
+        told = json_of(data)
         if isinstance(told, dict):
             since_ns = max(since_ns, int(told.get("timeNano") or 0) + 1)
             if told.get("scope") != "swarm":  # of a swarm of its own, which is not ours

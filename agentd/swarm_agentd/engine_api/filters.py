@@ -9,11 +9,11 @@ Rules
 3. Who sends nonsense is refused, in Docker's words.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from swarm_core.api.json_text import json_of
 from swarm_core.api.proto import control_pb2, specs_pb2, types_pb2
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.http.errors import BadRequest
@@ -61,8 +61,8 @@ def parse(text: str, accepted: Collection[str] | None) -> Filters:
     if not text:
         return NOTHING
     try:
-        sent = json.loads(text)
-    except (ValueError, RecursionError):
+        sent = json_of(text)
+    except ValueError:
         raise BadRequest("invalid filter") from None
     if sent is None:
         return NOTHING

@@ -8,13 +8,13 @@ Loaded only where there is such a file.
 """
 
 import argparse
-import json
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.runtime.log import FORMATS, LEVELS
 
 from swarm_agentd.node.errors import NodeError
@@ -82,7 +82,7 @@ def _apply(path: Path, given: argparse.Namespace, flags: Mapping[str, Any]) -> N
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text())
+        found = json_of(path.read_text())
     except OSError as error:
         raise _refused(path, error.strerror or str(error)) from None
     except ValueError as error:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from swarm_core.api.json_text import json_of
 from swarm_core.ca.errors import InvalidToken
 from swarm_core.ca.files import write_atomic
 from swarm_core.ca.tokens import format_unlock_key, parse_unlock_key
@@ -254,7 +255,7 @@ class CommandLauncher:
 
     def _left_over(self) -> ProcessId | None:
         try:
-            return ProcessId.from_record(json.loads(self._pid_file.read_text()))
+            return ProcessId.from_record(json_of(self._pid_file.read_text()))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from swarm_core.api.json_text import json_of
 from swarm_core.api.proto.types_pb2 import Peer
 from swarm_core.api.version import VERSION
 from swarm_core.ca.files import write_atomic
@@ -102,7 +103,7 @@ class StateDirectory:
     def read_remotes(self) -> list[Peer]:
         """The managers of an earlier run. Raises NodeError for a file that is not ours."""
         try:
-            entries = json.loads(self.remotes_file.read_text())
+            entries = json_of(self.remotes_file.read_text())
             return [Peer(node_id=entry.get("node_id", ""), addr=entry.get("addr", "")) for entry in entries]
         except FileNotFoundError:
             return []
@@ -147,13 +148,13 @@ def open_state(path: Path) -> StateDirectory:
 def _check_format(path: Path) -> None:
     """Raise NodeError where a later version has been at work; nothing was touched yet."""
     try:
-        record = json.loads(path.read_bytes())
+        record = json_of(path.read_bytes())
         found, version = int(record["format"]), str(record["version"])
     except (FileNotFoundError, NotADirectoryError):
         return  # new, or of a version before there was such a file
     except OSError as error:
         raise NodeError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise NodeError(
             f"{path} is damaged: it should hold the format of this state directory; remove it if no later version ever ran here"
         ) from None

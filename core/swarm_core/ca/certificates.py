@@ -14,7 +14,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from swarm_core.api.names import MANAGER_ROLE
@@ -23,8 +22,7 @@ from swarm_core.ca.errors import InvalidCertificate, OutOfTime
 
 _RSA_BITS_MIN = 2048
 _END_OF_TIME_NS = 1 << 63
-# What the library raises for parts of a certificate, which it reads only when it is asked for them.
-_UNREADABLE = (
+UNREADABLE = (
     x509.ExtensionNotFound,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
@@ -33,6 +31,7 @@ _UNREADABLE = (
     ValueError,
     TypeError,
 )
+"""What the library raises for parts of a certificate or a request, which it reads only when it is asked for them."""
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 # A cluster has few certificates, and each is looked at again and again: with each connection, by each round of who watches over them.
 _KEPT = 256
@@ -71,7 +70,7 @@ def parse(data: bytes) -> list[x509.Certificate]:
 def _parsed(data: bytes) -> tuple[x509.Certificate, ...]:
     try:
         found = tuple(_load(block.body) for block in pem.decode(data) if block.kind == pem.CERTIFICATE)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidCertificate(f"unreadable certificate: {error}") from None
     if not found:
         raise InvalidCertificate("no certificate in PEM form")
@@ -79,12 +78,15 @@ def _parsed(data: bytes) -> tuple[x509.Certificate, ...]:
 
 
 def _load(der: bytes) -> x509.Certificate:
-    """Raises one of _UNREADABLE. Zero as a serial number is found in roots made by hand, a negative one in damaged certificates."""
+    """Raises one of UNREADABLE. Zero as a serial number is found in roots made by hand, a negative one in damaged certificates."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        warnings.simplefilter("ignore", UserWarning)  # of what is odd and can be read
         certificate = x509.load_der_x509_certificate(der)
         if certificate.serial_number < 0:
             raise ValueError("its serial number is negative")
+        # All that is read of every certificate, now: whoever has one need not expect a fault in it.
+        _ = certificate.subject, certificate.issuer
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return certificate
 
 
@@ -135,7 +137,7 @@ def verify_server(chain: Sequence[bytes], roots: bytes, wall_ns: int | None, nam
     when `wall_ns` is None), and its leaf is a server's that bears `name`."""
     try:
         found = [_load(one) for one in chain]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidCertificate(f"unreadable certificate: {error}") from None
     if not found:
         raise InvalidCertificate("no certificate was shown")
@@ -147,7 +149,7 @@ def _check_server(leaf: x509.Certificate, name: str) -> None:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         known = names.get_values_for_type(x509.DNSName)
-    except _UNREADABLE:
+    except UNREADABLE:
         known = []
     if name not in known:
         raise InvalidCertificate(f"certificate is not valid for '{name}'")
@@ -155,7 +157,7 @@ def _check_server(leaf: x509.Certificate, name: str) -> None:
         uses = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidCertificate(f"certificate's uses cannot be read: {error}") from None
     if ExtendedKeyUsageOID.SERVER_AUTH not in uses and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in uses:
         raise InvalidCertificate("certificate is not for servers")
@@ -182,7 +184,7 @@ def verify_root(certificate: x509.Certificate) -> None:
     """Raise InvalidCertificate unless this is a self-signed authority with a key and signature we accept."""
     try:
         key = certificate.public_key()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidCertificate(f"root key cannot be used: {error}") from None
     if isinstance(key, rsa.RSAPublicKey):
         strong = key.key_size >= _RSA_BITS_MIN and key.public_numbers().e != 1
@@ -215,10 +217,12 @@ def not_after_ns(data: bytes) -> int:
 
 
 def public_der(certificate: x509.Certificate) -> bytes:
-    """The certificate's public key (SubjectPublicKeyInfo, DER)."""
-    return certificate.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    """The certificate's public key (SubjectPublicKeyInfo, DER). Raises InvalidCertificate for one on a curve that nobody knows, or that is none."""
+    try:
+        key = certificate.public_key()
+    except UNREADABLE as error:
+        raise InvalidCertificate(f"certificate's key cannot be used: {error}") from None
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 @lru_cache(_KEPT)
@@ -226,7 +230,7 @@ def _signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
     try:
         limits = signer.extensions.get_extension_for_class(x509.BasicConstraints).value
         certificate.verify_directly_issued_by(signer)
-    except (InvalidSignature, *_UNREADABLE):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return limits.ca
 

@@ -4,10 +4,10 @@ The CA takes the key and nothing else from a request: subject, names and validit
 """
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from swarm_core.ca.certificates import UNREADABLE
 from swarm_core.ca.errors import InvalidRequest
 from swarm_core.ca.keys import PrivateKey, deterministic
 
@@ -27,7 +27,7 @@ def public_key(request: bytes) -> PublicKey:
         parsed = x509.load_pem_x509_csr(request)
         key = parsed.public_key()
         valid = parsed.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise InvalidRequest(f"unreadable certificate signing request: {error}") from None
     if not valid:
         raise InvalidRequest("the certificate signing request's signature does not hold")

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from swarm_core.api.json_text import json_of
 from swarm_core.api.proto.types_pb2 import ExternalCA
 from swarm_core.ca import certificates, keys, tls
 from swarm_core.ca.errors import CaError, ExternalCaRefused, ExternalCaUnavailable, InvalidCertificate
@@ -162,7 +163,7 @@ def _certificate_in(url: str, status: int, answer: bytes) -> bytes:
     if len(answer) > ANSWER_BYTES_MAX:
         raise ExternalCaUnavailable(f"the answer of the external CA {url} is too long")
     try:
-        found = json.loads(answer)
+        found = json_of(answer)
         is_success, errors = bool(found["success"]), found.get("errors") or []
         certificate = found["result"]["certificate"].encode("ascii") if is_success else b""
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -227,7 +227,6 @@ def _private(block: pem.Block) -> dict[str, str]:
 
 def _belong_together(certificate: bytes, key: keys.PrivateKey) -> bool:
     try:
-        leaf = certificates.parse(certificate)[0]
+        return certificates.public_der(certificates.parse(certificate)[0]) == keys.public_der(key)
     except InvalidCertificate:
         return False
-    return certificates.public_der(leaf) == keys.public_der(key)

@@ -8,6 +8,7 @@ their form when they are written again.
 import hashlib
 import os
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -92,12 +93,11 @@ def from_block(block: pem.Block, kek: bytes | None = None) -> PrivateKey:
     try:
         key = serialization.load_pem_private_key(text, kek if encrypted else None)
     except ValueError as error:
-        # A wrong password shows as a key that makes no sense, or as broken padding.
         if encrypted:
             # A wrong password shows as a key that makes no sense, or as broken padding.
             raise WrongKek from None
         raise InvalidKey(f"unreadable private key: {error}") from None
-    except TypeError as error:
+    except (TypeError, UnsupportedAlgorithm) as error:
         raise InvalidKey(str(error)) from None
     return _accepted(key)
 

@@ -60,7 +60,7 @@ def parse(token: str) -> JoinToken:
 
 def matches(given: str, expected: str) -> bool:
     """Whole-string comparison in constant time; an empty expectation matches nothing."""
-    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+    return bool(expected) and hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
 
 
 def root_digest(root_certificate: bytes) -> bytes:

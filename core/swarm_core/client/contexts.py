@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from swarm_core.api.toml_text import toml_of
 from swarm_core.api.typed_paths import path_of
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -102,7 +103,7 @@ class Contexts:
 def read_contexts(path: Path) -> Contexts:
     """What the file says; without one there are none. Raises ValueError with a sentence."""
     try:
-        content = tomllib.loads(path.read_text())
+        content = toml_of(path.read_text())
     except FileNotFoundError:
         return Contexts(path)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -113,7 +114,7 @@ def read_contexts(path: Path) -> Contexts:
     if not isinstance(table, dict):
         raise ValueError(f"{path}: 'contexts' is no table; write [contexts] on a line of its own.")
     by_name = {name: _context(path, name, given) for name, given in table.items()}
-    if current is not None and current not in by_name:
+    if current is not None and (not isinstance(current, str) or current not in by_name):
         raise ValueError(f"{path} says that {current!r} is current, and has no such context.")
     return Contexts(path, by_name, current)
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from swarm_core.api.json_text import json_of
 from swarm_core.runtime.processes import ProcessId as ProcessId
 
 PID_FILE = "agentd.pid"
@@ -176,6 +177,6 @@ def _holder(descriptor: int) -> Holder | None:
 
 def _process(text: bytes) -> ProcessId | None:
     try:
-        return ProcessId.from_record(json.loads(text))
+        return ProcessId.from_record(json_of(text))
     except (ValueError, KeyError, TypeError):
         return None

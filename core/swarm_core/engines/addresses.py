@@ -44,4 +44,8 @@ def entries_of(texts: Iterable[str], source: str) -> list[EngineEntry]:
 
 def read_list(path: Path) -> list[EngineEntry]:
     """The engines of a file of addresses. Raises OSError, ValueError."""
-    return entries_of(path.read_text().splitlines(), str(path))
+    try:
+        text = path.read_text()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no UTF-8 text") from None
+    return entries_of(text.splitlines(), str(path))

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.client import ANSWER_BYTES_MAX, EngineClient, message_of
 from swarm_core.engines.errors import EngineGarbage, EngineRefused, EngineUnfit
 from swarm_core.engines.ways import away, silent
@@ -278,8 +279,8 @@ class EngineApi:
         if or_none and not data.strip():
             return None
         try:
-            return json.loads(data.decode(errors="replace"))
-        except (ValueError, RecursionError):
+            return json_of(data.decode(errors="replace"))
+        except ValueError:
             raise self._garbage("no JSON") from None
 
     def _of(self, form: type[T], value: Any) -> T:

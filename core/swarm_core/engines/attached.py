@@ -8,12 +8,12 @@ Rules
 """
 
 import asyncio
-import json
 import struct
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final, cast
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.api import CALL_S
 from swarm_core.engines.client import message_of
 from swarm_core.engines.errors import EngineAway, EngineGarbage, EngineRefused
@@ -161,7 +161,7 @@ class Attached(asyncio.Protocol):
         """An error ends with its JSON object; engines need not end the connection."""
         assert self._refusal is not None
         try:
-            json.loads(self._refusal)
+            json_of(self._refusal)
         except ValueError:
             return
         self._fail(EngineRefused(self._refused_with, message_of(bytes(self._refusal))))

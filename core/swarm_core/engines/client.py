@@ -9,7 +9,6 @@ Rules
 
 import asyncio
 import errno
-import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.errors import EngineAway, EngineGarbage, EngineRefused
 from swarm_core.engines.records import EngineEntry
 from swarm_core.engines.ways import Way, away, silent, way_to
@@ -74,9 +74,7 @@ class EngineClient:
                 if response.status != 200:
                     raise EngineRefused(response.status, message_of(body))
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return (
-                    json.loads(body) if headers.get("content-type") == "application/json" else body
-                ), headers
+                return (json_of(body) if headers.get("content-type") == "application/json" else body), headers
         except TimeoutError:
             raise silent(self.url, timeout) from None
         except ValueError as error:
@@ -144,6 +142,6 @@ class _Connector(aiohttp.BaseConnector):
 def message_of(body: bytes) -> str:
     """What an error of an engine says."""
     try:
-        return str(json.loads(body)["message"])
+        return str(json_of(body)["message"])
     except (ValueError, KeyError, TypeError):
         return body.decode(errors="replace").strip()

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
+
 _log = logging.getLogger(__name__)
 _ID: Final = re.compile(r"[0-9a-f]{12,64}")
 _SUFFIX: Final = ".json"
@@ -81,7 +83,7 @@ class DeployedFiles:
 
 def _read(path: Path) -> Deployment | None:
     try:
-        content = json.loads(path.read_text())
+        content = json_of(path.read_text())
         return Deployment(
             str(content["ID"]), str(content["Name"]), dict(content["Config"]), str(content.get("Engine", ""))
         )

@@ -5,12 +5,12 @@ one that is called `default` is written nowhere: it is `$DOCKER_HOST`, or docker
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.records import EngineEntry
 from swarm_core.engines.ways import problem_of
 
@@ -32,7 +32,7 @@ def context_named(name: str, environment: Mapping[str, str] = os.environ) -> Eng
     digest = hashlib.sha256(name.encode()).hexdigest()
     path = contexts / "meta" / digest / "meta.json"
     try:
-        content = json.loads(path.read_text())
+        content = json_of(path.read_text())
     except FileNotFoundError:
         known = ", ".join(context_names(environment))
         raise LookupError(f"Docker has no context {name!r}; known are: {known}.") from None
@@ -46,7 +46,7 @@ def context_names(environment: Mapping[str, str] = os.environ) -> list[str]:
     names = []
     for path in sorted((docker_directory(environment) / "contexts" / "meta").glob("*/meta.json")):
         try:
-            names.append(str(json.loads(path.read_text())["Name"]))
+            names.append(str(json_of(path.read_text())["Name"]))
         except (OSError, ValueError, KeyError, TypeError):
             continue  # docker lists the others too
     return [DEFAULT, *sorted(names)]

@@ -7,12 +7,12 @@ Rules
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.cluster import EngineCluster
 from swarm_core.engines.errors import EngineError, FellBehind
 from swarm_core.engines.reading import NS_PER_S
@@ -82,7 +82,7 @@ class _Follower:
                 lines = self._cluster.api(key).lines("GET", "/events", {**self._query, **since})
                 async with aclosing(lines):
                     async for line in lines:
-                        told = json.loads(line)
+                        told = json_of(line)
                         at_ns = int(told.get("timeNano") or 0) + 1
                         self._reached[key] = _since(at_ns)
                         await self._waiting.put((key, told))
@@ -138,7 +138,7 @@ def _means_ours(filters: Any) -> bool:
 def _values(filters: Any) -> dict[str, set[str]]:
     """Filters as clients write them: each a list, or an object whose keys count. What has another form means nothing of ours."""
     try:
-        given = json.loads(filters) if isinstance(filters, str) else filters
+        given = json_of(filters) if isinstance(filters, str) else filters
         return {str(key): set(map(str, values)) for key, values in (given or {}).items()}
     except (ValueError, AttributeError, TypeError):
         return {"": set()}

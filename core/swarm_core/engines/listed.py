@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from swarm_core.api.toml_text import toml_of
 from swarm_core.engines.records import EngineEntry, EngineKey
 from swarm_core.engines.ways import problem_of
 
@@ -54,7 +55,7 @@ def engines_file() -> Path:
 def read_listed(path: Path) -> Listed:
     """What the file says; without one there are no engines. Raises ValueError with a sentence."""
     try:
-        content = tomllib.loads(path.read_text())
+        content = toml_of(path.read_text())
     except FileNotFoundError:
         return Listed(path)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

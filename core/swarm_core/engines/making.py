@@ -7,12 +7,12 @@ Rules
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.api import EngineApi
 from swarm_core.engines.cluster import EngineCluster
 from swarm_core.engines.errors import EngineAway, EngineError, EngineGarbage, EngineRefused
@@ -111,7 +111,7 @@ async def _pull(api: EngineApi, request: Request, headers: Mapping[str, str] | N
     try:
         async with aclosing(api.lines("POST", "/images/create", query, headers=headers)) as lines:
             async for line in lines:
-                told = json.loads(line.decode(errors="replace"))
+                told = json_of(line.decode(errors="replace"))
                 if isinstance(told, dict) and (error := told.get("error")):
                     raise NoImage(NOT_FOUND, str(error))
     except EngineRefused as refused:
@@ -126,7 +126,7 @@ async def platforms_of(
     """What the image runs on, as its registry tells the first of the engines that can ask it; empty where none can."""
     for api in apis:
         try:
-            told = json.loads(await api.call("GET", f"/distribution/{image}/json", headers=headers))
+            told = json_of(await api.call("GET", f"/distribution/{image}/json", headers=headers))
             found = [
                 (str(one.get("os") or ""), str(one.get("architecture") or "")) for one in told["Platforms"]
             ]

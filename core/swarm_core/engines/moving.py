@@ -5,11 +5,11 @@ Rules
 2. What the old engine gave it (host name, aliases, shares of its processors) is not carried along.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.lookup import SWARM_ID_LABEL
 from swarm_core.engines.placement.request import ON_NODE_FAILURE
 from swarm_core.engines.reading import RESCHEDULE_LABEL
@@ -38,7 +38,7 @@ def is_moved(container: Container) -> bool:
     if text is None:
         return False
     try:
-        return ON_NODE_FAILURE in json.loads(text)
+        return ON_NODE_FAILURE in json_of(text)
     except (ValueError, TypeError):
         return False  # it was not made by us
 
@@ -51,7 +51,7 @@ def identity_of(container: Container) -> str:
 def recipe_of(container: Container, engine_cpus: int) -> Recipe:
     """How it is made again. It must have been inspected. Raises ValueError, KeyError, TypeError where the inspection has another form."""
     assert container.reserved is not None and container.reserved.raw
-    inspected = json.loads(container.reserved.raw)
+    inspected = json_of(container.reserved.raw)
     config, host = dict(inspected["Config"]), dict(inspected.get("HostConfig") or {})
     if config.get("Hostname") == container.id[:_SHORT]:
         del config["Hostname"]

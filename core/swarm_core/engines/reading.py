@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.errors import EngineGarbage
 from swarm_core.engines.records import (
     Container,
@@ -207,7 +208,7 @@ def _exposed(port: str) -> Port:
 
 def event_of(key: EngineKey, raw: bytes, skew_s: float) -> Event:
     """An event from its line."""
-    entry = json.loads(raw.decode(errors="replace"))
+    entry = json_of(raw.decode(errors="replace"))
     actor = entry.get("Actor") or {}
     at_ns = int(entry.get("timeNano") or int(entry.get("time") or 0) * NS_PER_S)
     # Engines before 1.10 name neither type nor actor, and tell of containers alone.

@@ -7,11 +7,12 @@ Rules
    parsed entries would be five times as large.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NewType
+
+from swarm_core.api.json_text import json_of
 
 EngineKey = NewType("EngineKey", str)
 """Names an engine's place in the cluster from the moment it is added: the name it was given, else its address. Its id is known
@@ -178,7 +179,7 @@ class _Listed:
     @property
     def entry(self) -> dict[str, Any]:
         """The engine's own list entry, parsed anew at each call."""
-        found: dict[str, Any] = json.loads(self.raw)
+        found: dict[str, Any] = json_of(self.raw)
         return found
 
 
@@ -217,7 +218,7 @@ class Container(_Listed):
     @property
     def entry(self) -> dict[str, Any]:
         """The engine's own list entry, parsed anew at each call, with what events have told since."""
-        entry: dict[str, Any] = json.loads(self.raw)
+        entry: dict[str, Any] = json_of(self.raw)
         links = [name for name in entry.get("Names") or () if name.count("/") > 1]
         entry |= {"State": self.state, "Status": self.status, "Names": [f"/{self.name}", *links]}
         if not self.is_running:

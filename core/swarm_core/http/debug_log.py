@@ -4,6 +4,7 @@ import json
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
+from swarm_core.api.json_text import json_of
 from swarm_core.http.exchange import JSON_TYPE, Exchange
 
 BODY_BYTES_MAX: Final = 4096
@@ -34,8 +35,8 @@ def _without_secrets(query: str) -> str:
 def _shown(body: bytes) -> str:
     """The body on one line; what is no JSON may be anything, and is not shown."""
     try:
-        return json.dumps(_masked(json.loads(body)), separators=(",", ":"))
-    except (ValueError, RecursionError):
+        return json.dumps(_masked(json_of(body)), separators=(",", ":"))
+    except ValueError:
         return f"{len(body)} bytes that are no JSON"
 
 

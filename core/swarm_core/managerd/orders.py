@@ -4,10 +4,10 @@ A process that was started early has loaded its modules by then and waits here. 
 has ended, or needs no manager.
 """
 
-import json
 import os
 from dataclasses import dataclass, replace
 
+from swarm_core.api.json_text import json_of
 from swarm_core.ca.tokens import parse_unlock_key
 from swarm_core.managerd.config import Config
 
@@ -31,7 +31,7 @@ def read(descriptor: int) -> Orders | None:
     line = _first_line(descriptor)
     if not line.endswith(b"\n"):
         return None
-    told = json.loads(line)
+    told = json_of(line)
     key = told["unlock_key"]
     return Orders(
         kek=parse_unlock_key(key) if key else None,

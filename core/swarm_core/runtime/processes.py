@@ -35,7 +35,10 @@ class ProcessId:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "ProcessId":
         """The reverse of `record`. Raises ValueError, KeyError or TypeError for what is none."""
-        return cls(int(record["pid"]), int(record["ticks"]), str(record["boot_id"]))
+        try:
+            return cls(int(record["pid"]), int(record["ticks"]), str(record["boot_id"]))
+        except OverflowError as error:  # of a number too large to be one
+            raise ValueError(str(error)) from None
 
     def record(self) -> dict[str, Any]:
         """For a file."""

@@ -7,6 +7,8 @@ a command line (`noexec,uid=1000`). Both are read; we write JSON.
 import json
 from collections.abc import Sequence
 
+from swarm_core.api.json_text import json_of
+
 
 def tmpfs_options(text: str) -> list[list[str]]:
     """Each option as its name, or its name and value. Raises ValueError for what is neither of the two notations."""
@@ -15,7 +17,7 @@ def tmpfs_options(text: str) -> list[list[str]]:
         return []
     if not stripped.startswith(("[", "null")):
         return [option.split("=", 1) for option in stripped.split(",") if option]
-    found = json.loads(stripped)
+    found = json_of(stripped)
     if found is None:
         return []
     if not all(isinstance(option, list) and all(map(_is_word, option)) for option in found):

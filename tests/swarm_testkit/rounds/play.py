@@ -108,21 +108,35 @@ async def _one(
         return happened, taken_s, [f"{place.name} ended by itself after {after}" for place in ended]
     if amiss:
         return happened, taken_s, [f"not well {taken_s:.0f} s after {after}: {amiss}"]
-    return happened, taken_s, await _judged(found, clients, after)
+    return happened, taken_s, await _judged(kind, found, clients, after)
 
 
-async def _judged(found: Field, clients: RegisterClients, after: str) -> list[str]:
-    """What a cluster that is well again says of the writes that it acknowledged; findings."""
+async def _judged(kind: str, found: Field, clients: RegisterClients, after: str) -> list[str]:
+    """What a cluster that is well again says of the writes that it acknowledged; findings. On a machine with too much to do a manager may fall silent
+    again: then it has as long to be well as before, and is asked once more."""
     for place in found.managers:
         try:
-            async with control_of(place) as control:
-                await clients.read_all(control)
+            await _read_all(place, clients)
         except (ClientError, TimeoutError) as error:
-            return [f"{place.name} stopped to answer after {after}: {error!r}"]
+            taken_s, amiss = await recovery.whole_again(found, _WELL_S.get(kind, _WELL_ELSE_S))
+            if amiss:
+                return [
+                    f"{place.name} stopped to answer after {after}: {error!r}; {taken_s:.0f} s later: {amiss}"
+                ]
+            try:
+                await _read_all(place, clients)
+            except (ClientError, TimeoutError) as again:
+                return [f"{place.name} stopped to answer twice after {after}: {error!r}, {again!r}"]
     return [
         f"no order explains what clients saw of {name} after {after}: {history}"
         for name, history in clients.unexplained().items()
     ]
+
+
+async def _read_all(place: Place, clients: RegisterClients) -> None:
+    """Note what a manager shows of every name. Raises ClientError, TimeoutError."""
+    async with control_of(place) as control:
+        await clients.read_all(control)
 
 
 def _start_again(happened: list[Happened], found: Field) -> list[Place]:

@@ -99,6 +99,26 @@ def _told_of(text: str) -> str:
     return next(told for one, told in _REFUSED if one == text)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            WEB + "deploy: {restart_policy: {max_attempts: -5}}}}",
+            "max_attempts must be from 0 to 18446744073709551615",
+        ),
+        (WEB + "deploy: {replicas: -1}}}", "replicas must be from 0"),
+        (WEB + "ports: [{target: 4294967296}]}}", "ports.0.target must be from 0 to 4294967295"),
+        (WEB + "networks: ['a b']}}", "networks.0 'a b' is no name"),
+        (WEB + 'depends_on: ["a\\nb"]}}', "depends_on.0 'a\\nb' is no name"),
+    ],
+)
+def test_numbers_and_names_that_fit_nothing(text: str, told: str) -> None:
+    """They are refused where they stand: found by `benchmarks/fuzz.py compose`, as a failure in the middle and as a normal form that was refused."""
+    with pytest.raises(ComposeError) as refused:
+        loaded(text)
+    assert told in str(refused.value)
+
+
 def test_forbidden_keys() -> None:
     """Keys that no swarm can honour are refused together, each with its reason."""
     with pytest.raises(ComposeError) as caught:

@@ -4,11 +4,11 @@ One stream is open for each container that is looked at and runs; a container th
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Collection
 from contextlib import aclosing
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.api.proto.usage_pb2 import NodeUsage, TaskUsage, UsageSeries, WatchUsageMessage
 from swarm_core.engines.cluster import EngineCluster
 from swarm_core.engines.errors import EngineError
@@ -68,7 +68,7 @@ class ContainerStats:
             )
             async with aclosing(lines) as told:
                 async for line in told:
-                    self._tell(item.id, series_of(json.loads(line)))
+                    self._tell(item.id, series_of(json_of(line)))
         except (EngineError, ValueError):
             # The engine's row says what is wrong with it; without figures the cells are empty.
             return

@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from swarm_core.api.toml_text import toml_of
+
 from swarm_tui.preferences.lines import line_of
 from swarm_tui.preferences.model import Where
 
@@ -38,7 +40,7 @@ def added(text: str, lines: list[str]) -> str:
 
 def without(text: str, where: Where) -> str:
     """The text without the statement, or the table, at `where`: the fewest lines that take it away and nothing else."""
-    wanted = tomllib.loads(text)
+    wanted = toml_of(text)
     table: Any = wanted
     for step in where[:-1]:
         table = table[step]
@@ -48,7 +50,7 @@ def without(text: str, where: Where) -> str:
     for last in range(first + 1, len(lines) + 1):
         rest = "".join(lines[:first] + lines[last:])
         with suppress(tomllib.TOMLDecodeError):
-            if _same(tomllib.loads(rest), wanted):
+            if _same(toml_of(rest), wanted):
                 return rest
     raise ValueError(f"{where[-1]!r} is written in a way that only a person can take away; edit the file.")
 

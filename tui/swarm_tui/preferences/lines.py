@@ -8,6 +8,8 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any
 
+from swarm_core.api.toml_text import toml_of
+
 from swarm_tui.preferences.model import Where
 
 
@@ -35,7 +37,7 @@ def _whole(lines: Sequence[str], low: int, high: int) -> int | None:
 
 def _read(lines: Sequence[str], count: int) -> dict[str, Any] | None:
     try:
-        return tomllib.loads("".join(lines[:count]))
+        return toml_of("".join(lines[:count]))
     except tomllib.TOMLDecodeError:
         return None
 

@@ -2,10 +2,11 @@
 another type.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
+
+from swarm_core.api.toml_text import toml_of
 
 from swarm_tui.preferences import plugins
 from swarm_tui.preferences.model import (
@@ -32,7 +33,7 @@ def near(word: str, known: Iterator[str] | Mapping[str, Any] | tuple[str, ...]) 
 
 def read(text: str) -> tuple[Preferences, list[Mistake]]:
     """What the text says. Raises tomllib.TOMLDecodeError where it is no TOML."""
-    content = tomllib.loads(text)
+    content = toml_of(text)
     mistakes: list[Mistake] = []
     reader = Reader(mistakes)
     reader.known(content, (), _KNOWN)

@@ -7,11 +7,12 @@
 Whether there is such a list, and whether it has what the filter asks for, is judged by those who know.
 """
 
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
+
+from swarm_core.api.toml_text import toml_of
 
 from swarm_tui.preferences.edits import added, quoted, without
 from swarm_tui.preferences.model import Mistake
@@ -33,7 +34,7 @@ class SavedFilter:
 
 def read(text: str) -> tuple[tuple[SavedFilter, ...], list[Mistake]]:
     """What the file says, by name, and what is wrong in it. Raises tomllib.TOMLDecodeError where it is no TOML."""
-    content = tomllib.loads(text)
+    content = toml_of(text)
     mistakes: list[Mistake] = []
     reader = Reader(mistakes)
     reader.known(content, (), (_TABLE,))

@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
+
 from swarm_tui.resources.log_levels import Level, level_named
 
 Span = tuple[str, str]
@@ -32,8 +34,8 @@ def record_of(text: str) -> dict[str, Any] | None:
     if not (stripped.startswith("{") and stripped.endswith("}")):
         return None
     try:
-        found = json.loads(stripped)
-    except (ValueError, RecursionError):
+        found = json_of(stripped)
+    except ValueError:
         return None
     return found if isinstance(found, dict) and found else None
 

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from swarm_core.api.json_text import json_of
 from swarm_core.ca.files import write_atomic
 from swarm_core.client.node_directory import RECORD_FILE
 
@@ -36,7 +37,7 @@ def read(state_dir: Path) -> Record | None:
     """What was kept; None where nothing was. Raises NodeError for a file that is no such record."""
     path = state_dir / RECORD_FILE
     try:
-        found = json.loads(path.read_text())
+        found = json_of(path.read_text())
         return Record(
             listen=_text(found, "ListenAddr"),
             advertise=_text(found, "AdvertiseAddr"),
@@ -52,7 +53,7 @@ def read(state_dir: Path) -> Record | None:
         return None
     except OSError as error:
         raise NodeError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise NodeError(
             f"{path} does not say where this node is; remove it to start where the flags say"
         ) from None

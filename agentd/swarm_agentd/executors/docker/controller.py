@@ -4,7 +4,6 @@ The container's name and labels are the only memory: each call asks the engine w
 decide, and look again when an event says that something changed.
 """
 
-import json
 import logging
 import socket
 from base64 import urlsafe_b64decode
@@ -13,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from swarm_core.api.json_text import json_of
 from swarm_core.api.proto.exec_pb2 import ExecSpec
 from swarm_core.api.proto.logbroker_pb2 import LogMessage, LogSubscriptionOptions
 from swarm_core.api.proto.objects_pb2 import Task
@@ -284,7 +284,7 @@ class DockerController:
         if not text:
             return None
         try:
-            found = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            found = json_of(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except ValueError:
             raise InvalidTask("the registry credentials are not base64 of JSON") from None
         return {str(key): str(value) for key, value in found.items()}

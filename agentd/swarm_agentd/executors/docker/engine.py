@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from swarm_core.api.json_text import json_of
 from swarm_core.runtime.clock import Clock
 
 from swarm_agentd.exec.errors import Fatal, InvalidTask, Missing, Temporary
@@ -199,7 +200,7 @@ class Engine:
 
         def read() -> None:
             for line in response.iter_lines():
-                event = json.loads(line)
+                event = json_of(line)
                 facts = event.get("Actor", {}).get("Attributes", {})
                 loop.call_soon_threadsafe(
                     self._take, facts.get("name", ""), event.get("Action", ""), facts.get("signal", "")
@@ -333,7 +334,7 @@ def _explained(error: docker.errors.APIError) -> Exception:
 
 def _message(body: str) -> str:
     try:
-        return str(json.loads(body)["message"])
+        return str(json_of(body)["message"])
     except (ValueError, KeyError, TypeError):
         return body.strip()
 

@@ -6,12 +6,13 @@ goes on when the task that began it stops waiting, and is given up when no task 
 """
 
 import asyncio
-import json
 import logging
 import os
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import Any
+
+from swarm_core.api.json_text import json_of
 
 from swarm_agentd.exec.errors import ExecError, Fatal, Missing, Temporary
 from swarm_agentd.exec.progress import Progress
@@ -149,7 +150,7 @@ class Images:
 def _read_lines(response: Any, tell: Tell) -> None:
     progress = PullProgress()
     for line in filter(None, response.iter_lines()):
-        told = json.loads(line)
+        told = json_of(line)
         if "error" in told:
             raise Missing(str(told["error"]))
         if (now := progress.take(told)) is not None:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from swarm_core.api.json_text import json_of
 from swarm_core.runtime.processes import ProcessId
 
 from swarm_agentd.exec.errors import InvalidTask
@@ -132,7 +133,7 @@ class TaskDirectory:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            value = json.loads((self.path / name).read_text())
+            value = json_of((self.path / name).read_text())
         except (FileNotFoundError, ValueError):
             return None  # half a file is what a power cut leaves; it tells nothing
         return value if isinstance(value, dict) else None

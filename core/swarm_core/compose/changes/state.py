@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.compose.convert.names import Namespace
 from swarm_core.compose.reading.errors import Unreadable
@@ -86,7 +87,7 @@ def read(config: objects_pb2.Config) -> State:
     """What a config keeps. Raises Unreadable."""
     name = config.spec.annotations.name
     try:
-        said = json.loads(_unpacked(config.spec.data))
+        said = json_of(_unpacked(config.spec.data))
         if said["format"] != _FORMAT:
             raise Unreadable(f"config {name} was written by a newer version of this program")
         return State(

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from swarm_core.compose.shape.parts import (
+    COUNT,
     INTEGER,
     NULL,
     NUMBER,
@@ -41,7 +42,7 @@ DURATION: Final[Scalar] = scalar("string", test=_go_duration)
 
 def _update(since_order: int) -> Any:
     return fields(
-        parallelism=INTEGER,
+        parallelism=COUNT,
         delay=DURATION,
         failure_action=TEXT,
         monitor=DURATION,
@@ -58,7 +59,7 @@ _RESERVATIONS: Final = fields(
 _PLACEMENT: Final = fields(
     constraints=TEXTS,
     preferences=Key(ListOf(fields(spread=TEXT)), 3),
-    max_replicas_per_node=Key(INTEGER, 8),
+    max_replicas_per_node=Key(COUNT, 8),
 )
 
 DEPLOY: Final = Either(
@@ -67,12 +68,12 @@ DEPLOY: Final = Either(
         fields(
             mode=TEXT,
             endpoint_mode=Key(TEXT, 2),
-            replicas=INTEGER,
+            replicas=COUNT,
             labels=PAIRS,
             update_config=_update(4),
             rollback_config=Key(_update(0), 7),
             resources=fields(limits=_LIMITS, reservations=_RESERVATIONS),
-            restart_policy=fields(condition=TEXT, delay=DURATION, max_attempts=INTEGER, window=DURATION),
+            restart_policy=fields(condition=TEXT, delay=DURATION, max_attempts=COUNT, window=DURATION),
             placement=_PLACEMENT,
         ),
     )

@@ -6,6 +6,7 @@ from swarm_core.compose.reading.errors import WrongShape
 from swarm_core.compose.reading.values import Map, Seq
 from swarm_core.compose.shape.parts import (
     BOOLEAN,
+    NAMES,
     NEWEST,
     NULL,
     OPTIONS,
@@ -20,7 +21,7 @@ from swarm_core.compose.shape.parts import (
     MapOf,
     fields,
 )
-from swarm_core.compose.shape.services import NAMES, SERVICE, SERVICE_KEYS
+from swarm_core.compose.shape.services import SERVICE, SERVICE_KEYS
 
 _EXTERNAL: Final = Either((BOOLEAN, fields(name=TEXT)))
 _SUBNET: Final = fields(

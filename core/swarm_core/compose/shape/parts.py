@@ -3,6 +3,7 @@
 The kinds of values are text, integer, number, boolean, null, list and mapping; an integer is a number too.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -98,14 +99,35 @@ def scalar(*kinds: str, test: Test | None = None, ours: tuple[str, ...] = ()) ->
     return Scalar(frozenset(kinds) | frozenset(ours), test, frozenset(ours))
 
 
+def integer(low: int, high: int) -> Scalar:
+    """A whole number that the swarm's field for it can hold."""
+    return scalar(
+        "integer", test=lambda value: "" if low <= value <= high else f"must be from {low} to {high}"
+    )
+
+
+def _wrong_name(text: str) -> str:
+    return (
+        ""
+        if re.fullmatch(NAMES, text)
+        else f"{text!r} is no name: letters, digits, '.', '_' and '-' make one"
+    )
+
+
+NAMES: Final = "[a-zA-Z0-9._-]+"
+"""What services, networks and other parts of a file may be called."""
 TEXT: Final = scalar("string")
 TEXT_OR_NULL: Final = scalar("string", "null")
-INTEGER: Final = scalar("integer")
+INTEGER: Final = integer(-(1 << 63), (1 << 63) - 1)
+COUNT: Final = integer(0, (1 << 64) - 1)
+SMALL_COUNT: Final = integer(0, (1 << 32) - 1)
 NUMBER: Final = scalar("integer", "number")
 BOOLEAN: Final = scalar("boolean")
 NULL: Final = scalar("null")
 TEXTS: Final = ListOf(TEXT)
 UNIQUE_TEXTS: Final = ListOf(TEXT, is_unique=True)
+UNIQUE_NAMES: Final = ListOf(scalar("string", test=_wrong_name), is_unique=True)
+"""Names of what the file has to define: where they stand in a list, too, they can only be what could be defined."""
 TEXT_OR_TEXTS: Final = Either((TEXT, UNIQUE_TEXTS))
 COMMAND: Final = Either((TEXT_OR_NULL, TEXTS))
 OPTION: Final = scalar("string", "integer", "number", ours=("boolean",))

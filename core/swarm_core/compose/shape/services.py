@@ -7,14 +7,17 @@ from swarm_core.compose.shape.parts import (
     BOOLEAN,
     COMMAND,
     INTEGER,
+    NAMES,
     NULL,
     OPTIONS,
     OURS,
     PAIRS,
+    SMALL_COUNT,
     TEXT,
     TEXT_OR_NULL,
     TEXT_OR_TEXTS,
     TEXTS,
+    UNIQUE_NAMES,
     UNIQUE_TEXTS,
     Either,
     Fields,
@@ -22,10 +25,10 @@ from swarm_core.compose.shape.parts import (
     ListOf,
     MapOf,
     fields,
+    integer,
     scalar,
 )
 
-NAMES: Final = "[a-zA-Z0-9._-]+"
 _SIZE: Final = scalar("string", "integer", "number")
 
 _BUILD: Final = Either((TEXT, Fields({}, is_open=True)))
@@ -33,7 +36,7 @@ _CREDENTIALS: Final = fields(config=Key(TEXT, 8), file=TEXT, registry=TEXT)
 _HEALTH: Final = fields(
     disable=BOOLEAN,
     interval=DURATION,
-    retries=INTEGER,
+    retries=integer(-(1 << 31), (1 << 31) - 1),
     test=Either((TEXT, TEXTS)),
     timeout=DURATION,
     start_period=Key(DURATION, 4),
@@ -42,9 +45,9 @@ _HEALTH: Final = fields(
 _NETWORK: Final = fields(
     aliases=UNIQUE_TEXTS, driver_opts=Key(OPTIONS, 13), ipv4_address=TEXT, ipv6_address=TEXT
 )
-_PORT: Final = fields(mode=TEXT, target=INTEGER, published=INTEGER, protocol=TEXT)
+_PORT: Final = fields(mode=TEXT, target=SMALL_COUNT, published=SMALL_COUNT, protocol=TEXT)
 _PAYLOAD: Final = fields(
-    source=TEXT, target=TEXT, uid=TEXT, gid=TEXT, mode=scalar("integer"), is_open=True, needs=("source",)
+    source=TEXT, target=TEXT, uid=TEXT, gid=TEXT, mode=SMALL_COUNT, is_open=True, needs=("source",)
 )
 _MOUNT: Final = fields(
     needs=("type",),
@@ -75,7 +78,7 @@ SERVICE: Final = fields(
     configs=Key(ListOf(Either((TEXT, _PAYLOAD))), 3),
     container_name=TEXT,
     credential_spec=Key(_CREDENTIALS, 3),
-    depends_on=Either((UNIQUE_TEXTS, MapOf(_DEPENDENCY)), ours=frozenset({"mapping"})),
+    depends_on=Either((UNIQUE_NAMES, MapOf(_DEPENDENCY, NAMES)), ours=frozenset({"mapping"})),
     devices=UNIQUE_TEXTS,
     dns=TEXT_OR_TEXTS,
     dns_search=TEXT_OR_TEXTS,
@@ -99,7 +102,7 @@ SERVICE: Final = fields(
     logging=fields(driver=TEXT, options=MapOf(scalar("string", "integer", "number", "null"))),
     mac_address=TEXT,
     network_mode=TEXT,
-    networks=Either((UNIQUE_TEXTS, MapOf(Either((NULL, _NETWORK)), NAMES))),
+    networks=Either((UNIQUE_NAMES, MapOf(Either((NULL, _NETWORK)), NAMES))),
     oom_score_adj=Key(INTEGER, 13),
     pid=TEXT_OR_NULL,
     platform=Key(TEXT, OURS),

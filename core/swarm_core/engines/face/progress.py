@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.errors import EngineError, EngineRefused
 from swarm_core.engines.face.asking import Asking, Refused
 from swarm_core.engines.making import is_wrong_system
@@ -119,7 +120,7 @@ class Everywhere:
 
     async def _tell(self, record: EngineRecord, line: bytes) -> None:
         try:
-            told = json.loads(line)
+            told = json_of(line)
         except ValueError:
             told = None
         if not isinstance(told, dict):

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from swarm_core.api.json_text import json_of
 from swarm_core.api.version import VERSION
 from swarm_core.engines.event_stream import events_of_all
 from swarm_core.engines.face import merge
@@ -100,7 +101,7 @@ class System:
 
             async def ask(api: Any) -> list[Any]:
                 async with aclosing(api.lines("GET", "/events", query)) as lines:
-                    return [json.loads(line) async for line in lines]
+                    return [json_of(line) async for line in lines]
 
             answers = await self._asking.listed(ask)
             found = [merge.event(told, record) for record, many in answers for told in many]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.lookup import SWARM_ID_LABEL
 from swarm_core.engines.placement.expressions import BadExpression, Expression, whitelist
 from swarm_core.engines.placement.platforms import Platform
@@ -135,7 +136,7 @@ def _listed(body: Mapping[str, Any], label: str) -> list[str]:
     if text is None:
         return []
     try:
-        found = json.loads(text)
+        found = json_of(text)
     except ValueError:
         found = None
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):

@@ -1,7 +1,6 @@
 """Changes of `contexts.toml` that leave everything else in it as the person wrote it, comments too."""
 
-import tomllib
-
+from swarm_core.api.toml_text import toml_of
 from swarm_core.client.contexts import Context
 
 from swarm_tui.preferences.edits import added, change, quoted, without
@@ -27,13 +26,13 @@ def with_context(text: str, context: Context) -> str:
 
 def without_context(text: str, name: str) -> str:
     """The text without the context, and without its being current."""
-    if tomllib.loads(text).get("current") == name:
+    if toml_of(text).get("current") == name:
         text = without(text, ("current",))
     return without(text, ("contexts", name))
 
 
 def with_current(text: str, name: str) -> str:
     """The text with another current context, which stands before every table."""
-    if "current" in tomllib.loads(text):
+    if "current" in toml_of(text):
         text = without(text, ("current",))
     return f"current = {quoted(name)}\n{text}"

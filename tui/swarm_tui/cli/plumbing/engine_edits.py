@@ -1,7 +1,6 @@
 """Changes of `engines.toml` that leave everything else in it as the person wrote it. The file is its owner's alone."""
 
-import tomllib
-
+from swarm_core.api.toml_text import toml_of
 from swarm_core.engines.records import EngineEntry
 
 from swarm_tui.preferences.edits import quoted, without
@@ -32,7 +31,7 @@ def without_engine(text: str, name: str) -> str:
 
 def with_maintenance(text: str, entry: EngineEntry, *, is_on: bool) -> str:
     """The text with the engine in maintenance or out of it. Raises ValueError where only a person can write that."""
-    given = tomllib.loads(text)["engines"][entry.name]
+    given = toml_of(text)["engines"][entry.name]
     lines = text.splitlines(keepends=True)
     titles = (f"[engines.{entry.name}]", f'[engines."{entry.name}"]')
     header = next((number for number, line in enumerate(lines) if line.strip() in titles), None)

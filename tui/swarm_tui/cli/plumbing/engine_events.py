@@ -1,10 +1,11 @@
 """Events of many engines: in the order of their times where they are over, else as they come."""
 
-import json
 import sys
 from collections.abc import Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
+
+from swarm_core.api.json_text import json_of
 
 from swarm_tui.cli.plumbing.engines import Chosen
 from swarm_tui.cli.plumbing.output import Format, print_records, print_templated
@@ -39,7 +40,7 @@ async def _print_past(chosen: Chosen, query: "Query", style: Format) -> None:
     async def read(key: "EngineKey", api: "EngineApi") -> None:
         async with aclosing(api.lines("GET", "/events", query)) as lines:
             async for line in lines:
-                found.append((chosen.name_of(key), json.loads(line)))
+                found.append((chosen.name_of(key), json_of(line)))
 
     with ending_with_the_reader():
         chosen.tell_missing()

@@ -6,12 +6,12 @@ Rules (docs/design/engine-commands.md 16.3)
 """
 
 import asyncio
-import json
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.attached import Attached
 from swarm_core.engines.errors import EngineError
 from swarm_core.engines.placement.decide import Decision, NotPlaced, Policy
@@ -138,7 +138,7 @@ async def _attended(api: "EngineApi", container: "Container", body: Mapping[str,
             async def to_its_end() -> int:
                 await api.post(f"{path}/start", timeout=None)
                 await talk(api, attached, path, reads=bool(body["AttachStdin"]), has_terminal=has_terminal)
-                return int(json.loads(await waiting.read())["StatusCode"])
+                return int(json_of(await waiting.read())["StatusCode"])
 
             with _Passed(api, path, place) as passed:
                 return await inside.with_beside(to_its_end(), passed.on())

@@ -8,7 +8,6 @@ along.
 import base64
 import hashlib
 import http.client
-import json
 import re
 import urllib.error
 import urllib.parse
@@ -16,6 +15,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.api.proto import types_pb2
 from swarm_core.specs.images import Pinned, familiar, registry
 
@@ -168,7 +168,7 @@ def _platform(system: str, architecture: str) -> types_pb2.Platform:
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
-    found = json.loads(body)
+    found = json_of(body)
     if not isinstance(found, dict):
         raise ValueError("its registry's answer is no JSON object")
     return found

@@ -4,13 +4,13 @@ Nothing here stops a command: as docker's command does, an image without a diges
 """
 
 import base64
-import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.specs.checks import is_image
 from swarm_core.specs.images import Pinned
 
@@ -56,6 +56,6 @@ def _ask(image: str, encoded: str) -> Pinned | str:
     from swarm_tui.cli.plumbing.image_digests import RegistryFailure, pin
 
     try:
-        return pin(image, json.loads(base64.urlsafe_b64decode(encoded)) if encoded else {})
+        return pin(image, json_of(base64.urlsafe_b64decode(encoded)) if encoded else {})
     except RegistryFailure as failure:
         return str(failure)

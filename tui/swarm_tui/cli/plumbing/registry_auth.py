@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.specs.images import registry
 
 from swarm_tui.cli.plumbing.session import Failure
@@ -116,7 +117,7 @@ def _from_helper(suffix: str, key: str) -> _Auth:
 
 def _parsed(text: str, where: str) -> dict[str, Any]:
     try:
-        found = json.loads(text) if text.strip() else {}
+        found = json_of(text) if text.strip() else {}
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from swarm_core.api.json_text import json_of
+
 from swarm_tui.cli.plumbing.session import Failure
 
 RECORD = "up.json"
@@ -78,7 +80,7 @@ def read(state_dir: Path) -> Kept | None:
     path = state_dir / RECORD
     known = {field.name for field in fields(Kept)}
     try:
-        record = json.loads(path.read_text())
+        record = json_of(path.read_text())
         return Kept(**{name: str(value) for name, value in record.items() if name in known})
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -1,10 +1,10 @@
 """Making volumes and networks on engines that are named, and having them pull an image."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
+from swarm_core.api.json_text import json_of
 from swarm_core.engines.api import EngineApi
 from swarm_core.engines.errors import EngineRefused
 from swarm_core.engines.records import EngineRecord
@@ -102,7 +102,7 @@ async def _pulled(api: EngineApi, image: str, headers: Mapping[str, str]) -> str
     lines = api.lines("POST", "/images/create", {"fromImage": image}, headers=headers)
     async with aclosing(lines) as progress:
         async for line in progress:
-            told = json.loads(line)
+            told = json_of(line)
             if error := told.get("error"):
                 # The status was sent before it went wrong.
                 raise EngineRefused(500, str(error))
