@@ -26,6 +26,8 @@ from swarm_testkit.rounds.plan import MANAGERS, WORKERS, Order, Shape
 
 SERVICE = "work"
 _DISK_MIB = 256
+# On a machine with too much to do a node takes minutes to start.
+_THERE_S = 240.0
 _FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
@@ -233,7 +235,7 @@ async def _there(found: Field) -> None:
         return len(ready) == len(found.places) and len(reached(nodes)) == len(found.managers)
 
     try:
-        await eventually(all_there, what=f"{len(found.places)} nodes")
+        await eventually(all_there, seconds=_THERE_S, what=f"{len(found.places)} nodes")
     except AssertionError as error:
         with contextlib.suppress(AttributeError):
             error.add_note(found.ours[-1].tail())
