@@ -84,6 +84,7 @@ def _scalar(field: FieldDescriptor, rng: random.Random, names: Sequence[str]) ->
         case FieldDescriptor.CPPTYPE_FLOAT | FieldDescriptor.CPPTYPE_DOUBLE:
             return rng.choice((0.0, 0.5, -1.0, 1e30, float("inf"), float("nan")))
         case FieldDescriptor.CPPTYPE_ENUM:
+            assert field.enum_type is not None
             known = [one.number for one in field.enum_type.values]
             return rng.choice((*known, *known, *known, 77))
         case FieldDescriptor.CPPTYPE_STRING if field.type == FieldDescriptor.TYPE_BYTES:

@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -165,9 +165,9 @@ def _drawn(method: Any, leader: Leader, rng: random.Random) -> Message:
     if rng.random() < 0.7:
         _aim(request, held, rng)
     if rng.random() < 0.2 and (changed := bent_message(request, rng)) is not None:
-        request = changed
+        request = cast(Any, changed)
     _few(request)
-    return request
+    return cast(Message, request)
 
 
 def _aim(request: Any, held: list[tuple[Any, Any]], rng: random.Random) -> None:
