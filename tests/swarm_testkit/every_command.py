@@ -94,14 +94,14 @@ ENGINES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "container kill": (("h0/web-0",),),
     "container pause": (("h0/web-0",),),
     "container unpause": (("h0/web-0",),),
-    "container rm": (("--force", "h0/web-0"),),
+    "container rm": (("--force", "h0/db-1"),),
     "container top": (("h0/web-0",),),
     "image ls": ((), ("--no-trunc",), ("--quiet",)),
     "image pull": (("busybox:other",),),
-    "image rm": (("busybox:local",),),
+    "image rm": (("nginx:1.25",),),
     "image prune": (("--all", "--force"),),
 }
-"""The same of many engines, of which one is called h0 and has a container web-0."""
+"""The same of many engines, of which one is called h0 and has the containers web-0 and db-1."""
 _PRIVATE: Final = "makes or ends this machine's node: tests/integration/test_node_life.py and test_streams.py"
 _SCREEN: Final = "opens a screen: tests/tui"
 _COMPOSE: Final = (

@@ -19,6 +19,7 @@ from textual.command import Provider
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import ANSIToTruecolor, LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.types import CSSPathType
@@ -35,6 +36,7 @@ from swarm_tui.journal.tape import Tape
 from swarm_tui.journal.timeline import timeline
 from swarm_tui.preferences.model import Preferences
 from swarm_tui.resources.model import Link
+from swarm_tui.resources.printable import cut, printable_lines
 from swarm_tui.resources.refs import ClusterId, ObjectRef
 from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.engine_door import NAME as ENGINES
@@ -80,6 +82,7 @@ BELL: Final = "\a"
 OSC_NOTIFY: Final = "\x1b]9;"
 """What terminals show as a notification of the desktop, up to a bell."""
 _PREFERRED_S: Final = 3
+_NOTICE_CELLS_MAX: Final = 600
 _NOT_PAST: Final = ("form", "new-", "rotate-", "logs")
 """Beginnings of the names of views that are not gone to with the moment: nothing is created in the past, and its logs are asked for there."""
 
@@ -263,6 +266,20 @@ class SwarmApp(App[None]):
             self.register_theme(theme)
         self._own_themes = set(wanted)
         self._themed = preferences.theme, preferences.themes
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Say something beside what is shown. Every notice comes through here, whoever made its text: it steers no terminal, and leaves
+        room for what it is about."""
+        shown = cut(printable_lines(message), _NOTICE_CELLS_MAX)
+        super().notify(shown, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def _refuse_preferences(self, text: str) -> None:
         self.notify(text, severity="error", timeout=_JOURNAL_S, markup=False)

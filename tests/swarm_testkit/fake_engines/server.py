@@ -15,6 +15,7 @@ from aiohttp import web
 
 from swarm_testkit.fake_engines import lists
 from swarm_testkit.fake_engines.engine import FakeEngine
+from swarm_testkit.fake_engines.faults import saying
 from swarm_testkit.fake_engines.refusal import Refusal
 
 Answer = web.StreamResponse
@@ -124,11 +125,21 @@ class FakeServer:
             answer = await self._found(request)
         except Refusal as error:
             answer = answer_json({"message": error.message}, error.status)
+        if faults.says:
+            answer = self._hostile(answer, faults.says)
         if faults.garbage == "half" and isinstance(answer, web.Response) and answer.body:
             body = cast(bytes, answer.body)
             head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
             return self._raw(request, head.encode() + body[: len(body) // 2])
         return answer if answer.prepared else self._named(answer)
+
+    def _hostile(self, answer: Answer, text: str) -> Answer:
+        if not isinstance(answer, web.Response) or answer.content_type != "application/json":
+            return answer
+        told = saying(json.loads(cast(bytes, answer.body)), text)
+        if isinstance(told, dict) and "NCPU" in told:
+            told["Name"] = text  # an engine's own name is nobody's reference
+        return answer_json(told, answer.status)
 
     async def _found(self, request: web.BaseRequest) -> Answer:
         path = unquote(request.path)

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.resources.printable import printable
 from swarm_tui.widgets.paint import title
 from swarm_tui.widgets.verdict import VerdictLabel
 
@@ -36,7 +37,7 @@ class AskLine(Dialog[str]):
         with Vertical(classes="dialog") as box:
             box.border_title = title(self._heading)
             box.border_subtitle = "enter take · esc cancel"
-            yield Static(self._question, classes="ask", markup=False)
+            yield Static(printable(self._question), classes="ask", markup=False)
             yield Input(self._text, compact=True, select_on_focus=False, id="line", placeholder=self._hint)
             yield VerdictLabel(id="verdict")
 

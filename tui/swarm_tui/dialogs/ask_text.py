@@ -30,7 +30,7 @@ class AskText(Dialog[str]):
         with Vertical(classes="dialog wide") as box:
             box.border_title = title(self._heading)
             box.border_subtitle = "ctrl+g take · esc cancel"
-            yield Static(self._question, classes="ask", markup=False)
+            yield Static(printable(self._question), classes="ask", markup=False)
             yield YamlArea(id="text")
             yield Static(id="judged", markup=False)
 

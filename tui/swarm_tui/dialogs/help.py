@@ -10,7 +10,7 @@ from textual.containers import Vertical
 
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.widgets.lines import WrappedLines
-from swarm_tui.widgets.paint import Spans
+from swarm_tui.widgets.paint import Spans, title
 
 
 class Help(Dialog[bool]):
@@ -19,10 +19,10 @@ class Help(Dialog[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "leave", "close", show=False)]
 
     def __init__(
-        self, title: str, lines: Sequence[Spans], *, indent: int = 0, closed_by: Sequence[str] = ()
+        self, heading: str, lines: Sequence[Spans], *, indent: int = 0, closed_by: Sequence[str] = ()
     ) -> None:
         super().__init__()
-        self._title = title
+        self._heading = heading
         self._lines = lines
         self._indent = indent
         self._closed_by = closed_by
@@ -34,7 +34,7 @@ class Help(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog help") as box:
-            box.border_title = self._title
+            box.border_title = title(self._heading)
             box.border_subtitle = "esc close"
             text = WrappedLines(indent=self._indent, id="help-text")
             text.say(self._lines)

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from swarm_tui.dialogs.frame import Dialog
+from swarm_tui.resources.printable import printable
 
 
 class Leave(Dialog[bool]):
@@ -23,7 +24,7 @@ class Leave(Dialog[bool]):
         with Vertical(classes="dialog small") as box:
             box.border_title = "Quit"
             box.border_subtitle = "q quit · esc stay"
-            yield Static(self._sentence, classes="ask", markup=False)
+            yield Static(printable(self._sentence), classes="ask", markup=False)
 
     def action_quit_now(self) -> None:
         self.dismiss(True)

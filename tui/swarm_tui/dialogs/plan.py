@@ -42,7 +42,9 @@ class PlanDialog(Confirm):
         with Vertical(classes="dialog danger" if self._is_dangerous else "dialog") as box:
             box.border_title = title(shown.title)
             box.border_subtitle = self._keys
-            yield Static(f"level {int(shown.level)} · {shown.way_back}", classes="ask", markup=False)
+            yield Static(
+                printable(f"level {int(shown.level)} · {shown.way_back}"), classes="ask", markup=False
+            )
             with VerticalScroll(can_focus=False):
                 if self._refusal:
                     yield Static(

@@ -1,12 +1,11 @@
 """Whatever stands in the fields of objects, commands print it safely, on lines of its own, and tables stay aligned."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 import yaml
-from swarm_testkit.command_line import CommandLine, Outcome
+from swarm_testkit.command_line import CommandLine, Outcome, check_columns, read_json
 from swarm_testkit.every_command import ELSEWHERE, ENGINES, WORDS, has, leaves
 from swarm_testkit.hostile_text import HARM, LONG, broken_lines, harmless, hostile_cluster, hostile_objects
 from swarm_tui.cli.plumbing.progress_lines import ProgressLines
@@ -65,37 +64,6 @@ def _check_form(done: Outcome, form: tuple[str, ...], *, is_aligned: bool) -> No
             yaml.safe_load(done.out)
         case ("table",) if is_aligned and done.lines and done.lines[0].isupper():
             check_columns(done)
-
-
-def read_json(out: str) -> list[object]:
-    """One document, or one on each line."""
-    try:
-        return [json.loads(out)]
-    except ValueError:
-        return [json.loads(line) for line in out.splitlines()]
-
-
-def check_columns(done: Outcome) -> None:
-    """Each column begins in one place."""
-    heading, *rows = done.out.split("\n")[:-1]
-    starts = [
-        index
-        for index in range(1, len(heading))
-        if heading[index] != " " and heading[index - 2 : index] == "  "
-    ]
-    for row in rows:
-        for start in starts:
-            assert _at(row, start - 1) in (" ", ""), (start, row)
-
-
-def _at(row: str, cell: int) -> str:
-    """The character that stands in this cell."""
-    used = 0
-    for letter in row:
-        if used == cell and width_of(letter):
-            return letter
-        used += width_of(letter)
-    return ""
 
 
 @pytest.mark.parametrize(("noun", "id_"), INSPECTED)

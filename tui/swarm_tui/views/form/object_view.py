@@ -13,6 +13,7 @@ from swarm_tui.views.form.base import FormBase
 from swarm_tui.views.form.fields_pane import FieldsPane
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import ClusterPorts, Context, ViewKind
+from swarm_tui.widgets.paint import title
 
 
 class FormOf(Protocol):
@@ -42,7 +43,7 @@ class ObjectFormView(FormBase):
         self._fields = FieldsPane(form.sections, self._typed, form.empty, self._put)
 
     def compose(self) -> ComposeResult:
-        self._fields.border_title = f"New {self._form.noun}"
+        self._fields.border_title = title(f"New {self._form.noun}")
         self.judge_all()
         yield self._fields
 

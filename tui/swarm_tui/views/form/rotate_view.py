@@ -9,6 +9,7 @@ from swarm_tui.views.form.base import EditedForm
 from swarm_tui.views.form.object_view import ObjectFormView
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import ClusterPorts, Context, ViewKind
+from swarm_tui.widgets.paint import title
 
 
 class RotateView(ObjectFormView, EditedForm):
@@ -25,7 +26,7 @@ class RotateView(ObjectFormView, EditedForm):
         item = self.item
         if item is not None and self._form.noun == "config":
             self._typed["value"] = _lines(item.spec.data)
-        self._fields.border_title = f"Rotate {self._form.noun} {self.name}{self._users()}"
+        self._fields.border_title = title(f"Rotate {self._form.noun} {self.name}{self._users()}")
         super().arrive(place)
 
     def leave(self) -> None:
