@@ -25,7 +25,8 @@ from swarm_testkit.simulation import ledger
 from swarm_testkit.simulation.replay import PLANS, command, simulate
 
 LEDGER = Path(__file__).with_suffix(".jsonl")
-BLOCK = 10
+BLOCK = 4
+_BLOCKS_A_PROCESS = 15
 _NAMES = {name or ledger.PLAIN: name for name in PLANS}
 _Work = tuple[str, range]
 
@@ -77,7 +78,9 @@ def main() -> int:
     if given.minutes:
         until = time.monotonic() + given.minutes * 60
         spawning = multiprocessing.get_context("spawn")
-        with spawning.Pool(given.jobs, initializer=_collect_seldom, maxtasksperchild=5) as pool:
+        with spawning.Pool(
+            given.jobs, initializer=_collect_seldom, maxtasksperchild=_BLOCKS_A_PROCESS
+        ) as pool:
             # A pool takes work ahead of need: it is asked for one block a process and no more.
             work, under_way = _work(given.kind or sorted(_NAMES), until), []
             while True:

@@ -54,6 +54,7 @@ def _run_many(seeds: range, kind: str | None) -> int:
             given=outcome.given,
             storage=outcome.storage_calls,
             waits=outcome.explained,
+            backups=outcome.backups,
         )
         slowest = max(slowest, outcome.recovery_s)
         if outcome.findings:
@@ -67,6 +68,7 @@ def _run_many(seeds: range, kind: str | None) -> int:
         f"{totals['seconds'] / 3600:.1f} h simulated, {totals['faults']} faults, {totals['entries']} entries, "
         f"{totals['answers']} answers to clients, {totals['updates']} rollouts, {totals['completions']} tasks of jobs completed, "
         f"{totals['given']} addresses and ports given, {totals['storage']} calls of storage, {totals['waits']} waits explained, "
+        f"{totals['backups']} backups compared, "
         f"well again after {slowest:.0f} s at most"
     )
     return 1 if failed else 0

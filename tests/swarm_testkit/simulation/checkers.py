@@ -38,6 +38,22 @@ def _object_digest(item: StoreObject) -> int:
     return _digest(_PREFIXES[type(item)] + item.SerializeToString(deterministic=True))
 
 
+def _digests(store: MemoryStore) -> dict[Key, int]:
+    return {
+        (schema.kind.__name__, item.id): _object_digest(item)
+        for schema in SCHEMAS
+        for item in store.find(schema.kind)
+    }
+
+
+def total_of(store: MemoryStore) -> int:
+    """The digest of all that a store holds, as StateSum keeps it."""
+    total = 0
+    for digest in _digests(store).values():
+        total ^= digest
+    return total
+
+
 Seen = tuple[Event, int | None]
 """What the store published, and the digest of the object that is there now."""
 
@@ -85,11 +101,7 @@ class StateSum:
 
     def compare(self) -> None:
         """The tables hold what the events said."""
-        held = {
-            (schema.kind.__name__, item.id): _object_digest(item)
-            for schema in SCHEMAS
-            for item in self._store.find(schema.kind)
-        }
+        held = _digests(self._store)
         for key in sorted(held.keys() | self._objects.keys()):
             if held.get(key) != self._objects.get(key):
                 self._findings.add(f"{self._name}: the events of {key} do not lead to what the table holds")
@@ -166,14 +178,16 @@ class Ledger:
             entry_watcher()
 
     def restored(self, name: str, index: int, total: int) -> None:
-        """A member took the state at `index` from a snapshot: entries without changes have no state of their own."""
+        """A member took the state at `index` from a snapshot."""
+        if why := self.why_not_state(index, total):
+            self.findings.add(f"the snapshot of index {index} that {name} took {why}")
+
+    def why_not_state(self, index: int, total: int) -> str:
+        """Why a copy of what is there at `index` cannot have this digest; empty when it can. Entries without changes have no state of their own."""
         at = max((one for one in self.states if one <= index), default=0)
         if at == 0:
-            self.findings.add(f"{name} took a snapshot of index {index}, which nobody has applied")
-        elif self.states[at][0] != total:
-            self.findings.add(
-                f"the snapshot of index {index} that {name} took is not the state at index {at}"
-            )
+            return "is of an index that nobody has applied"
+        return "" if self.states[at][0] == total else f"is not the state at index {at}"
 
     def _record(self, index: int, event: Event, digest: int | None) -> None:
         item = event.object

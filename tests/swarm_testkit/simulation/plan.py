@@ -54,6 +54,8 @@ ORDER_FAULTS = (
     "power cut",
 )
 
+_BACKUPS_SHARE = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -78,6 +80,7 @@ class Plan:
     supply_share: float = (
         0.0  # of what clients do about services: about networks, secrets, configs and volumes that these use
     )
+    takes_backups: bool = False
 
     @classmethod
     def growing(cls, seed: int) -> "Plan":
@@ -131,4 +134,6 @@ class Plan:
             faults=tuple(rng.sample(FAULTS, rng.randint(1, len(FAULTS)))),
             short_tick_s=rng.choice((None, 0.05, 0.1)),
             others_makes=rng.choice((0, 0, 1, 2)),
+            # By a number of its own: a seed without backups plays what it played before there were any.
+            takes_backups=random.Random(f"backups {seed}").random() < _BACKUPS_SHARE,
         )

@@ -34,6 +34,8 @@ class Outcome:
     storage_calls: int
     explained: int
     """Tasks that waited after the faults, and said for what."""
+    backups: int
+    """Taken while everything might fail, and compared with what was there."""
 
 
 PLANS: dict[str | None, Callable[[int], Plan]] = {
@@ -87,6 +89,7 @@ def simulate(seed: int, *, keep_trace: bool = False, plan: Plan | None = None) -
         world.given_once.given,
         world.storage.calls,
         world.explained,
+        world.backups.count,
     )
 
 

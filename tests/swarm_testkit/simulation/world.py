@@ -28,6 +28,7 @@ from swarm_core.runtime.tasks import Group
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
+from swarm_testkit.simulation.backups import Backups
 from swarm_testkit.simulation.calls import Server
 from swarm_testkit.simulation.checkers import Findings, Ledger
 from swarm_testkit.simulation.faults import Faults
@@ -60,6 +61,7 @@ _JOIN_S = 5.0
 _LIVELY_TICKS, _LIVELY_S = 80, 90.0
 _COMPARE_TICKS = 10
 _HISTORY_LIMIT = 2
+_BACKUP_TICKS = 8.0
 
 
 class World:
@@ -102,6 +104,14 @@ class World:
             lambda host, at: host.before(at, _LEASE_TICKS * plan.tick_s), self.ledger, self.findings
         )
         self.clients = [self._make_client(f"c{at}") for at in range(1, plan.clients + 1)]
+        self.backups = Backups(
+            self.managers,
+            self._dial("backups"),
+            self.ledger,
+            self._rng("backups"),
+            self.findings,
+            pause_s=_BACKUP_TICKS * plan.tick_s,
+        )
         self.faults = Faults(
             plan,
             self.machines,
@@ -123,6 +133,8 @@ class World:
             async with Group() as first:
                 for client in self.clients:
                     first.spawn(client.run(), name="client")
+                if plan.takes_backups:
+                    first.spawn(self.backups.run(), name="backups")
                 await asyncio.sleep(2 * _ELECTION_TICKS * plan.tick_s)
                 trouble = first.spawn(self.faults.run(), name="faults")
                 await self._sleep_unless_found(plan.faulty_ticks * plan.tick_s)
