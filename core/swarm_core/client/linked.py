@@ -4,7 +4,7 @@ Rules (docs/design/rpc.md 9.5)
 1. A manager that speaks no links, as one of another make, is asked over gRPC. So is one that does not lead: it passes calls on.
 2. A call that may have been taken is not made again.
 3. A link that is lost is dialled again by the next call, which goes over gRPC where that fails.
-4. Streams are gRPC's.
+4. A server stream goes over a link of its own, so that who reads it slowly holds up nobody else; streams both ways are gRPC's.
 5. What the manager tells of changes (docs/design/store.md 1.11) is believed while the link is open: it ends with the manager.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ from swarm_core.runtime.shared_numbers import SharedNumbers
 _log = logging.getLogger(__name__)
 
 
+class _NotDone(Exception):
+    """A stream that has not begun, and may be asked for over gRPC."""
+
+
 class LinkedConnection:
     """Made by `open`, implements `calls.Calls`."""
 
@@ -40,6 +45,7 @@ class LinkedConnection:
         self._told: SharedNumbers | None = None
         self._methods: dict[str, tuple[str, Callable[[bytes], Any]]] = {}
         self._link: LinkClient | None = None
+        self._streaming: set[LinkClient] = set()
         self._speaks_links = True
         self._dialling = asyncio.Lock()
 
@@ -81,9 +87,40 @@ class LinkedConnection:
                 raise Unreachable(f"the connection to the manager at {self._path} was lost") from None
         return await self._connection.call(method, request, timeout=timeout)
 
-    def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
+    async def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
         """See `calls.Calls`."""
-        return self._connection.stream(method, request)
+        found = await self._dialled() if self._speaks_links else None
+        if found is not None:
+            self._streaming.add(found)
+            try:
+                async with aclosing(self._streamed(found, method, request)) as messages:  # type: ignore[type-var]
+                    async for message in messages:
+                        yield message
+                return
+            except _NotDone:
+                pass
+            finally:
+                self._streaming.discard(found)
+                found.abort()
+        async with aclosing(self._connection.stream(method, request)) as messages:  # type: ignore[type-var]
+            async for message in messages:
+                yield message
+
+    async def _streamed(self, over: LinkClient, method: str, request: Message) -> AsyncIterator[Any]:
+        """The messages that come over a link. Raises _NotDone where the stream has not begun, CallFailed, Unreachable."""
+        path, read = self._method(method)
+        try:
+            async with aclosing(over.stream(path, request.SerializeToString())) as items:  # type: ignore[type-var]
+                async for item in items:
+                    yield read(item)
+        except LinkRefusal as refusal:
+            if refusal.not_done:
+                raise _NotDone from None
+            raise CallFailed(refusal.code.name, refusal.message) from None
+        except LinkLost as lost:
+            if not lost.was_sent:
+                raise _NotDone from None
+            raise Unreachable(f"the connection to the manager at {self._path} was lost") from None
 
     def both_ways(self, method: str, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """See `calls.Calls`."""
@@ -92,8 +129,9 @@ class LinkedConnection:
     async def close(self) -> None:
         """End every call and the connections."""
         self._speaks_links = False
-        if self._link is not None:
-            self._link.abort()
+        for one in (self._link, *self._streaming):
+            if one is not None:
+                one.abort()
         self._forget_told()
         await self._connection.close()
 
@@ -112,6 +150,8 @@ class LinkedConnection:
             async with self._dialling:
                 if not self.is_linked and self._speaks_links:
                     self._link = await self._dialled()
+                    if self._link is not None:
+                        self._listen()
         return self._link
 
     async def _dialled(self) -> LinkClient | None:
@@ -119,14 +159,11 @@ class LinkedConnection:
             believed = trust.beside(self._path)
             if believed is None:
                 return None
-            dialled = await link.dial(f"unix:{self._path}", replace(believed.tls, at_any_time=True))
+            return await link.dial(f"unix:{self._path}", replace(believed.tls, at_any_time=True))
         except NotSpoken:
             self._speaks_links = False
         except OSError as error:
             _log.debug("no link to the manager at %s: %s", self._path, error)
-        else:
-            self._listen()
-            return dialled
         return None
 
     def _listen(self) -> None:

@@ -3,14 +3,17 @@
 It is TLS on the port of the remote API, asked for by name while shaking hands; whoever does not know the name speaks gRPC,
 which everything here can do without. Docker Engines are such peers.
 
-A frame is a head (size of the body, kind, number) and a body. The end that dialled sends messages, pings and calls; the
-other one answers. A pong says that everything sent before its ping was taken. A number ties an answer to its question; a message's is the length of its sender's ticks in microseconds.
+A frame is a head (size of the body, kind, number) and a body. The end that dialled sends messages, pings, calls, and calls that are
+answered by a stream; the other one answers. A stream is items, and an answer or a refusal at its end. It has a link of its own: while what came
+waits for who reads the stream, nothing of the link is read. A pong says that everything sent before its ping was taken. A number ties an answer to its question; a message's is the length of its sender's ticks in microseconds.
 """
 
 import asyncio
 import enum
 import struct
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 from swarm_core.api.limits import REQUEST_BYTES_MAX
@@ -22,6 +25,7 @@ FRAME_BYTES_MAX = 16 << 20
 # What may wait to be written to a peer that reads slowly.
 WRITE_BYTES_MAX = 32 << 20
 HANDSHAKE_S = 5.0
+_UNREAD_BYTES_MAX = 1 << 20
 
 # Whatever a server takes in one message fits into one frame, with its head.
 assert REQUEST_BYTES_MAX + 4096 <= FRAME_BYTES_MAX <= WRITE_BYTES_MAX
@@ -42,6 +46,8 @@ class Kind(enum.IntEnum):
     CANCEL = 5
     ANSWER = 6
     REFUSAL = 7
+    STREAM = 8
+    ITEM = 9
 
 
 class LinkLost(ConnectionError):
@@ -113,6 +119,21 @@ class Link(asyncio.Protocol):
             self.transport.abort()
 
 
+@dataclass(slots=True)
+class _Stream:
+    """What came of one and was not read yet, and how it ended."""
+
+    items: deque[bytes] = field(default_factory=deque)
+    size: int = 0
+    is_over: bool = False
+    error: Exception | None = None
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def end(self, error: Exception | None) -> None:
+        self.is_over, self.error = True, self.error or error
+        self.woken.set()
+
+
 class LinkClient(Link):
     """The end that dialled. Made by `dial`."""
 
@@ -120,6 +141,8 @@ class LinkClient(Link):
         super().__init__()
         self._last = 0
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._streams: dict[int, _Stream] = {}
+        self._is_held_up = False
 
     def send(self, messages: Sequence[bytes], tick_s: float) -> None:
         """Send messages and the length of the sender's ticks. Raises LinkLost."""
@@ -133,6 +156,43 @@ class LinkClient(Link):
     async def call(self, path: str, request: bytes, metadata: Pairs) -> bytes:
         """The answer to a unary call. Raises LinkLost, LinkRefusal."""
         return await self._ask(Kind.CALL, pack_call(path, metadata, request))
+
+    async def stream(self, path: str, request: bytes) -> AsyncIterator[bytes]:
+        """The messages of a server stream. Raises LinkLost, LinkRefusal."""
+        self._last = number = self._last + 1
+        self.write(Kind.STREAM, number, pack_call(path, (), request))
+        stream = self._streams[number] = _Stream()
+        try:
+            while stream.items or not stream.is_over:
+                while stream.items:
+                    item = stream.items.popleft()
+                    stream.size -= len(item)
+                    if stream.size <= _UNREAD_BYTES_MAX:
+                        self._read_on()
+                    yield item
+                if not stream.is_over:
+                    stream.woken.clear()
+                    await stream.woken.wait()
+            if stream.error is not None:
+                raise stream.error
+        finally:
+            del self._streams[number]
+            self._read_on()
+            if not stream.is_over and self.is_open:
+                self.write(Kind.CANCEL, number)
+
+    def _take_item(self, stream: _Stream, body: bytes) -> None:
+        stream.items.append(body)
+        stream.size += len(body)
+        stream.woken.set()
+        if stream.size > _UNREAD_BYTES_MAX and not self._is_held_up and self.transport is not None:
+            self._is_held_up = True
+            self.transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self._is_held_up and self.is_open and self.transport is not None:
+            self._is_held_up = False
+            self.transport.resume_reading()
 
     async def _ask(self, kind: Kind, body: bytes) -> bytes:
         self._last = number = self._last + 1
@@ -150,6 +210,13 @@ class LinkClient(Link):
         return answer
 
     def frame_received(self, kind: int, number: int, body: bytes) -> None:
+        stream = self._streams.get(number)
+        if stream is not None:
+            if kind == Kind.ITEM:
+                self._take_item(stream, body)
+            else:
+                stream.end(unpack_refusal(body) if kind == Kind.REFUSAL else None)
+            return
         future = self._waiting.get(number)
         if future is None or future.done():
             return
@@ -162,6 +229,9 @@ class LinkClient(Link):
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(LinkLost("the connection to the manager was lost"))
+        for stream in self._streams.values():
+            if not stream.is_over:
+                stream.end(LinkLost("the connection to the manager was lost"))
 
 
 async def dial(address: str, tls: dialler.ClientTls) -> LinkClient:

@@ -2,15 +2,19 @@
 
 Rules: only managers get this far; each call is judged like one over gRPC. What comes while nothing waits is taken at once, without
 a turn of the loop. Messages that wait are bounded: a peer that sends faster than we take is not read meanwhile. When the
-connection ends, so do its calls.
+connection ends, so do its calls. A stream waits while its items are not read.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
+
+from google.protobuf.message import Message
 
 from swarm_core.api.names import MANAGER_ROLE
 from swarm_core.api.tolerant import reader
@@ -49,14 +53,26 @@ class LinkService:
 
     async def call(self, body: bytes, peer: Peer) -> bytes:
         """The answer, encoded. Raises what the call ends with."""
+        method, request, caller = self._admitted(body, peer, is_stream=False)
+        return adapter.encoded(await method.call(request, caller))
+
+    async def stream(self, body: bytes, peer: Peer) -> AsyncIterator[bytes]:
+        """The messages of a stream, encoded. Raises what it ends with."""
+        method, request, caller = self._admitted(body, peer, is_stream=True)
+        async with aclosing(method.call(request, caller)) as messages:
+            async for message in messages:
+                yield adapter.encoded(message)
+
+    def _admitted(self, body: bytes, peer: Peer, *, is_stream: bool) -> tuple[Method, Message, Caller]:
+        """Raises LinkRefusal, RpcFailure, and ValueError where the call is malformed."""
         path, metadata, request = unpack_call(body)
         if not self.leads():
             raise LinkRefusal(Code.UNAVAILABLE, "this manager does not lead the cluster", not_done=True)
         method = self.methods.get(path)
-        if method is None or method.client_streaming or method.server_streaming:
+        if method is None or method.client_streaming or method.server_streaming is not is_stream:
             raise Unimplemented(f"{path} is not served here")
         caller = self.authorize(method.roles, peer, metadata)
-        return adapter.encoded(await method.call(reader(method.request)(request), caller))
+        return method, reader(method.request)(request), caller
 
     def refusal(self, error: Exception) -> bytes:
         """What the other end is told of a failure."""
@@ -87,6 +103,8 @@ class LinkServer(Link):
         self._is_taking = False
         self._refusal: RpcFailure | None = None
         self._has_ended = False
+        self._writable = asyncio.Event()
+        self._writable.set()
 
     def frame_received(self, kind: int, number: int, body: bytes) -> None:
         if kind == Kind.CANCEL:
@@ -103,6 +121,12 @@ class LinkServer(Link):
         if len(self._ordered) > _WAITING_MAX and self.transport is not None:
             self.transport.pause_reading()
         self._arrived.set()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
 
     def connection_lost(self, _: Exception | None) -> None:
         self._has_ended = True
@@ -146,7 +170,11 @@ class LinkServer(Link):
             refusal, self._refusal = self._refusal, None
             self._answer_ping(number, refusal)
         elif kind == Kind.CALL:
-            self._calls[number] = group.spawn(self._answer(number, body), name="call over a link")
+            work = self._answer(number, partial(self._service.call, body, self._peer))
+            self._calls[number] = group.spawn(work, name="call over a link")
+        elif kind == Kind.STREAM:
+            work = self._answer(number, partial(self._send_all, number, body))
+            self._calls[number] = group.spawn(work, name="stream over a link")
         return None
 
     async def _taken(self, taking: Awaitable[None]) -> None:
@@ -161,9 +189,17 @@ class LinkServer(Link):
         else:
             self._tell(Kind.REFUSAL, number, pack_refusal(refusal.code, refusal.message, not_done=True))
 
-    async def _answer(self, number: int, body: bytes) -> None:
+    async def _send_all(self, number: int, body: bytes) -> bytes:
+        """Send the items of a stream; nothing is left for its answer."""
+        async with aclosing(self._service.stream(body, self._peer)) as items:  # type: ignore[type-var]
+            async for item in items:
+                self._tell(Kind.ITEM, number, item)
+                await self._writable.wait()
+        return b""
+
+    async def _answer(self, number: int, answering: Callable[[], Awaitable[bytes]]) -> None:
         try:
-            kind, answer = Kind.ANSWER, await self._service.call(body, self._peer)
+            kind, answer = Kind.ANSWER, await answering()
         except ValueError as error:
             _log.warning("a call of %s is malformed: %s", self._peer.remote_addr, error)
             kind, answer = Kind.REFUSAL, pack_refusal(Code.INTERNAL, str(error), not_done=True)

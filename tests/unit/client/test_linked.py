@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from swarm_core.api.proto import control_pb2, watch_pb2
 from swarm_core.api.proto.objects_pb2 import Node, Task
+from swarm_core.api.proto.types_pb2 import Version
 from swarm_core.api.store_versions import COUNT, LEADS, LIFE, PLACE_OF
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable
 from swarm_core.client.linked import LinkedConnection
 from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.errors import NotFound
 from swarm_core.rpc.forwarding import Route
 from swarm_core.rpc.server import Services
 from swarm_core.runtime.shared_numbers import SharedNumbers
@@ -77,13 +79,101 @@ async def node_id(connection: LinkedConnection, asked: str = "", timeout: float 
     return str((await connection.call("Control.GetNode", GetNode(node_id=asked), timeout=timeout)).node.id)
 
 
-async def test_calls_go_over_a_link_and_streams_beside_it(tmp_path: Path) -> None:
-    """The caller is this node itself, as over gRPC (9.5.4)."""
+async def watched(connection: LinkedConnection, count: int = 3) -> list[int]:
+    request = watch_pb2.WatchRequest(resume_from=Version(index=count))
+    return [one.version.index async for one in connection.stream("Watch.Watch", request)]
+
+
+async def test_calls_and_streams_go_over_links(tmp_path: Path) -> None:
+    """The caller is this node itself, as over gRPC (9.5.4); gRPC is not asked."""
     async with opened(tmp_path / "control.sock", echo_services(EchoServices())) as connection:
+        await connection._connection.close()
         assert await node_id(connection) == "m1"
         assert connection.is_linked
-        request = watch_pb2.WatchRequest(resume_from={"index": 3})
-        assert [one.version.index async for one in connection.stream("Watch.Watch", request)] == [0, 1, 2]
+        assert await watched(connection) == [0, 1, 2]
+        assert await node_id(connection) == "m1"
+
+
+async def test_a_manager_that_does_not_lead_streams_over_grpc(tmp_path: Path) -> None:
+    """As it is asked (9.5.5); each message comes once."""
+    services = echo_services(EchoServices())
+    async with opened(tmp_path / "control.sock", services, locator=Elsewhere()) as connection:
+        assert await watched(connection) == [0, 1, 2]
+
+
+@dataclass
+class Watched:
+    """Sends messages of a kilobyte as long as they are taken, fails after `ends_after` of them, and counts what it made."""
+
+    ends_after: int = 1 << 30
+    made: int = 0
+    has_ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def watch(self, request: object, caller: Caller) -> AsyncIterator[watch_pb2.WatchMessage]:
+        try:
+            while self.made < self.ends_after:
+                self.made += 1
+                event = watch_pb2.WatchMessage.Event()
+                event.object.config.spec.data = b"x" * 1000
+                yield watch_pb2.WatchMessage(events=[event], version=Version(index=self.made))
+                await asyncio.sleep(0)
+            raise NotFound("the end")
+        finally:
+            self.has_ended.set()
+
+
+def watching(handler: Watched) -> Services:
+    services = Services()
+    services.add(watch_pb2.DESCRIPTOR.services_by_name["Watch"], handler)
+    services.add(SERVICE, echo := EchoServices(), Refusing(SERVICE, echo))
+    return services
+
+
+async def test_a_stream_ends_as_the_manager_says(tmp_path: Path) -> None:
+    """With its code and text, after what came before; nothing is asked again."""
+    handler = Watched(ends_after=5)
+    async with opened(tmp_path / "control.sock", watching(handler)) as connection:
+        seen = []
+        with pytest.raises(CallFailed, match="the end") as failed:
+            async for one in connection.stream("Watch.Watch", watch_pb2.WatchRequest()):
+                seen.append(one.version.index)
+        assert failed.value.code == "NOT_FOUND"
+        assert seen == [1, 2, 3, 4, 5] and handler.made == 5
+
+
+async def test_who_reads_a_stream_slowly_holds_the_manager_up_and_nobody_else(tmp_path: Path) -> None:
+    """What is made and not read is bounded; other calls are answered; reading on brings all of it, and who stops reading ends it."""
+    handler = Watched()
+    async with opened(tmp_path / "control.sock", watching(handler)) as connection:
+        stream = connection.stream("Watch.Watch", watch_pb2.WatchRequest())
+        assert (await anext(stream)).version.index == 1
+        made = 0
+        while made != handler.made:
+            made = handler.made
+            for _ in range(50):
+                await node_id(connection)
+        assert 1000 < made < 20_000
+        for number in range(2, made + 500):
+            assert (await anext(stream)).version.index == number
+        await stream.aclose()  # type: ignore[attr-defined]
+        await handler.has_ended.wait()
+
+
+async def test_a_stream_is_lost_with_its_manager(tmp_path: Path) -> None:
+    """And with the connection that it belongs to."""
+    path = tmp_path / "control.sock"
+    put_root(path, AUTHORITY)
+    for ends_itself in (True, False):
+        async with control_server(AUTHORITY, watching(Watched()), path):
+            connection = await LinkedConnection.open(path)
+            stream = connection.stream("Watch.Watch", watch_pb2.WatchRequest())
+            await anext(stream)
+            if ends_itself:
+                await connection.close()
+        with pytest.raises(Unreachable):
+            async for _ in stream:
+                pass
+        await connection.close()
 
 
 @pytest.mark.parametrize("linked", [True, False])

@@ -78,6 +78,7 @@ def test_debug_is_a_level(tmp_path: Path) -> None:
     ("content", "arguments", "text"),
     [
         ({"nonsense": 1, "bip": "x"}, (), "the following directives don't match any configuration option: bip, nonsense"),
+        ({"api-cors-header": "*"}, (), "the following directives don't match any configuration option: api-cors-header"),
         ({"hosts": ["tcp://b:1"]}, ("-H", "unix:///a", "-H", ":2"),
          "the following directives are specified both as a flag and in the configuration file: "
          "hosts: (from flag: [unix:///a :2], from file: [tcp://b:1])"),
