@@ -161,7 +161,8 @@ class OnScreen:
 
         def apply(changes: Changes) -> None:
             paint(changes)
-            assert self._table is not None
+            if self._table is None:
+                return  # on the way to another list
             shown = {ref.id for ref in self._table.visible_ids()}
             is_any = self._name == "containers"
             told = (self._room.mirror.get(EventItem, id_) for id_ in changes.ids.get(EventItem, ()))

@@ -102,11 +102,14 @@ async def test_a_container_is_described_and_its_text_follows_it(cluster, room):
         await run.press("enter", "d")
         await shows(run, "container db · describe")
         assert "postgres:16" in run.text
+        painted_s = run.app.screen.painting_s
+        assert painted_s > 0
         room.mirror.take(
             Told([Put(Kind.CONTAINER, make_container("db", state="paused", status="Paused now"))])
         )
         room.mirror.flush()
         await shows(run, "Paused now")
+        assert run.app.screen.painting_s > painted_s
 
 
 async def test_keys_of_the_cluster_do_nothing_here(cluster, room):

@@ -1,6 +1,7 @@
 """The parts of the shell without a screen: the painter, the notices and the navigator."""
 
 from contextlib import contextmanager, nullcontext
+from time import thread_time
 
 import pytest
 from swarm_core.api.proto import objects_pb2
@@ -16,7 +17,7 @@ from swarm_tui.resources.problems import ProblemBoard
 from swarm_tui.resources.refs import ONLY_CLUSTER, ObjectRef
 from swarm_tui.shell.navigator import Navigator
 from swarm_tui.shell.notices import Notices
-from swarm_tui.shell.painter import Painter
+from swarm_tui.shell.painter import STORM_OBJECTS, STORM_REST_S_MIN, Painter
 from swarm_tui.shell.terminal import given_away
 from swarm_tui.views.view import Context, View, ViewKind
 
@@ -54,8 +55,11 @@ class Recorder(View):
 class HandFace:
     """A Face whose timers are run by the test."""
 
+    painting_s = 0.0
+
     def __init__(self):
         self.waiting = []
+        self.rests = []
         self.said = []
         self.ticks = []
 
@@ -73,6 +77,7 @@ class HandFace:
 
     def later(self, seconds, work):
         self.waiting.append(work)
+        self.rests.append(seconds)
 
     def every(self, seconds, work):
         self.ticks.append(work)
@@ -138,6 +143,56 @@ async def test_what_comes_while_a_frame_is_paid_for_is_one_frame(session):
         face.run()
     assert view.told == [("apply", False, 1), ("apply", False, 2), "tick"]
     assert painter.is_settled
+
+
+def storm(session):
+    """As many changes as a storm has within one frame; nobody is told of them yet."""
+    every = list(session.mirror.objects(objects_pb2.Task))[:STORM_OBJECTS]
+    assert len(every) == STORM_OBJECTS
+    session.mirror.apply(
+        Changed(tuple(Change(Action.UPDATED, one) for one in every), session.mirror.version + 1)
+    )
+
+
+async def test_the_next_frame_of_a_storm_has_what_came_until_it_begins(session):
+    """What the mirror was not yet to tell is told for it; a frame that is no storm's waits for the mirror."""
+    view = Recorder()
+    painter, face = painter_of(session, view)
+    painter.start()
+    view.told.clear()
+    storm(session)
+    session.mirror.flush()
+    face.run()  # the frame
+    face.run()  # it has been painted
+    session.mirror.apply(Changed((Change(Action.UPDATED, task(session, 0)),), session.mirror.version + 1))
+    face.run()
+    assert view.told == [("apply", False, STORM_OBJECTS), ("apply", False, 1)]
+    face.run()
+    session.mirror.apply(Changed((Change(Action.UPDATED, task(session, 1)),), session.mirror.version + 1))
+    face.run()
+    assert len(view.told) == 2
+    session.mirror.flush()
+    face.run()
+    assert len(view.told) == 3
+
+
+async def test_a_storm_pays_for_its_frames_and_for_nothing_else(session):
+    """Painting that took long is rested for; what others did between frame and rest is not its own."""
+    painter, face = painter_of(session, Recorder())
+    painter.start()
+    storm(session)
+    session.mirror.flush()
+    face.run()
+    began = thread_time()
+    while thread_time() - began < 0.15:
+        pass
+    face.run()
+    assert face.rests[-1] == pytest.approx(STORM_REST_S_MIN)
+    storm(session)
+    face.run()
+    face.painting_s += 0.2
+    face.run()
+    assert face.rests[-1] > 0.3
 
 
 async def test_a_tick_without_changes_is_shown_at_once(session):

@@ -1,10 +1,12 @@
 """The line-drawn table by itself, over rows of a list."""
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from swarm_tui.resources.model import Align, Cell, Column, Role, Span
 from swarm_tui.resources.refs import ONLY_CLUSTER, ObjectRef
+from swarm_tui.widgets import table as module
 from swarm_tui.widgets.table import ObjectTable
 from swarm_tui.widgets.theme import DARK, role_colors
 from textual.app import App
@@ -105,6 +107,49 @@ async def test_a_visible_change_is_painted_alone():
         await pilot.pause()
         assert set(app.rows.asked) == {row("row-00003")}
         assert lines(app)[4].split() == ["row-00003", "77"]
+
+
+async def test_of_a_row_that_changed_only_the_cells_that_did_are_drawn_anew(monkeypatch):
+    """The others are as they were drawn before; on another ground, and after a row of other cells, all are drawn."""
+    drawn = []
+    cell_spans = module.cell_spans
+
+    def noted(cell, width, *, is_right=False):
+        drawn.append(cell.text)
+        return cell_spans(cell, width, is_right=is_right)
+
+    monkeypatch.setattr(module, "cell_spans", noted)
+    async with table_of(100) as (app, table, pilot):
+        drawn.clear()
+        app.rows.values[row("row-00003")] = "77"
+        table.rows_changed([row("row-00003")])
+        await pilot.pause()
+        assert drawn == ["77"]
+        assert lines(app)[4].split() == ["row-00003", "77"]
+        drawn.clear()
+        table.move_to(row("row-00003"))
+        await pilot.pause()
+        assert sorted(drawn) == ["0", "77", "row-00000", "row-00003"]
+        drawn.clear()
+        app.rows.cells = lambda row_id: ()
+        table.rows_changed([row("row-00003")])
+        await pilot.pause()
+        assert drawn == []
+        assert lines(app)[4] == ""
+
+
+async def test_a_change_that_no_column_shows_paints_nothing(painted):
+    """What stands in a column that has no room is not painted, nor the row."""
+    async with table_of(20, size=(12, 12)) as (app, table, pilot):
+        app.rows.columns = (COLUMNS[0], replace(COLUMNS[1], drop=1))
+        table.heading_changed()
+        await pilot.pause()
+        painted.clear()
+        app.rows.values[row("row-00003")] = "77"
+        table.rows_changed([row("row-00003")])
+        table.time_passed()
+        await pilot.pause()
+        assert painted == []
 
 
 @pytest.fixture

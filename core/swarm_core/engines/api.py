@@ -9,11 +9,12 @@ Rules
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus
 
 import aiohttp
 
@@ -28,6 +29,7 @@ CALLS_MAX: Final = 4
 ASKED_MAX: Final = 64
 """Of calls that people ask for: more than anybody looks at."""
 LINE_BYTES_MAX: Final = 4 << 20
+_UNSAFE: Final = re.compile("[^A-Za-z0-9_.~-]+")
 Query = Mapping[str, str | int | bool | Mapping[str, Any] | list[str] | None]
 """A mapping is sent as JSON, as filters are; a list as one pair for each; None is left out."""
 P = TypeVar("P", bound=asyncio.BaseProtocol)
@@ -315,4 +317,9 @@ def _written(query: Query) -> str:
                 pairs.append((name, json.dumps(value, separators=(",", ":"))))
             case _:
                 pairs.append((name, str(value)))
-    return f"?{urlencode(pairs)}" if pairs else ""
+    return "?" + "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs) if pairs else ""
+
+
+def _quoted(text: str) -> str:
+    """As `quote_plus`, which looks at each character of a text that has a single unsafe one: filters hold hundreds of ids."""
+    return _UNSAFE.sub(lambda found: quote_plus(found[0]), text)

@@ -114,6 +114,8 @@ class Engine:
         """Of the last event, by the engine's clock."""
         self._last_events: set[bytes] = set()
         """Those of that time."""
+        self._answer_s: float | None = None
+        """How long it took to answer what was asked last, since the last probe; None: nothing was, or not in time."""
         self.tried = asyncio.Event()
         """The first try has come to an end: it is listed, or something is wrong with it."""
         self.events_read = 0
@@ -313,6 +315,7 @@ class Engine:
         return self._clock.monotonic() + self._options.list_every_s * (0.5 + self._rng.random())
 
     async def _ask(self, taken: Taken) -> None:
+        began_s = self._clock.monotonic()
         try:
             if taken.specs:
                 await self._read_specs()
@@ -334,8 +337,12 @@ class Engine:
             self._dirty.mark_again(taken, self._clock.monotonic())
             self._failed(error)
         else:
-            self._dirty.look_again(passing, self._clock.monotonic() + self._around.patience_s())
-            self._listed()
+            now_s = self._clock.monotonic()
+            self._dirty.look_again(passing, now_s + self._around.patience_s())
+            if taken.lists:
+                self._listed()
+            elif now_s - began_s <= states.SLOW_S:
+                self._answer_s = now_s - began_s
 
     def _listed(self) -> None:
         tables = self._around.tables
@@ -351,9 +358,14 @@ class Engine:
         self.tried.set()
 
     async def _probe(self) -> None:
-        """See now and then whether it answers, and how fast."""
+        """See now and then whether it answers, and how fast. One that was asked for something meanwhile, and answered in time, has shown it."""
         while True:
+            self._answer_s = None
             await self._clock.sleep(self._options.probe_every_s * (0.75 + 0.5 * self._rng.random()))
+            if self._answer_s is not None and self._standing.is_fine:
+                self._backoff.succeeded()
+                self._answered(self._answer_s)
+                continue
             began_s = self._clock.monotonic()
             try:
                 await self.api.call("GET", "/_ping", timeout=self._options.probe_s)

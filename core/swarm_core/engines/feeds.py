@@ -55,6 +55,10 @@ class Changes:
         waiting, self._waiting = self._waiting, {}
         return list(waiting.values())
 
+    async def changed(self) -> None:
+        """Return when `take` has something to say."""
+        await self._woken.wait()
+
     async def next(self) -> list[Change]:
         """Wait for at least one change; give all that are there."""
         await self._woken.wait()
@@ -127,7 +131,18 @@ class Events:
         try:
             return await self._subscription.next()
         except Overflow:
-            raise FellBehind("more events came than were read") from None
+            raise _fell_behind() from None
+
+    def take(self) -> list[Event]:
+        """What waits, maybe nothing. Raises FellBehind."""
+        try:
+            return self._subscription.take()
+        except Overflow:
+            raise _fell_behind() from None
+
+    async def changed(self) -> None:
+        """Return when `take` may have something to say."""
+        await self._subscription.changed()
 
     def close(self) -> None:
         """Stop delivery. Closing twice is fine."""
@@ -146,6 +161,10 @@ class Events:
 
     async def __anext__(self) -> list[Event]:
         return await self.next()
+
+
+def _fell_behind() -> FellBehind:
+    return FellBehind("more events came than were read")
 
 
 class EventPublisher:

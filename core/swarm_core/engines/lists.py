@@ -18,6 +18,7 @@ from swarm_core.engines.errors import EngineError, EngineRefused
 from swarm_core.engines.reading import (
     container_of,
     image_of,
+    is_as_listed,
     network_of,
     read_with,
     reservation_of,
@@ -107,8 +108,7 @@ class Lists:
             before = set(table.of(self._key)) if ids is None else set(ids)
             body = await self._api.call("GET", "/containers/json", query, timeout=LIST_S)
             rows = read_with(
-                lambda: [container_of(self._key, entry, raw, self.skew_s) for entry, raw in split_list(body)],
-                self._api.url,
+                lambda: [self._container(entry, raw) for entry, raw in split_list(body)], self._api.url
             )
             for number, container in enumerate(rows, 1):
                 listed.add(container.id)
@@ -129,9 +129,18 @@ class Lists:
                 self._unexplained.clear()
         return passing
 
+    def _container(self, entry: dict[str, Any], raw: bytes) -> Container:
+        """The record of an entry: the one that is there, where the engine writes what it wrote before and no event changed it since."""
+        known = self._tables.containers.get(self._key, entry["Id"])
+        if known is not None and known.raw == raw and is_as_listed(known, entry, self.skew_s):
+            return known
+        return container_of(self._key, entry, raw, self.skew_s)
+
     def _put(self, container: Container, *, is_checked: bool) -> None:
         table = self._tables.containers
         known = table.get(self._key, container.id)
+        if known is container:
+            return
         if known is not None:
             container = replace(container, reserved=known.reserved)
         if is_checked and (known is None or _differs(known, container)):

@@ -96,6 +96,19 @@ def container_of(key: EngineKey, entry: Mapping[str, Any], raw: bytes, skew_s: f
     )
 
 
+def is_as_listed(known: Container, entry: Mapping[str, Any], skew_s: float) -> bool:
+    """Whether a container that was read of this very entry is still as it says: all that events change of a container is compared."""
+    status = entry.get("Status") or ""
+    return (
+        known.state == entry.get("State", "")
+        and known.status == status
+        and (known.health, known.exit_code) == (health_of(status), exit_code_of(status))
+        and len(known.ports) == len(entry.get("Ports") or ())
+        and known.name == _first_name(entry.get("Names") or ())
+        and known.created_s == float(entry.get("Created") or 0) + skew_s
+    )
+
+
 def _first_name(names: Any) -> str:
     """The name without its slash; links to it from other containers have two."""
     texts = [_text(name) for name in names]
@@ -255,4 +268,5 @@ def _text(value: Any) -> str:
 
 
 def _labels(value: Any) -> dict[str, str]:
-    return {sys.intern(_text(name)): str(text) for name, text in (value or {}).items()}
+    # What is no text cannot be interned.
+    return {sys.intern(name): str(text) for name, text in (value or {}).items()}

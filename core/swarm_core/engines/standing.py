@@ -104,6 +104,11 @@ class Standing:
     trouble: Trouble = Trouble.NONE
     error: str = ""
 
+    @property
+    def is_fine(self) -> bool:
+        """Whether nothing speaks against it."""
+        return (self.state, self.failures, self.trouble) == (EngineState.HEALTHY, 0, Trouble.NONE)
+
 
 def step(
     standing: Standing, happening: Happening, trouble: Trouble = Trouble.NONE, error: str = ""

@@ -1,10 +1,12 @@
 """The Docker Engine's API as its clients call it (docs/design/engines.md N3)."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from swarm_core.engines import api as module
@@ -222,6 +224,18 @@ async def test_queries_and_bodies(tmp_path: Path) -> None:
         f"POST {path}?all=1&v=0&n=3&filters=%7B%22id%22%3A%5B%22a%22%2C%22b%22%5D%7D&t=x&t=y%26z HTTP/1.1\r\n"
     )
     assert "X-Registry-Auth: geheim\r\n" in heads[1]
+
+
+@pytest.mark.parametrize("text", ["a b+c", "ä/ß?", "%41&=#", "0-_.~", '["x\\n"]\n'])
+async def test_what_is_sent_is_read_back(text: str, tmp_path: Path) -> None:
+    """Whatever a value holds is one value of its name on the other side (N3.4)."""
+    async with engine_that(saying({"/_ping": PING}), tmp_path) as api:
+        await api.agree()
+        target = api.target("/containers/json", {text: text, "filters": {"id": [text]}})
+    assert parse_qsl(urlsplit(target).query, strict_parsing=True) == [
+        (text, text),
+        ("filters", json.dumps({"id": [text]}, separators=(",", ":"))),
+    ]
 
 
 async def test_lines(tmp_path: Path) -> None:

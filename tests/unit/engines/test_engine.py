@@ -206,6 +206,21 @@ async def test_an_engine_that_refuses() -> None:
         await found.until(lambda: found.engine(0).word == "healthy")
 
 
+async def test_an_answer_is_as_good_as_a_probe() -> None:
+    """An engine that was asked for something since the last probe, and answered in time, is not asked whether it answers (N4.2)."""
+    async with rig(
+        1, containers=2, options=EngineOptions(probe_every_s=2.5, list_every_s=600.0), adds=False
+    ) as found:
+        found.cluster.add(entry(found.fakes, 0))
+        await found.cluster.settled()
+        fake, before = found.fakes[0], found.engine(0)
+        pings = fake.counters.by_path["GET /_ping"]
+        fake.running.kill(fake.container("web-0"), 9)
+        await found.until(lambda: found.engine(0).answered_at_s > before.answered_at_s)
+        assert found.engine(0).word == "healthy"
+        assert fake.counters.by_path["GET /_ping"] == pings
+
+
 async def test_a_slow_engine() -> None:
     """An answer that takes more than two seconds is slow, and no failure (N4.2)."""
     async with rig(1, containers=1) as found:

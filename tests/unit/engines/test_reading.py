@@ -13,6 +13,7 @@ from swarm_core.engines.reading import (
     container_of,
     event_of,
     image_of,
+    is_as_listed,
     network_of,
     read_with,
     reservation_of,
@@ -280,3 +281,36 @@ def test_json_of_any_other_form() -> None:
             outcome(partial(specs_of, _changed(INFO, rng), {}, {}, 0.0, "u")),
         }
     assert outcomes == {"read", "EngineGarbage", "EngineUnfit"}
+
+
+def _event(action: str, **attributes: str) -> bytes:
+    actor = {"ID": "abc", "Attributes": attributes}
+    return json.dumps({"Type": "container", "Action": action, "Actor": actor, "timeNano": 1}).encode()
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        ["die"],
+        ["pause"],
+        ["rename"],
+        ["health_status: unhealthy"],
+        ["die", "start"],
+        ["pause", "unpause", "die", "start"],
+    ],
+)
+def test_what_events_changed_since_it_was_listed_is_seen(actions: list[str]) -> None:
+    """An entry that an engine writes again as it was is read anew where an event has changed its record meanwhile, though its state may be the same."""
+    entry = {
+        "Id": "abc", "Names": ["/web"], "Image": "nginx", "ImageID": "sha256:1", "Command": "run", "Created": 100, "State": "running",
+        "Status": "Up Less than a second", "Ports": [{"PrivatePort": 80, "Type": "tcp"}], "NetworkSettings": {}, "Mounts": [],
+    }  # fmt: skip
+    known = listed = container_of(ONE, entry, b"raw", 0.0)
+    assert is_as_listed(known, entry, 0.0)
+    assert not is_as_listed(known, entry, 5.0)
+    for action in actions:
+        _, after = effects_of(event_of(ONE, _event(action, name="other", exitCode="0"), 0.0), known)
+        assert after is not None
+        known = after
+    assert known != listed
+    assert not is_as_listed(known, entry, 0.0)

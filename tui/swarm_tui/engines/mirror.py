@@ -7,8 +7,8 @@ Rules (docs/design/engine-views.md 18.2)
 3. Events are kept to the last EVENTS_MAX.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from swarm_core.engines.records import (
 
 from swarm_tui.clusters.changes import Phase, Stream
 from swarm_tui.clusters.mirror import Mirror, WallClock
-from swarm_tui.resources.engines import containers, images, networks, volumes
+from swarm_tui.resources.engines import containers, engines, images, networks, volumes
 from swarm_tui.resources.engines.events import EVENTS_MAX
 from swarm_tui.resources.engines.items import (
     ContainerItem,
@@ -41,7 +41,7 @@ from swarm_tui.resources.engines.items import (
     VolumeItem,
     item_id,
 )
-from swarm_tui.resources.model import NodeSums, Realm
+from swarm_tui.resources.model import Health, NodeSums, Realm
 from swarm_tui.resources.refs import ClusterId
 
 _ITEMS: Final[dict[Kind, type[Any]]] = {
@@ -84,6 +84,8 @@ class EngineMirror(Mirror):
         self._told: dict[str, EventItem] = {}
         """The events that are kept, the oldest first; a list of everything leaves them."""
         self._told_count = 0
+        self.read_waiting: Callable[[], None] | None = None
+        """Takes in what was told and is not read yet."""
         super().__init__(clock, cluster=cluster)
 
     def _clear(self) -> None:
@@ -92,6 +94,10 @@ class EngineMirror(Mirror):
         self._objects[EventItem] = self._told
         self._of_engine: dict[str, dict[type[Any], dict[str, None]]] = {}
         self._engine_sums: defaultdict[str, NodeSums] = defaultdict(NodeSums)
+        self.looks: Counter[Health] = Counter()
+        """How many engines fare so."""
+        self.running = 0
+        """Containers that run, on all engines."""
         self._container_users: defaultdict[_Use, set[str]] = defaultdict(set)
         self._network_ids: dict[str, str] = {}
         """By what containers call a network, its item's id."""
@@ -111,6 +117,11 @@ class EngineMirror(Mirror):
         return self._of_engine.get(key, {}).get(kind, {}).keys()
 
     # -- feeding --------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        if self.read_waiting is not None:
+            self.read_waiting()
+        super().flush()
 
     def take(self, update: Told | Listed) -> None:
         """Take in what engines told; listeners hear of it with the next flush."""
@@ -144,6 +155,7 @@ class EngineMirror(Mirror):
         held[item.id] = item
         self._dirty[message].add(item.id)
         if isinstance(item, EngineItem):
+            self._count_look(item, old)
             self._engine_changed(item, old)
             return
         if old is None:
@@ -159,6 +171,7 @@ class EngineMirror(Mirror):
             return
         self._dirty[message].add(id_)
         if isinstance(old, EngineItem):
+            self._count_look(None, old)
             self._engine_sums.pop(id_, None)
             return
         self._of_engine[old.record.engine][message].pop(id_, None)
@@ -166,6 +179,12 @@ class EngineMirror(Mirror):
             self._container_changed(None, old)
         elif isinstance(old, NetworkItem):
             self._network_ids.pop(item_id(old.record.engine, old.record.name), None)
+
+    def _count_look(self, new: EngineItem | None, old: EngineItem | None) -> None:
+        if old is not None:
+            self.looks[engines.health(old, self, 0)] -= 1
+        if new is not None:
+            self.looks[engines.health(new, self, 0)] += 1
 
     def _engine_changed(self, new: EngineItem, old: EngineItem | None) -> None:
         """What is on an engine looks otherwise while it is away, or under another name."""
@@ -186,9 +205,12 @@ class EngineMirror(Mirror):
             sums = self._engine_sums[one.record.engine]
             sums.tasks += after[0] - before[0]
             sums.running += after[1] - before[1]
+            self.running += after[1] - before[1]
             sums.nano_cpus += after[2] - before[2]
             sums.memory_bytes += after[3] - before[3]
             self._touch(EngineItem, one.record.engine)
+        if old is not None and new is not None and _uses_the_same(old.record, new.record):
+            return
         then, now = _uses(old), _uses(new)
         for use in then - now:
             self._container_users[use].discard(one.id)
@@ -254,6 +276,11 @@ def _counted(item: ContainerItem | None) -> tuple[int, int, int, int]:
     held = one.reserved
     cpus, memory = (held.nano_cpus, held.memory_bytes) if held is not None else (0, 0)
     return 1, int(one.is_running), cpus, memory
+
+
+def _uses_the_same(old: Container, new: Container) -> bool:
+    """What most changes leave as it is."""
+    return (old.image_id, old.volumes, old.networks) == (new.image_id, new.volumes, new.networks)
 
 
 def _uses(item: ContainerItem | None) -> frozenset[_Use]:

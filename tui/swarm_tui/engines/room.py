@@ -19,7 +19,7 @@ from swarm_tui.clusters.engine_hands import EngineBook, EngineHands, Runs
 from swarm_tui.clusters.no_calls import NoCalls
 from swarm_tui.clusters.session import Clock, Session
 from swarm_tui.engines.calls import ObjectCalls
-from swarm_tui.engines.following import changes_of, events_of
+from swarm_tui.engines.following import Following
 from swarm_tui.engines.logs import EngineLogs, is_over
 from swarm_tui.engines.mirror import EngineMirror
 from swarm_tui.engines.stats import ContainerStats
@@ -64,14 +64,13 @@ class EngineRoom:
 
     async def run(self) -> None:
         """Until cancelled."""
-        cluster, mirror = self.opened.cluster, self.mirror
+        cluster = self.opened.cluster
         async with running(cluster), asyncio.TaskGroup() as group:
             group.create_task(self._stats.run())
             discovery = Discovery(cluster)
             for source in self._sources:
                 group.create_task(self._discover(discovery, source))
-            group.create_task(mirror.follow_by(changes_of(cluster), mirror.take))
-            group.create_task(mirror.follow_by(events_of(cluster, self._clock), mirror.take))
+            group.create_task(Following(cluster, self.mirror, self._clock).run())
 
     def _list_anew(self) -> None:
         """Ask every engine for all that it has; try those again now that do not answer."""

@@ -9,6 +9,7 @@ Rules:
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from functools import lru_cache
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -21,6 +22,8 @@ from swarm_tui.resources.refs import ClusterId, ObjectRef
 
 T = TypeVar("T")
 M = TypeVar("M")
+
+_CELLS_KEPT: Final = 4096
 
 
 class Realm(StrEnum):
@@ -102,8 +105,9 @@ class Cell:
         return "".join(span.text for span in self.spans)
 
 
+@lru_cache(maxsize=_CELLS_KEPT)
 def cell(text: str, role: Role = Role.TEXT) -> Cell:
-    """A cell of one span."""
+    """A cell of one span. The same few are asked for again and again, row by row and frame by frame."""
     return Cell((Span(text, role),))
 
 

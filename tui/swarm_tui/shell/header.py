@@ -9,8 +9,8 @@ from swarm_tui.clusters.allowance import Level, word
 from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
+from swarm_tui.engines.mirror import EngineMirror
 from swarm_tui.resources import cluster
-from swarm_tui.resources.engines import engines
 from swarm_tui.resources.engines.items import ContainerItem, EngineItem
 from swarm_tui.resources.format import plural, short_duration
 from swarm_tui.resources.model import Health, Realm
@@ -104,22 +104,15 @@ def summary(session: Session, failures: int, warnings: int) -> list[Span]:
 
 def _engines_standing(mirror: Mirror) -> list[Part]:
     """How many engines, how many of them need a person, and what is on them."""
-    items = mirror.objects(EngineItem)
-    looks = [engines.health(item, mirror, 0) for item in items]
-    failed = sum(look is Health.FAILED for look in looks)
-    waiting = sum(look is Health.MOTION for look in looks)
-    parts = [Part([(f"  engines: {len(items)}", "text")], rank=1)]
+    assert isinstance(mirror, EngineMirror)
+    failed, waiting = mirror.looks[Health.FAILED], mirror.looks[Health.MOTION]
+    parts = [Part([(f"  engines: {len(mirror.ids(EngineItem))}", "text")], rank=1)]
     if failed:
         parts.append(Part([(f" · {failed} unhealthy", "error+bold")], rank=1))
     if waiting:
         parts.append(Part([(f" · {waiting} connecting", "accent")], rank=2))
-    running = sum(mirror.node_sums(item.id).running for item in items)
-    parts.append(
-        Part(
-            [(f"   {running} of {plural(len(mirror.ids(ContainerItem)), 'container')} running", "muted")],
-            rank=3,
-        )
-    )
+    containers = plural(len(mirror.ids(ContainerItem)), "container")
+    parts.append(Part([(f"   {mirror.running} of {containers} running", "muted")], rank=3))
     return parts
 
 

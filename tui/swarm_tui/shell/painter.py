@@ -2,7 +2,7 @@
 time changes. It asks the cluster for nothing.
 
 Frames are paid for: after a frame the painter rests until the frame budget allows the next, so that a storm of changes
-leaves the processor to others. What comes meanwhile is merged and shown in one frame.
+leaves the processor to others. What comes meanwhile is merged and shown in one frame, with what came up to its beginning.
 """
 
 from asyncio import get_running_loop
@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from google.protobuf.message import Message
 
 from swarm_tui.clusters.changes import Changes, Phase
+from swarm_tui.clusters.mirror import FLUSH_INTERVAL_S
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry
 from swarm_tui.resources.problems import ProblemBoard
@@ -28,6 +29,8 @@ from swarm_tui.widgets.paint import Spans
 TICK_S: Final = 1.0
 PAINTED_S: Final = 0.04
 REST_S_MIN: Final = 0.01
+STORM_REST_S_MIN: Final = FLUSH_INTERVAL_S - PAINTED_S
+"""A storm is shown no more often than mirrors tell, however little it costs."""
 STORM_OBJECTS: Final = 50
 """Fewer objects in one frame are no storm: as often as the mirror tells that is less than 500 changes a second."""
 STALE_PHASES: Final = (Phase.STALE, Phase.RESYNCING)
@@ -53,6 +56,10 @@ class Face(Protocol):
 
     def every(self, seconds: float, work: Callable[[], object]) -> None:
         """Call `work` again and again."""
+
+    @property
+    def painting_s(self) -> float:
+        """The processor time that the toolkit has taken so far to bring to the terminal what changed."""
 
 
 class Painter:
@@ -114,28 +121,37 @@ class Painter:
             self._is_painting = True
             self._face.soon(self._apply_pending)
 
+    def _apply_newest(self) -> None:
+        """Show what came until now: what was waited for is not to be as old as the mirror's last telling too."""
+        self._session.mirror.flush()
+        self._apply_pending()
+
     def _apply_pending(self) -> None:
         changes, self._pending = self._pending, None
         if changes is None:
             self._is_painting = False
             return
-        started = thread_time()
+        started, painted_s = thread_time(), self._face.painting_s
         self.apply(changes)
         if shows_time := self._is_tick_due:
             self.show_time()
+        applied_s = thread_time() - started
         # The toolkit paints at its own next beat: only after it is the frame's cost known.
         is_storm = sum(map(len, changes.ids.values())) >= STORM_OBJECTS
-        self._face.later(PAINTED_S, partial(self._rest, started, is_storm, shows_time))
+        self._face.later(PAINTED_S, partial(self._rest, applied_s, painted_s, is_storm, shows_time))
 
-    def _rest(self, started: float, is_storm: bool, shows_time: bool) -> None:
-        """Let the frame be paid for before the next, unless it showed so little that people wait for it. What time alone changes comes once a
-        second, storm or none: a frame that shows it too is paid for as the one before."""
-        cost_s = thread_time() - started
+    def _rest(self, applied_s: float, painted_s: float, is_storm: bool, shows_time: bool) -> None:
+        """Let the frame be paid for before the next, unless it showed so little that people wait for it. It pays for nothing that others did
+        meanwhile. What time alone changes comes once a second, storm or none: a frame that shows it too is paid for as the one before."""
+        cost_s = applied_s + self._face.painting_s - painted_s
         if shows_time:
             cost_s = min(cost_s, self._last_cost_s)
         self._last_cost_s = cost_s
-        rest = self._frame_budget.spent(cost_s, get_running_loop().time()) if is_storm else 0.0
-        self._face.later(max(rest, REST_S_MIN), self._apply_pending)
+        if is_storm:
+            rest = self._frame_budget.spent(cost_s, get_running_loop().time())
+            self._face.later(max(rest, STORM_REST_S_MIN), self._apply_newest)
+        else:
+            self._face.later(REST_S_MIN, self._apply_pending)
 
     def apply(self, changes: Changes) -> None:
         """Bring everything that shows the cluster up to date."""

@@ -9,7 +9,6 @@ from typing import Any
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
-from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from swarm_tui.clusters.mirror import Mirror
@@ -24,6 +23,7 @@ from swarm_tui.shell.keyed import keyed
 from swarm_tui.shell.navigator import Navigator, Stage
 from swarm_tui.shell.operations import Operations
 from swarm_tui.shell.painter import Painter
+from swarm_tui.shell.painting import Painting
 from swarm_tui.shell.recording import Recording
 from swarm_tui.shell.rotations import Rotations
 from swarm_tui.shell.runner import Runner
@@ -43,7 +43,7 @@ from swarm_tui.widgets.summary import OneLine, SummaryLine
 from swarm_tui.widgets.table import ObjectTable
 
 
-class MainScreen(Screen[None]):
+class MainScreen(Painting):
     """See the module's text. `main_screen` makes it, and gives it the keys that work everywhere."""
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012

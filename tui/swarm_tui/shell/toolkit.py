@@ -52,6 +52,7 @@ from swarm_tui.shell.messages import (
     ResyncAsked,
     SurgeAsked,
 )
+from swarm_tui.shell.painting import Painting
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.recording import Recording
 from swarm_tui.shell.rotations import Rotations
@@ -62,6 +63,7 @@ from swarm_tui.verbs.help_page import TEXT_COLUMN
 from swarm_tui.views.view import Findable, View
 from swarm_tui.widgets.bars import HeaderBar, Part
 from swarm_tui.widgets.choice import Choice
+from swarm_tui.widgets.once import once
 from swarm_tui.widgets.paint import Spans
 from swarm_tui.widgets.program_page import page_of
 from swarm_tui.widgets.section_bar import SectionBar
@@ -110,8 +112,12 @@ class Stage:
 class Face:
     """Header, news and timers. Implements `painter.Face`."""
 
-    def __init__(self, screen: Screen[Any]) -> None:
+    def __init__(self, screen: Painting) -> None:
         self._screen = screen
+
+    @property
+    def painting_s(self) -> float:
+        return self._screen.painting_s
 
     def show_header(self, left: list[Part], right: list[Part], summary: Spans) -> None:
         self._screen.query_one(HeaderBar).show(left, right)
@@ -127,7 +133,7 @@ class Face:
         self._screen.call_later(work)
 
     def later(self, seconds: float, work: Callable[[], object]) -> None:
-        self._screen.set_timer(seconds, work)
+        once(self._screen, seconds, work)
 
     def every(self, seconds: float, work: Callable[[], object]) -> None:
         self._screen.set_interval(seconds, work)

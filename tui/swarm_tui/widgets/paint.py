@@ -211,13 +211,16 @@ def cut(spans: Spans, width: int) -> list[Span]:
 
 def to_strip(palette: Palette, spans: Spans, width: int, ground: str = "screen") -> Strip:
     """A strip of at least `width` cells; nothing is cut."""
-    segments = [Segment(text, palette.style(role, ground)) for text, role in _clean(spans) if text]
-    length = sum(
-        len(segment.text) if segment.text.isascii() else cell_len(segment.text) for segment in segments
-    )
+    line = segments(palette, spans, ground)
+    length = sum(len(one.text) if one.text.isascii() else cell_len(one.text) for one in line)
     if length < width:
-        segments.append(Segment(" " * (width - length), palette.style("text", ground)))
-    return Strip(segments, max(length, width))
+        line.append(Segment(" " * (width - length), palette.style("text", ground)))
+    return Strip(line, max(length, width))
+
+
+def segments(palette: Palette, spans: Spans, ground: str = "screen") -> list[Segment]:
+    """The spans as the toolkit takes them; empty ones are left out."""
+    return [Segment(text, palette.style(role, ground)) for text, role in _clean(spans) if text]
 
 
 def wrap(spans: Spans, width: int, *, indent: int = 0) -> list[list[Span]]:

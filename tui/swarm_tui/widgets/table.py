@@ -11,9 +11,9 @@ Rules:
 
 from asyncio import get_running_loop
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
@@ -21,12 +21,13 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from swarm_tui.resources.model import Align, Cell
+from swarm_tui.resources.model import Align
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.widgets.cells import cell_spans
 from swarm_tui.widgets.columns import MARGIN, Placed, place
+from swarm_tui.widgets.drawn_row import DrawnRow
 from swarm_tui.widgets.marks import Marks
-from swarm_tui.widgets.paint import Span, dimmed, fit, to_strip
+from swarm_tui.widgets.paint import Span, dimmed, fit, segments, to_strip
 from swarm_tui.widgets.row_source import RowSource
 from swarm_tui.widgets.scrolled import Scrolled
 
@@ -34,16 +35,6 @@ _STRIPS_MAX: Final = 1024
 _HEADER_LINES: Final = 1
 _MOVING_S: Final = 0.4
 _MARK: Final = "▌"
-
-
-@dataclass(slots=True)
-class _Drawn:
-    """A row as it was last asked for, and the strip drawn of it, if one was."""
-
-    cells: tuple[Cell, ...]
-    strip: Strip | None = None
-    ground: str = ""
-    is_marked: bool = False
 
 
 class ObjectTable(Scrolled):
@@ -90,7 +81,7 @@ class ObjectTable(Scrolled):
         self._empty = empty
         self._marks = Marks()
         self._cursor_index = 0
-        self._drawn: dict[ObjectRef, _Drawn] = {}
+        self._drawn: dict[ObjectRef, DrawnRow] = {}
         self._painted: dict[int, ObjectRef | None] = {}
         """The row that each line below the headings was last painted with."""
         self._placed: tuple[Placed, ...] = ()
@@ -150,17 +141,21 @@ class ObjectTable(Scrolled):
 
     def rows_changed(self, ids: Iterable[ObjectRef]) -> None:
         """The cells of these rows may be different; those that are visible and are get repainted."""
-        top, lines, width = self.scroll_offset.y, self._page_lines, self.size.width
+        top, lines = self.scroll_offset.y, self._page_lines
         for row_id in ids:
-            drawn = self._drawn.get(row_id)
-            if drawn is None:
+            if row_id not in self._drawn:
                 continue
             index = self._rows.index_of(row_id)
             if index is None or not 0 <= index - top < lines:
                 del self._drawn[row_id]
-            elif (cells := self._rows.cells(row_id)) != drawn.cells:
-                self._drawn[row_id] = _Drawn(cells)
-                self.refresh(Region(0, index - top + _HEADER_LINES, width, 1))
+            else:
+                self._renew(row_id, index - top)
+
+    def _renew(self, row_id: ObjectRef, line: int) -> None:
+        """Repaint a row that was drawn, on this line, if what is seen of it is different."""
+        drawn = self._drawn.get(row_id)
+        if drawn is not None and drawn.renew(self._rows.cells(row_id), self._placed):
+            self.refresh(Region(0, line + _HEADER_LINES, self.size.width, 1))
 
     def objects_changed(self, ids: Set[str]) -> None:
         """The cells of these objects' rows may be different. Few rows are drawn, and many objects may change."""
@@ -184,7 +179,8 @@ class ObjectTable(Scrolled):
 
     def time_passed(self) -> None:
         """Ages may read differently: repaint the visible rows whose cells changed."""
-        self.rows_changed(self.visible_ids())
+        for line, row_id in enumerate(self.visible_ids()):
+            self._renew(row_id, line)
 
     def heading_changed(self) -> None:
         """Another order, or other columns: draw everything anew, the line of headings too."""
@@ -258,7 +254,8 @@ class ObjectTable(Scrolled):
         if offset is None:
             return
         if offset.y < _HEADER_LINES:
-            key = next((p.column.id for p in self._columns() if p.x <= offset.x <= p.x + p.width), None)
+            columns = self._columns(self.scrollable_content_region.width)
+            key = next((p.column.id for p in columns if p.x <= offset.x <= p.x + p.width), None)
             if key is not None:
                 self.post_message(self.HeadingClicked(key))
             return
@@ -317,7 +314,7 @@ class ObjectTable(Scrolled):
         sorted_key, descends = self._rows.sorted_by
         spans: list[Span] = []
         x = 0
-        for placed in self._columns():
+        for placed in self._columns(width):
             spans.append((" " * (placed.x - x), "muted"))
             column = placed.column
             title, role = placed.title, "muted"
@@ -328,37 +325,45 @@ class ObjectTable(Scrolled):
         return to_strip(self.palette, spans, width).crop(0, width)
 
     def _row_strip(self, row_id: ObjectRef, width: int) -> Strip:
-        columns = self._columns()
+        columns = self._columns(width)
         drawn = self._drawn.get(row_id)
         if drawn is None:
             if len(self._drawn) >= _STRIPS_MAX:
                 self._drawn.clear()
-            drawn = self._drawn[row_id] = _Drawn(self._rows.cells(row_id))
+            drawn = self._drawn[row_id] = DrawnRow(self._rows.cells(row_id))
         ground, is_marked = self._ground(row_id), row_id in self._marks.ids
+        if drawn.ground != ground:
+            drawn.parts.clear()
         if drawn.strip is None or (drawn.ground, drawn.is_marked) != (ground, is_marked):
-            spans = self._row_spans(drawn.cells, columns, is_marked)
-            drawn.strip = to_strip(self.palette, spans, width, ground)
             drawn.ground, drawn.is_marked = ground, is_marked
+            drawn.strip = self._strip_of(drawn, columns, width)
         return drawn.strip
 
-    def _row_spans(self, cells: Sequence[Cell], columns: Sequence[Placed], is_marked: bool) -> list[Span]:
-        spans: list[Span] = [(_MARK if is_marked else " ", "accent")]
+    def _strip_of(self, drawn: DrawnRow, columns: Sequence[Placed], width: int) -> Strip:
+        line = self._segments([(_MARK if drawn.is_marked else " ", "accent")], drawn.ground)
         x = MARGIN
-        for placed in columns if cells else ():
-            if placed.x > x:
-                spans.append((" " * (placed.x - x), "text"))
-            is_right = placed.column.align is Align.RIGHT
-            spans.extend(cell_spans(cells[placed.index], placed.width, is_right=is_right))
+        for placed in columns if drawn.cells else ():
+            part = drawn.parts.get(placed.index)
+            if part is None:
+                cell, is_right = drawn.cells[placed.index], placed.column.align is Align.RIGHT
+                before: list[Span] = [(" " * (placed.x - x), "text")] if placed.x > x else []
+                spans = [*before, *cell_spans(cell, placed.width, is_right=is_right)]
+                part = drawn.parts[placed.index] = self._segments(spans, drawn.ground)
+            line += part
             x = placed.x + placed.width
-        return dimmed(spans) if self._is_dimmed else spans
+        if x < width:
+            line.append(Segment(" " * (width - x), self.palette.style("text", drawn.ground)))
+        return Strip(line, max(x, width))
+
+    def _segments(self, spans: list[Span], ground: str) -> list[Segment]:
+        return segments(self.palette, dimmed(spans) if self._is_dimmed else spans, ground)
 
     def _ground(self, row_id: ObjectRef) -> str:
         if row_id != self.cursor_id:
             return "screen"
         return "selection" if self.has_focus else "raised"
 
-    def _columns(self) -> tuple[Placed, ...]:
-        width = self.scrollable_content_region.width
+    def _columns(self, width: int) -> tuple[Placed, ...]:
         if width != self._placed_width:
             self._placed = place(self._rows.columns, width)
             self._placed_width = width

@@ -1,5 +1,6 @@
 """The mirror of many engines: what a change of one record touches (docs/design/engine-views.md 18.2)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from swarm_testkit.engine_records import (
 )
 from swarm_tui.clusters.changes import Changes, Phase
 from swarm_tui.engines.mirror import EngineMirror, Listed, Told
-from swarm_tui.resources.engines import containers, events, networks
+from swarm_tui.resources.engines import containers, engines, events, networks
 from swarm_tui.resources.engines.items import (
     ContainerItem,
     EngineItem,
@@ -35,6 +36,7 @@ from swarm_tui.resources.engines.items import (
     NetworkItem,
     VolumeItem,
 )
+from swarm_tui.resources.model import Health
 from swarm_tui.resources.refs import ClusterId
 
 
@@ -104,6 +106,27 @@ def test_sums_follow_what_comes_changes_and_goes() -> None:
     watched.take(Gone(Kind.CONTAINER, EngineKey("n1"), "c-web"))
     sums = watched.mirror.node_sums("n1")
     assert (sums.tasks, sums.running, sums.nano_cpus) == (1, 1, 0)
+
+
+def test_the_header_is_told_sums_that_were_not_counted_for_it() -> None:
+    """How many engines fare how, and how many containers run on all, follow every change as if they were counted anew."""
+    watched = Watched(few_engines())
+    mirror = watched.mirror
+
+    def counted() -> tuple[dict[Health, int], int]:
+        looks = Counter(engines.health(one, mirror, 0) for one in mirror.objects(EngineItem))
+        return dict(looks), sum(one.record.is_running for one in mirror.objects(ContainerItem))
+
+    def told() -> tuple[dict[Health, int], int]:
+        return {look: count for look, count in mirror.looks.items() if count}, mirror.running
+
+    assert told() == counted()
+    watched.take(put(make_engine("n1", state=EngineState.UNHEALTHY)), put(make_container(state="exited")))
+    assert told() == counted()
+    watched.take(Gone(Kind.CONTAINER, EngineKey("n1"), "c-db"), Gone(Kind.ENGINE, EngineKey("n3"), ""))
+    assert told() == counted()
+    mirror.take(Listed(few_engines()))
+    assert told() == counted()
 
 
 def test_users_are_known_by_what_containers_call_what_they_use() -> None:

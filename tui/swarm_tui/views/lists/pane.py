@@ -4,12 +4,12 @@ The order of rows is held while the cursor is being moved, so that nothing slips
 brought up to date as soon as the keys have rested for `HOLD_S`. Cells are always of now.
 """
 
+from asyncio import TimerHandle
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from textual.app import ComposeResult
-from textual.timer import Timer
 
 from swarm_tui.clusters import filters
 from swarm_tui.clusters.changes import Changes, Phase
@@ -20,6 +20,7 @@ from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.lists.rows import TableRows
 from swarm_tui.views.lists.rows_pane import RowsPane
 from swarm_tui.views.view import Verdict, View
+from swarm_tui.widgets.once import once
 from swarm_tui.widgets.table import ObjectTable
 
 HOLD_S: Final = 0.5
@@ -55,7 +56,7 @@ class ObjectPane(RowsPane):
         self._is_listed = False
         self._revision = 0
         """Of the figures by which the rows were ordered last."""
-        self._release: Timer | None = None
+        self._release: TimerHandle | None = None
 
     def compose(self) -> ComposeResult:
         yield self._table
@@ -189,7 +190,7 @@ class ObjectPane(RowsPane):
             self._held |= ids
             self._table.objects_changed(ids)
             if self._release is None:
-                self._release = self.set_timer(HOLD_S, self._let_go)
+                self._release = once(self, HOLD_S, self._let_go)
         elif ids or self._held:
             self._take(ids)
 
@@ -236,14 +237,14 @@ class ObjectPane(RowsPane):
     def _let_go(self) -> None:
         self._release = None
         if self._table.is_cursor_moving:
-            self._release = self.set_timer(HOLD_S, self._let_go)
+            self._release = once(self, HOLD_S, self._let_go)
             return
         self._take(frozenset())
 
     def _drop_hold(self) -> None:
         self._held = frozenset()
         if self._release is not None:
-            self._release.stop()
+            self._release.cancel()
             self._release = None
 
     def _rows_replaced(self) -> None:

@@ -5,6 +5,7 @@ counted. What is said of a reading is said once the lines before it stand there.
 ends, and is taken up when tasks come again.
 """
 
+from asyncio import TimerHandle
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -19,6 +20,7 @@ from textual.worker import Worker
 from swarm_tui.clusters.log_end import LAST_LINES_S
 from swarm_tui.clusters.session import Session
 from swarm_tui.widgets.log_buffer import LINES_MAX
+from swarm_tui.widgets.once import once
 
 _PAINT_S: Final = 0.1
 _LOOK_S: Final = 0.5
@@ -44,7 +46,7 @@ class LogReading:
         self._query = LogQuery()
         self._waiting: list[logs.LogLine] = []
         self._timers: list[Timer] = []
-        self._paint: Timer | None = None
+        self._paint: TimerHandle | None = None
         self._over_for = 0
         self._reader: Worker[None] | None = None
         self.status = ""
@@ -77,8 +79,10 @@ class LogReading:
         if self._reader is not None:
             self._reader.cancel()
             self._reader = None
-        for timer in (*self._timers, *([self._paint] if self._paint is not None else [])):
+        for timer in self._timers:
             timer.stop()
+        if self._paint is not None:
+            self._paint.cancel()
         self._timers, self._paint = [], None
         self._over_for = 0
         self._waiting.clear()
@@ -103,7 +107,7 @@ class LogReading:
     def _say(self, status: str) -> None:
         # What came before stands there when it is said: "read to the end" above lines that are still to come would not be so.
         if self._paint is not None:
-            self._paint.stop()
+            self._paint.cancel()
             self._hand_on()
         self.status = status
         self._told()
@@ -133,10 +137,12 @@ class LogReading:
             self.left_out += surplus
             del self._waiting[:surplus]
         if self._paint is None:
-            self._paint = self._owner.set_timer(_PAINT_S, self._hand_on)
+            self._paint = once(self._owner, _PAINT_S, self._hand_on)
 
     def _hand_on(self) -> None:
         self._paint = None
+        if not self._waiting:
+            return  # they were handed on already
         lines, self._waiting = self._waiting, []
         self.last_ns = max(self.last_ns, max(line.at_ns for line in lines))
         self._take(lines)
