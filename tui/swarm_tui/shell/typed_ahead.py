@@ -111,25 +111,20 @@ class TypedAhead:
         if not self._app.screen_stack:
             # The program ends: there is nothing to wait for any more.
             return True
-        # Most is done by what has the focus and by what holds it: the rest is looked at when these are idle.
+        # This is asked many times for each key. Most is done by what has the focus and by what holds it: all the rest is looked at when
+        # these are idle.
+        screen = self._app.screen_stack[-1]
+        if screen._layout_required or screen._callbacks or not self._work.is_at_rest:
+            return False
         focused = self._app.focused
         if focused is not None and any(_is_handling(one) for one in focused.ancestors_with_self):
             return False
-        pumps = list(self._pumps())
-        if any(_is_handling(pump) for pump in pumps):
-            return False
-        return self._is_laid_out(pumps) and self._work.is_at_rest
+        return all(map(_is_settled, self._pumps()))
 
     def _pumps(self) -> Iterator[MessagePump]:
         yield self._app
         for screen in self._app.screen_stack:
             yield from screen.walk_children(with_self=True)
-
-    def _is_laid_out(self, pumps: list[MessagePump]) -> bool:
-        """Whether everything is mounted, and has the place on screen that it is going to have."""
-        if not all(pump.is_mounted for pump in pumps if isinstance(pump, Widget)):
-            return False
-        return not any(screen._layout_required or screen._callbacks for screen in self._app.screen_stack[-1:])
 
     @property
     def _is_searching(self) -> bool:
@@ -142,4 +137,9 @@ class TypedAhead:
 def _is_handling(pump: MessagePump) -> bool:
     """Whether a message waits or is being handled: then the pump does not wait for the next. The toolkit does not tell."""
     queue: Any = pump._message_queue
-    return pump.is_running and not (queue.empty() and queue.ready_event._waiters)
+    return not (queue.empty() and queue.ready_event._waiters) and pump.is_running
+
+
+def _is_settled(pump: MessagePump) -> bool:
+    """Whether it waits for the next message, and a widget is mounted."""
+    return not _is_handling(pump) and (not isinstance(pump, Widget) or pump.is_mounted)
