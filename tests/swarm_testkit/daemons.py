@@ -18,13 +18,16 @@ from typing import TypeVar
 import psutil
 
 from swarm_testkit.free_ports import free_port
-from swarm_testkit.pace import pause_s
+from swarm_testkit.pace import LEAST_S, pause_s
 
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], *, seconds: float = 30, what: str = "the condition") -> T:
-    """The first true value of `condition`. Raises TimeoutError that names `what` and its last value."""
+def wait_until(
+    condition: Callable[[], T], *, seconds: float = 30, what: str = "the condition", passes: bool = False
+) -> T:
+    """The first true value of `condition`, which is looked for ever less often the more a look takes, but not where it is true for a
+    moment only (`passes`). Raises TimeoutError that names `what` and its last value."""
     end = time.monotonic() + seconds
     while True:
         looked = time.monotonic()
@@ -34,7 +37,7 @@ def wait_until(condition: Callable[[], T], *, seconds: float = 30, what: str = "
         now = time.monotonic()
         if now > end:
             raise TimeoutError(f"{what} did not come true in {seconds} s; last seen: {value!r}")
-        time.sleep(pause_s(now - looked))
+        time.sleep(LEAST_S if passes else pause_s(now - looked))
 
 
 @contextlib.contextmanager
