@@ -13,6 +13,7 @@ import pytest
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.figures import series_names
 from swarm_testkit.free_ports import free_port
+from swarm_testkit.pace import LEAST_S
 from swarm_testkit.programs import AGENTD, TUI, run
 from swarm_testkit.prometheus import prometheus
 
@@ -205,7 +206,7 @@ def test_the_log_is_json_and_its_level_changes(pair: Pair) -> None:
 
 
 def is_missed(address: str) -> None:
-    wait_until(lambda: ask(address, "/readyz")[0] == 503, what="the manager is missed", passes=True)
+    wait_until(lambda: ask(address, "/readyz")[0] == 503, what="the manager is missed", longest_s=LEAST_S)
 
 
 def test_an_address_that_is_taken_is_one_sentence(pair: Pair, tmp_path: Path) -> None:

@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
+from swarm_testkit import daemons
 from swarm_testkit.free_ports import free_port
+from swarm_testkit.pace import LEAST_S, LONGEST_S, pause_s
 from swarm_testkit.run_order import engines_of, spread
 
 _TESTS = Path(__file__).parents[1]
@@ -116,3 +119,28 @@ def test_tests_of_an_engine_run_in_one_worker(request: pytest.FixtureRequest) ->
     for item in request.session.items:
         for name in engines_of(item):
             assert name in [mark.args[0] for mark in item.iter_markers("xdist_group")]
+
+
+def test_who_waits_looks_a_fifth_of_the_time_at_most() -> None:
+    """A look that costs nothing is taken often, a dear one seldom, and none later than what passes in between allows."""
+    assert pause_s(0) == LEAST_S
+    assert pause_s(0.05) == 4 * 0.05
+    assert pause_s(60) == LONGEST_S
+    assert pause_s(60, 0.1) == 0.1
+
+
+def test_a_wait_pauses_by_what_its_looks_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends with the first true value, and the pause after each look follows from that look alone."""
+    now, pauses, costs = [100.0], [], iter([0.0, 0.05, 30.0, 0.05])
+
+    def sleep(seconds: float) -> None:
+        pauses.append(round(seconds, 6))
+        now[0] += seconds
+
+    def look() -> bool:
+        now[0] += next(costs)
+        return len(pauses) == 3
+
+    monkeypatch.setattr(daemons, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    assert daemons.wait_until(look, seconds=60)
+    assert pauses == [LEAST_S, 0.2, LONGEST_S]

@@ -18,16 +18,20 @@ from typing import TypeVar
 import psutil
 
 from swarm_testkit.free_ports import free_port
-from swarm_testkit.pace import LEAST_S, pause_s
+from swarm_testkit.pace import LONGEST_S, pause_s
 
 T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], T], *, seconds: float = 30, what: str = "the condition", passes: bool = False
+    condition: Callable[[], T],
+    *,
+    seconds: float = 30,
+    what: str = "the condition",
+    longest_s: float = LONGEST_S,
 ) -> T:
-    """The first true value of `condition`, which is looked for ever less often the more a look takes, but not where it is true for a
-    moment only (`passes`). Raises TimeoutError that names `what` and its last value."""
+    """The first true value of `condition`. The more a look takes the less often it is taken, but at least every `longest_s`: of what
+    is true for a moment only. Raises TimeoutError that names `what` and its last value."""
     end = time.monotonic() + seconds
     while True:
         looked = time.monotonic()
@@ -37,7 +41,7 @@ def wait_until(
         now = time.monotonic()
         if now > end:
             raise TimeoutError(f"{what} did not come true in {seconds} s; last seen: {value!r}")
-        time.sleep(LEAST_S if passes else pause_s(now - looked))
+        time.sleep(pause_s(now - looked, longest_s))
 
 
 @contextlib.contextmanager

@@ -13,6 +13,6 @@ LONGEST_S: Final = 0.5
 _LOOKS_TO_PAUSES: Final = 4
 
 
-def pause_s(took_s: float) -> float:
+def pause_s(took_s: float, longest_s: float = LONGEST_S) -> float:
     """Seconds until the next look, after one that took `took_s` by the clock on the wall."""
-    return min(max(_LOOKS_TO_PAUSES * took_s, LEAST_S), LONGEST_S)
+    return min(max(_LOOKS_TO_PAUSES * took_s, LEAST_S), longest_s)

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from swarm_testkit.daemons import wait_until
 
+_LONGEST_S: Final = 0.1
+"""A look starts a program; some of what a screen shows stands there for a moment only."""
 COMMAND = str(Path(sys.executable).parent / "swarm-tui")
 
 
@@ -57,14 +60,19 @@ class Terminal:
     def until_that(self, holds: Callable[[str], bool], what: str, seconds: float = 60) -> None:
         """Wait until something holds of the screen."""
         try:
-            wait_until(lambda: holds(self.screen()), seconds=seconds, what=what)
+            wait_until(lambda: holds(self.screen()), seconds=seconds, what=what, longest_s=_LONGEST_S)
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{self.screen()}") from None
 
     def gone(self, text: str, seconds: float = 30) -> str:
         """Wait until the screen does not show `text` any more."""
         try:
-            wait_until(lambda: text not in self.screen(), seconds=seconds, what=f"a screen without {text!r}")
+            wait_until(
+                lambda: text not in self.screen(),
+                seconds=seconds,
+                what=f"a screen without {text!r}",
+                longest_s=_LONGEST_S,
+            )
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{self.screen()}") from None
         return self.screen()
