@@ -68,8 +68,13 @@ def as_yaml(value: Any) -> str:
     """Plain values as YAML, in their order."""
     import yaml  # slow to load, and needed by who asks for it alone
 
-    is_safe = _is_safe(json.dumps(value, ensure_ascii=False))
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=is_safe, default_flow_style=False)
+    text = json.dumps(value, ensure_ascii=False)
+    # libyaml writes ten times as fast, but escapes what lies beyond the first 65 536 characters.
+    dumper = yaml.SafeDumper if max(text) > "\uffff" else getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    written: str = yaml.dump(
+        value, Dumper=dumper, sort_keys=False, allow_unicode=_is_safe(text), default_flow_style=False
+    )
+    return written
 
 
 def as_json(value: Any, *, indent: int | None = None, is_dense: bool = False) -> str:

@@ -87,3 +87,9 @@ def test_any_object_is_written(kind, data):
     item, _ = decode_tolerantly(kind.message, data.draw(encoded_objects(kind.message)))
     found = as_dict(item)
     assert yaml.safe_load(as_yaml(found)) == found
+
+
+@pytest.mark.parametrize("text", ["é", "日本", "😀", "😀 é"])
+def test_yaml_keeps_what_can_be_printed(text: str) -> None:
+    """Characters of every plane stand as they are, whichever writer the text needs."""
+    assert as_yaml({"a": text}) == f"a: {text}\n"
