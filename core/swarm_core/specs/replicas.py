@@ -13,6 +13,8 @@ TASKS_BYTES_MAX: Final = 128 << 20
 """What the specs of all tasks of one service may take together: every manager holds each of them."""
 PARKED: Final = "swarmtui.replicas"
 """The label of a service that was stopped: how many tasks it had. Every operator and every later leader sees it there."""
+SCALED: Final = "swarmtui.autoscaled"
+"""The label of a service that was scaled by what it uses: from what to what, and why. It goes with the next scale by a person."""
 _DIGITS_MAX: Final = 8
 NO_NUMBER: Final = "only a replicated service has a number of tasks"
 
@@ -44,8 +46,9 @@ def park(spec: specs_pb2.ServiceSpec) -> None:
 
 
 def forget_parked(spec: specs_pb2.ServiceSpec) -> None:
-    """It is not stopped: nothing is remembered."""
+    """It is not stopped, and not scaled by itself: nothing is remembered."""
     spec.annotations.labels.pop(PARKED, None)
+    spec.annotations.labels.pop(SCALED, None)
 
 
 def without_count(spec: specs_pb2.ServiceSpec) -> specs_pb2.ServiceSpec:

@@ -37,6 +37,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "task": ("task", "Tasks: ls, inspect, why, kill, logs."),
     "stack": ("stack", "Stacks: deploy, plan, history, rollback, ls, status, rm, rotate, export, lint."),
     "rebalance": ("rebalance", "Spread running tasks anew over the nodes; --dry-run says what would move."),
+    "autoscale": ("autoscale", "Scale services by what their tasks use, as 'service autoscale' says."),
     "secret": ("secret", "Secrets: create, ls, inspect, rm."),
     "config": ("config", "Configs: create, ls, inspect, rm."),
     "network": ("network", "Networks: create, ls, inspect, rm."),

@@ -8,7 +8,8 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
-from swarm_core.specs.replicas import parked
+from swarm_core.rules.autoscale import POLICY
+from swarm_core.specs.replicas import SCALED, parked
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import jobs, service_changes, service_page
@@ -275,6 +276,9 @@ def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section,
         ("Updated", cell(fmt.moment(timestamp_ns(service.meta.updated_at)))),
     ]
     overview += [("Problem", cell(p.cause, p.health.role)) for p in problems(service, view, now_ns)]
+    for title, label in (("Autoscale", POLICY), ("Scaled by it", SCALED)):
+        if text := spec.annotations.labels.get(label):
+            overview.append((title, cell(text)))
     if service.HasField("update_status"):
         state = enum_word(types_pb2.UpdateStatus.UpdateState, service.update_status.state)
         overview.append(("Update", cell(f"{state}  {service.update_status.message}")))
@@ -393,6 +397,7 @@ KIND: ResourceKind[Service] = ResourceKind(
         "describe",
         "pin",
         "scale",
+        "suggest",
         "update",
         "edit",
         "restart",

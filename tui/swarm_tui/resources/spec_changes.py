@@ -11,6 +11,8 @@ from google.protobuf.message import Message
 from swarm_core.api.proto import specs_pb2
 from swarm_core.api.proto.process_pb2 import ProcessSpec
 from swarm_core.api.runtimes import process_spec
+from swarm_core.rules.autoscale import POLICY
+from swarm_core.specs.replicas import SCALED
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources.task_specs import runtime_text
@@ -50,7 +52,7 @@ def _differences(old: specs_pb2.ServiceSpec, new: specs_pb2.ServiceSpec) -> Iter
     if before != after:
         yield _runs_change(fmt.image(before), fmt.image(after))
     if old.replicated.replicas != new.replicated.replicas:
-        yield f"scaled {old.replicated.replicas} → {new.replicated.replicas}"
+        yield f"scaled {old.replicated.replicas} → {new.replicated.replicas}{_by_itself(old, new)}"
     was, now = _body(old.task), _body(new.task)
     yield from _entries("env", was.env if was else (), now.env if now else ())
     if was is not None and type(was) is type(now):
@@ -58,11 +60,27 @@ def _differences(old: specs_pb2.ServiceSpec, new: specs_pb2.ServiceSpec) -> Iter
         told = ("command", "args") if isinstance(was, ProcessSpec) else ()
         yield from _fields(was, now, told)
     yield from _fields(old.task, new.task, ())
-    if old.annotations.labels != new.annotations.labels:
-        yield "labels"
+    yield from _label_changes(dict(old.annotations.labels), dict(new.annotations.labels))
     yield from _fields(old, new, ())
     if old.task.force_update != new.task.force_update:
         yield "restarted"
+
+
+def _by_itself(old: specs_pb2.ServiceSpec, new: specs_pb2.ServiceSpec) -> str:
+    """Why, where it was scaled by what it uses."""
+    before, after = (spec.annotations.labels.get(SCALED, "") for spec in (old, new))
+    return f" by autoscale, {after.partition(': ')[2]}" if after and after != before else ""
+
+
+def _label_changes(old: dict[str, str], new: dict[str, str]) -> Iterator[str]:
+    """What says how it scales by itself in its own words; why it was scaled last goes with the number."""
+    for labels in (old, new):
+        labels.pop(SCALED, None)
+    before, after = old.pop(POLICY, ""), new.pop(POLICY, "")
+    if before != after:
+        yield f"autoscale {after}" if after else "autoscale off"
+    if old != new:
+        yield "labels"
 
 
 def _body(task: specs_pb2.TaskSpec) -> specs_pb2.ContainerSpec | ProcessSpec | None:

@@ -56,6 +56,7 @@ from swarm_tui.verbs import (
     shell,
     sort,
     submit,
+    suggest,
     texts,
     top,
     tour,
@@ -101,6 +102,7 @@ register(related.OWNER)
 register(related.USED_BY)
 register(related.TIMELINE)
 register(scale.VERB)
+register(suggest.VERB)
 register(rollouts.UPDATE)
 register(rollouts.RESTART)
 register(rollouts.ROLLBACK)

@@ -183,6 +183,8 @@ noun.elsewhere(
     "Go back to the spec that a service had before this one, or to an earlier one.",
 )
 noun.elsewhere("history", "service_history", "List the specs that a service had.")
+noun.elsewhere("autoscale", "service_autoscale", "Say how a service scales by what its tasks use.")
+noun.elsewhere("suggest", "service_autoscale", "Say what would fit what services use.")
 noun.elsewhere("hold", "service_turns", "Hold rollouts where they are.")
 noun.elsewhere("resume", "service_turns", "Go on with rollouts that are paused.")
 noun.elsewhere("stop", "service_turns", "Stop services; each remembers how many tasks it had.")
