@@ -29,12 +29,19 @@ NOUNS = {
     "config": "config",
     "network": "network",
     "volume": "volume",
+    "stack": "stack",
+    "container": "container",
+    "image": "image",
 }
 """Docker's noun and ours."""
 _ROW = re.compile(r"^\s+(?:-\w, )?--([a-z][a-z0-9-]*)", re.MULTILINE)
 _COMMAND = re.compile(r"^  ([a-z][a-z-]*)\*? ", re.MULTILINE)
 
 _WINDOWS = "for Windows nodes alone, which we do not have"
+_KUBERNETES = "for Kubernetes, which docker gave up itself"
+SERVED = ("container", "image")
+"""Nouns of which docker's own command can all: it is told to the socket of `engine serve`, which passes everything on."""
+_SERVED = "docker's own command has it, over all engines by `engine serve`"
 # docker's flag → why we lack it; a name with a command in front is for that command alone
 MISSING = {
     "network create config-only": "of one machine alone, which docker makes; --config-from refers to it",
@@ -46,9 +53,15 @@ MISSING = {
     "isolation": _WINDOWS,
     "data-path-addr": "our nodes carry no overlay traffic; a Docker Engine that joins is told its own",
     "volume ls cluster": "all that are listed are cluster volumes",
+    "orchestrator": _KUBERNETES,
+    "cpu-count": _WINDOWS,
+    "cpu-percent": _WINDOWS,
+    "io-maxbandwidth": _WINDOWS,
+    "io-maxiops": _WINDOWS,
 }
 _PLACE = "where the state of this machine's node is"
 _OPPOSITE = "what docker writes as --flag=false"
+_PLACEMENT = "where a container goes among many engines; docker has one"
 # our flag → what it is for
 OURS = {
     "dry-run": "what a change comes to is told before it is made",
@@ -67,11 +80,26 @@ OURS = {
     "volume update label-add": "what SwarmKit lets one change of a volume, beside its availability",
     "engine": "those of an engine instead of the cluster's, as docker has them",
     "engines": "which engines there are for --engine, instead of your list",
+    "affinity": _PLACEMENT,
+    "container run constraint": _PLACEMENT,
+    "strategy": _PLACEMENT,
+    "reschedule": _PLACEMENT,
+    "create-retry": _PLACEMENT,
+    "why": "tells why an engine was chosen, or why none can be",
+    "atomic": "takes everything back where something fails",
+    "names": "the names of secrets and configs: one for each content, or docker's",
+    "secret-names": "names of secrets from their content, or random ones",
+    "profile": "services of a profile, as `docker compose` has it",
+    "wait": "until every service is there: docker's --detach=false, of 26 and newer",
+    "no-wait": "waits for no service at the end; waves wait for one another",
+    "wave-timeout": "how long a wave of dependencies may take",
+    "yes": "asks nothing: what a deploy or a removal comes to is shown before",
+    "stack rm volumes": "also the cluster volumes of the stack",
     "volume update label-rm": "what SwarmKit lets one change of a volume, beside its availability",
 }
 COMMANDS: dict[str, str] = {
-    "network connect": "containers of one machine alone are docker's",
-    "network disconnect": "containers of one machine alone are docker's",
+    "network connect": _SERVED,
+    "network disconnect": _SERVED,
     "network prune": "networks are removed by name here",
     "volume prune": "for volumes of one engine alone; docker prunes no cluster volumes either",
 }
@@ -132,7 +160,7 @@ def differences() -> tuple[list[str], list[str]]:
     for command in sorted({name for commands in theirs.values() for name in commands}):
         mine = ours_of(command)
         if mine not in ours:
-            reason = COMMANDS.get(command, "")
+            reason = COMMANDS.get(command) or _served(command)
             rows.append(f"| `docker {command}` | none | | {reason} |")
             wrong += [] if reason else [f"{command}: we have no such command"]
             continue
@@ -142,7 +170,7 @@ def differences() -> tuple[list[str], list[str]]:
         both = [flag for flag in flags if flag in ours[mine]]
         rows.append(f"| `docker {command}` | `{mine}` | {_listed(both)} | |")
         for flag in (flag for flag in flags if flag not in ours[mine]):
-            reason = MISSING.get(f"{command} {flag}") or MISSING.get(flag, "")
+            reason = MISSING.get(f"{command} {flag}") or MISSING.get(flag) or _served(command)
             rows.append(f"| | | docker's `--{flag}`{_since(theirs, command, flag)} | {reason} |")
             wrong += [] if reason else [f"{command}: we lack --{flag}"]
         for flag in (flag for flag in ours[mine] if flag not in flags):
@@ -150,6 +178,10 @@ def differences() -> tuple[list[str], list[str]]:
             rows.append(f"| | | our `--{flag}` | {reason} |")
             wrong += [] if reason else [f"{mine}: docker lacks --{flag}"]
     return rows, wrong
+
+
+def _served(command: str) -> str:
+    return _SERVED if command.partition(" ")[0] in SERVED else ""
 
 
 def _listed(flags: list[str]) -> str:
@@ -168,7 +200,8 @@ def page() -> str:
 
 Made by `python .ci/flags.py --write` from the docker command's own help (versions {versions}). Every command that both have, every flag;
 a difference has its reason. Our global `--socket` and `--context` stand before the command, as docker's `--host` and `--context` do. `--format` takes
-docker's templates and the words table, json and yaml; `.Self` and `.TLSStatus` of nodes are not known.
+docker's templates and the words table, json and yaml; `.Self` and `.TLSStatus` of nodes are not known. What we lack of containers and images docker's
+own command does over all engines, told to the socket of `engine serve`.
 
 | docker | ours | flags that both have; differences | reason |
 |---|---|---|---|

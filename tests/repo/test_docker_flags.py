@@ -6,8 +6,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import typer
 from swarm_testkit.host import lacking
+from swarm_tui.cli.main import app
 
+OURS_ALONE = {"task", "engine", "context", "runbook", "preferences"}
+"""Nouns that docker lacks; its contexts are of engines, and ours of clusters."""
 SCRIPT = Path(__file__).parents[2] / ".ci" / "flags.py"
 
 
@@ -33,6 +37,21 @@ def test_no_reason_is_left_over(flags: ModuleType) -> None:
             assert f"--{key.rpartition(' ')[2]}`" in "\n".join(
                 row for row in rows.splitlines() if row.startswith("| | |")
             ), key
+
+
+def test_no_command_that_we_have_is_said_to_be_lacking(flags: ModuleType) -> None:
+    """Nor is one that docker does not have; every noun that both have is compared."""
+    lacked = {
+        line.split("`")[1].removeprefix("docker ") for line in flags.differences()[0] if "| none |" in line
+    }
+    assert set(flags.COMMANDS) <= lacked
+    root = typer.main.get_command(app)
+    ours = {
+        word
+        for word in root.list_commands(typer.Context(root))
+        if hasattr(root.get_command(typer.Context(root), word), "list_commands")
+    }
+    assert ours - set(flags.NOUNS.values()) == OURS_ALONE
 
 
 def test_the_page_is_as_the_script_draws_it(flags: ModuleType) -> None:

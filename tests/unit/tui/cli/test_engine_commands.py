@@ -343,7 +343,7 @@ def test_containers_are_started_paused_and_restarted(run: Run, engines: Beside) 
         assert run("container", verb, "to-pause").out == "to-pause\n"
         assert status() == is_now
     before = engines.do(lambda some: some[1].counters.by_path.get("POST /containers/{name}/restart", 0))
-    assert run("container", "restart", "-t", "0", "h1/to-pause").out == "h1/to-pause\n"
+    assert run("container", "restart", "--timeout", "0", "h1/to-pause").out == "h1/to-pause\n"
     assert status() == "running"
     assert engines.do(lambda some: some[1].counters.by_path["POST /containers/{name}/restart"]) == before + 1
     assert run("container", "rm", "-f", "to-pause").code == 0

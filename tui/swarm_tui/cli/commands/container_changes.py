@@ -15,7 +15,7 @@ NamesArgument = Annotated[
     list[str], typer.Argument(metavar="CONTAINER…", help="By name, id, or ENGINE/NAME.")
 ]
 SecondsOption = Annotated[
-    int | None, typer.Option("--time", "-t", help="Before it is killed.", metavar="SECONDS")
+    int | None, typer.Option("--time", "--timeout", "-t", help="Before it is killed.", metavar="SECONDS")
 ]
 _KILL: Final = "KILL"
 Where = tuple[str | None, list[str] | None]
