@@ -193,7 +193,7 @@ def _wrong_usage(error: typer.TyperException) -> int:
 
 
 def _failed(error: Exception) -> int:
-    if streams.is_reader_gone():
+    if _is_of_the_reader(error):
         return streams.READER_GONE
     if os.environ.get(_DEBUG_VARIABLE):
         raise error
@@ -202,6 +202,15 @@ def _failed(error: Exception) -> int:
     if isinstance(error, UnicodeEncodeError):
         return USAGE
     return error.exit_code if isinstance(error, Failure) else FAILED
+
+
+def _is_of_the_reader(error: BaseException) -> bool:
+    """Whether a command ended because nobody reads what it prints. What else went wrong is told also then: a change may be refused."""
+    if isinstance(error, BaseExceptionGroup):
+        return _is_of_the_reader(error.exceptions[0])
+    return isinstance(error, streams.ReaderGone) or (
+        isinstance(error, BrokenPipeError) and streams.is_reader_gone()
+    )
 
 
 def _lines(error: BaseException) -> list[str]:

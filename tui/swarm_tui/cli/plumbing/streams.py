@@ -4,7 +4,8 @@ Rules
 1. Who closed a stream gets an error where it is used, and no command ever prints into a file or a connection that happened to
    get the number of a closed one.
 2. When the reader of the output goes, the command ends silently with the code that a program gets from SIGPIPE, as docker does.
-   A command that only waits for more to print ends then too; one that changes the cluster goes on to its next line.
+   A command that only waits for more to print ends then too; one that changes the cluster goes on to its next line. What goes wrong apart from
+   that is told, reader or not.
 3. Output that cannot be written is a failure, told on standard error if that can be written.
 """
 
