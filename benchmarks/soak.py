@@ -38,6 +38,8 @@ from swarm_testkit.soak import Latencies, Sample, drawn, grown, read
 SAMPLES = "samples.jsonl"
 _SAMPLE_S = 10.0
 _WRITERS = 16
+# What a busy machine may need before a run begins.
+_BEGIN_S = 1200.0
 _SMALL, _SMALL_MAX = 20, 6
 _FAILING = ("sh", "-c", "exit 1")
 
@@ -78,7 +80,7 @@ class Soak:
         ready = len(await self.ready())
         with (Path(self.given.state) / "fleet.log").open("ab") as log:
             self._fleets.append(start_fleet(self.node, count, cluster.root_ca.join_tokens.worker, log))
-        await poll(lambda: self._has(ready + count), 0.5)
+        await poll(lambda: self.has(ready + count), 0.5, _BEGIN_S)
 
     async def lose_agents(self) -> None:
         """Kill the oldest process of agents, and take its nodes from the cluster once they are down."""
@@ -97,8 +99,12 @@ class Soak:
         nodes = await self.control.find(objects_pb2.Node)
         return [node for node in nodes if node.status.state == types_pb2.NodeStatus.READY]
 
-    async def _has(self, count: int) -> bool:
-        return len(await self.ready()) >= count
+    async def has(self, count: int) -> bool:
+        """Whether so many nodes are ready; on a busy machine the manager may not answer yet."""
+        try:
+            return len(await self.ready()) >= count
+        except ClientError:
+            return False
 
     async def running(self, name: str) -> int:
         found = await self.control.find(objects_pb2.Service, names=[name])
@@ -155,7 +161,7 @@ async def changes(soak: Soak) -> None:
     await _service(soak, "held", given.tasks)
     for number in range(_SMALL):
         await _service(soak, f"small-{number}", 2, wait=False)
-    await poll(lambda: _runs(soak, "held", given.tasks), 1.0, 1200)
+    await poll(lambda: _runs(soak, "held", given.tasks), 1.0, _BEGIN_S)
     begin, numbers = time.monotonic(), itertools.count()
     end = begin + given.minutes * 60
 
@@ -215,7 +221,10 @@ async def _service(soak: Soak, name: str, count: int, *, wait: bool = True) -> N
 
 
 async def _runs(soak: Soak, name: str, count: int) -> bool:
-    return await soak.running(name) >= count
+    try:
+        return soak.over.is_set() or await soak.running(name) >= count
+    except ClientError:
+        return False
 
 
 async def day(soak: Soak) -> None:
@@ -292,11 +301,11 @@ async def _rotate(soak: Soak, hour: int) -> None:
 
 async def soaked(node: Daemon, given: argparse.Namespace) -> list[str]:
     """A run; what grew in it."""
-    wait_until(node.socket.exists, seconds=300, what="the control socket")
+    wait_until(node.socket.exists, seconds=_BEGIN_S, what="the control socket")
     async with await Connection.open(node.socket) as connection:
         soak = Soak(node, connection, given)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, soak.over.set)
-        await poll(lambda: soak._has(1), 0.5)
+        await poll(lambda: soak.has(1), 0.5, _BEGIN_S)
         own = next(
             node_ for node_ in await soak.control.find(objects_pb2.Node) if node_.HasField("manager_status")
         )
