@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from swarm_core.api.names import STACK_LABEL
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_testkit.cluster_fake import FakeCluster, log_line
 from swarm_testkit.dashboard import dashboard_of, screen_text, until, until_live
@@ -224,7 +225,13 @@ async def test_two_are_compared(cluster: FakeCluster) -> None:
 
 
 async def test_a_timeline_reaches_behind_the_program(cluster: FakeCluster, tmp_path: Path) -> None:
-    """E tells what was recorded of the object before this program began, behind what it saw itself."""
+    """E tells what was recorded of the object before this program began, behind what it saw itself; of a stack, what befell its
+    services."""
+    cluster.update(
+        objects_pb2.Service,
+        web(cluster).id,
+        lambda service: service.spec.annotations.labels.update({STACK_LABEL: "shop"}),
+    )
     async with rewound(cluster, tmp_path):
         pass
     recorder = Recorder(tmp_path, cluster.clock, gather_s=0.01)
@@ -236,6 +243,9 @@ async def test_a_timeline_reaches_behind_the_program(cluster: FakeCluster, tmp_p
         await command(pilot, app, "timeline svc/web")
         await until(pilot, lambda: "scaled 7 → 3" in screen_text(app) and "scaled 5 → 7" in screen_text(app))
         assert "task failed" in screen_text(app)
+        await press(pilot, "escape")
+        await command(pilot, app, "timeline stack/shop")
+        await until(pilot, lambda: "scaled 5 → 7" in screen_text(app) and "stack shop" in screen_text(app))
     recorder.close()
 
 

@@ -38,6 +38,8 @@ from swarm_tui.preferences.model import Preferences
 from swarm_tui.resources.model import Link
 from swarm_tui.resources.printable import cut, printable_lines
 from swarm_tui.resources.refs import ClusterId, ObjectRef
+from swarm_tui.resources.stacks import KIND as STACK
+from swarm_tui.resources.stacks import Stack
 from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.engine_door import NAME as ENGINES
 from swarm_tui.shell.engine_door import EngineScreens
@@ -344,19 +346,23 @@ class SwarmApp(App[None]):
             self.run_worker(self._recall(event.ref), group="recall")
 
     async def _recall(self, ref: ObjectRef) -> None:
-        """What is recorded of an object from before this program began; where nothing is recorded there is none."""
+        """What is recorded of an object, or of all that a stack has, from before this program began; where nothing is recorded
+        there is none."""
         screen = self.screen
         past = screen.past if isinstance(screen, RewindScreen) else None
         member = next((one for one in self._members if one.session.id == ref.cluster), self._member)
         mirror = past.replay.mirror if past is not None else member.session.mirror
-        try:
-            if past is not None:
-                found = await asyncio.to_thread(timeline, past.tape.file, ref, mirror, past.at_ns)
-            else:
-                found = await asyncio.to_thread(member.recorded_of, ref)
-        except JournalError:
-            return
-        mirror.recall(ref, found)
+        stack = mirror.get(Stack, ref.id) if ref.kind == STACK.noun else None
+        refs = [ref] if stack is None else [ObjectRef(ref.cluster, *one) for one in stack.member_ids]
+        for one in refs:
+            try:
+                if past is not None:
+                    found = await asyncio.to_thread(timeline, past.tape.file, one, mirror, past.at_ns)
+                else:
+                    found = await asyncio.to_thread(member.recorded_of, one)
+            except JournalError:
+                return
+            mirror.recall(one, found)
         mirror.flush()
 
     def on_drill_asked(self, event: DrillAsked) -> None:

@@ -13,6 +13,7 @@ from swarm_core.api.proto import objects_pb2
 from swarm_tui.resources import registry, services
 from swarm_tui.resources.events import EVENTS_MAX, Event
 from swarm_tui.resources.model import ClusterView, ResourceKind
+from swarm_tui.resources.owners import stack_name
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.states import cause, state_word
 
@@ -86,7 +87,9 @@ class EventLog:
         service = view.get(objects_pb2.Service, task.service_id)
         name = services.name(service) if service is not None else task.service_annotations.name
         ref = ObjectRef(view.cluster, "service", task.service_id)
-        added = self._add(now_ns, ref, name, f"task failed: {text}", is_failure=True)
+        added = self._add(
+            now_ns, ref, name, f"task failed: {text}", is_failure=True, stack=stack_name(service)
+        )
         self._failing[key], self._causes[added] = added, key
 
     def _look(
@@ -103,14 +106,22 @@ class EventLog:
         if told_ns is None:
             return
         assert kind.changes is not None
-        name = kind.name(new if new is not None else old, view)
+        item = new if new is not None else old
         for text in kind.changes(old, new, view):
-            self._add(told_ns, ObjectRef(view.cluster, kind.noun, id_), name, text)
+            self._add(
+                told_ns,
+                ObjectRef(view.cluster, kind.noun, id_),
+                kind.name(item, view),
+                text,
+                stack=stack_name(item),
+            )
 
-    def _add(self, at_ns: int, ref: ObjectRef, name: str, text: str, *, is_failure: bool = False) -> str:
+    def _add(
+        self, at_ns: int, ref: ObjectRef, name: str, text: str, *, is_failure: bool = False, stack: str = ""
+    ) -> str:
         self._last += 1
         id_ = f"{self._last:010}"
-        self.events[id_] = Event(id_, at_ns, ref, name, text, is_failure)
+        self.events[id_] = Event(id_, at_ns, ref, name, text, is_failure, stack=stack)
         self._touched.add(id_)
         if len(self.events) > EVENTS_MAX:
             self._forget(next(iter(self.events)))

@@ -15,8 +15,10 @@ from swarm_core.api.proto import objects_pb2
 from swarm_tui.journal.file import JournalFile
 from swarm_tui.journal.records import OF_OBJECTS, Record, Verb
 from swarm_tui.journal.told import Told, owner_of, told
+from swarm_tui.resources import registry
 from swarm_tui.resources.events import Event
 from swarm_tui.resources.model import ClusterView
+from swarm_tui.resources.owners import stack_name
 from swarm_tui.resources.refs import ObjectRef
 
 BLOCKS_MAX: Final = 500
@@ -25,12 +27,13 @@ BLOCKS_MAX: Final = 500
 def timeline(file: JournalFile, ref: ObjectRef, view: ClusterView, before_ns: int) -> list[Event]:
     """The events of an object before a moment, the oldest first; without ids, which whoever keeps them gives."""
     found = []
+    stack = stack_name(view.get(registry.by_noun(ref.kind).message, ref.id))
     blocks = list(file.blocks_of(ref.id, newest=BLOCKS_MAX))
     for one in _told([record for block in reversed(blocks) for record in block], ref.id, view):
         if one.at_ns < before_ns and (one.noun != "task" or one.is_incident):
             name = one.name.rpartition(".")[0] if one.noun == "task" else one.name
             text = f"task {one.text}" if one.noun == "task" else one.text
-            found.append(Event("", one.at_ns, ref, name, text, one.is_incident))
+            found.append(Event("", one.at_ns, ref, name, text, one.is_incident, stack=stack))
     return found
 
 

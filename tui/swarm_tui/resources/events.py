@@ -48,6 +48,8 @@ class Event:
     text: str = ""
     is_failure: bool = False
     count: int = 1
+    stack: str = ""
+    """The stack that the object belonged to; empty for none."""
 
 
 def _subject(event: Event, view: ClusterView) -> Any:
@@ -110,6 +112,10 @@ def _of(noun: str) -> Any:
     return lambda event: (event.ref.id,) if event.ref.kind == noun else ()
 
 
+def _of_stack(event: Event) -> tuple[str, ...]:
+    return (event.stack,) if event.stack else ()
+
+
 KIND: ResourceKind[Event] = ResourceKind(
     noun="event",
     title="Events",
@@ -147,7 +153,7 @@ KIND: ResourceKind[Event] = ResourceKind(
     ),
     verbs=("open", "owner", "describe", "pin"),
     drill_in=description_of("event"),
-    owners={noun: _of(noun) for noun in _KINDS},
+    owners={**{noun: _of(noun) for noun in _KINDS}, "stack": _of_stack},
     owner=lambda event: (event.ref.kind, event.ref.id) if event.ref.id else None,
     list_key="9",
     is_derived=True,

@@ -13,6 +13,12 @@ def stack_of(item: Any) -> Owner | None:
     return ("stack", name) if name else None
 
 
+def stack_name(item: Any) -> str:
+    """The name of the stack that an object was deployed with; empty for none, and for no object."""
+    found = stack_of(item) if item is not None else None
+    return found[1] if found is not None else ""
+
+
 def service_or_node_of(task: Any) -> Owner | None:
     """A task's service; of a task without one, such as an attachment, its node."""
     if task.service_id:

@@ -43,7 +43,18 @@ class Stack:
     @property
     def members(self) -> int:
         """How many objects belong to it."""
-        return len(self.services) + len(self.networks) + len(self.secrets) + len(self.configs)
+        return len(self.member_ids)
+
+    @property
+    def member_ids(self) -> tuple[tuple[str, str], ...]:
+        """Noun and id of each object that belongs to it."""
+        kinds = {
+            "service": self.services,
+            "network": self.networks,
+            "secret": self.secrets,
+            "config": self.configs,
+        }
+        return tuple((noun, id_) for noun, ids in kinds.items() for id_ in sorted(ids))
 
 
 def name(stack: Stack, view: ClusterView | None = None) -> str:

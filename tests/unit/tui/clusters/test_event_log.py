@@ -1,10 +1,12 @@
 """Events: what is told, once, and how much of it is kept."""
 
+from swarm_core.api.names import STACK_LABEL
 from swarm_core.client.watch import Action, Change, Changed, Listed
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import make_service, make_task
 from swarm_tui.clusters.event_log import SAME_NS
 from swarm_tui.clusters.mirror import Mirror
+from swarm_tui.resources import events, registry
 from swarm_tui.resources.events import EVENTS_MAX, Event
 
 
@@ -50,6 +52,30 @@ def test_failures_with_one_cause_are_one_event() -> None:
     change(mirror, failed("t5", "exit 1"), action=Action.CREATED)
     assert [one.count for one in mirror.events] == [3, 1, 1]
     assert all(one.is_failure and one.ref.id == "s1" for one in mirror.events)
+
+
+def test_a_stack_has_the_events_of_its_objects() -> None:
+    """What happens to its services and networks, and that their tasks fail; of other stacks' objects nothing."""
+    labels = {STACK_LABEL: "shop"}
+    mirror = mirror_with(
+        make_service("s1", name="shop_web", labels=labels, replicas=1),
+        make_service("s2", name="web", replicas=1),
+    )
+    change(mirror, failed("t1", "exit 1"), action=Action.CREATED)
+    scaled = make_service("s1", name="shop_web", labels=labels, replicas=2)
+    change(mirror, scaled, make_service("s2", name="web", replicas=3))
+    change(mirror, scaled, action=Action.REMOVED)
+    mine = [one.text for one in mirror.events if events.KIND.belongs_to(one, "stack", "shop")]
+    assert mine[:2] == ["task failed: exit 1", "scaled 1 → 2"]
+    assert len(mine) == 3
+    assert not [one for one in mirror.events if events.KIND.belongs_to(one, "stack", "other")]
+
+
+def test_each_kind_with_a_timeline_owns_events() -> None:
+    """The key leads to the events of the object, so these must know their owner."""
+    asked = {kind.noun for kind in registry.kinds() if "timeline" in kind.verbs}
+    assert "stack" in asked
+    assert asked <= set(events.KIND.owners)
 
 
 def test_the_oldest_are_forgotten() -> None:
