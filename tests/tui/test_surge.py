@@ -58,7 +58,7 @@ async def _begin(run: Running) -> None:
     await run.shows("drained once its tasks run elsewhere")
     await run.press("down", "down", "down", "enter")
     await run.shows("Drain w1, replacements first")
-    assert "1 task moved, each once its replacement runs" in run.text
+    assert "1 task, its replacement first" in run.text
     assert "New tasks land on w2 1." in run.text
     assert _told(run.cluster) == []
     await run.press("y")

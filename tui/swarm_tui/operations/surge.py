@@ -204,7 +204,7 @@ def _marking(view: ClusterView, moving: Sequence[Service], ids: Sequence[str]) -
         name = services.name(service)
         count = left_there(view, service.id, ids)
         done = Done(f"{name}: {plural(count, 'task')} on the way", "each stops once its replacement runs")
-        text = f"{plural(count, 'task')} moved, each once its replacement runs"
+        text = f"{plural(count, 'task')}, {'its replacement' if count == 1 else 'their replacements'} first"
         if marks.is_marked(service.spec) and not is_paused(service):
             yield Step(name, f"move {name}", Nothing(service.id), done, (text,))
         else:

@@ -13,9 +13,12 @@ from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
 
 from swarm_tui.resources import format as fmt
+from swarm_tui.resources.model import Role, Section, cell, spans
+from swarm_tui.resources.service_page import SPEC_BEFORE
 from swarm_tui.resources.spec_changes import differences
 from swarm_tui.resources.task_specs import image_listed
 
+REVISIONS: Final = "Revisions, newest first"
 ONE_STEP: Final = (
     "A Docker Engine leads this cluster: it keeps one earlier spec only, to which `service rollback` goes."
 )
@@ -46,6 +49,30 @@ def history(service: objects_pb2.Service, earlier: Sequence[ServiceRevision]) ->
         for at, one in enumerate(earlier)
     ]
     return [present, *reversed(before)]
+
+
+def section(revisions: Sequence[Revision], now_ns: int) -> Section:
+    """For the service's page: a line for each, newest first, with its age and image, and what is different from the one before it."""
+    lines = []
+    for one in revisions:
+        label = f"{one.number or '–'}{' (now)' if one.is_present else ''}"
+        age = f"{fmt.age(one.since_ns, now_ns)} ago" if one.since_ns else "–"
+        outcome = f"  {one.outcome}" if one.outcome else ""
+        lines.append(
+            (label, spans((age, Role.TEXT), (f"  {image_listed(one.spec.task)}{outcome}", Role.MUTED)))
+        )
+        lines += [(label, cell(f"  {text}")) for text in one.changed]
+    return Section(REVISIONS, tuple(lines))
+
+
+def page_with(page: Sequence[Section], told: Section) -> tuple[Section, ...]:
+    """The service's page with its revisions in place of the one step that its object tells, or else above what it runs."""
+    titles = [one.title for one in page]
+    if SPEC_BEFORE in titles:
+        at = titles.index(SPEC_BEFORE)
+        return (*page[:at], told, *page[at + 1 :])
+    at = next((place for place, title in enumerate(titles) if title in ("Uses", "Runs")), len(page))
+    return (*page[:at], told, *page[at:])
 
 
 def choices(

@@ -21,6 +21,7 @@ Service = objects_pb2.Service
 Task = objects_pb2.Task
 PLACES_MAX: Final = 30
 """More are counted, not listed."""
+SPEC_BEFORE: Final = "Since the spec before"
 _ATTEMPTS_MAX: Final = 6
 _STORED: Final[tuple[tuple[str, type[Any]], ...]] = (
     (SECRET, objects_pb2.Secret),
@@ -82,7 +83,7 @@ def change_section(service: Service) -> tuple[Section, ...]:
     if not service.HasField("previous_spec"):
         return ()
     found = differences(service.previous_spec, service.spec) or ["the same"]
-    return (Section("Since the spec before", tuple(("", cell(text)) for text in found)),)
+    return (Section(SPEC_BEFORE, tuple(("", cell(text)) for text in found)),)
 
 
 def uses_section(service: Service, view: ClusterView) -> tuple[Section, ...]:

@@ -14,7 +14,7 @@ from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.operations import update
 from swarm_tui.resources import registry
 from swarm_tui.resources.documents import HIDDEN, as_dict, as_json, as_yaml
-from swarm_tui.views.detail.pages import describe_lines, yaml_lines
+from swarm_tui.views.detail.pages import page_lines, yaml_lines
 
 SECRET = "aHVudGVyMg-planted-"
 SHOWN = (SECRET, base64.b64encode(SECRET.encode()).decode()[:20])
@@ -88,7 +88,7 @@ def test_no_text_of_the_dashboard_shows_them(fake: FakeCluster) -> None:
     texts = []
     for kind in registry.stored():
         for item in view.objects(kind.message):
-            texts += [yaml_lines(item), describe_lines(kind, item, view, fake.now_ns)]
+            texts += [yaml_lines(item), page_lines(kind.describe(item, view, fake.now_ns))]
             texts += [kind.row(item, view, fake.now_ns), kind.problems(item, view, fake.now_ns)]
             if kind.changes is not None:
                 texts.append(list(kind.changes(type(item)(), item, view)))

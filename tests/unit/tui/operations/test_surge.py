@@ -239,7 +239,7 @@ async def test_the_plan_says_what_moves_and_where() -> None:
     async with world.running(web()) as mirror:
         told = operation.described(operation.prepared(mirror, ["a"], rest_plainly=False), mirror)
         assert (told.title, told.word, int(told.level)) == ("Drain a, replacements first", "", 3)
-        assert ("web", "2 tasks moved, each once its replacement runs") in told.changes
+        assert ("web", "2 tasks, their replacements first") in told.changes
         assert "New tasks land on b 1, c 1." in told.effects
         assert told.cautions == ()
         assert told.docker.lines[0] == "docker node update --availability pause a"

@@ -1,12 +1,12 @@
 """Texts about one object as lines: its description in words, and the object itself as YAML. Pure."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from google.protobuf.message import Message
 
 from swarm_tui.resources.documents import Plain, as_dict, as_json, as_yaml
-from swarm_tui.resources.model import ClusterView, ResourceKind, Section
+from swarm_tui.resources.model import Section
 from swarm_tui.resources.printable import printable
 from swarm_tui.widgets.cells import bar
 from swarm_tui.widgets.paint import Span, Spans
@@ -14,10 +14,10 @@ from swarm_tui.widgets.paint import Span, Spans
 _LABEL: Final = 16
 
 
-def describe_lines(kind: ResourceKind[Any], item: Any, view: ClusterView, now_ns: int) -> list[Spans]:
-    """The sections of the kind's description."""
+def page_lines(page: Iterable[Section]) -> list[Spans]:
+    """These sections, one below the other."""
     lines: list[Spans] = []
-    for section in kind.describe(item, view, now_ns):
+    for section in page:
         lines.extend(_section_lines(section))
     return lines
 

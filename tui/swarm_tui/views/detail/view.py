@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
 
+from swarm_core.api.proto.objects_pb2 import Service
 from textual.app import ComposeResult
 
 from swarm_tui.clusters.changes import Changes
@@ -11,7 +12,8 @@ from swarm_tui.resources import registry
 from swarm_tui.resources.documents import Whole
 from swarm_tui.resources.model import DESCRIBE, TEXT_VIEW, Realm, ResourceKind
 from swarm_tui.resources.refs import ObjectRef
-from swarm_tui.views.detail.pages import describe_lines, json_lines, yaml_lines
+from swarm_tui.views.detail.pages import json_lines, page_lines, yaml_lines
+from swarm_tui.views.detail.revisions import Revisions
 from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.place import Place
 from swarm_tui.views.view import Context, ViewKind
@@ -35,6 +37,7 @@ class TextView(LinesPage):
         self._whole: Whole | None = None
         """The object with all that is told of it, where that had to be asked for."""
         self._trouble = ""
+        self._revisions = Revisions(session)
         self._text = TextLines()
         self._text.add_class("pane")
 
@@ -76,9 +79,15 @@ class TextView(LinesPage):
             self._refresh_text()
 
     def _ask_for_whole(self) -> None:
+        if self._kind is not None and self._kind.message is Service and self._mode == DESCRIBE:
+            self.run_worker(self._ask_for_revisions(self._object_id), group="revisions", exclusive=True)
         if self._session.whole is not None and self._kind is not None and self._mode in (YAML, JSON):
             ref = ObjectRef(self._session.id, self._kind.noun, self._object_id)
             self.run_worker(self._ask(self._session.whole(ref)), group="whole", exclusive=True)
+
+    async def _ask_for_revisions(self, service_id: str) -> None:
+        await self._revisions.ask(service_id)
+        self._refresh_text()
 
     async def _ask(self, asked: Awaitable[Mapping[str, Any] | None]) -> None:
         try:
@@ -108,7 +117,10 @@ class TextView(LinesPage):
         if self._mode == JSON:
             return json_lines(self._whole or item)
         home = self._session.mirror.home(self._kind.message, self._object_id)
-        return describe_lines(self._kind, item, home, self._session.now_ns)
+        page = self._kind.describe(item, home, self._session.now_ns)
+        if isinstance(item, Service):
+            page = self._revisions.page(page, item, self._session.now_ns)
+        return page_lines(page)
 
     @property
     def selected_kind(self) -> str:
