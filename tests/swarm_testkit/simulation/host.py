@@ -33,7 +33,8 @@ class HostClock:
     async def sleep(self, seconds: float) -> None:
         # A real clock goes on by itself; here a wait shorter than its grain would never end.
         await asyncio.sleep(max(seconds / self.rate, _GRAIN_S) if seconds > 0 else 0)
-        await self._host.running()
+        if self._host.is_paused:
+            await self._host.running()
 
     def set_rate(self, rate: float) -> None:
         """Run `rate` times as fast as true time from now on."""

@@ -39,27 +39,27 @@ class _NumberedTask(asyncio.Task[Any]):
         return self._number
 
 
-class _Call:
-    """What is to be called, now or at `due`. See asyncio.TimerHandle."""
+class _Timer:
+    """What is to be called at `due`. See asyncio.TimerHandle."""
 
-    __slots__ = ("_loop", "arguments", "context", "due", "is_cancelled", "work")
+    __slots__ = ("_arguments", "_loop", "_work", "context", "due", "is_cancelled")
 
     def __init__(
         self,
+        loop: "SimulationLoop",
+        due: float,
         work: Callable[..., object],
         arguments: tuple[Any, ...],
-        context: contextvars.Context | None,
-        due: float = 0.0,
-        loop: "SimulationLoop | None" = None,
+        context: contextvars.Context,
     ) -> None:
-        self.work, self.arguments = work, arguments
-        self.context = contextvars.copy_context() if context is None else context
-        self.due, self._loop, self.is_cancelled = due, loop, False
+        self._loop: SimulationLoop | None = loop
+        self._work, self._arguments, self.context = work, arguments, context
+        self.due, self.is_cancelled = due, False
 
     def cancel(self) -> None:
         if not self.is_cancelled:
             self.is_cancelled = True
-            self.arguments = ()
+            self._arguments = ()
             if self._loop is not None:
                 self._loop.cancelled_timers += 1
 
@@ -69,9 +69,14 @@ class _Call:
     def when(self) -> float:
         return self.due
 
-    def left(self) -> None:
-        """It is no timer any more."""
+    def leave(self) -> None:
+        """It is due, and counts as a timer no more."""
         self._loop = None
+
+    def fire(self) -> None:
+        """Do it, unless it was cancelled."""
+        if not self.is_cancelled:
+            self._work(*self._arguments)
 
     def __lt__(self, other: object) -> bool:
         """Timers of one moment are equal."""
@@ -92,8 +97,8 @@ class SimulationLoop(asyncio.BaseEventLoop):
         self.skipped_s = 0.0
         self.cancelled_timers = 0
         self._numbers = itertools.count(1)
-        self._due: deque[_Call] = deque()
-        self._timers: list[tuple[float, _Call]] = []
+        self._due: deque[tuple[contextvars.Context, Callable[..., object], tuple[Any, ...]]] = deque()
+        self._timers: list[tuple[float, _Timer]] = []
         self._turns = 0
 
     def time(self) -> float:
@@ -114,10 +119,11 @@ class SimulationLoop(asyncio.BaseEventLoop):
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
-    ) -> _Call:
-        call = _Call(callback, args, context)
-        self._due.append(call)
-        return call
+    ) -> None:
+        """Nobody takes back what is called in the next turn: there is no handle."""
+        if context is None:
+            context = contextvars.copy_context()
+        self._due.append((context, callback, args))
 
     def call_later(  # type: ignore[override]
         self,
@@ -125,7 +131,7 @@ class SimulationLoop(asyncio.BaseEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> _Call:
+    ) -> _Timer:
         return self.call_at(self.now + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
@@ -134,10 +140,12 @@ class SimulationLoop(asyncio.BaseEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> _Call:
-        call = _Call(callback, args, context, when, self)
-        heappush(self._timers, (when, call))
-        return call
+    ) -> _Timer:
+        if context is None:
+            context = contextvars.copy_context()
+        timer = _Timer(self, when, callback, args, context)
+        heappush(self._timers, (when, timer))
+        return timer
 
     def close(self) -> None:
         super().close()
@@ -158,19 +166,17 @@ class SimulationLoop(asyncio.BaseEventLoop):
                 self._jump()
             self._take_timers()
             for _ in range(len(due)):
-                call = due.popleft()
-                if not call.is_cancelled:
-                    self._carry_out(call)
+                context, work, arguments = due.popleft()
+                try:
+                    context.run(work, *arguments)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as asyncio's own loop does
+                    self.call_exception_handler(
+                        {"message": f"Exception in callback {work}", "exception": error}
+                    )
             if self._stopping:
                 return
-
-    def _carry_out(self, call: _Call) -> None:
-        try:
-            call.context.run(call.work, *call.arguments)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # noqa: BLE001 - as asyncio's own loop does
-            self.call_exception_handler({"message": f"Exception in callback {call.work}", "exception": error})
 
     def _forget_cancelled(self) -> None:
         timers = self._timers
@@ -199,9 +205,9 @@ class SimulationLoop(asyncio.BaseEventLoop):
             raise Stuck(f"the time stands still at {self.now:.6f}")
         timers, due, end = self._timers, self._due, self.now + _RESOLUTION_S
         while timers and timers[0][0] < end:
-            call = heappop(timers)[1]
-            call.left()
-            due.append(call)
+            timer = heappop(timers)[1]
+            timer.leave()
+            due.append((timer.context, timer.fire, ()))
 
     def _write_to_self(self) -> None:
         raise AssertionError("there is only one thread")

@@ -88,7 +88,8 @@ class Network:
             if self._loop.now >= give_up:
                 raise Unreachable(f"{target.name} does not answer {source}")
             await asyncio.sleep(_POLL_S)
-        await target.running()
+        if target.is_paused:
+            await target.running()
 
     def _arrive(
         self, source: str, target: Host, deliver: Callable[[], None], lost: Callable[[], None] | None

@@ -51,8 +51,9 @@ class Handover:
 
     def give_way_if_stuck(self) -> None:
         """Hand leadership on when proposals are stuck here."""
-        now = self._core.clock.monotonic()
-        if not self._leadership.is_leader or not self._stuck.is_due(now, self._proposals.oldest_since):
+        if not self._leadership.is_leader:
+            return
+        if not self._stuck.is_due(self._core.clock.monotonic(), self._proposals.oldest_since):
             return
         log_tasks()
         heir = self._members.longest_active()
