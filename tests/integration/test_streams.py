@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import pty
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from swarm_testkit.programs import LIMIT_S, TUI
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow, pytest.mark.xdist_group("streams")]
 READER_GONE = 141
+HEARD = "heard"
 QUIET = (
     "version",
     "--help",
@@ -147,3 +150,22 @@ def test_a_secret_that_is_typed(node: Daemon) -> None:
     os.close(master)
     assert b"hunter" not in shown
     assert "typed" in shell("tui secret ls", node)[1]
+
+
+@pytest.mark.parametrize("command", ["watch node --existing", "top nodes", "service logs --follow teller"])
+def test_a_terminal_that_goes_away(node: Daemon, command: str) -> None:
+    """What follows ends with its terminal, without a word."""
+    teller = f"service create -d --name teller --runtime process -- sh -c 'while :; do echo {HEARD}; sleep 1; done'"
+    if "teller" in command:
+        assert shell(f"tui {teller}", node)[0] == 0
+    pid, ours = pty.fork()
+    if pid == 0:
+        os.execvp(TUI[0], [*TUI, "--socket", str(node.socket), *command.split()])
+    shown = b""
+    try:
+        while not any(word in shown for word in (b"existing", b"NODE", HEARD.encode())):
+            shown += os.read(ours, 4096)
+    finally:
+        os.close(ours)
+        ended = os.waitpid(pid, 0)[1]
+    assert os.WIFSIGNALED(ended) and os.WTERMSIG(ended) == signal.SIGHUP

@@ -8,10 +8,12 @@ import sys
 import termios
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
 from swarm_testkit.daemons import wait_until
+from swarm_testkit.fake_engines.beside import engines_beside
 
 COMMAND = str(Path(sys.executable).parent / "swarm-tui")
 TESTS = Path(__file__).parent.parent
@@ -156,3 +158,37 @@ def test_a_terminal_without_a_cursor_is_refused(seat, tmp_path):
     seat.start(COMMAND, "--socket", str(tmp_path / "none"), term="dumb")
     assert seat.exit_code() == 2
     assert b"a terminal that can place its cursor, and TERM is dumb" in seat.read()
+
+
+def test_the_dashboard_of_engines_goes_and_comes_as_the_other(seat):
+    """`engine ui`: ctrl+z stops it with the terminal in order, woken it draws itself again, and SIGTERM leaves the terminal as it was."""
+    with (
+        TemporaryDirectory(prefix="fe-") as directory,
+        engines_beside(Path(directory), 1, containers=1) as beside,
+    ):
+        seat.start(COMMAND, "engine", "ui", "--engines", beside.urls[0])
+        seat.until(b"healthy")
+        process = psutil.Process(seat.program.pid)
+        os.write(seat.ours, b"\x1a")
+
+        def has_stopped() -> bool:
+            seat.read()
+            return process.status() == psutil.STATUS_STOPPED
+
+        wait_until(has_stopped, what="a stopped program")
+        wait_until(lambda: is_in_order(seat), what="a terminal in order")
+        seat.seen = b""
+        process.send_signal(signal.SIGCONT)
+        seat.until(b"healthy")
+        process.send_signal(signal.SIGTERM)
+        assert seat.exit_code() == 128 + signal.SIGTERM
+        assert is_in_order(seat)
+
+
+def test_the_dashboard_of_engines_ends_with_its_terminal(seat):
+    """Closed without a signal it ends as well."""
+    with TemporaryDirectory(prefix="fe-") as directory, engines_beside(Path(directory), 1) as beside:
+        seat.start(COMMAND, "engine", "ui", "--engines", beside.urls[0], ignores=signal.SIGHUP)
+        seat.until(b"healthy")
+        seat.hang_up()
+        assert seat.exit_code() == 128 + signal.SIGHUP
