@@ -19,7 +19,7 @@ from textual.widgets import Input
 pytestmark = pytest.mark.timeout(240)
 
 KEYS = (
-    *"1234jkGgdylsnafoO!*cwN?/",
+    *"123456789jkGgdylsnafoO!*cwN?/veZEKDU",
     *("tab", "shift+tab", "enter", "escape", "space", "up", "down", "pagedown", "ctrl+u", "ctrl+d", "ctrl+g"),
     *("ctrl+p", "left", "right", "backspace", "ctrl+backslash"),
 )
