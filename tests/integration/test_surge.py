@@ -12,6 +12,8 @@ from swarm_core.api.proto import control_pb2, objects_pb2, types_pb2
 from swarm_core.client.connection import Connection
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
+from swarm_testkit.docker_peers import docker_join, two_engines_and_a_node
+from swarm_testkit.engines import IMAGE
 from swarm_testkit.looks import look
 from swarm_testkit.programs import TUI, run
 
@@ -117,3 +119,42 @@ def test_never_fewer_tasks(nodes: tuple[Daemon, Daemon]) -> None:
     left = asyncio.run(now(first.socket))
     assert len(left) == REPLICAS
     assert len({task.node_id for task in left}) == 1
+
+
+@pytest.mark.docker
+@pytest.mark.root
+@pytest.mark.slow
+def test_a_docker_leader() -> None:
+    """Over an engine's own control socket, with two engines: the containers move to the leader's machine, and never fewer run."""
+    with two_engines_and_a_node() as ((leader, worker), _):
+        leader.init_swarm()
+        docker_join(worker, leader.docker("swarm", "join-token", "-q", "worker"), f"{leader.address}:2377")
+        there = worker.docker("info", "--format", "{{.Swarm.NodeID}}")
+        create = (
+            "service",
+            "create",
+            "--detach",
+            "--no-resolve-image",
+            "--name",
+            "web",
+            "--replicas",
+            str(REPLICAS),
+        )
+        leader.docker(*create, "--stop-grace-period", "1s", "--update-monitor", "1s", IMAGE, "sleep", "86399")
+        socket = leader.control_socket
+        wait_until(lambda: len(asyncio.run(now(socket))) == REPLICAS, what="three tasks")
+        assert there in {task.node_id for task in asyncio.run(now(socket))}
+        stayed = {task.id for task in asyncio.run(now(socket)) if task.node_id != there}
+        with subprocess.Popen(
+            (*TUI, "--socket", str(socket), "node", "drain", "--surge", there),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as moving:
+            fewest = asyncio.run(fewest_until(socket, moving))
+            _, err = moving.communicate()
+        assert (moving.returncode, fewest) == (0, REPLICAS), err.decode()
+        left = asyncio.run(now(socket))
+        assert there not in {task.node_id for task in left}
+        assert stayed <= {task.id for task in left}
+        assert leader.docker("node", "inspect", "--format", "{{.Spec.Availability}}", there) == "drain"
+        assert leader.docker("service", "inspect", "--format", "{{json .Spec.Labels}}", "web") == "{}"
