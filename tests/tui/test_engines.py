@@ -112,6 +112,30 @@ async def test_a_container_is_described_and_its_text_follows_it(cluster, room):
         assert run.app.screen.painting_s > painted_s
 
 
+async def test_the_tree_of_engines_and_of_what_uses_an_image(cluster, room):
+    """v leads from a container to its line below its engine; marks are its roots; from an image to who uses it, and from there to the engines."""
+    async with over_engines(cluster, room) as run:
+        await run.press("V", "V", "slash")
+        await run.type("db")
+        await run.press("enter", "v")
+        await shows(run, "Tree · engines")
+        view = run.app.screen.navigator.view
+        assert (view.selected_kind, view.selected[0].id) == ("container", "n1/c-db")
+        await shows(run, "▾ ● n1")
+        await run.press("v")
+        await shows(run, "“tree” has nothing to do here")
+        await run.press("left", "left", "enter")
+        await shows(run, "Containers · engine n1")
+        await run.press("escape", "escape", "escape", "space", "space", "v")
+        await shows(run, "Tree · 2 engines")
+        await run.press("colon")
+        await run.type("images")
+        await run.press("enter", "v")
+        await shows(run, "Tree · images")
+        await run.press("v")
+        await shows(run, "Tree · engines")
+
+
 async def test_keys_of_the_cluster_do_nothing_here(cluster, room):
     """What would change or rewind the cluster has no place on this screen."""
     async with over_engines(cluster, room) as run:

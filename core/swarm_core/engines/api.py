@@ -10,8 +10,8 @@ Rules
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, quote_plus
@@ -207,11 +207,23 @@ class EngineApi:
         body: Any = None,
         *,
         headers: Mapping[str, str] | None = None,
+        quiet_s: float | None = None,
     ) -> AsyncGenerator[bytes, None]:
-        """The lines of an answer as they come, each a JSON value: events, progress. To be closed by its reader."""
-        async with self.open(method, path, query, body, headers=headers) as response:
-            async for line in self.lines_of(response):
+        """The lines of an answer as they come, each a JSON value: events, progress. To be closed by its reader. Where no line comes for
+        `quiet_s`, EngineSilent is raised."""
+        async with AsyncExitStack() as stack:
+            opening = self.open(method, path, query, body, headers=headers)
+            response = await self._within(quiet_s, stack.enter_async_context(opening))
+            lines = self.lines_of(response)
+            while (line := await self._within(quiet_s, anext(lines, None))) is not None:
                 yield line
+
+    async def _within(self, seconds: float | None, work: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(seconds):
+                return await work
+        except TimeoutError:
+            raise silent(self.url, seconds or 0) from None
 
     async def lines_of(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
         """The lines of an answer that is open."""

@@ -3,6 +3,7 @@
 EngineError
 ├── EngineAway       nobody answers, or the answer broke off: try again later
 │   ├── EngineSilent     somebody took the connection and said nothing in time
+│   │   └── EngineUnanswered   that was a change: whether it was done is not known
 │   ├── EngineGarbage    what came is not what an engine says
 │   └── EngineDistrusted TLS failed: trying again helps only after somebody changed a certificate
 ├── EngineRefused    the engine answered with an error; `status` is HTTP's
@@ -25,6 +26,19 @@ class EngineAway(EngineError):
 
 class EngineSilent(EngineAway):
     """The engine took the connection, and did not answer in time."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class EngineUnanswered(EngineSilent):
+    """The engine was asked for a change, and did not answer in time: whether it was done is not known. `name` is what people call it."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(
+            f"{name} did not answer within {seconds:g} s; whether it was done is not known", seconds
+        )
 
 
 class EngineGarbage(EngineAway):

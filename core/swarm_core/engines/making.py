@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from swarm_core.api.json_text import json_of
 from swarm_core.engines.api import EngineApi
+from swarm_core.engines.changing import CHANGE_S, QUIET_S
 from swarm_core.engines.cluster import EngineCluster
 from swarm_core.engines.errors import EngineAway, EngineError, EngineGarbage, EngineRefused
 from swarm_core.engines.placement.platforms import Platform, normal
@@ -22,7 +23,6 @@ from swarm_core.engines.records import EngineKey
 from swarm_core.runtime.tasks import beside
 
 _log = logging.getLogger(__name__)
-CREATE_S: Final = 60.0
 UNDO_S: Final = 10.0
 """So long is waited for what a cancelled making came to."""
 NOT_FOUND: Final = 404
@@ -66,7 +66,7 @@ async def _asked(api: EngineApi, query: Mapping[str, str | None], body: Mapping[
 
     async def outcome() -> tuple[Any, EngineError | None]:
         try:
-            return await api.post("/containers/create", query, body, timeout=CREATE_S), None
+            return await api.post("/containers/create", query, body, timeout=CHANGE_S), None
         except EngineError as error:
             return None, error  # raised outside of the group
 
@@ -109,7 +109,8 @@ async def _pull(api: EngineApi, request: Request, headers: Mapping[str, str] | N
     if ":" not in image.rpartition("/")[2] and "@" not in image:
         query["tag"] = "latest"
     try:
-        async with aclosing(api.lines("POST", "/images/create", query, headers=headers)) as lines:
+        pull = api.lines("POST", "/images/create", query, headers=headers, quiet_s=QUIET_S)
+        async with aclosing(pull) as lines:
             async for line in lines:
                 told = json_of(line.decode(errors="replace"))
                 if isinstance(told, dict) and (error := told.get("error")):

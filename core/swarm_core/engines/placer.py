@@ -18,10 +18,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from swarm_core.engines.changing import CHANGE_S, changed
 from swarm_core.engines.cluster import EngineCluster
 from swarm_core.engines.deployed import DeployedFiles, Deployment
 from swarm_core.engines.errors import EngineAway, EngineError, EngineRefused
-from swarm_core.engines.making import CREATE_S, NoImage, is_wrong_system, make, platforms_of
+from swarm_core.engines.making import NoImage, is_wrong_system, make, platforms_of
 from swarm_core.engines.placement.candidates import Candidate, Pending
 from swarm_core.engines.placement.decide import Decision, NotPlaced, Policy, decide
 from swarm_core.engines.placement.expressions import Expression
@@ -183,8 +184,12 @@ class Placer:
 
     async def destroy(self, container: Container, *, force: bool = False, volumes: bool = False) -> None:
         """Remove it from its engine, and then from what is remembered. Raises EngineRefused, EngineAway, NotFound."""
-        api = self._cluster.api(container.engine)
-        await api.delete(f"/containers/{container.id}", {"force": force, "v": volumes}, timeout=CREATE_S)
+        query = {"force": force, "v": volumes}
+        await changed(
+            self._cluster,
+            container.engine,
+            lambda api: api.delete(f"/containers/{container.id}", query, timeout=CHANGE_S),
+        )
         self.forget(container)
 
     def made_of(self, container: Container) -> Mapping[str, Any] | None:

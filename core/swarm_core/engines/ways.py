@@ -187,7 +187,7 @@ def away(url: str, error: BaseException) -> EngineAway:
 
 def silent(url: str, seconds: float = CONNECT_S) -> EngineSilent:
     """The sentence for an engine that takes a connection and says nothing."""
-    return EngineSilent(f"the container engine at {url} did not answer within {seconds:g} s")
+    return EngineSilent(f"the container engine at {url} did not answer within {seconds:g} s", seconds)
 
 
 def reason(error: BaseException) -> str:

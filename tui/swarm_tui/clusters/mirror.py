@@ -169,6 +169,10 @@ class Mirror:
         """Ids of the services that use the secret, config, network or volume that is called by any of these."""
         return self._relations.users(noun, called)
 
+    def on_engine(self, key: str, kind: type[Any]) -> Collection[str]:
+        """Ids of the objects of a kind that an engine has: none where none are followed."""
+        return ()
+
     @property
     def events(self) -> Collection[Event]:
         """What changed while this program was looking, the oldest first."""

@@ -56,6 +56,10 @@ class Snapshot:
         held: Mapping[str, Any] = self._relations.stacks if kind is Stack else self._objects.get(kind, {})
         return held.values()
 
+    def on_engine(self, key: str, kind: type[Any]) -> Collection[str]:
+        """See `ClusterView`."""
+        return ()
+
     def users(self, noun: str, called: Collection[str]) -> Collection[str]:
         """Ids of the listed services that use what is called by any of these."""
         return self._relations.users(noun, called)

@@ -20,11 +20,15 @@ from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.specs.errors import SpecError
 
 from swarm_tui.clusters.allowance import Level
-from swarm_tui.operations.sentences import refusal, sentence
+from swarm_tui.operations.sentences import refusal, sentence, unanswered
 
 
 class Refused(Exception):
     """An object cannot be changed like this; the text is the rest of a sentence, "it is global"."""
+
+
+class Unanswered(Refused):
+    """Nobody said what came of it; the text says who, and that it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +231,8 @@ async def _tried(step: Step, control: Control) -> Outcome:
     """What came of one step. Raises Unreachable."""
     try:
         return await _carry_out(step, control)
+    except Unanswered as error:
+        return _failed(step, unanswered(str(error), step.doing))
     except (Refused, SpecError) as error:
         return _failed(step, refusal(str(error), step.doing))
     except CallFailed as error:

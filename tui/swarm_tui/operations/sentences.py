@@ -8,6 +8,11 @@ def refusal(reason: str, doing: str) -> str:
     return f"Could not {doing}: {reason.strip().rstrip('.')}."
 
 
+def unanswered(reason: str, doing: str) -> str:
+    """What is said where `doing` something was asked for and nobody told what came of it: that it could not be done is not known either."""
+    return f"{doing[:1].upper()}{doing[1:]}: {reason.strip().rstrip('.')}."
+
+
 def sentence(error: CallFailed | Unreachable, doing: str) -> str:
     """What went wrong while `doing` something."""
     text = str(error).strip().rstrip(".")

@@ -3,11 +3,12 @@
     service → places → earlier attempts          stack → services, networks, secrets, configs
     node → services, as far as they are there → places → earlier attempts
     network, secret, config, volume → the services that use it
+    engine → its containers                      an engine's image, volume, network → the containers that use it
 
 A place is told by its newest task. A trail is the way from a root to an object, both included. Everything here is pure.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2
@@ -15,6 +16,7 @@ from swarm_core.api.timestamps import timestamp_ns
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import registry
+from swarm_tui.resources.engines.items import ContainerItem
 from swarm_tui.resources.model import (
     EMPTY,
     PROBLEMS,
@@ -23,6 +25,7 @@ from swarm_tui.resources.model import (
     ClusterView,
     Column,
     Health,
+    Realm,
     Role,
     RowCells,
     cell,
@@ -32,10 +35,18 @@ from swarm_tui.resources.states import has_ended_badly, is_wanted
 
 NODE, SERVICE, TASK, STACK = "node", "service", "task", "stack"
 _USED: Final = ("network", "secret", "config", "volume")
-ROOTS: Final = (NODE, SERVICE, STACK, *_USED)
+ENGINE, CONTAINER = "engine", "container"
+_USED_ON_ENGINES: Final = ("image", "engine-volume", "engine-network")
+ROOTS: Final = (NODE, SERVICE, STACK, *_USED, ENGINE, *_USED_ON_ENGINES)
 """Kinds that a tree may begin with."""
 _MEMBERS: Final = ("network", "secret", "config")
 """What a stack holds beside services, in the order in which it is shown."""
+FIRST: Final = {Realm.CLUSTER: SERVICE, Realm.ENGINES: ENGINE}
+"""What a tree begins with where nothing else is asked for."""
+_ABOVE: Final = {TASK: SERVICE, CONTAINER: ENGINE}
+"""What stands above those that are no roots."""
+_PLAIN: Final = (SERVICE, NODE, TASK, STACK, ENGINE, CONTAINER)
+"""What needs no noun before its name."""
 Task = objects_pb2.Task
 Branch = tuple[str, Any]
 """An object with the noun of its kind."""
@@ -54,12 +65,59 @@ _FOLDED, _UNFOLDED, _LEAF = "▸ ", "▾ ", "  "
 
 def root_of(noun: str) -> str:
     """What a tree begins with in which objects of this kind are; empty where they are in none."""
-    return SERVICE if noun == TASK else noun if noun in ROOTS else ""
+    return _ABOVE.get(noun) or (noun if noun in ROOTS else "")
+
+
+def word(noun: str) -> str:
+    """What people call a kind on the screen of its realm: an engine's volume is a volume there."""
+    return noun.removeprefix("engine-")
+
+
+def root_id(noun: str, id_: str, view: ClusterView) -> str:
+    """The id of the root that an object of this kind is below: a task's service, a container's engine, else itself; empty where that is not known."""
+    match noun:
+        case "task":
+            task = view.get(Task, id_)
+            return "" if task is None else task.service_id
+        case "container":
+            container = view.get(ContainerItem, id_)
+            return "" if container is None else container.record.engine
+        case _:
+            return id_
+
+
+def other_way(root: str) -> str:
+    """What the same may be looked at by as well; empty where there is nothing else."""
+    if registry.by_noun(root).realm is Realm.ENGINES:
+        return "" if root == ENGINE else ENGINE
+    return SERVICE if root == NODE else NODE
+
+
+def nouns_below(root: str) -> tuple[str, ...]:
+    """The kinds of objects that may stand below a root."""
+    if registry.by_noun(root).realm is Realm.ENGINES:
+        return (CONTAINER,)
+    return (SERVICE, TASK, *(_MEMBERS if root == STACK else ()))
+
+
+def touched(root: str, changes: Mapping[type[Any], Collection[str]], view: ClusterView) -> set[str]:
+    """Ids of the roots of this kind that look different, or what is below them, by the ids that changed: services and nodes are told of with their
+    tasks, stacks with their services."""
+    found = set(changes.get(registry.by_noun(root).message, ()))
+    if root == ENGINE:
+        held = (view.get(ContainerItem, id_) for id_ in changes.get(ContainerItem, ()))
+        found |= {one.record.engine for one in held if one is not None}
+    return found
 
 
 def branches(trail: Trail, view: ClusterView) -> list[Branch]:
     """What hangs on the last of the trail, in the order in which it is shown."""
     noun, item = trail[-1]
+    if noun == CONTAINER:
+        return []
+    if noun == ENGINE:
+        held = view.on_engine(item.id, ContainerItem)
+        return _sorted(CONTAINER, (view.get(ContainerItem, id_) for id_ in held), view)
     if noun == TASK:
         return [] if len(trail) > 1 and trail[-2][0] == TASK else _earlier(item, view, _node_id(trail))
     if noun == SERVICE:
@@ -69,8 +127,9 @@ def branches(trail: Trail, view: ClusterView) -> list[Branch]:
     if noun == STACK:
         return [one for member in (SERVICE, *_MEMBERS) for one in _members(item, member, view)]
     kind = registry.by_noun(noun)
-    users = view.users(noun, kind.called(item))
-    return _sorted(SERVICE, (view.get(objects_pb2.Service, id_) for id_ in users), view)
+    users, user = view.users(noun, kind.called(item)), CONTAINER if noun in _USED_ON_ENGINES else SERVICE
+    message = registry.by_noun(user).message
+    return _sorted(user, (view.get(message, id_) for id_ in users), view)
 
 
 def _node_id(trail: Trail) -> str:
@@ -154,7 +213,7 @@ def below(trail: Trail, view: ClusterView, now_ns: int) -> tuple[Health, str] | 
     """How the worst below the last of the trail fares and why, with its name before it; None where nothing below it can be worse
     than it tells itself: a service sums its tasks up, and attempts before the one that counts are past."""
     noun = trail[-1][0]
-    if noun in (SERVICE, TASK):
+    if noun in (SERVICE, TASK, CONTAINER):
         return None
     looks = []
     for one in branches(trail, view):
@@ -181,7 +240,7 @@ def cells(trail: Trail, view: ClusterView, now_ns: int, *, is_unfolded: bool, ha
     muted = is_past(trail)
     role = Role.MUTED if muted else Role.TEXT
     sign = (_UNFOLDED if is_unfolded else _FOLDED) if has_branches else _LEAF
-    shown = () if noun in (SERVICE, NODE, TASK, STACK) else ((f"{noun} ", Role.MUTED),)
+    shown = () if noun in _PLAIN else ((f"{word(noun)} ", Role.MUTED),)
     own_cells = _own_cells(trail, view, now_ns)
     told = cell(" ".join(cause.split()), Role.MUTED if muted else look.role) if cause else own_cells["cause"]
     return (
@@ -240,6 +299,8 @@ def _candidates(root: str, noun: str, id_: str, view: ClusterView) -> Iterable[s
     """Ids of the roots below which the object can be."""
     if noun == root:
         return (id_,)
+    if noun == CONTAINER and root == ENGINE:
+        return (root_id(noun, id_, view),)
     if noun == TASK and root in (NODE, SERVICE):
         task = view.get(Task, id_)
         return () if task is None else (task.node_id if root == NODE else task.service_id,)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from swarm_tui.resources import registry, tree
+from swarm_tui.resources import tree
 from swarm_tui.resources.model import Link
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.verbs.model import Verb
@@ -26,20 +26,12 @@ def link_of(ports: Ports) -> tuple[Link, ObjectRef | None]:
     root = tree.root_of(_listed(ports))
     at = refs[0] if refs else None
     if pane is not None and pane.table.marks:
-        ids = [_root_id(ports, ref) for ref in refs]
+        ids = [tree.root_id(ref.kind, ref.id, ports.operations.cluster) for ref in refs]
         first, *others = dict.fromkeys(id_ for id_ in ids if id_) or [""]
         return Link(NAME, root, first, others=tuple(others)), at
     if here.id and here.kind in tree.ROOTS:
         return Link(NAME, here.kind, here.id), at
     return Link(NAME, root), at
-
-
-def _root_id(ports: Ports, ref: ObjectRef) -> str:
-    """The id of the root that the object is below: a task's service, else itself."""
-    if ref.kind != tree.TASK:
-        return ref.id
-    task = ports.operations.cluster.get(registry.by_noun(tree.TASK).message, ref.id)
-    return task.service_id if task is not None else ""
 
 
 async def run(ports: Ports) -> None:
@@ -48,17 +40,18 @@ async def run(ports: Ports) -> None:
         link, at = link_of(ports)
     else:
         refs = ports.selection.refs
-        link, at = Link(NAME, _other(pane.root)), refs[0] if refs else None
+        link, at = Link(NAME, tree.other_way(pane.root)), refs[0] if refs else None
     await ports.navigator.go(link, at)
-
-
-def _other(root: str) -> str:
-    return tree.SERVICE if root == tree.NODE else tree.NODE
 
 
 def _label(ports: Ports) -> str:
     pane = ports.part(TreePane)
-    return "tree" if pane is None else f"by {_other(pane.root)}"
+    return "tree" if pane is None else f"by {tree.other_way(pane.root)}"
+
+
+def _applies(ports: Ports) -> bool:
+    pane = ports.part(TreePane)
+    return bool(tree.root_of(_listed(ports)) if pane is None else tree.other_way(pane.root))
 
 
 def _folding(work: Callable[[TreePane], None]) -> Callable[[Ports], None]:
@@ -81,7 +74,7 @@ VERB = Verb(
     "what hangs on what: services, places and attempts; in the tree: by service or by node",
     Context.LIST,
     run,
-    lambda ports: _in_tree(ports) or bool(tree.root_of(_listed(ports))),
+    _applies,
     rank=11,
     label_now=_label,
 )

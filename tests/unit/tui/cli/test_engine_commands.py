@@ -1,5 +1,6 @@
 """`engine`, `container`, `image`, and `volume` and `network` with --engine, on fake engines (docs/design/engine-commands.md)."""
 
+import asyncio
 import json
 import stat
 import time
@@ -15,6 +16,7 @@ from swarm_testkit.fake_engines.beside import Beside, engines_beside
 from swarm_testkit.fake_engines.engine import About, FakeEngine
 from swarm_testkit.fake_engines.serving import FakeEngines
 from swarm_tui.cli import main
+from swarm_tui.operations.engines import containers
 
 Run = Callable[..., Outcome]
 IMAGE = "busybox:local"
@@ -495,3 +497,25 @@ def test_bad_engines_have_one_word_and_one_line(
     assert "its clock is 1 h ahead of ours" in next(row for row in rows if row.startswith("clock"))
     assert "ahead" in listed.out and ("seconds ago" in listed.out or "second ago" in listed.out)
     assert len([line for line in listed.err.splitlines() if " is left out: " in line]) == 5
+
+
+def test_a_change_that_is_not_answered_is_told_and_fails(
+    run: Run, engines: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """16.2.5: the other engine's container is killed; of this one it is said that nobody knows."""
+    monkeypatch.setattr(containers, "CHANGE_S", 0.2)
+    held = asyncio.Event()
+
+    def hold(fakes: FakeEngines) -> str:
+        started(fakes[1], "quick")
+        path = f"/containers/{started(fakes[0], 'held')}/kill"
+        fakes[0].faults.holds[path] = held
+        return path
+
+    path = engines.do(hold)
+    try:
+        told = run("container", "kill", "h0/held", "h1/quick")
+    finally:
+        engines.do(lambda fakes: (held.set(), fakes[0].faults.holds.pop(path)))
+    assert (told.code, told.out) == (1, "h1/quick\n")
+    assert "Kill held: h0 did not answer within 0.2 s; whether it was done is not known." in told.err

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from swarm_core.api.json_text import json_of
 from swarm_core.engines.attached import Attached
+from swarm_core.engines.changing import CHANGE_S, changed
 from swarm_core.engines.errors import EngineError
 from swarm_core.engines.placement.decide import Decision, NotPlaced, Policy
 from swarm_core.engines.placement.expressions import BadExpression, Expression
@@ -71,7 +72,8 @@ async def run(chosen: Chosen, wanted: Wanted, *, is_detached: bool) -> int:
     place = f"{chosen.name_of(container.engine)}/{container.name}"
     try:
         if is_detached:
-            await api.post(f"/containers/{container.id}/start", timeout=None)
+            start = f"/containers/{container.id}/start"
+            await changed(chosen.cluster, container.engine, lambda api: api.post(start, timeout=CHANGE_S))
             say(container.id)
             return 0
         return await _attended(api, container, body, place)
@@ -136,7 +138,7 @@ async def _attended(api: "EngineApi", container: "Container", body: Mapping[str,
         async with api.open("POST", f"{path}/wait", {"condition": condition}) as waiting:
 
             async def to_its_end() -> int:
-                await api.post(f"{path}/start", timeout=None)
+                await api.post(f"{path}/start", timeout=CHANGE_S)
                 await talk(api, attached, path, reads=bool(body["AttachStdin"]), has_terminal=has_terminal)
                 return int(json_of(await waiting.read())["StatusCode"])
 

@@ -2,20 +2,22 @@
 
 Rules (docs/design/engine-views.md 18.5)
 1. A plan is made of what was last seen. One object that cannot be changed refuses the plan: nothing is half done that could be foreseen.
-2. The call goes to the one engine that has the object.
+2. The call goes to the one engine that has the object, and has a limit (`swarm_core.engines.changing`).
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from swarm_core.engines.api import EngineApi
-from swarm_core.engines.errors import EngineError
+from swarm_core.engines.changing import changed
+from swarm_core.engines.errors import EngineError, EngineUnanswered
 from swarm_core.engines.records import EngineKey, EngineRecord
 
 from swarm_tui.clusters.allowance import Level
 from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.operations.docker.engine import docker_words
-from swarm_tui.operations.model import Act, Done, Nothing, Plan, Refused, Step
+from swarm_tui.operations.model import Act, Done, Nothing, Plan, Refused, Step, Unanswered
 from swarm_tui.resources.engines.shared import engine_name, engine_of
 from swarm_tui.resources.model import ClusterView, ResourceKind
 
@@ -56,13 +58,22 @@ def act(
     """Ask it of the engine with this key."""
 
     async def run() -> str:
-        try:
-            told = await call(hands.opened.cluster.api(key))
-        except EngineError as error:
-            raise Refused(str(error)) from None
+        with told_as_refused():
+            told = await changed(hands.opened.cluster, key, call)
         return told if isinstance(told, str) else ""
 
     return Act(id_, run, level, way_back, docker, key, back)
+
+
+@contextmanager
+def told_as_refused() -> Iterator[None]:
+    """What goes wrong with an engine in the block is the end of a sentence. Raises Refused, and Unanswered where what came of it is not known."""
+    try:
+        yield
+    except EngineUnanswered as error:
+        raise Unanswered(str(error)) from None
+    except EngineError as error:
+        raise Refused(str(error)) from None
 
 
 def nothing(name: str, id_: str, text: str) -> Step:

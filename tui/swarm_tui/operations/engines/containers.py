@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from swarm_core.engines.api import EngineApi
-from swarm_core.engines.errors import EngineError
+from swarm_core.engines.changing import CHANGE_S, stopping_s
 from swarm_core.engines.records import Container
 
 from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.operations.describe import LOST, REVERSIBLE
 from swarm_tui.operations.engines import acts, levels
-from swarm_tui.operations.model import Act, Done, Plan, Refused, Step
+from swarm_tui.operations.model import Act, Done, Plan, Step
 from swarm_tui.resources.engines.containers import KIND, SERVICE_LABEL
 from swarm_tui.resources.engines.items import ContainerItem
 from swarm_tui.resources.engines.shared import engine_name, engine_of
@@ -30,6 +30,8 @@ class Turn:
     refusal: Callable[[Container], str] = lambda one: ""
     so_already: Callable[[Container], str] = lambda one: ""
     warning: str = ""
+    waits_for_end: bool = False
+    """Whether the engine answers once the container has ended, for which it has its own time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,14 @@ TURNS: Final = {
             "ask it to end; its engine kills it after its grace period",
             "start",
             so_already=_runs,
+            waits_for_end=True,
         ),
-        Turn("restart", "restarted", "stop and start it; what does not run is started"),
+        Turn(
+            "restart",
+            "restarted",
+            "stop and start it; what does not run is started",
+            waits_for_end=True,
+        ),
         Turn("pause", "paused", "let it do nothing until it is unpaused", "unpause", _unless("running")),
         Turn("unpause", "unpaused", "let what was paused go on", "pause", _unless("paused")),
         Turn(
@@ -115,9 +123,9 @@ def _turn_step(view: ClusterView, item: ContainerItem, turn: Turn, hands: Engine
     one, where = item.record, engine_name(item.record.engine, view)
 
     async def call(api: EngineApi) -> None:
-        # A container has its grace period to stop, which nobody here knows.
         query = {"t": asked.seconds, "signal": asked.signal or None}
-        await api.post(f"/containers/{one.id}/{turn.word}", query, timeout=None)
+        limit_s = await stopping_s(api, one.id, asked.seconds) if turn.waits_for_end else CHANGE_S
+        await api.post(f"/containers/{one.id}/{turn.word}", query, timeout=limit_s)
 
     place = acts.place(one.name, one.engine, view)
     back = "" if asked.signal else turn.back  # what a signal does to a program is its own affair
@@ -171,10 +179,8 @@ def _removal_step(view: ClusterView, item: ContainerItem, hands: EngineHands, *,
     one = item.record
 
     async def run() -> str:
-        try:
+        with acts.told_as_refused():
             await hands.opened.placer.destroy(one, force=one.is_running, volumes=volumes)
-        except EngineError as error:
-            raise Refused(str(error)) from None
         return ""
 
     flags = (*(("--force",) if one.is_running else ()), *(("--volumes",) if volumes else ()))

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from swarm_core.api.json_text import json_of
 from swarm_core.engines.api import EngineApi
+from swarm_core.engines.changing import CHANGE_S, QUIET_S
 from swarm_core.engines.errors import EngineRefused
 from swarm_core.engines.records import EngineRecord
 
@@ -16,7 +17,6 @@ from swarm_tui.operations.model import Done, Plan, Step
 from swarm_tui.resources.engines.items import EngineItem, NetworkItem, VolumeItem
 from swarm_tui.resources.model import ClusterView
 
-_CREATE_S: Final = 60.0
 _ITEMS: Final[Mapping[str, type[Any]]] = {"volume": VolumeItem, "network": NetworkItem}
 Making = Callable[[EngineRecord], Step]
 
@@ -33,7 +33,7 @@ def creation(
             return acts.nothing(record.name, record.key, f"{record.name} has a {noun} {name} already")
 
         async def call(api: EngineApi) -> str:
-            made = await api.post(f"/{noun}s/create", body=dict(body), timeout=_CREATE_S)
+            made = await api.post(f"/{noun}s/create", body=dict(body), timeout=CHANGE_S)
             return str(made.get("Id") or made.get("Name"))
 
         return Step(
@@ -99,7 +99,7 @@ def _on_each(view: ClusterView, keys: Sequence[str], title: str, doing: str, mak
 async def _pulled(api: EngineApi, image: str, headers: Mapping[str, str]) -> str:
     """What the engine said last. Raises EngineError."""
     said = "it said nothing"
-    lines = api.lines("POST", "/images/create", {"fromImage": image}, headers=headers)
+    lines = api.lines("POST", "/images/create", {"fromImage": image}, headers=headers, quiet_s=QUIET_S)
     async with aclosing(lines) as progress:
         async for line in progress:
             told = json_of(line)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from swarm_core.engines.api import EngineApi
+from swarm_core.engines.changing import CHANGE_S
 from swarm_core.engines.records import EngineRecord
 
 from swarm_tui.clusters.engine_hands import EngineHands
@@ -15,8 +16,6 @@ from swarm_tui.resources import format as fmt
 from swarm_tui.resources.engines import images, networks, shared, volumes
 from swarm_tui.resources.engines.items import ImageItem
 from swarm_tui.resources.model import ClusterView, ResourceKind
-
-_REMOVE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ def _step(view: ClusterView, how: Removable, item: Any, name: str, hands: Engine
     query = {"force": force or None, "noprune": asked.keeps_parents or None}
 
     async def call(api: EngineApi) -> None:
-        asked.hear(shared.engine_of(key, view), await api.delete(path, query, timeout=_REMOVE_S))
+        asked.hear(shared.engine_of(key, view), await api.delete(path, query, timeout=CHANGE_S))
 
     docker = acts.line(shared.engine_of(key, view), *_words(how, item, asked))
     action = acts.act(hands, key, item.id, call, level=levels.REMOVE, way_back=how.way_back, docker=docker)

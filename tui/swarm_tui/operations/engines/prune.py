@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from swarm_core.engines.api import EngineApi
+from swarm_core.engines.changing import PRUNE_S
 
 from swarm_tui.clusters.engine_hands import EngineHands
 from swarm_tui.operations.describe import LOST
@@ -146,7 +147,7 @@ def _step(
             **{name: [value] for name, value in which.filters},
         }
         told = await api.post(
-            f"/{which.noun}s/prune", {"filters": filters} if filters else None, timeout=None
+            f"/{which.noun}s/prune", {"filters": filters} if filters else None, timeout=PRUNE_S
         )
         return _told(told, which)
 

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from swarm_core.engines.errors import EngineError
+from swarm_core.engines.changing import CHANGE_S, changed
+from swarm_core.engines.errors import EngineError, EngineUnanswered
 from swarm_core.engines.placement.decide import STRATEGIES, NotPlaced, Policy
 from swarm_core.engines.placement.request import Request
 from swarm_core.engines.records import EngineRecord
@@ -32,7 +33,7 @@ from swarm_tui.operations.forms.fields import (
     line,
     rows,
 )
-from swarm_tui.operations.model import Act, Done, Plan, Refused, Step
+from swarm_tui.operations.model import Act, Done, Plan, Refused, Step, Unanswered
 from swarm_tui.resources.engines.items import ContainerItem
 from swarm_tui.resources.engines.shared import is_away
 
@@ -249,9 +250,12 @@ class _Run:
         try:
             placed = await opened.placer.create(self._request, self._policy, headers=headers)
             one = placed.container
-            await opened.cluster.api(one.engine).post(f"/containers/{one.id}/start", timeout=None)
+            start = f"/containers/{one.id}/start"
+            await changed(opened.cluster, one.engine, lambda api: api.post(start, timeout=CHANGE_S))
         except NotPlaced as error:
             raise Refused(f"{error}. {'; '.join(error.decision.lines())}") from None
+        except EngineUnanswered as error:
+            raise Unanswered(str(error)) from None
         except EngineError as error:
             raise Refused(str(error)) from None
         told = f"on {opened.cluster.engine(one.engine).name}"

@@ -254,6 +254,7 @@ KIND: ResourceKind[ContainerItem] = ResourceKind(
     owner=lambda item: ("engine", item.record.engine),
     logs=logs,
     list_key="V",
+    tree_cells={"state": "state", "for": "age", "where": "engine", "cause": "status"},
     create_view="run-container",
     empty_hint="an engine that answers shows what it has",
     aliases=("containers", "ps", "ctr"),

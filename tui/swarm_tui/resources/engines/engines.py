@@ -208,6 +208,7 @@ KIND: ResourceKind[EngineItem] = ResourceKind(
     ),
     drill_in=lambda item, view: Link("containers", NOUN, item.id),
     list_key="V",
+    tree_cells={"state": "state", "where": "address", "cause": "note"},
     empty_hint="n adds one",
     aliases=("engines", "eng"),
 )

@@ -141,5 +141,6 @@ KIND: ResourceKind[ImageItem] = ResourceKind(
     owners={"engine": lambda item: (item.record.engine,)},
     owner=lambda item: ("engine", item.record.engine),
     list_key="V",
+    tree_cells={"state": "state", "for": "age", "where": "engine", "cause": "size"},
     aliases=("images", "img"),
 )

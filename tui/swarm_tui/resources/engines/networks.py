@@ -137,5 +137,6 @@ KIND: ResourceKind[NetworkItem] = ResourceKind(
     owners={"engine": lambda item: (item.record.engine,)},
     owner=lambda item: ("engine", item.record.engine),
     list_key="V",
+    tree_cells={"state": "state", "where": "engine", "cause": "driver"},
     aliases=("network", "networks", "net"),
 )

@@ -122,5 +122,6 @@ KIND: ResourceKind[VolumeItem] = ResourceKind(
     owners={"engine": lambda item: (item.record.engine,)},
     owner=lambda item: ("engine", item.record.engine),
     list_key="V",
+    tree_cells={"state": "state", "where": "engine", "cause": "driver"},
     aliases=("volume", "volumes", "vol"),
 )

@@ -8,7 +8,7 @@ from swarm_tui.clusters import filters
 from swarm_tui.clusters.changes import Changes, Phase
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import format as fmt
-from swarm_tui.resources import registry
+from swarm_tui.resources import registry, tree
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.views.lists.rows_pane import RowsPane
 from swarm_tui.views.tree.rows import TreeRows, trail_of, way_of
@@ -212,7 +212,7 @@ class TreePane(RowsPane):
     def describe_border(self) -> None:
         rows, noun = self._rows, self._rows.root
         narrowed = self.found_text or self.is_problems_only
-        count = f"{rows.shown_roots} of {rows.roots}" if narrowed else fmt.plural(rows.roots, noun)
+        count = f"{rows.shown_roots} of {rows.roots}" if narrowed else fmt.plural(rows.roots, tree.word(noun))
         parts = [count]
         if self.is_problems_only:
             parts.append("! problems only")

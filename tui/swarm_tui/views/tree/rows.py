@@ -3,8 +3,8 @@
 Rules:
 - A line's id is an ObjectRef whose id is the way to it, because one object may stand in several places of the tree; `ref_of` gives the
   object's own.
-- The lines below a root are kept until the mirror tells of the root: services and nodes are told of with their tasks, stacks with their
-  services. Roots that are used by services are few, and are all looked at again.
+- The lines below a root are kept until the mirror tells of the root, or of what is below it. Roots that are used by services or containers
+  are few, and are all looked at again.
 - Under a filter the ways to what is found are shown, unfolded; what is found can be unfolded further.
 """
 
@@ -22,7 +22,7 @@ from swarm_tui.resources.refs import ObjectRef
 
 _BETWEEN: Final = "\n"
 _OF: Final = " "
-_TOLD_WITH_TASKS: Final = (tree.NODE, tree.SERVICE, tree.STACK)
+_TOLD_WITH_THEIRS: Final = (tree.NODE, tree.SERVICE, tree.STACK, tree.ENGINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class TreeRows:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.root = tree.SERVICE
+        self.root = tree.FIRST[session.mirror.realm]
         self._only: frozenset[str] = frozenset()
         self.filter: Filter | None = None
         self.is_problems_only = False
@@ -109,9 +109,7 @@ class TreeRows:
     @property
     def nouns(self) -> tuple[str, ...]:
         """The kinds of objects that may stand in this tree."""
-        own = (self.root,) if self.root not in (tree.SERVICE, tree.TASK) else ()
-        more = ("network", "secret", "config") if self.root == tree.STACK else ()
-        return (*own, tree.SERVICE, tree.TASK, *more)
+        return tuple(dict.fromkeys((self.root, *tree.nouns_below(self.root))))
 
     # -- what is shown -----------------------------------------------------------------------------
 
@@ -187,9 +185,9 @@ class TreeRows:
     def apply(self, changes: Changes) -> bool:
         """Take in what the mirror told; whether lines came, went or moved."""
         before = self._lines
-        if changes.is_reset or self.root not in _TOLD_WITH_TASKS:
+        if changes.is_reset or self.root not in _TOLD_WITH_THEIRS:
             self.rebuild()
-        elif ids := changes.of(registry.by_noun(self.root).message):
+        elif ids := tree.touched(self.root, changes.ids, self._session.mirror):
             self._look_at(ids)
         return self._lines != before
 

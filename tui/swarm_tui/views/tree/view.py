@@ -5,6 +5,7 @@ from typing import Final
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import registry, tree
 from swarm_tui.resources.format import plural
+from swarm_tui.resources.model import Realm
 from swarm_tui.views.lists.rows_view import RowsView
 from swarm_tui.views.place import Place
 from swarm_tui.views.tree.pane import TreePane
@@ -20,7 +21,7 @@ class TreeView(RowsView[TreePane]):
         super().__init__(session, TreePane(session), NAME)
 
     def arrive(self, place: Place) -> None:
-        root = place.kind or tree.SERVICE
+        root = place.kind or tree.FIRST[self._session.mirror.realm]
         only = (place.id, *place.link.others) if place.id else ()
         self.pane.begin_with(root, only, self._label(root, only))
         if place.cursor is not None:
@@ -30,11 +31,13 @@ class TreeView(RowsView[TreePane]):
     def _label(self, root: str, only: tuple[str, ...]) -> str:
         kind, mirror = registry.by_noun(root), self._session.mirror
         if not only:
-            return kind.plural
+            return tree.word(kind.plural)
         if len(only) > 1:
-            return plural(len(only), root)
+            return plural(len(only), tree.word(root))
         item = mirror.get(kind.message, only[0])
-        return f"{root} {kind.name(item, mirror) if item is not None else only[0]}"
+        return f"{tree.word(root)} {kind.name(item, mirror) if item is not None else only[0]}"
 
 
-VIEW: Final = ViewKind(NAME, Context.LIST, TreeView, lambda view, ports: view(ports.session))
+VIEW: Final = ViewKind(
+    NAME, Context.LIST, TreeView, lambda view, ports: view(ports.session), realms=frozenset(Realm)
+)
