@@ -24,6 +24,26 @@ def docker_directory(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
 
 
+def current_context(environment: Mapping[str, str] = os.environ) -> str:
+    """The context that docker's own commands mean now: `$DOCKER_HOST` is the default one, and goes before `$DOCKER_CONTEXT` and `docker context use`."""
+    if environment.get("DOCKER_HOST"):
+        return DEFAULT
+    if name := environment.get("DOCKER_CONTEXT"):
+        return name
+    try:
+        return str(
+            json_of((docker_directory(environment) / "config.json").read_text()).get("currentContext")
+            or DEFAULT
+        )
+    except (OSError, ValueError, AttributeError):
+        return DEFAULT  # docker takes what it cannot read for nothing
+
+
+def is_pointed_elsewhere(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a person has docker talk to another engine than this machine's."""
+    return bool(environment.get("DOCKER_HOST")) or current_context(environment) != DEFAULT
+
+
 def context_named(name: str, environment: Mapping[str, str] = os.environ) -> EngineEntry:
     """The engine of a context. Raises LookupError or ValueError, each with a sentence."""
     if name == DEFAULT:

@@ -5,7 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-from swarm_core.engines.docker_contexts import context_named, context_names
+from swarm_core.engines.docker_contexts import (
+    context_named,
+    context_names,
+    current_context,
+    is_pointed_elsewhere,
+)
 from swarm_core.engines.listed import read_listed
 
 WHOLE = """
@@ -108,3 +113,26 @@ def test_contexts_that_are_none_are_told(tmp_path: Path) -> None:
         context_named("empty", environment)
     with pytest.raises(ValueError, match="begins with none of"):
         context_named("windows", environment)
+
+
+@pytest.mark.parametrize(
+    ("variables", "config", "name", "elsewhere"),
+    [
+        ({}, None, "default", False),
+        ({}, "no JSON", "default", False),
+        ({}, "[]", "default", False),
+        ({}, "{}", "default", False),
+        ({}, '{"currentContext": "far"}', "far", True),
+        ({"DOCKER_CONTEXT": "near"}, '{"currentContext": "far"}', "near", True),
+        ({"DOCKER_HOST": "tcp://x", "DOCKER_CONTEXT": "near"}, None, "default", True),
+        ({"DOCKER_HOST": "", "DOCKER_CONTEXT": "default"}, None, "default", False),
+    ],
+)
+def test_the_context_that_docker_means(
+    variables: dict[str, str], config: str | None, name: str, elsewhere: bool, tmp_path: Path
+) -> None:
+    """In docker's own order; whether that is another engine than this machine's."""
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    environment = {"DOCKER_CONFIG": str(tmp_path), **variables}
+    assert (current_context(environment), is_pointed_elsewhere(environment)) == (name, elsewhere)

@@ -44,6 +44,11 @@ _NO_JOURNAL: Final = ("off", "0", "no")
 _NO_CLUSTER: Final = (
     "No cluster was found on this machine: these are your engines. 'swarm-tui up' starts a node here."
 )
+_NO_CLUSTER_BUT: Final = "No cluster was found on this machine: this is the engine of docker's context {!r}. 'swarm-tui up' starts a node here."
+_ENGINE_HERE: Final = (
+    "The Docker Engine of this machine is in no swarm: 'swarm-tui engine ui --engines default' shows it."
+)
+_DOCKERS_OWN: Final = Path("/var/run/docker.sock")
 _OWN_COLORS: Final = "ansi-dark"
 """The theme of nothing but the terminal's own colours."""
 
@@ -63,9 +68,17 @@ def open_dashboard(given: Globals) -> None:
             or os.environ.get(sockets.ENVIRONMENT_VARIABLE)
         ):
             raise
-        if _knows_engines(given):
-            open_engines(given, None, _NO_CLUSTER)
+        from swarm_tui.cli.plumbing.engines import VARIABLE
+
+        named = os.environ.get(VARIABLE) or None
+        if _knows_engines(given, named):
+            open_engines(given, named, _NO_CLUSTER)
             return
+        if name := _docker_points_to():
+            open_engines(given, name, _NO_CLUSTER_BUT.format(name))
+            return
+        if sockets.problem_of(_DOCKERS_OWN) is None:
+            say(_ENGINE_HERE, err=True)
         if not typer.confirm("No cluster found on this machine. Start a node here now?", default=True):
             raise
         from swarm_tui.cli.plumbing.own_node import start
@@ -92,18 +105,24 @@ def open_engines(given: Globals, named: str | None, greeting: str = "") -> None:
         raise typer.Exit(exit_code)
 
 
-def _knows_engines(given: Globals) -> bool:
+def _knows_engines(given: Globals, named: str | None) -> bool:
     """Whether there is something to look at without a cluster."""
     from swarm_core.client.errors import ClientError
 
     from swarm_tui.cli.plumbing.engine_sources import known_engines
-    from swarm_tui.cli.plumbing.engines import VARIABLE
 
     try:
-        asyncio.run(known_engines(os.environ.get(VARIABLE) or None, given))
+        asyncio.run(known_engines(named, given))
     except (Failure, ClientError, sockets.NoSocket, LookupError, ValueError, OSError):
         return False  # the dashboard of the cluster says what is wrong with them, when somebody goes there
     return True
+
+
+def _docker_points_to() -> str:
+    """The context by which this person's docker talks to another engine than this machine's; empty where it does not."""
+    from swarm_core.engines.docker_contexts import current_context, is_pointed_elsewhere
+
+    return current_context() if is_pointed_elsewhere() else ""
 
 
 def has_terminal() -> bool:
