@@ -8,6 +8,7 @@ for by name.
 """
 
 import asyncio
+from functools import partialmethod
 
 import pytest
 import textual.app
@@ -17,11 +18,16 @@ from swarm_tui.shell.typed_ahead import TypedAhead
 from swarm_tui.shell.work import Work
 from textual._context import active_app
 from textual.app import App
+from textual.pilot import Pilot
+
+from swarm_testkit.patience import until_true
 
 _TURNS = 5
 """So many turns of the loop bring a key from the pilot to the program."""
 _LIMIT_S = 30.0
 _NAP_S = 0.002
+_HANG_S = 3600.0
+"""The toolkit's own wait for every part to take one message: time of day says nothing, so this one never ends a test before others do."""
 
 
 def is_at_rest(app: App[object]) -> bool:
@@ -38,14 +44,17 @@ async def until_at_rest(min_sleep: float = 0, max_sleep: float = _LIMIT_S) -> No
     for _ in range(_TURNS):
         await asyncio.sleep(0)
     try:
-        async with asyncio.timeout(max_sleep):
-            while app.is_running and app._exception is None and not is_at_rest(app):
-                await asyncio.sleep(_NAP_S)
+        await until_true(
+            lambda: not app.is_running or app._exception is not None or is_at_rest(app),
+            looks=round(max_sleep / _NAP_S),
+            nap_s=_NAP_S,
+        )
     except TimeoutError:
-        raise AssertionError(f"the program did not come to rest in {max_sleep:g} s") from None
+        raise AssertionError(f"the program did not come to rest in {max_sleep:g} s that it had") from None
 
 
 def wait_for_rest_instead_of_guessing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every pilot wait until the program is at rest."""
     monkeypatch.setattr(textual.app, "wait_for_idle", until_at_rest)
     monkeypatch.setattr(textual.pilot, "wait_for_idle", until_at_rest)
+    monkeypatch.setattr(Pilot, "_wait_for_screen", partialmethod(Pilot._wait_for_screen, timeout=_HANG_S))

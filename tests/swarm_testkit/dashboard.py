@@ -1,10 +1,9 @@
 """The dashboard on a cluster in memory: for its tests, its pictures and its benchmark.
 
 The clock that ages and the header read is the cluster's own (`FakeCluster.now_ns`) and moves only when a
-test moves it; waiting is real. `until` waits for a condition on what the program shows.
+test moves it; waiting is real. `until` waits for a condition on what the program shows, and on a busy machine longer.
 """
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -41,9 +40,11 @@ from textual.widgets import Input
 
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster, log_line
 from swarm_testkit.factories import make_task
+from swarm_testkit.patience import until_true
 
 WAIT_S = 120.0
 _POLL_S = 0.01
+_LOOKS = round(WAIT_S / _POLL_S)
 _FLUSH_S = 0.01
 
 
@@ -120,9 +121,7 @@ def main_screen(app: SwarmApp) -> MainScreen:
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     """Let the program run until `condition` holds and what the program does by itself is painted."""
-    async with asyncio.timeout(WAIT_S):
-        while not condition():
-            await asyncio.sleep(_POLL_S)
+    await until_true(condition, looks=_LOOKS, nap_s=_POLL_S)
     await pilot.pause()
 
 
@@ -271,6 +270,7 @@ async def running(
     started: Started = NOTHING_WANTED,
     level: Level = Level.IMPACT,
     engines: Door | None = None,
+    recorder: Recorder | None = None,
 ) -> AsyncIterator[Running]:
     """The program on `cluster`, from its first content on."""
     app = dashboard_of(
@@ -281,6 +281,7 @@ async def running(
         started=started,
         level=level,
         engines=engines,
+        recorder=recorder,
     )
     async with app.run_test(size=size, notifications=True) as pilot:
         run = Running(app, pilot, cluster)

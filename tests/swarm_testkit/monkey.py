@@ -5,6 +5,7 @@ what the cluster holds. Everything is chosen by one seed; `benchmarks/monkey.py`
 """
 
 import random
+from collections.abc import Iterator
 from typing import Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
@@ -12,7 +13,9 @@ from swarm_core.api.timestamps import timestamp
 from swarm_tui.clusters.changes import Phase
 from swarm_tui.dialogs.frame import Dialog
 from swarm_tui.resources import registry
+from swarm_tui.shell.screen import MainScreen
 from swarm_tui.views.lists.pane import ObjectPane
+from textual.screen import ModalScreen
 from textual.widgets._toast import Toast
 
 from swarm_testkit.cluster_fake import FakeCluster
@@ -20,11 +23,33 @@ from swarm_testkit.dashboard import Running, settle
 from swarm_testkit.factories import make_node, make_service, make_task
 
 KEYS: Final = (
-    *"1234jkGgdylsnafoO!*cwNt?/ v=+`@VKE-[]",
+    *"123456789jkGgdylsnafoO!*cwNt?/ v=+`@VKE-[]ehbSRPLMUJipZDzuT,.<>;",
     *("tab", "shift+tab", "enter", "escape", "space", "up", "down", "left", "right", "pagedown", "pageup"),
-    *("ctrl+u", "ctrl+d", "ctrl+g", "ctrl+r", "ctrl+backslash", "backspace", "home", "end", "f1"),
+    *(
+        "ctrl+u",
+        "ctrl+d",
+        "ctrl+g",
+        "ctrl+r",
+        "ctrl+backslash",
+        "backspace",
+        "home",
+        "end",
+        "f1",
+        "ctrl+t",
+        "ctrl+k",
+    ),
 )
-"""All keys but those that end the program."""
+"""All keys but those that end the program, or lead out of it: to a shell, an editor, a file or a port."""
+WAYS: Final = (
+    ("V",),
+    ("V", "V"),
+    ("V", "V", "n"),
+    (":", *"cluster", "enter"),
+    (":", *"doctor", "enter"),
+    (":", *"tour", "enter"),
+    ("T", *"5m", "enter"),
+)
+"""To what a single key leads seldom or never."""
 PALETTE: Final = ("ctrl+p", *"service db", "enter")
 """Any word there could end the program."""
 TEXTS: Final = ("/redis", "33", "no", "s+1", "state:failed", "web", "=3", "\N{WARNING SIGN}é中", "x" * 80)
@@ -42,9 +67,13 @@ class Monkey:
     def __init__(self, seed: int, run: Running) -> None:
         self._rng = random.Random(seed)
         self._run = run
-        self._number = 0
         self.keys: list[str] = []
         """What was pressed so far."""
+        self.resizes = 0
+        self.events = 0
+        """What happened in the cluster so far."""
+        self.screens: set[str] = set()
+        """Places, dialogs and other screens that were there at the end of a round."""
 
     async def play(self) -> None:
         """Some keys in one read, with a change of size and of the cluster among them; then look."""
@@ -55,9 +84,10 @@ class Monkey:
                 self._run.press_soon(key)
             if rng.random() < 0.3:
                 await self._run.pilot.resize_terminal(*rng.choice(SIZES))
+                self.resizes += 1
             for _ in range(rng.randint(0, 6)):
-                happen(self._run.cluster, rng, self._number)
-                self._number += 1
+                happen(self._run.cluster, rng, self.events)
+                self.events += 1
         # Rows keep their order while the cursor is being moved; what is gone is taken out when it rests. Work that took longer than
         # keys wait for it may still change the view.
         # A stream that was cut, or asked to begin anew, needs a while until it has told everything.
@@ -68,6 +98,7 @@ class Monkey:
             await self._run.until(lambda: self._run.app.is_caught_up and not self._holds_back())
             await settle(self._run.app, self._run.pilot)
         check(self._run)
+        self.screens.update(_where(self._run))
 
     def _is_told(self) -> bool:
         mirror = self._run.screen.session.mirror
@@ -85,9 +116,21 @@ class Monkey:
     def _some_keys(self) -> list[str]:
         if self._rng.random() < 0.05:
             return list(PALETTE)
+        if self._rng.random() < 0.08:
+            return list(self._rng.choice(WAYS))
         if self._rng.random() < 0.25:
             return [*self._rng.choice(TEXTS), *self._rng.choice((["enter"], ["escape"], []))]
         return self._rng.choices(KEYS, k=self._rng.randint(1, 5))
+
+
+def _where(run: Running) -> Iterator[str]:
+    """What is there: each dialog, and the place of each screen under it."""
+    for screen in run.app.screen_stack:
+        if isinstance(screen, MainScreen):
+            place = screen.navigator.trail[-1]
+            yield " ".join(filter(None, (screen.session.mirror.realm.value, place.view, place.kind)))
+        else:
+            yield type(screen).__name__
 
 
 def happen(cluster: FakeCluster, rng: random.Random, number: int) -> None:
@@ -149,7 +192,9 @@ def check(run: Running) -> None:
         assert focused is not None or is_question, "nothing has the keys"
         shown = focused.ancestors_with_self if focused is not None else ()
         assert all(one.display for one in shown if hasattr(one, "display"))
-    _check_contents(run)
+    # A screen that another covers is brought up to date when it is come back to.
+    if all(screen is run.screen or isinstance(screen, ModalScreen) for screen in run.app.screen_stack):
+        _check_contents(run)
 
 
 def _check_contents(run: Running) -> None:

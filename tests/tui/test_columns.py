@@ -1,10 +1,13 @@
 """How columns share a width."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from swarm_tui.resources import registry
-from swarm_tui.resources.model import Column
+from swarm_tui.resources.model import Column, Role, spans
+from swarm_tui.widgets.cells import cell_spans
 from swarm_tui.widgets.columns import place
 
 COLUMNS = (
@@ -50,3 +53,20 @@ def test_no_kind_overlaps_or_overflows(kind, width):
         assert placed.x >= end
         end = placed.x + placed.width
     assert end <= max(width, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "least"),
+    [("stack", "cause", 28), ("engine", "note", 26), ("event", "what", 28), ("cluster", "managers", 36)],
+)
+def test_the_cause_has_room_before_what_matters_less(kind, column, least):
+    """In 80 columns a trouble's cause is not cut beside columns that say nothing of it."""
+    placed = place(registry.by_noun(kind).columns, 78)
+    assert next(one for one in placed if one.column.id == column).width >= least
+
+
+def test_the_end_of_a_cell_that_must_not_be_cut():
+    """The leader's star stays where the name is too long for its column."""
+    leader = replace(spans(("a-very-long-name", Role.TEXT), (" ★", Role.WARNING)), is_end_kept=True)
+    assert "".join(text for text, _ in cell_spans(leader, 10)) == "a-very-… ★"
+    assert "".join(text for text, _ in cell_spans(leader, 20)) == "a-very-long-name ★  "

@@ -4,19 +4,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from swarm_core.engines.discovery import Fixed
-from swarm_core.engines.opening import no_engines_yet
 from swarm_core.engines.records import Kind, Put
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.dashboard import Running, dashboard_of, until, until_live, until_shown
 from swarm_testkit.engine_clusters import entry
-from swarm_testkit.engine_hands import Book, Runs
+from swarm_testkit.engine_door import FakeDoor
 from swarm_testkit.engine_records import StillRoom, few_engines, make_container, make_event
 from swarm_testkit.fake_engines.serving import fake_engines
 from swarm_tui.app import SwarmApp
 from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.engines.mirror import Told
-from swarm_tui.engines.room import EngineRoom
 from swarm_tui.shell.feed import no_updates
 from swarm_tui.shell.screen import MainScreen
 from textual.widgets import Input
@@ -141,7 +138,11 @@ async def test_keys_of_the_cluster_do_nothing_here(cluster, room):
     async with over_engines(cluster, room) as run:
         await run.press("V")
         await shows(run, "─ Engines ─")
-        await run.press("ctrl+t", "z", "s", "n")
+        await run.press("ctrl+t")
+        await shows(run, "“rewind” is of clusters, not of engines.")
+        await run.press("w")
+        await shows(run, "“why” works on services and tasks of a cluster.")
+        await run.press("z", "s", "n")
         assert "─ Engines ─" in run.text
         assert len(run.app.screen_stack) == 2
 
@@ -173,25 +174,10 @@ async def test_engines_alone_have_no_way_to_a_cluster(room):
         await run.until(lambda: bool(relisted))
 
 
-class Fakes:
-    """Opens fake engines as the program opens real ones."""
-
-    def __init__(self, entries):
-        self.entries = entries
-        self.stats = None
-
-    def open(self, clock, allowance, tell):
-        room = EngineRoom(
-            no_engines_yet(), [Fixed(self.entries)], clock, allowance, tell, Book("e0", "e1"), Runs()
-        )
-        self.stats = room.session.engines.stats
-        return room
-
-
 async def test_engines_that_answer_are_followed_and_changed(cluster, tmp_path):
     """Marked containers are stopped by one plan; an engine that goes is told with its word, and its JSON is what it inspects."""
     async with fake_engines(tmp_path, 2, containers=2) as fakes:
-        door = Fakes(tuple(entry(fakes, number) for number in range(2)))
+        door = FakeDoor([entry(fakes, number) for number in range(2)])
         async with over_engines(cluster, door) as run:
             await run.press("V")
             await shows(run, "4 of 4 containers running")

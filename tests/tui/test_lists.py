@@ -156,3 +156,14 @@ async def test_json_and_the_command_that_shows_it(cluster):
         assert run.app.clipboard == "swarm-tui service inspect api billing"
         await run.press("ctrl+backslash", "i")
         await run.shows('"spec": {')
+
+
+async def test_a_filter_that_is_none_stays_open(cluster):
+    """Enter takes no filter that cannot be read: the line stays, and says why; the list is not taken for filtered."""
+    async with running(cluster) as run:
+        await run.press("4", "slash")
+        await run.type("colour:red")
+        await run.press("enter")
+        await run.shows("✖ There is no field 'colour'")
+        await run.press("escape")
+        await run.until(lambda: "colour" not in run.text)

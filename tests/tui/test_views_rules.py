@@ -149,7 +149,7 @@ def test_motion_names_what_moves():
     """A service short of its goal without a failure is in motion, a draining node too; nothing else."""
     board = MotionBoard(mirror_of(lively_cluster()))
     board.apply(Changes(is_reset=True), 0)
-    assert [plain(note).split()[1] for note in board.notes()] == ["api", "w4"]
+    assert [plain(note).split()[1] for note in board.notes(0)] == ["api", "w4"]
     assert board.targets == {
         ObjectRef(ONLY_CLUSTER, "service", "s-api"),
         ObjectRef(ONLY_CLUSTER, "node", "n06-w4"),
@@ -168,7 +168,7 @@ def test_motion_writes_out_only_the_first():
         cluster.put(service)
     board = MotionBoard(mirror_of(cluster))
     board.apply(Changes(is_reset=True), 0)
-    assert len(board.notes()) == NOTES_MAX
+    assert len(board.notes(0)) == NOTES_MAX
     assert len(board.targets) == 102
 
 

@@ -6,15 +6,15 @@ that is nobody else's ends here, at the class that the toolkit wants one of.
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from swarm_core.client.errors import ClientError
 from swarm_core.client.sockets import NoSocket
 from swarm_core.client.watch import Update
 from textual import events
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.command import Provider
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -85,6 +85,7 @@ OSC_NOTIFY: Final = "\x1b]9;"
 """What terminals show as a notification of the desktop, up to a bell."""
 _PREFERRED_S: Final = 3
 _NOTICE_CELLS_MAX: Final = 600
+_PICTURE_AFTER_S: Final = 0.1
 _NOT_PAST: Final = ("form", "new-", "rotate-", "logs")
 """Beginnings of the names of views that are not gone to with the moment: nothing is created in the past, and its logs are asked for there."""
 
@@ -98,7 +99,7 @@ class SwarmApp(App[None]):
 
     CSS_PATH: ClassVar[CSSPathType | None] = "styles.tcss"
     TITLE = "swarm-tui"
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {SwarmCommands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {SwarmCommands}
 
     def __init__(
         self,
@@ -241,6 +242,16 @@ class SwarmApp(App[None]):
             self.run_worker(self._room.run(), group=ENGINES, name=ENGINES)
         for member in self._members:
             member.start(self, self._tell_from_thread)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
+        """What the toolkit does and no verb; its help and its way to enlarge and to quit are not ours."""
+        yield SystemCommand("theme", "choose the colours", self.action_change_theme)
+        # Once the palette is gone from the screen.
+        yield SystemCommand(
+            "screenshot",
+            "save the screen as a picture",
+            lambda: self.set_timer(_PICTURE_AFTER_S, self.deliver_screenshot),
+        )
 
     @property
     def _wanted_theme(self) -> str:

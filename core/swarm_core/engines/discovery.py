@@ -35,8 +35,9 @@ class Found:
 class Source(Protocol):
     """Names engines."""
 
-    name: str
-    """For people."""
+    @property
+    def name(self) -> str:
+        """For people."""
 
     def lists(self) -> AsyncIterator[Found]:
         """Whole lists: one at the start, then one for each change."""

@@ -39,7 +39,7 @@ class AskLine(Dialog[str]):
             box.border_subtitle = "enter take · esc cancel"
             yield Static(printable(self._question), classes="ask", markup=False)
             yield Input(self._text, compact=True, select_on_focus=False, id="line", placeholder=self._hint)
-            yield VerdictLabel(id="verdict")
+            yield VerdictLabel(is_whole=True, id="verdict")
 
     def on_mount(self) -> None:
         self.query_one(Input).cursor_position = len(self._text)

@@ -33,7 +33,7 @@ class Scale(Dialog[Amount]):
                 markup=False,
             )
             yield Input(self._typed, compact=True, id="amount", placeholder="12   =12   +3   -1   x2")
-            yield VerdictLabel(id="verdict")
+            yield VerdictLabel(is_whole=True, id="verdict")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         verdict = self._judge(event.value)

@@ -25,7 +25,7 @@ from swarm_tui.resources.refs import ObjectRef
 Cluster = objects_pb2.Cluster
 COLUMNS = (
     Column("name", "NAME", 12, grow=1),
-    Column("managers", "MANAGERS", 20, grow=1),
+    Column("managers", "MANAGERS", 20, grow=1, wanted=48),
     Column("age", "AGE", 4),
 )
 

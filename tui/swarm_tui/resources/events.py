@@ -124,9 +124,9 @@ KIND: ResourceKind[Event] = ResourceKind(
         Column("time", "TIME", 8),
         Column("kind", "KIND", 8, drop=3),
         Column("object", "OBJECT", 12, grow=1),
-        Column("what", "WHAT", 20, grow=4),
+        Column("what", "WHAT", 28, grow=4),
         Column("now", "NOW", 10, drop=2),
-        Column("age", "AGE", 4, drop=1),
+        Column("age", "AGE", 4, drop=4),
     ),
     row=row,
     sort_keys={

@@ -98,6 +98,8 @@ class Cell:
     curve: tuple[float | None, ...] = ()
     role: Role = Role.TEXT
     """Of a bar or a curve."""
+    is_end_kept: bool = False
+    """Where there is no room for all, what stands before the last span is cut, not that."""
 
     @property
     def text(self) -> str:
@@ -286,7 +288,7 @@ class Motion(Generic[M]):
     """How a kind tells motion. Whether is asked with every change, what only when it is shown."""
 
     is_moving: Callable[[M, ClusterView, int], bool]
-    note: Callable[[M, ClusterView], MotionNote]
+    note: Callable[[M, ClusterView, int], MotionNote]
 
 
 def description_of(noun: str) -> Callable[[Any, ClusterView], Link]:

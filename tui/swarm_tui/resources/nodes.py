@@ -1,6 +1,7 @@
 """Nodes: role, state, availability, what is reserved of them, how many tasks run there."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
@@ -111,7 +112,10 @@ def row(node: Node, view: ClusterView, now_ns: int) -> RowCells:
     is_leader = node.HasField("manager_status") and node.manager_status.leader
     is_active = node.spec.availability == _Spec.ACTIVE
     return (
-        spans((name(node, view), Role.TEXT), (f" {LEADER}" if is_leader else "", Role.WARNING)),
+        replace(
+            spans((name(node, view), Role.TEXT), (f" {LEADER}" if is_leader else "", Role.WARNING)),
+            is_end_kept=is_leader,
+        ),
         spans((f"{look.glyph} ", look.role), (word, state_role)),
         cell(availability(node), Role.TEXT if is_active else Role.WARNING),
         bar_cell(cpu),
@@ -165,7 +169,7 @@ def problems(node: Node, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
         stranded = sum(task.status.state == types_pb2.RUNNING for task in view.tasks_of_node(node.id))
         text = node.status.message or "The manager hears no heartbeat from it."
         if stranded:
-            text += f" {fmt.plural(stranded, 'task')} last seen running there."
+            text = f"{text.rstrip('.')}; {fmt.plural(stranded, 'task')} last seen running there."
         shown = "unreachable as manager" if word == "ready" else word
         return (_problem(node, view, look, f"{shown} · {since}", text),)
     return ()
@@ -272,7 +276,7 @@ def is_drain_unfinished(node: Node, view: ClusterView, now_ns: int) -> bool:
     return node.spec.availability == _Spec.DRAIN and view.node_sums(node.id).running > 0
 
 
-def _drain_note(node: Node, view: ClusterView) -> MotionNote:
+def _drain_note(node: Node, view: ClusterView, now_ns: int) -> MotionNote:
     left = fmt.plural(view.node_sums(node.id).running, "task")
     return MotionNote(Health.PARTLY, (spans(("draining  ", Role.MUTED), (f"{left} left", Role.TEXT)),))
 

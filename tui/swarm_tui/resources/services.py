@@ -37,7 +37,7 @@ from swarm_tui.resources.owners import stack_of
 from swarm_tui.resources.refs import ObjectRef
 from swarm_tui.resources.states import cause, since_ns, state_word
 from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
-from swarm_tui.resources.update_progress import update_section
+from swarm_tui.resources.update_progress import advance, left, update_section
 from swarm_tui.resources.uses import CONFIG, NETWORK, SECRET, VOLUME, uses
 
 Service = objects_pb2.Service
@@ -207,7 +207,7 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
     began_ns = since_ns(task) if task is not None else 0
     since = fmt.age(began_ns, now_ns)
     if task is not None and task.status.state == types_pb2.PENDING:
-        summary, text, follow_up = f"{count} · pending {since}", cause(task), ("enter", "its tasks")
+        summary, text, follow_up = f"{count} · pending {since}", cause(task), ("w", "why")
     elif failed.count > 1:
         window = fmt.short_duration(_CRASH_WINDOW_S)
         summary, follow_up = f"{count} · failed {failed.count} times in {window}", ("l", "logs")
@@ -215,7 +215,7 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
     elif task is not None:
         summary, text, follow_up = f"{count} · failed {since} ago", cause(task), ("l", "logs")
     else:
-        summary, text, follow_up = count, "Not enough tasks run.", ("enter", "its tasks")
+        summary, text, follow_up = count, "Not enough tasks run.", ("w", "why")
     if not text and task is not None:
         text = f"The task was {state_word(task.status.state)} without a reason."
     return (_problem(service, view, look, summary, text, follow_up, began_ns),)
@@ -301,10 +301,16 @@ def _is_moving(service: Service, view: ClusterView, now_ns: int) -> bool:
     return health(service, view, now_ns) is Health.MOTION
 
 
-def _motion_note(service: Service, view: ClusterView) -> MotionNote:
-    """How far it is from its goal, and the first slots that are on their way."""
-    have, goal = _advance(service, view)
-    counts = spans((f" {have}", Role.TEXT), (f"/{goal}", Role.MUTED))
+def _motion_note(service: Service, view: ClusterView, now_ns: int) -> MotionNote:
+    """How far it is from its goal, and the first slots that are on their way; of a rollout the slots that have their new task."""
+    found = advance(service, view)
+    have, goal = found or _advance(service, view)
+    counts = spans(
+        (f" {have}", Role.TEXT),
+        (f"/{goal}", Role.MUTED),
+        (" replaced" if found else "", Role.MUTED),
+        (left(service, have, goal, now_ns) if found else "", Role.MUTED),
+    )
     share = (Cell(bar=min(have / goal, 1.0), role=Role.MOTION),) if goal else ()
     slots = _moving_slots(service, view)
     return MotionNote(Health.MOTION, (*share, counts), (slots,) if slots.spans else ())

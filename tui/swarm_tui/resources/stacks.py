@@ -128,11 +128,11 @@ COLUMNS = (
     Column("stack", "STACK", 12, grow=2),
     Column("services", "SERVICES", 8),
     Column("tasks", "TASKS", 7),
-    Column("cause", "CAUSE", 12, grow=8, drop=3, wanted=30),
+    Column("cause", "CAUSE", 20, grow=8, drop=1, wanted=30),
     Column("networks", "NETS", 4, align=Align.RIGHT, drop=4),
     Column("secrets", "SECRETS", 7, align=Align.RIGHT, drop=5),
     Column("configs", "CONFIGS", 7, align=Align.RIGHT, drop=6),
-    Column("age", "AGE", 4, align=Align.RIGHT, drop=1),
+    Column("age", "AGE", 4, align=Align.RIGHT, drop=3),
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.rules.dirty import is_dirty
 from swarm_core.rules.rollout import is_going, is_paused
 
@@ -17,6 +18,7 @@ from swarm_tui.resources.states import cause, state_word
 Service = objects_pb2.Service
 Task = objects_pb2.Task
 _SLOTS_SHOWN: Final = 40
+ADVANCE_TASKS_MAX: Final = 500
 
 
 def update_section(service: Service, view: ClusterView) -> tuple[Section, ...]:
@@ -33,6 +35,24 @@ def update_section(service: Service, view: ClusterView) -> tuple[Section, ...]:
     if len(slots) > _SLOTS_SHOWN:
         lines.append(("", cell(f"and {len(slots) - _SLOTS_SHOWN} more", Role.MUTED)))
     return (Section("Update", tuple(lines)),)
+
+
+def advance(service: Service, view: ClusterView) -> tuple[int, int] | None:
+    """How many slots of a rollout that is on its way have their new task running, of how many; None where there is none,
+    or where its tasks are too many to be looked through with each change."""
+    if not is_going(service) or view.service_sums(service.id).wanted > ADVANCE_TASKS_MAX:
+        return None
+    slots = _slots(service, view)
+    return sum(_is_done(service, tasks, view) for _, tasks in slots), len(slots)
+
+
+def left(service: Service, done: int, slots: int, now_ns: int) -> str:
+    """The time until the other slots are done if they take as long as those; empty while none is done."""
+    begun_ns = timestamp_ns(service.update_status.started_at)
+    if not begun_ns or not 0 < done < slots:
+        return ""
+    seconds = (now_ns - begun_ns) / 1e9 / done * (slots - done)
+    return f" · about {fmt.short_duration(seconds)} left"
 
 
 def _slots(service: Service, view: ClusterView) -> list[tuple[str, list[Task]]]:

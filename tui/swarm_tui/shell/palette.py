@@ -1,4 +1,4 @@
-"""The command palette: verbs for what is selected, and objects by name."""
+"""The command palette: verbs for what is selected, objects by name, and what only the toolkit does: colours and pictures."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -31,6 +31,8 @@ class SwarmCommands(Provider):
             yield DiscoveryHit(self._title(verb), self._run(verb), help=verb.help)
         for title, work in self._filters():
             yield DiscoveryHit(title, work, help="to the list, filtered so")
+        for own in self.app.get_system_commands(self.screen):
+            yield DiscoveryHit(own.title, own.callback, help=own.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
@@ -41,6 +43,9 @@ class SwarmCommands(Provider):
         for title, work in self._filters():
             if (score := matcher.match(title)) > 0:
                 yield Hit(score, matcher.highlight(title), work, help="to the list, filtered so")
+        for own in self.app.get_system_commands(self.screen):
+            if (score := matcher.match(own.title)) > 0:
+                yield Hit(score, matcher.highlight(own.title), own.callback, help=own.help)
         for kind, ref, title in self._objects(query):
             if (score := matcher.match(title)) > 0:
                 yield Hit(

@@ -70,7 +70,7 @@ VERB = Verb(
     "list.availability",
     ("a",),
     "availability",
-    "set a node active, paused or draining, with its replacements first or not",
+    "set a node active, paused or draining, with its replacements first or not; the state of a container or an engine",
     Context.LIST,
     run,
     is_on_objects=True,

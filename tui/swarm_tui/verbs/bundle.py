@@ -33,7 +33,7 @@ async def _ask(ports: Ports, asked: TimeRange) -> None:
     here = Path.cwd()
     question = (
         "What was recorded goes into this file, without secrets, values of variables and contents of configs."
-        f" If it says no other directory it is in {here}:"
+        f" A name alone is a file in {here}:"
     )
     answer = await ports.desk.ask(AskLine("Incident", question, _judge, text=proposed(_NAME, here)))
     if answer is not None:

@@ -9,6 +9,7 @@ from swarm_tui.dialogs.choose import Choose
 from swarm_tui.operations.engines import book, containers
 from swarm_tui.operations.engines.acts import found
 from swarm_tui.operations.model import Plan
+from swarm_tui.resources import registry as kinds
 from swarm_tui.resources.engines import containers as kind
 from swarm_tui.resources.engines import engines
 from swarm_tui.resources.engines.items import EngineItem
@@ -43,15 +44,25 @@ async def state(ports: Ports) -> None:
         return
     width = max(map(len, containers.TURNS)) + 2
     options = [(one.word, f"{one.word.ljust(width)}{one.means}") for one in containers.TURNS.values()]
-    word = await ports.desk.ask(Choose("Containers", options))
+    word = await ports.desk.ask(Choose(f"State of {_named(ports, 'container')}", options))
     if word is not None:
         await turn(ports, word)
+
+
+def _named(ports: Ports, noun: str) -> str:
+    """The one that is selected by its name, several by their number."""
+    if len(ports.ids) != 1:
+        return f"{len(ports.ids)} {noun}s"
+    one = kinds.by_noun(ports.selection.kind)
+    item = ports.operations.cluster.get(one.message, ports.ids[0])
+    return noun if item is None else one.name(item, ports.operations.cluster)
 
 
 async def _maintenance(ports: Ports) -> None:
     items = found(ports.operations.cluster, EngineItem, ports.ids)
     is_in = bool(items) and items[0].record.in_maintenance
-    word = await ports.desk.ask(Choose("Engines", _MAINTENANCE, "maintain" if is_in else "activate"))
+    title = f"State of {_named(ports, 'engine')}"
+    word = await ports.desk.ask(Choose(title, _MAINTENANCE, "maintain" if is_in else "activate"))
     if word is not None:
         await carry_out(ports, _maintained(ports, is_on=word == "maintain"))
 

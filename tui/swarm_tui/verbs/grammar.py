@@ -133,7 +133,7 @@ class Grammar:
         if argument and verb.told is None:
             raise CommandError(f"{verb.label!r} takes nothing beside names.")
         if not refs and not self._applies(verb):
-            raise CommandError(f"Nothing is selected that {verb.label!r} works on; name something.")
+            raise CommandError(f"Nothing is selected that {verb.word!r} works on now; name something.")
         return Doing(verb, refs, argument.strip())
 
     def _refs(self, verb: Verb, text: str) -> tuple[ObjectRef, ...]:

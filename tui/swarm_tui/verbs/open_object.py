@@ -13,7 +13,7 @@ VERB = Verb(
     "list.open",
     ("enter",),
     "open",
-    "drill in: tasks of a service or node, a task in words",
+    "drill in: what belongs to it, or the object in words",
     Context.LIST,
     run,
     is_on_objects=True,

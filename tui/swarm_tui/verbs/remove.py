@@ -22,7 +22,7 @@ VERB = Verb(
     "list.remove",
     ("ctrl+d",),
     "remove",
-    "remove services or nodes, after a confirmation",
+    "remove what is selected or marked, after its plan was read",
     Context.LIST,
     run,
     is_on_objects=True,

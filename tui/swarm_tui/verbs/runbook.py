@@ -22,7 +22,7 @@ async def _ask(ports: Ports) -> None:
     here = Path.cwd()
     question = (
         "What you change from now on goes into this file as commands, with what you wait for."
-        f" If it says no other directory it is in {here}:"
+        f" A name alone is a file in {here}:"
     )
     answer = await ports.desk.ask(AskLine("Runbook", question, _judge, text=proposed(_NAME, here)))
     if answer is not None:

@@ -21,7 +21,7 @@ async def run(ports: Ports) -> None:
     if part is None:
         return
     here = Path.cwd()
-    question = f"What is shown goes into this file, if it says no other directory in {here}:"
+    question = f"What is shown goes into this file, a name alone in {here}:"
     answer = await ports.desk.ask(AskLine("Save", question, _judge, text=proposed(part.saved.name, here)))
     if answer is not None:
         path, count = save(answer, part.saved.lines)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from swarm_tui.resources import registry as kinds
+from swarm_tui.resources.model import Realm
 from swarm_tui.verbs.model import Verb, Verbs
 from swarm_tui.verbs.ports import Ports
 from swarm_tui.views.view import Context
@@ -25,6 +26,9 @@ def why_nothing(verbs: Verbs, context: Context, keys: Collection[str], ports: Po
     here = [verb for verb in mine if verb.context in (context, Context.GLOBAL)]
     if here:
         return _on_this(here[0], ports)
+    if not mine and (foreign := next((verb for verb in verbs if not set(keys).isdisjoint(verb.keys)), None)):
+        own, other = ("clusters", "engines") if realm is Realm.ENGINES else ("engines", "clusters")
+        return f"“{foreign.label}” is of {own}, not of {other}."
     elsewhere = next((verb for verb in mine if verb.context is Context.LIST), None)
     if elsewhere is None or context is Context.LIST:
         return ""
@@ -34,11 +38,12 @@ def why_nothing(verbs: Verbs, context: Context, keys: Collection[str], ports: Po
 def _on_this(verb: Verb, ports: Ports) -> str:
     if not verb.is_on_objects:
         return f"“{verb.label}” has nothing to do here."
-    names = list(_plurals(verb, ports))
+    realm = ports.operations.cluster.realm
+    names = list(_plurals(verb, realm))
     works_on = " and ".join(names)
     selected = kinds.known(ports.selection.kind)
     if not names:
-        return ""
+        return _on_the_other(verb, realm)
     if selected is None:
         return f"“{verb.label}” works on {works_on if len(names) <= _NAMED else 'what is selected'}, and nothing is selected."
     if verb.works_on(selected.noun):
@@ -46,6 +51,16 @@ def _on_this(verb: Verb, ports: Ports) -> str:
     return f"“{verb.label}” works on {works_on}, not on {selected.plural}."
 
 
-def _plurals(verb: Verb, ports: Ports) -> Iterator[str]:
+def _on_the_other(verb: Verb, realm: Realm) -> str:
+    """Of a verb on objects that are not here but in the other realm."""
+    other = next(one for one in Realm if one is not realm)
+    names = list(_plurals(verb, other))
+    whose = "engines" if other is Realm.ENGINES else "a cluster"
+    if not names:
+        return ""
+    return f"“{verb.label}” works on {' and '.join(names) if len(names) <= _NAMED else 'objects'} of {whose}."
+
+
+def _plurals(verb: Verb, realm: Realm) -> Iterator[str]:
     """What the kinds that it works on are called."""
-    return (kind.plural for kind in kinds.kinds(ports.operations.cluster.realm) if verb.works_on(kind.noun))
+    return (kind.plural for kind in kinds.kinds(realm) if verb.works_on(kind.noun))

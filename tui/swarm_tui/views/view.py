@@ -81,7 +81,8 @@ class Findable:
 
     def accept(self, text: str) -> str:
         """The line was left with enter; why it cannot be, in a sentence: then it stays open."""
-        return ""
+        verdict = self.find(text)
+        return verdict.text.removeprefix("✖ ") if verdict.role == "error" else ""
 
     def take_focus(self) -> None:
         """Take the keys, after the line was left."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from swarm_tui.resources.format import block
 from swarm_tui.resources.model import Cell, Role
-from swarm_tui.widgets.paint import Span, fit
+from swarm_tui.widgets.paint import Span, cut, fit, width_of
 
 _FULL: Final = "━"
 _HALF: Final = "╸"
@@ -17,6 +17,9 @@ def cell_spans(cell: Cell, width: int, *, is_right: bool = False) -> list[Span]:
         return bar(cell.bar, width, cell.role)
     if cell.curve:
         return fit(curve(cell.curve[-width:], cell.role), width)
+    if cell.is_end_kept and width_of(cell.spans) > width:
+        end = cell.spans[-1:]
+        return fit([*cut(cell.spans[:-1], width - width_of(end)), *end], width)
     return fit(cell.spans, width, right=is_right)
 
 

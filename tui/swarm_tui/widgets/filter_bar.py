@@ -23,7 +23,7 @@ class FilterBar(Horizontal):
         Binding("down", "recall(-1)", "later", show=False),
     ]
     DEFAULT_CSS = """
-    FilterBar { height: 1; display: none; }
+    FilterBar { height: auto; max-height: 3; display: none; }
     FilterBar.-open { display: block; }
     FilterBar > Static { width: auto; padding: 0 1; }
     FilterBar > Input { width: 2fr; }
@@ -64,7 +64,7 @@ class FilterBar(Horizontal):
     def compose(self) -> ComposeResult:
         yield Static("/", markup=False, id="sign")
         yield Input(compact=True, select_on_focus=False)
-        yield VerdictLabel()
+        yield VerdictLabel(is_whole=True)
 
     @property
     def is_open(self) -> bool:

@@ -37,9 +37,12 @@ def _of(refusing: _Infos, count: int) -> str:
 
 
 def _each(question: Question, refusing: _Infos, name: str) -> str:
-    """The first nodes by name, each with what it lacks."""
+    """What they lack where all lack the same, else the first nodes by name, each with what it lacks."""
     rule = next(rule for rule in FILTERS if rule.name == name)
-    shown = [f"{node_name(info)} {rule.shortfall(question, info)}" for info in refusing[:_NAMED_MAX]]
+    lacks = [rule.shortfall(question, info) for info in refusing]
+    if len(lacks) > 1 and len(set(lacks)) == 1:
+        return lacks[0]
+    shown = [f"{node_name(info)} {lack}" for info, lack in zip(refusing[:_NAMED_MAX], lacks, strict=False)]
     more = [f"{len(refusing) - _NAMED_MAX} more"] if len(refusing) > _NAMED_MAX else []
     return ", ".join(shown + more)
 

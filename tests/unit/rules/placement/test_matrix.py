@@ -172,6 +172,21 @@ def test_nearest_nodes_first() -> None:
     assert matrix.remedies == ()
 
 
+def test_what_all_lack_alike_is_told_once() -> None:
+    """3.12.4: nodes without the same thing are not named one by one; where they lack different things each is."""
+    task = make_task(spec=make_task_spec(log_driver="gelf"))
+    three = [make_node(hostname=name, plugins=[("Log", "x")]) for name in "abc"]
+    assert asked(task, *three).sentence == (
+        "No node can take it: all 3 nodes without the plugin (no log plugin 'gelf')."
+    )
+    other = make_task(spec=make_task_spec(platforms=[("arm64", "linux")]))
+    nodes = [make_node(hostname="a"), make_node(hostname="b", platform=("ppc64le", "linux"))]
+    assert asked(other, *nodes).sentence == (
+        "No node can take it: all 2 nodes are of another platform"
+        " (a needs linux/arm64, is linux/x86_64, b needs linux/arm64, is linux/ppc64le)."
+    )
+
+
 def test_no_nodes() -> None:
     """3.12: a cluster without nodes is named so."""
     assert asked(make_task()).sentence == "The cluster has no nodes."

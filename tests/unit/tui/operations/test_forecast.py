@@ -89,6 +89,16 @@ def test_a_rollout_without_room_stops() -> None:
     assert said.services == ()
 
 
+@pytest.mark.parametrize(("memory", "seconds"), [(1 * GIB, 19.0), (2 * GIB, None)])
+def test_what_gets_stuck_takes_no_time(memory: int, seconds: float | None) -> None:
+    """3.15.3: a rollout that comes to its end takes as long as its tasks took to start; for one that does not no time is told."""
+    web = service("web", replicas=2, memory=memory, order="START_FIRST")
+    tasks = [running(web, "a", slot) for slot in (1, 2)]
+    for task in tasks:
+        task.meta.created_at.seconds, task.status.timestamp.seconds = 100, 107
+    assert of_restart(web, node("a"), *tasks).seconds == seconds
+
+
 def test_what_finds_a_node_is_taken_to_run() -> None:
     """3.15.4: a program that would fail is in no object, so the new tasks count as running once they have a node."""
     web = service("web")

@@ -51,7 +51,7 @@ def look_at(kind: ResourceKind[Any], item: Any, view: ClusterView) -> None:
     assert all(isinstance(id_, str) for owners in kind.owners.values() for id_ in owners(item))
     if kind.motion is not None:
         kind.motion.is_moving(item, view, START_NS)
-        kind.motion.note(item, view)
+        kind.motion.note(item, view, START_NS)
     assert isinstance(as_dict(item), dict)
 
 

@@ -119,7 +119,7 @@ def test_a_service_in_motion_tells_how_far_it_is() -> None:
     mirror = mirror_of(service, make_task("t1", service_id="s1", slot=1, state="RUNNING"), *moving)
     motion = services.KIND.motion
     assert motion is not None and motion.is_moving(service, mirror, START_NS)
-    note = motion.note(service, mirror)
+    note = motion.note(service, mirror, START_NS)
     assert note.health is Health.MOTION and note.heading[0].bar == pytest.approx(0.2)
     assert "".join(cell.text for cell in note.heading) == " 1/5"
     assert [line.text for line in note.lines] == ["slot 2 preparing  slot 3 preparing  +2"]
@@ -132,7 +132,7 @@ def test_a_node_that_drains_is_in_motion_until_it_is_empty() -> None:
     assert motion is not None and not motion.is_moving(node, mirror_of(node), START_NS)
     busy = mirror_of(node, make_task("t1", node_id="n1", state="RUNNING"))
     assert motion.is_moving(node, busy, START_NS)
-    assert "".join(cell.text for cell in motion.note(node, busy).heading) == "draining  1 task left"
+    assert "".join(cell.text for cell in motion.note(node, busy, START_NS).heading) == "draining  1 task left"
 
 
 def test_consequences_of_a_removal() -> None:

@@ -3,11 +3,12 @@
 from google.protobuf.message import Message
 from swarm_core.api.proto.objects_pb2 import Service
 from swarm_core.api.proto.types_pb2 import UpdateStatus
+from swarm_core.api.timestamps import timestamp
 from swarm_core.client.watch import Listed
-from swarm_testkit.cluster_fake import FakeCluster
+from swarm_testkit.cluster_fake import START_NS, FakeCluster
 from swarm_testkit.factories import make_node, make_service, make_task, make_task_spec
 from swarm_tui.clusters.mirror import Mirror
-from swarm_tui.resources.update_progress import update_section
+from swarm_tui.resources.update_progress import ADVANCE_TASKS_MAX, advance, left, update_section
 
 OLD, NEW = make_task_spec(image="web:1"), make_task_spec(image="web:2")
 
@@ -18,9 +19,14 @@ def service(state: str, *, replicas: int = 3) -> Service:
     return made
 
 
-def page(shown: Service, *others: Message) -> list[tuple[str, str]]:
+def mirror_of(*objects: Message) -> Mirror:
     mirror = Mirror(FakeCluster())
-    mirror.apply(Listed([shown, *others], version=1))
+    mirror.apply(Listed(list(objects), version=1))
+    return mirror
+
+
+def page(shown: Service, *others: Message) -> list[tuple[str, str]]:
+    mirror = mirror_of(shown, *others)
     return [
         (label, " ".join(value.text.split()))
         for one in update_section(shown, mirror)
@@ -80,3 +86,23 @@ def test_many_slots() -> None:
         service("UPDATING", replicas=1000), *(task(f"t{slot}", slot, OLD) for slot in range(1, 1001))
     )
     assert (len(shown), shown[0][1], shown[-1][1]) == (42, "0 of 1000 slots done", "and 960 more")
+
+
+def test_how_far_a_rollout_is() -> None:
+    """11.8.6: slots whose new task runs, of all; the time that the rest take if they take as long as those; no rollout, no word."""
+    tasks = [task("a", 1, NEW), task("b", 2, NEW), task("c", 3, OLD)]
+    rolling = service("UPDATING")
+    rolling.update_status.started_at.CopyFrom(timestamp(START_NS))
+    assert advance(rolling, mirror_of(rolling, *tasks)) == (2, 3)
+    assert left(rolling, 2, 3, START_NS + 60 * 10**9) == " · about 30s left"
+    assert left(rolling, 0, 3, START_NS + 60 * 10**9) == ""
+    assert left(service("UPDATING"), 2, 3, START_NS) == ""
+    done = service("COMPLETED")
+    assert advance(done, mirror_of(done, *tasks)) is None
+
+
+def test_a_rollout_of_very_many_tasks_is_not_walked_through() -> None:
+    """11.8.6: it is told with each change, and costs no more than a screen does."""
+    rolling = service("UPDATING", replicas=ADVANCE_TASKS_MAX + 1)
+    tasks = [task(f"t{slot}", slot, OLD) for slot in range(1, ADVANCE_TASKS_MAX + 2)]
+    assert advance(rolling, mirror_of(rolling, *tasks)) is None

@@ -174,7 +174,7 @@ class Teller:
                 continue
             for item in self._mirror.objects(kind.message):
                 if kind.motion.is_moving(item, self._mirror, now_ns):
-                    note = kind.motion.note(item, self._mirror)
+                    note = kind.motion.note(item, self._mirror, now_ns)
                     told = ", ".join(filter(None, (_cell(one) for one in (*note.heading, *note.lines))))
                     yield f"In motion: {kind.noun} {kind.name(item, self._mirror)}: {told}."
 

@@ -172,6 +172,7 @@ class _Play:
         self._let_go()
         still = _groups(one for one in self._waiting if one.earlier is None)
         follows = Counter(one.follows for one in self._waiting)
+        stuck = tuple(self._stuck())
         return Forecast(
             restarts=self._restarts - follows[_Follows.STOPPED] - follows[_Follows.RUNNING],
             starts=self._starts,
@@ -180,9 +181,10 @@ class _Play:
             landing=tuple(sorted((self._name(id_), count) for id_, count in self._landing.items())),
             homeless=tuple(self._homeless(group) for group in still),
             services=tuple(self._courses()),
-            stuck=tuple(self._stuck()),
+            stuck=stuck,
             managers=self._managers(),
-            seconds=estimate.seconds(self._view, self._batches, self._services),
+            # What gets stuck comes to no end.
+            seconds=None if stuck else estimate.seconds(self._view, self._batches, self._services),
             is_whole=self._is_whole,
         )
 

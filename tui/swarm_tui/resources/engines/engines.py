@@ -41,10 +41,10 @@ COLUMNS = (
     Column("mem", "", 4, align=Align.RIGHT, drop=3),
     Column("memory", "MEM", 5, align=Align.RIGHT, drop=4),
     Column("version", "VERSION", 8, drop=5),
-    Column("address", "ADDRESS", 14, grow=2, drop=2, wanted=8),
-    Column("note", "NOTE", 12, grow=4, drop=1, wanted=44),
-    Column("labels", "LABELS", 12, grow=2, is_wide=True, drop=7),
-    Column("answer", "ANSWER", 6, align=Align.RIGHT, is_wide=True, drop=8),
+    Column("address", "ADDRESS", 20, grow=2, drop=7),
+    Column("note", "NOTE", 26, grow=4, drop=1, wanted=44),
+    Column("labels", "LABELS", 12, grow=2, is_wide=True, drop=8),
+    Column("answer", "ANSWER", 6, align=Align.RIGHT, is_wide=True, drop=9),
 )
 
 

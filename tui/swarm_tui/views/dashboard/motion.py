@@ -46,7 +46,7 @@ class MotionBoard:
         """All that is in motion."""
         return {self._ref(kind, id_) for kind, moving in self._moving for id_ in moving}
 
-    def notes(self) -> list[Note]:
+    def notes(self, now_ns: int) -> list[Note]:
         """One note for each of the first `NOTES_MAX`, by name."""
         found: list[tuple[str, ObjectRef, ResourceKind[Any], Any]] = []
         for kind, moving in self._moving:
@@ -57,14 +57,14 @@ class MotionBoard:
                     name = self._mirror.called(ref.cluster, kind.name(item, self._mirror))
                     found.append((name, ref, kind, item))
         found.sort(key=lambda one: one[:2])
-        return [self._note(*one) for one in found[:NOTES_MAX]]
+        return [self._note(*one, now_ns) for one in found[:NOTES_MAX]]
 
     def _ref(self, kind: ResourceKind[Any], id_: str) -> ObjectRef:
         return ObjectRef(self._mirror.home(kind.message, id_).cluster, kind.noun, id_)
 
-    def _note(self, name: str, ref: ObjectRef, kind: ResourceKind[Any], item: Any) -> Note:
+    def _note(self, name: str, ref: ObjectRef, kind: ResourceKind[Any], item: Any, now_ns: int) -> Note:
         assert kind.motion is not None
-        note: MotionNote = kind.motion.note(item, self._mirror.home(kind.message, ref.id))
+        note: MotionNote = kind.motion.note(item, self._mirror.home(kind.message, ref.id), now_ns)
         heading: list[Span] = [(f"{note.health.glyph} ", note.health.role), (name, "text+bold")]
         heading.append(("  ", note.heading[0].spans[0].role if note.heading[0].spans else Role.TEXT))
         for cell in note.heading:

@@ -195,7 +195,7 @@ class DashboardView(View):
         if self._session.mirror.stream.phase is not Phase.CONNECTING:
             self.problems.set_empty("no problem known")
         moving = self._motion_board.targets
-        self.motion.show(self._motion_board.notes(), total=len(moving))
+        self.motion.show(self._motion_board.notes(self._session.now_ns), total=len(moving))
         problems = [one for one in self._problem_board.all() if one.ref not in moving]
         self.problems.show(problem_notes(problems[:PROBLEMS_MAX]), total=len(problems))
         if self._has_news:
@@ -204,7 +204,7 @@ class DashboardView(View):
 
     def _show_brief(self) -> None:
         """The worst problem whole, what is in motion, and how many more there are of each."""
-        problems, moving = self._problem_board.all(), self._motion_board.notes()
+        problems, moving = self._problem_board.all(), self._motion_board.notes(self._session.now_ns)
         told: list[Spans] = []
         if problems:
             told.append([*line(problems[0]), *_more(len(problems))])
