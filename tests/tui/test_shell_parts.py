@@ -9,6 +9,7 @@ from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
 from swarm_core.client.watch import Action, Change, Changed, Listed
 from swarm_testkit.cluster_fake import lively_cluster
+from swarm_testkit.dashboard import running
 from swarm_tui.clusters.changes import Changes, Phase, Stream
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
@@ -19,7 +20,9 @@ from swarm_tui.shell.navigator import Navigator
 from swarm_tui.shell.notices import Notices
 from swarm_tui.shell.painter import STORM_OBJECTS, STORM_REST_S_MIN, Painter
 from swarm_tui.shell.terminal import given_away
+from swarm_tui.shell.toolkit import Face
 from swarm_tui.views.view import Context, View, ViewKind
+from swarm_tui.widgets.bars import HeaderBar
 
 ROW = ObjectRef(ONLY_CLUSTER, "service", "s-api")
 OBJECTS = (objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
@@ -358,3 +361,17 @@ def test_the_terminal_is_taken_back_from_what_fails():
         assert not app.has_terminal
         raise RuntimeError("not run")
     assert app.has_terminal
+
+
+async def test_timers_do_nothing_on_a_screen_that_is_taken_down(cluster):
+    """Its parts are gone before it: what is to be painted then has no place any more."""
+    async with running(cluster) as run:
+        called = []
+        face = Face(run.screen)
+        await run.screen.query_one(HeaderBar).remove()
+        face.later(0.0, lambda: called.append("later"))
+        face.every(0.001, lambda: called.append("every"))
+        over = []
+        run.screen.set_timer(0.02, lambda: over.append("over"))
+        await run.until(lambda: over)
+        assert called == []

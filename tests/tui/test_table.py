@@ -7,6 +7,8 @@ import pytest
 from swarm_tui.resources.model import Align, Cell, Column, Role, Span
 from swarm_tui.resources.refs import ONLY_CLUSTER, ObjectRef
 from swarm_tui.widgets import table as module
+from swarm_tui.widgets.columns import place
+from swarm_tui.widgets.drawn_row import DrawnRow
 from swarm_tui.widgets.table import ObjectTable
 from swarm_tui.widgets.theme import DARK, role_colors
 from textual.app import App
@@ -307,3 +309,11 @@ async def test_the_awaited_row_gets_the_cursor_when_it_comes():
         app.rows.values[row("row-other")] = "1"
         table.order_changed()
         assert table.cursor_id == row("row-00001")
+
+
+def test_a_row_that_is_gone_may_be_looked_at_again():
+    """While the cursor moves, what is gone keeps its place: its cells are none, once and every time after."""
+    drawn = DrawnRow((Cell((Span("a", Role.TEXT),)), Cell((Span("b", Role.TEXT),))))
+    placed = place(COLUMNS, 40)
+    assert [drawn.renew((), placed), drawn.renew((), placed)] == [True, False]
+    assert drawn.renew((Cell(), Cell()), placed)

@@ -63,7 +63,7 @@ from swarm_tui.verbs.help_page import TEXT_COLUMN
 from swarm_tui.views.view import Findable, View
 from swarm_tui.widgets.bars import HeaderBar, Part
 from swarm_tui.widgets.choice import Choice
-from swarm_tui.widgets.once import once
+from swarm_tui.widgets.once import once, while_whole
 from swarm_tui.widgets.paint import Spans
 from swarm_tui.widgets.program_page import page_of
 from swarm_tui.widgets.section_bar import SectionBar
@@ -133,10 +133,10 @@ class Face:
         self._screen.call_later(work)
 
     def later(self, seconds: float, work: Callable[[], object]) -> None:
-        once(self._screen, seconds, work)
+        once(self._screen, seconds, partial(while_whole, self._screen, HeaderBar, work))
 
     def every(self, seconds: float, work: Callable[[], object]) -> None:
-        self._screen.set_interval(seconds, work)
+        self._screen.set_interval(seconds, partial(while_whole, self._screen, HeaderBar, work))
 
 
 class Workers:

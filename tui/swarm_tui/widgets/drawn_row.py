@@ -28,6 +28,9 @@ class DrawnRow:
             self.parts.clear()
             self.strip = None
             return True
+        if not cells:
+            # It is gone since before, and stays where it was until rows may move.
+            return False
         changed = [one.index for one in columns if cells[one.index] != before[one.index]]
         for index in changed:
             self.parts.pop(index, None)

@@ -16,7 +16,7 @@ from swarm_testkit.factories import (
     make_task_spec,
 )
 from swarm_tui.clusters.mirror import Mirror
-from swarm_tui.resources import cluster, configs, nodes, registry, secrets, services, tasks
+from swarm_tui.resources import cluster, configs, events, nodes, registry, secrets, services, tasks
 from swarm_tui.resources.model import Health, Link, ResourceKind
 
 
@@ -199,3 +199,10 @@ def test_the_lively_cluster_moves_as_it_is_told() -> None:
         if kind.motion.is_moving(item, mirror, START_NS)
     }
     assert moving == {("service", "api"), ("node", "w4")}
+
+
+def test_whatever_has_a_timeline_has_events() -> None:
+    """`E` leads to the events of an object: of each kind that offers it there are such."""
+    with_timeline = {kind.noun for kind in registry.kinds() if "timeline" in kind.verbs}
+    assert with_timeline
+    assert with_timeline <= set(events.KIND.owners)
