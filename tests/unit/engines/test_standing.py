@@ -47,7 +47,7 @@ def test_effects(before: EngineState, happening: Happening) -> None:
 
 def test_three_failures_in_a_row() -> None:
     """The first shows what is wrong, the third makes it unhealthy, an answer starts anew (N4.2)."""
-    error = EngineSilent("nothing")
+    error = EngineSilent("nothing", 10)
     one, effect = failed(Standing(EngineState.HEALTHY), error)
     assert (one, effect) == (Standing(EngineState.HEALTHY, 1, Trouble.SILENT, "nothing"), None)
     two, _ = failed(one, error)
@@ -69,7 +69,7 @@ def test_a_dropped_engine_keeps_its_reason() -> None:
 @pytest.mark.parametrize(
     ("error", "trouble"),
     [
-        (EngineSilent(""), Trouble.SILENT),
+        (EngineSilent("", 10), Trouble.SILENT),
         (EngineGarbage(""), Trouble.GARBAGE),
         (EngineDistrusted(""), Trouble.CERTIFICATE),
         (EngineAway(""), Trouble.AWAY),
