@@ -11,6 +11,8 @@ from swarm_testkit.command_line import CommandLine
 from swarm_testkit.factories import make_node, make_service, make_task
 from swarm_tui.cli.commands import autoscale as command
 from swarm_tui.cli.plumbing import figures
+from swarm_tui.operations import scale
+from swarm_tui.operations import suggest as suggesting
 
 Service = objects_pb2.Service
 
@@ -90,3 +92,16 @@ def test_what_would_fit(fake: FakeCluster, tui: CommandLine) -> None:
     told = tui("service", "suggest", "web")
     assert (told.code, "two minutes are needed" in told.out) == (0, True)
     assert not [one for one, _ in fake.calls if one == "Control.UpdateService"]
+
+
+def test_what_would_fit_is_told_and_not_made(
+    fake: FakeCluster, tui: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--dry-run ends with 2 where something would change, also beside --apply, and with 0 where nothing would."""
+    assert tui("service", "suggest", "--dry-run", "web").code == 0
+    monkeypatch.setattr(suggesting, "plan", lambda view, ids: scale.plan(view, ids, scale.Amount("=", 7)))
+    told = tui("service", "suggest", "--dry-run", "--apply", "web")
+    assert (told.code, "→ 7" in told.out, told.err) == (2, True, "")
+    assert not [one for one, _ in fake.calls if one == "Control.UpdateService"]
+    assert tui("service", "suggest", "--apply", "web").code == 0
+    assert fake.get(Service, "s-web").spec.replicated.replicas == 7

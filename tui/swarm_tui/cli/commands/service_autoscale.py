@@ -84,6 +84,7 @@ def suggest(
         list[str] | None, typer.Argument(metavar="[SERVICE…]", autocompletion=completion.services)
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Carry it out.")] = False,
+    dry_run: DryRunOption = False,
     style: FormatOption = Format.TABLE,
 ) -> None:
     """Say which number of tasks and which reservations would fit what services used over ten minutes, and why; without names all of them."""
@@ -95,9 +96,12 @@ def suggest(
                 one.id for one in sorted(mirror.objects(Service), key=lambda one: one.spec.annotations.name)
             ]
             plan = suggesting.plan(mirror, chosen)
-            _say(plan, mirror, style)
-            if apply and plan.steps:
-                await carry_out(cluster, plan, say=lambda outcome: outcome.text)
+            if not (dry_run and plan.steps):
+                _say(plan, mirror, style)
+                if apply and plan.steps:
+                    await carry_out(cluster, plan, say=lambda outcome: outcome.text)
+                return
+        await tell(mirror, plan, style)
 
     run(ctx, work)
 

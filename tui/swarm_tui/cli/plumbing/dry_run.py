@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     # What only a dry run needs.
     from swarm_tui.operations.describe import Description
     from swarm_tui.operations.model import Outcome, Plan
+    from swarm_tui.resources.model import ClusterView
 
 WOULD_CHANGE: Final = 2
 KINDS: Final = (
@@ -44,7 +45,7 @@ async def view_for(cluster: Cluster, found: Iterable[Any], *, dry_run: bool) -> 
     return await view_of(cluster, *KINDS, objects=found) if dry_run else Snapshot(found)
 
 
-async def tell(view: Snapshot, plan: "Plan", style: Format, failures: Iterable[str] = ()) -> None:
+async def tell(view: "ClusterView", plan: "Plan", style: Format, failures: Iterable[str] = ()) -> None:
     """Print what the plan would do. Raises Exit, or Failure where it would be refused."""
     from swarm_tui.operations.describe import as_record, describe
 
