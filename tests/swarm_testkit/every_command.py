@@ -128,7 +128,7 @@ ELSEWHERE: Final[dict[str, str]] = {
     "bundle": "writes a file: tests/unit/tui/cli/test_incident.py",
     "support": "writes a file: tests/unit/tui/support/test_support.py",
     "runbook play": "runs the other commands: tests/unit/tui/cli/test_runbook.py",
-    "watch": "goes on until its reader goes: test_what_never_ends",
+    "watch": "goes on until its reader goes: tests/integration/test_streams.py::test_a_follower_ends_with_its_reader",
     "engine serve": "answers docker: tests/unit/engines/test_face.py",
     "engine events": "goes on until its reader goes: tests/unit/tui/cli/test_engine_commands.py",
 }  # fmt: skip
