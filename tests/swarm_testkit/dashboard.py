@@ -120,8 +120,15 @@ def main_screen(app: SwarmApp) -> MainScreen:
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    """Let the program run until `condition` holds and what the program does by itself is painted."""
-    await until_true(condition, looks=_LOOKS, nap_s=_POLL_S)
+    """Let the program run until `condition` holds and what the program does by itself is painted. Raises at once what ended the program
+    with an error."""
+
+    def is_so() -> object:
+        if (error := pilot.app._exception) is not None:
+            raise error
+        return condition()
+
+    await until_true(is_so, looks=_LOOKS, nap_s=_POLL_S)
     await pilot.pause()
 
 

@@ -90,7 +90,7 @@ KIND = ResourceKind(
     changes=changes,
     motion=Motion(
         is_moving=lambda toy, view, now: health(toy, view, now) is Health.MOTION,
-        note=lambda toy, view: MotionNote(Health.MOTION, (cell("being wound up"),)),
+        note=lambda toy, view, now: MotionNote(Health.MOTION, (cell("being wound up"),)),
     ),
     consequences=lambda toys, view: ["Somebody will cry."],
     list_key="8",
