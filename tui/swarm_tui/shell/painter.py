@@ -28,8 +28,8 @@ from swarm_tui.widgets.paint import Spans
 TICK_S: Final = 1.0
 PAINTED_S: Final = 0.04
 REST_S_MIN: Final = 0.01
-STORM_REST_S_MIN: Final = 0.11
-"""A storm is shown seven times a second at most, however little it costs: more of it nobody can follow."""
+STORM_REST_S_MIN: Final = 0.13
+"""A storm is shown six times a second at most, however little it costs: more of it nobody can follow."""
 STORM_OBJECTS: Final = 50
 """Fewer objects in one frame are no storm: as often as the mirror tells that is less than 500 changes a second."""
 STALE_PHASES: Final = (Phase.STALE, Phase.RESYNCING)
