@@ -372,7 +372,7 @@ class SwarmApp(App[None]):
                 else:
                     found = await asyncio.to_thread(member.recorded_of, one)
             except JournalError:
-                return
+                break
             mirror.recall(one, found)
         mirror.flush()
 

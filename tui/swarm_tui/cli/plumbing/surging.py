@@ -11,7 +11,7 @@ from swarm_tui.cli.plumbing.live import live
 from swarm_tui.cli.plumbing.output import Format, print_records
 from swarm_tui.cli.plumbing.progress_lines import ProgressLines
 from swarm_tui.cli.plumbing.say import say
-from swarm_tui.cli.plumbing.session import Failure, globals_of, resolved, run
+from swarm_tui.cli.plumbing.session import Failure, failure_of, globals_of, resolved, run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.clusters.allowance import Level
 from swarm_tui.clusters.mirror import Mirror
@@ -57,7 +57,7 @@ def _prepared(view: ClusterView, ids: Sequence[str], *, rest_plainly: bool) -> S
     """Raises Failure where it is refused."""
     surge = operation.prepared(view, ids, rest_plainly=rest_plainly)
     if surge.shown.refusals:
-        raise Failure("\nError: ".join(surge.shown.refusals))
+        raise failure_of(surge.shown.refusals)
     return surge
 
 
@@ -88,11 +88,11 @@ async def _carry_out(cluster: Cluster, mirror: Mirror, surge: Surge, timeout_s: 
     try:
         await course.run(timeout_s)
     except SurgeFailed as error:
-        raise Failure("\nError: ".join([*wrong, str(error)])) from None
+        raise failure_of([*wrong, str(error)]) from None
     finally:
         line.end()
     if wrong:
-        raise Failure("\nError: ".join(wrong))
+        raise failure_of(wrong)
     for outcome in course.drained:
         say(printable(outcome.name))
 
@@ -113,7 +113,7 @@ def stop(ctx: typer.Context, names: Sequence[str], find: Find, dry_run: Format |
                 continue
             outcomes = [outcome async for outcome in apply(plan, cluster.control)]
             if wrong := [one.text for one in outcomes if one.is_error]:
-                raise Failure("\nError: ".join(wrong))
+                raise failure_of(wrong)
         if dry_run is not None:
             raise typer.Exit(WOULD_CHANGE)
         say(
@@ -126,5 +126,5 @@ def stop(ctx: typer.Context, names: Sequence[str], find: Find, dry_run: Format |
 async def _ids(cluster: Cluster, names: Sequence[str], find: Find) -> list[str]:
     found, failures = await resolved(cluster, Node, names, find)
     if failures:
-        raise Failure("\nError: ".join(failures))
+        raise failure_of(failures)
     return [node.id for node in found.values()]
