@@ -3,58 +3,23 @@
 import asyncio
 from typing import Any
 
-from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.client.errors import CallFailed
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.dashboard import Running, dashboard_of, running, until_live
-from swarm_testkit.factories import make_cluster, make_node, make_resources, make_service, make_task
+from swarm_testkit.drains import WEB, end, hear, told_nodes, two_nodes
+from swarm_testkit.factories import make_task
 from swarm_tui.app import SwarmApp
 from swarm_tui.clusters.allowance import Level
 
 Task = objects_pb2.Task
-WEB = make_service("s-web", name="web", replicas=2)
 ACTIVE, DRAIN = specs_pb2.NodeSpec.ACTIVE, specs_pb2.NodeSpec.DRAIN
-
-
-def _cluster() -> FakeCluster:
-    """Two nodes with room, each with a task of "web"."""
-    resources = make_resources(cpus=4, memory=8 << 30)
-    nodes = [make_node(name, hostname=name, state="READY", resources=resources) for name in ("w1", "w2")]
-    tasks = [
-        make_task(f"t{n}", service=WEB, slot=n, node_id=node, state="RUNNING")
-        for n, node in enumerate(("w1", "w2"), 1)
-    ]
-    return FakeCluster([make_cluster("c"), *nodes, WEB, *tasks])
-
-
-def _told(cluster: FakeCluster) -> list[int]:
-    """The availabilities that nodes were given, in order."""
-    return [
-        one.spec.availability for _, one in cluster.calls if isinstance(one, control_pb2.UpdateNodeRequest)
-    ]
-
-
-def _end(task: Task) -> None:
-    task.status.state = task.desired_state = types_pb2.SHUTDOWN
 
 
 def _move(cluster: FakeCluster) -> None:
     """What a leader does with a drained node: its task ends, and another runs on the other node."""
-    cluster.update(Task, "t1", _end)
+    cluster.update(Task, "t1", end)
     cluster.put(make_task("t1-new", service=WEB, slot=1, node_id="w2", state="RUNNING"))
-
-
-def _hear(run: Running) -> list[str]:
-    """What the person is told from now on. Such a sentence goes from the screen after some seconds, however busy the machine is."""
-    heard: list[str] = []
-    notify = run.app.notify
-
-    def hear(text: str, **more: Any) -> None:
-        heard.append(text)
-        notify(text, **more)
-
-    run.app.notify = hear  # type: ignore[method-assign]
-    return heard
 
 
 async def _hears(run: Running, heard: list[str], text: str) -> None:
@@ -73,7 +38,7 @@ async def _go_on(run: Running) -> None:
     """Half of "web" stops meanwhile, so that the node's name is to be typed."""
     await run.type("w1")
     await run.press("enter")
-    await run.until(lambda: _told(run.cluster) == [DRAIN])
+    await run.until(lambda: told_nodes(run.cluster) == [DRAIN])
     await run.until(lambda: _spec(run).availability == DRAIN)
 
 
@@ -85,16 +50,16 @@ async def _command(run: Running, text: str) -> None:
 async def test_a_node_is_tried_without() -> None:
     """The plan says that the node is given back; once all runs elsewhere it is, and the score stands beside what was foretold.
     Nothing of it is left to be undone."""
-    async with running(_cluster()) as run:
-        heard = _hear(run)
+    async with running(two_nodes()) as run:
+        heard = hear(run)
         await run.type(":drill node/w1")
         await run.press("enter")
         await run.shows("Drill: drain w1")
         assert "What is drained takes tasks again once everything runs" in run.text
-        assert _told(run.cluster) == []
+        assert told_nodes(run.cluster) == []
         await _go_on(run)
         _move(run.cluster)
-        await run.until(lambda: _told(run.cluster) == [DRAIN, ACTIVE])
+        await run.until(lambda: told_nodes(run.cluster) == [DRAIN, ACTIVE])
         await _hears(run, heard, "As the plan had foretold. :score tells it whole.")
         await _command(run, "score")
         await run.shows("landed on   w2 1, foretold w2 1")
@@ -105,8 +70,8 @@ async def test_a_node_is_tried_without() -> None:
 
 async def test_one_drill_at_a_time() -> None:
     """While one goes on another is refused, and `:score` tells how far it is; before the first there is nothing to tell."""
-    async with running(_cluster()) as run:
-        heard = _hear(run)
+    async with running(two_nodes()) as run:
+        heard = hear(run)
         await _command(run, "score")
         await _hears(run, heard, "There was no drill yet")
         await _begin(run)
@@ -117,7 +82,7 @@ async def test_one_drill_at_a_time() -> None:
         assert "A drill of w1 is under way" in run.text
         await run.press("escape")
         _move(run.cluster)
-        await run.until(lambda: _told(run.cluster) == [DRAIN, ACTIVE])
+        await run.until(lambda: told_nodes(run.cluster) == [DRAIN, ACTIVE])
         await _hears(run, heard, ":score tells it whole.")
 
 
@@ -127,8 +92,8 @@ async def test_a_node_given_back_by_hand_ends_it() -> None:
     def activate(node: objects_pb2.Node) -> None:
         node.spec.availability = ACTIVE
 
-    async with running(_cluster()) as run:
-        heard = _hear(run)
+    async with running(two_nodes()) as run:
+        heard = hear(run)
         await _begin(run)
         run.cluster.update(objects_pb2.Node, "w1", activate)
         await _hears(run, heard, "somebody let a node take tasks before")
@@ -147,21 +112,21 @@ async def test_what_cannot_be_tried_is_told() -> None:
     def pause(node: objects_pb2.Node) -> None:
         node.spec.availability = specs_pb2.NodeSpec.PAUSE
 
-    cluster = _cluster()
+    cluster = two_nodes()
     cluster.update(objects_pb2.Node, "w2", pause)
     async with running(cluster, level=Level.CONFIGURE) as run:
-        heard = _hear(run)
+        heard = hear(run)
         await _command(run, "drill node/w2")
         await _hears(run, heard, "w2 takes no tasks: there is nothing to try.")
         await _command(run, "drill node/w1")
         await run.shows("It cannot be carried out: it needs level 3")
         await run.press("y", "enter", "escape")
-    assert _told(cluster) == []
+    assert told_nodes(cluster) == []
 
 
 async def test_a_program_that_ends_gives_the_node_back() -> None:
     """Who leaves is told that a drill is under way; the node takes tasks again before the program is gone."""
-    cluster = _cluster()
+    cluster = two_nodes()
     app = dashboard_of(cluster)
     async with app.run_test(size=(132, 40), notifications=True) as pilot:
         await until_live(app, pilot)
@@ -171,7 +136,7 @@ async def test_a_program_that_ends_gives_the_node_back() -> None:
         await run.shows("A drill of w1 is under way")
         await run.press("q")
     assert await app.finish() == ""
-    assert _told(cluster) == [DRAIN, ACTIVE]
+    assert told_nodes(cluster) == [DRAIN, ACTIVE]
 
 
 FAILURE = "The drill's nodes could not be given back: 'swarm-tui node activate w1' does it."
@@ -180,7 +145,7 @@ FAILURE = "The drill's nodes could not be given back: 'swarm-tui node activate w
 async def test_who_cannot_give_a_node_back_says_so() -> None:
     """Where no manager answers when the program ends, and where one refuses, a sentence names the command that gives the node back."""
     for is_refused in (False, True):
-        cluster = _cluster()
+        cluster = two_nodes()
         app = dashboard_of(cluster)
         async with app.run_test(size=(132, 40), notifications=True) as pilot:
             await until_live(app, pilot)

@@ -2,54 +2,19 @@
 
 from typing import Any
 
-from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.specs import surge as marks
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.dashboard import Running, running
-from swarm_testkit.factories import make_cluster, make_node, make_resources, make_service, make_task
+from swarm_testkit.drains import WEB, end, hear, told_nodes, two_nodes
+from swarm_testkit.factories import make_task
 
 Node, Service, Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
 ACTIVE, PAUSE, DRAIN = specs_pb2.NodeSpec.ACTIVE, specs_pb2.NodeSpec.PAUSE, specs_pb2.NodeSpec.DRAIN
-WEB = make_service("s-web", name="web", replicas=2)
-
-
-def _cluster() -> FakeCluster:
-    """Two nodes with room, each with a task of "web"."""
-    resources = make_resources(cpus=4, memory=8 << 30)
-    nodes = [make_node(name, hostname=name, state="READY", resources=resources) for name in ("w1", "w2")]
-    tasks = [
-        make_task(f"t{n}", service=WEB, slot=n, node_id=node, state="RUNNING")
-        for n, node in enumerate(("w1", "w2"), 1)
-    ]
-    return FakeCluster([make_cluster("c"), *nodes, WEB, *tasks])
-
-
-def _told(cluster: FakeCluster) -> list[int]:
-    """The availabilities that nodes were given, in order."""
-    return [
-        one.spec.availability for _, one in cluster.calls if isinstance(one, control_pb2.UpdateNodeRequest)
-    ]
-
-
-def _end(task: Task) -> None:
-    task.status.state = task.desired_state = types_pb2.SHUTDOWN
 
 
 def _is_marked(cluster: FakeCluster) -> bool:
     return marks.is_marked(cluster.get(Service, "s-web").spec)
-
-
-def _hear(run: Running) -> list[str]:
-    """What the person is told from now on: such a sentence goes from the screen after some seconds."""
-    heard: list[str] = []
-    notify = run.app.notify
-
-    def hear(text: str, **more: Any) -> None:
-        heard.append(text)
-        notify(text, **more)
-
-    run.app.notify = hear  # type: ignore[method-assign]
-    return heard
 
 
 async def _begin(run: Running) -> None:
@@ -60,43 +25,43 @@ async def _begin(run: Running) -> None:
     await run.shows("Drain w1, replacements first")
     assert "1 task, its replacement first" in run.text
     assert "New tasks land on w2 1." in run.text
-    assert _told(run.cluster) == []
+    assert told_nodes(run.cluster) == []
     await run.press("y")
     await run.until(lambda: _is_marked(run.cluster))
-    assert _told(run.cluster) == [PAUSE]
+    assert told_nodes(run.cluster) == [PAUSE]
 
 
 async def test_a_node_is_drained_once_all_runs_elsewhere() -> None:
     """The node is paused, drained only when its task runs elsewhere, and `z` lets it take tasks again as before."""
-    async with running(_cluster()) as run:
-        heard = _hear(run)
+    async with running(two_nodes()) as run:
+        heard = hear(run)
         await _begin(run)
         run.cluster.put(make_task("t1-new", service=WEB, slot=1, node_id="w2", state="RUNNING"))
-        run.cluster.update(Task, "t1", _end)
-        await run.until(lambda: _told(run.cluster) == [PAUSE, DRAIN])
+        run.cluster.update(Task, "t1", end)
+        await run.until(lambda: told_nodes(run.cluster) == [PAUSE, DRAIN])
         await run.until(lambda: not _is_marked(run.cluster))
         await run.until(lambda: any("w1 drained: 1 of 1 tasks moved" in text for text in heard))
         await run.press("z")
         await run.shows("Undo “Drain w1, replacements first”")
         await run.press("y")
-        await run.until(lambda: _told(run.cluster) == [PAUSE, DRAIN, ACTIVE])
+        await run.until(lambda: told_nodes(run.cluster) == [PAUSE, DRAIN, ACTIVE])
 
 
 async def test_a_person_ends_it() -> None:
     """The same key offers the way out: the spec is as it was, and the node takes tasks again."""
-    async with running(_cluster()) as run:
+    async with running(two_nodes()) as run:
         before: Any = run.cluster.get(Service, "s-web").spec.SerializeToString(deterministic=True)
         await _begin(run)
         await run.press("a")
         await run.shows("end the drain that goes on")
         await run.press("down", "down", "enter")
-        await run.until(lambda: _told(run.cluster) == [PAUSE, ACTIVE])
+        await run.until(lambda: told_nodes(run.cluster) == [PAUSE, ACTIVE])
         assert run.cluster.get(Service, "s-web").spec.SerializeToString(deterministic=True) == before
 
 
 async def test_what_cannot_be_moved_is_in_the_plan() -> None:
     """A service that is updated just now stops with the drain, says the plan, and asks for the node's name."""
-    cluster = _cluster()
+    cluster = two_nodes()
     cluster.update(
         Service, "s-web", lambda one: setattr(one.update_status, "state", types_pb2.UpdateStatus.UPDATING)
     )
@@ -104,6 +69,6 @@ async def test_what_cannot_be_moved_is_in_the_plan() -> None:
         await run.press("2", "a")
         await run.press("down", "down", "down", "enter")
         await run.shows("web stops with the drain: an update of it is on its way.")
-        assert "enter go on" in run.text
+        assert "Type w1" in run.text
         await run.press("escape")
-        assert _told(run.cluster) == []
+        assert told_nodes(run.cluster) == []

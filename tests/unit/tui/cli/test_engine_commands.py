@@ -4,13 +4,14 @@ import asyncio
 import json
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from swarm_testkit.cluster_fake import FakeCluster
-from swarm_testkit.command_line import CommandLine, Outcome
+from swarm_testkit.command_line import CommandLine
+from swarm_testkit.engine_command_line import Run, command_line_over
 from swarm_testkit.factories import make_node
 from swarm_testkit.fake_engines.beside import Beside, engines_beside
 from swarm_testkit.fake_engines.engine import About, FakeEngine
@@ -18,7 +19,6 @@ from swarm_testkit.fake_engines.serving import FakeEngines
 from swarm_tui.cli import main
 from swarm_tui.operations.engines import containers
 
-Run = Callable[..., Outcome]
 IMAGE = "busybox:local"
 
 
@@ -36,21 +36,7 @@ def run(
     engines: Beside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Run:
     """The command line, of a person whose list has the engines h0, h1 and, unhealthy, h2."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    monkeypatch.delenv("SWARM_TUI_ENGINES", raising=False)
-    lines = [f'h{number} = "{url}"' for number, url in enumerate(engines.urls)]
-    (tmp_path / "swarm-tui").mkdir()
-    (tmp_path / "swarm-tui" / "engines.toml").write_text("\n".join(["[engines]", *lines, ""]))
-
-    def run_(*arguments: str) -> Outcome:
-        capfd.readouterr()
-        code = main.run(arguments)
-        captured = capfd.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return run_
+    return command_line_over(engines.urls, tmp_path, monkeypatch, capfd)
 
 
 def started(engine: FakeEngine, name: str, *words: str, **labels: str) -> str:

@@ -4,21 +4,19 @@ import asyncio
 import json
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from swarm_testkit.command_line import Outcome
 from swarm_testkit.daemons import wait_until
+from swarm_testkit.engine_command_line import Run, command_line_over
 from swarm_testkit.fake_engines.beside import Beside, engines_beside
 from swarm_testkit.fake_engines.engine import About
 from swarm_testkit.fake_engines.serving import FakeEngines
 from swarm_testkit.programs import TUI
-from swarm_tui.cli import main
 
-Run = Callable[..., Outcome]
 IMAGE = "busybox:local"
 
 
@@ -41,24 +39,10 @@ def run(
     engines: Beside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Run:
     """The command line, of a person whose list has the engines h0, h1 and h2, all empty."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    monkeypatch.delenv("SWARM_TUI_ENGINES", raising=False)
-    (tmp_path / "swarm-tui").mkdir()
-    lines = [f'h{number} = "{url}"' for number, url in enumerate(engines.urls)]
-    (tmp_path / "swarm-tui" / "engines.toml").write_text("\n".join(["[engines]", *lines, ""]))
     engines.do(
         lambda some: [one.remove(held, force=True) for one in some for held in list(one.containers.values())]
     )
-
-    def run_(*arguments: str) -> Outcome:
-        capfd.readouterr()
-        code = main.run(arguments)
-        captured = capfd.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return run_
+    return command_line_over(engines.urls, tmp_path, monkeypatch, capfd)
 
 
 def counts(engines: Beside) -> list[int]:

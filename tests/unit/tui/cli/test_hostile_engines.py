@@ -1,18 +1,17 @@
 """Whatever Docker Engines answer, commands over many of them print it safely, on lines of its own, and tables stay aligned."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
 from swarm_testkit.command_line import Outcome, check_columns, read_json
+from swarm_testkit.engine_command_line import Run, command_line_over
 from swarm_testkit.every_command import ENGINES, has, leaves
 from swarm_testkit.fake_engines.beside import Beside, engines_beside
 from swarm_testkit.hostile_text import HARM, LONG, broken_lines, harmless
-from swarm_tui.cli import main
 
-Run = Callable[..., Outcome]
 COMMANDS = [pytest.param(name, command, id=name) for name, command in leaves() if name in ENGINES]
 
 
@@ -38,21 +37,7 @@ def run(
     engines: Beside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Run:
     """The command line of a person whose list has these engines."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    monkeypatch.delenv("SWARM_TUI_ENGINES", raising=False)
-    lines = [f'h{number} = "{url}"' for number, url in enumerate(engines.urls)]
-    (tmp_path / "swarm-tui").mkdir()
-    (tmp_path / "swarm-tui" / "engines.toml").write_text("\n".join(["[engines]", *lines, ""]))
-
-    def run_(*arguments: str) -> Outcome:
-        capfd.readouterr()
-        code = main.run(arguments)
-        captured = capfd.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return run_
+    return command_line_over(engines.urls, tmp_path, monkeypatch, capfd)
 
 
 @pytest.mark.parametrize(("name", "command"), COMMANDS)
