@@ -5,6 +5,7 @@ border at which every failure becomes one sentence on standard error and an exit
 """
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,6 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
-from swarm_core.runtime import garbage
 
 from swarm_tui.cli.plumbing import streams
 from swarm_tui.cli.plumbing.nouns import HELP_NAMES, LazyGroup, Noun
@@ -21,6 +21,9 @@ from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import FAILED, INTERRUPTED, USAGE, Failure, Globals
 
 _DEBUG_VARIABLE = "SWARM_TUI_DEBUG"
+# A command makes tens of thousands of objects by loading its modules, and these stay: walking them for garbage takes a twentieth of it.
+# Daemons say the same for themselves, in a room of the core that stays closed to us.
+_GARBAGE_AFTER = 50_000
 # name → (module, one line for the help)
 _COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Start a node on this machine, or find it running, and open the dashboard."),
@@ -151,7 +154,7 @@ def root(
 
 def main(arguments: Sequence[str] | None = None, *, given: Globals | None = None) -> None:
     """Run the command line and exit."""
-    garbage.look_seldom()
+    gc.set_threshold(_GARBAGE_AFTER)
     streams.settle()
     code = run(arguments, given=given)
     streams.give_up_output()
