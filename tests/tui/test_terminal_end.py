@@ -25,6 +25,18 @@ app = dashboard_of(lively_cluster())
 asyncio.run(app.run_async())
 sys.exit(app.return_code)
 """
+PROGRAM_WOKEN_AT_ITS_END = """
+import asyncio, os, signal, sys
+from swarm_testkit.cluster_fake import lively_cluster
+from swarm_testkit.dashboard import dashboard_of
+app = dashboard_of(lively_cluster())
+async def run():
+    await app.run_async()
+    os.kill(os.getpid(), signal.SIGCONT)
+    await asyncio.sleep(0)
+asyncio.run(run())
+sys.exit(app.return_code)
+"""
 
 
 class Seat:
@@ -151,6 +163,27 @@ def test_ctrl_z_goes_back_to_the_shell(dashboard):
     os.write(dashboard.ours, b"\x11")
     assert dashboard.exit_code() == 0
     assert is_in_order(dashboard)
+
+
+def test_who_is_woken_awake_reads_once(dashboard):
+    """SIGCONT without a stop before it, as a closed terminal sends it: no reader is left behind that keeps the program from ending."""
+    process = psutil.Process(dashboard.program.pid)
+    for _ in range(5):
+        dashboard.seen = b""
+        process.send_signal(signal.SIGCONT)
+        dashboard.until(b"billing")
+    process.send_signal(signal.SIGTERM)
+    assert dashboard.exit_code() == 128 + signal.SIGTERM
+    assert is_in_order(dashboard)
+
+
+def test_who_is_woken_at_the_end_ends(seat):
+    """SIGCONT when the terminal was given back already: nothing is begun anew."""
+    seat.start(sys.executable, "-c", PROGRAM_WOKEN_AT_ITS_END)
+    seat.until(b"billing")
+    os.write(seat.ours, b"\x11")
+    assert seat.exit_code() == 0
+    assert is_in_order(seat)
 
 
 def test_a_terminal_without_a_cursor_is_refused(seat, tmp_path):

@@ -4,6 +4,7 @@ Rules:
 - The signals that ask a program to end (a closed terminal, a kill) end it as its own key does, so that the terminal is put
   back in order; the exit code is 128 and the signal's number, as shells give it.
 - A terminal that is gone without a signal, as under nohup, is noticed within a second. What is written to it is dropped.
+- A closed terminal also tells its programs to go on (SIGCONT). Who did not sleep, or has ended, begins nothing anew then.
 """
 
 import asyncio
@@ -41,6 +42,26 @@ class TerminalDriver(LinuxDriver):
             except Full:
                 continue
             return
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Take the terminal back. The toolkit begins reading once more even where it reads already, or where it has ended: nobody would tell
+        the second reader to end, and at a closed terminal it never waits."""
+        if self._must_signal_resume:
+            super()._sigcont_application()
+        elif self._is_reading:
+            # The signal may have come while the queue of what is written is locked.
+            self._loop.call_soon_threadsafe(self._take_anew)
+
+    @property
+    def _is_reading(self) -> bool:
+        return self._key_thread is not None and self._key_thread.is_alive()
+
+    def _take_anew(self) -> None:
+        """After a stop that nobody announced (SIGSTOP): the shell has written, and set modes of its own."""
+        if self._is_reading and not self.is_gone:
+            self.suspend_application_mode()
+            self.resume_application_mode()
+            self.send_message(self.SignalResume())
 
     def close(self) -> None:
         # A thread that died at a closed terminal takes nothing from its queue: waiting for room there would never end.
