@@ -9,10 +9,10 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
-from swarm_agentd.engine_api.translate import event
 from swarm_core.api.proto import watch_pb2
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.sockets import Candidate
+from swarm_core.engine_json import event
 from swarm_testkit.engine_http import ask, ask_raw
 from swarm_testkit.engines import IMAGE, Engine
 

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import pytest
 from swarm_agentd.engine_api import filters
-from swarm_agentd.engine_api.translate import network
 from swarm_core.api.proto import control_pb2
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.sockets import Candidate
+from swarm_core.engine_json import network
 from swarm_core.http.errors import BadRequest
 from swarm_core.http.version import Version
 from swarm_core.specs.network import is_predefined

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from swarm_agentd.engine_api.translate import config, network, node, secret, service, swarm, task
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.proto.types_pb2 import RUNNING
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.sockets import Candidate
+from swarm_core.engine_json import config, network, node, secret, service, swarm, task
 from swarm_core.http.errors import BadRequest
 from swarm_core.http.version import Version
 from swarm_testkit import engine_objects

@@ -141,6 +141,7 @@ assert flags.parse(["-d", "/nowhere"]).api is None
         not {
             "aiohttp",
             "swarm_core.http",
+            "swarm_core.engine_json",
             "swarm_core.engines",
             "swarm_agentd.engine_api",
             "swarm_agentd.node.api_flags",

@@ -13,6 +13,7 @@ from swarm_core.api.proto.watch_pb2 import (
     WatchRequest,
 )
 from swarm_core.api.timestamps import NS_PER_S
+from swarm_core.engine_json import event as event_json
 from swarm_core.engines.client import EngineClient
 from swarm_core.engines.errors import EngineAway
 from swarm_core.http.errors import HttpError
@@ -21,7 +22,6 @@ from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.engine_api.events import Events
 from swarm_agentd.engine_api.managers import LocalManagers
-from swarm_agentd.engine_api.translate import event as event_json
 
 _log = logging.getLogger(__name__)
 RETRY_S: Final = 1.0

@@ -13,6 +13,8 @@ from typing import Any
 
 from aiohttp import web
 from swarm_core.api.proto.objects_pb2 import Network
+from swarm_core.engine_json import network as network_json
+from swarm_core.engine_json.given import Given
 from swarm_core.engines.errors import EngineAway, EngineRefused
 from swarm_core.http.errors import BadRequest, Conflict, Forbidden, HttpError, NotFound
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
@@ -23,8 +25,6 @@ from swarm_agentd.engine_api import filters
 from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.lookup import by_id
 from swarm_agentd.engine_api.pass_through import PassThrough
-from swarm_agentd.engine_api.translate import network as network_json
-from swarm_agentd.engine_api.translate.given import Given
 from swarm_agentd.executors.docker.networks import ID_LABEL, OVERLAY, PREDEFINED_LABEL
 from swarm_agentd.node.standing import NodeState
 

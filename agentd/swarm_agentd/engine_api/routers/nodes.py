@@ -2,6 +2,7 @@
 
 from aiohttp import web
 from swarm_core.api.proto.objects_pb2 import Node
+from swarm_core.engine_json import node as node_json
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
 from swarm_core.http.routes import Route
 
@@ -10,7 +11,6 @@ from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.kept_answers import MEMBERS_S
 from swarm_agentd.engine_api.lookup import by_id, find_one
 from swarm_agentd.engine_api.requests import as_read, object_version
-from swarm_agentd.engine_api.translate import node as node_json
 
 
 def routes(context: Context) -> list[Route]:

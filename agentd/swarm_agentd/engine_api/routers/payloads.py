@@ -7,6 +7,8 @@ from typing import Any
 from aiohttp import web
 from google.protobuf.message import Message
 from swarm_core.api.proto.objects_pb2 import Config, Secret
+from swarm_core.engine_json import config as config_json
+from swarm_core.engine_json import secret as secret_json
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
 from swarm_core.http.routes import Route
 from swarm_core.http.version import Version
@@ -16,8 +18,6 @@ from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.filters import Filters
 from swarm_agentd.engine_api.lookup import by_id, find_one
 from swarm_agentd.engine_api.requests import as_read, object_version
-from swarm_agentd.engine_api.translate import config as config_json
-from swarm_agentd.engine_api.translate import secret as secret_json
 
 
 @dataclass(frozen=True, slots=True)

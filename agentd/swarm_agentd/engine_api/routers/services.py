@@ -8,6 +8,8 @@ from swarm_core.api.proto.control_pb2 import UpdateServiceRequest
 from swarm_core.api.proto.objects_pb2 import Network, Service, Task
 from swarm_core.api.proto.specs_pb2 import ServiceSpec
 from swarm_core.client.control import Control
+from swarm_core.engine_json import service as service_json
+from swarm_core.engine_json.plugin import KIND as PLUGIN
 from swarm_core.engines.errors import EngineAway, EngineRefused
 from swarm_core.http.errors import BadRequest, Failed, Forbidden, NotFound
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
@@ -18,8 +20,6 @@ from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.lookup import by_id, find_one
 from swarm_agentd.engine_api.random_names import random_name
 from swarm_agentd.engine_api.requests import as_read, object_version
-from swarm_agentd.engine_api.translate import service as service_json
-from swarm_agentd.engine_api.translate.plugin import KIND as PLUGIN
 
 _log = logging.getLogger(__name__)
 _ROLLBACKS = {

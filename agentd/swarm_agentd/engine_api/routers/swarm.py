@@ -10,17 +10,16 @@ from swarm_core.api.proto.objects_pb2 import Cluster, Node
 from swarm_core.api.proto.specs_pb2 import ClusterSpec
 from swarm_core.api.proto.types_pb2 import RaftMemberStatus
 from swarm_core.ca.tokens import format_unlock_key
+from swarm_core.engine_json import swarm as swarm_json
+from swarm_core.engine_json.given import Given
 from swarm_core.http.errors import BadRequest, Failed, HttpError, Unavailable
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
 from swarm_core.http.routes import Route
 
 from swarm_agentd.engine_api.context import Context
-from swarm_agentd.engine_api.membership import refusals
+from swarm_agentd.engine_api.membership import bodies, refusals
 from swarm_agentd.engine_api.membership.asked import Beginning
 from swarm_agentd.engine_api.requests import as_read, object_version
-from swarm_agentd.engine_api.translate import membership as membership_json
-from swarm_agentd.engine_api.translate import swarm as swarm_json
-from swarm_agentd.engine_api.translate.given import Given
 from swarm_agentd.node.standing import NodeState
 
 _SETTINGS_S = 5.0
@@ -61,7 +60,7 @@ class _Swarm:
         async def work() -> str:
             node = self._context.node
             self._refuse_member(node.standing().state, force=given.flag("ForceNewCluster"))
-            asked = membership_json.beginning(given, self._context.interfaces(), self._context.advertised)
+            asked = bodies.beginning(given, self._context.interfaces(), self._context.advertised)
             await self._context.managers.close()
             node_id = await node.begin(asked)
             await self._settle(asked, lambda base: swarm_json.from_json(spec, exchange.version, base))
@@ -76,9 +75,7 @@ class _Swarm:
         async def work() -> None:
             node = self._context.node
             self._refuse_member(node.standing().state)
-            await node.join(
-                membership_json.joining_of(given, self._context.interfaces(), self._context.advertised)
-            )
+            await node.join(bodies.joining_of(given, self._context.interfaces(), self._context.advertised))
 
         await self._context.node.to_the_end(work)
         return empty_answer()

@@ -16,6 +16,7 @@ import psutil
 from aiohttp import web
 from swarm_core.api.proto.objects_pb2 import Node
 from swarm_core.api.version import VERSION
+from swarm_core.engine_json import swarm as swarm_json
 from swarm_core.engines.errors import EngineAway, EngineRefused
 from swarm_core.http.errors import HttpError
 from swarm_core.http.exchange import Exchange, json_answer
@@ -23,7 +24,6 @@ from swarm_core.http.routes import Route
 from swarm_core.http.version import OLDEST, Version
 
 from swarm_agentd.engine_api.context import Context
-from swarm_agentd.engine_api.translate import swarm as swarm_json
 from swarm_agentd.node.labels import EngineLabels
 from swarm_agentd.node.standing import NodeState, Standing
 

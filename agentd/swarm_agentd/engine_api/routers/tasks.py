@@ -5,6 +5,7 @@ from typing import TypeVar
 from aiohttp import web
 from swarm_core.api.proto.objects_pb2 import Node, Service, Task
 from swarm_core.client.control import Control
+from swarm_core.engine_json import task as task_json
 from swarm_core.http.exchange import Exchange, json_answer, json_list_answer
 from swarm_core.http.routes import Route
 
@@ -12,7 +13,6 @@ from swarm_agentd.engine_api import filters
 from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.kept_texts import KeptTexts
 from swarm_agentd.engine_api.lookup import by_id, find_one
-from swarm_agentd.engine_api.translate import task as task_json
 
 T = TypeVar("T", Service, Node)
 

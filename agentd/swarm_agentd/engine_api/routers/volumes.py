@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import web
 from swarm_core.api.proto.objects_pb2 import Secret, Volume
 from swarm_core.api.proto.specs_pb2 import VolumeSpec
+from swarm_core.engine_json import volume as volume_json
+from swarm_core.engine_json.given import Given
 from swarm_core.engines.errors import EngineAway, EngineRefused
 from swarm_core.http.errors import HttpError, NotFound, Unavailable
 from swarm_core.http.exchange import Exchange, empty_answer, json_answer
@@ -23,8 +25,6 @@ from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.lookup import by_id, find_one
 from swarm_agentd.engine_api.pass_through import NO_VOLUME, PassThrough
 from swarm_agentd.engine_api.requests import as_read, object_version
-from swarm_agentd.engine_api.translate import volume as volume_json
-from swarm_agentd.engine_api.translate.given import Given
 
 _log = logging.getLogger(__name__)
 _ENGINE_S = 20.0

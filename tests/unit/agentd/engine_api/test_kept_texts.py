@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from swarm_agentd.engine_api.kept_texts import KeptTexts
-from swarm_agentd.engine_api.translate import task as task_json
+from swarm_core.engine_json import task as task_json
 from swarm_core.http.version import Version
 from swarm_testkit.factories import make_service, make_task
 

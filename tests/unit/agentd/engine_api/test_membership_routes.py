@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from swarm_agentd.engine_api.membership import refusals
+from swarm_agentd.engine_api.membership import bodies, refusals
 from swarm_agentd.engine_api.membership.asked import Beginning, Joining
-from swarm_agentd.engine_api.translate import membership
-from swarm_agentd.engine_api.translate.given import Given
 from swarm_agentd.node.standing import NodeState, Standing
 from swarm_core.api.proto.objects_pb2 import Cluster
 from swarm_core.api.proto.types_pb2 import RaftMemberStatus
 from swarm_core.ca.root_ca import RootCa
+from swarm_core.engine_json.given import Given
 from swarm_core.http.errors import BadRequest, Failed
 from swarm_core.http.version import NEWEST
 from swarm_core.specs.addresses import Endpoints
@@ -102,13 +101,13 @@ async def test_a_wrong_beginning_is_refused(api: Api, fields: dict[str, Any], te
 def test_others_are_told_the_default_address() -> None:
     """An interface or an address without a port; what the client says goes before it (docs/design/engine-api.md E17.5)."""
     given = Given({"ListenAddr": "0.0.0.0:2377"}, NEWEST)
-    found = membership.beginning(given, INTERFACES, "eth0")
+    found = bodies.beginning(given, INTERFACES, "eth0")
     assert found.endpoints.advertise == "10.0.0.5:2377"
     said = Given({"ListenAddr": "0.0.0.0:99", "AdvertiseAddr": "10.1.0.1"}, NEWEST)
-    assert membership.beginning(said, INTERFACES, "eth0").endpoints.advertise == "10.1.0.1:99"
+    assert bodies.beginning(said, INTERFACES, "eth0").endpoints.advertise == "10.1.0.1:99"
     for text in ("nowhere", "0.0.0.0", "10.0.0.5:1"):
         with pytest.raises(BadRequest, match="default advertise address must be a non-zero IP address"):
-            membership.beginning(given, INTERFACES, text)
+            bodies.beginning(given, INTERFACES, text)
 
 
 async def test_a_cluster_stays_when_its_settings_cannot_be_written(api: Api) -> None:

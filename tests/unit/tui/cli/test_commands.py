@@ -3,16 +3,23 @@
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from google.protobuf import json_format
 from swarm_core.api.proto import control_pb2, objects_pb2, process_pb2, specs_pb2, types_pb2
 from swarm_core.client import node_directory
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster, log_line
 from swarm_testkit.command_line import CommandLine
-from swarm_testkit.factories import make_config, make_job, make_secret, make_task
+from swarm_testkit.factories import make_config, make_job, make_network, make_secret, make_task, make_volume
+from swarm_tui.cli.plumbing.templates import as_go_json
+from swarm_tui.resources import registry
+from swarm_tui.resources.docker_form import docker_form
+from swarm_tui.resources.documents import as_dict
 
 Node, Service, Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
 
@@ -175,15 +182,27 @@ def test_long_errors_are_cut(tui: CommandLine) -> None:
 # -- inspect ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("noun", "name", "kind"), [("node", "w1", Node), ("service", "web", Service), ("task", "web.1", Task)]
-)
-def test_inspect_formats(tui: CommandLine, noun: str, name: str, kind: type) -> None:
-    """inspect prints whole objects as JSON or YAML, or sections for people."""
-    (found,) = json.loads(tui(noun, "inspect", name).out)
-    assert found["id"] and found["meta"]["version"]
-    assert yaml.safe_load(tui(noun, "inspect", name, "--format", "yaml").out) == [found]
-    assert tui(noun, "inspect", name, "--format", "table").lines[0] == f"{noun.title()}:"
+_MAKERS: dict[type[Any], Callable[[], Any]] = {
+    objects_pb2.Secret: make_secret, objects_pb2.Config: make_config,
+    objects_pb2.Network: make_network, objects_pb2.Volume: make_volume,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("noun", [kind.noun for kind in registry.stored()])
+def test_inspect_formats(tui: CommandLine, noun: str) -> None:
+    """Of every kind: whole objects as the cluster stores them, in JSON and YAML alike; sections for people; docker's names in a template
+    (docs/design/engine-api-json.md 14.13)."""
+    kind = registry.by_noun(noun)
+    if not tui.fake.all(kind.message):
+        tui.fake.put(_MAKERS[kind.message]())
+    item = tui.fake.all(kind.message)[0]
+    words = (noun, "inspect") if noun == "cluster" else (noun, "inspect", item.id)
+    (found,) = json.loads(tui(*words, "--format", "json").out)
+    shown = json_format.ParseDict(found, kind.message())
+    assert shown.id == item.id and as_dict(shown) == found
+    assert yaml.safe_load(tui(*words, "--format", "yaml").out) == [found]
+    assert tui(*words, "--format", "table").lines[0].endswith(":")
+    assert json.loads(tui(*words, "--format", "{{json .}}").out) == json.loads(as_go_json(docker_form(shown)))
 
 
 def test_inspect_unpacks_processes(tui: CommandLine) -> None:

@@ -5,7 +5,7 @@ from swarm_core.api.proto import objects_pb2
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.cli.plumbing.nouns import Noun
-from swarm_tui.cli.plumbing.output import Format, FormatOption, print_objects
+from swarm_tui.cli.plumbing.output import Format, InspectFormatOption, print_objects
 from swarm_tui.cli.plumbing.session import run
 from swarm_tui.cli.plumbing.views import view_of
 from swarm_tui.resources import cluster as resource
@@ -27,7 +27,7 @@ for _name, _module, _summary in (
 
 
 @noun.command()
-def inspect(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
+def inspect(ctx: typer.Context, style: InspectFormatOption = Format.TABLE) -> None:
     """Show the cluster's settings, managers and join tokens."""
 
     async def work(cluster: Cluster) -> None:

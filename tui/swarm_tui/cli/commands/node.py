@@ -16,6 +16,7 @@ from swarm_tui.cli.plumbing.output import (
     FilterOption,
     Format,
     FormatOption,
+    InspectFormatOption,
     NoResolveOption,
     NoTruncOption,
     QuietOption,
@@ -75,7 +76,7 @@ def ls(
 def inspect(
     ctx: typer.Context,
     names: NamesArgument,
-    style: FormatOption = Format.JSON,
+    style: InspectFormatOption = Format.JSON,
     pretty: Annotated[bool, typer.Option("--pretty", help="Print for people.")] = False,
 ) -> None:
     """Show everything about nodes."""

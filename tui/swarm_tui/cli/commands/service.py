@@ -15,6 +15,7 @@ from swarm_tui.cli.plumbing.output import (
     FilterOption,
     Format,
     FormatOption,
+    InspectFormatOption,
     NoResolveOption,
     NoTruncOption,
     QuietOption,
@@ -84,7 +85,7 @@ def ps(
 def inspect(
     ctx: typer.Context,
     names: NamesArgument,
-    style: FormatOption = Format.JSON,
+    style: InspectFormatOption = Format.JSON,
     pretty: Annotated[bool, typer.Option("--pretty", help="Print for people.")] = False,
 ) -> None:
     """Show everything about services."""

@@ -16,6 +16,7 @@ from swarm_tui.cli.plumbing.output import (
     FilterOption,
     Format,
     FormatOption,
+    InspectFormatOption,
     NoTruncOption,
     QuietOption,
     print_listing,
@@ -101,7 +102,7 @@ def ls(
 
 
 @noun.command()
-def inspect(ctx: typer.Context, names: NamesArgument, style: FormatOption = Format.JSON) -> None:
+def inspect(ctx: typer.Context, names: NamesArgument, style: InspectFormatOption = Format.JSON) -> None:
     """Show everything about tasks: by id, or as service.slot."""
 
     async def work(cluster: Cluster) -> None:

@@ -17,6 +17,7 @@ from swarm_tui.cli.plumbing.output import (
     FilterOption,
     Format,
     FormatOption,
+    InspectFormatOption,
     QuietOption,
     print_listing,
     print_objects,
@@ -79,7 +80,7 @@ def add_inspect(noun: Noun, kind: ResourceKind[Any]) -> None:
     def inspect(
         ctx: typer.Context,
         names: Names,
-        style: FormatOption = Format.JSON,
+        style: InspectFormatOption = Format.JSON,
         pretty: Annotated[bool, typer.Option("--pretty", help="Print for people.")] = False,
     ) -> None:
         inspect_kind(ctx, kind, names, style, pretty=pretty)

@@ -14,7 +14,7 @@ from swarm_tui.cli.plumbing.kind_commands import (
     remove_kind,
 )
 from swarm_tui.cli.plumbing.nouns import Noun
-from swarm_tui.cli.plumbing.output import FilterOption, Format, FormatOption, QuietOption
+from swarm_tui.cli.plumbing.output import FilterOption, Format, FormatOption, InspectFormatOption, QuietOption
 from swarm_tui.resources.model import ResourceKind
 
 
@@ -46,7 +46,7 @@ def add_inspect(noun: Noun, kind: ResourceKind[Any]) -> None:
     def inspect(
         ctx: typer.Context,
         names: Names,
-        style: FormatOption = Format.JSON,
+        style: InspectFormatOption = Format.JSON,
         pretty: Annotated[bool, typer.Option("--pretty", help="Print for people.")] = False,
         engine: OnEnginesOption = None,
         engines: EnginesOption = None,

@@ -1,7 +1,8 @@
 """What commands print: tables as the docker command line draws them, JSON, YAML; one way for every kind.
 
 `ls --format json` prints one object a line with the docker command line's keys; `inspect` prints the whole objects, as
-the wire has them, in a list. A template gets a row of the list, or the object as docker's API shows it.
+the cluster stores them, in a list. A template gets a row of the list, or the object as docker's API shows it
+(docs/design/engine-api-json.md 14.13).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,6 +71,15 @@ FormatOption = Annotated[
         "--format", help="table, json, yaml, or a template: '{{.ID}}'.", parser=_format, metavar="FORMAT"
     ),
 ]
+InspectFormatOption = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        help="json and yaml as the cluster stores it, table, or a template with docker's names: '{{json .}}'.",
+        parser=_format,
+        metavar="FORMAT",
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids only.")]
 NoTruncOption = Annotated[bool, typer.Option("--no-trunc", help="Cut nothing.")]
 NoResolveOption = Annotated[
@@ -123,7 +133,7 @@ def _for_template(
 ) -> dict[str, Any]:
     """A row for a template: ids as the table shows them, all else whole, and the labels. JSON has labels in docker's rows of what
     shows when it was made."""
-    from swarm_tui.resources.docker_form import Form
+    from swarm_core.engine_json.form import Form
 
     ids = {listing.key for listing in listings if listing.is_id and not no_trunc}
     shown = {key: short_id(text) if key in ids else text for key, text in record.items()}

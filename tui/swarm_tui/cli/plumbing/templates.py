@@ -6,13 +6,13 @@ The engine is `rules.templates`; here are the functions that docker's command li
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from swarm_core.engine_json.form import Form
 from swarm_core.rules.templates.execute import expand
 from swarm_core.rules.templates.functions import BUILTINS
 from swarm_core.rules.templates.parse import parse
 from swarm_core.rules.templates.values import TemplateError
 
 from swarm_tui.cli.plumbing.session import USAGE, Failure
-from swarm_tui.resources.docker_form import Form
 from swarm_tui.resources.documents import as_json
 from swarm_tui.resources.printable import printable, width_of
 

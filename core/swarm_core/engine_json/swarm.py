@@ -7,12 +7,10 @@ from swarm_core.api.proto.specs_pb2 import ClusterSpec
 from swarm_core.api.proto.types_pb2 import ExternalCA, RootCA
 from swarm_core.ca import certificates
 from swarm_core.ca.errors import InvalidCertificate
-from swarm_core.http.version import Version
-from swarm_core.specs.notation import words_of
-
-from swarm_agentd.engine_api.translate.annotations import ANNOTATIONS, ANNOTATIONS_ROW, DRIVER, ID, META_ROW
-from swarm_agentd.engine_api.translate.given import UINT32, UINT64, Given
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.engine_json.annotations import ANNOTATIONS, ANNOTATIONS_ROW, DRIVER, ID, META_ROW
+from swarm_core.engine_json.form import Form
+from swarm_core.engine_json.given import UINT32, UINT64, Given
+from swarm_core.engine_json.shape import (
     BASE64,
     FLAG,
     MAP,
@@ -26,8 +24,10 @@ from swarm_agentd.engine_api.translate.shape import (
     Value,
     Words,
     integer,
-    set_nanoseconds,
 )
+from swarm_core.engine_json.times import set_nanoseconds
+from swarm_core.http.version import NEWEST, Version
+from swarm_core.specs.notation import words_of
 
 _EXTERNAL_CA: Final = Shape(
     Choice(
@@ -94,6 +94,11 @@ def info_to_json(cluster: Cluster, version: Version) -> dict[str, Any]:
         "SubnetSize": cluster.subnetSize,
         "DataPathPort": cluster.VXLANUDPPort,
     }
+
+
+def to_form(cluster: Cluster) -> Form:
+    """The cluster as templates see it, with its join tokens."""
+    return _INFO.form(to_json(cluster, NEWEST))
 
 
 def _tls_info(root: RootCA) -> dict[str, Any]:

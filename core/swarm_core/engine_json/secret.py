@@ -4,12 +4,12 @@ from typing import Any, Final
 
 from swarm_core.api.proto.objects_pb2 import Secret
 from swarm_core.api.proto.specs_pb2 import SecretSpec
-from swarm_core.http.version import Version
-
-from swarm_agentd.engine_api.translate.annotations import ANNOTATIONS_ROW, DRIVER, ID, META_ROW, read_only_in
-from swarm_agentd.engine_api.translate.given import Given
-from swarm_agentd.engine_api.translate.shape import BASE64, Part, Shape, Value
-from swarm_agentd.engine_api.translate.templating import check_templating
+from swarm_core.engine_json.annotations import ANNOTATIONS_ROW, DRIVER, ID, META_ROW, read_only_in
+from swarm_core.engine_json.form import Form
+from swarm_core.engine_json.given import Given
+from swarm_core.engine_json.shape import BASE64, Part, Shape, Value
+from swarm_core.engine_json.templating import check_templating
+from swarm_core.http.version import NEWEST, Version
 
 _SPEC: Final = Shape(
     ANNOTATIONS_ROW,
@@ -23,6 +23,11 @@ _SECRET: Final = Shape(ID, META_ROW, Part("Spec", "spec", _SPEC, always=True))
 def to_json(secret: Secret, version: Version) -> dict[str, Any]:
     """The secret, without its data."""
     return _SECRET.show(secret, version)
+
+
+def to_form(secret: Secret) -> Form:
+    """The secret as templates see it."""
+    return _SECRET.form(to_json(secret, NEWEST))
 
 
 def from_json(body: object, version: Version) -> SecretSpec:

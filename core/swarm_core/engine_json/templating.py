@@ -2,10 +2,9 @@
 
 from typing import Final
 
+from swarm_core.engine_json.given import Given
 from swarm_core.http.errors import BadRequest
 from swarm_core.http.version import Version
-
-from swarm_agentd.engine_api.translate.given import Given
 
 _SINCE: Final = Version(1, 37)
 

@@ -15,13 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from swarm_core.api.floats import rounded, shortest
-from swarm_core.api.timestamps import NS_PER_S, calendar_time, timestamp_ns
+from swarm_core.engine_json.form import Form
+from swarm_core.engine_json.given import INT64, Given, Range
+from swarm_core.engine_json.times import moment, nanoseconds, set_nanoseconds
 from swarm_core.http.errors import BadRequest
 from swarm_core.http.version import OLDEST, Version
-
-from swarm_agentd.engine_api.translate.given import INT64, Given, Range
-
-_ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 
 
 class Row(Protocol):
@@ -32,6 +30,9 @@ class Row(Protocol):
 
     def read(self, given: Given, message: Any) -> None:
         """Set in the message what the JSON object says. Raises BadRequest."""
+
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        """Add to a form what the JSON object `told` has under the row's names, and something empty where it has nothing."""
 
     @property
     def needs(self) -> str | None:
@@ -46,6 +47,10 @@ class Kind(Protocol):
 
     def read(self, given: Given, name: str) -> Any:
         """As it stands in the message. Raises BadRequest."""
+
+    @property
+    def empty(self) -> Any:
+        """What stands for nothing in a form."""
 
 
 class Shape:
@@ -77,6 +82,18 @@ class Shape:
         for needed, row in self._needs:
             if needed is None or needed in names:
                 row.read(given, message)
+
+    def form(self, told: Mapping[str, Any]) -> Form:
+        """What `show` made, as templates see it: what JSON leaves out is there, and empty."""
+        out: dict[str, Any] = {}
+        self.fill_in(told, out)
+        out |= {name: value for name, value in told.items() if name not in out}
+        return Form(out, frozenset(out.keys() - told.keys()))
+
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        """Add the form of the rows to that of an object that has others too."""
+        for row in self._rows:
+            row.fill_in(told, out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +130,9 @@ class Value:
         else:
             setattr(message, self.field, value)
 
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        out[self.name] = told.get(self.name, self.kind.empty)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -141,6 +161,10 @@ class Part:
         elif self.always:
             getattr(message, self.field).SetInParent()
 
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        part = told.get(self.name)
+        out[self.name] = None if part is None else self.shape.form(part)
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -168,6 +192,10 @@ class Parts:
             for part in given.parts(self.name):
                 self.shape.read(part, held.add())
 
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        parts = told.get(self.name, [])
+        out[self.name] = None if parts is None else [self.shape.form(each) for each in parts]
+
 
 @dataclass(frozen=True, slots=True)
 class Inline:
@@ -185,6 +213,9 @@ class Inline:
 
     def read(self, given: Given, message: Any) -> None:
         self.shape.read(given, getattr(message, self.field))
+
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        self.shape.fill_in(told, out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +237,9 @@ class Nanoseconds:
     def read(self, given: Given, message: Any) -> None:
         if given.version >= self.since and given.has(self.name):
             set_nanoseconds(getattr(message, self.field), given.whole(self.name))
+
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        out[self.name] = told.get(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +266,9 @@ class NanosecondsOrZero:
         if value or self.always:
             set_nanoseconds(getattr(message, self.field), value)
 
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        out[self.name] = told.get(self.name, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
@@ -256,6 +293,9 @@ class Wrapped:
             held.SetInParent()
             held.value = self.kind.read(given, self.name)
 
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        out[self.name] = told.get(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -277,13 +317,17 @@ class Moment:
     def read(self, given: Given, message: Any) -> None:
         pass
 
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        out[self.name] = told.get(self.name, "")
+
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What no table says: a function for each direction."""
+    """What no table says: a function for each direction. `like` are the rows that have a form like its own."""
 
     shown: Callable[[Any, dict[str, Any], Version], None]
     taken: Callable[[Given, Any], None]
+    like: tuple[Row, ...] = ()
 
     @property
     def needs(self) -> str | None:
@@ -295,17 +339,26 @@ class Own:
     def read(self, given: Given, message: Any) -> None:
         self.taken(given, message)
 
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        for row in self.like:
+            row.fill_in(told, out)
+
 
 @dataclass(frozen=True, slots=True)
 class _Scalar:
     shown: Callable[[Any], Any]
     taken: Callable[[Given, str], Any]
+    none: Callable[[], Any]
 
     def show(self, value: Any) -> Any:
         return self.shown(value)
 
     def read(self, given: Given, name: str) -> Any:
         return self.taken(given, name)
+
+    @property
+    def empty(self) -> Any:
+        return self.none()
 
 
 def _same(value: Any) -> Any:
@@ -314,16 +367,16 @@ def _same(value: Any) -> Any:
 
 def integer(within: Range = INT64) -> Kind:
     """A whole number that the message's field can hold."""
-    return _Scalar(_same, lambda given, name: given.whole(name, within))
+    return _Scalar(_same, lambda given, name: given.whole(name, within), int)
 
 
-TEXT: Final[Kind] = _Scalar(_same, Given.text)
-FLAG: Final[Kind] = _Scalar(_same, Given.flag)
-TEXTS: Final[Kind] = _Scalar(list, Given.texts)
-MAP: Final[Kind] = _Scalar(lambda held: {key: held[key] for key in sorted(held)}, Given.mapping)
-BASE64: Final[Kind] = _Scalar(lambda data: base64.b64encode(data).decode(), Given.data)
+TEXT: Final[Kind] = _Scalar(_same, Given.text, str)
+FLAG: Final[Kind] = _Scalar(_same, Given.flag, bool)
+TEXTS: Final[Kind] = _Scalar(list, Given.texts, list)
+MAP: Final[Kind] = _Scalar(lambda held: {key: held[key] for key in sorted(held)}, Given.mapping, dict)
+BASE64: Final[Kind] = _Scalar(lambda data: base64.b64encode(data).decode(), Given.data, str)
 PEM: Final[Kind] = _Scalar(
-    lambda data: data.decode(errors="replace"), lambda given, name: given.text(name).encode()
+    lambda data: data.decode(errors="replace"), lambda given, name: given.text(name).encode(), str
 )
 
 
@@ -335,7 +388,7 @@ def _float32(given: Given, name: str) -> float:
         raise BadRequest(f"invalid JSON: {given.where(name)} is too large") from None
 
 
-FLOAT32: Final[Kind] = _Scalar(shortest, _float32)
+FLOAT32: Final[Kind] = _Scalar(shortest, _float32, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,23 +439,5 @@ class Choice:
         if given.version >= self.since:
             setattr(message, self.field, self.words.read(given, self.name))
 
-
-def nanoseconds(value: Any) -> int:
-    """A protobuf Duration as JSON has it."""
-    return int(value.seconds * NS_PER_S + value.nanos)
-
-
-def set_nanoseconds(held: Any, value: int) -> None:
-    """Set a protobuf Duration, also to 0. Seconds and nanoseconds have the same sign."""
-    held.SetInParent()
-    seconds, nanos = divmod(abs(value), NS_PER_S)
-    held.seconds, held.nanos = (seconds, nanos) if value >= 0 else (-seconds, -nanos)
-
-
-def moment(value: Any) -> str:
-    """A protobuf Timestamp as JSON has it: UTC, as many digits as it takes."""
-    at = calendar_time(timestamp_ns(value))
-    if at is None:
-        return _ZERO_TIME
-    fraction = f".{value.nanos:09d}".rstrip("0") if value.nanos else ""
-    return f"{at.isoformat()[:19]}{fraction}Z"
+    def fill_in(self, told: Mapping[str, Any], out: dict[str, Any]) -> None:
+        out[self.name] = told.get(self.name, "")

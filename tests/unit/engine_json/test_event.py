@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from swarm_agentd.engine_api.translate import event
 from swarm_core.api.proto import types_pb2, watch_pb2
+from swarm_core.engine_json import event
 from swarm_testkit.factories import make_network, make_node, make_service, make_task
 
 NOW_NS = 5_000_000_007

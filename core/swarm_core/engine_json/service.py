@@ -6,15 +6,13 @@ from swarm_core.api.proto.control_pb2 import ListServiceStatusesResponse
 from swarm_core.api.proto.objects_pb2 import Service
 from swarm_core.api.proto.specs_pb2 import ServiceSpec
 from swarm_core.api.proto.types_pb2 import UpdateStatus
-from swarm_core.http.errors import BadRequest
-from swarm_core.http.version import Version
-
-from swarm_agentd.engine_api.translate import plugin
-from swarm_agentd.engine_api.translate.annotations import ANNOTATIONS_ROW, ID, META_ROW, VERSION
-from swarm_agentd.engine_api.translate.endpoints import ATTACHMENT, ENDPOINT, ENDPOINT_SPEC
-from swarm_agentd.engine_api.translate.given import UINT64, Given
-from swarm_agentd.engine_api.translate.policies import UPDATE_CONFIG
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.engine_json import plugin
+from swarm_core.engine_json.annotations import ANNOTATIONS_ROW, ID, META_ROW, VERSION
+from swarm_core.engine_json.endpoints import ATTACHMENT, ENDPOINT, ENDPOINT_SPEC
+from swarm_core.engine_json.form import Form
+from swarm_core.engine_json.given import UINT64, Given
+from swarm_core.engine_json.policies import UPDATE_CONFIG
+from swarm_core.engine_json.shape import (
     TEXT,
     Choice,
     Moment,
@@ -24,8 +22,12 @@ from swarm_agentd.engine_api.translate.shape import (
     Shape,
     Value,
     Words,
+    integer,
 )
-from swarm_agentd.engine_api.translate.task_template import TEMPLATE
+from swarm_core.engine_json.task_template import TEMPLATE
+from swarm_core.http.errors import BadRequest
+from swarm_core.http.version import NEWEST, Version
+from swarm_core.specs.defaults import with_defaults
 
 Status = ListServiceStatusesResponse.ServiceStatus
 _V_JOBS = Version(1, 41)
@@ -90,10 +92,23 @@ def _set_mode(name: str, part: Given, spec: Any) -> None:
         )
 
 
+_MODE: Final = Shape(
+    Part("Replicated", "replicated", Shape(Value("Replicas", "replicas", integer(UINT64)))),
+    Part("Global", "global", Shape()),
+    Part(
+        "ReplicatedJob",
+        "replicated_job",
+        Shape(
+            Value("MaxConcurrent", "max_concurrent", integer(UINT64)),
+            Value("TotalCompletions", "total_completions", integer(UINT64)),
+        ),
+    ),
+    Part("GlobalJob", "global_job", Shape()),
+)
 _SPEC: Final = Shape(
     ANNOTATIONS_ROW,
     Part("TaskTemplate", "task", TEMPLATE, always=True),
-    Own(_show_mode, _read_mode),
+    Own(_show_mode, _read_mode, (Part("Mode", "mode", _MODE),)),
     Part("UpdateConfig", "update", UPDATE_CONFIG),
     Part("RollbackConfig", "rollback", UPDATE_CONFIG),
     Parts("Networks", "networks", ATTACHMENT),
@@ -133,6 +148,14 @@ def to_json(service: Service, version: Version, status: Status | None = None) ->
         if job is not None:
             out["JobStatus"] = job
     return out
+
+
+def to_form(service: Service) -> Form:
+    """The service as templates see it, with the defaults that docker's command asks for."""
+    shown = Service()
+    shown.CopyFrom(service)
+    with_defaults(shown.spec)
+    return _SERVICE.form(to_json(shown, NEWEST))
 
 
 def from_json(body: object, version: Version) -> ServiceSpec:

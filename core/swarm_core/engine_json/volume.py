@@ -6,13 +6,11 @@ from swarm_core.api.proto.objects_pb2 import Volume
 from swarm_core.api.proto.specs_pb2 import VolumeSpec
 from swarm_core.api.proto.types_pb2 import VolumeAccessMode, VolumePublishStatus
 from swarm_core.api.timestamps import calendar_time, timestamp_ns
-from swarm_core.http.version import Version
-from swarm_core.specs.notation import words_of
-
-from swarm_agentd.engine_api.translate.annotations import ID, META_ROW
-from swarm_agentd.engine_api.translate.given import Given
-from swarm_agentd.engine_api.translate.node import TOPOLOGY
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.engine_json.annotations import ID, META_ROW
+from swarm_core.engine_json.form import Form
+from swarm_core.engine_json.given import Given
+from swarm_core.engine_json.node import TOPOLOGY
+from swarm_core.engine_json.shape import (
     MAP,
     TEXT,
     TEXTS,
@@ -25,6 +23,8 @@ from swarm_agentd.engine_api.translate.shape import (
     Words,
     integer,
 )
+from swarm_core.http.version import NEWEST, Version
+from swarm_core.specs.notation import words_of
 
 _Mode = VolumeAccessMode
 _SCOPES: Final = {"single": _Mode.SINGLE_NODE, "multi": _Mode.MULTI_NODE}
@@ -59,7 +59,11 @@ def _show_access(mode: Any, out: dict[str, Any], version: Version) -> None:
 _ACCESS: Final = Shape(
     Choice("Scope", "scope", Words(_SCOPES, 'invalid Scope: "{}"')),
     Choice("Sharing", "sharing", Words(_SHARINGS, 'invalid Sharing: "{}"')),
-    Own(_show_access, _read_access),
+    Own(
+        _show_access,
+        _read_access,
+        (Part("MountVolume", "mount", _MOUNT), Part("BlockVolume", "block", Shape())),
+    ),
 )
 _SPEC: Final = Shape(
     Value("Group", "group", TEXT),
@@ -125,6 +129,12 @@ def to_json(volume: Volume, version: Version) -> dict[str, Any]:
         "Options": MAP.show(spec.driver.options) or None,
         "Scope": "global",
     }
+
+
+def to_form(volume: Volume) -> Form:
+    """The volume as templates see it."""
+    told = to_json(volume, NEWEST)
+    return Form(told | {"ClusterVolume": _CLUSTER_VOLUME.form(told["ClusterVolume"])})
 
 
 def _created(volume: Volume) -> str:

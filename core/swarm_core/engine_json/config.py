@@ -4,12 +4,12 @@ from typing import Any, Final
 
 from swarm_core.api.proto.objects_pb2 import Config
 from swarm_core.api.proto.specs_pb2 import ConfigSpec
-from swarm_core.http.version import Version
-
-from swarm_agentd.engine_api.translate.annotations import ANNOTATIONS_ROW, DRIVER, ID, META_ROW
-from swarm_agentd.engine_api.translate.given import Given
-from swarm_agentd.engine_api.translate.shape import BASE64, Part, Shape, Value
-from swarm_agentd.engine_api.translate.templating import check_templating
+from swarm_core.engine_json.annotations import ANNOTATIONS_ROW, DRIVER, ID, META_ROW
+from swarm_core.engine_json.form import Form
+from swarm_core.engine_json.given import Given
+from swarm_core.engine_json.shape import BASE64, Part, Shape, Value
+from swarm_core.engine_json.templating import check_templating
+from swarm_core.http.version import NEWEST, Version
 
 _SPEC: Final = Shape(ANNOTATIONS_ROW, Value("Data", "data", BASE64), Part("Templating", "templating", DRIVER))
 _CONFIG: Final = Shape(ID, META_ROW, Part("Spec", "spec", _SPEC, always=True))
@@ -18,6 +18,11 @@ _CONFIG: Final = Shape(ID, META_ROW, Part("Spec", "spec", _SPEC, always=True))
 def to_json(config: Config, version: Version) -> dict[str, Any]:
     """The config with its data."""
     return _CONFIG.show(config, version)
+
+
+def to_form(config: Config) -> Form:
+    """The config as templates see it."""
+    return _CONFIG.form(to_json(config, NEWEST))
 
 
 def from_json(body: object, version: Version) -> ConfigSpec:

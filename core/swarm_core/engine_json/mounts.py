@@ -3,17 +3,13 @@
 from typing import Any, Final
 
 from swarm_core.api.proto.types_pb2 import Mount
-from swarm_core.http.errors import BadRequest
-from swarm_core.http.version import Version
-from swarm_core.specs.notation import words_of
-from swarm_core.specs.tmpfs import tmpfs_options, tmpfs_text
-
-from swarm_agentd.engine_api.translate.annotations import DRIVER
-from swarm_agentd.engine_api.translate.given import UINT32, Given
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.engine_json.annotations import DRIVER
+from swarm_core.engine_json.given import UINT32, Given
+from swarm_core.engine_json.shape import (
     FLAG,
     MAP,
     TEXT,
+    TEXTS,
     Choice,
     Own,
     Part,
@@ -22,6 +18,10 @@ from swarm_agentd.engine_api.translate.shape import (
     Words,
     integer,
 )
+from swarm_core.http.errors import BadRequest
+from swarm_core.http.version import Version
+from swarm_core.specs.notation import words_of
+from swarm_core.specs.tmpfs import tmpfs_options, tmpfs_text
 
 _V_OPTIONS = Version(1, 46)
 _PROPAGATION: Final = Words(
@@ -77,14 +77,15 @@ _VOLUME: Final = Shape(
 _TMPFS: Final = Shape(
     Value("SizeBytes", "size_bytes", integer()),
     Value("Mode", "mode", integer(UINT32)),
-    Own(_show_options, _read_options),
+    Own(_show_options, _read_options, (Value("Options", "options", TEXTS),)),
 )
+_BIND_OPTIONS: Final = Part("BindOptions", "bind_options", _BIND)
 MOUNT: Final = Shape(
     Choice("Type", "type", Words(words_of(Mount.Type), 'invalid MountType: "{}"', any_case=True)),
     Value("Source", "source", TEXT),
     Value("Target", "target", TEXT),
     Value("ReadOnly", "readonly", FLAG),
-    Own(Part("BindOptions", "bind_options", _BIND).show, _read_bind),
+    Own(_BIND_OPTIONS.show, _read_bind, (_BIND_OPTIONS,)),
     Part("VolumeOptions", "volume_options", _VOLUME),
     Part("TmpfsOptions", "tmpfs_options", _TMPFS),
 )

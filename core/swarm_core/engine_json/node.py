@@ -5,13 +5,11 @@ from typing import Any, Final
 from swarm_core.api.proto.objects_pb2 import Node
 from swarm_core.api.proto.specs_pb2 import NodeSpec
 from swarm_core.api.proto.types_pb2 import NodeRole, NodeStatus, RaftMemberStatus
-from swarm_core.http.version import Version
-from swarm_core.specs.notation import words_of
-
-from swarm_agentd.engine_api.translate.annotations import ANNOTATIONS_ROW, ID, META_ROW, PLATFORM, TLS_INFO
-from swarm_agentd.engine_api.translate.given import Given
-from swarm_agentd.engine_api.translate.resources import RESOURCES
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.engine_json.annotations import ANNOTATIONS_ROW, ID, META_ROW, PLATFORM, TLS_INFO
+from swarm_core.engine_json.form import Form
+from swarm_core.engine_json.given import Given
+from swarm_core.engine_json.resources import RESOURCES
+from swarm_core.engine_json.shape import (
     FLAG,
     MAP,
     TEXT,
@@ -23,6 +21,8 @@ from swarm_agentd.engine_api.translate.shape import (
     Words,
     integer,
 )
+from swarm_core.http.version import NEWEST, Version
+from swarm_core.specs.notation import words_of
 
 TOPOLOGY: Final = Shape(Value("Segments", "segments", MAP))
 AVAILABILITY: Final = Words(
@@ -78,6 +78,11 @@ _NODE: Final = Shape(
 def to_json(node: Node, version: Version) -> dict[str, Any]:
     """The node."""
     return _NODE.show(node, version)
+
+
+def to_form(node: Node) -> Form:
+    """The node as templates see it."""
+    return _NODE.form(to_json(node, NEWEST))
 
 
 def from_json(body: object, version: Version, stored: NodeSpec | None = None) -> NodeSpec:

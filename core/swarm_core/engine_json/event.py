@@ -12,9 +12,8 @@ from swarm_core.api.proto.watch_pb2 import (
     WatchMessage,
 )
 from swarm_core.api.timestamps import NS_PER_S, timestamp_ns
+from swarm_core.engine_json.shape import Words
 from swarm_core.specs.notation import words_of
-
-from swarm_agentd.engine_api.translate.shape import Words
 
 KINDS: Final = ("node", "service", "network", "secret", "config")
 """Of what events are told."""

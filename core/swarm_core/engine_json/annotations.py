@@ -2,10 +2,8 @@
 
 from typing import Any, Final
 
-from swarm_core.http.version import Version
-
-from swarm_agentd.engine_api.translate.given import UINT64, Given
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.engine_json.given import UINT64, Given
+from swarm_core.engine_json.shape import (
     BASE64,
     MAP,
     PEM,
@@ -18,6 +16,7 @@ from swarm_agentd.engine_api.translate.shape import (
     Value,
     integer,
 )
+from swarm_core.http.version import Version
 
 
 def _show_nothing(message: Any, out: dict[str, Any], version: Version) -> None:
@@ -30,7 +29,7 @@ def _read_nothing(given: Given, message: Any) -> None:
 
 def shown_only(row: Any) -> Own:
     """A row that clients only read."""
-    return Own(row.show, _read_nothing)
+    return Own(row.show, _read_nothing, (row,))
 
 
 def read_only_in(row: Any) -> Own:

@@ -7,19 +7,19 @@ shown with a container's spec too, since readers count on there being one.
 from typing import Any, Final
 
 from swarm_core.api.runtimes import ATTACHMENT, process_spec
+from swarm_core.engine_json import container, plugin
+from swarm_core.engine_json.annotations import DRIVER, PLATFORM
+from swarm_core.engine_json.endpoints import ATTACHMENT as NETWORK
+from swarm_core.engine_json.given import UINT64, Given
+from swarm_core.engine_json.policies import RESTART
+from swarm_core.engine_json.resources import TASK_RESOURCES
+from swarm_core.engine_json.shape import TEXT, TEXTS, Own, Part, Parts, Shape, Value, integer
 from swarm_core.http.errors import BadRequest, NotImplementedHere
 from swarm_core.http.version import Version
 
-from swarm_agentd.engine_api.translate import container, plugin
-from swarm_agentd.engine_api.translate.annotations import DRIVER, PLATFORM
-from swarm_agentd.engine_api.translate.endpoints import ATTACHMENT as NETWORK
-from swarm_agentd.engine_api.translate.given import UINT64, Given
-from swarm_agentd.engine_api.translate.policies import RESTART
-from swarm_agentd.engine_api.translate.resources import TASK_RESOURCES
-from swarm_agentd.engine_api.translate.shape import TEXT, TEXTS, Own, Part, Parts, Shape, Value, integer
-
 _V_MAX_REPLICAS = Version(1, 40)
 _SPREAD: Final = Shape(Value("SpreadDescriptor", "spread_descriptor", TEXT, keep=True))
+_PREFERENCE: Final = Shape(Part("Spread", "spread", _SPREAD))
 
 
 def _show_preferences(placement: Any, out: dict[str, Any], version: Version) -> None:
@@ -40,7 +40,7 @@ def _read_preferences(given: Given, placement: Any) -> None:
 
 _PLACEMENT: Final = Shape(
     Value("Constraints", "constraints", TEXTS),
-    Own(_show_preferences, _read_preferences),
+    Own(_show_preferences, _read_preferences, (Parts("Preferences", "preferences", _PREFERENCE),)),
     Value("MaxReplicas", "max_replicas", integer(UINT64), since=_V_MAX_REPLICAS),
     Parts("Platforms", "platforms", PLATFORM),
 )
@@ -94,8 +94,14 @@ def _mismatched() -> BadRequest:
     return BadRequest("mismatched Runtime and *Spec fields")
 
 
+_RUNTIMES: Final = (
+    Part("ContainerSpec", "container", container.CONTAINER),
+    Part("PluginSpec", "generic", Shape()),
+    Part("NetworkAttachmentSpec", "attachment", Shape()),
+)
+_WORD: Final = Value("Runtime", "runtime", TEXT)
 _ROWS: Final = (
-    Own(_show_runtime, _read_runtime),
+    Own(_show_runtime, _read_runtime, _RUNTIMES),
     TASK_RESOURCES,
     Part("RestartPolicy", "restart", RESTART),
     Part("Placement", "placement", _PLACEMENT),
@@ -121,7 +127,7 @@ def _read_nothing(given: Given, task: Any) -> None:
     """The runtime is read with its body."""
 
 
-TEMPLATE: Final = Shape(*_ROWS, Own(_show_word, _read_nothing))
+TEMPLATE: Final = Shape(*_ROWS, Own(_show_word, _read_nothing, (_WORD,)))
 """Of a service."""
-TASK_SPEC: Final = Shape(*_ROWS, Own(_show_attachment, _read_nothing))
+TASK_SPEC: Final = Shape(*_ROWS, Own(_show_attachment, _read_nothing, (_WORD,)))
 """Of a task."""

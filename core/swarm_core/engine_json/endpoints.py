@@ -4,12 +4,9 @@ from typing import Any, Final
 
 from swarm_core.api.proto.specs_pb2 import EndpointSpec
 from swarm_core.api.proto.types_pb2 import PortConfig
-from swarm_core.http.version import Version
-from swarm_core.specs.notation import words_of
-
-from swarm_agentd.engine_api.translate.addresses import PREFIX
-from swarm_agentd.engine_api.translate.given import UINT32
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.engine_json.addresses import PREFIX
+from swarm_core.engine_json.given import UINT32
+from swarm_core.engine_json.shape import (
     MAP,
     TEXT,
     TEXTS,
@@ -22,6 +19,8 @@ from swarm_agentd.engine_api.translate.shape import (
     Words,
     integer,
 )
+from swarm_core.http.version import Version
+from swarm_core.specs.notation import words_of
 
 PORT: Final = Shape(
     Value("Name", "name", TEXT),
@@ -48,8 +47,9 @@ def _show_spec(endpoint: Any, out: dict[str, Any], version: Version) -> None:
     out["Spec"] = ENDPOINT_SPEC.show(endpoint.spec, version) if endpoint.HasField("spec") else {}
 
 
+_SPEC: Final = Part("Spec", "spec", ENDPOINT_SPEC)
 ENDPOINT: Final = Shape(
-    Own(_show_spec, Part("Spec", "spec", ENDPOINT_SPEC).read),
+    Own(_show_spec, _SPEC.read, (_SPEC,)),
     Parts("Ports", "ports", PORT),
     Parts("VirtualIPs", "virtual_ips", _VIRTUAL_IP),
 )

@@ -4,13 +4,14 @@ from typing import Any, Final
 
 from swarm_core.api.proto.objects_pb2 import Network
 from swarm_core.api.proto.specs_pb2 import NetworkSpec
-from swarm_core.http.version import Version
+from swarm_core.engine_json.addresses import ADDRESS, PREFIX
+from swarm_core.engine_json.annotations import ANNOTATIONS_ROW, DRIVER, ID, META_ROW
+from swarm_core.engine_json.form import Form
+from swarm_core.engine_json.given import Given
+from swarm_core.engine_json.shape import FLAG, MAP, Own, Part, Parts, Shape, Value
+from swarm_core.engine_json.times import moment
+from swarm_core.http.version import NEWEST, Version
 from swarm_core.specs.network import is_ingress
-
-from swarm_agentd.engine_api.translate.addresses import ADDRESS, PREFIX
-from swarm_agentd.engine_api.translate.annotations import ANNOTATIONS_ROW, DRIVER, ID, META_ROW
-from swarm_agentd.engine_api.translate.given import Given
-from swarm_agentd.engine_api.translate.shape import FLAG, MAP, Own, Part, Parts, Shape, Value, moment
 
 _V_IPV4 = Version(1, 48)
 _DEFAULT_IPAM: Final = "default"
@@ -89,6 +90,17 @@ def to_json(network: Network, version: Version) -> dict[str, Any]:
         "Options": MAP.show(state.options) or None,
         "Labels": MAP.show(spec.annotations.labels) or None,
     }
+
+
+def to_form(network: Network) -> Form:
+    """The network as templates see it; they know its id as both `ID` and `Id`."""
+    told = to_json(network, NEWEST)
+    configs = told["IPAM"]["Config"]
+    shown = None if configs is None else [_CONFIG.form(each) for each in configs]
+    return Form(
+        told | {"ID": network.id, "IPAM": Form(told["IPAM"] | {"Config": shown})},
+        frozenset({"ID"}),
+    )
 
 
 def _ipam(network: Network, version: Version) -> dict[str, Any]:

@@ -4,14 +4,10 @@ from typing import Any, Final
 
 from swarm_core.api.proto.specs_pb2 import ContainerSpec
 from swarm_core.api.proto.types_pb2 import Privileges
-from swarm_core.http.errors import BadRequest
-from swarm_core.http.version import Version
-from swarm_core.specs.notation import words_of
-
-from swarm_agentd.engine_api.translate.addresses import ADDRESSES
-from swarm_agentd.engine_api.translate.given import INT32, UINT32, Given
-from swarm_agentd.engine_api.translate.mounts import MOUNT
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.engine_json.addresses import ADDRESSES
+from swarm_core.engine_json.given import INT32, UINT32, Given
+from swarm_core.engine_json.mounts import MOUNT
+from swarm_core.engine_json.shape import (
     BASE64,
     FLAG,
     MAP,
@@ -29,6 +25,9 @@ from swarm_agentd.engine_api.translate.shape import (
     Wrapped,
     integer,
 )
+from swarm_core.http.errors import BadRequest
+from swarm_core.http.version import Version
+from swarm_core.specs.notation import words_of
 
 _V_CONFIG_TARGETS = Version(1, 40)
 _V_CAPABILITIES = Version(1, 41)
@@ -80,7 +79,7 @@ def _read_target(given: Given, reference: Any) -> None:
 
 
 _CONFIG: Final = Shape(
-    Own(_show_target, _read_target),
+    Own(_show_target, _read_target, (Part("File", "file", _FILE), Part("Runtime", "runtime", Shape()))),
     Value("ConfigID", "config_id", TEXT, keep=True),
     Value("ConfigName", "config_name", TEXT, keep=True),
 )
@@ -116,6 +115,7 @@ def _read_credentials(given: Given, credentials: Any) -> None:
         setattr(credentials, _CREDENTIALS[name], text)
 
 
+_CREDENTIAL_SPEC: Final = Shape(Own(_show_credentials, _read_credentials))
 _SELINUX: Final = Shape(
     Value("Disable", "disable", FLAG, keep=True),
     Value("User", "user", TEXT, keep=True),
@@ -136,12 +136,13 @@ def _show_new_privileges(privileges: Any, out: dict[str, Any], version: Version)
         out["NoNewPrivileges"] = privileges.no_new_privileges
 
 
+_NEW_PRIVILEGES: Final = Value("NoNewPrivileges", "no_new_privileges", FLAG, since=_V_SECCOMP)
 _PRIVILEGES: Final = Shape(
-    Part("CredentialSpec", "credential_spec", Shape(Own(_show_credentials, _read_credentials)), keep=True),
+    Part("CredentialSpec", "credential_spec", _CREDENTIAL_SPEC, keep=True),
     Part("SELinuxContext", "selinux_context", _SELINUX, keep=True),
     Part("Seccomp", "seccomp", _SECCOMP, since=_V_SECCOMP),
     Part("AppArmor", "apparmor", _APPARMOR, since=_V_SECCOMP),
-    Own(_show_new_privileges, Value("NoNewPrivileges", "no_new_privileges", FLAG, since=_V_SECCOMP).read),
+    Own(_show_new_privileges, _NEW_PRIVILEGES.read, (_NEW_PRIVILEGES,)),
 )
 HEALTH: Final = Shape(
     Value("Test", "test", TEXTS),
@@ -161,6 +162,8 @@ _ULIMIT: Final = Shape(
     Value("Hard", "hard", integer(), keep=True),
     Value("Soft", "soft", integer(), keep=True),
 )
+_SECRETS: Final = Parts("Secrets", "secrets", _SECRET)
+_CONFIGS: Final = Parts("Configs", "configs", _CONFIG)
 CONTAINER: Final = Shape(
     Value("Image", "image", TEXT),
     Value("Labels", "labels", MAP),
@@ -182,8 +185,8 @@ CONTAINER: Final = Shape(
     Part("Healthcheck", "healthcheck", HEALTH),
     Value("Hosts", "hosts", TEXTS),
     Part("DNSConfig", "dns_config", _DNS),
-    Own(_show_secrets, Parts("Secrets", "secrets", _SECRET).read),
-    Own(_show_configs, Parts("Configs", "configs", _CONFIG).read),
+    Own(_show_secrets, _SECRETS.read, (_SECRETS,)),
+    Own(_show_configs, _CONFIGS.read, (_CONFIGS,)),
     Choice("Isolation", "isolation", Words(_ISOLATIONS, any_case=True)),
     Value("Sysctls", "sysctls", MAP, since=_V_CONFIG_TARGETS),
     Value("CapabilityAdd", "capability_add", TEXTS, since=_V_CAPABILITIES),

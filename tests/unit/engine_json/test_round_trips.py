@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from swarm_agentd.engine_api.translate import config, network, node, secret, service, swarm, volume
 from swarm_core.api.proto import objects_pb2, specs_pb2
+from swarm_core.engine_json import config, network, node, secret, service, swarm, volume
 from swarm_core.http.errors import BadRequest, NotImplementedHere
 from swarm_core.http.version import NEWEST, OLDEST, Version
 from swarm_testkit.same_flags import differences

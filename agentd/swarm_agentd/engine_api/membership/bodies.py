@@ -6,6 +6,7 @@ Addresses are judged by the rules that every beginning of a node has, with docke
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, ip_address, ip_network
 
+from swarm_core.engine_json.given import UINT32, Given
 from swarm_core.http.errors import BadRequest
 from swarm_core.http.version import Version
 from swarm_core.specs.addresses import (
@@ -23,7 +24,6 @@ from swarm_core.specs.errors import InvalidValue
 from swarm_core.specs.network_defaults import PORT_MAX, PORT_MIN, SIZE_MAX, NetworkDefaults
 
 from swarm_agentd.engine_api.membership.asked import Beginning, Joining
-from swarm_agentd.engine_api.translate.given import UINT32, Given
 
 PORT = 2377
 _WITH_POOLS, _WITH_PATH_PORT = Version(1, 39), Version(1, 40)

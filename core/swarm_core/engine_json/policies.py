@@ -3,10 +3,8 @@
 from typing import Final
 
 from swarm_core.api.proto.types_pb2 import RestartPolicy, UpdateConfig
-from swarm_core.specs.notation import words_of
-
-from swarm_agentd.engine_api.translate.given import UINT64
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.engine_json.given import UINT64
+from swarm_core.engine_json.shape import (
     FLOAT32,
     Choice,
     Nanoseconds,
@@ -16,6 +14,7 @@ from swarm_agentd.engine_api.translate.shape import (
     Words,
     integer,
 )
+from swarm_core.specs.notation import words_of
 
 UPDATE_CONFIG: Final = Shape(
     Value("Parallelism", "parallelism", integer(UINT64), keep=True),

@@ -2,11 +2,10 @@
 
 from typing import Any, Final
 
+from swarm_core.engine_json.given import INT64, Given
+from swarm_core.engine_json.shape import TEXT, Own, Part, Parts, Shape, Value, Wrapped, integer
 from swarm_core.http.errors import BadRequest
 from swarm_core.http.version import Version
-
-from swarm_agentd.engine_api.translate.given import INT64, Given
-from swarm_agentd.engine_api.translate.shape import TEXT, Own, Part, Parts, Shape, Value, Wrapped, integer
 
 _V_PIDS = Version(1, 41)
 _V_SWAP = Version(1, 52)
@@ -35,7 +34,16 @@ def _show_generic(message: Any, out: dict[str, Any], version: Version) -> None:
             out["NamedResourceSpec"] = _NAMED.show(message.named_resource_spec, version)
 
 
-GENERIC: Final = Shape(Own(_show_generic, _read_generic))
+GENERIC: Final = Shape(
+    Own(
+        _show_generic,
+        _read_generic,
+        (
+            Part("NamedResourceSpec", "named_resource_spec", _NAMED),
+            Part("DiscreteResourceSpec", "discrete_resource_spec", _DISCRETE),
+        ),
+    )
+)
 _AMOUNTS: Final = (
     Value("NanoCPUs", "nano_cpus", integer()),
     Value("MemoryBytes", "memory_bytes", integer()),
@@ -48,6 +56,14 @@ REQUIREMENTS: Final = Shape(
     Wrapped("SwapBytes", "swap_bytes", integer(), since=_V_SWAP),
     Wrapped("MemorySwappiness", "memory_swappiness", integer(), since=_V_SWAP),
 )
+
+_WITH_PIDS: Final = Shape(
+    Part("Limits", "limits", Shape(*_AMOUNTS, Value("Pids", "pidsLimit", integer()))),
+    Part("Reservations", "reservations", RESOURCES),
+    Wrapped("SwapBytes", "swap_bytes", integer()),
+    Wrapped("MemorySwappiness", "memory_swappiness", integer()),
+)
+"""The form of a task's."""
 
 
 def _show_requirements(task: Any, out: dict[str, Any], version: Version) -> None:
@@ -71,5 +87,7 @@ def _read_requirements(given: Given, task: Any) -> None:
         task.container.pidsLimit = limits.whole("Pids", INT64)
 
 
-TASK_RESOURCES: Final = Own(_show_requirements, _read_requirements)
+TASK_RESOURCES: Final = Own(
+    _show_requirements, _read_requirements, (Part("Resources", "resources", _WITH_PIDS),)
+)
 """A task's; its limit of processes lies in the container's spec. So this row is read after the container's."""

@@ -11,16 +11,14 @@ from typing import Any, Final
 from swarm_core.api.proto.objects_pb2 import Network, Task
 from swarm_core.api.proto.specs_pb2 import TaskSpec
 from swarm_core.api.proto.types_pb2 import TaskState
-from swarm_core.http.version import Version
-from swarm_core.specs.notation import words_of
-
-from swarm_agentd.engine_api.translate.addresses import PREFIXES
-from swarm_agentd.engine_api.translate.annotations import ANNOTATIONS_ROW, ID, META_ROW, VERSION
-from swarm_agentd.engine_api.translate.endpoints import PORT
-from swarm_agentd.engine_api.translate.given import INT32, UINT64, Given
-from swarm_agentd.engine_api.translate.network import TASK_NETWORK
-from swarm_agentd.engine_api.translate.resources import GENERIC
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.engine_json.addresses import PREFIXES
+from swarm_core.engine_json.annotations import ANNOTATIONS_ROW, ID, META_ROW, VERSION
+from swarm_core.engine_json.endpoints import PORT
+from swarm_core.engine_json.form import Form
+from swarm_core.engine_json.given import INT32, UINT64, Given
+from swarm_core.engine_json.network import TASK_NETWORK
+from swarm_core.engine_json.resources import GENERIC
+from swarm_core.engine_json.shape import (
     TEXT,
     Choice,
     Moment,
@@ -32,7 +30,9 @@ from swarm_agentd.engine_api.translate.shape import (
     Words,
     integer,
 )
-from swarm_agentd.engine_api.translate.task_template import TASK_SPEC
+from swarm_core.engine_json.task_template import TASK_SPEC
+from swarm_core.http.version import NEWEST, Version
+from swarm_core.specs.notation import words_of
 
 _V_VOLUMES = Version(1, 42)
 _STATES: Final = Words(words_of(TaskState))
@@ -74,22 +74,24 @@ def _network(encoded: bytes, version: Version) -> dict[str, Any]:
     return TASK_NETWORK.show(Network.FromString(encoded), version)
 
 
-def _shared(name: str, field: str, show: Callable[[bytes, Version], dict[str, Any]]) -> Own:
+def _shared(name: str, field: str, shape: Shape, show: Callable[[bytes, Version], dict[str, Any]]) -> Own:
     """An object within, which many tasks have alike."""
 
     def show_shared(message: Any, out: dict[str, Any], version: Version) -> None:
         out[name] = show(getattr(message, field).SerializeToString(), version)
 
-    return Own(show_shared, _read_nothing)
+    return Own(show_shared, _read_nothing, (Part(name, field, shape),))
 
 
-_ATTACHED: Final = Shape(_shared("Network", "network", _network), Value("Addresses", "addresses", PREFIXES))
+_ATTACHED: Final = Shape(
+    _shared("Network", "network", TASK_NETWORK, _network), Value("Addresses", "addresses", PREFIXES)
+)
 """A network that a task is attached to, with its addresses there."""
 _TASK: Final = Shape(
     ID,
     META_ROW,
     ANNOTATIONS_ROW,
-    _shared("Spec", "spec", _spec),
+    _shared("Spec", "spec", TASK_SPEC, _spec),
     Value("ServiceID", "service_id", TEXT),
     Value("Slot", "slot", integer(UINT64)),
     Value("NodeID", "node_id", TEXT),
@@ -98,10 +100,15 @@ _TASK: Final = Shape(
     Parts("NetworksAttachments", "networks", _ATTACHED),
     Parts("GenericResources", "assigned_generic_resources", GENERIC),
     Part("JobIteration", "job_iteration", VERSION),
-    Own(_show_volumes, _read_nothing),
+    Own(_show_volumes, _read_nothing, (Parts("Volumes", "volumes", _VOLUME),)),
 )
 
 
 def to_json(task: Task, version: Version) -> dict[str, Any]:
     """The task."""
     return _TASK.show(task, version)
+
+
+def to_form(task: Task) -> Form:
+    """The task as templates see it."""
+    return _TASK.form(to_json(task, NEWEST))

@@ -10,8 +10,8 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_interface
 from typing import Any, Final
 
-from swarm_agentd.engine_api.translate.given import Given
-from swarm_agentd.engine_api.translate.shape import Kind
+from swarm_core.engine_json.given import Given
+from swarm_core.engine_json.shape import Kind
 
 
 @lru_cache(maxsize=65_536)
@@ -45,6 +45,10 @@ class _Checked:
     def read(self, given: Given, name: str) -> Any:
         return given.text(name)
 
+    @property
+    def empty(self) -> str:
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class _AllChecked:
@@ -55,6 +59,10 @@ class _AllChecked:
 
     def read(self, given: Given, name: str) -> Any:
         return given.texts(name)
+
+    @property
+    def empty(self) -> list[str]:
+        return []
 
 
 ADDRESS: Final[Kind] = _Checked(is_address)

@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 from google.protobuf.any_pb2 import Any as AnyPayload
-from swarm_agentd.engine_api.translate import config, network, node, secret, service, swarm, task, volume
-from swarm_agentd.engine_api.translate.given import Given
-from swarm_agentd.engine_api.translate.shape import (
+from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
+from swarm_core.api.runtimes import set_process
+from swarm_core.api.timestamps import duration
+from swarm_core.ca.root_ca import RootCa
+from swarm_core.engine_json import config, network, node, secret, service, swarm, task, volume
+from swarm_core.engine_json.given import Given
+from swarm_core.engine_json.shape import (
     TEXT,
     Choice,
     Inline,
@@ -21,10 +25,6 @@ from swarm_agentd.engine_api.translate.shape import (
     Words,
     Wrapped,
 )
-from swarm_core.api.proto import objects_pb2, process_pb2, specs_pb2, types_pb2
-from swarm_core.api.runtimes import set_process
-from swarm_core.api.timestamps import duration
-from swarm_core.ca.root_ca import RootCa
 from swarm_core.http.errors import BadRequest, NotImplementedHere
 from swarm_core.http.version import NEWEST, Version
 from swarm_testkit.factories import make_cluster, make_network, make_node, make_service, make_task

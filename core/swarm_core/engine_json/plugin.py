@@ -3,8 +3,7 @@
 from typing import Any, Final
 
 from swarm_core.api.wire import VARINT, delimited, fields, tag, varint
-
-from swarm_agentd.engine_api.translate.given import Given
+from swarm_core.engine_json.given import Given
 
 KIND: Final = "plugin"
 TYPE_URL: Final = "types.docker.com/RuntimePlugin"
