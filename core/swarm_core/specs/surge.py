@@ -18,7 +18,7 @@ from swarm_core.specs.errors import InvalidValue
 MOVING: Final = "swarmtui.surge"
 """The label: the nodes, and what the settings were, as in "nodes=abc,def order=stop-first failure=rollback placement=yes"."""
 MOVED: Final = "done"
-"""What the label says of a service whose spec is as it was: it is the spec before, to which a rollback goes, that keeps it."""
+"""What the label says of a service whose spec is as it was: under a Docker leader it is the spec before, to which a rollback goes, that keeps it."""
 _ORDERS: Final = notation.words_of(UpdateConfig.UpdateOrder)
 _ACTIONS: Final = notation.words_of(UpdateConfig.FailureAction)
 _NONE: Final = "none"
@@ -108,6 +108,13 @@ def forget(spec: specs_pb2.ServiceSpec) -> None:
     """Take the label away from a service whose spec is as it was."""
     if not is_marked(spec):
         spec.annotations.labels.pop(MOVING, None)
+
+
+def is_move(before: specs_pb2.ServiceSpec, after: specs_pb2.ServiceSpec) -> bool:
+    """Whether the change from one to the other begins, goes on with or ends a move off nodes, and does nothing else."""
+    if MOVING not in before.annotations.labels and MOVING not in after.annotations.labels:
+        return False
+    return without_mark(before) == without_mark(after)
 
 
 def without_mark(spec: specs_pb2.ServiceSpec) -> specs_pb2.ServiceSpec:

@@ -15,6 +15,7 @@ from swarm_core.rpc.errors import (
     Unimplemented,
     Unknown,
 )
+from swarm_core.specs import surge
 from swarm_core.store import by
 from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.memory import MemoryStore
@@ -237,6 +238,33 @@ async def test_rollback_swaps_the_specs(api: ServicesApi) -> None:
     )
     assert status.HasField("started_at") and not status.HasField("completed_at")
     assert (await api.update_service(back(third), CALLER)).service.spec == second.spec
+
+
+async def test_a_move_off_nodes_leaves_the_spec_before(api: ServicesApi) -> None:
+    """4.3.13: after a drain with the replacements first a rollback goes to the image before; a change that does more than move replaces it."""
+    first = await create(api, spec())
+    request = update_of(first)
+    request.spec.task.container.image = "nginx:2"
+    second = moved = (await api.update_service(request, CALLER)).service
+    steps = (lambda one: surge.mark(one, ["n1"]), surge.unmark, surge.forget)
+    for step in steps:
+        request = update_of(moved)
+        step(request.spec)
+        moved = (await api.update_service(request, CALLER)).service
+        assert (moved.previous_spec, moved.previous_spec_version) == (first.spec, first.spec_version)
+    assert moved.spec == second.spec
+    assert (await api.update_service(back(moved), CALLER)).service.spec.task.container.image == "nginx:1"
+
+    request = update_of(second)
+    request.service_version.CopyFrom(
+        (
+            await api.get_service(control_pb2.GetServiceRequest(service_id=second.id), CALLER)
+        ).service.meta.version
+    )
+    surge.mark(request.spec, ["n1"])
+    request.spec.task.container.image = "nginx:3"
+    changed = (await api.update_service(request, CALLER)).service
+    assert changed.previous_spec.task.container.image == "nginx:1"
 
 
 async def test_rollback_needs_a_spec_before(api: ServicesApi) -> None:

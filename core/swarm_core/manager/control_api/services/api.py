@@ -20,6 +20,7 @@ from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import AlreadyExists, FailedPrecondition
 from swarm_core.rules.rollout import swap
 from swarm_core.runtime.clock import Clock
+from swarm_core.specs import surge
 from swarm_core.specs.defaults import with_defaults
 from swarm_core.store.by import ByService, RunningOf, Runtime, WantedOf
 from swarm_core.store.errors import NameConflict
@@ -141,8 +142,9 @@ class ServicesApi:
             if goes_back:
                 self._roll_back(stored, service)
             else:
-                service.previous_spec.CopyFrom(stored.spec)
-                service.previous_spec_version.CopyFrom(stored.spec_version)
+                if not surge.is_move(stored.spec, spec):
+                    service.previous_spec.CopyFrom(stored.spec)
+                    service.previous_spec_version.CopyFrom(stored.spec_version)
                 service.spec.CopyFrom(spec)
                 service.spec_version.CopyFrom(request.service_version)
                 service.ClearField("update_status")
