@@ -14,6 +14,7 @@ from swarm_testkit.daemons import daemon, wait_until
 from swarm_testkit.docker_command import Docker, until_it_answers
 from swarm_testkit.http_face import ask
 from swarm_testkit.prometheus import prometheus
+from swarm_testkit.traefik import traefik
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("docker-command")]
 WAIT_S = 120
@@ -143,6 +144,65 @@ def test_a_real_prometheus_discovers_the_swarm(api: Api) -> None:
     assert {one[f"{META}node_id"] for one in tasks} == {info["NodeID"]}
     host = [one["__address__"] for one in tasks if one.get(f"{META}task_port_publish_mode") == "host"]
     assert f"{info['NodeAddr']}:9100" in host, "the port of the node, beside that of the task in its network"
+
+
+def test_a_real_traefik_routes_into_the_swarm(api: Api) -> None:
+    """A service is reached at its virtual address where its label asks for that, else at each of its running tasks, by the rules of their labels;
+    what is scaled or removed is followed (docs/design/engine-api.md E10.1, E13.1)."""
+    docker = Docker("-H", f"unix://{api.socket}")
+    create = ("service", "create", "-d", "--network", "inner", "--replicas", "2")
+
+    def labels(name: str) -> list[str]:
+        told = {
+            "shown": "yes",
+            f"traefik.http.routers.{name}.rule": f"Host(`{name}.test`)",
+            f"traefik.http.services.{name}.loadbalancer.server.port": "8080",
+        }
+        return [word for key, value in told.items() for word in ("--label", f"{key}={value}")]
+
+    def addresses(name: str) -> list[str]:
+        """Of the running tasks, in the network."""
+        running = [
+            task
+            for task in api.get("/v1.41/tasks", service=[name], desired_state=["running"])
+            if task["Status"]["State"] == "running"
+        ]
+        return sorted(
+            attached["Addresses"][0].partition("/")[0]
+            for task in running
+            for attached in task["NetworksAttachments"]
+        )
+
+    def routed(servers: list[str]) -> list[str]:
+        return sorted(f"http://{address}:8080" for address in servers)
+
+    try:
+        by_address = ("--label", "traefik.swarm.lbswarm=true")
+        docker.output(*create, "--name", "shop", *by_address, *labels("shop"), "nginx:1")
+        docker.output(*create, "--name", "stall", "--endpoint-mode", "dnsrr", *labels("stall"), "nginx:1")
+        with traefik(f"unix://{api.socket}", "inner") as program:
+
+            def follows(tasks: int) -> bool:
+                found = addresses("stall")
+                return len(found) == tasks and program.services().get("stall") == routed(found)
+
+            wait_until(lambda: follows(2), seconds=WAIT_S, what="Traefik knows both tasks")
+            (network,) = api.get("/v1.41/networks", name=["inner"], scope=["swarm"])
+            virtual = [
+                one["Addr"].partition("/")[0]
+                for one in api.get("/v1.41/services/shop")["Endpoint"]["VirtualIPs"]
+                if one["NetworkID"] == network["Id"]
+            ]
+            assert program.services() == {"shop": routed(virtual), "stall": routed(addresses("stall"))}
+            assert program.rules() == {"shop": "Host(`shop.test`)", "stall": "Host(`stall.test`)"}
+            docker.change("service", "scale", "-d", "stall=3")
+            wait_until(lambda: follows(3), seconds=WAIT_S, what="Traefik knows the third task")
+            docker.output("service", "rm", "shop")
+            wait_until(
+                lambda: "shop" not in program.rules(), seconds=WAIT_S, what="Traefik forgets the service"
+            )
+    finally:
+        docker.run("service", "rm", "shop", "stall")
 
 
 def _discovery(api: Api, role: str) -> dict[str, object]:
