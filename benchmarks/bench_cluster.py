@@ -265,13 +265,15 @@ async def bench(node: Daemon, directory: Path, agents: int) -> AsyncIterator[Ben
 
 
 def start_fleet(node: Daemon, agents: int, token: str, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    """A process of agents. It ends with whoever holds it, however that one ends."""
     command = [
         sys.executable, "-m", "swarm_agentd.fleet",
         "--join", node.address,
         "--nodes", str(agents),
+        "--until-stdin-closes",
     ]  # fmt: skip
     environment = {**os.environ, "SWARM_JOIN_TOKEN": token}
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, stdout=log, stderr=log)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, stdout=log, stderr=log)
 
 
 async def measure(node: Daemon, directory: Path, tasks: int, agents: int) -> None:

@@ -2,13 +2,18 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import psutil
 import pytest
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.soak import Latencies, Sample, drawn, grown, read
 
 ROOT = Path(__file__).parents[2]
@@ -86,3 +91,49 @@ def test_short_runs_on_one_state(tmp_path: Path) -> None:
     subprocess.run([*command, "plot", "--state", str(state), "--to", str(picture)], check=True)
     assert "run 2: changes" in picture.read_text()
     assert json.loads((state / "samples.jsonl").read_text().splitlines()[0])["run"] == 1
+
+
+def _left(state: Path) -> list[str]:
+    """The processes that belong to a state."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(str(state) in word for word in process.cmdline()):
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_what_ends_too_early(tmp_path: Path) -> None:
+    """Agents that die are told at once. SIGTERM ends a run as it begins, and as if its time were over while it lasts. Each time
+    no process is left, and the next run takes the state over."""
+    state, errors = tmp_path / "state", tmp_path / "errors"
+    samples = state / "samples.jsonl"
+
+    def ended(*words: str, at: Callable[[], object]) -> tuple[int, str, str]:
+        command = [sys.executable, str(ROOT / "benchmarks" / "soak.py"), "changes", "--state", str(state)]
+        with errors.open("w") as file:
+            process = subprocess.Popen(
+                [*command, "--tasks", "5", "--rate", "20", "--sample-s", "0.3", *words],
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+            )
+        try:
+            wait_until(lambda: at() or process.poll() is not None, seconds=150, what="the moment to end it")
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            said = process.communicate()[0]
+        finally:
+            process.kill()
+            process.wait()
+        assert _left(state) == []
+        return process.returncode, said, errors.read_text()
+
+    code, _, error = ended("--agents", "0", at=lambda: False)
+    assert code == 2 and "a process of agents ended with status 2" in error and "--nodes must be" in error
+    code, _, error = ended("--agents", "3", at=lambda: _left(state / "s"))
+    assert code == 130 and "told to end" in error and not samples.exists(), error
+    code, said, error = ended("--agents", "3", at=lambda: samples.exists() and samples.read_text())
+    assert code == 0 and "run 1, changes" in said, said + error
