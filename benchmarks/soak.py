@@ -227,7 +227,7 @@ async def soaked(given: argparse.Namespace) -> list[str]:
 
 async def _run(soak: Soak) -> list[str]:
     given, pid = soak.given, soak.manager_pid
-    await soak.wait(lambda: soak.has(1), "the manager's node to be ready")
+    await soak.wait(soak.is_ready, "the manager's node to be ready")
     own = next(one for one in await soak.control.find(objects_pb2.Node) if one.HasField("manager_status"))
     await _drain(soak, own)
     await soak.bury_last_run()

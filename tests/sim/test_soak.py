@@ -71,12 +71,12 @@ def test_the_picture_has_every_run() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_short_runs_on_one_state(tmp_path: Path) -> None:
-    """A second of an ordinary day, then a second of changes on what it left, then the picture of both."""
+    """Four hours of an ordinary day in a second, of which the last loses nodes, then a second of changes on what it left, then the picture of both."""
     state = tmp_path / "state"
     command = [sys.executable, str(ROOT / "benchmarks" / "soak.py")]
     small = ["--state", str(state), "--sample-s", "0.3", "--agents", "3"]
     for words in (
-        ["day", "--hours", "1", "--minutes", "0.01"],
+        ["day", "--hours", "4", "--minutes", "0.01"],
         ["changes", "--minutes", "0.02", "--tasks", "5", "--rate", "40"],
     ):
         done = subprocess.run(

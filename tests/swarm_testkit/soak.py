@@ -133,10 +133,14 @@ def _panel(
     title: str, lines: Any, samples: Sequence[Sample], shifts: dict[int, float], end: float, top: int
 ) -> list[str]:
     most = max((value(one) for one in samples for _, value in lines), default=1.0) or 1.0
+    names = ", ".join(
+        f'<tspan fill="{colour}">{escape(name)}</tspan>'
+        for (name, _), colour in zip(lines, _COLOURS, strict=False)
+    )
     parts = [
-        f'<text x="{_LEFT}" y="{top - 8}">{escape(title)}: {escape(", ".join(name for name, _ in lines))}</text>',
+        f'<text x="{_LEFT}" y="{top - 8}">{escape(title)}: {names}</text>',
         f'<rect x="{_LEFT}" y="{top}" width="{_WIDTH}" height="{_HEIGHT}" fill="none" stroke="#999"/>',
-        f'<text x="{_LEFT - 8}" y="{top + 10}" text-anchor="end">{most:.3g}</text>',
+        f'<text x="{_LEFT - 8}" y="{top + 10}" text-anchor="end">{_figure(most)}</text>',
         f'<text x="{_LEFT - 8}" y="{top + _HEIGHT}" text-anchor="end">0</text>',
         f'<text x="{_LEFT + _WIDTH}" y="{top + _HEIGHT + 16}" text-anchor="end">{end / 60:.0f} min</text>',
     ]
@@ -151,6 +155,13 @@ def _panel(
             points = " ".join(
                 f"{_LEFT + _WIDTH * (shift + one.at_s) / (end or 1.0):.1f},{top + _HEIGHT * (1 - value(one) / most):.1f}"
                 for one in of_run
+                # Latencies of a while without a change are none.
+                if value(one)
             )
             parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
     return parts
+
+
+def _figure(value: float) -> str:
+    """Whole, unless it is small."""
+    return f"{value:,.0f}".replace(",", " ") if value >= 10 else f"{value:.3g}"
