@@ -5,13 +5,12 @@
     fuzz.py --told                                                               what was played so far
     fuzz.py KIND --missed                                                        the lines that 2 000 inputs do not reach
 
-Without --seed the inputs follow those of the ledger, `benchmarks/fuzz.jsonl`, a line a sitting. --coverage counts the lines that the first N inputs
-reach of the rooms that read them. An input that breaks a promise is printed with the command that plays it again; the status is 1 then. What is
+Without --seed the inputs follow those of the ledger, `benchmarks/fuzz.jsonl`, a line a sitting; a sitting takes five minutes at most, and ends at
+once at SIGTERM and an interrupt. --coverage counts the lines that the first N inputs reach of the rooms that read them. An input that breaks a promise is printed with the command that plays it again; the status is 1 then. What is
 promised stands with each kind in `tests/swarm_testkit/fuzz`.
 """
 
 import argparse
-import datetime
 import signal
 import sys
 import time
@@ -22,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from swarm_testkit.fuzz import ledger
 from swarm_testkit.fuzz.coverage import covered
-from swarm_testkit.fuzz.frame import Kind, Report, hunt
+from swarm_testkit.fuzz.frame import Kind, hunt
 from swarm_testkit.fuzz.kinds import KINDS
-from swarm_testkit.ledger_files import commit
+from swarm_testkit.fuzz.sittings import sittings
 
 LEDGER = Path(__file__).with_suffix(".jsonl")
 _MISSED_BY = 2_000
@@ -36,39 +35,25 @@ def _end(number: int, frame: FrameType | None) -> None:
     _is_told_to_end = True
 
 
-def _sitting(kind: Kind, given: argparse.Namespace) -> bool:
-    """Play, tell and write down; whether a promise was broken."""
+def _play(kind: Kind, given: argparse.Namespace) -> bool:
+    """Play, tell and write down, a sitting after the other; whether a promise was broken."""
     first = ledger.following(ledger.read(LEDGER), kind.name) if given.seed is None else given.seed
-    end = time.monotonic() + given.seconds
+    end, found = time.monotonic() + given.seconds, False
 
     def goes_on() -> bool:
         return time.monotonic() < end and not _is_told_to_end
 
-    seen = min(given.coverage, given.inputs)
-    report, hit, lines = Report(), 0, 0
-    if seen:
-        with covered(kind.rooms) as coverage:
-            report = hunt(kind, range(first, first + seen), goes_on=goes_on)
-        hit, lines, seen = coverage.hit, coverage.total, report.count
-    rest = hunt(kind, range(first + report.count, first + given.inputs), goes_on=goes_on)
-    report.count += rest.count
-    report.cpu_s += rest.cpu_s
-    report.outcomes += rest.outcomes
-    report.findings |= rest.findings
-    day = datetime.datetime.now(datetime.UTC).date().isoformat()
-    outcomes = dict(sorted(report.outcomes.items()))
-    sitting = ledger.Sitting(
-        kind.name, first, report.count, commit(), day, round(report.cpu_s), outcomes, tuple(sorted(report.findings)), seen, hit, lines
-    )  # fmt: skip
-    if report.count:
-        ledger.write(LEDGER, sitting)
-    print(f"{ledger.told([sitting])[0]}; {report.cpu_s:.0f} s of processor time", flush=True)
-    for seed, text in report.findings.items():
-        print(
-            f"{kind.name} {seed}: {text}\n    again: .venv/bin/python benchmarks/fuzz.py {kind.name} --one {seed}",
-            flush=True,
-        )
-    return bool(report.findings)
+    seeds = range(first, first + given.inputs)
+    for sitting, report in sittings(kind, seeds, LEDGER, covered_by=given.coverage, goes_on=goes_on):
+        a_second = f", {report.count / report.cpu_s:.0f} inputs a second" if report.cpu_s else ""
+        print(f"{ledger.told([sitting])[0]}; {report.cpu_s:.0f} s of processor time{a_second}", flush=True)
+        for seed, text in report.findings.items():
+            print(
+                f"{kind.name} {seed}: {text}\n    again: .venv/bin/python benchmarks/fuzz.py {kind.name} --one {seed}",
+                flush=True,
+            )
+        found |= bool(report.findings)
+    return found
 
 
 def _missed(kind: Kind) -> None:
@@ -113,11 +98,12 @@ def main() -> int:
     if given.told:
         print("\n".join(ledger.told(ledger.read(LEDGER))))
         return 0
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     found = False
     for kind in kinds:
         if not _is_told_to_end:
-            found |= _sitting(kind, given)
+            found |= _play(kind, given)
     return 1 if found else 0
 
 

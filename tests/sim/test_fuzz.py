@@ -9,6 +9,7 @@ from swarm_testkit.fuzz import certificates, command_line, compose, files, frame
 from swarm_testkit.fuzz.coverage import covered
 from swarm_testkit.fuzz.frame import Kind, Player, hunt, must
 from swarm_testkit.fuzz.ledger import Sitting
+from swarm_testkit.fuzz.sittings import SITTING_S, sittings
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,29 @@ def test_the_ledger(tmp_path: Path) -> None:
     played = ledger.read(path)
     assert ledger.following(played, "log") == 1_000_550 and ledger.following(played, "wire") == 1_000_000
     assert ledger.told(played) == ["log: 550 inputs, 1 findings, 50 % of 60 lines reached by 100; 549 taken"]
+
+
+def test_a_long_hunt_goes_on_from_its_ledger(tmp_path: Path) -> None:
+    """Rule 5: it is written down sitting by sitting. What is killed in the middle begins where the last sitting ended."""
+    path, now = tmp_path / "fuzz.jsonl", 0.0
+
+    def play(seed: int) -> str:
+        nonlocal now
+        now += SITTING_S / 3
+        if seed == 1_000_004:
+            raise KeyboardInterrupt
+        must(seed != 1_000_001, "one is no input")
+        return "taken"
+
+    def hunted(first: int) -> list[tuple[int, int, tuple[int, ...], int]]:
+        seeds = range(first, 1_000_010)
+        hunt_ = sittings(_kind(play), seeds, path, covered_by=2, goes_on=lambda: now < 1e9, now_s=lambda: now)
+        return [(one.first, one.count, one.findings, one.covered) for one, _ in hunt_]
+
+    with pytest.raises(KeyboardInterrupt):
+        hunted(1_000_000)
+    assert [(one.first, one.count, one.findings) for one in ledger.read(path)] == [
+        (1_000_000, 3, (1_000_001,))
+    ]
+    assert ledger.following(ledger.read(path), "trial") == 1_000_003
+    assert hunted(1_000_005) == [(1_000_005, 3, (), 2), (1_000_008, 2, (), 0)]

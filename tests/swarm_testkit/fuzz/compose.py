@@ -37,7 +37,7 @@ class _AsWritten(yaml.BaseLoader):
     """Every scalar as it is written."""
 
 
-class _Plain(yaml.SafeDumper):
+class _Plain(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Writes a text without quotes where it stood without, even where a reader takes it for something else."""
 
 
@@ -48,7 +48,7 @@ def _scalar(loader: yaml.BaseLoader, node: yaml.ScalarNode) -> str:
 _AsWritten.add_constructor("tag:yaml.org,2002:str", _scalar)
 _Plain.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text))
 _Plain.add_representer(
-    _Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+    _Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
 )
 _Plain.yaml_implicit_resolvers = {}
 

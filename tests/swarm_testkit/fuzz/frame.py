@@ -15,7 +15,7 @@ from typing import Final
 
 HANG_S: Final = 10.0
 """Processor time that no input may take, on the slowest of machines."""
-_FINDINGS_MAX: Final = 50
+FINDINGS_MAX: Final = 50
 """After as many the hunt ends: they have few causes."""
 
 Player = Callable[[int], str]
@@ -61,7 +61,7 @@ def hunt(kind: Kind, seeds: Iterable[int], *, goes_on: Callable[[], bool] = lamb
     report, began = Report(), time.process_time()
     with kind.opened() as play, _bounded() as begin:
         for seed in seeds:
-            if not goes_on() or len(report.findings) >= _FINDINGS_MAX:
+            if not goes_on() or len(report.findings) >= FINDINGS_MAX:
                 break
             begin()
             try:
