@@ -6,7 +6,6 @@ reached.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from swarm_core.raft.errors import Compacted, StorageError, Unavailable
 from swarm_core.raft.sizes import NO_LIMIT, entries_size
@@ -14,9 +13,10 @@ from swarm_core.raft.storage import Storage
 from swarm_core.raft.trace import SILENT, Tracer
 from swarm_core.raft.types import Entry, Snapshot
 from swarm_core.raft.unstable import Unstable
+from swarm_core.raft.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class EntryId:
     """Term and index name one entry of all logs."""
 

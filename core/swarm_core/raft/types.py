@@ -11,6 +11,8 @@ from enum import IntEnum
 from functools import cache
 from typing import NewType
 
+from swarm_core.raft.value import value
+
 RaftId = NewType("RaftId", int)
 Term = NewType("Term", int)
 LogIndex = NewType("LogIndex", int)
@@ -64,7 +66,12 @@ class MessageType(IntEnum):
     FORGET_LEADER = 23
 
     def __str__(self) -> str:
-        return "Msg" + _camel(self.name)
+        return _message_text(self)
+
+
+@cache
+def _message_text(kind: MessageType) -> str:
+    return "Msg" + _camel(kind.name)
 
 
 class ConfChangeType(IntEnum):
@@ -86,7 +93,7 @@ class ConfChangeTransition(IntEnum):
         return "ConfChangeTransition" + _camel(self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Entry:
     """One record of the log. `data` of a conf change is the marshalled raftpb message."""
 
@@ -96,7 +103,7 @@ class Entry:
     data: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HardState:
     """What must survive a crash before anything that depends on it leaves."""
 
@@ -129,7 +136,7 @@ class Snapshot:
     data: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Message:
     """One message between two members (or from a member to itself, for the local types).
 
@@ -187,7 +194,7 @@ class StateRole(IntEnum):
         return "State" + _camel(self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SoftState:
     """What need not be stored: who leads, and this member's role."""
 
@@ -195,7 +202,7 @@ class SoftState:
     role: StateRole = StateRole.FOLLOWER
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadState:
     """A read index request that may be served once `index` is applied."""
 
@@ -203,7 +210,7 @@ class ReadState:
     request_context: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ready:
     """All effects that are due, in the order they must happen: store `snapshot`, `entries` and
     `hard_state` (durably when `must_sync`), then send `messages`, then apply `committed_entries`,

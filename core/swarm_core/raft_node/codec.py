@@ -29,6 +29,7 @@ M = TypeVar("M", bound=ProtobufMessage)
 
 _ENTRY_HEADS = {kind: b"\x08" + varint(kind) + b"\x10" for kind in EntryType}
 _ENTRY_TYPES = tuple(EntryType)
+_MESSAGE_TYPES = tuple(MessageType)
 
 
 def encode_entry(entry: Entry) -> bytes:
@@ -97,19 +98,19 @@ def message_from_raftpb(message: raftpb_pb2.Message) -> Message:
     """Older peers send an empty snapshot in every message: that is none."""
     snapshot = _snapshot(message.snapshot) if message.HasField("snapshot") else None
     return Message(
-        type=MessageType(message.type),
-        to=message.to,
-        from_=getattr(message, "from"),
-        term=message.term,
-        log_term=message.logTerm,
-        index=message.index,
-        entries=tuple(_entry(entry) for entry in message.entries),
-        commit=message.commit,
-        vote=message.vote,
-        snapshot=snapshot if snapshot is not None and snapshot.index else None,
-        reject=message.reject,
-        reject_hint=message.rejectHint,
-        context=message.context,
+        _MESSAGE_TYPES[message.type],
+        message.to,
+        getattr(message, "from"),
+        message.term,
+        message.logTerm,
+        message.index,
+        tuple([_entry(entry) for entry in message.entries]) if message.entries else (),
+        message.commit,
+        message.vote,
+        snapshot if snapshot is not None and snapshot.index else None,
+        message.reject,
+        message.rejectHint,
+        message.context,
     )
 
 

@@ -159,12 +159,17 @@ class SimulationLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         """One turn after the other, until somebody stops the loop."""
-        due = self._due
+        due, timers = self._due, self._timers
         while True:
-            self._forget_cancelled()
+            if timers and (self.cancelled_timers > _TIMERS_MIN / 2 or timers[0][1].is_cancelled):
+                self._forget_cancelled()
             if not due and not self._stopping:
                 self._jump()
-            self._take_timers()
+            self._turns += 1
+            if self._turns > _TURNS_MAX:
+                raise Stuck(f"the time stands still at {self.now:.6f}")
+            if timers and timers[0][0] < self.now + _RESOLUTION_S:
+                self._take_timers()
             for _ in range(len(due)):
                 context, work, arguments = due.popleft()
                 try:
@@ -200,9 +205,6 @@ class SimulationLoop(asyncio.BaseEventLoop):
             raise Stuck("the run does not end")
 
     def _take_timers(self) -> None:
-        self._turns += 1
-        if self._turns > _TURNS_MAX:
-            raise Stuck(f"the time stands still at {self.now:.6f}")
         timers, due, end = self._timers, self._due, self.now + _RESOLUTION_S
         while timers and timers[0][0] < end:
             timer = heappop(timers)[1]

@@ -118,7 +118,7 @@ class SimulatedTransport:
     def _send(self, peer: Peer, message: Message) -> None:
         name = self._host.name
         self._trace.note(
-            f"{name}>{peer.host.name} {message.type} t{message.term} i{message.index} n{len(message.entries)} c{message.commit}"
+            f"{name}>{peer.host.name} {message.type!s} t{message.term} i{message.index} n{len(message.entries)} c{message.commit}"
             f"{' rejected' if message.reject else ''}"
         )
 

@@ -34,9 +34,11 @@ class Snapshotter:
         interval = self._limits().snapshot_interval
         if self.is_running or interval <= 0:
             return False
+        newest = self._storage.memory.snapshot()
+        if applied - newest.index >= interval:
+            return True
         # Beside a large state the log may be as large: a snapshot costs as much as the state.
-        bytes_max = max(LOG_BYTES_MAX, len(self._storage.memory.snapshot().data))
-        return applied - self.index >= interval or log_bytes >= bytes_max
+        return log_bytes >= LOG_BYTES_MAX and log_bytes >= len(newest.data)
 
     async def take(self, at: Snapshot, members: ClusterSnapshot, encode: Callable[[], bytes]) -> None:
         """Store the state that `encode` yields under the index, term and members of `at`."""
