@@ -84,6 +84,9 @@ def _load(der: bytes) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(der)
         if certificate.serial_number < 0:
             raise ValueError("its serial number is negative")
+        # It stands last, behind the number of bits that do not count. The library takes no notice of that, and two texts would be one certificate.
+        if der[-len(certificate.signature) - 1] != 0:
+            raise ValueError("its signature is no whole number of bytes")
         # All that is read of every certificate, now: whoever has one need not expect a fault in it.
         _ = certificate.subject, certificate.issuer
         _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc

@@ -34,11 +34,16 @@ class _Authority:
 
 
 def _made() -> _Authority:
-    root, other = RootCa.create(_NOW_NS), RootCa.create(_NOW_NS)
-    key = keys.generate()
+    """Always the same one: an input can be played again."""
+    chance = random.Random(_NAME).randbytes
+    root, other = RootCa.create(_NOW_NS, chance), RootCa.create(_NOW_NS, chance)
+    key = keys.generate(chance)
     request = csr.create(key)
-    chain = root.sign(request, node_id="node", role=MANAGER_ROLE, organization="cluster", wall_ns=_NOW_NS)
-    return _Authority(root, other, chain, request, keys.pkcs8(key), tokens.generate(root.certificate))
+    chain = root.sign(
+        request, node_id="node", role=MANAGER_ROLE, organization="cluster", wall_ns=_NOW_NS, chance=chance
+    )
+    token = tokens.generate(root.certificate, chance=chance)
+    return _Authority(root, other, chain, request, keys.pkcs8(key), token)
 
 
 @contextmanager
@@ -118,7 +123,12 @@ def _root(made: _Authority, rng: random.Random) -> None:
 
 def _foreign(made: _Authority, rng: random.Random) -> None:
     foreign = made.other.sign(
-        made.request, node_id="node", role=MANAGER_ROLE, organization="cluster", wall_ns=_NOW_NS
+        made.request,
+        node_id="node",
+        role=MANAGER_ROLE,
+        organization="cluster",
+        wall_ns=_NOW_NS,
+        chance=rng.randbytes,
     )
     shown = rng.choice(
         (foreign, foreign + made.root.certificate, foreign + made.chain, made.other.certificate)
@@ -130,7 +140,14 @@ def _foreign(made: _Authority, rng: random.Random) -> None:
 def _request(made: _Authority, rng: random.Random) -> None:
     request = _bent_der(made.request, rng)
     csr.public_key(request)
-    made.root.sign(request, node_id="node", role=MANAGER_ROLE, organization="cluster", wall_ns=_NOW_NS)
+    made.root.sign(
+        request,
+        node_id="node",
+        role=MANAGER_ROLE,
+        organization="cluster",
+        wall_ns=_NOW_NS,
+        chance=rng.randbytes,
+    )
 
 
 def _key(made: _Authority, rng: random.Random) -> None:

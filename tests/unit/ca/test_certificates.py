@@ -5,7 +5,7 @@ import re
 
 import pytest
 from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
-from swarm_core.ca import certificates, csr, keys
+from swarm_core.ca import certificates, csr, keys, pem
 from swarm_core.ca.errors import InvalidCertificate
 from swarm_core.ca.root_ca import NODE_EXPIRY_S, RootCa
 from swarm_testkit.trust import make_authority, now_ns
@@ -40,6 +40,27 @@ def test_strangers_are_not() -> None:
     ):
         with pytest.raises(InvalidCertificate):
             certificates.verify_chain(chain, trusted, now_ns())
+
+
+def test_a_signature_is_whole_bytes() -> None:
+    """The number of its bits that do not count is 0: with another one the same signature would stand in two certificates."""
+    roots = AUTHORITY.root.certificate
+    while True:
+        (block,) = pem.decode(AUTHORITY.manager().certificate)
+        # Only zeros can be said not to count.
+        if not block.body[-1] & 1:
+            break
+    signature = certificates.parse(pem.encode(block))[0].signature
+    body = bytearray(block.body)
+    body[-len(signature) - 1] = 1
+    changed = pem.encode(pem.Block(block.kind, bytes(body), block.headers))
+    certificates.verify_chain(pem.encode(block), roots, now_ns())
+    for judge in (
+        lambda: certificates.verify_chain(changed, roots, now_ns()),
+        lambda: certificates.verify_server([bytes(body)], roots, now_ns(), "swarm-manager"),
+    ):
+        with pytest.raises(InvalidCertificate, match="whole number of bytes"):
+            judge()
 
 
 def test_expiry() -> None:
