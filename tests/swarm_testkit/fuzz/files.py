@@ -131,16 +131,9 @@ def _json(value: Any) -> bytes:
 def _identity() -> tuple[bytes, bytes, bytes, bytes]:
     """Root, certificate and key of a node as files, and the key under an unlock key."""
     now_ns = SystemClock().wall_ns()
-    # Always the same, so that an input can be played again.
-    chance = random.Random("files").randbytes
-    ca, key = RootCa.create(now_ns, chance), keys.generate(chance)
+    ca, key = RootCa.create(now_ns), keys.generate()
     issued = ca.sign(
-        csr.create(key),
-        node_id="node",
-        role=MANAGER_ROLE,
-        organization="cluster",
-        wall_ns=now_ns,
-        chance=chance,
+        csr.create(key), node_id="node", role=MANAGER_ROLE, organization="cluster", wall_ns=now_ns
     )
     with tempfile.TemporaryDirectory() as directory:
         files = KeyFile(Path(directory) / "c")

@@ -9,7 +9,6 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -49,8 +48,6 @@ from swarm_testkit.simulation.storage import Storage
 from swarm_testkit.simulation.ways import SimulatedDial
 
 _JOIN_S = 5.0
-# Heartbeats and answers, which are much alike: half of them have been decoded before.
-_SMALL_BYTES, _SMALL_KEPT = 64, 4096
 _CPUS = 3  # few, so that services often find no room
 
 
@@ -217,7 +214,7 @@ class NodeMachine:
         life = self.life
         if life is None or life.group is None:
             return Receipt.NOBODY
-        message = _understood(data) if len(data) <= _SMALL_BYTES else _decoded(data)
+        message = message_from_raftpb(raftpb_pb2.Message.FromString(data))
         try:
             if not life.receiver.take(message, tick_s=tick_s):
                 _spawn_vote(life, message, tick_s)
@@ -356,13 +353,6 @@ class NodeMachine:
 
     def _has_log(self) -> bool:
         return any(DIRECTORY in path.parents for path in self.disk.files())
-
-
-def _decoded(data: bytes) -> Message:
-    return message_from_raftpb(raftpb_pb2.Message.FromString(data))
-
-
-_understood = lru_cache(_SMALL_KEPT)(_decoded)
 
 
 def _spawn_vote(life: Life, message: Message, tick_s: float) -> None:
