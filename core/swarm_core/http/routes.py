@@ -45,14 +45,23 @@ class Routes:
     """Routes in the order of their registration."""
 
     def __init__(self, routes: Iterable[Route] = ()) -> None:
-        self._routes = list(routes)
+        self._routes: list[Route] = []
+        # What is found for a path that is a pattern without parameters: most requests ask for such a one.
+        self._known: dict[tuple[str, str], tuple[Route, dict[str, str]]] = {}
+        self.add(routes)
 
     def add(self, routes: Iterable[Route]) -> None:
         """Let `routes` be tried after all that are there."""
-        self._routes.extend(routes)
+        for route in routes:
+            self._routes.append(route)
+            if (found := self._tried(route.method, route.pattern)) is not None and not found[1]:
+                self._known.setdefault((route.method, route.pattern), found)
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The first route that fits, and its parameters."""
+        return self._known.get((method, path)) or self._tried(method, path)
+
+    def _tried(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         for route in self._routes:
             parameters = route.match(method, path)
             if parameters is not None:
@@ -68,6 +77,8 @@ def split_version(path: str) -> tuple[str, str]:
 
 def clean_path(path: str) -> str:
     """`path` without empty parts, `.` and `..`; a slash at its end stays."""
+    if path.startswith("/") and "//" not in path and "/." not in path:
+        return path
     clean = posixpath.normpath("/" + path.lstrip("/"))
     return clean if clean == "/" or not path.endswith("/") else clean + "/"
 

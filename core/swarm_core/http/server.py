@@ -118,17 +118,17 @@ class _Answerer:
         try:
             exchange.version = self._version(version_text)
         except HttpError as error:
-            return self._with_headers(_refusal(error), without="Docker-Experimental")
+            return _with_headers(_refusal(error), exchange, without="Docker-Experimental")
         if found is None:
-            return self._with_headers(empty_answer())
+            return _with_headers(empty_answer(), exchange)
         route, exchange.parameters = found
         try:
             answer = await self._handled(route, exchange, query)
             if isinstance(answer, web.Response):
                 await exchange.permit(answer.status, answer.headers, _body_of(answer))
-            return self._with_headers(answer)
+            return _with_headers(answer, exchange)
         except HttpError as error:  # the guard's, about the answer
-            return self._with_headers(_refusal(error))
+            return _with_headers(_refusal(error), exchange)
 
     async def _handled(self, route: Route, exchange: Exchange, query: str) -> web.StreamResponse:
         """The handler's answer, or that to its error or the guard's."""
@@ -181,13 +181,6 @@ class _Answerer:
             return answer
         exchange.request.protocol.force_close()
         raise ConnectionResetError("the answer had begun when it failed")
-
-    def _with_headers(self, response: web.StreamResponse, without: str = "") -> web.StreamResponse:
-        if not response.prepared:
-            for name, value in self._face.headers().items():
-                if name != without:
-                    response.headers[name] = value
-        return response
 
 
 class _Protocol(web.RequestHandler):
@@ -267,11 +260,22 @@ def _target(raw: str) -> str:
 
 def _parsed(query: str) -> dict[str, str]:
     """The query's fields; of several with one name the first. Raises BadRequest."""
+    if not query:
+        return {}
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS_MAX, errors="replace")
     except ValueError:
         raise BadRequest("the query has too many fields") from None
     return dict(reversed(pairs))
+
+
+def _with_headers(response: web.StreamResponse, exchange: Exchange, without: str = "") -> web.StreamResponse:
+    """An answer with those that all have, unless it has begun."""
+    if not response.prepared:
+        response.headers.update(exchange.face_headers)
+        if without:
+            response.headers.pop(without, None)
+    return response
 
 
 def _body_of(answer: web.Response) -> bytes:
