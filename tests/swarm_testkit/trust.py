@@ -5,6 +5,7 @@ manager = authority.manager("m1")
 async with remote_server(authority, services) as server: …
 """
 
+import socket
 import time
 from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
@@ -163,12 +164,20 @@ async def remote_server(
     identity: TlsIdentity | None = None,
     blacklist: Container[str] = (),
     locator: LeaderLocator | None = None,
+    listening: list[socket.socket] | None = None,
 ) -> AsyncIterator[RemoteServer]:
-    """A manager's remote API on a free port of the loopback."""
+    """A manager's remote API on a free port of the loopback, or on sockets that are listening already."""
     context = tls.server_context(identity or authority.manager())
     authorizer = Authorizer(authority.organization, lambda: blacklist)
     async with serve_remote(
-        services, "127.0.0.1:0", context, authorizer, SystemClock(), locator=locator, grace_s=0
+        services,
+        "127.0.0.1:0",
+        context,
+        authorizer,
+        SystemClock(),
+        locator=locator,
+        listening=listening,
+        grace_s=0,
     ) as server:
         yield server
 

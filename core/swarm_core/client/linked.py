@@ -14,7 +14,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from google.protobuf.message_factory import GetMessageClass
 
 from swarm_core.api.store_versions import COUNT, LEADS, LIFE, PLACE_OF, Versions
 from swarm_core.api.tolerant import reader
-from swarm_core.client import trust
 from swarm_core.client.connection import Connection, descriptor_of
 from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.rpc import link
@@ -156,10 +154,7 @@ class LinkedConnection:
 
     async def _dialled(self) -> LinkClient | None:
         try:
-            believed = trust.beside(self._path)
-            if believed is None:
-                return None
-            return await link.dial(f"unix:{self._path}", replace(believed.tls, at_any_time=True))
+            return await link.dial_local(self._path)
         except NotSpoken:
             self._speaks_links = False
         except OSError as error:

@@ -1,7 +1,8 @@
 """A connection between two managers of ours: raft's messages and forwarded calls, without the cost of a call's machinery.
 
 It is TLS on the port of the remote API, asked for by name while shaking hands; whoever does not know the name speaks gRPC,
-which everything here can do without. Docker Engines are such peers.
+which everything here can do without. Docker Engines are such peers. On the control socket, which leads to this machine's own manager and
+never leaves the kernel, it is plain: TLS there would cost three times what the call costs.
 
 A frame is a head (size of the body, kind, number) and a body. The end that dialled sends messages, pings, calls, and calls that are
 answered by a stream; the other one answers. A stream is items, and an answer or a refusal at its end. It has a link of its own: while what came
@@ -10,15 +11,19 @@ waits for who reads the stream, nothing of the link is read. A pong says that ev
 
 import asyncio
 import enum
+import os
+import socket
 import struct
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from swarm_core.api.limits import REQUEST_BYTES_MAX
 from swarm_core.rpc import dialler
 from swarm_core.rpc.errors import Code, RpcFailure
+from swarm_core.runtime import unix_paths
 
 PROTOCOL = "swarmtui-link"
 FRAME_BYTES_MAX = 16 << 20
@@ -34,6 +39,9 @@ _HEAD = struct.Struct(">IBQ")
 _SHORT = struct.Struct(">H")
 _LONG = struct.Struct(">I")
 _STATUS = struct.Struct(">BB")
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+FIRST_BYTES = frozenset(bytes((first,)) for first in range((FRAME_BYTES_MAX >> 24) + 1))
+"""With which a frame can begin: with nothing that TLS begins with."""
 
 Pairs = Iterable[tuple[str, str | bytes]]
 
@@ -244,6 +252,34 @@ async def dial(address: str, tls: dialler.ClientTls) -> LinkClient:
         transport.abort()
         raise NotSpoken(f"{address} speaks gRPC alone")
     return cast(LinkClient, client)
+
+
+async def dial_local(path: Path) -> LinkClient:
+    """A plain link to the manager of this machine that listens at `path`: the kernel says whose it is. Raises OSError, NotSpoken among them
+    where it is another user's."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        with unix_paths.to_reach(path) as address:
+            connection.connect(address)  # a unix socket's is made at once, or refused
+        if _listening_user(connection) not in (0, os.geteuid()):
+            raise NotSpoken(f"{path} is another user's")
+        _, client = await asyncio.get_running_loop().create_unix_connection(LinkClient, sock=connection)
+    except BaseException:
+        connection.close()
+        raise
+    try:
+        async with asyncio.timeout(HANDSHAKE_S):
+            await client.confirm()
+    except BaseException:
+        client.abort()
+        raise
+    return client
+
+
+def _listening_user(connection: socket.socket) -> int:
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(raw)[1])
 
 
 def pack_call(path: str, metadata: Pairs, request: bytes) -> bytes:

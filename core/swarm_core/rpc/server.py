@@ -201,7 +201,7 @@ async def serve_control(
             [place.open()],
             clock,
             _making(services, binding),
-            Policy(lambda _: True, links),
+            Policy(lambda _: True, plain_links=links),
             grace_s=grace_s,
         ) as listener:
             place.publish()

@@ -1,7 +1,7 @@
 """Sockets that speak TLS, where a client's certificate is optional: who is there is known before the first byte is served.
 
 Joining nodes have no certificate, all others must be known; both come to one port. A connection becomes one of HTTP/2, or,
-when it asked for that by name, a link between managers.
+when it asked for that by name, a link between managers. On a unix socket a link may do without TLS.
 
 Rules
 1. A handshake has ten seconds. Connections are counted, and no more than the limit are accepted.
@@ -64,10 +64,11 @@ class _NodesCalls:
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Who is served how: `is_node` says whether a peer has proven to be of the cluster; links are offered where there is a service
-    for them."""
+    for them. `plain_links` are those without TLS, for whoever may connect: of a unix socket alone."""
 
     is_node: Callable[[Peer], bool]
     links: LinkService | None = None
+    plain_links: LinkService | None = None
 
 
 class _Entrance(asyncio.Protocol):
@@ -145,6 +146,10 @@ class TlsListener:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         entrance = _Entrance(self, remote_addr)
         try:
+            if self._policy.plain_links is not None and await _begins_with_frame(connection):
+                await self._enter_plainly(connection, self._policy.plain_links)
+                entrance.is_through = True
+                return
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: entrance,
                 connection,
@@ -154,7 +159,7 @@ class TlsListener:
             )
         except ssl.SSLError:
             self.refusals.count("handshakes that failed")
-        except ConnectionAbortedError:
+        except (ConnectionAbortedError, TimeoutError):
             self.refusals.count("handshakes that took too long")
         except OSError:
             # Gone in the middle of it: clients of ours that only look at the certificate do that too.
@@ -183,6 +188,12 @@ class TlsListener:
             return
         self._open.add(connection)
         _hand_over(transport, connection)
+
+    async def _enter_plainly(self, connection: socket.socket, links: LinkService) -> None:
+        """Serve a link without TLS."""
+        server = LinkServer(links, Peer("", None))
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: server, connection)
+        self._group.spawn(self._serve_link(server), name="link")
 
     async def _serve_link(self, server: LinkServer) -> None:
         try:
@@ -229,16 +240,23 @@ class TlsListener:
                     await self._clock.sleep(_POLL_S)
 
 
-async def _readable(listening: socket.socket) -> None:
-    """Return when somebody waits to be accepted. Accepting is not left to the loop: a connection that it has accepted while its
-    caller is cancelled is nobody's."""
+async def _readable(waited: socket.socket) -> None:
+    """Return when something has come, or somebody waits to be accepted. Accepting is not left to the loop: a connection that it has accepted
+    while its caller is cancelled is nobody's."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(listening.fileno(), _found, future)
+    loop.add_reader(waited.fileno(), _found, future)
     try:
         await future
     finally:
-        loop.remove_reader(listening.fileno())
+        loop.remove_reader(waited.fileno())
+
+
+async def _begins_with_frame(connection: socket.socket) -> bool:
+    """Whether the other end speaks a link's frames, and no TLS; what it said is still to be read. Raises OSError."""
+    async with asyncio.timeout(HANDSHAKE_S):
+        await _readable(connection)
+    return connection.recv(1, socket.MSG_PEEK) in link.FIRST_BYTES
 
 
 def _found(future: "asyncio.Future[None]") -> None:

@@ -1,8 +1,10 @@
 """Calls to this node's own manager: over a link where there can be one, else over gRPC, and the same to whoever makes them (docs/design/rpc.md 9.5)."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,15 +15,25 @@ from swarm_core.api.proto.types_pb2 import Version
 from swarm_core.api.store_versions import COUNT, LEADS, LIFE, PLACE_OF
 from swarm_core.client.errors import CallFailed, ClientError, Unreachable
 from swarm_core.client.linked import LinkedConnection
+from swarm_core.rpc import link
 from swarm_core.rpc.caller import Caller
 from swarm_core.rpc.errors import NotFound
 from swarm_core.rpc.forwarding import Route
+from swarm_core.rpc.link import NotSpoken
 from swarm_core.rpc.server import Services
 from swarm_core.runtime.shared_numbers import SharedNumbers
 from swarm_testkit.refusing import Refusing
-from swarm_testkit.trust import Authority, EchoServices, control_server, echo_services, make_authority
+from swarm_testkit.trust import (
+    Authority,
+    EchoServices,
+    control_server,
+    echo_services,
+    make_authority,
+    remote_server,
+)
 
 AUTHORITY = make_authority()
+_NOBODY = 65534
 SERVICE = control_pb2.DESCRIPTOR.services_by_name["Control"]
 GetNode = control_pb2.GetNodeRequest
 
@@ -200,15 +212,66 @@ async def test_a_manager_that_does_not_lead_is_asked_over_grpc(tmp_path: Path) -
     assert len(echo.callers) == 1
 
 
-async def test_without_a_root_beside_the_socket_there_is_no_link(tmp_path: Path) -> None:
-    """What is there to believe is for gRPC to find out."""
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a while")
+async def test_the_socket_of_another_user_gets_no_link(tmp_path: Path) -> None:
+    """The kernel says whose it is (9.5.4); gRPC's handshake finds out whether to believe it all the same."""
+    path, bare = tmp_path / "control.sock", tmp_path / "bare.sock"
+    put_root(path, AUTHORITY)
+    with _listening_as(_NOBODY, bare):
+        with pytest.raises(NotSpoken, match="another user's"):
+            await link.dial_local(bare)
+        async with control_server(AUTHORITY, echo_services(EchoServices()), path):
+            connection = await LinkedConnection.open(path)
+            connection._path = bare
+            assert await node_id(connection) == "m1"
+            assert not connection.is_linked
+            await connection.close()
+
+
+@contextmanager
+def _listening_as(user: int, path: Path) -> Iterator[None]:
+    """A unix socket that another user listens on."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        os.seteuid(user)
+        try:
+            listening.listen()
+        finally:
+            os.seteuid(0)
+        yield
+
+
+async def test_who_speaks_no_links_is_asked_over_grpc(tmp_path: Path) -> None:
+    """As the manager of another make, which takes a frame for a broken handshake (9.5.5)."""
     path = tmp_path / "control.sock"
-    echo = EchoServices(AUTHORITY.root.certificate)
-    async with control_server(AUTHORITY, echo_services(echo), path):
+    put_root(path, AUTHORITY)
+    async with remote_server(AUTHORITY, echo_services(EchoServices()), listening=[_bound(path)]):
         connection = await LinkedConnection.open(path)
-        assert await node_id(connection) == "m1"
+        with pytest.raises(CallFailed, match="no client certificates"):
+            await node_id(connection)
         assert not connection.is_linked
         await connection.close()
+
+
+def _bound(path: Path) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    listening.listen()
+    listening.setblocking(False)
+    return listening
+
+
+async def test_what_is_neither_a_frame_nor_tls_ends_the_connection(tmp_path: Path) -> None:
+    """So does a frame that is too large; others are still answered."""
+    path = tmp_path / "control.sock"
+    async with opened(path, echo_services(EchoServices())) as connection:
+        for beginning in (b"PRI * HTTP/2.0", b"\x01\xff\xff\xff\x01" + bytes(8)):
+            reader, writer = await asyncio.open_unix_connection(path)
+            writer.write(beginning)
+            while await reader.read(1000):
+                pass
+            writer.close()
+        assert await node_id(connection) == "m1"
 
 
 async def test_a_restarted_manager_is_asked_again(tmp_path: Path) -> None:
