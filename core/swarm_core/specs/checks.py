@@ -79,16 +79,20 @@ def check_service(spec: specs_pb2.ServiceSpec) -> None:
     except TemplateError as error:
         raise InvalidSpec(str(error)) from None
     check_mode(spec)
-    _check_update(spec)
+    if spec.HasField("update"):
+        _check_update(spec.update)
     _check_endpoint(spec.endpoint)
 
 
 def check_task(task: specs_pb2.TaskSpec) -> None:
     """Resources, restart policy, runtime with its references."""
-    _check_resources(task.resources.limits, "limits")
-    _check_resources(task.resources.reservations, "reservations")
-    _check_not_negative(task.restart.delay, "the restart delay")
-    _check_not_negative(task.restart.window, "the restart window")
+    # What is not there has nothing wrong with it, and most of a spec mostly is not: to look into it costs more than to ask.
+    if task.HasField("resources"):
+        _check_resources(task.resources.limits, "limits")
+        _check_resources(task.resources.reservations, "reservations")
+    if task.HasField("restart"):
+        _check_not_negative(task.restart.delay, "the restart delay")
+        _check_not_negative(task.restart.window, "the restart window")
     runtime = task.WhichOneof("runtime")
     if runtime == "container":
         check_container(task.container)
@@ -123,7 +127,15 @@ def check_mode(spec: specs_pb2.ServiceSpec) -> None:
 def check_container(container: specs_pb2.ContainerSpec) -> None:
     check_image(container.image)
     _check_mounts(container.mounts)
-    health = container.healthcheck
+    if container.HasField("healthcheck"):
+        _check_health(container.healthcheck)
+    check_references(container.secrets, "secret", "secret_id", "secret_name")
+    check_references(container.configs, "config", "config_id", "config_name")
+    if container.HasField("privileges"):
+        _check_credential_spec(container)
+
+
+def _check_health(health: types_pb2.HealthConfig) -> None:
     periods = {
         "interval": health.interval,
         "timeout": health.timeout,
@@ -135,9 +147,6 @@ def check_container(container: specs_pb2.ContainerSpec) -> None:
             raise InvalidSpec(f"the health check's {name} must be 0 or at least 1 ms")
     if health.retries < 0:
         raise InvalidSpec("the health check's retries must not be negative")
-    check_references(container.secrets, "secret", "secret_id", "secret_name")
-    check_references(container.configs, "config", "config_id", "config_name")
-    _check_credential_spec(container)
 
 
 def _check_mounts(mounts: Iterable[types_pb2.Mount]) -> None:
@@ -218,10 +227,10 @@ def _check_not_negative(period: Duration, what: str) -> None:
         raise InvalidSpec(f"{what} must not be negative")
 
 
-def _check_update(spec: specs_pb2.ServiceSpec) -> None:
-    _check_not_negative(spec.update.delay, "the update delay")
-    _check_not_negative(spec.update.monitor, "the update monitor period")
-    if not 0 <= spec.update.max_failure_ratio <= 1:
+def _check_update(update: types_pb2.UpdateConfig) -> None:
+    _check_not_negative(update.delay, "the update delay")
+    _check_not_negative(update.monitor, "the update monitor period")
+    if not 0 <= update.max_failure_ratio <= 1:
         raise InvalidSpec("TaskSpec: update-maxfailureratio cannot be less than 0 or bigger than 1")
 
 

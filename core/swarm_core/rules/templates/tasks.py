@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from swarm_core.api.naming import slot_name, task_name
 from swarm_core.api.proto.objects_pb2 import Task
-from swarm_core.api.proto.specs_pb2 import ContainerSpec, ServiceSpec
+from swarm_core.api.proto.specs_pb2 import ContainerSpec, ServiceSpec, TaskSpec
 from swarm_core.api.proto.types_pb2 import Mount, NodeDescription
 from swarm_core.api.runtimes import PROCESS, process_spec, runtime_of, set_process
 from swarm_core.api.task_ports import by_target, local_ports, published
@@ -36,7 +36,7 @@ def _port_fields(task: Task) -> dict[str, Value]:
 
 def expand_task(task: Task, description: NodeDescription) -> Task:
     """`task` with the templates of its spec expanded; the same object when there is none. Raises TemplateError."""
-    if b"{{" not in task.spec.SerializeToString():
+    if not _has_templates(task.spec):
         return task
     fields = task_fields(task, description)
     expanded = Task()
@@ -53,6 +53,8 @@ def expand_task(task: Task, description: NodeDescription) -> Task:
 def check_templates(spec: ServiceSpec) -> None:
     """Expand a service's templates for a task that stands for all of them. Raises TemplateError with what no task could
     carry out; so that a wrong template is refused at once, and not by every task on its node."""
+    if not _has_templates(spec.task):
+        return
     task = Task(id="taskid", service_id="serviceid", node_id="nodeid", slot=1)
     task.service_annotations.CopyFrom(spec.annotations)
     task.spec.CopyFrom(spec.task)
@@ -61,6 +63,11 @@ def check_templates(spec: ServiceSpec) -> None:
     description = NodeDescription(hostname="hostname")
     description.platform.os, description.platform.architecture = "os", "architecture"
     expand_task(task, description)
+
+
+def _has_templates(spec: TaskSpec) -> bool:
+    """Whether there may be one anywhere in it."""
+    return b"{{" in spec.SerializeToString()
 
 
 def _expand_env(env: Iterable[str], fields: Struct) -> list[str]:
