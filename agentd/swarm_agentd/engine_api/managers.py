@@ -7,17 +7,17 @@ Rules
 """
 
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
 from swarm_core.api.store_versions import Versions
 from swarm_core.client.calls import Calls
 from swarm_core.client.control import Control, NoSuchObject
 from swarm_core.client.errors import CallFailed, ClientError
-from swarm_core.http.errors import RefusedCall, Unavailable
+from swarm_core.http.errors import HttpError, RefusedCall, Unavailable
 
 from swarm_agentd.engine_api.membership.refusals import (
     EXPIRED,
@@ -29,6 +29,7 @@ from swarm_agentd.engine_api.membership.refusals import (
 )
 from swarm_agentd.node.standing import HasStanding, NodeState
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 CALL_S = 20.0
 _REFUSALS = {
@@ -58,25 +59,24 @@ class LocalManagers:
         self._node, self._socket, self._opening = node, socket, opening
         self._calls: LinkedCalls | None = None
 
-    @asynccontextmanager
-    async def calls(self) -> AsyncIterator[Calls]:
+    def calls(self) -> "_Asking[Calls]":
         """Calls within the block. Raises Unavailable without a manager, and what it refuses as RefusedCall."""
-        try:
-            yield _Timed(await self._opened())
-        except CallFailed as error:
-            raise refused(error) from None
-        except NoSuchObject:  # the cluster object: everything else is looked up by `lookup`
-            raise Unavailable(NOT_IN_A_SWARM) from None
-        except ClientError as error:
-            _log.info("the manager of this node cannot be asked: %s", error)
-            await self.close()
-            raise Unavailable(PREPARED) from None
+        return _Asking(self, _same)
 
-    @asynccontextmanager
-    async def control(self) -> AsyncIterator[Control]:
+    def control(self) -> "_Asking[Control]":
         """Control calls within the block. Raises as `calls` does."""
-        async with self.calls() as calls:
-            yield Control(calls)
+        return _Asking(self, Control)
+
+    async def opened(self) -> LinkedCalls:
+        """The connection, made if need be. Raises Unavailable, and ClientError where it cannot be made."""
+        self.refuse_without_manager()
+        if self._calls is None:
+            calls = await self._opening(self._socket)
+            if self._calls is not None:  # somebody else was faster
+                await calls.close()
+            else:
+                self._calls = calls
+        return self._calls
 
     def versions(self, kinds: Iterable[type[Message]]) -> Versions | None:
         """Which objects of these kinds there are now; None where that is not known without asking. Raises Unavailable as
@@ -100,15 +100,33 @@ class LocalManagers:
         if calls is not None:
             await calls.close()
 
-    async def _opened(self) -> LinkedCalls:
-        self.refuse_without_manager()
-        if self._calls is None:
-            calls = await self._opening(self._socket)
-            if self._calls is not None:  # somebody else was faster
-                await calls.close()
-            else:
-                self._calls = calls
-        return self._calls
+
+class _Asking(Generic[T]):
+    """A block in which the manager is asked by way of what `made` makes of calls. It is no generator: each request has one."""
+
+    def __init__(self, managers: LocalManagers, made: Callable[[Calls], T]) -> None:
+        self._managers, self._made = managers, made
+
+    async def __aenter__(self) -> T:
+        try:
+            return self._made(_Timed(await self._managers.opened()))
+        except ClientError as error:
+            raise await self._of_a_failure(error) from None
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, NoSuchObject):  # the cluster object: everything else is looked up by `lookup`
+            raise Unavailable(NOT_IN_A_SWARM) from None
+        if isinstance(error, ClientError):
+            raise await self._of_a_failure(error) from None
+
+    async def _of_a_failure(self, error: ClientError) -> HttpError:
+        if isinstance(error, CallFailed):
+            return refused(error)
+        _log.info("the manager of this node cannot be asked: %s", error)
+        await self._managers.close()
+        return Unavailable(PREPARED)
 
 
 class _Timed:
@@ -128,6 +146,10 @@ class _Timed:
 
     async def close(self) -> None:
         await self._calls.close()
+
+
+def _same(calls: Calls) -> Calls:
+    return calls
 
 
 def refused(error: CallFailed) -> RefusedCall:

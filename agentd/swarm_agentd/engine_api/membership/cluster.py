@@ -111,7 +111,8 @@ class Cluster:
         if runner is None:
             return Standing(NodeState.INACTIVE if self.resumed.is_set() else NodeState.PENDING)
         if runner.node is not None:
-            return replace(runner.node.standing(), local_address=local)
+            standing = runner.node.standing()
+            return replace(standing, local_address=local) if local else standing
         if runner.error is None:
             return Standing(NodeState.PENDING, local_address=local)
         is_locked = isinstance(runner.error, NodeLocked)
