@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from swarm_core.raft_node.errors import AccessDenied, DiskFailed, DiskFull, StateLocked
+from swarm_core.raft_node.errors import AccessDenied, DiskFailed, DiskFull, RaftNodeError, StateLocked
 from swarm_core.raft_node.log.quickness import Quickness
 from swarm_core.raft_node.log.worker_thread import WorkerThread
 from swarm_core.runtime.clock import Clock, SystemClock
@@ -103,11 +103,15 @@ def typed_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(path) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise AccessDenied(f"no access to {path}: {error.strerror}") from error
-        raise DiskFailed(f"disk operation on {path} failed: {error.strerror or error}") from error
+        raise _typed(error, path) from error
+
+
+def _typed(error: OSError, path: Path) -> RaftNodeError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(path)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return AccessDenied(f"no access to {path}: {error.strerror}")
+    return DiskFailed(f"disk operation on {path} failed: {error.strerror or error}")
 
 
 class SystemLogFile:
@@ -153,17 +157,23 @@ class SystemLogFile:
                 content += piece
             return bytes(content)
 
+    # These two are of each write: a block of `typed_errors` would cost as much as the call within.
+
     def append(self, data: bytes) -> None:
-        with typed_errors(self._path):
-            view = memoryview(data)
+        view = memoryview(data)
+        try:
             while view:
                 written = os.pwrite(self._fd, view, self._position)
                 self._position += written
                 view = view[written:]
+        except OSError as error:
+            raise _typed(error, self._path) from error
 
     def sync(self) -> None:
-        with typed_errors(self._path):
+        try:
             os.fdatasync(self._fd)
+        except OSError as error:
+            raise _typed(error, self._path) from error
 
     def cut(self, position: int, reserve: int) -> None:
         with typed_errors(self._path):

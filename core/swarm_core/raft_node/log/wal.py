@@ -7,8 +7,7 @@ new one follows, which appears under its final name only when it is complete. Ca
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,8 +147,9 @@ class WriteAheadLog:
         self._append(frame)
 
     def sync(self) -> None:
-        with self._all_or_never():
-            self._tail.sync()
+        self._begin()
+        self._tail.sync()
+        self._is_sound = True
 
     def release(self, index: int) -> None:
         """Delete the files that hold nothing after `index`."""
@@ -177,18 +177,17 @@ class WriteAheadLog:
         return self._segments[-1][1]
 
     def _append(self, frames: bytes) -> None:
-        with self._all_or_never():
-            self._tail.append(frames)
-            if self._tail.position >= self._segment_bytes:
-                self._cut()
+        self._begin()
+        self._tail.append(frames)
+        if self._tail.position >= self._segment_bytes:
+            self._cut()
+        self._is_sound = True
 
-    @contextmanager
-    def _all_or_never(self) -> Iterator[None]:
+    def _begin(self) -> None:
+        """Of what is done whole or is the last that is done: who comes to its end says that the log is sound. Raises DiskFailed."""
         if not self._is_sound:
             raise DiskFailed(f"write-ahead log {self._tail.path} failed before and takes no more writes")
         self._is_sound = False
-        yield
-        self._is_sound = True
 
     def _cut(self) -> None:
         """Close the tail at its size and go on in a new file."""
