@@ -212,7 +212,7 @@ async def test_a_manager_that_does_not_lead_is_asked_over_grpc(tmp_path: Path) -
     assert len(echo.callers) == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a while")
+@pytest.mark.root
 async def test_the_socket_of_another_user_gets_no_link(tmp_path: Path) -> None:
     """The kernel says whose it is (9.5.4); gRPC's handshake finds out whether to believe it all the same."""
     path, bare = tmp_path / "control.sock", tmp_path / "bare.sock"
