@@ -2,7 +2,8 @@
 
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import docker
 import docker.errors
 import pytest
 from docker.types import EndpointSpec, Resources, RestartPolicy, SecretReference, ServiceMode, UpdateConfig
-from swarm_testkit.daemons import daemon, wait_until
+from swarm_testkit.daemons import Daemon, daemon, private_directory, wait_until
 from swarm_testkit.free_ports import free_port
 from swarm_testkit.web_certificates import WebCa
 
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.timeout(300)
 START_S = 120.0
 
 
-def until_manager(path: Path) -> Any:
-    """A client of the socket at `path`, once the node is a manager that answers."""
+def until_served(path: Path) -> Any:
+    """A client of the socket at `path`, once it is served."""
 
     def is_served() -> bool:
         # By hand: docker-py leaves the socket of an attempt that fails to the collector of garbage.
@@ -27,7 +28,12 @@ def until_manager(path: Path) -> Any:
             return trial.connect_ex(str(path)) == 0
 
     wait_until(is_served, seconds=START_S, what="the socket is served")
-    client = docker.DockerClient(base_url=f"unix://{path}", version="1.41", timeout=60)
+    return docker.DockerClient(base_url=f"unix://{path}", version="1.41", timeout=60)
+
+
+def until_manager(path: Path) -> Any:
+    """The same, once the node is a manager that answers."""
+    client = until_served(path)
     try:
         wait_until(lambda: is_ready(client), seconds=START_S, what="the node is a manager")
     except BaseException:
@@ -144,6 +150,80 @@ def test_docker_py_works_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             _walk_models(client)
         finally:
             client.close()
+
+
+@contextmanager
+def waiting(directory: Path) -> Iterator[Daemon]:
+    """A daemon in no cluster."""
+    node = Daemon(directory, "-H", "unix://", executors="simulated", waits=True)
+    try:
+        yield node.start()
+    finally:
+        node.destroy()
+
+
+@contextmanager
+def client_of(node: Daemon) -> Iterator[Any]:
+    client = until_served(node.state / "docker.sock")
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def test_docker_py_begins_a_swarm_joins_it_and_leaves() -> None:
+    """What its documentation has of swarms: init, join, tokens, the lock, unlock, leave; and a node that is gone is removed
+    (docs/design/engine-api.md E12.2, E12.3)."""
+    with (
+        private_directory() as directory,
+        waiting(directory / "a") as first,
+        waiting(directory / "b") as second,
+    ):
+        with client_of(first) as one, client_of(second) as two:
+            assert one.swarm.attrs == {}
+            assert one.swarm.init(
+                advertise_addr=first.address,
+                listen_addr=first.address,
+                snapshot_interval=500,
+                labels={"a": "b"},
+            )
+            wait_until(lambda: is_ready(one), seconds=START_S, what="the node is a manager")
+            one.swarm.reload()
+            assert one.swarm.attrs["Spec"]["Raft"]["SnapshotInterval"] == 500
+            old = one.swarm.attrs["JoinTokens"]["Worker"]
+            changed(one.swarm, lambda: one.swarm.update(rotate_worker_token=True, autolock_managers=True))
+            one.swarm.reload()
+            new = one.swarm.attrs["JoinTokens"]["Worker"]
+            with pytest.raises(docker.errors.APIError, match="join token"):
+                two.swarm.join([first.address], old, second.address, second.address)
+            assert two.swarm.join([first.address], new, second.address, second.address)
+            wait_until(lambda: _ready(one) == 2, seconds=START_S, what="both nodes are ready")
+            assert two.info()["Swarm"]["ControlAvailable"] is False
+            assert two.swarm.leave()
+            wait_until(lambda: _ready(one) == 1, seconds=START_S, what="the worker is away")
+            (away,) = (node for node in one.nodes.list() if node.attrs["Status"]["State"] == "down")
+            assert one.api.remove_node(away.id, force=True)
+            assert len(one.nodes.list()) == 1
+            key = one.swarm.get_unlock_key()["UnlockKey"]
+            assert key.startswith("SWMKEY-1-")
+        assert first.stop() == 0
+        first.start()
+        with client_of(first) as one:
+            wait_until(lambda: _state(one) == "locked", seconds=START_S, what="the manager is locked")
+            assert one.swarm.unlock(key)
+            wait_until(lambda: is_ready(one), seconds=START_S, what="the node is a manager again")
+            with pytest.raises(docker.errors.APIError, match="force"):
+                one.swarm.leave()
+            assert one.swarm.leave(force=True)
+            assert _state(one) == "inactive"
+
+
+def _ready(client: Any) -> int:
+    return sum(node.attrs["Status"]["State"] == "ready" for node in client.nodes.list())
+
+
+def _state(client: Any) -> str:
+    return str(client.info()["Swarm"]["LocalNodeState"])
 
 
 def _walk_models(client: Any) -> None:
