@@ -76,9 +76,10 @@ def until_it_answers(docker: Docker, node: Daemon, address: str = "127.0.0.1") -
         raise
 
 
-def programs_since(major: int) -> list[str]:
-    """The docker commands of this machine that are of this version or newer."""
+def programs_since(major: int = 0) -> list[str]:
+    """The docker commands of this machine that are of this version or newer, the oldest first."""
     found: list[str] = []
+    numbers: dict[str, int] = {}
     for directory in os.get_exec_path():
         program = os.path.join(directory, "docker")
         if os.access(program, os.X_OK) and os.path.realpath(program) not in map(os.path.realpath, found):
@@ -86,4 +87,5 @@ def programs_since(major: int) -> list[str]:
             number = done.stdout.removeprefix("Docker version ").partition(".")[0]
             if number.isdecimal() and int(number) >= major:
                 found.append(program)
-    return found
+                numbers[program] = int(number)
+    return sorted(found, key=numbers.__getitem__)

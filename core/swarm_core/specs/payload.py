@@ -39,4 +39,5 @@ def check(spec: specs_pb2.SecretSpec | specs_pb2.ConfigSpec) -> None:
             return
         noun, end = "secret", SECRET_BYTES_END
     if not 1 <= len(spec.data) < end:
-        raise InvalidSpec(f"the data of a {noun} must be larger than 0 and smaller than {end} bytes")
+        # SwarmKit's words: scripts look for them.
+        raise InvalidSpec(f"{noun} data must be larger than 0 and less than {end} bytes")

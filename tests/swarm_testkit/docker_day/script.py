@@ -4,7 +4,8 @@
 - `… < "text"` gives the text on the command's input.
 - `? COMMAND = TEXT` is asked on each side until it goes well and prints the text, or nothing; it is not compared. With `&&` there are several
   commands, of which the last ones print.
-- `{image}`, `{data}` and `{node}` stand for the image of tests, the directory of the files, and the node's id.
+- `{image}`, `{data}` and `{node}` stand for the image of tests, the directory of the files, and the node's id; `{detach}` for `--detach=true` where stacks of
+  that docker command know it, and else for no word.
 """
 
 import re

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swarm_testkit.daemons import Daemon, private_directory, wait_until
@@ -23,13 +23,21 @@ class Side:
     pid: int
     words: dict[str, str]
 
+    def by(self, program: str) -> "Side":
+        """The same side, told by another docker command."""
+        docker = Docker("-H", f"unix://{self.socket}", program=program)
+        waits = "--detach" in docker.output("stack", "rm", "--help")
+        return replace(self, docker=docker, words=self.words | {"detach": "--detach=true" if waits else ""})
+
     def run(self, command: tuple[str, ...], stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """One command of the script."""
         known = []
         for word in command:
+            meant = word
             for name, meaning in self.words.items():
-                word = word.replace(f"{{{name}}}", meaning)
-            known.append(word)
+                meant = meant.replace(f"{{{name}}}", meaning)
+            if meant or not word:
+                known.append(meant)
         return self.docker.run(*known, stdin=stdin)
 
 
@@ -71,4 +79,4 @@ def _side(name: str, socket: Path, pid: int) -> Side:
         what=f"the node of {name} is ready",
     )
     own = docker.output("node", "ls", "-q")
-    return Side(name, docker, socket, pid, {"image": IMAGE, "data": str(DATA), "node": own})
+    return Side(name, docker, socket, pid, {"image": IMAGE, "data": str(DATA), "node": own}).by("docker")

@@ -34,7 +34,7 @@ def test_payloads(spec_type: type[specs_pb2.SecretSpec], end: int) -> None:
         payload.check(spec)
     for size in (0, end):
         spec.data = bytes(size)
-        with pytest.raises(InvalidSpec, match=f"smaller than {end} bytes"):
+        with pytest.raises(InvalidSpec, match=f"less than {end} bytes"):
             payload.check(spec)
     with pytest.raises(InvalidSpec, match="invalid name, only 64"):
         payload.check(payload.new(spec_type, "-", []))
