@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = (
     DOCS / "handbook.md", DOCS / "security.md", DOCS / "first-steps.md", DOCS / "concepts.md",
-    *(DOCS / "recipes" / f"{name}.md" for name in ("install", "image", "back-up", "upgrade")),
+    *(DOCS / "recipes" / f"{name}.md" for name in ("install", "image", "back-up", "upgrade", "autoscale")),
 )  # fmt: skip
 _TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 _INLINE = re.compile(r"`(swarm-tui [^`]+)`")

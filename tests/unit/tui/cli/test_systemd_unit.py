@@ -140,3 +140,24 @@ def test_what_does_not_go_together(words: list[str], capsys: pytest.CaptureFixtu
     assert run(["up", *words]) == 2
     told = capsys.readouterr()
     assert told.out == "" and told.err.count("\n") == 1
+
+
+def test_the_unit_that_scales(tmp_path: Path) -> None:
+    """docs/recipes/autoscale.md: systemd understands it, and judges it by what it leaves a program that needs one socket."""
+    if shutil.which("systemd-analyze") is None:
+        lacking("systemd is not installed")
+    shipped = Path(__file__).parents[4] / "share" / "systemd" / "system" / "swarm-tui-autoscale.service"
+    path = tmp_path / shipped.name
+    # There is no program of ours where a machine has it.
+    path.write_text(shipped.read_text().replace("/usr/local/bin/swarm-tui ", "/bin/true "))
+
+    def judged(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["systemd-analyze", *words, str(path)], capture_output=True, text=True, timeout=60, check=False,
+            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "SYSTEMD_PAGER": "cat"},
+        )  # fmt: skip
+
+    verified = judged("verify")
+    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+    told = judged("security", "--offline=true", "--no-pager", "--threshold=12")
+    assert told.returncode == 0, told.stdout
