@@ -1,6 +1,7 @@
 """The built program in a real terminal (tmux): from nothing to a running service with the keyboard alone."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -129,3 +130,71 @@ def test_down_while_the_dashboard_that_up_opened_is_open(home: Path) -> None:
     finally:
         terminal.close()
         subprocess.run([COMMAND, "down", *there], capture_output=True)
+
+
+FOLLOWED = {
+    "service logs --follow teller": r"line-(\d+)-",
+    "watch service --existing": r'"event": ?"(existing|created?)"',
+    "top nodes": r"(MEM %)",
+}
+"""Commands that go on, with what each shows of something that happens."""
+
+
+@pytest.mark.parametrize("command", FOLLOWED, ids=lambda command: command.split(" -")[0])
+def test_what_follows_is_stopped_and_goes_on(home: Path, command: str) -> None:
+    """ctrl+z gives the terminal back to the shell at once; after fg nothing that happened meanwhile is missing or told twice, and ctrl+c ends it."""
+    terminal = Terminal(home, 100, 30)
+    node = Daemon(home / "s").start()
+
+    def made(name: str, script: str) -> None:
+        words = [
+            "--socket",
+            str(node.socket),
+            "service",
+            "create",
+            "-d",
+            "--name",
+            name,
+            "--runtime",
+            "process",
+        ]
+        done = subprocess.run([COMMAND, *words, "--", "sh", "-c", script], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def shown() -> list[str]:
+        return re.findall(FOLLOWED[command], terminal.history())
+
+    try:
+        wait_until(node.socket.exists, what="the control socket")
+        made("teller", "n=0; while :; do n=$((n+1)); echo line-$n-; sleep 0.5; done")
+        terminal.type(f"{COMMAND} --socket {node.socket} {command}")
+        terminal.press("Enter")
+        wait_until(shown, what=f"what {command} shows")
+        terminal.press("C-z")
+        terminal.until("Stopped")
+        before = shown()
+        made("late-2", "sleep 86403")
+        terminal.type("echo the shell answers")
+        terminal.press("Enter")
+        wait_until(lambda: terminal.history().count("the shell answers") == 2, what="the shell's answer")
+        assert shown() == before
+        terminal.type("fg")
+        terminal.press("Enter")
+        if command.startswith("top"):
+            terminal.gone("the shell answers")
+            terminal.until("MEM %")
+        else:
+            wait_until(lambda: len(shown()) > len(before), what="what happened meanwhile")
+        terminal.press("C-c")
+        terminal.type("echo code-$?-")
+        terminal.press("Enter")
+        wait_until(lambda: "code-130-" in terminal.history(), what="its end")
+        found = shown()
+        if command.startswith("service"):
+            numbers = [int(number) for number in found]
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        elif command.startswith("watch"):
+            assert [one[:6] for one in found] == ["existi", "create"]
+    finally:
+        terminal.close()
+        node.destroy()

@@ -44,6 +44,11 @@ class Terminal:
         )
         return done.stdout
 
+    def history(self) -> str:
+        """All that was written, lines that go on in the next row as one."""
+        shown = [*self.base, "capture-pane", "-t", "t", "-p", "-J", "-S", "-"]
+        return subprocess.run(shown, check=True, capture_output=True, text=True).stdout
+
     def until(self, text: str, seconds: float = 30) -> str:
         """Wait until the screen shows `text`."""
         self.until_that(lambda screen: text in screen, f"{text!r} on the screen", seconds)
