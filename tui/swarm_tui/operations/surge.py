@@ -37,6 +37,9 @@ Node = objects_pb2.Node
 Service = objects_pb2.Service
 Task = objects_pb2.Task
 _DRAIN = specs_pb2.NodeSpec.DRAIN
+_GOES_ON = ("job", "goes on to its end", "go on to their end")
+_JOB_STOPS = ("job", "stops here with the drain", "stop here with the drain")
+_GLOBAL_STOPS = ("global service", "stops here with the drain", "stop here with the drain")
 _NO_ROOM = "no node has room for them"
 WORD = "surge"
 """What the choice is called beside the availabilities."""
@@ -173,7 +176,7 @@ def _sorted_out(
         plan = Plan(
             "", (*_marking(view, moving, ids), *node_operation.availability(view, ids, "pause").steps)
         )
-        homeless = _homeless(forecast(view, changed(plan, view)))
+        homeless = _homeless(forecast(view, changed(plan, view), ids))
         more = {one.id: homeless[services.name(one)] for one in moving if services.name(one) in homeless}
         if not more:
             return moving, [(services.name(one), reasons[one.id]) for one in candidates if one.id in reasons]
@@ -255,17 +258,16 @@ def _forget(spec: specs_pb2.ServiceSpec) -> Done:
 def _notes(view: ClusterView, ids: Sequence[str], moving: Sequence[Service]) -> Iterator[str]:
     if moving:
         yield "The node takes no new tasks from now on, and is drained once these run elsewhere. A failure ends it and gives the node back."
-    staying = Counter[str]()
+    staying = Counter[tuple[str, str, str]]()
     for one in _on(view, ids):
         if one.spec.HasField("replicated"):
             continue
-        what = "jobs that go on to their end" if one.spec.HasField("replicated_job") else ""
-        what = what or (
-            "jobs that stop here" if is_job(one) else "global services, which stop here with the drain"
-        )
-        staying[what] += 1
-    for what, count in sorted(staying.items()):
-        yield f"Beside it {count} {what}."
+        if one.spec.HasField("replicated_job"):
+            staying[_GOES_ON] += 1
+        else:
+            staying[_JOB_STOPS if is_job(one) else _GLOBAL_STOPS] += 1
+    for (what, one_does, many_do), count in sorted(staying.items()):
+        yield f"Beside it {plural(count, what)}, which {one_does if count == 1 else many_do}."
 
 
 def _docker(surge: Surge, view: ClusterView) -> Commands:

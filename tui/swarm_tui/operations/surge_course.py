@@ -59,7 +59,7 @@ class Course:
         self._marked: set[str] = set()
         self.drained: Sequence[Outcome] = ()
         """What became of the nodes, once they are drained."""
-        self._nowhere = Nowhere(mirror)
+        self._nowhere = Nowhere(mirror, surge.ids)
 
     async def run(self, timeout_s: float = TIMEOUT_S) -> None:
         """All of it. Raises SurgeFailed."""

@@ -49,8 +49,15 @@ class Matrix:
     """The smallest changes that would make room for one task, a sentence each. Empty where a node fits."""
 
     @classmethod
-    def of(cls, pipeline: Pipeline, nodes: Iterable[NodeInfo], task_name: Callable[[str], str] = str) -> Self:
-        """The answers of `nodes` to the task of `pipeline`."""
+    def of(
+        cls,
+        pipeline: Pipeline,
+        nodes: Iterable[NodeInfo],
+        task_name: Callable[[str], str] = str,
+        *,
+        is_of_others: bool = False,
+    ) -> Self:
+        """The answers of `nodes` to the task of `pipeline`. `is_of_others`: the cluster has nodes beside them, which are out of the question."""
         question = pipeline.question(task_name)
         rows = [
             (NodeAnswer(info.id, node_name(info), tuple(pipeline.verdicts(info, task_name))), info)
@@ -62,7 +69,9 @@ class Matrix:
         return cls(
             tuple(rule.name for rule in pipeline.filters),
             answers,
-            _fits(fitting, len(answers)) if fitting else _refusal(pipeline, question, rows),
+            _fits(fitting, len(answers))
+            if fitting
+            else _refusal(pipeline, question, rows, "other " if is_of_others else ""),
             () if fitting else _remedies(question, rows),
         )
 
@@ -87,16 +96,16 @@ def _fits(names: list[str], count: int) -> str:
     return f"{len(names)} of {nodes_words(count)} {verb} room for it: {shown}{more}."
 
 
-def _refusal(pipeline: Pipeline, question: Question, rows: list[_Row]) -> str:
+def _refusal(pipeline: Pipeline, question: Question, rows: list[_Row], other: str) -> str:
     if not rows:
-        return "The cluster has no nodes."
+        return "There is no other node." if other else "The cluster has no nodes."
     clauses = []
     for rule in pipeline.filters:
         refusing = [info for answer, info in rows if rule.name in answer.refusing]
         if refusing:
             clauses.append((-len(refusing), summary(rule.name, question, refusing, len(rows))))
     clauses.sort(key=lambda clause: clause[0])
-    return f"No node can take it: {'; '.join(text for _, text in clauses)}."
+    return f"No {other}node can take it: {'; '.join(text for _, text in clauses)}."
 
 
 def _remedies(question: Question, rows: list[_Row]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def test_what_has_nowhere_to_go_refuses_it(tui: CommandLine, more: tuple[str, ..
     """Why, and what to do, are sentences of their own; nothing is changed."""
     told = tui("node", "drain", "--surge", *more, "w1")
     why, what = told.err.splitlines()
-    assert why.startswith("Error: Could not move web first: ")
+    assert why == "Error: Could not move web first: There is no other node."
     assert what.startswith("Error: 'node drain --surge --rest-plainly w1' lets these stop with the drain")
     assert (told.code, told.out) == (1, "")
     assert not [method for method, _ in tui.fake.calls if method.startswith("Control.Update")]

@@ -252,7 +252,7 @@ async def test_the_plan_says_what_moves_and_where() -> None:
     async with world.running(web(), every()) as mirror:
         told = operation.described(operation.prepared(mirror, ["a"], rest_plainly=False), mirror)
         assert told.word == "a"
-        assert "Beside it 1 global services, which stop here with the drain." in told.effects
+        assert "Beside it 1 global service, which stops here with the drain." in told.effects
 
 
 async def test_what_does_not_fit_is_refused_by_name() -> None:
@@ -274,6 +274,23 @@ async def test_what_does_not_fit_is_refused_by_name() -> None:
         await world.rounds(3)
         assert world.lowest["web"] == 6
         assert world.counts()["big"] == 2
+
+
+@pytest.mark.parametrize("is_paused", [False, True], ids=["active", "paused"])
+async def test_only_what_can_be_mended_is_a_reason(is_paused: bool) -> None:
+    """The node's own pause and the constraint that keeps tasks off it are the drain's doing: the reasons are those of the other nodes."""
+    world = World()
+    big = make_service(
+        "big", name="big", replicas=3, task=make_task_spec(reservations=make_resources(memory=6 * GIB))
+    )
+    async with world.running(big) as mirror:
+        if is_paused:
+            await world.change("a", NodeSpec.PAUSE)
+            await world.settle()
+        refused = operation.prepared(mirror, ["a"], rest_plainly=False).shown.refusals[0]
+        assert refused == (
+            "Could not move big first: No other node can take it: 6 GiB of memory asked, at most 2 GiB free (b)."
+        )
 
 
 async def test_an_update_on_its_way_is_not_written_over() -> None:

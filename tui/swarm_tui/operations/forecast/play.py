@@ -13,7 +13,7 @@ It is one thing: every change is played on the same nodes, tasks and counts, and
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -49,9 +49,10 @@ _PLACED_MAX: Final = 1_000
 """A forecast beyond so many new tasks of a service says little that the first thousand do not."""
 
 
-def forecast(view: ClusterView, pairs: Sequence[Pair]) -> Forecast:
-    """What these changes come to, carried out in this order."""
-    play = _Play(view, pairs)
+def forecast(view: ClusterView, pairs: Sequence[Pair], left: Collection[str] = ()) -> Forecast:
+    """What these changes come to, carried out in this order. Why a task finds no node is told of the nodes that the changes do not themselves take
+    away, nor are among `left`, by their ids."""
+    play = _Play(view, pairs, left)
     for pair in pairs:
         if isinstance(pair.before or pair.after, Service):
             play.service(pair.before, pair.after)
@@ -84,9 +85,10 @@ class _Wanted:
 class _Play:
     """The cluster while the plan is carried out."""
 
-    def __init__(self, view: ClusterView, pairs: Sequence[Pair]) -> None:
+    def __init__(self, view: ClusterView, pairs: Sequence[Pair], left: Collection[str]) -> None:
         self._view = view
         self._pairs = pairs
+        self._left = {*left, *_taken_away(pairs)}
         nodes = {node.id: node for node in view.objects(Node)}
         services = {service.id: service for service in view.objects(Service)}
         for pair in pairs:
@@ -394,7 +396,12 @@ class _Play:
         service = group[0].service
         bound = {one.bound_to for one in group if one.bound_to}
         infos = [info for info in self._infos.values() if not bound or info.id in bound]
-        matrix = Matrix.of(Pipeline(probe(service, self._view)), infos)
+        others = [info for info in infos if info.id not in self._left]
+        matrix = Matrix.of(
+            Pipeline(probe(service, self._view)),
+            infos if bound else others,
+            is_of_others=not bound and len(others) < len(self._nodes),
+        )
         return Homeless(service_kind.name(service), len(group), matrix.sentence)
 
     def _courses(self) -> Iterator[ServiceCourse]:
@@ -434,6 +441,15 @@ class _Play:
 
     def _name(self, node_id: str) -> str:
         return node_name(self._infos[node_id])
+
+
+def _taken_away(pairs: Iterable[Pair]) -> Iterator[str]:
+    """The nodes that take no tasks any more once this is done."""
+    for pair in pairs:
+        if isinstance(pair.before, Node) and (
+            pair.after is None or pair.after.spec.availability != NodeSpec.ACTIVE
+        ):
+            yield pair.before.id
 
 
 def _groups(waiting: Iterable[_Wanted]) -> list[list[_Wanted]]:

@@ -1,6 +1,6 @@
 """Where a task could run now: the leader's rules, asked about a cluster as a client sees it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.rules.placement.filters import Pipeline
@@ -26,8 +26,11 @@ class Places:
             view.objects(Node), view.objects(Task), view.objects(Volume)
         )
 
-    def asked(self, task: Task, node_ids: Iterable[str] | None = None) -> Matrix:
-        """What these nodes, or all of them, say about `task`. A task that is on a node already does not stand in its own way."""
+    def asked(
+        self, task: Task, node_ids: Iterable[str] | None = None, without: Collection[str] = ()
+    ) -> Matrix:
+        """What these nodes, or all of them, say about `task`; those `without` are out of the question. A task that is on a node already does not
+        stand in its own way."""
         infos = list(self._infos.values())
         if node_ids is not None:
             wanted = set(node_ids)
@@ -36,7 +39,8 @@ class Places:
         is_counted = holding is not None and task.id in holding
         if holding is not None and is_counted:
             holding.remove(task.id)
-        matrix = Matrix.of(Pipeline(task), infos, self._name)
+        others = [info for info in infos if info.id not in without]
+        matrix = Matrix.of(Pipeline(task), others, self._name, is_of_others=len(others) < len(infos))
         if holding is not None and is_counted:
             holding.add(task)
         return matrix
@@ -53,10 +57,12 @@ class Places:
 class Nowhere:
     """Why a service's tasks have no node, in one sentence with the numbers, in place of the scheduler's counts. Asked for again and
     again while somebody waits, it looks at the cluster anew only when the scheduler has found another reason. `view` holds
-    nodes and tasks; what asks for cluster volumes keeps the scheduler's words."""
+    nodes and tasks; what asks for cluster volumes keeps the scheduler's words. Of the nodes `without`, by their ids, nothing is said: it is
+    known that they take none."""
 
-    def __init__(self, view: ClusterView) -> None:
+    def __init__(self, view: ClusterView, without: Collection[str] = ()) -> None:
         self._view = view
+        self._without = without
         self._told: tuple[str, str] = ("", "")
 
     def sentence(self, service: Service, reason: str) -> str:
@@ -73,7 +79,8 @@ class Nowhere:
         )
         if waiting is None or Pipeline(waiting).demand.mounts:
             return reason
-        matrix = Places(self._view).asked(waiting, [waiting.node_id] if waiting.node_id else None)
+        nodes = [waiting.node_id] if waiting.node_id else None
+        matrix = Places(self._view).asked(waiting, nodes, self._without)
         self._told = (reason, reason if matrix.fitting else matrix.sentence)
         return self._told[1]
 
