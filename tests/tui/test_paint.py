@@ -75,6 +75,20 @@ def test_wrapped_lines_keep_every_word(spans, width):
         assert " ".join(plain(line) for line in lines).split() == words
 
 
+def test_a_word_longer_than_a_line_is_broken():
+    """Nothing of it is cut, and what is indented begins where the rest does."""
+    lines = wrap([("Runs ", "muted"), ("registry/a-long-name:1.42", "text"), (" now", "text")], 12, indent=5)
+    assert [plain(line) for line in lines] == [
+        "Runs registr",
+        "     y/a-lon",
+        "     g-name:",
+        "     1.42 ",
+        "     now",
+    ]
+    assert all(width_of(line) <= 12 for line in wrap([("名" * 40, "text")], 12, indent=5))
+    assert sum(plain(line).count("名") for line in wrap([("名" * 40, "text")], 12, indent=5)) == 40
+
+
 def test_numbers_stand_at_the_right():
     """Right-aligned cells are padded on their left."""
     assert plain(fit([("7", "text")], 4, right=True)) == "   7"

@@ -36,3 +36,15 @@ async def test_it_says_where_tasks_land(cluster):
         await run.shows("Tasks: 5 replaced.")
         await run.shows("New tasks land on m1 2, m2 1, m3 2.")
         await run.shows("web runs 11 of 12 tasks at the least meanwhile.")
+
+
+async def test_a_small_terminal_shows_more_of_it(cluster):
+    """What to weigh stands first, how many changes there are above all, and no row is blank."""
+    async with running(cluster, size=(60, 15)) as run:
+        await run.press("2", *["space"] * 5, "a")
+        await run.press("down", "down", "enter")
+        await run.shows("level 3 · reversible · 5 changes")
+        shown = run.app.screen.query_one(VerticalScroll).size.height
+        assert shown == 8
+        first = run.text.splitlines()
+        assert "▲" in first[2], run.text

@@ -46,3 +46,17 @@ async def test_a_docker_leader_tells_one_step() -> None:
         await run.press("3", "d")
         await run.shows("Since the spec before")
         assert "Revisions" not in run.text
+
+
+async def test_nothing_of_a_description_is_cut() -> None:
+    """A long value goes on below where it began; YAML keeps its lines."""
+    web = make_service("s-web", name="web", labels={"reason": " ".join(f"word-{n}" for n in range(20))})
+    cluster = FakeCluster([make_cluster("c"), make_node("n", hostname="w1"), web])
+    async with running(cluster, (60, 24)) as run:
+        await run.press("3", "d")
+        await run.shows("word-19")
+        line = next(one for one in run.text.splitlines() if "word-19" in one)
+        assert line.startswith("│" + " " * 19 + "word-")
+        await run.press("escape", "y")
+        await run.shows("web · yaml")
+        assert "word-19" not in run.text

@@ -31,7 +31,7 @@ async def test_what_would_fit() -> None:
         await run.type(":suggest service/web")
         await run.press("enter")
         await run.shows("Fit web to what is used")
-        assert "reserve 0.48 CPU, now none" in " ".join(run.text.split())
+        assert "~ web: reserve 0.48 CPU, now none: a task used 0.4 " in run.text
         await run.press("y")
         await run.until(
             lambda: (

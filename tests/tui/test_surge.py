@@ -29,6 +29,7 @@ async def _begin(run: Running) -> None:
     await run.press("y")
     await run.until(lambda: _is_marked(run.cluster))
     assert told_nodes(run.cluster) == [PAUSE]
+    await run.shows("◐ surge w1 · 0 of 1 tasks moved · web: 1 to go")
 
 
 async def test_a_node_is_drained_once_all_runs_elsewhere() -> None:
@@ -40,6 +41,7 @@ async def test_a_node_is_drained_once_all_runs_elsewhere() -> None:
         run.cluster.update(Task, "t1", end)
         await run.until(lambda: told_nodes(run.cluster) == [PAUSE, DRAIN])
         await run.until(lambda: not _is_marked(run.cluster))
+        await run.until(lambda: "◐ surge" not in run.text)
         await run.until(lambda: any("w1 drained: 1 of 1 tasks moved" in text for text in heard))
         await run.press("z")
         await run.shows("Undo “Drain w1, replacements first”")
@@ -53,7 +55,7 @@ async def test_a_person_ends_it() -> None:
         before: Any = run.cluster.get(Service, "s-web").spec.SerializeToString(deterministic=True)
         await _begin(run)
         await run.press("a")
-        await run.shows("end the drain that goes on")
+        await run.shows("ends this surge; what moved stays")
         await run.press("down", "down", "enter")
         await run.until(lambda: told_nodes(run.cluster) == [PAUSE, ACTIVE])
         assert run.cluster.get(Service, "s-web").spec.SerializeToString(deterministic=True) == before

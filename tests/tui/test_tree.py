@@ -17,7 +17,7 @@ async def test_from_a_list_and_by_node(cluster):
         assert view.selected[0].id == "t-mailer-01"
         await run.press("left", "left", "left", "left")
         assert view.selected_kind == "node"
-        await run.shows("mailer: task: non-zero exit (1)")
+        await run.shows("mailer: exit 1")
         await run.press("right", "d")
         await run.shows("node w2 · describe")
         await run.press("escape")

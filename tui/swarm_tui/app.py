@@ -134,7 +134,7 @@ class SwarmApp(App[None]):
         self._room, self._greeting = room, greeting
         followed = feeds or (Feed(session, updates, recorder),)
         self._members = [
-            Member(feed, self._tell_drill, self._tell_drill_failure, self._show_deploy)
+            Member(feed, self._tell_drill, self._tell_drill_failure, self._show_work)
             for feed in (followed if room is None else ())
         ]
         self._typed_ahead = TypedAhead(self, self._work, session.clock)
@@ -191,7 +191,7 @@ class SwarmApp(App[None]):
         screen.desk.is_inside = True
         await self.push_screen(screen)
         await screen.navigator.begin_at(link)
-        screen.show_deploy(self._member.deploys.line())
+        screen.show_work(self._member.work_lines())
 
     def on_all_asked(self, event: AllAsked) -> None:
         self.pop_screen()
@@ -387,13 +387,13 @@ class SwarmApp(App[None]):
     def on_deploy_asked(self, event: DeployAsked) -> None:
         self.run_worker(self._member.deploys.play(event.asked, event.done), group="deploy")
 
-    def _show_deploy(self) -> None:
+    def _show_work(self) -> None:
         if not self.is_running:
             return
-        lines = {member.session.id: member.deploys.line() for member in self._members}
+        lines = {member.session.id: member.work_lines() for member in self._members}
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen) and not isinstance(screen, RewindScreen):
-                screen.show_deploy(lines.get(screen.session.id, []))
+                screen.show_work(lines.get(screen.session.id, {}))
 
     def _tell_drill(self, text: str) -> None:
         if self.is_running:

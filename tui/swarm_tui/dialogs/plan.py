@@ -9,13 +9,18 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Static
 
 from swarm_tui.dialogs.confirm import Confirm
+from swarm_tui.dialogs.frame import SHORT
 from swarm_tui.operations.describe import Description
 from swarm_tui.resources.printable import printable
 from swarm_tui.widgets.paint import title
 
 _ROWS_AROUND: Final = 7
 """Border and padding, the level, the answers with the line above them."""
+_ROWS_AROUND_SHORT: Final = 4
+"""The same without blank rows."""
 _ROWS_OF_WORD: Final = 3
+_CHANGES_SEEN: Final = 3
+"""More are counted above them: some may be out of sight."""
 
 
 class PlanDialog(Confirm):
@@ -42,8 +47,12 @@ class PlanDialog(Confirm):
         with Vertical(classes="dialog danger" if self._is_dangerous else "dialog") as box:
             box.border_title = title(shown.title)
             box.border_subtitle = self._keys
+            count = len(shown.changes)
+            counted = f" · {count} changes" if count > _CHANGES_SEEN else ""
             yield Static(
-                printable(f"level {int(shown.level)} · {shown.way_back}"), classes="ask", markup=False
+                printable(f"level {int(shown.level)} · {shown.way_back}{counted}"),
+                classes="ask",
+                markup=False,
             )
             with VerticalScroll(can_focus=False):
                 if self._refusal:
@@ -52,10 +61,10 @@ class PlanDialog(Confirm):
                         classes="refusal",
                         markup=False,
                     )
-                for name, text in shown.changes:
-                    yield Static(printable(f"~ {name}: {text}"), markup=False)
                 for text in shown.cautions:
                     yield Static(printable(f"▲ {text}"), classes="caution", markup=False)
+                for name, text in shown.changes:
+                    yield Static(printable(f"~ {name}: {text}"), markup=False)
                 for text in shown.effects:
                     yield Static(printable(text), markup=False)
                 for text in shown.docker.lines:
@@ -81,7 +90,9 @@ class PlanDialog(Confirm):
 
     def on_resize(self, event: events.Resize) -> None:
         # What is asked stays in sight: the plan has the rows that are left.
-        rows = event.size.height * 9 // 10 - _ROWS_AROUND - (_ROWS_OF_WORD if self._word else 0)
+        height = event.size.height
+        rows = height - _ROWS_AROUND_SHORT if height < SHORT else height * 9 // 10 - _ROWS_AROUND
+        rows -= _ROWS_OF_WORD if self._word else 0
         self.query_one(VerticalScroll).styles.max_height = max(rows, 2)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -162,7 +162,7 @@ def _effects(found: Forecast, *, is_told: bool) -> Iterator[str]:
         yield f"New tasks land on {', '.join(shown)}{f' and {more} more nodes' if more else ''}."
     if found.relieved:
         yield f"{fmt.plural(found.relieved, 'task')} that wait{'s' if found.relieved == 1 else ''} now will find a node."
-    yield from (_course(one) for one in found.services if one.lowest < min(one.now, one.end))
+    yield from _lower([one for one in found.services if one.lowest < min(one.now, one.end)])
     if found.seconds is not None:
         yield f"It takes about {fmt.short_duration(found.seconds)}, as its tasks started before."
     if found.managers is not None and not found.managers.is_lost:
@@ -172,19 +172,31 @@ def _effects(found: Forecast, *, is_told: bool) -> Iterator[str]:
         yield "It is too large to be foretold to its end: the numbers are those of its beginning."
 
 
-def _course(one: ServiceCourse) -> str:
-    return f"{one.name} runs {one.lowest} of {one.now} tasks at the least meanwhile."
+def _lower(found: list[ServiceCourse]) -> Iterator[str]:
+    """Of many services those that lose the largest share of their tasks."""
+    if len(found) > _NAMED_MAX:
+        found.sort(key=lambda one: one.lowest / one.now)
+    for one in found[:_NAMED_MAX]:
+        yield f"{one.name} runs {one.lowest} of {one.now} tasks at the least meanwhile."
+    if (more := len(found) - _NAMED_MAX) > 0:
+        yield f"{fmt.plural(more, 'more service')} run{'s' if more == 1 else ''} fewer tasks meanwhile."
 
 
 def _cautions(found: Forecast, pairs: list[Pair]) -> Iterator[str]:
-    for stuck in found.stuck:
+    for stuck in found.stuck[:_NAMED_MAX]:
         done = f"{stuck.replaced} of {fmt.plural(stuck.dirty, 'task')} replaced"
         yield f"The rollout of {stuck.service} gets stuck: {done}, and the next finds no node."
-    for one in found.homeless:
+    if (more := len(found.stuck) - _NAMED_MAX) > 0:
+        yield f"{fmt.plural(more, 'more rollout')} get{'s' if more == 1 else ''} stuck."
+    for one in found.homeless[:_NAMED_MAX]:
         yield f"{fmt.plural(one.count, 'task')} of {one.service} find{'s' if one.count == 1 else ''} no node. {one.why}"
-    for course in found.services:
-        if course.lowest == 0 and course.now and course.end:
-            yield f"No task of {course.name} runs for a while."
+    if (more := len(found.homeless) - _NAMED_MAX) > 0:
+        yield f"Tasks of {fmt.plural(more, 'more service')} find no node."
+    silent = [one.name for one in found.services if one.lowest == 0 and one.now and one.end]
+    if silent:
+        more = len(silent) - _NAMED_MAX
+        others = f" and {fmt.plural(more, 'more service')}" if more > 0 else ""
+        yield f"No task of {', '.join(silent[:_NAMED_MAX])}{others} runs for a while."
     managers = found.managers
     if managers is not None and managers.is_lost:
         yield f"Of {managers.after} managers too few would be reachable: nothing could be changed any more."

@@ -71,9 +71,10 @@ def plan(view: ClusterView, ids: Sequence[str], *, number_only: bool = False) ->
             notes.append(f"{name(service)}: {used}.")
             continue
         fit = fitting(service.spec, used, number_only=number_only)
-        notes += [f"{name(service)}: {text}." for text in fit.why] or [f"{name(service)}: it fits."]
         if fit.why:
-            steps.append(_step(service, fit, view))
+            steps.append(_step(service, fit))
+        else:
+            notes.append(f"{name(service)}: it fits.")
     return Plan(f"Fit {changes.subject(view, KIND, ids)} to what is used", tuple(steps), notes=tuple(notes))
 
 
@@ -173,17 +174,13 @@ def _seen_s(found: UsageHistory) -> float:
     return found.last_s - min(at_s for at_s, _ in found.samples())
 
 
-def _step(service: Service, fit: Fit, view: ClusterView) -> Step:
+def _step(service: Service, fit: Fit) -> Step:
     called = name(service)
-    edit = _edit(called, fit)
-    after = Service()
-    after.CopyFrom(service)
-    done = edit(after.spec)
-    shown = tuple(KIND.changes(service, after, view)) if KIND.changes is not None else ()
-    return Step(called, f"fit {called}", Change(Service, service.id, edit), done, shown)
+    done = Done(f"{called}: {'; '.join(fit.why)}")
+    return Step(called, f"fit {called}", Change(Service, service.id, _edit(fit, done)), done, fit.why)
 
 
-def _edit(called: str, fit: Fit) -> Edit:
+def _edit(fit: Fit, done: Done) -> Edit:
     def edit(spec: specs_pb2.ServiceSpec) -> Done:
         resources = spec.task.resources
         if fit.number is not None:
@@ -195,6 +192,6 @@ def _edit(called: str, fit: Fit) -> Edit:
             resources.reservations.memory_bytes = fit.memory
         if fit.memory_limit is not None:
             resources.limits.memory_bytes = fit.memory_limit
-        return Done(f"{called}: {'; '.join(fit.why)}")
+        return done
 
     return edit

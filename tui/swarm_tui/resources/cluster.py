@@ -128,7 +128,7 @@ def describe(item: Cluster, view: ClusterView, now_ns: int) -> tuple[Section, ..
                 ("Name", cell(name(item))),
                 ("Managers", cell(quorum_text(quorum(view)))),
                 ("Created", cell(fmt.moment(timestamp_ns(item.meta.created_at)))),
-                ("Labels", cell(fmt.labels(spec.annotations.labels) or "–", Role.SPECIAL)),
+                ("Labels", cell(fmt.labels_below(spec.annotations.labels), Role.SPECIAL)),
             ),
         ),
         Section(

@@ -140,6 +140,11 @@ def label_list(mapping: Mapping[str, str]) -> list[str]:
     return [f"{key}={value}" for key, value in sorted(mapping.items())]
 
 
+def labels_below(mapping: Mapping[str, str]) -> str:
+    """The same, one below the other, for pages; a dash where there is none."""
+    return "\n".join(f"{key}={value}" if value else key for key, value in sorted(mapping.items())) or "–"
+
+
 def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
     """A sort key that puts w2 before w10 and ignores case."""
     return tuple(_natural_part(part) for part in _DIGITS.split(text) if part)

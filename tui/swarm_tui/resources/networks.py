@@ -126,7 +126,7 @@ def describe(network: Network, view: ClusterView, now_ns: int) -> tuple[Section,
         ("Scope", cell(scope(network))),
         ("Kind", cell(", ".join(kinds(network)) or "–")),
         ("Created", cell(fmt.moment(timestamp_ns(network.meta.created_at)))),
-        ("Labels", cell(fmt.labels(spec.annotations.labels) or "–", Role.SPECIAL)),
+        ("Labels", cell(fmt.labels_below(spec.annotations.labels), Role.SPECIAL)),
         ("Used by", cell(", ".join(users(network, view)) or "no service")),
     ]
     options = network.driver_state.options or spec.driver_config.options

@@ -7,12 +7,14 @@ from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
+from swarm_core.specs import surge
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import managers, node_shares, usage
 from swarm_tui.resources.model import (
     LEADER,
     Align,
+    Cell,
     ClusterView,
     Column,
     FieldValue,
@@ -201,10 +203,11 @@ def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
                     spans((f"{look.glyph} {word}", look.role), (_tail(node.status.message), Role.TEXT)),
                 ),
                 ("Availability", cell(availability(node))),
+                *_surge(node, view),
                 ("Role", cell("manager" if node.role == types_pb2.MANAGER else "worker")),
                 ("Address", cell(node.status.addr or "–")),
                 ("Joined", cell(fmt.moment(timestamp_ns(node.meta.created_at)))),
-                ("Labels", cell(fmt.labels(node.spec.annotations.labels) or "–", Role.SPECIAL)),
+                ("Labels", cell(fmt.labels_below(node.spec.annotations.labels), Role.SPECIAL)),
             ),
         ),
         Section(
@@ -212,7 +215,7 @@ def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
             (
                 ("Platform", cell(platform or "–")),
                 ("Engine", cell(description.engine.engine_version or "–")),
-                ("Engine labels", cell(fmt.labels(description.engine.labels) or "–")),
+                ("Engine labels", cell(fmt.labels_below(description.engine.labels))),
                 ("CPUs", cell(_use(fmt.cpus(sums.nano_cpus), fmt.cpus(have.nano_cpus), cpu))),
                 ("Memory", cell(_use(fmt.size(sums.memory_bytes), fmt.size(have.memory_bytes), memory))),
                 *usage.lines(node.id, view, have.nano_cpus, have.memory_bytes),
@@ -226,6 +229,15 @@ def describe(node: Node, view: ClusterView, now_ns: int) -> tuple[Section, ...]:
     if section := managers.section(node, view):
         sections.append(section)
     return tuple(sections)
+
+
+def _surge(node: Node, view: ClusterView) -> Iterator[tuple[str, Cell]]:
+    """The services that a drain with the replacements first moves off the node just now."""
+    marks = ((service, surge.mark_of(service.spec)) for service in view.objects(objects_pb2.Service))
+    found = [one.spec.annotations.name for one, mark in marks if mark is not None and node.id in mark.nodes]
+    if found:
+        names = ", ".join(sorted(found, key=fmt.natural))
+        yield "Drain", spans(("⟳ ", Role.MOTION), (f"replacements first: {names} moving off", Role.TEXT))
 
 
 def _storage(info: types_pb2.NodeCSIInfo) -> str:

@@ -57,7 +57,7 @@ def overview(item: Payload) -> list[tuple[str, Cell]]:
     return [
         ("ID", cell(item.id)),
         ("Name", cell(name(item))),
-        ("Labels", cell(fmt.labels(item.spec.annotations.labels) or "–", Role.SPECIAL)),
+        ("Labels", cell(fmt.labels_below(item.spec.annotations.labels), Role.SPECIAL)),
         ("Created", cell(fmt.moment(timestamp_ns(item.meta.created_at)))),
         ("Updated", cell(fmt.moment(timestamp_ns(item.meta.updated_at)))),
     ]

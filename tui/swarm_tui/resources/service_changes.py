@@ -29,9 +29,16 @@ def _moving(old: Service, new: Service, view: ClusterView) -> list[str]:
         return []
     if surge.without_mark(old.spec) != surge.without_mark(new.spec):
         return []
-    mark = surge.mark_of(new.spec)
+    if text := moving_off(new, view):
+        return [text]
+    return ["moved" if surge.is_marked(old.spec) else "its label of a move taken away"]
+
+
+def moving_off(service: Service, view: ClusterView) -> str:
+    """Off which nodes it is moved by a drain with the replacements first; empty where it is not."""
+    mark = surge.mark_of(service.spec)
     if mark is None:
-        return ["moved" if surge.is_marked(old.spec) else "its label of a move taken away"]
+        return ""
     found = [view.get(Node, id_) for id_ in mark.nodes]
     names = [node.description.hostname or node.id for node in found if node is not None]
-    return [f"moving off {', '.join(names) or 'a node that is gone'}, replacements first"]
+    return f"moving off {', '.join(names) or 'a node that is gone'}, replacements first"

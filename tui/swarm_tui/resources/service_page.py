@@ -3,16 +3,19 @@
 A place is a slot, or a node where the service has one task on each. The places that are worst off stand first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2
 from swarm_core.api.timestamps import timestamp_ns
+from swarm_core.rules import autoscale
+from swarm_core.specs.replicas import SCALED
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import nodes
 from swarm_tui.resources.fingerprints import fingerprints
 from swarm_tui.resources.model import Cell, ClusterView, Role, Section, cell, spans
+from swarm_tui.resources.service_changes import moving_off
 from swarm_tui.resources.spec_changes import differences
 from swarm_tui.resources.states import is_wanted, short_cause, since_ns, state_health, state_word
 from swarm_tui.resources.uses import CONFIG, NETWORK, SECRET, VOLUME, uses
@@ -69,6 +72,20 @@ def _place_line(
 def _host(node_id: str, view: ClusterView) -> str:
     node = view.get(objects_pb2.Node, node_id)
     return nodes.name(node, view) if node is not None else fmt.short_id(node_id)
+
+
+def by_itself(service: Service, view: ClusterView) -> Iterator[tuple[str, Cell]]:
+    """What is done to it without a person: how it scales by what it uses and why it was scaled last, and a drain that moves it off nodes."""
+    labels = service.spec.annotations.labels
+    if text := labels.get(autoscale.POLICY):
+        if autoscale.parse(text) is None:
+            yield "Autoscale", cell(f"▲ {text} cannot be read, so nothing scales it", Role.WARNING)
+        else:
+            yield "Autoscale", cell(text)
+    if text := labels.get(SCALED):
+        yield "Scaled by it", cell(text)
+    if text := moving_off(service, view):
+        yield "Drain", spans(("⟳ ", Role.MOTION), (text, Role.TEXT))
 
 
 def failures_section(tasks: Iterable[Task], now_ns: int) -> tuple[Section, ...]:

@@ -8,8 +8,9 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.logbroker_pb2 import LogSelector
 from swarm_core.api.timestamps import timestamp_ns
 from swarm_core.api.words import enum_word
+from swarm_core.rules import autoscale
 from swarm_core.rules.autoscale import POLICY
-from swarm_core.specs.replicas import SCALED, parked
+from swarm_core.specs.replicas import parked
 
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import jobs, service_changes, service_page
@@ -144,6 +145,12 @@ def updated_ns(service: Service) -> int:
     return timestamp_ns(service.meta.updated_at) or timestamp_ns(service.meta.created_at)
 
 
+def _scales_by_itself(service: Service) -> bool:
+    """Whether it has a policy that can be read."""
+    labels = service.spec.annotations.labels
+    return POLICY in labels and autoscale.parse(labels[POLICY]) is not None
+
+
 def row(service: Service, view: ClusterView, now_ns: int) -> RowCells:
     look = health(service, view, now_ns)
     have, goal = _advance(service, view)
@@ -159,6 +166,7 @@ def row(service: Service, view: ClusterView, now_ns: int) -> RowCells:
             (str(have), role if goal else Role.MUTED),
             (f"/{goal}", Role.MUTED),
             (" stopped" if parked(service.spec) is not None else "", Role.MUTED),
+            (" auto" if _scales_by_itself(service) else "", Role.MUTED),
             ("" if shown_mode == "replicated" else f" {shown_mode}", Role.MUTED),
         ),
         _curve(service, view, now_ns, look),
@@ -172,11 +180,11 @@ def row(service: Service, view: ClusterView, now_ns: int) -> RowCells:
 
 COLUMNS = (
     Column("health", "", 2),
-    Column("service", "SERVICE", 10, grow=3),
+    Column("service", "SERVICE", 10, grow=3, wanted=12),
     Column("stack", "STACK", 6, grow=1, drop=3),
-    Column("tasks", "TASKS", 7, grow=1),
+    Column("tasks", "TASKS", 7, grow=1, wanted=10),
     Column("history", "10 MIN", 10, drop=4),
-    Column("image", "IMAGE", 14, grow=4, drop=2),
+    Column("image", "IMAGE", 14, grow=4, drop=2, wanted=20),
     Column("age", "AGE", 4, align=Align.RIGHT, drop=1),
     Column("id", "ID", 12, is_wide=True, drop=5),
 )
@@ -271,14 +279,12 @@ def describe(service: Service, view: ClusterView, now_ns: int) -> tuple[Section,
                 (f"{have} of {goal} running{jobs.listed(service, view)}", Role.TEXT),
             ),
         ),
-        ("Labels", cell(fmt.labels(spec.annotations.labels) or "–", Role.SPECIAL)),
+        *(("Problem", cell(p.cause, p.health.role)) for p in problems(service, view, now_ns)),
+        *service_page.by_itself(service, view),
+        ("Labels", cell(fmt.labels_below(spec.annotations.labels), Role.SPECIAL)),
         ("Created", cell(fmt.moment(timestamp_ns(service.meta.created_at)))),
         ("Updated", cell(fmt.moment(timestamp_ns(service.meta.updated_at)))),
     ]
-    overview += [("Problem", cell(p.cause, p.health.role)) for p in problems(service, view, now_ns)]
-    for title, label in (("Autoscale", POLICY), ("Scaled by it", SCALED)):
-        if text := spec.annotations.labels.get(label):
-            overview.append((title, cell(text)))
     if service.HasField("update_status"):
         state = enum_word(types_pb2.UpdateStatus.UpdateState, service.update_status.state)
         overview.append(("Update", cell(f"{state}  {service.update_status.message}")))
@@ -312,8 +318,9 @@ def _motion_note(service: Service, view: ClusterView, now_ns: int) -> MotionNote
         (left(service, have, goal, now_ns) if found else "", Role.MUTED),
     )
     share = (Cell(bar=min(have / goal, 1.0), role=Role.MOTION),) if goal else ()
-    slots = _moving_slots(service, view)
-    return MotionNote(Health.MOTION, (*share, counts), (slots,) if slots.spans else ())
+    moving = service_changes.moving_off(service, view)
+    lines = (cell(moving, Role.MUTED), _moving_slots(service, view))
+    return MotionNote(Health.MOTION, (*share, counts), tuple(line for line in lines if line.text))
 
 
 def _moving_slots(service: Service, view: ClusterView) -> Cell:

@@ -25,6 +25,7 @@ from swarm_tui.resources.model import (
     no_problems,
     spans,
 )
+from swarm_tui.resources.states import brief
 
 _Ids = frozenset[str]
 _NONE: _Ids = frozenset()
@@ -94,7 +95,7 @@ def causes(stack: Stack, view: ClusterView, now_ns: int) -> list[str]:
     """What its services have trouble with, the worst first."""
     found = [one for service in services_of(stack, view) for one in services.problems(service, view, now_ns)]
     found.sort(key=lambda one: (-one.health.severity, one.name))
-    return [f"{one.name}: {one.cause}" for one in found]
+    return [f"{one.name}: {brief(one.cause)}" for one in found]
 
 
 def row(stack: Stack, view: ClusterView, now_ns: int) -> RowCells:
@@ -125,13 +126,13 @@ def _count(ids: _Ids) -> Cell:
 
 COLUMNS = (
     Column("health", "", 2),
-    Column("stack", "STACK", 12, grow=2),
+    Column("stack", "STACK", 10, grow=2),
     Column("services", "SERVICES", 8),
     Column("tasks", "TASKS", 7),
-    Column("cause", "CAUSE", 20, grow=8, drop=1, wanted=30),
-    Column("networks", "NETS", 4, align=Align.RIGHT, drop=4),
-    Column("secrets", "SECRETS", 7, align=Align.RIGHT, drop=5),
-    Column("configs", "CONFIGS", 7, align=Align.RIGHT, drop=6),
+    Column("cause", "CAUSE", 20, grow=8, drop=1, wanted=44),
+    Column("networks", "NETS", 4, align=Align.RIGHT, is_wide=True, drop=4),
+    Column("secrets", "SECRETS", 7, align=Align.RIGHT, is_wide=True, drop=5),
+    Column("configs", "CONFIGS", 7, align=Align.RIGHT, is_wide=True, drop=6),
     Column("age", "AGE", 4, align=Align.RIGHT, drop=3),
 )
 

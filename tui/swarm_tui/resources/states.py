@@ -73,7 +73,12 @@ def has_ended_badly(task: objects_pb2.Task) -> bool:
 
 def short_cause(task: objects_pb2.Task) -> str:
     """`cause` for a line of a list: what tells one end from another comes first."""
-    text = " ".join(cause(task).split())
+    return brief(cause(task))
+
+
+def brief(text: str) -> str:
+    """The text of a cause on one line, with what tells one end from another first."""
+    text = " ".join(text.split())
     code = _NON_ZERO.match(text)
     return f"exit {code[1]}{text[code.end() :]}" if code else text.removeprefix("task: ")
 

@@ -31,7 +31,7 @@ from swarm_tui.resources.model import (
     cell,
     spans,
 )
-from swarm_tui.resources.states import has_ended_badly, is_wanted
+from swarm_tui.resources.states import brief, has_ended_badly, is_wanted
 
 NODE, SERVICE, TASK, STACK = "node", "service", "task", "stack"
 _USED: Final = ("network", "secret", "config", "volume")
@@ -53,12 +53,14 @@ Branch = tuple[str, Any]
 Trail = tuple[Branch, ...]
 
 COLUMNS: Final = (
-    Column("object", "OBJECT", 24, grow=4, wanted=30),
-    Column("state", "STATE", 10, grow=1),
+    Column("object", "OBJECT", 18, grow=4, wanted=30),
+    Column("state", "STATE", 11, grow=1),
     Column("for", "FOR", 4, align=Align.RIGHT, drop=2),
-    Column("where", "WHERE", 8, grow=1, drop=3),
-    Column("cause", "CAUSE", 26, grow=12, drop=1, wanted=48),
+    Column("where", "WHERE", 8, grow=1, is_wide=True, drop=3),
+    Column("cause", "NOTE", 21, grow=12, drop=1, wanted=48),
 )
+_OWN_CAUSE: Final = ("cause", "note")
+"""Columns in which a kind tells its cause itself, shorter than it would be told alone."""
 _GLYPHS: Final = frozenset(health.glyph for health in Health)
 _FOLDED, _UNFOLDED, _LEAF = "▸ ", "▾ ", "  "
 
@@ -206,7 +208,7 @@ def own(trail: Trail, view: ClusterView, now_ns: int) -> tuple[Health, str]:
         return _worst([own((*trail, one), view, now_ns) for one in here]) or (Health.IDLE, "")
     kind = registry.by_noun(noun)
     found = kind.problems(item, view, now_ns)
-    return kind.health(item, view, now_ns), found[0].cause if found else ""
+    return kind.health(item, view, now_ns), brief(found[0].cause) if found else ""
 
 
 def below(trail: Trail, view: ClusterView, now_ns: int) -> tuple[Health, str] | None:
@@ -217,7 +219,10 @@ def below(trail: Trail, view: ClusterView, now_ns: int) -> tuple[Health, str] | 
         return None
     looks = []
     for one in branches(trail, view):
-        look, cause = own((*trail, one), view, now_ns)
+        way = (*trail, one)
+        look, cause = own(way, view, now_ns)
+        if look in PROBLEMS and not cause:
+            cause = "".join(span.text for span in _own_cells(way, view, now_ns)["state"].spans)
         kind = registry.by_noun(one[0])
         looks.append((look, f"{kind.name(one[1], view)}: {cause}" if cause else ""))
     return _worst(looks)
@@ -232,7 +237,8 @@ def cells(trail: Trail, view: ClusterView, now_ns: int, *, is_unfolded: bool, ha
     """The cells of an object's line. A folded one tells of the worst below it as well."""
     noun, item = trail[-1]
     kind = registry.by_noun(noun)
-    look, cause = own(trail, view, now_ns)
+    look, own_cause = own(trail, view, now_ns)
+    cause = own_cause
     if has_branches and not is_unfolded:
         worse = below(trail, view, now_ns)
         if worse is not None and worse[0] in PROBLEMS and worse[0].severity > look.severity:
@@ -242,7 +248,9 @@ def cells(trail: Trail, view: ClusterView, now_ns: int, *, is_unfolded: bool, ha
     sign = (_UNFOLDED if is_unfolded else _FOLDED) if has_branches else _LEAF
     shown = () if noun in _PLAIN else ((f"{word(noun)} ", Role.MUTED),)
     own_cells = _own_cells(trail, view, now_ns)
-    told = cell(" ".join(cause.split()), Role.MUTED if muted else look.role) if cause else own_cells["cause"]
+    told = own_cells["cause"]
+    if cause and (muted or cause != own_cause or kind.tree_cells.get("cause") not in _OWN_CAUSE):
+        told = cell(cause, Role.MUTED if muted else look.role)
     return (
         spans(
             ("  " * (len(trail) - 1) + sign, Role.MUTED),

@@ -146,7 +146,7 @@ def describe(volume: Volume, view: ClusterView, now_ns: int) -> tuple[Section, .
     overview += [
         ("Group", cell(spec.group or "–")),
         ("Driver", cell(spec.driver.name)),
-        ("Driver options", cell(fmt.labels(spec.driver.options) or "–")),
+        ("Driver options", cell(fmt.labels_below(spec.driver.options))),
         ("Access", cell(_access(mode))),
         ("Availability", cell(availability(volume))),
         ("Status", cell(told_status(volume, view))),

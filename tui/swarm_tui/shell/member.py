@@ -1,6 +1,6 @@
 """A cluster that this program follows: what feeds its mirror, what is recorded of it, and what goes on in it by this program."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from swarm_tui.shell.deploys import Deploys
 from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.feed import Feed
 from swarm_tui.shell.surges import Surges
+from swarm_tui.widgets.paint import Spans
 
 Tell = Callable[[str], None]
 _MIRROR: Final = "mirror"
@@ -31,15 +32,13 @@ _MIRROR: Final = "mirror"
 class Member:
     """See the module's text."""
 
-    def __init__(
-        self, feed: Feed, tell: Tell, tell_failure: Tell, deploy_changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, feed: Feed, tell: Tell, tell_failure: Tell, work_changed: Callable[[], None]) -> None:
         self._feed = feed
         self.session = session = feed.session
         self.recorder = feed.recorder
         self.drills = Drills(session, tell, tell_failure)
-        self.surges = Surges(session, tell, tell_failure)
-        self.deploys = Deploys(session, tell, tell_failure, deploy_changed)
+        self.surges = Surges(session, tell, tell_failure, work_changed)
+        self.deploys = Deploys(session, tell, tell_failure, work_changed)
         self._managers = ManagerNews(session)
         self._progress = ProgressNews(session.mirror, session.control, session.clock)
         self._usage = UsageNews(session.mirror.figures, session.control, session.clock)
@@ -60,6 +59,10 @@ class Member:
     def follow(self, app: App[None]) -> None:
         """List everything anew, and follow what changes."""
         app.run_worker(self._follow(), group=self._called(_MIRROR), exclusive=True, name=_MIRROR)
+
+    def work_lines(self) -> Mapping[str, Spans]:
+        """What tells how far its deploy and its drain are, by `screen.WORK`; nothing of what does not go on."""
+        return {"deploy": self.deploys.line(), "surge": self.surges.line()}
 
     def set_looked_at(self, is_looked_at: bool) -> None:
         """Whether somebody looks at what the mirror tells."""

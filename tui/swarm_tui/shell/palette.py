@@ -19,8 +19,18 @@ from swarm_tui.verbs.open_object import VERB as OPEN
 _OBJECTS_MAX: Final = 40
 _TITLE_MAX: Final = 120
 """Every letter of every title is looked at with every key."""
+_TOLD_LETTERS: Final = 3
+"""Fewer stand in every text."""
+_TOLD_SCORE: Final = 12.0
+"""Of a verb whose text has the words: letters that stand apart in a name score less, a name that has them as they are more."""
 _OBJECT_SCORE: Final = 0.9
 """Of an object whose name fits, beside a verb that fits as well."""
+
+
+def _is_told(query: str, help_: str) -> bool:
+    """Whether what a verb does is told with each of these words."""
+    words = query.lower().split()
+    return bool(words) and all(len(word) >= _TOLD_LETTERS and word in help_.lower() for word in words)
 
 
 class SwarmCommands(Provider):
@@ -38,7 +48,10 @@ class SwarmCommands(Provider):
         matcher = self.matcher(query)
         for verb in self._verbs():
             title = self._title(verb)
-            if (score := matcher.match(title)) > 0:
+            score = matcher.match(title)
+            if _is_told(query, verb.help):
+                score = max(score, _TOLD_SCORE)
+            if score > 0:
                 yield Hit(score, matcher.highlight(title), self._run(verb), help=verb.help)
         for title, work in self._filters():
             if (score := matcher.match(title)) > 0:

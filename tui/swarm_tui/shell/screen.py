@@ -4,7 +4,8 @@ It puts the parts together and passes messages on, and decides nothing: where to
 verbs', what is shown the views', and when the painter's.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from textual import events
 from textual.app import ComposeResult
@@ -41,6 +42,9 @@ from swarm_tui.widgets.filter_bar import FilterBar
 from swarm_tui.widgets.paint import Spans
 from swarm_tui.widgets.summary import OneLine, SummaryLine
 from swarm_tui.widgets.table import ObjectTable
+
+WORK: Final = ("deploy", "surge")
+"""What goes on in a cluster by this program, and has a line while it does."""
 
 
 class MainScreen(Painting):
@@ -92,7 +96,7 @@ class MainScreen(Painting):
         self.tour = Tour()
         self._tour_line = OneLine(id="tour")
         self._runbook_line = OneLine(id="runbook")
-        self._deploy_line = OneLine(id="deploy")
+        self._work_lines = {name: OneLine(id=name) for name in WORK}
         self._rotation_line = OneLine(id="rotation")
         self.desk.rotations = Rotations(
             session, operations.deeds, self.desk.tell, self.desk.tell_failure, self._show_rotation
@@ -123,7 +127,7 @@ class MainScreen(Painting):
         yield SummaryLine(id="too-small")
         yield self._tour_line
         yield self._runbook_line
-        yield self._deploy_line
+        yield from self._work_lines.values()
         yield self._rotation_line
         yield self._filter_bar
         yield self._key_bar
@@ -181,17 +185,19 @@ class MainScreen(Painting):
         self._runbook_line.show(self._recording.line())
         self._runbook_line.set_class(self._recording.is_on, "-on")
 
-    # -- a deploy or a rotation that goes on ----------------------------------------------------------
+    # -- a deploy, a drain or a rotation that goes on --------------------------------------------------
 
     def _show_rotation(self, line: Spans) -> None:
         if self.is_mounted:
             self._rotation_line.show(line)
             self._rotation_line.set_class(bool(line), "-on")
 
-    def show_deploy(self, line: Spans) -> None:
-        """Tell how far it is; nothing once it is over."""
-        self._deploy_line.show(line)
-        self._deploy_line.set_class(bool(line), "-on")
+    def show_work(self, lines: Mapping[str, Spans]) -> None:
+        """Tell how far each of `WORK` is; nothing of what is over."""
+        for name, widget in self._work_lines.items():
+            line = lines.get(name, [])
+            widget.show(line)
+            widget.set_class(bool(line), "-on")
 
     # -- keys --------------------------------------------------------------------------------------
 

@@ -16,21 +16,28 @@ from swarm_tui.operations.surge import Surge
 from swarm_tui.operations.surge_course import Course, SurgeFailed
 from swarm_tui.operations.undo import Deeds
 from swarm_tui.resources import nodes
+from swarm_tui.widgets.paint import Spans
 
 GIVE_BACK_S: Final = 30.0
 """So long a program that ends waits for specs and nodes to be as they were."""
 
 
 class Surges:
-    """See the module's text. `tell` and `tell_failure` say a sentence to the person."""
+    """See the module's text. `tell` and `tell_failure` say a sentence to the person; `changed` is called when `line` is another."""
 
     def __init__(
-        self, session: Session, tell: Callable[[str], None], tell_failure: Callable[[str], None]
+        self,
+        session: Session,
+        tell: Callable[[str], None],
+        tell_failure: Callable[[str], None],
+        changed: Callable[[], None],
     ) -> None:
         self._session = session
         self._tell = tell
         self._tell_failure = tell_failure
+        self._changed = changed
         self._surge: Surge | None = None
+        self._subject = ""
         self._course: Course | None = None
         self._work: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
@@ -42,6 +49,12 @@ class Surges:
         if self._surge is None or self._course is None:
             return ""
         return f"{self._surge.title}: {self._course.progress()}."
+
+    def line(self) -> Spans:
+        """What tells that it goes on; nothing while none does."""
+        if self._surge is None or self._course is None:
+            return []
+        return [(f" ◐ surge {self._subject} ", "warning+bold"), (f"· {self._course.progress()}", "text")]
 
     def is_of(self, ids: Sequence[str]) -> bool:
         """Whether the one that goes on is of any of these nodes."""
@@ -60,8 +73,10 @@ class Surges:
         mirror = self._session.mirror
         before = [node for id_ in surge.ids if (node := mirror.get(Node, id_)) is not None]
         self._surge, self._work = surge, asyncio.current_task()
-        self._course = course = Course(surge, mirror, self._session.clock, self._apply, lambda: None)
+        self._subject = names = ", ".join(nodes.name(node, mirror) for node in before)
+        self._course = course = Course(surge, mirror, self._session.clock, self._apply, self._changed)
         self._over.clear()
+        self._changed()
         try:
             await course.run()
         except SurgeFailed as error:
@@ -71,11 +86,11 @@ class Surges:
             raise
         else:
             self._note(surge, deeds, before, course.drained)
-            names = ", ".join(nodes.name(node, mirror) for node in before)
             self._tell(f"{names} drained: {course.progress()}")
         finally:
             self._surge = self._course = self._work = None
             self._over.set()
+            self._changed()
 
     async def finish(self, timeout_s: float = GIVE_BACK_S) -> str:
         """The program ends: wait until all is as it was. A sentence says what to do where that could not be."""

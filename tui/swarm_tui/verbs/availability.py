@@ -39,7 +39,7 @@ def _surges(ports: Ports) -> list[tuple[str, str]]:
     if ports.desk.is_of_several or surges is None:
         return []
     if surges.is_of(ports.ids):
-        return [(_STOP, "end the drain that goes on: what moved stays, it takes tasks again")]
+        return [(_STOP, "ends this surge; what moved stays")]
     return [(surge.WORD, surge.MEANS)]
 
 
@@ -70,7 +70,7 @@ VERB = Verb(
     "list.availability",
     ("a",),
     "availability",
-    "set a node active, paused or draining, with its replacements first or not; the state of a container or an engine",
+    "set a node active, paused or draining, with its replacements first (surge) or not; the state of a container or an engine",
     Context.LIST,
     run,
     is_on_objects=True,

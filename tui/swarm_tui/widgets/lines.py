@@ -61,6 +61,8 @@ class LinesView(Scrolled):
         """Of the match that was found last, among all."""
         self._widest = 0
         self._is_wrapped = False
+        self.wrap_indent = 2
+        """That of all rows of a line but the first."""
         self._rows: RowMap | None = None
         """None while each line is a row."""
         self._marks: set[Hashable] = set()
@@ -89,7 +91,7 @@ class LinesView(Scrolled):
 
     def folded(self, spans: Spans, width: int) -> list[list[Span]]:
         """A line in rows of `width`."""
-        return wrap(spans, width, indent=2)
+        return wrap(spans, width, indent=self.wrap_indent)
 
     def rows_of(self, index: int) -> Sequence[Spans]:
         """The rows of a line, while lines may take several."""

@@ -224,17 +224,24 @@ def segments(palette: Palette, spans: Spans, ground: str = "screen") -> list[Seg
 
 
 def wrap(spans: Spans, width: int, *, indent: int = 0) -> list[list[Span]]:
-    """`spans` broken between words into lines of `width`; all but the first are indented."""
+    """`spans` broken between words into lines of `width`; all but the first are indented. A word that is longer than a line is broken within."""
     lines: list[list[Span]] = [[]]
     used = 0
+    indent = min(indent, width // 2)
     for text, role in _clean(spans):
         for word in _words(text):
             length = cell_len(word)
-            if used and used + cell_len(word.rstrip()) > width:
+            is_longer = cell_len(word.rstrip()) > width - indent
+            if used and used + cell_len(word.rstrip()) > width and not is_longer:
                 lines.append([(" " * indent, "text")] if indent else [])
                 used = indent
                 word = word.lstrip()
                 length = cell_len(word)
+            while cell_len(word.rstrip()) > width - used and width - used > 1:
+                head, word = _taken(word, width - used)
+                lines[-1].append((head, role))
+                lines.append([(" " * indent, "text")] if indent else [])
+                used, length = indent, cell_len(word)
             if used + length > width:
                 word = word.rstrip()  # blanks at the end of a line need no room
             lines[-1].append((word, role))

@@ -3,6 +3,8 @@
 from typing import Any
 
 from swarm_core.api.proto import types_pb2
+from swarm_core.rules.autoscale import POLICY
+from swarm_core.specs import surge as marks
 from swarm_testkit.cluster_fake import START_NS
 from swarm_testkit.factories import (
     make_cluster_mount,
@@ -15,7 +17,7 @@ from swarm_testkit.factories import (
     make_task_spec,
 )
 from swarm_tui.clusters.snapshot import Snapshot
-from swarm_tui.resources import node_shares, service_page
+from swarm_tui.resources import node_shares, nodes, service_page, services
 from swarm_tui.resources.model import Section
 
 
@@ -101,3 +103,33 @@ def test_who_holds_a_node() -> None:
     assert found_lines[-2] == ("2 others", "2 tasks 2 cpu 2G")
     assert found_lines[-1][1].endswith("more is reserved than is there")
     assert node_shares.section(node, Snapshot([node])) == ()
+
+
+def test_what_is_done_without_a_person() -> None:
+    """How it scales by itself, or that this cannot be read, and the node that a drain moves it off; the row says the first."""
+    service = make_service("s1", name="web", replicas=2)
+    labels = service.spec.annotations.labels
+    labels[POLICY] = "min=2 max=10 cpu=70%"
+    marks.mark(service.spec, ["n1"])
+    node = make_node("n1", hostname="w1")
+    view = Snapshot([service, node])
+    assert [(title, value.text) for title, value in service_page.by_itself(service, view)] == [
+        ("Autoscale", "min=2 max=10 cpu=70%"),
+        ("Drain", "⟳ moving off w1, replacements first"),
+    ]
+    assert services.row(service, view, START_NS)[3].text == "0/2 auto"
+    (told,) = (
+        value.text for title, value in nodes.describe(node, view, START_NS)[0].lines if title == "Drain"
+    )
+    assert told == "⟳ replacements first: web moving off"
+    labels[POLICY] = "min=2 max=many"
+    ((_, value), _) = service_page.by_itself(service, view)
+    assert value.text == "▲ min=2 max=many cannot be read, so nothing scales it"
+    assert services.row(service, view, START_NS)[3].text == "0/2"
+
+
+def test_labels_stand_below_one_another() -> None:
+    """None is cut by those before it."""
+    service = make_service("s1", name="web", labels={"a": "1", "b": "2"})
+    found = dict(services.describe(service, Snapshot([service]), START_NS)[0].lines)
+    assert found["Labels"].text == "a=1\nb=2"

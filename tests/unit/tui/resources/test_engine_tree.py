@@ -83,6 +83,9 @@ def test_a_folded_engine_tells_of_the_worst_below_it() -> None:
     folded = rows.cells(rows.id_at(0))
     assert folded[0].text == "▸ ✖ n1"
     assert folded[4].text == "sick: Its health check fails."
+    ended = make_container("job", state="exited", exit_code=1, status="Exited (1) 3 hours ago")
+    row = rows_of(mirror_of([make_engine("n1"), ended]))
+    assert row.cells(row.id_at(0))[4].text == "job: exited 1"  # it has no text of its own
     rows.unfold("engine n1")
     assert rows.cells(rows.id_at(0))[0].text == "▾ ● n1"
     assert lines(rows)[1:] == ["    ✖ sick", "    ● well"]

@@ -114,7 +114,7 @@ def test_a_folded_line_tells_of_the_worst_below_it() -> None:
     node = ("node", "n04-w2")
     folded = texts(view, node)
     assert folded[0].startswith("▸ ✖ w2")
-    assert folded[-1] == "mailer: task: non-zero exit (1)"
+    assert folded[-1] == "mailer: exit 1"
     assert texts(view, node, is_unfolded=True)[0].startswith("▾ ● w2")
 
 

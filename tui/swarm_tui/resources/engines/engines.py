@@ -32,8 +32,8 @@ _ITSELF: Final = re.compile("the (container )?engine at (?= |$)")
 _NS: Final = 1_000_000_000
 COLUMNS = (
     Column("engine", "ENGINE", 10, grow=2),
-    Column("state", "STATE", 15),
-    Column("containers", "RUN/ALL", 9, align=Align.RIGHT),
+    Column("state", "STATE", 14),
+    Column("containers", "RUN/ALL", 9, align=Align.RIGHT, drop=2),
     Column("cpu_bar", "CPU resv", 8, grow=1, drop=6),
     Column("cpu", "", 4, align=Align.RIGHT, drop=3),
     Column("cpus", "CPUS", 4, align=Align.RIGHT, drop=4),

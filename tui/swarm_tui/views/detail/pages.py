@@ -12,6 +12,8 @@ from swarm_tui.widgets.cells import bar
 from swarm_tui.widgets.paint import Span, Spans
 
 _LABEL: Final = 16
+VALUES_AT: Final = _LABEL + 3
+"""Where values begin."""
 
 
 def page_lines(page: Iterable[Section]) -> list[Spans]:
@@ -35,7 +37,7 @@ def _section_lines(section: Section) -> list[Spans]:
         )
         first, *others = _lines_of(spans)
         lines.append(first)
-        lines.extend([(" " * (_LABEL + 3), "text"), *other] for other in others)
+        lines.extend([(" " * VALUES_AT, "text"), *other] for other in others)
         previous = label
     lines.append([])
     return lines

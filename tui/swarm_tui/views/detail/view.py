@@ -12,7 +12,7 @@ from swarm_tui.resources import registry
 from swarm_tui.resources.documents import Whole
 from swarm_tui.resources.model import DESCRIBE, TEXT_VIEW, Realm, ResourceKind
 from swarm_tui.resources.refs import ObjectRef
-from swarm_tui.views.detail.pages import json_lines, page_lines, yaml_lines
+from swarm_tui.views.detail.pages import VALUES_AT, json_lines, page_lines, yaml_lines
 from swarm_tui.views.detail.revisions import Revisions
 from swarm_tui.views.lines_view import LinesPage
 from swarm_tui.views.place import Place
@@ -38,6 +38,8 @@ class TextView(LinesPage):
         """The object with all that is told of it, where that had to be asked for."""
         self._trouble = ""
         self._revisions = Revisions(session)
+        self._is_wrapped_for_it = False
+        """Whether lines take several rows because they are a description's."""
         self._text = TextLines()
         self._text.add_class("pane")
 
@@ -57,12 +59,25 @@ class TextView(LinesPage):
         self._object_id, self._mode, self.search_text = place.id, place.link.mode, ""
         self._lines, self._whole, self._trouble = (), None, ""
         self._text.search("")
+        self._wrap()
         self._ask_for_whole()
         item = self._item()
         if item is not None:
             self._lines = self._make(item)
         self._text.show(self._lines)
         self.describe_border()
+
+    def _wrap(self) -> None:
+        """Nothing of a description is cut; an object as YAML or JSON keeps its lines, unless a person wants it otherwise."""
+        is_description = self._mode == DESCRIBE
+        self._text.wrap_indent = VALUES_AT if is_description else 2
+        if is_description and not self._text.is_wrapped:
+            self._text.toggle_wrap()
+            self._is_wrapped_for_it = True
+        elif not is_description and self._is_wrapped_for_it:
+            self._is_wrapped_for_it = False
+            if self._text.is_wrapped:
+                self._text.toggle_wrap()
 
     def apply(self, changes: Changes) -> None:
         if (
