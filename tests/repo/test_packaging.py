@@ -48,7 +48,7 @@ def test_data_files(wheel: zipfile.ZipFile, path: str) -> None:
 
 
 def test_an_environment_of_its_own(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
-    """What pipx makes of it: the three commands run, and man pages and completions are where a shell and man look."""
+    """What pipx makes of it: the three commands run, and man pages, completions and the unit are where a shell, man and an operator look."""
     assert wheel.filename is not None
     there = tmp_path / "env"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(there)], check=True)
@@ -80,7 +80,7 @@ def test_an_environment_of_its_own(wheel: zipfile.ZipFile, tmp_path: Path) -> No
     assert shared == {
         str(path.relative_to(ROOT / "share")) for path in (ROOT / "share").rglob("*") if path.is_file()
     }
-    assert len(shared) == 6
+    assert len(shared) == 7
 
 
 def test_commands(wheel: zipfile.ZipFile) -> None:
