@@ -1,4 +1,4 @@
-"""What mkdocs.yml leaves to a program: folders of the navigation, and the pictures, which lie beside docs/."""
+"""What mkdocs.yml leaves to a program: folders of the navigation, the pictures, which lie beside docs/, and the search from the disk."""
 
 import posixpath
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 PICTURES = Path(__file__).parents[1] / "screenshots"
+WORKER = Path(__file__).with_name("search-from-disk.js")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -21,10 +22,18 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """The pictures are part of the site."""
+    """The pictures are part of the site, and what the search needs where there is no server."""
     for path in sorted(PICTURES.glob("*.png")):
         files.append(File.generated(config, f"screenshots/{path.name}", abs_src_path=str(path)))
+    files.append(File.generated(config, f"assets/{WORKER.name}", abs_src_path=str(WORKER)))
     return files
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """From the disk a page may not read a file, but run a script: there the theme asks for the index of the search as one."""
+    search = Path(config.site_dir) / "search"
+    index = (search / "search_index.json").read_text()
+    (search / "search_index.js").write_text(f"var __index = {index};\n")
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -1,10 +1,7 @@
 """The site of the pages: it is built, no link of it is dead, nothing of it comes from elsewhere, and it says what the pages say."""
 
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from html import unescape
 from pathlib import Path
@@ -13,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from markdown_it import MarkdownIt
 from swarm_testkit.host import lacking
+from swarm_testkit.site import built
 from swarm_tui.views import registry
 
 ROOT = Path(__file__).parents[2]
@@ -25,20 +23,7 @@ _PARTS = ("ul", "ol", "li", "td", "h2", "h3", "pre", "blockquote")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built as `make site` does it, in strict mode: a link that leads nowhere, and a page that is in no menu, are errors."""
-    if importlib.util.find_spec("material") is None:
-        lacking("mkdocs-material is not installed: make .venv/.installed-dev")
-    out = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(out)],
-        cwd=ROOT,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return out
+    return built(tmp_path_factory.mktemp("site"))
 
 
 def _references(text: str) -> list[tuple[str, str]]:

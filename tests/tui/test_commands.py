@@ -125,6 +125,18 @@ async def test_a_typed_list_is_filtered(cluster):
         assert run.pane.table.has_focus
 
 
+async def test_what_is_still_typed_is_not_wrong(cluster):
+    """Half of a word shows what it may become; what can become nothing says so at once, and a whole word what it lacks."""
+    async with running(cluster) as run:
+        await run.press("colon")
+        await run.type("desc")
+        await run.shows("describe")
+        assert "no command" not in run.text
+        await run.press("ctrl+u")
+        await run.type("fly")
+        await run.shows("There is no command 'fly'")
+
+
 async def test_a_typed_verb_works_on_what_it_names(cluster):
     """Whatever is selected: the dialog is that of the key, and what was typed stands in it."""
     async with running(cluster) as run:

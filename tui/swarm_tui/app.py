@@ -68,7 +68,7 @@ from swarm_tui.shell.preferred import LOOK_EVERY_S as LOOK_AT_PREFERENCES_S
 from swarm_tui.shell.preferred import NOTHING_WANTED, Preferred, Started
 from swarm_tui.shell.rewind import RewindScreen, rewind_screen
 from swarm_tui.shell.screen import MainScreen, main_screen
-from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, TerminalDriver, on_ending
+from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, Closable, TerminalDriver, on_ending
 from swarm_tui.shell.typed_ahead import TypedAhead
 from swarm_tui.shell.work import Work
 from swarm_tui.widgets import own_theme
@@ -87,6 +87,8 @@ _PREFERRED_S: Final = 3
 _NOTICE_CELLS_MAX: Final = 600
 _PICTURE_AFTER_S: Final = 0.1
 _NOT_PAST: Final = ("form", "new-", "rotate-", "logs")
+_PAGES: Final = "textual.drivers.web_driver"
+"""Where the driver of a page of `swarm-tui serve` lives, which is imported there alone."""
 """Beginnings of the names of views that are not gone to with the moment: nothing is created in the past, and its logs are asked for there."""
 
 
@@ -223,7 +225,7 @@ class SwarmApp(App[None]):
     def on_mount(self) -> None:
         self._garbage_thresholds = gc.get_threshold()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
-        if isinstance(self._driver, TerminalDriver):
+        if isinstance(self._driver, Closable):
             self._unlisten = on_ending(self._end)
             self.set_interval(LOOK_EVERY_S, self._look_at_terminal)
         self.set_keymap(self._preferred.verbs().keymap)
@@ -472,7 +474,7 @@ class SwarmApp(App[None]):
         self.notify(event.text, severity="warning", timeout=_JOURNAL_S, markup=False)
 
     def _look_at_terminal(self) -> None:
-        if isinstance(self._driver, TerminalDriver) and self._driver.is_gone:
+        if isinstance(self._driver, Closable) and self._driver.is_gone:
             self._end(HUNG_UP)
 
     def _end(self, exit_code: int) -> None:
@@ -494,6 +496,10 @@ class SwarmApp(App[None]):
 
     def get_driver_class(self) -> type[Driver]:
         found = super().get_driver_class()
+        if found.__module__ == _PAGES:
+            from swarm_tui.shell.page import PageDriver
+
+            return PageDriver
         return TerminalDriver if found is LinuxDriver else found
 
     def get_css_variables(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from swarm_tui.resources.events import EVENTS_MAX, Event
 from swarm_tui.resources.model import ClusterView, ResourceKind
 from swarm_tui.resources.owners import stack_name
 from swarm_tui.resources.refs import ObjectRef
-from swarm_tui.resources.states import cause, state_word
+from swarm_tui.resources.states import cause, unexplained
 
 SAME_NS: Final = 60_000_000_000
 _CAUSE_MAX: Final = 200
@@ -77,7 +77,7 @@ class EventLog:
 
     def note_failure(self, task: objects_pb2.Task, now_ns: int, view: ClusterView) -> None:
         """A task failed, and was not seen to before."""
-        text = cause(task)[:_CAUSE_MAX] or f"{state_word(task.status.state)} without a reason"
+        text = cause(task)[:_CAUSE_MAX] or unexplained(task)
         key = (task.service_id, text)
         before = self.events.get(self._failing.get(key, ""))
         if before is not None and now_ns - before.at_ns < SAME_NS:
@@ -107,14 +107,18 @@ class EventLog:
             return
         assert kind.changes is not None
         item = new if new is not None else old
+        ref, name = ObjectRef(view.cluster, kind.noun, id_), kind.name(item, view)
+        if old is not None and kind.name(old, view) != name:
+            self._rename(ref, name)
         for text in kind.changes(old, new, view):
-            self._add(
-                told_ns,
-                ObjectRef(view.cluster, kind.noun, id_),
-                kind.name(item, view),
-                text,
-                stack=stack_name(item),
-            )
+            self._add(told_ns, ref, name, text, stack=stack_name(item))
+
+    def _rename(self, ref: ObjectRef, name: str) -> None:
+        """A node joins before it says how it is called: what was told of it is told by its name, too."""
+        for event in self.events.values():
+            if event.ref == ref:
+                self.events[event.id] = replace(event, name=name)
+                self._touched.add(event.id)
 
     def _add(
         self, at_ns: int, ref: ObjectRef, name: str, text: str, *, is_failure: bool = False, stack: str = ""

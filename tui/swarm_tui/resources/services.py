@@ -36,7 +36,7 @@ from swarm_tui.resources.model import (
 )
 from swarm_tui.resources.owners import stack_of
 from swarm_tui.resources.refs import ObjectRef
-from swarm_tui.resources.states import cause, since_ns, state_word
+from swarm_tui.resources.states import cause, since_ns, state_word, unexplained
 from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
 from swarm_tui.resources.update_progress import advance, left, update_section
 from swarm_tui.resources.uses import CONFIG, NETWORK, SECRET, VOLUME, uses
@@ -137,8 +137,15 @@ def _trouble(service: Service, view: ClusterView) -> Task | None:
 
 
 def _troubled(service: Service, view: ClusterView) -> list[Task]:
+    """Tasks that ended badly or find no node. What ended before a rollout that is on its way is not why it is not done."""
+    update = service.update_status
+    begun_ns = timestamp_ns(update.started_at) if update.state in _UPDATE_MOTION else 0
     found = (view.get(Task, task_id) for task_id in view.service_sums(service.id).troubled)
-    return [task for task in found if task is not None]
+    return [
+        task
+        for task in found
+        if task is not None and (task.status.state == types_pb2.PENDING or since_ns(task) >= begun_ns)
+    ]
 
 
 def updated_ns(service: Service) -> int:
@@ -225,7 +232,7 @@ def problems(service: Service, view: ClusterView, now_ns: int) -> tuple[Problem,
     else:
         summary, text, follow_up = count, "Not enough tasks run.", ("w", "why")
     if not text and task is not None:
-        text = f"The task was {state_word(task.status.state)} without a reason."
+        text = f"The task was {unexplained(task)}."
     return (_problem(service, view, look, summary, text, follow_up, began_ns),)
 
 
@@ -308,22 +315,24 @@ def _is_moving(service: Service, view: ClusterView, now_ns: int) -> bool:
 
 
 def _motion_note(service: Service, view: ClusterView, now_ns: int) -> MotionNote:
-    """How far it is from its goal, and the first slots that are on their way; of a rollout the slots that have their new task."""
+    """How far it is from its goal, and the first slots that are on their way; of a rollout the slots that have their new task,
+    and the time until all have it, which stands first on its line: the heading has no room for it in a narrow pane."""
     found = advance(service, view)
     have, goal = found or _advance(service, view)
     counts = spans(
         (f" {have}", Role.TEXT),
         (f"/{goal}", Role.MUTED),
         (" replaced" if found else "", Role.MUTED),
-        (left(service, have, goal, now_ns) if found else "", Role.MUTED),
     )
     share = (Cell(bar=min(have / goal, 1.0), role=Role.MOTION),) if goal else ()
     moving = service_changes.moving_off(service, view)
-    lines = (cell(moving, Role.MUTED), _moving_slots(service, view))
+    remaining = left(service, have, goal, now_ns) if found else ""
+    slots = spans((f"{remaining}  " if remaining else "", Role.MUTED), *_moving_slots(service, view))
+    lines = (cell(moving, Role.MUTED), slots)
     return MotionNote(Health.MOTION, (*share, counts), tuple(line for line in lines if line.text))
 
 
-def _moving_slots(service: Service, view: ClusterView) -> Cell:
+def _moving_slots(service: Service, view: ClusterView) -> list[tuple[str, Role]]:
     found = (view.get(Task, task_id) for task_id in view.service_sums(service.id).rising)
     moving = sorted((task for task in found if task is not None), key=lambda task: (task.slot, task.id))
     parts: list[tuple[str, Role]] = []
@@ -332,7 +341,7 @@ def _moving_slots(service: Service, view: ClusterView) -> Cell:
         parts.append((f"{state_word(task.status.state)}  ", Role.MOTION))
     if len(moving) > _SLOTS_NAMED:
         parts.append((f"+{len(moving) - _SLOTS_NAMED}", Role.MUTED))
-    return spans(*parts)
+    return parts
 
 
 def consequences(found: Sequence[Service], view: ClusterView) -> list[str]:

@@ -83,6 +83,13 @@ def brief(text: str) -> str:
     return f"exit {code[1]}{text[code.end() :]}" if code else text.removeprefix("task: ")
 
 
+def unexplained(task: objects_pb2.Task) -> str:
+    """What a task was that ended badly without an error: said behind "the task was"."""
+    if task.status.state == types_pb2.ORPHANED:
+        return "lost with its node"
+    return f"{state_word(task.status.state)} without a reason"
+
+
 def cause(task: objects_pb2.Task) -> str:
     """Why the task is as it is: its error, with a signal's name beside an exit code that hides one."""
     status = task.status

@@ -35,6 +35,7 @@ from swarm_tui.resources.states import (
     since_ns,
     state_health,
     state_word,
+    unexplained,
     wanted_word,
 )
 from swarm_tui.resources.task_specs import image_listed, ports_listed, runtime_text, task_spec_sections
@@ -136,7 +137,7 @@ def problems(task: Task, view: ClusterView, now_ns: int) -> tuple[Problem, ...]:
     text = cause(task)
     if look is Health.STALE:
         text = text or f"Its node {node_name(task, view)} is down: this is how it was last seen."
-    text = text or f"The task was {state_word(task.status.state)} without a reason."
+    text = text or f"The task was {unexplained(task)}."
     summary = f"{state_word(task.status.state)} {fmt.age(since_ns(task), now_ns)}"
     ref = ObjectRef(view.cluster, "task", task.id)
     return (Problem(ref, name(task, view), look, summary, text, "l", "logs", since_ns(task)),)

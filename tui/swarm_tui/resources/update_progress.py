@@ -52,7 +52,7 @@ def left(service: Service, done: int, slots: int, now_ns: int) -> str:
     if not begun_ns or not 0 < done < slots:
         return ""
     seconds = (now_ns - begun_ns) / 1e9 / done * (slots - done)
-    return f" · about {fmt.short_duration(seconds)} left"
+    return f"about {fmt.short_duration(seconds)} left"
 
 
 def _slots(service: Service, view: ClusterView) -> list[tuple[str, list[Task]]]:

@@ -51,7 +51,10 @@ class CommandBar(Findable):
         try:
             return Verdict(self._grammar.told(self._grammar.parse(text)))
         except CommandError as error:
-            return Verdict(f"✖ {error}", "error")
+            # What is still being typed is not wrong: the words that it may become are shown instead.
+            typed = text.rpartition(" ")[2]
+            words = [word for word in self._grammar.complete(text)[1] if word != typed]
+            return Verdict("  ".join(words)) if words else Verdict(f"✖ {error}", "error")
 
     def complete(self, text: str) -> tuple[str, str]:
         completed, words = self._grammar.complete(text)

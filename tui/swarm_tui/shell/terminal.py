@@ -24,15 +24,22 @@ _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _WRITE_S: Final = 0.5
 
 
-class TerminalDriver(LinuxDriver):
-    """The toolkit's driver, which does not hang or spin when nobody is at the other end any more."""
+class Closable:
+    """A driver that can tell when nobody is at the other end any more."""
+
+    fileno: int
+    """Where it writes to."""
 
     @property
     def is_gone(self) -> bool:
-        """Whether the terminal was closed."""
+        """Whether the other end was closed."""
         poll = select.poll()
         poll.register(self.fileno, 0)
         return any(event & _GONE for _, event in poll.poll(0))
+
+
+class TerminalDriver(Closable, LinuxDriver):
+    """The toolkit's driver, which does not hang or spin at a terminal that was closed."""
 
     def write(self, data: str) -> None:
         assert self._writer_thread is not None, "written to before it was started"

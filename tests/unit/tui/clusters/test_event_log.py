@@ -3,7 +3,7 @@
 from swarm_core.api.names import STACK_LABEL
 from swarm_core.client.watch import Action, Change, Changed, Listed
 from swarm_testkit.cluster_fake import FakeCluster
-from swarm_testkit.factories import make_service, make_task
+from swarm_testkit.factories import make_node, make_service, make_task
 from swarm_tui.clusters.event_log import SAME_NS
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import events, registry
@@ -35,6 +35,17 @@ def test_what_is_there_at_first_is_no_news() -> None:
     mirror.apply(Listed((scaled,), 2))
     mirror.flush()
     assert [(one.name, one.text) for one in mirror.events] == [("web", "scaled 2 → 3")]
+
+
+def test_a_node_that_joins_is_told_by_its_name() -> None:
+    """It is there before it says how it is called; what was told of it before is told by its name as soon as that is known."""
+    mirror = mirror_with(make_service("s1", name="web"))
+    joining = make_node("n1", state="UNKNOWN")
+    joining.ClearField("description")
+    change(mirror, joining, action=Action.CREATED)
+    assert [(one.name, one.text) for one in mirror.events] == [("n1", "joined")]
+    change(mirror, make_node("n1", hostname="edge"))
+    assert [(one.name, one.text) for one in mirror.events] == [("edge", "joined"), ("edge", "ready")]
 
 
 def test_failures_with_one_cause_are_one_event() -> None:

@@ -125,6 +125,45 @@ def test_a_service_in_motion_tells_how_far_it_is() -> None:
     assert [line.text for line in note.lines] == ["slot 2 preparing  slot 3 preparing  +2"]
 
 
+def test_a_rollout_is_in_motion_whatever_ended_before_it() -> None:
+    """A task that was lost with its node before the update began says nothing of the update; one that ended since does."""
+    service = make_service("s1", replicas=2)
+    service.update_status.state = types_pb2.UpdateStatus.UPDATING
+    service.update_status.started_at.FromNanoseconds(START_NS)
+    lost = make_task("t0", service_id="s1", slot=1, state="ORPHANED", desired="SHUTDOWN")
+    others = [
+        make_task("t1", service_id="s1", slot=1, state="RUNNING"),
+        make_task("t2", service_id="s1", slot=2, state="PREPARING"),
+    ]
+    motion = services.KIND.motion
+    assert motion is not None
+    for since_ns, is_moving in ((START_NS - 1, True), (START_NS, False)):
+        lost.status.timestamp.FromNanoseconds(since_ns)
+        mirror = mirror_of(service, lost, *others)
+        assert motion.is_moving(service, mirror, START_NS) is is_moving
+    (problem,) = services.KIND.problems(service, mirror, START_NS)
+    assert problem.cause == "The task was lost with its node."
+
+
+def test_the_time_that_a_rollout_takes_stands_before_its_slots() -> None:
+    """Beneath the heading, of which a narrow pane cuts the end."""
+    service = make_service("s1", replicas=2)
+    service.spec_version.index = 2
+    service.update_status.state = types_pb2.UpdateStatus.UPDATING
+    service.update_status.started_at.FromNanoseconds(START_NS)
+    done, next_ = (
+        make_task(f"t{i}", service_id="s1", slot=i, state=state)
+        for i, state in ((1, "RUNNING"), (2, "STARTING"))
+    )
+    for task in (done, next_):
+        task.spec_version.index = 2
+    motion = services.KIND.motion
+    assert motion is not None
+    note = motion.note(service, mirror_of(service, done, next_), START_NS + 30 * 10**9)
+    assert "".join(cell.text for cell in note.heading) == " 1/2 replaced"
+    assert [line.text.rstrip() for line in note.lines] == ["about 30s left  slot 2 starting"]
+
+
 def test_a_node_that_drains_is_in_motion_until_it_is_empty() -> None:
     """The note counts what is left."""
     node = make_node("n1", availability="DRAIN")

@@ -94,7 +94,7 @@ def test_how_far_a_rollout_is() -> None:
     rolling = service("UPDATING")
     rolling.update_status.started_at.CopyFrom(timestamp(START_NS))
     assert advance(rolling, mirror_of(rolling, *tasks)) == (2, 3)
-    assert left(rolling, 2, 3, START_NS + 60 * 10**9) == " · about 30s left"
+    assert left(rolling, 2, 3, START_NS + 60 * 10**9) == "about 30s left"
     assert left(rolling, 0, 3, START_NS + 60 * 10**9) == ""
     assert left(service("UPDATING"), 2, 3, START_NS) == ""
     done = service("COMPLETED")

@@ -4,6 +4,7 @@ Rules:
 - Nobody gets in without the token, which is in the address that is printed. It becomes a cookie, and leaves the address line.
 - A page of somebody else cannot reach the dashboard: a websocket must come from the place that it goes to.
 - Nothing is loaded from anywhere else.
+- A page whose dashboard has ended says why: each end closes its websocket with a code, of which the page has a sentence.
 """
 
 import asyncio
@@ -15,13 +16,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 from rich.console import Console
+from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
 COOKIE: Final = "swarm-tui"
 PARAMETER: Final = "token"
 _PAGES: Final = Path(__file__).parents[1] / "web"
+_END_S: Final = 10.0
+"""How long the dashboards may take to end, once the server does."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -33,15 +37,40 @@ class Place:
     port: int
 
 
+class _Dashboards(Server):
+    """The toolkit's server, which tells a page when its dashboard ends by itself, and all pages when it ends."""
+
+    def __init__(self, command: str, place: Place) -> None:
+        super().__init__(command, host=place.host, port=place.port, title="swarm-tui", templates_path=_PAGES)
+        self.console = Console(quiet=True)
+        self._open: set[web.WebSocketResponse] = set()
+
+    async def _process_messages(self, websocket: web.WebSocketResponse, app_service: AppService) -> None:
+        self._open.add(websocket)
+        try:
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(_close_at_end(app_service, websocket))
+                await super()._process_messages(websocket, app_service)
+                watching.cancel()
+        finally:
+            self._open.discard(websocket)
+
+    async def on_shutdown(self, app: web.Application) -> None:
+        await asyncio.gather(*(one.close(code=WSCloseCode.GOING_AWAY) for one in self._open))
+
+
+async def _close_at_end(dashboard: AppService, websocket: web.WebSocketResponse) -> None:
+    """One that was left has closed its page itself: of this one the process is gone without a word."""
+    assert dashboard._task is not None, "it was started before its page was heard"
+    await asyncio.wait([dashboard._task])
+    await websocket.close(code=WSCloseCode.INTERNAL_ERROR)
+
+
 async def serve(command: Sequence[str], place: Place, token: str, ready: Callable[[str], object]) -> None:
     """Serve until cancelled; `ready` is told the address to open. Raises OSError."""
-    server = Server(
-        shlex.join(command), host=place.host, port=place.port, title="swarm-tui", templates_path=_PAGES
-    )
-    server.console = Console(quiet=True)
-    app = await server._make_app()
+    app = await _Dashboards(shlex.join(command), place)._make_app()
     app.middlewares.append(_guard(token))
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=_END_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, place.host, place.port)
