@@ -26,6 +26,7 @@ from swarm_tui.widgets.verdict import VerdictLabel
 
 Edit = Callable[[specs_pb2.ServiceSpec], None]
 _LABELS: Final = {"image": "Image", "command": "Command", "env": "Env"}
+_HINTS: Final = {"env": "NAME=value …"}
 
 
 def refusal_of(spec: specs_pb2.ServiceSpec) -> str:
@@ -103,7 +104,9 @@ class ServiceUpdate(Dialog[Edit]):
             for key, text in self._before.items():
                 with Horizontal(classes="field"):
                     yield Static(_LABELS[key], classes="label", markup=False)
-                    yield Input(text, compact=True, select_on_focus=False, id=key)
+                    yield Input(
+                        text, compact=True, select_on_focus=False, id=key, placeholder=_HINTS.get(key, "")
+                    )
                     yield VerdictLabel(id=f"verdict-{key}")
             yield Static("", classes="ask", id="notes", markup=False)
 
