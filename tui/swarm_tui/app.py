@@ -86,9 +86,9 @@ OSC_NOTIFY: Final = "\x1b]9;"
 _PREFERRED_S: Final = 3
 _NOTICE_CELLS_MAX: Final = 600
 _PICTURE_AFTER_S: Final = 0.1
-_NOT_PAST: Final = ("form", "new-", "rotate-", "logs")
 _PAGES: Final = "textual.drivers.web_driver"
 """Where the driver of a page of `swarm-tui serve` lives, which is imported there alone."""
+_NOT_PAST: Final = ("form", "new-", "rotate-", "logs")
 """Beginnings of the names of views that are not gone to with the moment: nothing is created in the past, and its logs are asked for there."""
 
 

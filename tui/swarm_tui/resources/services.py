@@ -141,11 +141,8 @@ def _troubled(service: Service, view: ClusterView) -> list[Task]:
     update = service.update_status
     begun_ns = timestamp_ns(update.started_at) if update.state in _UPDATE_MOTION else 0
     found = (view.get(Task, task_id) for task_id in view.service_sums(service.id).troubled)
-    return [
-        task
-        for task in found
-        if task is not None and (task.status.state == types_pb2.PENDING or since_ns(task) >= begun_ns)
-    ]
+    tasks = [task for task in found if task is not None]
+    return [one for one in tasks if one.status.state == types_pb2.PENDING or since_ns(one) >= begun_ns]
 
 
 def updated_ns(service: Service) -> int:
@@ -315,21 +312,17 @@ def _is_moving(service: Service, view: ClusterView, now_ns: int) -> bool:
 
 
 def _motion_note(service: Service, view: ClusterView, now_ns: int) -> MotionNote:
-    """How far it is from its goal, and the first slots that are on their way; of a rollout the slots that have their new task,
-    and the time until all have it, which stands first on its line: the heading has no room for it in a narrow pane."""
+    """How far it is from its goal, and the first slots on their way; of a rollout those done, and before the slots the time left."""
     found = advance(service, view)
     have, goal = found or _advance(service, view)
     counts = spans(
-        (f" {have}", Role.TEXT),
-        (f"/{goal}", Role.MUTED),
-        (" replaced" if found else "", Role.MUTED),
+        (f" {have}", Role.TEXT), (f"/{goal}", Role.MUTED), (" replaced" if found else "", Role.MUTED)
     )
     share = (Cell(bar=min(have / goal, 1.0), role=Role.MOTION),) if goal else ()
-    moving = service_changes.moving_off(service, view)
     remaining = left(service, have, goal, now_ns) if found else ""
     slots = spans((f"{remaining}  " if remaining else "", Role.MUTED), *_moving_slots(service, view))
-    lines = (cell(moving, Role.MUTED), slots)
-    return MotionNote(Health.MOTION, (*share, counts), tuple(line for line in lines if line.text))
+    lines = (cell(service_changes.moving_off(service, view), Role.MUTED), slots)
+    return MotionNote(Health.MOTION, (*share, counts), tuple(one for one in lines if one.text))
 
 
 def _moving_slots(service: Service, view: ClusterView) -> list[tuple[str, Role]]:
