@@ -203,10 +203,10 @@ def test_a_limit_that_is_too_close() -> None:
 
 
 async def test_a_suggestion_is_carried_out() -> None:
-    """The plan's notes say why, and its steps make it so."""
+    """The steps of the plan say why, and make it so."""
     cluster = _cluster(_service(label=""))
     plan = suggest.plan(_mirror(cluster, {f"t{n}": ([0.2] * 6, 100 * MIB) for n in (1, 2, 3)}), ["s-web"])
-    assert plan.notes[0].startswith("web: reserve 0.24 CPU, now none")
+    assert plan.steps[0].changes[0].startswith("reserve 0.24 CPU, now none")
     [one async for one in apply(plan, Control(cluster))]
     reserved = cluster.get(Service, "s-web").spec.task.resources.reservations
     assert (reserved.nano_cpus, reserved.memory_bytes) == (240_000_000, 128 * MIB)
