@@ -185,7 +185,8 @@ class SessionLoop:
                 try:
                     await work
                 except (*_FAILURES, _Renewal) as failure:
-                    failures.append(failure)
+                    if not failures:
+                        failures.append(failure)
                     group.cancel_all()
 
             group.spawn(guarded(self._beat(dispatch)), name="session heartbeat")
@@ -202,7 +203,7 @@ class SessionLoop:
             if self._ports.is_served:
                 group.spawn(guarded(self._follow_endpoints(dispatch)), name="session endpoints")
             self._handler.registered()
-        raise failures[0]
+        raise failures.pop()
 
     async def _beat(self, dispatch: Dispatch) -> None:
         while True:

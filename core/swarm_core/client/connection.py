@@ -35,6 +35,7 @@ from swarm_core.client.trust import Trust
 from swarm_core.rpc import channel as channels
 from swarm_core.rpc import dialler
 from swarm_core.rpc.grpcio import grpc
+from swarm_core.rpc.translated import Translated
 from swarm_core.runtime import unix_paths
 
 OPEN_S = 5.0
@@ -118,29 +119,22 @@ class Connection:
     ) -> Any:
         """The answer of one unary call. Raises CallFailed or Unreachable."""
         name = _name(method)
-        try:
+        with self._translated(name, timeout):
             return await self._callable(name)(request, timeout=timeout)
-        except _endings() as error:
-            failure = self._failure(error, name, timeout)
-        # Raised out here: a failure that held grpcio's would hold the call, and with it the connection, open.
-        raise failure
 
     async def stream(self, method: str | MethodDescriptor, request: Message) -> AsyncIterator[Any]:
         """The messages of one server stream; reading raises CallFailed or Unreachable. Closing the iterator ends the call."""
         name = _name(method)
         call = None
         try:
-            call = self._callable(name)(request)
-            async for message in call:
-                yield message
-            return
-        except _endings() as error:
-            failure = self._failure(error, name, None)
+            with self._translated(name, None):
+                call = self._callable(name)(request)
+                async for message in call:
+                    yield message
         finally:
             if call is not None:
                 call.cancel()
             call = None
-        raise failure
 
     async def both_ways(
         self, method: str | MethodDescriptor, requests: AsyncIterator[Message]
@@ -150,18 +144,15 @@ class Connection:
         name = _name(method)
         call = None
         try:
-            call = self._callable(name)(requests)
-            async for message in call:
-                yield message
-            return
-        except _endings() as error:
-            failure = self._failure(error, name, None)
+            with self._translated(name, None):
+                call = self._callable(name)(requests)
+                async for message in call:
+                    yield message
         finally:
             if call is not None:
                 call.cancel()
             call = None
             await _closed(requests)
-        raise failure
 
     async def upload(
         self,
@@ -173,12 +164,10 @@ class Connection:
         """Send a client stream and give its answer. Raises CallFailed or Unreachable, and then closes `requests`."""
         name = _name(method)
         try:
-            return await self._callable(name)(requests, timeout=timeout)
-        except _endings() as error:
-            failure = self._failure(error, name, timeout)
+            with self._translated(name, timeout):
+                return await self._callable(name)(requests, timeout=timeout)
         finally:
             await _closed(requests)
-        raise failure
 
     async def close(self) -> None:
         """End every call and the connection."""
@@ -207,13 +196,16 @@ class Connection:
             make = self._channel.stream_unary if method.client_streaming else self._channel.unary_unary
         return make(path, _encoded, reader(GetMessageClass(method.output_type)))
 
-    def _failure(self, error: BaseException, name: str, timeout: float | None) -> BaseException:
+    def _translated(self, name: str, timeout: float | None) -> Translated:
+        return Translated(lambda error: self._failure(error, name, timeout))
+
+    def _failure(self, error: BaseException, name: str, timeout: float | None) -> BaseException | None:
         if isinstance(error, asyncio.CancelledError):
             # Closing the channel cancels its calls; that is not the caller's cancellation.
             task = asyncio.current_task()
             if self._closed and task is not None and not task.cancelling():
                 return Unreachable(f"the connection to {self.target} is closed")
-            return error
+            return None
         if not isinstance(error, grpc.aio.AioRpcError):
             return Unreachable(f"the connection to {self.target} is closed")
         text = trusting.failure_text(error)
@@ -228,10 +220,6 @@ class Connection:
                 ended = f"the manager at {self.target} ended {name} before it took what was sent; try again"
                 return NotTaken(error.code().name, ended)
         return CallFailed(error.code().name, text)
-
-
-def _endings() -> tuple[type[BaseException], ...]:
-    return grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError
 
 
 @cache

@@ -29,6 +29,7 @@ from swarm_core.rpc.errors import (
 )
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.link import LinkClient, LinkLost
+from swarm_core.rpc.translated import Translated
 
 REDIRECT = "redirect"
 TRIES = 8
@@ -145,15 +146,11 @@ async def unary(route: Route, path: str, request: bytes, metadata: Pairs, timeou
     if route.link is not None and route.link.is_open:
         return await _over_link(route.link, path, request, metadata, timeout)
     channel = route.channel
-    try:
+    with Translated(_failure):
         answer: bytes = await channel.unary_unary(path, None, None)(
             request, metadata=metadata, timeout=timeout
         )
-    except _endings() as error:
-        failure = _failure(error)
-    else:
         return answer
-    raise failure
 
 
 async def _over_link(
@@ -180,14 +177,12 @@ async def stream(
     shape: Any = route.channel.unary_stream if isinstance(requests, bytes) else route.channel.stream_stream
     call = shape(path, None, None)(requests, metadata=metadata, timeout=timeout)
     try:
-        async for answer in call:
-            yield answer
-        return
-    except _endings() as error:
-        failure = _failure(error)
+        with Translated(_failure):
+            async for answer in call:
+                yield answer
     finally:
         call.cancel()
-    raise failure
+        del call
 
 
 def _kept(incoming: Metadata) -> Pairs:
@@ -203,17 +198,12 @@ def _kept(incoming: Metadata) -> Pairs:
     )
 
 
-def _endings() -> tuple[type[BaseException], ...]:
-    """How a call over grpcio ends that has no answer. Looked up when one does: grpcio is loaded by then."""
-    return grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.CancelledError
-
-
-def _failure(error: BaseException) -> BaseException:
+def _failure(error: BaseException) -> BaseException | None:
     if isinstance(error, asyncio.CancelledError):
         # Giving up a connection ends its calls like this; that is not the caller's cancellation.
         task = asyncio.current_task()
         if task is None or task.cancelling():
-            return error
+            return None
         return LeaderLost(not_done=False)
     if not isinstance(error, grpc.aio.AioRpcError):
         # Used after its end, or broken inside grpcio.

@@ -8,17 +8,35 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context
+from traceback import walk_tb
+from types import TracebackType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 class Group(asyncio.TaskGroup):
-    """A task group: leaving it waits for its tasks; the first failure cancels the others."""
+    """A task group: leaving it waits for its tasks; the first failure cancels the others.
+
+    Nothing leads from what it raised back to that, as asyncio's own does in Python 3.11: by a frame that names it, and by the task that was
+    cancelled with it. Otherwise everything that hangs on it, such as a call with its connection, would stay until somebody looks for garbage.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._running: set[asyncio.Task[Any]] = set()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await super().__aexit__(kind, error, trace)
+        except BaseException as raised:
+            _forget(raised)
+            raise
+        finally:
+            self._parent_task = None
+            del error, trace
 
     def spawn(
         self, work: Coroutine[Any, Any, T], *, name: str, context: Context | None = None
@@ -36,6 +54,13 @@ class Group(asyncio.TaskGroup):
             task.cancel()
 
 
+def _forget(raised: BaseException) -> None:
+    """Empty the frame in which asyncio's group names what it raised."""
+    for frame, _ in walk_tb(raised.__traceback__):
+        if frame.f_code is asyncio.TaskGroup.__aexit__.__code__:
+            frame.clear()
+
+
 @asynccontextmanager
 async def beside() -> AsyncIterator[Group]:
     """A group of what is done beside a block: it ends with the block. What the block raises comes out as it is, in no group of failures;
@@ -48,7 +73,10 @@ async def beside() -> AsyncIterator[Group]:
             failure = error
         group.cancel_all()
     if failure is not None:
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure
 
 
 def end_if_cancelled() -> None:

@@ -1,6 +1,7 @@
 """Connections: finding trust, saying what is wrong, and surviving a manager's restart."""
 
 import asyncio
+import gc
 import os
 import socket
 import subprocess
@@ -220,6 +221,48 @@ async def test_a_stream_of_a_manager_that_ends(tmp_path: Path) -> None:
     with pytest.raises((Unreachable, CallFailed)):
         await anext(stream)
     await connection.close()
+
+
+async def test_a_closed_connection_waits_for_no_collector(tmp_path: Path) -> None:
+    """Whatever became of its calls, a connection ends with its closing; daemons look for garbage seldom."""
+
+    class Waiting:
+        async def get_node(self, request: object, caller: object) -> None:
+            await asyncio.Event().wait()
+
+        async def watch(self, request: object, caller: object) -> AsyncIterator[watch_pb2.WatchMessage]:
+            yield watch_pb2.WatchMessage()
+            await asyncio.Event().wait()
+
+    async def watching(connection: Connection) -> None:
+        async for _ in connection.stream("Watch.Watch", watch_pb2.WatchRequest()):
+            begun.set()
+
+    services, path, begun, kept = Services(), tmp_path / "c.sock", asyncio.Event(), []
+    for module, name in ((control_pb2, "Control"), (watch_pb2, "Watch")):
+        service = module.DESCRIPTOR.services_by_name[name]
+        services.add(service, Waiting(), Refusing(service, Waiting()))
+    async with control_server(AUTHORITY, services, path) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            connection = await Connection.open(path, trust=AUTHORITY.trust())
+            stream = asyncio.ensure_future(watching(connection))
+            await begun.wait()
+            try:
+                await connection.call("Control.GetNode", GetNode(), timeout=0.05)
+            except CallFailed as failure:
+                kept.append(failure)  # as who tells it later does
+            stream.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await stream
+            await connection.close()
+            async with asyncio.timeout(40):
+                while server.listener.connections:
+                    await asyncio.sleep(0.005)
+        finally:
+            gc.enable()
+    assert kept
 
 
 async def test_closing_ends_calls(tmp_path: Path) -> None:

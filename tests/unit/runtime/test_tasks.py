@@ -1,9 +1,12 @@
 """Tasks that live in groups."""
 
 import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
 
 import pytest
-from swarm_core.runtime.tasks import beside
+from swarm_core.runtime.tasks import Group, beside
 
 
 class Broken(Exception):
@@ -55,3 +58,47 @@ async def test_cancelling_ends_both() -> None:
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+class Held:
+    """What hangs on a frame of what was raised."""
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_what_a_group_raised_leads_to_nothing() -> None:
+    """A failure, a group's own cancellation and a task that was cancelled within a group leave nothing to the collector of garbage."""
+
+    async def waiting(refs: list[weakref.ref[Held]]) -> None:
+        held = Held()
+        refs.append(weakref.ref(held))
+        async with Group():
+            await asyncio.Event().wait()
+
+    async def failing(refs: list[weakref.ref[Held]]) -> None:
+        held = Held()
+        refs.append(weakref.ref(held))
+        async with Group():
+            raise Broken
+
+    refs: list[weakref.ref[Held]] = []
+    with pytest.raises(ExceptionGroup):
+        await failing(refs)
+    task = asyncio.ensure_future(waiting(refs))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    del task
+    async with Group() as group:
+        group.spawn(waiting(refs), name="waits")
+        await asyncio.sleep(0)
+        group.cancel_all()
+    await asyncio.sleep(0)
+    assert len(refs) == 3
+    assert [ref() for ref in refs] == [None, None, None]
