@@ -160,11 +160,12 @@ async def test_a_service_from_a_browser(
 
 
 async def resized(page: Page, width: int, height: int) -> int:
-    """The columns of the terminal, once the dashboard has drawn itself to the right edge of them and not beyond."""
+    """The columns of the terminal, once it has others and the dashboard has drawn itself to the right edge of them and not beyond."""
+    before = await page.evaluate("terminalOfPage.cols")
     await page.resize(width, height)
     seen = await page.until(
         lambda: page.evaluate(f"[terminalOfPage.cols, {SHOWN}].join('\\n')"),
-        _fills,
+        lambda seen: seen.splitlines()[0] != str(before) and _fills(seen),
         "a dashboard of the window's size",
     )
     return int(seen.splitlines()[0])
@@ -184,6 +185,8 @@ async def test_ends_that_a_page_tells(chromium: Browser, served: tuple[str, Prog
     await until_said(page, "The dashboard was left.")
     until_gone(dashboards(program))
     await page.evaluate("document.getElementById('again').click()")
+    # The page before shows its last screen until it is gone.
+    await asyncio.to_thread(wait_until, lambda: dashboards(program), what="another dashboard")
     await until_seen(page, "no services yet")
     for one in dashboards(program):
         one.kill()

@@ -156,7 +156,7 @@ class DockerController:
             lambda container: _has_ended(container) or _health(container) == "unhealthy"
         )
         if not _has_ended(ended):
-            await self._fail_unhealthy()
+            await self._fail_unhealthy(ended)
         self._host.private.delete(self._task.id)
         _judge(ended, await self._cause(ended))
 
@@ -332,15 +332,13 @@ class DockerController:
         if _has_ended(container):
             _judge(container, await self._cause(container))
         elif _health(container) == "unhealthy":
-            await self._fail_unhealthy()
+            await self._fail_unhealthy(container)
 
-    async def _fail_unhealthy(self) -> None:
+    async def _fail_unhealthy(self, container: Container) -> None:
+        # Told before it is stopped: a check that comes meanwhile fails for that.
+        cause = f"unhealthy: its health check failed{_last_check(container)}"
         await stop(self._host, self._name, self._task.id, grace_s=self._grace_s())
-        container = await self._required()
-        code, cause = (
-            container["State"]["ExitCode"],
-            f"unhealthy: its health check failed{_last_check(container)}",
-        )
+        code = (await self._required())["State"]["ExitCode"]
         if code == 0:
             raise Fatal(cause)
         raise ExitFailure(code, cause)
