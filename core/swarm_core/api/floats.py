@@ -18,7 +18,15 @@ def shortest(value: float) -> float | int:
         return 0
     for digits in range(1, 10):
         text = f"{value:.{digits}g}"
-        if _FLOAT.pack(float(text)) == _FLOAT.pack(value):
+        if _packed(float(text)) == _packed(value):
             value = float(text)
             break
     return int(value) if value.is_integer() else value
+
+
+def _packed(value: float) -> bytes:
+    """Its 32 bits; nothing for what is more than the largest of them, as the largest one is in fewer digits."""
+    try:
+        return _FLOAT.pack(value)
+    except OverflowError:
+        return b""
