@@ -224,7 +224,7 @@ def serve(
     from swarm_tui.cli.plumbing.engine_serve import PATIENCE_S, serve_engines, terms_of
     from swarm_tui.cli.plumbing.engine_sources import sources_of
     from swarm_tui.cli.plumbing.engines import need_level
-    from swarm_tui.cli.plumbing.passing import ending_politely
+    from swarm_tui.cli.plumbing.passing import ending_in_order, ending_politely
     from swarm_tui.operations.engines import levels
 
     need_level(ctx, levels.ANYTHING, "serve engines")
@@ -238,7 +238,8 @@ def serve(
         chosen.placer.policy = policy
         sources = sources_of(engines, globals_of(ctx), chosen.opened)
         moves_after_s = watchdog_after if watchdog else None
-        await serve_engines(chosen, sources, hosts or (), terms, moves_after_s=moves_after_s)
+        serving = serve_engines(chosen, sources, hosts or (), terms, moves_after_s=moves_after_s)
+        await ending_in_order(serving)
 
     with ending_politely():
         run_on_engines(ctx, engines, None, work, patience_s=PATIENCE_S)

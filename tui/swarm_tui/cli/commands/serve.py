@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from swarm_tui.cli.plumbing.passing import ending_politely
+from swarm_tui.cli.plumbing.passing import ending_in_order
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import USAGE, Failure, globals_of
 
@@ -49,8 +49,8 @@ def serve(
     def ready(address: str) -> None:
         say(f"The dashboard is at {address} until ctrl+c.")
 
-    with ending_politely():
-        asyncio.run(serve_web(command, Place(host, port), secrets.token_urlsafe(18), ready))
+    serving = serve_web(command, Place(host, port), secrets.token_urlsafe(18), ready)
+    asyncio.run(ending_in_order(serving))
 
 
 def _place(text: str) -> tuple[str, int]:

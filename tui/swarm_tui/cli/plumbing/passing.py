@@ -6,15 +6,17 @@ Rules
 3. What a killed one left behind is removed by the next one. The directory is not in the temporary directory, where others clean up.
 """
 
+import asyncio
 import fcntl
 import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any, TypeVar
 
 from swarm_core.client import sockets
 
@@ -22,6 +24,7 @@ from swarm_tui.cli.plumbing.session import Failure
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 _LOCK = "lock"
+T = TypeVar("T")
 
 
 @contextmanager
@@ -44,6 +47,35 @@ def ending_politely() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+async def ending_in_order(work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives, in the main task of a loop. A signal that asks to end cancels the work and nothing else, so it puts away in its own
+    order what it began; then SystemExit is raised with the code that shells give. What is raised in a loop from outside cancels every task
+    at once instead."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    came: list[int] = []
+
+    def end(number: int) -> None:
+        # Once: a second one must not break what the first one puts away.
+        if not came:
+            task.cancel()
+        came.append(number)
+
+    # They stay until the loop is closed. What was ignored when we were started (nohup) stays so.
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, end, number)
+    try:
+        result = await work
+    except asyncio.CancelledError:
+        if not came:
+            raise
+    else:
+        if not came:
+            return result
+    raise SystemExit(128 + came[0])
 
 
 @contextmanager
