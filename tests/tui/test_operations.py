@@ -135,7 +135,7 @@ async def test_node_availability(cluster):
         await run.press("2", "a")
         await run.shows("Availability of m1")
         await run.press("down", "down", "enter")
-        await run.shows("level 3 · reversible")
+        await run.shows("level 3 impact · reversible")
         assert not run.called("Control.UpdateNode")
         await run.press("y")
         await run.shows("m1: drain")

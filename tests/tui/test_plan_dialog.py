@@ -13,7 +13,7 @@ async def test_a_plan_is_whole_at_every_size(cluster, size):
         await run.press("2", "down", "down", "down", "a")
         await run.shows("Availability of w1")
         await run.press("down", "down", "enter")
-        await run.shows("level 3 · reversible")
+        await run.shows("level 3 impact · reversible")
         await run.shows("enter go on · esc cancel")
         await run.shows("▲ 4 running tasks will stop here")
         assert isinstance(run.app.screen, PlanDialog)
@@ -43,7 +43,7 @@ async def test_a_small_terminal_shows_more_of_it(cluster):
     async with running(cluster, size=(60, 15)) as run:
         await run.press("2", *["space"] * 5, "a")
         await run.press("down", "down", "enter")
-        await run.shows("level 3 · reversible · 5 changes")
+        await run.shows("level 3 impact · reversible · 5 changes")
         shown = run.app.screen.query_one(VerticalScroll).size.height
         assert shown == 8
         first = run.text.splitlines()

@@ -32,6 +32,11 @@ def word(level: Level) -> str:
     return MEANINGS[level].partition(":")[0]
 
 
+def named(level: Level) -> str:
+    """The level as screens and commands tell it: its number and its word."""
+    return f"level {int(level)} {word(level)}"
+
+
 def parse(text: str) -> Level | None:
     """A level as people write it, by number or word; None for anything else."""
     wanted = text.strip().lower()

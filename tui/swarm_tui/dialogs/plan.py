@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Static
 
+from swarm_tui.clusters.allowance import named
 from swarm_tui.dialogs.confirm import Confirm
 from swarm_tui.dialogs.frame import SHORT
 from swarm_tui.operations.describe import Description
@@ -50,7 +51,7 @@ class PlanDialog(Confirm):
             count = len(shown.changes)
             counted = f" · {count} changes" if count > _CHANGES_SEEN else ""
             yield Static(
-                printable(f"level {int(shown.level)} · {shown.way_back}{counted}"),
+                printable(f"{named(shown.level)} · {shown.way_back}{counted}"),
                 classes="ask",
                 markup=False,
             )

@@ -137,12 +137,20 @@ def _trouble(service: Service, view: ClusterView) -> Task | None:
 
 
 def _troubled(service: Service, view: ClusterView) -> list[Task]:
-    """Tasks that ended badly or find no node. What ended before a rollout that is on its way is not why it is not done."""
+    """Tasks that ended badly or find no node, and may be why the goal is not met. What ended before a rollout that is on its way is not, nor
+    what was lost with its node before the last order: another task took its place."""
     update = service.update_status
     begun_ns = timestamp_ns(update.started_at) if update.state in _UPDATE_MOTION else 0
+    ordered_ns = max(begun_ns, updated_ns(service))
+
+    def may_be_why(task: Task) -> bool:
+        state = task.status.state
+        return state == types_pb2.PENDING or since_ns(task) >= (
+            ordered_ns if state == types_pb2.ORPHANED else begun_ns
+        )
+
     found = (view.get(Task, task_id) for task_id in view.service_sums(service.id).troubled)
-    tasks = [task for task in found if task is not None]
-    return [one for one in tasks if one.status.state == types_pb2.PENDING or since_ns(one) >= begun_ns]
+    return [task for task in found if task is not None and may_be_why(task)]
 
 
 def updated_ns(service: Service) -> int:

@@ -5,7 +5,7 @@ from typing import Final
 
 from swarm_core.api.proto import objects_pb2
 
-from swarm_tui.clusters.allowance import Level, word
+from swarm_tui.clusters.allowance import Level, named
 from swarm_tui.clusters.changes import Phase
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
@@ -32,7 +32,7 @@ def left_parts(session: Session) -> list[Part]:
     mirror = session.mirror
     parts = [Part([(f" ◆ {session.title} ", "on-accent+bold")], ground="badge")]
     if (level := session.allowance.level) < Level.IMPACT and not session.is_past:
-        parts.append(Part([(f"  level {int(level)} {word(level)}", _LEVEL_ROLES[level])]))
+        parts.append(Part([(f"  {named(level)}", _LEVEL_ROLES[level])]))
     if mirror.stream.phase is Phase.CONNECTING:
         return parts
     return [*parts, *_STANDINGS[mirror.realm](mirror)]

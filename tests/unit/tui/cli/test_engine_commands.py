@@ -343,11 +343,11 @@ def test_containers_are_started_paused_and_restarted(run: Run, engines: Beside) 
         (
             ("container", "stop", "h0/web-0"),
             2,
-            "Stop container web-0   level 1 · reversible\n  ~ h0/web-0: stopped\n    Taken back by: swarm-tui container start h0/web-0",
+            "Stop container web-0   level 1 operate · reversible\n  ~ h0/web-0: stopped\n    Taken back by: swarm-tui container start h0/web-0",
         ),
         (("container", "start", "h0/web-0"), 0, "Nothing would change: web-0 runs already."),
         (("container", "kill", "-s", "HUP", "h0/web-0"), 2, "kill --signal HUP web-0"),
-        (("container", "restart", "h0/web-0"), 2, "Restart container web-0   level 1 · cannot be taken back"),
+        (("container", "restart", "h0/web-0"), 2, "Restart container web-0   level 1 operate · cannot be taken back"),
         (("container", "pause", "h0/web-0"), 2, "Taken back by: swarm-tui container unpause h0/web-0"),
         (
             ("container", "rm", "-f", "-v", "h0/web-0"),
@@ -357,23 +357,23 @@ def test_containers_are_started_paused_and_restarted(run: Run, engines: Beside) 
         (
             ("volume", "create", "--engine", "h1", "dry"),
             2,
-            "Create volume dry   level 2 · reversible\n  ~ h1: volume dry made",
+            "Create volume dry   level 2 configure · reversible\n  ~ h1: volume dry made",
         ),
         (("network", "create", "--engine", "h1", "bridge"), 0, "h1 has a network bridge already"),
         (
             ("image", "pull", "--engine", "h0", "x"),
             2,
-            "Pull x:latest   level 2 · reversible\n  ~ h0: x:latest pulled",
+            "Pull x:latest   level 2 configure · reversible\n  ~ h0: x:latest pulled",
         ),
         (
             ("image", "rm", "-f", "--engine", "h0", IMAGE),
             2,
-            f"Remove image {IMAGE}   level 3 · comes back with another id",
+            f"Remove image {IMAGE}   level 3 impact · comes back with another id",
         ),
         (("image", "prune", "--engine", "h0"), 0, "h0 has no image that nobody uses"),
         (("engine", "add", "far", "ssh://far"), 2, "Taken back by: swarm-tui engine rm far"),
         (("engine", "rm", "h0"), 2, "Taken back by: swarm-tui engine add h0 unix://"),
-        (("engine", "maintain", "h0"), 2, "Maintain engine h0   level 2 · reversible"),
+        (("engine", "maintain", "h0"), 2, "Maintain engine h0   level 2 configure · reversible"),
         (("engine", "maintain", "--off", "h0"), 0, "h0 takes new containers again already"),
     ],
 )

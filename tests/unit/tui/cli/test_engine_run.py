@@ -183,7 +183,7 @@ def test_a_dry_run_says_where_it_would_go(run: Run, engines: Beside) -> None:
     told = run("--level", "0", "container", "run", "--dry-run", "--name", "dry", "--engine", "h1", IMAGE)
     assert told.code == 2
     assert (
-        "Run container dry   level 2 · reversible\n  ~ dry: made and started on h1\n"
+        "Run container dry   level 2 configure · reversible\n  ~ dry: made and started on h1\n"
         "    Taken back by: swarm-tui container rm --force h1/dry" in told.out
     )
     assert f"Same as: docker -H {engines.urls[1]} run --name dry {IMAGE} …" in told.out

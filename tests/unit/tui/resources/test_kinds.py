@@ -145,6 +145,20 @@ def test_a_rollout_is_in_motion_whatever_ended_before_it() -> None:
     assert problem.cause == "The task was lost with its node."
 
 
+def test_a_service_that_is_scaled_after_a_node_was_lost_is_in_motion() -> None:
+    """Another task took the place of the lost one before; one that is lost after the order is why the goal is not met."""
+    service = make_service("s1", replicas=2)
+    service.meta.updated_at.FromNanoseconds(START_NS)
+    lost = make_task("t0", service_id="s1", slot=1, state="ORPHANED", desired="SHUTDOWN")
+    others = [
+        make_task("t1", service_id="s1", slot=1, state="RUNNING"),
+        make_task("t2", service_id="s1", slot=2, state="PREPARING"),
+    ]
+    for since_ns, expected in ((START_NS - 1, Health.MOTION), (START_NS, Health.PARTLY)):
+        lost.status.timestamp.FromNanoseconds(since_ns)
+        assert services.health(service, mirror_of(service, lost, *others), START_NS) is expected
+
+
 def test_the_time_that_a_rollout_takes_stands_before_its_slots() -> None:
     """Beneath the heading, of which a narrow pane cuts the end."""
     service = make_service("s1", replicas=2)

@@ -14,6 +14,7 @@ from swarm_tui.cli.plumbing.output import Format, print_records
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.cli.plumbing.session import carry_out, failure_of
 from swarm_tui.cli.plumbing.views import view_of
+from swarm_tui.clusters.allowance import named
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.resources.printable import printable
 
@@ -79,7 +80,7 @@ def print_description(description: "Description") -> None:
     if not description.is_change:
         say("Nothing would change.")
         return
-    say(printable(f"{description.title}   level {int(description.level)} · {description.way_back}"))
+    say(printable(f"{description.title}   {named(description.level)} · {description.way_back}"))
     for name, text in description.changes:
         say(printable(f"  ~ {name}: {text}"))
     for text in description.effects:
