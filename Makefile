@@ -36,8 +36,8 @@ bench: $(VENV)/.installed-dev
 	$(COMPILE)
 	$(BIN)/python benchmarks/run.py
 
-# Whole clusters from many seeds, with faults: RUNS of them, of which a test run plays 50. A tenth as many again of services and their
-# orders, and of clusters that grow: a test run plays 30 and 21 of these. Then a minute of hostile bytes for the HTTP/2 core.
+# Whole clusters from many seeds, with faults: RUNS of them, of which a test run plays 20. A tenth as many again of services and their
+# orders, and of clusters that grow: a test run plays 12 and 8 of these. Then a minute of hostile bytes for the HTTP/2 core.
 sim: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/sim.py --seeds $(RUNS)
 	$(BIN)/python benchmarks/sim.py --ordering --seeds $$(( ($(RUNS) + 9) / 10 ))

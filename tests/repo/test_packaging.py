@@ -1,13 +1,17 @@
 """What ships: three packages, three commands, types and data files, nothing else."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 from swarm_core.api.version import VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +100,17 @@ def test_locks_name_no_index() -> None:
         text = (ROOT / name).read_text()
         assert "--hash=sha256:" in text
         assert "://" not in text and "index" not in text
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_locks_suit_the_oldest_python(name: str) -> None:
+    """Whatever is locked can be installed with the oldest Python that the project takes, as Debian 12 has it: what a newer one resolves may not."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    locked = re.findall(r"^([a-z0-9._-]+)==", (ROOT / name).read_text(), re.MULTILINE)
+    assert locked
+    wants = {one: metadata.metadata(one).get("Requires-Python", "") for one in locked}
+    assert {one: want for one, want in wants.items() if not SpecifierSet(want).contains(oldest)} == {}
 
 
 def test_one_place_says_the_version(wheel: zipfile.ZipFile) -> None:

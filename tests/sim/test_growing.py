@@ -5,9 +5,9 @@ import pytest
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.replay import command, simulate
 
-SEEDS = (*range(20), 36)
+SEEDS = (*range(7), 36)
 """Seed 36 was the first that found a cluster without a leader."""
-_PARTS = 7
+_PARTS = 4
 
 
 @pytest.mark.parametrize("part", range(_PARTS))

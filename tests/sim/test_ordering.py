@@ -4,7 +4,7 @@ import pytest
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.replay import command, simulate
 
-SEEDS = 30
+SEEDS = 12
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -9,7 +9,7 @@ from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.replay import simulate
 
 _ROOT = Path(__file__).resolve().parents[2]
-_SEED = 3
+_SEED = 6
 
 
 def test_same_seed_same_trace() -> None:

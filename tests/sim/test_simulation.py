@@ -3,8 +3,8 @@
 import pytest
 from swarm_testkit.simulation.replay import command, simulate
 
-SEEDS = 50
-_PARTS = 25
+SEEDS = 20
+_PARTS = 10
 
 
 @pytest.mark.parametrize("part", range(_PARTS))
