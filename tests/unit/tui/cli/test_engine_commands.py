@@ -347,7 +347,11 @@ def test_containers_are_started_paused_and_restarted(run: Run, engines: Beside) 
         ),
         (("container", "start", "h0/web-0"), 0, "Nothing would change: web-0 runs already."),
         (("container", "kill", "-s", "HUP", "h0/web-0"), 2, "kill --signal HUP web-0"),
-        (("container", "restart", "h0/web-0"), 2, "Restart container web-0   level 1 operate · cannot be taken back"),
+        (
+            ("container", "restart", "h0/web-0"),
+            2,
+            "Restart container web-0   level 1 operate · cannot be taken back",
+        ),
         (("container", "pause", "h0/web-0"), 2, "Taken back by: swarm-tui container unpause h0/web-0"),
         (
             ("container", "rm", "-f", "-v", "h0/web-0"),
