@@ -141,16 +141,9 @@ def _troubled(service: Service, view: ClusterView) -> list[Task]:
     what was lost with its node before the last order: another task took its place."""
     update = service.update_status
     begun_ns = timestamp_ns(update.started_at) if update.state in _UPDATE_MOTION else 0
-    ordered_ns = max(begun_ns, updated_ns(service))
-
-    def may_be_why(task: Task) -> bool:
-        state = task.status.state
-        return state == types_pb2.PENDING or since_ns(task) >= (
-            ordered_ns if state == types_pb2.ORPHANED else begun_ns
-        )
-
-    found = (view.get(Task, task_id) for task_id in view.service_sums(service.id).troubled)
-    return [task for task in found if task is not None and may_be_why(task)]
+    after_ns = {types_pb2.PENDING: 0, types_pb2.ORPHANED: max(begun_ns, updated_ns(service))}
+    found = filter(None, (view.get(Task, task_id) for task_id in view.service_sums(service.id).troubled))
+    return [task for task in found if since_ns(task) >= after_ns.get(task.status.state, begun_ns)]
 
 
 def updated_ns(service: Service) -> int:
