@@ -8,10 +8,11 @@ from swarm_core.manager import volume_failures
 from swarm_core.manager.control_api.requests import check_has_spec, check_update, copy, known
 from swarm_core.manager.control_api.selection import BY_SPEC_LABELS, BY_SPEC_NAME, Criterion, Selection
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import FailedPrecondition, InvalidArgument
+from swarm_core.rpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from swarm_core.specs import volume as volume_specs
 from swarm_core.specs.errors import InvalidSpec
 from swarm_core.store.by import Driver, Group
+from swarm_core.store.errors import NameConflict
 from swarm_core.store.memory import MemoryStore
 from swarm_core.store.transactions import Transaction
 
@@ -64,7 +65,10 @@ class VolumesApi:
             _check_secrets_exist(tx, request.spec)
             tx.create(volume)
 
-        await self._store.update(create)
+        try:
+            await self._store.update(create)
+        except NameConflict as error:
+            raise AlreadyExists(f"volume {request.spec.annotations.name} already exists: {error}") from None
         return control_pb2.CreateVolumeResponse(volume=volume)
 
     async def update_volume(

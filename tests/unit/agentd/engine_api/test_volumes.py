@@ -150,7 +150,10 @@ async def test_those_with_a_spec_for_the_cluster_are_made_in_it(tmp_path: Path) 
             assert (await api.post(target, json.dumps(body).encode())).json == {"engine": f"POST {target}"}
             assert json.loads(engine.asked[-1][1]) == body
         twice = await api.post("/volumes/create", json.dumps(wanted).encode())
-        assert "name conflicts with an existing object" in twice.message
+        assert twice.status == 409
+        assert twice.message.endswith(
+            f"volume {wanted['Name']} already exists: name conflicts with an existing object"
+        )
         wanted["ClusterVolumeSpec"] = {"Secrets": [{"Key": "k", "Secret": "none"}]}
         unknown = await api.post("/volumes/create", json.dumps(wanted).encode())
         assert (unknown.status, unknown.message) == (404, "secret none not found")

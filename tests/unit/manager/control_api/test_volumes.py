@@ -9,9 +9,9 @@ from swarm_core.api.proto import control_pb2, objects_pb2, specs_pb2, types_pb2
 from swarm_core.manager import volume_failures
 from swarm_core.manager.control_api.volumes import VolumesApi
 from swarm_core.rpc.caller import Caller
-from swarm_core.rpc.errors import FailedPrecondition, InvalidArgument, NotFound
+from swarm_core.rpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from swarm_core.specs import volume as volume_specs
-from swarm_core.store.errors import NameConflict, OutOfSequence
+from swarm_core.store.errors import OutOfSequence
 from swarm_core.store.memory import MemoryStore
 from swarm_testkit.factories import make_node, make_secret
 
@@ -85,7 +85,7 @@ async def test_create_and_read(api: VolumesApi, store: MemoryStore) -> None:
     assert not volume.pending_delete
     read = await api.get_volume(control_pb2.GetVolumeRequest(volume_id=volume.id), CALLER)
     assert read.volume == volume
-    with pytest.raises(NameConflict):
+    with pytest.raises(AlreadyExists):
         await create(api, spec_of("Any Name: at all"))
     with pytest.raises(NotFound):
         await api.get_volume(control_pb2.GetVolumeRequest(volume_id="nowhere"), CALLER)
