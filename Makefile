@@ -6,13 +6,15 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 RUNS   ?= 2000
 INPUTS ?= 10000
+# In a place of its own: nothing else needs it, nor the many packages that it brings.
+SCHEMATHESIS := .versions/schemathesis
 # What pip does with a wheel and not with an editable install: otherwise a first start compiles every module.
 COMPILE := $(BIN)/python -m compileall -q core agentd tui
 
 # Importing a test rewrites its assertions, which takes longer than all else of the import: the result is kept, whatever the shell says of bytecode.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 
-.PHONY: run test check collect bench sim fuzz fuzz-api docker-day shots site wheel pages proto lock clean
+.PHONY: run test check collect bench sim fuzz fuzz-api fuzz-schema docker-day shots site wheel pages proto lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/swarm-tui up
@@ -48,9 +50,14 @@ sim: $(VENV)/.installed-dev
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/fuzz.py --inputs $(INPUTS) --seconds 600 --coverage 300
 
-# A hundred thousand malformed requests for the Engine API.
+# A hundred thousand malformed requests for the Engine API, then those that schemathesis draws.
 fuzz-api: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/fuzz_engine_api.py --seed $$(date +%s)000
+	$(MAKE) --no-print-directory fuzz-schema
+
+# What schemathesis makes of our OpenAPI document of the Engine API: good requests, and such as the document forbids.
+fuzz-schema: $(VENV)/.installed-dev $(SCHEMATHESIS)/.installed
+	PYTHONPATH=$(SCHEMATHESIS) $(BIN)/python benchmarks/fuzz_engine_schema.py --seed $$(date +%s)
 
 # A day of work with the docker command, on ours and on a Docker Engine; what differs has a reason. Needs root and docker.io.
 docker-day: $(VENV)/.installed-dev
@@ -81,6 +88,7 @@ lock: $(BIN)/python
 	$(PIP) install pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-header --allow-unsafe --extra dev -o requirements-dev.lock pyproject.toml
+	echo 'schemathesis>=4.32,<5' | $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-header --constraint requirements-dev.lock -o .ci/schemathesis.lock -
 
 clean:
 	rm -rf $(VENV) .versions .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -97,4 +105,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@
+
+$(SCHEMATHESIS)/.installed: .ci/schemathesis.lock | $(BIN)/python
+	$(PIP) install --upgrade --require-hashes --no-deps --target $(SCHEMATHESIS) -r $<
 	touch $@

@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--one", type=int)
     options = parser.parse_args()
-    logging.basicConfig(level=logging.CRITICAL)
+    logging.basicConfig(level=logging.ERROR, handlers=[logging.NullHandler()])  # the hunt listens
     with tempfile.TemporaryDirectory(prefix="st-") as directory:
         socket = Path(directory) / "s"
         if options.one is not None:

@@ -96,7 +96,7 @@ def test_commands(wheel: zipfile.ZipFile) -> None:
 
 def test_locks_name_no_index() -> None:
     """The locks hold hashes and no address."""
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("requirements.lock", "requirements-dev.lock", ".ci/traefik.lock", ".ci/schemathesis.lock"):
         text = (ROOT / name).read_text()
         assert "--hash=sha256:" in text
         assert "://" not in text and "index" not in text
@@ -111,6 +111,17 @@ def test_locks_suit_the_oldest_python(name: str) -> None:
     assert locked
     wants = {one: metadata.metadata(one).get("Requires-Python", "") for one in locked}
     assert {one: want for one, want in wants.items() if not SpecifierSet(want).contains(oldest)} == {}
+
+
+def test_what_schemathesis_brings_is_what_we_have() -> None:
+    """It is put before the packages of the environment: what both have is the same."""
+    ours, its = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements-dev.lock", ".ci/schemathesis.lock")
+    )
+    shared = ours.keys() & its.keys()
+    assert {"hypothesis", "pytest", "requests"} <= shared
+    assert {name: its[name] for name in shared} == {name: ours[name] for name in shared}
 
 
 def test_one_place_says_the_version(wheel: zipfile.ZipFile) -> None:

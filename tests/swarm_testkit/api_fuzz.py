@@ -3,6 +3,7 @@
 `request_of(seed)` draws one; `hunt` sends them to a face in front of a cluster in memory and says which of them broke a promise:
 
 1. Whatever comes, what answers is HTTP with a status that the API has, and never a mistake of ours (`internal error`).
+   Nothing is logged with a traceback.
 2. No request makes the next one wait: a good one is answered after it.
 3. What nobody asked to be changed stays as it is, byte by byte.
 """
@@ -32,6 +33,9 @@ from swarm_testkit.factories import (
     make_volume,
 )
 from swarm_testkit.http_face import ask, connected
+from swarm_testkit.log_mistakes import mistakes
+from swarm_testkit.openapi.promises import MEANT_FAILURES
+from swarm_testkit.trust import make_authority
 
 WAIT_S = 60.0
 _MOMENT_S = 0.02
@@ -243,9 +247,11 @@ def _mangled(rng: random.Random, whole: bytes) -> bytes:
 
 def hunted_cluster() -> FakeCluster:
     """Objects that requests name, and such that none does: these are called `kept`."""
+    founded, root = make_cluster(), make_authority().root
+    founded.root_ca.ca_cert, founded.root_ca.ca_key = root.certificate, root.key or b""
     return FakeCluster(
         [
-            make_cluster(),
+            founded,
             make_node("n1", hostname="n1"),
             make_node("kept-n", hostname="kept"),
             *(make_service(id_, name=name) for id_, name in (("w1", "web"), ("kept-s", "kept"))),
@@ -287,18 +293,22 @@ async def hunt(path: Path, seeds: Iterable[int]) -> Report:
         some, left = left[:_ANEW_AFTER], left[_ANEW_AFTER:]
         cluster = hunted_cluster()
         before = kept(cluster)
-        async with api_at(path, cluster):
-            waiting = iter(some)
-            await asyncio.gather(*(_send(path, waiting, report) for _ in range(_AT_ONCE)))
-            for target in ("/_ping", "/services", "/nodes"):
-                if (await ask(path, "GET", target)).status != 200:
-                    report.broken.append((some[-1], f"afterwards {target} is not answered"))
-            for method, target in (("GET", "/nodes/kept-n"), ("GET", "/secrets/kept-x")):
-                if (await ask(path, method, target)).status != 200:
-                    report.broken.append((some[-1], f"afterwards {target} is lost"))
+        with mistakes() as log:
+            async with api_at(path, cluster):
+                await _send_all(path, some, report)
+        report.broken += [(some[-1], f"a mistake of ours in the log: {text}") for text in log.seen]
         if kept(cluster) != before:
             report.broken.append((some[-1], "what nobody asked to be changed has changed"))
     return report
+
+
+async def _send_all(path: Path, seeds: list[int], report: Report) -> None:
+    """Some at a time, then what must be answered whatever came before."""
+    waiting = iter(seeds)
+    await asyncio.gather(*(_send(path, waiting, report) for _ in range(_AT_ONCE)))
+    for target in ("/_ping", "/services", "/nodes", "/nodes/kept-n", "/secrets/kept-x"):
+        if (await ask(path, "GET", target)).status != 200:
+            report.broken.append((seeds[-1], f"afterwards {target} is not answered"))
 
 
 async def _send(path: Path, waiting: Iterable[int], report: Report) -> None:
@@ -352,4 +362,6 @@ def judge(answer: bytes, *, is_whole: bool) -> str:
         return f"status {status_of(answer)}"
     if any(word in rest for word in (b"internal error", b"Traceback", b"Internal Server Error")):
         return "a mistake of ours"
+    if status_of(answer) == 500 and not any(each in rest for each in MEANT_FAILURES):
+        return f"a failure that nobody means: {rest[-200:]!r}"
     return ""

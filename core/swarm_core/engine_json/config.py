@@ -11,8 +11,8 @@ from swarm_core.engine_json.shape import BASE64, Part, Shape, Value
 from swarm_core.engine_json.templating import check_templating
 from swarm_core.http.version import NEWEST, Version
 
-_SPEC: Final = Shape(ANNOTATIONS_ROW, Value("Data", "data", BASE64), Part("Templating", "templating", DRIVER))
-_CONFIG: Final = Shape(ID, META_ROW, Part("Spec", "spec", _SPEC, always=True))
+SPEC: Final = Shape(ANNOTATIONS_ROW, Value("Data", "data", BASE64), Part("Templating", "templating", DRIVER))
+_CONFIG: Final = Shape(ID, META_ROW, Part("Spec", "spec", SPEC, always=True))
 
 
 def to_json(config: Config, version: Version) -> dict[str, Any]:
@@ -30,5 +30,5 @@ def from_json(body: object, version: Version) -> ConfigSpec:
     given = Given(body, version)
     check_templating("config", given)
     spec = ConfigSpec()
-    _SPEC.read(given, spec)
+    SPEC.read(given, spec)
     return spec

@@ -115,7 +115,13 @@ def _read_credentials(given: Given, credentials: Any) -> None:
         setattr(credentials, _CREDENTIALS[name], text)
 
 
-_CREDENTIAL_SPEC: Final = Shape(Own(_show_credentials, _read_credentials))
+_CREDENTIAL_SPEC: Final = Shape(
+    Own(
+        _show_credentials,
+        _read_credentials,
+        tuple(Value(name, field, TEXT) for name, field in _CREDENTIALS.items()),
+    )
+)
 _SELINUX: Final = Shape(
     Value("Disable", "disable", FLAG, keep=True),
     Value("User", "user", TEXT, keep=True),

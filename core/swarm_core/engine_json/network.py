@@ -58,7 +58,7 @@ TASK_NETWORK: Final = Shape(
 )
 """As tasks name a network that they are attached to."""
 
-_CONFIG: Final = Shape(
+POOL: Final = Shape(
     Value("Subnet", "subnet", PREFIX),
     Value("IPRange", "range", PREFIX),
     Value("Gateway", "gateway", ADDRESS),
@@ -96,7 +96,7 @@ def to_form(network: Network) -> Form:
     """The network as templates see it; they know its id as both `ID` and `Id`."""
     told = to_json(network, NEWEST)
     configs = told["IPAM"]["Config"]
-    shown = None if configs is None else [_CONFIG.form(each) for each in configs]
+    shown = None if configs is None else [POOL.form(each) for each in configs]
     return Form(
         told | {"ID": network.id, "IPAM": Form(told["IPAM"] | {"Config": shown})},
         frozenset({"ID"}),
@@ -109,9 +109,7 @@ def _ipam(network: Network, version: Version) -> dict[str, Any]:
     return {
         "Driver": ipam.driver.name,
         "Options": MAP.show(ipam.driver.options) or None,
-        "Config": [_CONFIG.show(each, version) for each in ipam.configs]
-        if network.HasField("ipam")
-        else None,
+        "Config": [POOL.show(each, version) for each in ipam.configs] if network.HasField("ipam") else None,
     }
 
 
@@ -139,4 +137,4 @@ def _read_ipam(given: Given, spec: NetworkSpec) -> None:
     spec.ipam.driver.name = given.text("Driver") or _DEFAULT_IPAM
     spec.ipam.driver.options.update(given.mapping("Options"))
     for part in given.parts("Config"):
-        _CONFIG.read(part, spec.ipam.configs.add())
+        POOL.read(part, spec.ipam.configs.add())

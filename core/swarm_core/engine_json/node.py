@@ -28,7 +28,7 @@ TOPOLOGY: Final = Shape(Value("Segments", "segments", MAP))
 AVAILABILITY: Final = Words(
     words_of(NodeSpec.Availability), 'invalid Availability: "{}"', default=None, any_case=True
 )
-_SPEC: Final = Shape(
+SPEC: Final = Shape(
     ANNOTATIONS_ROW,
     Choice(
         "Role", "desired_role", Words(words_of(NodeRole), 'invalid Role: "{}"', default=None, any_case=True)
@@ -68,7 +68,7 @@ _MANAGER: Final = Shape(
 _NODE: Final = Shape(
     ID,
     META_ROW,
-    Part("Spec", "spec", _SPEC, always=True),
+    Part("Spec", "spec", SPEC, always=True),
     Part("Description", "description", _DESCRIPTION, always=True),
     Part("Status", "status", _STATUS, always=True),
     Part("ManagerStatus", "manager_status", _MANAGER),
@@ -88,5 +88,5 @@ def to_form(node: Node) -> Form:
 def from_json(body: object, version: Version, stored: NodeSpec | None = None) -> NodeSpec:
     """The whole spec. Its membership is the `stored` one's, since JSON has none. Raises BadRequest."""
     spec = NodeSpec(membership=stored.membership if stored is not None else NodeSpec.PENDING)
-    _SPEC.read(Given(body, version), spec)
+    SPEC.read(Given(body, version), spec)
     return spec

@@ -11,13 +11,13 @@ from swarm_core.engine_json.shape import BASE64, Part, Shape, Value
 from swarm_core.engine_json.templating import check_templating
 from swarm_core.http.version import NEWEST, Version
 
-_SPEC: Final = Shape(
+SPEC: Final = Shape(
     ANNOTATIONS_ROW,
     read_only_in(Value("Data", "data", BASE64)),
     Part("Driver", "driver", DRIVER),
     Part("Templating", "templating", DRIVER),
 )
-_SECRET: Final = Shape(ID, META_ROW, Part("Spec", "spec", _SPEC, always=True))
+_SECRET: Final = Shape(ID, META_ROW, Part("Spec", "spec", SPEC, always=True))
 
 
 def to_json(secret: Secret, version: Version) -> dict[str, Any]:
@@ -35,5 +35,5 @@ def from_json(body: object, version: Version) -> SecretSpec:
     given = Given(body, version)
     check_templating("secret", given)
     spec = SecretSpec()
-    _SPEC.read(given, spec)
+    SPEC.read(given, spec)
     return spec

@@ -105,7 +105,7 @@ _MODE: Final = Shape(
     ),
     Part("GlobalJob", "global_job", Shape()),
 )
-_SPEC: Final = Shape(
+SPEC: Final = Shape(
     ANNOTATIONS_ROW,
     Part("TaskTemplate", "task", TEMPLATE, always=True),
     Own(_show_mode, _read_mode, (Part("Mode", "mode", _MODE),)),
@@ -127,8 +127,8 @@ _JOB_STATUS: Final = Shape(
 _SERVICE: Final = Shape(
     ID,
     META_ROW,
-    Part("Spec", "spec", _SPEC, always=True),
-    Part("PreviousSpec", "previous_spec", _SPEC),
+    Part("Spec", "spec", SPEC, always=True),
+    Part("PreviousSpec", "previous_spec", SPEC),
     Part("Endpoint", "endpoint", ENDPOINT, always=True),
     Part("UpdateStatus", "update_status", _UPDATE_STATUS),
     Part("JobStatus", "job_status", _JOB_STATUS),
@@ -167,5 +167,5 @@ def from_json(body: object, version: Version) -> ServiceSpec:
     if given.part("TaskTemplate") is None:
         raise BadRequest("mismatched Runtime and *Spec fields")
     spec = ServiceSpec()
-    _SPEC.read(given, spec)
+    SPEC.read(given, spec)
     return spec

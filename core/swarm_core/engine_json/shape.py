@@ -63,6 +63,11 @@ class Shape:
         # Most of what an object may have is not given: a row that has nothing to read is not asked.
         self._needs = tuple((None if row.needs is None else row.needs.lower(), row) for row in rows)
 
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """In the order in which Docker writes them."""
+        return self._rows
+
     def show(self, message: Any, version: Version) -> dict[str, Any]:
         """The message as a JSON object."""
         out: dict[str, Any] = {}

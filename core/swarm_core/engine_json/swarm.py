@@ -55,7 +55,7 @@ _CA: Final = Shape(
     Value("ForceRotate", "force_rotate", integer(UINT64)),
 )
 _TASK_DEFAULTS: Final = Shape(Part("LogDriver", "log_driver", DRIVER))
-_SPEC: Final = Shape(
+SPEC: Final = Shape(
     ANNOTATIONS_ROW,
     Part("Orchestration", "orchestration", _ORCHESTRATION, always=True),
     Part("Raft", "raft", _RAFT, always=True),
@@ -74,7 +74,7 @@ _SPEC: Final = Shape(
         always=True,
     ),
 )
-_INFO: Final = Shape(ID, META_ROW, Part("Spec", "spec", _SPEC, always=True))
+_INFO: Final = Shape(ID, META_ROW, Part("Spec", "spec", SPEC, always=True))
 
 
 def to_json(cluster: Cluster, version: Version) -> dict[str, Any]:

@@ -65,7 +65,7 @@ _ACCESS: Final = Shape(
         (Part("MountVolume", "mount", _MOUNT), Part("BlockVolume", "block", Shape())),
     ),
 )
-_SPEC: Final = Shape(
+SPEC: Final = Shape(
     Value("Group", "group", TEXT),
     Part("AccessMode", "access_mode", _ACCESS),
     Part(
@@ -110,7 +110,7 @@ _INFO: Final = Shape(
 _CLUSTER_VOLUME: Final = Shape(
     ID,
     META_ROW,
-    Part("Spec", "spec", _SPEC, always=True),
+    Part("Spec", "spec", SPEC, always=True),
     Parts("PublishStatus", "publish_status", _PUBLISHED),
     Part("Info", "volume_info", _INFO),
 )
@@ -151,7 +151,7 @@ def from_json(body: object, version: Version) -> VolumeSpec:
     """The spec of a volume that is to be made. Raises BadRequest."""
     given = Given(body, version)
     spec = VolumeSpec()
-    _SPEC.read(given.part("ClusterVolumeSpec") or Given(None, version), spec)
+    SPEC.read(given.part("ClusterVolumeSpec") or Given(None, version), spec)
     spec.annotations.name = given.text("Name")
     spec.annotations.labels.update(given.mapping("Labels"))
     spec.driver.name = given.text("Driver")
@@ -165,5 +165,5 @@ def availability_from_json(
     """What a volume's update may change, and all that it changes; `kept` where it does not name it. Raises BadRequest."""
     spec = VolumeSpec()
     given = Given(body, version).part("Spec") or Given(None, version)
-    _SPEC.read(given, spec)
+    SPEC.read(given, spec)
     return spec.availability if given.text("Availability") else kept

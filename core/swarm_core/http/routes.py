@@ -8,7 +8,7 @@ Rules
 
 import posixpath
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -56,6 +56,10 @@ class Routes:
             self._routes.append(route)
             if (found := self._tried(route.method, route.pattern)) is not None and not found[1]:
                 self._known.setdefault((route.method, route.pattern), found)
+
+    def __iter__(self) -> Iterator[Route]:
+        """In the order in which they are tried."""
+        return iter(self._routes)
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The first route that fits, and its parameters."""

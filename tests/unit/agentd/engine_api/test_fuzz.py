@@ -22,12 +22,13 @@ def test_a_seed_makes_one_request() -> None:
 
 
 def test_a_broken_promise_is_seen() -> None:
-    """No answer, no HTTP, another status and a mistake of ours."""
+    """No answer, no HTTP, another status, a mistake of ours, and a failure that nobody means."""
     for answer in (
         b"",
         b"hello\r\n",
         b"HTTP/1.1 599 X\r\n\r\n",
         b'HTTP/1.1 500 X\r\n\r\n{"message":"internal error"}',
+        b'HTTP/1.1 500 X\r\n\r\n{"message":"rpc error: code = Unknown desc = name conflicts"}',
     ):
         assert judge(answer, is_whole=True)
     assert not judge(b"", is_whole=False)
