@@ -5,7 +5,7 @@
 
 The API stands before a cluster in memory, in this process, on a port of this machine. Each seed plays schemathesis's examples, coverage and fuzzing, the
 last with so many examples of each operation, as a client of another version. Exit code 1 where a promise is broken (swarm_testkit.openapi.promises), or an
-answer is none that the document has; `--document` prints the document.
+answer is none that the document has; `--document` prints the document. An interrupt or SIGTERM ends it, and what was sent until then is told.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -227,6 +228,8 @@ def _found(schema: Any) -> Iterator[tuple[str, str]]:
     from schemathesis.engine import Status, events, from_schema
 
     for event in from_schema(schema).execute():
+        if isinstance(event, events.Interrupted):
+            raise KeyboardInterrupt
         if isinstance(event, events.NonFatalError | events.FatalError):
             yield str(event), ""
         elif isinstance(event, events.ScenarioFinished):
@@ -257,14 +260,26 @@ def main() -> int:
         return 0
     logging.basicConfig(level=logging.ERROR, handlers=[logging.NullHandler()])  # the hunt listens
     begun, sitting, files = time.process_time(), Sitting(), len(os.listdir("/proc/self/fd"))
-    for seed in range(options.seed, options.seed + options.seeds):
-        play(seed, _VERSIONS[seed % len(_VERSIONS)], options.examples, sitting, is_first=seed == options.seed)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    seeds, played = range(options.seed, options.seed + options.seeds), 0
+    try:
+        for seed in seeds:
+            play(
+                seed,
+                _VERSIONS[seed % len(_VERSIONS)],
+                options.examples,
+                sitting,
+                is_first=seed == options.seed,
+            )
+            played += 1
+    except KeyboardInterrupt:
+        sys.stdout.write("ended before its time\n")
     gc.collect()
     left = len(os.listdir("/proc/self/fd")) - files
     statuses = ", ".join(f"{number} {status}" for status, number in sorted(sitting.statuses.items()))
     modes = ", ".join(f"{number} {mode}" for mode, number in sorted(sitting.modes.items()))
     sys.stdout.write(
-        f"seeds {options.seed} to {options.seed + options.seeds - 1}: {sitting.statuses.total()} requests ({modes}) in {time.process_time() - begun:.0f} s of "
+        f"{played} whole seeds from {options.seed}: {sitting.statuses.total()} requests ({modes}) in {time.process_time() - begun:.0f} s of "
         f"processor time: {statuses}; {sitting.broken.total()} broken promises, {left} descriptors left\n"
     )
     return 1 if sitting.broken or left > 0 else 0

@@ -206,14 +206,18 @@ class _Protocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to a request that cannot be read; the connection ends after it."""
-        if exc is not None and status >= 500:
+        """The answer to a request that cannot be read; the connection ends after it. That it has ended is no news."""
+        if exc is not None and status >= 500 and not (isinstance(exc, ConnectionError) and self._is_over):
             _log.error("a connection failed", exc_info=exc)
         self.keep_alive(False)
         text = f"{status} {'Bad Request' if status == 400 else 'Internal Server Error'}"
         response = web.Response(status=status, text=text, headers={"Server": self._name})
         response.force_close()
         return response
+
+    @property
+    def _is_over(self) -> bool:
+        return self.transport is None or self.transport.is_closing()
 
 
 class _Server(web.Server):

@@ -195,6 +195,31 @@ async def test_a_response_that_has_begun_is_broken_off(face: Path) -> None:
     assert not raw.endswith(b"0\r\n\r\n")
 
 
+async def test_a_client_that_is_gone_is_no_mistake(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody is told in the log of an answer that could not be written to its end; nor twice of one that was broken off."""
+    written = asyncio.Event()
+
+    async def write(exchange: Exchange) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await exchange.start(response)
+        assert exchange.request.transport is not None
+        exchange.request.transport.abort()
+        written.set()
+        await response.write(b"to nobody")
+        return response
+
+    routes = Routes([Route("GET", "/x", write), Route("GET", "/off", break_off)])
+    async with face_at(tmp_path / "s", routes):
+        for target in (b"/x", b"/off"):
+            with suppress(ConnectionError):
+                async with asyncio.timeout(WAIT_S), connected(tmp_path / "s") as (reader, writer):
+                    writer.write(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+                    await reader.read()
+    assert written.is_set()
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told == ["Handler for GET /off failed"]
+
+
 async def test_success_without_a_body_says_so(face: Path) -> None:
     """An empty answer has a length and no type (docs/design/engine-api.md E4.5)."""
     answer = await ask(face, "GET", "/nothing")
