@@ -167,10 +167,13 @@ async def session(soak: Soak, identity: TlsIdentity, number: int) -> None:
 
 async def _flat(work: Awaitable[None]) -> None:
     """A failure of a group as the failure itself."""
+    failure: BaseException | None = None
     try:
         await work
     except* ClientError as failures:
-        raise failures.exceptions[0] from None
+        failure = failures.exceptions[0]
+    if failure is not None:
+        raise failure
 
 
 async def watcher(soak: Soak) -> None:

@@ -203,15 +203,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the fleet; returns never."""
     config, level = parse(arguments)
     log.configure(level)
+    failure: BaseException | None = None
     try:
         event_loop.run(_serve(config))
     except* NodeError as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        sys.stderr.write(f"fleet: {error}\n")
-        sys.exit(1)
-    sys.exit(0)
+        failure = group
+    if failure is None:
+        sys.exit(0)
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    sys.stderr.write(f"fleet: {failure}\n")
+    sys.exit(1)
 
 
 if __name__ == "__main__":

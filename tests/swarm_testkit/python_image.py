@@ -1,4 +1,4 @@
-"""A base image with Python, of this machine's own parts: its interpreter with the standard library and pip, the libraries of the lock as they are
+"""A base image with Python, of this machine's own parts: its interpreter with the standard library, pip and the libraries of the lock as they are
 installed here, the shared libraries that these need, and busybox for a shell. No registry is needed."""
 
 import importlib.metadata
@@ -16,7 +16,7 @@ from swarm_testkit.engines import Engine, root_file_system
 ROOT = Path(__file__).parents[2]
 IMAGE = "python:local"
 _LEFT_OUT = re.compile(
-    r"/(test|idlelib|tkinter|lib2to3|turtledemo|config-[^/]+|site-packages|[^/]*\.a|_test\w+\.so)(/|$)"
+    r"/(test|idlelib|tkinter|lib2to3|turtledemo|config-[^/]+|site-packages|[^/]*\.a|_test\w+\.so|EXTERNALLY-MANAGED)(/|$)"
 )
 _LIBRARY = re.compile(r"=> (/\S+)|^\s+(/\S*ld-\S+)", re.MULTILINE)
 
@@ -30,17 +30,17 @@ def _file_system() -> bytes:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     standard = Path(sysconfig.get_path("stdlib"))
     interpreter = Path(sys.base_prefix) / "bin" / version
+    # A distribution's Python has its places built in.
+    prefix = "usr" if sys.base_prefix == "/usr" else "usr/local"
     out = io.BytesIO(root_file_system())
     with tarfile.open(fileobj=out, mode="a") as tar:
-        tar.add(interpreter.resolve(), f"usr/local/bin/{version}")
-        for link, target in ((f"usr/local/bin/{name}", version) for name in ("python3", "python")):
+        tar.add(interpreter.resolve(), f"{prefix}/bin/{version}")
+        for link, target in ((f"{prefix}/bin/{name}", version) for name in ("python3", "python")):
             entry = tarfile.TarInfo(link)
             entry.type, entry.linkname = tarfile.SYMTYPE, target
             tar.addfile(entry)
-        tar.add(standard, f"usr/local/lib/{version}", filter=_without_what_is_not_run)
-        here = f"usr/local/lib/{version}/site-packages"
-        # The pip of the interpreter itself, and the libraries of this environment.
-        tar.add(standard / "site-packages" / "pip", f"{here}/pip")
+        tar.add(standard, f"{prefix}/lib/{version}", filter=_without_what_is_not_run)
+        here = f"{prefix}/{_libraries_below(interpreter)}"
         native = [interpreter, *standard.glob("lib-dynload/*.so")]
         for path, name in _installed():
             tar.add(path, f"{here}/{name}")
@@ -50,13 +50,21 @@ def _file_system() -> bytes:
     return out.getvalue()
 
 
+def _libraries_below(interpreter: Path) -> Path:
+    """Where this interpreter looks for what was installed beside it, below its prefix."""
+    asking = (str(interpreter), "-c", "import site; print(site.getsitepackages()[0])")
+    told = subprocess.run(asking, capture_output=True, text=True, check=True).stdout.strip()
+    return Path(told).relative_to(sys.base_prefix)
+
+
 def _without_what_is_not_run(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return None if _LEFT_OUT.search(f"/{entry.name}") else entry
 
 
 def _installed() -> Iterable[tuple[Path, str]]:
-    """Each file of a library of the lock, with its place below site-packages."""
-    for name in re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE):
+    """Each file of a library of the lock, and of pip, with its place below site-packages."""
+    locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    for name in ("pip", *locked):
         for file in importlib.metadata.files(name) or ():
             path = Path(str(file.locate()))
             if ".." not in file.parts and path.is_file():

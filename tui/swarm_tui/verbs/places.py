@@ -33,7 +33,7 @@ def _to_view(sharing: Sequence[ViewKind[Any]]) -> Verb:
     return Verb(
         f"global.{first.name}",
         (first.key,),
-        "/".join(names),
+        first.name,
         help_,
         Context.GLOBAL,
         run,
