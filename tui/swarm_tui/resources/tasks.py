@@ -114,14 +114,14 @@ def row(task: Task, view: ClusterView, now_ns: int) -> RowCells:
 
 
 COLUMNS = (
-    Column("task", "TASK", 14, grow=2),
+    Column("task", "TASK", 14, grow=4),
     Column("state", "STATE", 9),
     Column("since", "FOR", 4, align=Align.RIGHT),
     Column("cpu", "CPU", 4, align=Align.RIGHT, is_wide=True, is_of_usage=True, drop=1),
     Column("memory", "MEM", 4, align=Align.RIGHT, is_wide=True, is_of_usage=True, drop=1),
     Column("node", "NODE", 8, grow=1, drop=1),
-    Column("cause", "CAUSE", 12, grow=12, drop=2, wanted=40),
-    Column("image", "IMAGE", 14, grow=2, is_wide=True, drop=4),
+    Column("cause", "CAUSE", 12, grow=8, drop=2, wanted=40),
+    Column("image", "IMAGE", 14, grow=4, is_wide=True, drop=4),
     Column("id", "ID", 12, is_wide=True, drop=5),
 )
 
