@@ -77,8 +77,10 @@ class Health(Enum):
     @property
     def severity(self) -> int:
         """Grows from fine to failed: problems sort first by it."""
-        return list(Health).index(self)
+        return _SEVERITIES[self]
 
+
+_SEVERITIES = {health: place for place, health in enumerate(Health)}
 
 LEADER = "★"
 PROBLEMS = frozenset({Health.PARTLY, Health.STALE, Health.WARNING, Health.FAILED})

@@ -1,6 +1,7 @@
 """Services: goal and reality, what runs, and the reason when they differ."""
 
 from collections.abc import Callable, Collection, Sequence
+from heapq import nsmallest
 
 from swarm_core.api.jobs import is_job
 from swarm_core.api.names import STACK_LABEL
@@ -327,10 +328,9 @@ def _motion_note(service: Service, view: ClusterView, now_ns: int) -> MotionNote
 
 
 def _moving_slots(service: Service, view: ClusterView) -> list[tuple[str, Role]]:
-    found = (view.get(Task, task_id) for task_id in view.service_sums(service.id).rising)
-    moving = sorted((task for task in found if task is not None), key=lambda task: (task.slot, task.id))
+    moving = list(filter(None, (view.get(Task, id_) for id_ in view.service_sums(service.id).rising)))
     parts: list[tuple[str, Role]] = []
-    for task in moving[:_SLOTS_NAMED]:
+    for task in nsmallest(_SLOTS_NAMED, moving, key=lambda task: (task.slot, task.id)):
         parts.append((f"slot {task.slot} " if task.slot else "", Role.MUTED))
         parts.append((f"{state_word(task.status.state)}  ", Role.MOTION))
     if len(moving) > _SLOTS_NAMED:
