@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,14 @@ async def answer(path: Path) -> bytes:
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(await reader.readexactly(5))
-    await writer.drain()
-    writer.close()
-    await writer.wait_closed()
+    try:
+        # Who only looks whether somebody listens says nothing.
+        with suppress(asyncio.IncompleteReadError):
+            writer.write(await reader.readexactly(5))
+            await writer.drain()
+    finally:
+        writer.close()
+        await writer.wait_closed()
 
 
 def pids(said: Path) -> list[int]:

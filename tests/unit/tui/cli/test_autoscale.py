@@ -17,12 +17,6 @@ from swarm_tui.operations import suggest as suggesting
 Service = objects_pb2.Service
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The nodes of this cluster tell at once what they use."""
-    monkeypatch.setattr(figures, "FIRST_S", 0.05)
-
-
 @pytest.fixture
 def fake() -> FakeCluster:
     """A service of two tasks, each with nine tenths of a processor, that was made some minutes ago."""
