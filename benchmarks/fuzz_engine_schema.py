@@ -34,7 +34,7 @@ from swarm_agentd.engine_api.server import make_routes
 from swarm_core.http.listeners import Listener
 from swarm_core.http.routes import split_version
 from swarm_core.http.server import Face, serving
-from swarm_testkit.api_fuzz import WAIT_S, hunted_cluster
+from swarm_testkit.api_fuzz import ANSWERED, WAIT_S, hunted_cluster
 from swarm_testkit.engine_clients import MANAGER, Api, api_at
 from swarm_testkit.http_face import ask
 from swarm_testkit.log_mistakes import mistakes
@@ -125,8 +125,7 @@ class Server:
         """Which of the simplest questions are not answered as they should be."""
 
         async def asked() -> list[str]:
-            targets = ("/_ping", "/services", "/nodes", "/nodes/kept-n", "/secrets/kept-x")
-            return [one for one in targets if (await ask(self._path, "GET", one)).status != 200]
+            return [one for one in ANSWERED if (await ask(self._path, "GET", one)).status != 200]
 
         return asyncio.run_coroutine_threadsafe(asked(), self._loop).result(WAIT_S)
 

@@ -34,10 +34,12 @@ from swarm_testkit.factories import (
 )
 from swarm_testkit.http_face import ask, connected
 from swarm_testkit.log_mistakes import mistakes
-from swarm_testkit.openapi.promises import MEANT_FAILURES
+from swarm_testkit.openapi.promises import MEANT_FAILURES, MISTAKES
 from swarm_testkit.trust import make_authority
 
 WAIT_S = 60.0
+ANSWERED = ("/_ping", "/services", "/nodes", "/nodes/kept-n", "/secrets/kept-x")
+"""Whatever came before."""
 _MOMENT_S = 0.02
 _STATUSES = frozenset(
     (200, 201, 204, 301, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 414, 431, 500, 501, 503, 505)
@@ -306,7 +308,7 @@ async def _send_all(path: Path, seeds: list[int], report: Report) -> None:
     """Some at a time, then what must be answered whatever came before."""
     waiting = iter(seeds)
     await asyncio.gather(*(_send(path, waiting, report) for _ in range(_AT_ONCE)))
-    for target in ("/_ping", "/services", "/nodes", "/nodes/kept-n", "/secrets/kept-x"):
+    for target in ANSWERED:
         if (await ask(path, "GET", target)).status != 200:
             report.broken.append((seeds[-1], f"afterwards {target} is not answered"))
 
@@ -360,7 +362,7 @@ def judge(answer: bytes, *, is_whole: bool) -> str:
         return f"no HTTP: {first[:80]!r}"
     if status_of(answer) not in {*_STATUSES, 100}:
         return f"status {status_of(answer)}"
-    if any(word in rest for word in (b"internal error", b"Traceback", b"Internal Server Error")):
+    if any(word in rest for word in MISTAKES):
         return "a mistake of ours"
     if status_of(answer) == 500 and not any(each in rest for each in MEANT_FAILURES):
         return f"a failure that nobody means: {rest[-200:]!r}"

@@ -24,7 +24,8 @@ _KIND_OF: Final = {
 _READING: Final = ("GET", "HEAD", "OPTIONS")
 MEANT_FAILURES: Final = (b"update out of sequence", b"only supported in experimental")
 """What is said where a 500 is an answer: as in Docker, of an object that has changed since, and of services of plugins."""
-_MISTAKES: Final = (b"internal error", b"Traceback", b"Internal Server Error")
+MISTAKES: Final = (b"internal error", b"Traceback", b"Internal Server Error")
+"""What is said of a failure that nobody foresaw."""
 Objects = dict[tuple[type[Any], str], Any]
 
 
@@ -61,7 +62,7 @@ class Promises:
         return said
 
     def _of_answer(self, seen: Seen) -> str:
-        if any(word in seen.body for word in _MISTAKES):
+        if any(word in seen.body for word in MISTAKES):
             return "a mistake of ours"
         if self.log.seen:
             return f"a mistake of ours in the log: {self.log.seen[0]}"

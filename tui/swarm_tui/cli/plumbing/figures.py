@@ -12,7 +12,7 @@ from swarm_tui.cli.plumbing.live import live
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.usage import UsageNews
 
-FIRST_S: Final = 3.0
+_FIRST_S: Final = 3.0
 """So long every node has to tell something before the first look: some never do."""
 _LOOK_S: Final = 0.05
 
@@ -24,7 +24,7 @@ async def looking_on(cluster: Cluster) -> AsyncIterator[Mirror]:
         telling = group.create_task(UsageNews(mirror.figures, cluster.control, cluster.clock).run())
         try:
             with suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_S):
+                async with asyncio.timeout(_FIRST_S):
                     while not _is_told(mirror):
                         await cluster.clock.sleep(_LOOK_S)
             yield mirror
