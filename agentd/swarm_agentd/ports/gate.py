@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import cast
 
 from swarm_core.api.proto.types_pb2 import PortConfig
+from swarm_core.runtime import transports
 from swarm_core.runtime.tasks import Group
 
 from swarm_agentd.ports.connections import Connections
@@ -123,7 +124,7 @@ class Gate:
 def refuse(transport: asyncio.Transport) -> None:
     """Say that the task takes no connections."""
     transport.write(NO)
-    transport.close()
+    transports.close(transport)
 
 
 class _Visitor(asyncio.Protocol):

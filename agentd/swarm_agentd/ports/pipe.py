@@ -12,6 +12,8 @@ import struct
 from collections.abc import Callable
 from typing import cast
 
+from swarm_core.runtime import transports
+
 from swarm_agentd.ports.limits import BUFFER_BYTES
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
@@ -102,7 +104,7 @@ class Side(asyncio.Protocol):
         if other is None or other.transport is None or other._is_lost:
             return False
         if other._has_ended:
-            other.transport.close()
+            transports.close(other.transport)
             return False
         if not other.transport.is_closing():
             other.transport.write_eof()
@@ -127,7 +129,7 @@ class Side(asyncio.Protocol):
         elif exc is not None or self._is_broken:
             other.reset()
         elif other.transport is not None:
-            other.transport.close()
+            transports.close(other.transport)
 
 
 def keep_alive(sock: socket.socket) -> None:

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from swarm_core.engines.client import EngineClient
 from swarm_core.http.exchange import Exchange
+from swarm_core.runtime import transports
 
 _HEAD_BYTES_MAX = 1 << 20
 _ONLY_OURS = frozenset(("api-version", "server", "docker-experimental", "ostype"))
@@ -111,7 +112,7 @@ class _Engine(_End):
         if self._bytes_left is not None:
             self._bytes_left -= len(data)
             if self._bytes_left <= 0 and self.transport is not None:
-                self.transport.close()
+                transports.close(self.transport)
 
 
 class _Spent(web.StreamResponse):

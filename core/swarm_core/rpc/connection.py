@@ -26,6 +26,7 @@ from swarm_core.rpc.h2.connection import Connection
 from swarm_core.rpc.h2.fields import Fields
 from swarm_core.rpc.h2.frames import Code as H2Code
 from swarm_core.rpc.refusals import Refusals
+from swarm_core.runtime import transports
 from swarm_core.runtime.waiting import turn
 
 # So much is given to the core before it is written, and a handler that gives more lets the others have a turn.
@@ -247,7 +248,7 @@ class ServerConnection(asyncio.Protocol):
         self.core.shut_down()
         self._flush()
         if self._transport is not None:
-            _close(self._transport)
+            transports.close(self._transport)
 
     def abort(self) -> None:
         """Close at once."""
@@ -313,22 +314,13 @@ class ServerConnection(asyncio.Protocol):
             if not transport.is_closing():
                 transport.write(output)
         if self.core.is_over:
-            _close(transport)
+            transports.close(transport)
         if self.core.has_failed and self._calls:
             self._lose_calls()
 
     def _lose_calls(self) -> None:
         for call in list(self._calls.values()):
             call.lost()
-
-
-def _close(transport: asyncio.Transport) -> None:
-    """End a connection once what was written is sent."""
-    try:
-        transport.close()
-    except RuntimeError:
-        # uvloop: sending the rest found the peer gone, and its TLS is in no state that could be closed any more.
-        transport.abort()
 
 
 def _unknown(path: str) -> str:

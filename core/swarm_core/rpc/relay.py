@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
+from swarm_core.runtime import transports
+
 
 class End(asyncio.Protocol):
     """One of the two connections. Not read before `join`; what a transport had in hand by then is kept and passed on."""
@@ -48,7 +50,7 @@ class End(asyncio.Protocol):
         if self._other is None:
             return
         if self._other.transport is not None:
-            self._other.transport.close()
+            transports.close(self._other.transport)
         if self._other._ended and self._on_end is not None:
             self._on_end()
 
@@ -70,7 +72,7 @@ class End(asyncio.Protocol):
         for end in (one, two):
             assert end.transport is not None
             if lost:
-                end.transport.close()
+                transports.close(end.transport)
             else:
                 early, end._early = end._early, []
                 for data in early:
