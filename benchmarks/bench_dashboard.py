@@ -51,7 +51,7 @@ CHANGES_PER_S = 2_000
 BATCH_S = 0.01
 KEYS = 200
 _ROW = "app-0"
-BUDGETS = {"first_paint_s": 0.5, "key_p99_ms": 50.0, "busy_cpu": 0.10, "idle_cpu": 0.01, "rss_mb": 220.0}
+BUDGETS = {"first_paint_s": 0.5, "key_p99_ms": 25.0, "busy_cpu": 0.05, "idle_cpu": 0.01, "rss_mb": 220.0}
 
 
 class RecordingDriver(HeadlessDriver):
@@ -170,7 +170,8 @@ class Feed:
 
     def __init__(self, objects: list[Any], changes: list[Change]) -> None:
         self._objects = objects
-        self._changes = changes
+        # Made beforehand: what this costs is measured with the program.
+        self._updates = [Changed((change,), 2 + number) for number, change in enumerate(changes)]
         self.is_busy = asyncio.Event()
         self._position = 0
 
@@ -180,11 +181,11 @@ class Feed:
         while True:
             await self.is_busy.wait()
             due = time.perf_counter()
-            while self.is_busy.is_set() and self._position < len(self._changes):
-                batch = self._changes[self._position : self._position + per_batch]
+            while self.is_busy.is_set() and self._position < len(self._updates):
+                batch = self._updates[self._position : self._position + per_batch]
                 self._position += per_batch
-                for change in batch:
-                    yield Changed((change,), self._position)
+                for update in batch:
+                    yield update
                 due += BATCH_S
                 await asyncio.sleep(max(due - time.perf_counter(), 0))
             self.is_busy.clear()
@@ -193,6 +194,22 @@ class Feed:
 async def next_frame(limit_s: float = 60.0) -> None:
     RecordingDriver.written.clear()
     await asyncio.wait_for(RecordingDriver.written.wait(), limit_s)
+
+
+async def feed_alone(objects: list[Any], changes: list[Change], seconds: float) -> float:
+    """The share of a core that this benchmark's own feed takes, which is part of what is measured of a program."""
+    feed = Feed(objects, changes)
+
+    async def take() -> None:
+        async for _ in feed.updates():
+            pass
+
+    async with asyncio.TaskGroup() as group:
+        taking = group.create_task(take())
+        feed.is_busy.set()
+        share = await cpu_share(seconds)
+        taking.cancel()
+    return share
 
 
 async def settle(app: App[Any]) -> None:
@@ -448,9 +465,11 @@ def main() -> int:
     if not options.without_data_table:
         results.append(asyncio.run(run_table(objects, changes, options.tasks, options.seconds)))
     show(results)
+    feed_cpu = asyncio.run(feed_alone(objects, changes, options.seconds))
+    print(f"\nfeed: {feed_cpu:.3f} of each busy_cpu is this benchmark's own feed")
     cost = journal_cost(objects, changes[: 5 * CHANGES_PER_S])
     print(
-        f"\njournal: busy_cpu {results[2].busy_cpu / results[0].busy_cpu:.2f} times that without it; of a change"
+        f"journal: busy_cpu {results[2].busy_cpu / results[0].busy_cpu:.2f} times that without it; of a change"
         f" {cost.loop_us:.1f} µs on the loop, {cost.thread_us:.1f} µs in its thread, {cost.bytes_per_change:.0f} bytes"
     )
     if options.json:
@@ -464,6 +483,7 @@ def main() -> int:
                 {
                     "machine": machine,
                     "results": [asdict(r) for r in results],
+                    "feed_cpu": feed_cpu,
                     "journal": asdict(cost),
                 },
                 indent=2,

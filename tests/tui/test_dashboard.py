@@ -1,6 +1,7 @@
 """The dashboard as a person uses it: what is seen, and where keys lead."""
 
 import gc
+from dataclasses import replace
 
 import pytest
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
@@ -8,6 +9,9 @@ from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.dashboard import running
 from swarm_testkit.factories import make_cluster, make_node, make_service, make_task, make_task_spec
 from swarm_tui.app import GARBAGE_THRESHOLDS
+from swarm_tui.clusters.changes import Changes
+from swarm_tui.views.dashboard.motion import MotionBoard
+from swarm_tui.views.dashboard.view import DashboardView
 from swarm_tui.widgets.table import ObjectTable
 from textual.widgets import Input
 
@@ -49,6 +53,21 @@ async def test_a_change_is_on_screen_at_once(cluster):
         calls = len(cluster.calls)
         await run.pilot.pause(0.3)
         assert len(cluster.calls) == calls
+
+
+async def test_a_frame_that_shows_the_second_too_writes_each_note_once(cluster, monkeypatch):
+    """While changes never end, what a change and what time make different is one writing, and of now."""
+    async with running(cluster) as run:
+        view, written = run.screen.query_one(DashboardView), []
+        notes = MotionBoard.notes
+        monkeypatch.setattr(MotionBoard, "notes", lambda *given: written.append(given) or notes(*given))
+        changes = Changes({objects_pb2.Service: frozenset({"s-web"})}, is_before_tick=True)
+        view.apply(changes)
+        assert len(written) == 0
+        view.tick()
+        assert len(written) == 1
+        view.apply(replace(changes, is_before_tick=False))
+        assert len(written) == 2
 
 
 async def test_changes_are_told(cluster):

@@ -34,6 +34,7 @@ class Recorder(View):
     def __init__(self, name="home"):
         super().__init__(id=name)
         self.told = []
+        self.is_before_tick = []
 
     def arrive(self, place):
         self.told.append(("arrive", place.link.id))
@@ -43,6 +44,7 @@ class Recorder(View):
 
     def apply(self, changes):
         self.told.append(("apply", changes.is_reset, len(changes.of(objects_pb2.Task))))
+        self.is_before_tick.append(changes.is_before_tick)
 
     def tick(self):
         self.told.append("tick")
@@ -145,6 +147,7 @@ async def test_what_comes_while_a_frame_is_paid_for_is_one_frame(session):
     while face.waiting:
         face.run()
     assert view.told == [("apply", False, 1), ("apply", False, 2), "tick"]
+    assert view.is_before_tick == [False, False, True]
     assert painter.is_settled
 
 

@@ -111,6 +111,23 @@ async def test_a_visible_change_is_painted_alone():
         assert lines(app)[4].split() == ["row-00003", "77"]
 
 
+async def test_what_changed_out_of_sight_before_time_passes_is_drawn_anew_later():
+    """Rows that are seen are looked at when time passes; what was drawn of the others is forgotten."""
+    async with table_of(100) as (app, table, pilot):
+        table.move_to(row("row-00050"))
+        await pilot.pause()
+        app.rows.asked.clear()
+        app.rows.values |= {row("row-00003"): "77", row("row-00050"): "78"}
+        table.unseen_changed({"row-00003", "row-00050"})
+        assert app.rows.asked == []
+        table.time_passed()
+        await pilot.pause()
+        assert lines(app)[-1].split()[:2] == ["row-00050", "78"]
+        table.move_to(row("row-00003"))
+        await pilot.pause()
+        assert lines(app)[1].split()[:2] == ["row-00003", "77"]
+
+
 async def test_of_a_row_that_changed_only_the_cells_that_did_are_drawn_anew(monkeypatch):
     """The others are as they were drawn before; on another ground, and after a row of other cells, all are drawn."""
     drawn = []

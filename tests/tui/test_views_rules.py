@@ -8,7 +8,7 @@ from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources.model import Link
 from swarm_tui.resources.refs import ONLY_CLUSTER, ObjectRef
-from swarm_tui.shell.frame_budget import REST_S_MAX, FrameBudget
+from swarm_tui.shell.frame_budget import FLOOD, STORM, FrameBudget, Pace
 from swarm_tui.shell.painter import merged
 from swarm_tui.shell.places import HISTORY_MAX, Places
 from swarm_tui.views.dashboard.feed import ChangeFeed
@@ -117,10 +117,10 @@ def test_single_changes_and_bursts_are_not_held_back():
 
 def test_a_storm_takes_its_share_and_no_more():
     """Frames without end use at most the share of the processor that they are given."""
-    budget, now, used = FrameBudget(share=0.05), 0.0, 0.0
+    budget, now, used = FrameBudget(), 0.0, 0.0
     for _ in range(200):
-        rest = budget.spent(0.02, now)
-        assert rest <= REST_S_MAX
+        rest = budget.spent(0.02, now, Pace(0.05, 0.5))
+        assert rest <= 0.5
         used += 0.02
         now += 0.02 + rest
     assert used / now < 0.06
@@ -129,9 +129,10 @@ def test_a_storm_takes_its_share_and_no_more():
 def test_one_dear_frame_does_not_make_the_next_ones_late():
     """What the longest rest does not pay for is forgiven."""
     budget = FrameBudget()
-    rest = budget.spent(2.0, 0.0)
-    assert rest == pytest.approx(REST_S_MAX)
-    assert budget.spent(0.001, rest) < 0.05
+    for pace in (STORM, FLOOD):
+        rest = budget.spent(2.0, 0.0, pace)
+        assert rest == pytest.approx(pace.rest_s_max)
+        assert budget.spent(0.001, rest, pace) < 0.06
 
 
 def test_merged_changes_say_all():

@@ -48,6 +48,8 @@ class Changes:
     """Everything was listed anew; `ids` says nothing."""
     is_stream: bool = False
     """The stream's phase changed."""
+    is_before_tick: bool = False
+    """Views are told right after this that time passed: what is made anew for that too can wait for it."""
 
     def of(self, kind: type[Any]) -> frozenset[str]:
         """Touched ids of one kind."""

@@ -50,7 +50,8 @@ class EventLog:
             changed = ids.get(kind.message, ())
             if is_reset:
                 changed = {*seen, *(item.id for item in view.objects(kind.message))}
-            for id_ in sorted(changed):
+            differ = [id_ for id_ in changed if seen.get(id_) is not view.get(kind.message, id_)]
+            for id_ in sorted(differ):
                 self._look(kind, seen, id_, view, now_ns if is_told else None)
         touched, self._touched = self._touched, set()
         return touched
@@ -97,8 +98,6 @@ class EventLog:
     ) -> None:
         """Remember the object as it is now; tell at `told_ns`, if given, what is different."""
         old, new = seen.get(id_), view.get(kind.message, id_)
-        if old is new:
-            return
         if new is None:
             del seen[id_]
         else:

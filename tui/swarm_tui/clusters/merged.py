@@ -105,6 +105,10 @@ class Merged(Mirror):
     def node_sums(self, node_id: str) -> NodeSums:
         return self._of(objects_pb2.Node, node_id).node_sums(node_id)
 
+    @property
+    def down_nodes(self) -> Collection[str]:
+        return [node_id for part in self._parts for node_id in part.down_nodes]
+
     def running_history(self, service_id: str, now_ns: int) -> list[float | None]:
         return self._of(objects_pb2.Service, service_id).running_history(service_id, now_ns)
 

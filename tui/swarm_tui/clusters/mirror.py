@@ -7,14 +7,13 @@ Rules:
   node's object here holds it as last told.
 - A change older than what is held is ignored (a resumed stream may repeat itself).
 - Listeners are told at most once per flush interval what changed in the meantime, never once per event; while nothing
-  changes nobody is woken.
+  changes nobody is woken. What a watch told since the last flush is read with the next: until then everything here is of then.
 - A service's and a node's row depends on its tasks, a task's on its node's name and state, a volume's on what is told of its failure: changes of one
   touch the other.
 """
 
-import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
@@ -30,11 +29,11 @@ from swarm_tui.clusters.changes import Changes, Phase, Stream
 from swarm_tui.clusters.event_log import EventLog
 from swarm_tui.clusters.failures import Failures
 from swarm_tui.clusters.history import History
-from swarm_tui.clusters.owned_tasks import OwnedTasks
+from swarm_tui.clusters.owned_tasks import OwnedIds, OwnedTasks
 from swarm_tui.clusters.relations import RELATED, Relations
 from swarm_tui.clusters.task_sums import TaskFacts, TaskSums
 from swarm_tui.clusters.usage import UsageFigures
-from swarm_tui.resources import registry, services
+from swarm_tui.resources import registry
 from swarm_tui.resources.events import Event
 from swarm_tui.resources.model import FailureSums, NodeSums, Realm, ResourceKind, ServiceSums
 from swarm_tui.resources.refs import ONLY_CLUSTER, ClusterId, ObjectRef
@@ -46,6 +45,7 @@ FLUSH_INTERVAL_S = 0.1
 
 _Node, _Service, _Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
 _REMOVED = Action.REMOVED
+_DOWN = types_pb2.NodeStatus.DOWN
 
 
 class WallClock(Protocol):
@@ -66,8 +66,9 @@ class Mirror:
         flush_interval_s: float = FLUSH_INTERVAL_S,
     ) -> None:
         self.cluster = cluster
+        self.flush_interval_s = flush_interval_s
+        """How often those who feed it are to flush it."""
         self._clock = clock
-        self._interval_s = flush_interval_s
         self._listeners: list[Callable[[Changes], None]] = []
         self._dirty: defaultdict[type[Any], set[str]] = defaultdict(set)
         self._is_reset = False
@@ -78,6 +79,8 @@ class Mirror:
         self._newest: tuple[Any, int] | None = None
         """The newest change and when it came in."""
         self._note: Callable[[Update | Managers], None] | None = None
+        self._queued: list[tuple[Update, int]] = []
+        """What a watch told and is not read yet, and when it came."""
         self.raft: GetRaftStatusResponse | None = None
         """How the managers stand with raft's log; None while it is not told."""
         self._progress: Mapping[str, TaskProgress] = {}
@@ -87,14 +90,15 @@ class Mirror:
 
     def _clear(self) -> None:
         self._objects: dict[type[Any], dict[str, Any]] = {kind: {} for kind in MIRRORED}
+        self._versions: defaultdict[type[Any], dict[str, int]] = defaultdict(dict)
+        """Of what changed since it was listed: read from an object they cost more."""
         self._relations = Relations()
         self._objects[Stack], self._objects[Event] = self._relations.stacks, self._events.events
-        # Ids of tasks, as the keys of dicts because those keep the order in which they came.
-        self._by_service: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._by_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._by_service, self._by_node = OwnedIds(), OwnedIds()
         self._managers: dict[str, types_pb2.ManagerStatus] = {}
         self._sums = TaskSums()
         self._hostnames: Counter[str] = Counter()
+        self._down: set[str] = set()
         self._history = getattr(self, "_history", History())
         self._failures = getattr(self, "_failures", Failures())
 
@@ -143,11 +147,11 @@ class Mirror:
 
     def tasks_of_service(self, service_id: str) -> Collection[objects_pb2.Task]:
         """All tasks of a service, ended ones included."""
-        return OwnedTasks(self._objects[_Task], self._by_service.get(service_id, {}))
+        return OwnedTasks(self._objects[_Task], self._by_service.of(service_id))
 
     def tasks_of_node(self, node_id: str) -> Collection[objects_pb2.Task]:
         """All tasks on a node, ended ones included."""
-        return OwnedTasks(self._objects[_Task], self._by_node.get(node_id, {}))
+        return OwnedTasks(self._objects[_Task], self._by_node.of(node_id))
 
     def service_sums(self, service_id: str) -> ServiceSums:
         """The sums of a service's tasks."""
@@ -157,8 +161,14 @@ class Mirror:
         """The sums of a node's tasks."""
         return self._sums.nodes.get(node_id) or NodeSums()
 
+    @property
+    def down_nodes(self) -> Collection[str]:
+        """Ids of the nodes that are down."""
+        return self._down
+
     def running_history(self, service_id: str, now_ns: int) -> list[float | None]:
         """The share of its goal that a service ran in each of the last minutes; None where nothing is known."""
+        self._history.catch_up(self)
         return self._history.minutes(service_id, now_ns)
 
     def failures(self, service: objects_pb2.Service, now_ns: int) -> FailureSums:
@@ -197,45 +207,42 @@ class Mirror:
 
     # -- feeding --------------------------------------------------------------------------------
 
-    async def follow(self, updates: AsyncIterator[Update]) -> None:
-        """Apply every update of a watch and flush at the mirror's pace, until the watch ends or is cancelled."""
-        await self.follow_by(updates, self.apply)
+    def queue(self, update: Update) -> None:
+        """Take one update in with the next flush: to read many at once costs less than to read each when it comes."""
+        if self._note is not None:
+            self._note(update)
+        self._queued.append((update, self._clock.wall_ns()))
 
-    async def follow_by(self, updates: AsyncIterator[T], apply: Callable[[T], None]) -> None:
-        """The same, with what takes an update in."""
-        loop = asyncio.get_running_loop()
-        timer: asyncio.TimerHandle | None = None
-        flushed_at = loop.time() - self._interval_s
-
-        def flush_now() -> None:
-            nonlocal timer, flushed_at
-            timer, flushed_at = None, loop.time()
-            self.flush()
-
-        try:
-            async for update in updates:
-                apply(update)
-                if timer is None and self.is_dirty:
-                    timer = loop.call_at(flushed_at + self._interval_s, flush_now)
-        finally:
-            if timer is not None:
-                timer.cancel()
+    @property
+    def queued(self) -> int:
+        """How many updates are read with the next flush."""
+        return len(self._queued)
 
     def apply(self, update: Update | Managers) -> None:
         """Take one update in; listeners hear of it with the next flush."""
         if self._note is not None:
             self._note(update)
+        self.read_queued()
+        self._read(update, self._clock.wall_ns())
+
+    def read_queued(self) -> None:
+        """Take in what was queued."""
+        queued, self._queued = self._queued, []
+        for update, came_ns in queued:
+            self._read(update, came_ns)
+
+    def _read(self, update: Update | Managers, now_ns: int) -> None:
+        if isinstance(update, Changed):
+            self._apply_changed(update, now_ns)
+            return
         match update:
-            case Changed():
-                self._apply_changed(update)
             case Listed():
-                self._apply_listed(update)
+                self._apply_listed(update, now_ns)
             case Lost():
-                now_ns = self._clock.wall_ns()
                 self._set_stream(self.stream.lost(update.reason, now_ns, is_refusal=update.is_refusal))
             case Resumed():
-                self._resumed_ns = self._clock.wall_ns()
-                self._set_stream(Stream(Phase.LIVE, self._resumed_ns))
+                self._resumed_ns = now_ns
+                self._set_stream(Stream(Phase.LIVE, now_ns))
             case Managers():
                 self._apply_managers(update)
 
@@ -271,8 +278,7 @@ class Mirror:
         self._is_stream_dirty = self._is_stream_dirty or stream is not self.stream
         self.stream = stream
 
-    def _apply_listed(self, listed: Listed) -> None:
-        now_ns = self._clock.wall_ns()
+    def _apply_listed(self, listed: Listed, now_ns: int) -> None:
         self._clear()
         for item in listed.objects:
             self._objects[type(item)][item.id] = item
@@ -282,47 +288,53 @@ class Mirror:
                 if facts.is_troubled:
                     self._failures.note(item)
             elif isinstance(item, _Node):
-                self._hostnames[item.description.hostname] += 1
+                self._count_node(item, 1)
             elif type(item) in RELATED:
                 self._relations.put(item)
         self._managers = statuses_of(listed.objects)
-        for service_id in self._objects[_Service]:
-            self._record(service_id, now_ns)
+        self._sums.begin_anew()
+        self._history.record_all(self._objects[_Service], self, now_ns)
         self.version = listed.version
         self._dirty.clear()
         self._is_reset = True
         self._set_stream(Stream(Phase.LIVE, now_ns))
 
-    def _apply_changed(self, changed: Changed) -> None:
+    def _apply_changed(self, changed: Changed, now_ns: int) -> None:
         newest = None
+        self._history.catch_up(self, before_ns=now_ns)
         for change in changed.changes:
             item = change.object
             kind = type(item)
             id_ = item.id
+            if kind is _Service:
+                self._history.catch_up(self)  # what ran until now ran for the goal until now
             if kind is _Node and id_ in self._managers and not item.HasField("manager_status"):
                 item = with_status(item, self._managers)
             held = self._objects.get(kind)
             if held is None:
                 continue
-            old = held.get(id_)
+            old, versions = held.get(id_), self._versions[kind]
             is_removed = change.action is _REMOVED
             if is_removed:
+                versions.pop(id_, None)
                 if held.pop(id_, None) is None:
                     continue
-            elif old is not None and old.meta.version.index > item.meta.version.index:
-                continue
             else:
-                held[id_] = newest = item
+                version = item.meta.version.index
+                if old is not None and (versions.get(id_) or old.meta.version.index) > version:
+                    continue
+                held[id_], versions[id_] = item, version
+                newest = item
             self._dirty[kind].add(id_)
             if kind is _Task:
-                self._task_changed(id_, item, is_removed)
+                self._task_changed(id_, item, is_removed, now_ns)
             elif kind is _Node:
                 self._node_changed(item, old, is_removed)
             elif kind is _Service and is_removed:
                 self._history.forget(id_)
                 self._failures.forget(id_)
             elif kind is _Service:
-                self._record(id_, self._clock.wall_ns())
+                self._history.record_all((id_,), self, now_ns)
             elif kind is objects_pb2.Resource:
                 self._touch(objects_pb2.Volume, item.annotations.name)
             if kind in RELATED:
@@ -330,7 +342,7 @@ class Mirror:
         if changed.version > self.version:
             self.version = changed.version
         if newest is not None:
-            self._newest = newest, self._clock.wall_ns()
+            self._newest = newest, now_ns
             if self._resumed_ns is not None:
                 self._count_missed(newest, self._resumed_ns, len(changed.changes))
 
@@ -341,56 +353,42 @@ class Mirror:
             self._set_stream(replace(self.stream, missed=missed))
 
     def _index(self, task_id: str, facts: TaskFacts) -> None:
-        if facts.service_id:
-            self._by_service[facts.service_id][task_id] = None
-        if facts.node_id:
-            self._by_node[facts.node_id][task_id] = None
+        self._by_service.add(facts.service_id, task_id)
+        self._by_node.add(facts.node_id, task_id)
 
-    def _task_changed(self, id_: str, task: objects_pb2.Task, is_removed: bool) -> None:
+    def _task_changed(self, id_: str, task: objects_pb2.Task, is_removed: bool, now_ns: int) -> None:
         old = new = None
         if is_removed:
             old = self._sums.remove(id_)
         else:
             old, new = self._sums.put(id_, task)
-            service_id, node_id = new[:2]
-            if service_id in self._objects[_Service]:
-                self._dirty[_Service].add(service_id)
-            if node_id in self._objects[_Node]:
-                self._dirty[_Node].add(node_id)
+            self._touch(_Service, new.service_id)
+            self._touch(_Node, new.node_id)
             if old is new:
                 return
             if new.is_troubled and self._failures.note(task):
-                self._events.note_failure(task, self._clock.wall_ns(), self)
-        if old is None or new is None or old[:2] != new[:2]:
+                self._events.note_failure(task, now_ns, self)
+        if old is None or new is None or old.node_id != new.node_id or old.service_id != new.service_id:
             self._place_changed(id_, old, new)
         if old is None or new is None or old.is_running != new.is_running:
-            service_id = new.service_id if new is not None else task.service_id
-            self._record(service_id, self._clock.wall_ns())
-
-    def _record(self, service_id: str, now_ns: int) -> None:
-        """Keep the share of its goal that the service runs from now on."""
-        service = self._objects[_Service].get(service_id)
-        if service is not None:
-            goal = services.wanted(service, self)
-            share = min(self.service_sums(service_id).running / goal, 1.0) if goal else 0.0
-            self._history.record(service_id, share, now_ns)
+            self._history.change(new.service_id if new is not None else task.service_id, now_ns)
 
     def _place_changed(self, task_id: str, old: TaskFacts | None, new: TaskFacts | None) -> None:
         """The task came or went, or is on another node."""
         if new is not None:
             self._index(task_id, new)
         if old is not None and (new is None or old.node_id != new.node_id):
-            _drop(self._by_node, old.node_id, task_id)
+            self._by_node.drop(old.node_id, task_id)
             self._touch(_Node, old.node_id)
         if old is not None and (new is None or old.service_id != new.service_id):
-            _drop(self._by_service, old.service_id, task_id)
+            self._by_service.drop(old.service_id, task_id)
             self._touch(_Service, old.service_id)
 
     def _node_changed(self, node: objects_pb2.Node, old: objects_pb2.Node | None, is_removed: bool) -> None:
         if old is not None:
-            self._hostnames[old.description.hostname] -= 1
+            self._count_node(old, -1)
         if not is_removed:
-            self._hostnames[node.description.hostname] += 1
+            self._count_node(node, 1)
         if (
             old is not None
             and not is_removed
@@ -401,6 +399,11 @@ class Mirror:
         for task in self.tasks_of_node(node.id):
             self._touch(_Task, task.id)
             self._touch(_Service, task.service_id)
+
+    def _count_node(self, node: objects_pb2.Node, sign: int) -> None:
+        self._hostnames[node.description.hostname] += sign
+        if node.status.state == _DOWN:
+            (self._down.add if sign > 0 else self._down.discard)(node.id)
 
     def _relate(self, kind: type[Any], id_: str, item: Any) -> None:
         """The object is as `item` now, or gone: its stack's row and those of what a service uses may look different."""
@@ -425,7 +428,7 @@ class Mirror:
     @property
     def is_dirty(self) -> bool:
         """Whether a flush would tell something."""
-        return bool(self._dirty) or self._is_reset or self._is_stream_dirty
+        return bool(self._queued) or bool(self._dirty) or self._is_reset or self._is_stream_dirty
 
     def listen(self, listener: Callable[[Changes], None]) -> Callable[[], None]:
         """Call `listener` with every flush; the returned call ends it."""
@@ -434,8 +437,10 @@ class Mirror:
 
     def flush(self) -> None:
         """Tell the listeners what changed since the last flush, if anything."""
+        self.read_queued()
         if not self.is_dirty:
             return
+        self._history.catch_up(self)
         self._dirty[Stack].update(self._relations.stacks_of(self._dirty.get(_Service, ())))
         told = self._events.take(self, self._dirty, self._clock.wall_ns(), is_reset=self._is_reset)
         self._dirty[Event] |= told
@@ -448,11 +453,3 @@ class Mirror:
         self._is_reset = self._is_stream_dirty = False
         for listener in list(self._listeners):
             listener(changes)
-
-
-def _drop(index: dict[str, dict[str, None]], key: str, task_id: str) -> None:
-    held = index.get(key)
-    if held is not None:
-        held.pop(task_id, None)
-        if not held:
-            del index[key]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.progress_pb2 import TaskProgress
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 from swarm_core.rules.usage import UsageHistory
@@ -22,6 +22,7 @@ from swarm_tui.resources.refs import ONLY_CLUSTER
 from swarm_tui.resources.stacks import Stack
 
 T = TypeVar("T")
+_DOWN = types_pb2.NodeStatus.DOWN
 
 
 class Snapshot:
@@ -83,6 +84,11 @@ class Snapshot:
     def node_sums(self, node_id: str) -> NodeSums:
         """The sums of a node's tasks."""
         return self._sums.nodes.get(node_id) or NodeSums()
+
+    @property
+    def down_nodes(self) -> Collection[str]:
+        """Listed nodes that are down."""
+        return [node.id for node in self.objects(objects_pb2.Node) if node.status.state == _DOWN]
 
     def running_history(self, service_id: str, now_ns: int) -> Sequence[float | None]:
         """Nothing: one look has no past."""

@@ -37,6 +37,8 @@ class RowKind(Protocol[Row]):
     @property
     def sort_keys(self) -> Mapping[str, Callable[[Any, Any, int], Any]]: ...
     @property
+    def keeps_key(self) -> Callable[[Any, str], bool]: ...
+    @property
     def name(self) -> Callable[[Any, Any], str]: ...
     @property
     def has_problem(self) -> Callable[[Any, Any, int], bool]: ...
@@ -168,7 +170,8 @@ class Table(Generic[Row]):
         touched = set()
         is_reordered = False
         item_of, keys = partial(self._mirror.get, self._kind.message), self._keys
-        key_of, shows = self._kind.sort_keys[self.sort], self._shows if self._is_narrowed else None
+        sort, keeps_key = self.sort, self._kind.keeps_key
+        key_of, shows = self._kind.sort_keys[sort], self._shows if self._is_narrowed else None
         home = partial(self._mirror.home, self._kind.message)
         for id_ in changes.of(self._kind.message):
             item = item_of(id_)
@@ -181,15 +184,17 @@ class Table(Generic[Row]):
                     self._homes.pop(id_, None)
                     is_reordered = True
                 continue
-            new = key_of(item, view, now_ns)
             self._keep(id_, view)
+            touched.add(id_)
+            if old is not None and keeps_key(item, sort):
+                continue
+            new = key_of(item, view, now_ns)
             if old != new:
                 if old is not None:
                     self._order.remove((old, id_))
                 self._order.add((new, id_))
                 keys[id_] = new
                 is_reordered = True
-            touched.add(id_)
         return TableChange(touched, is_reordered)
 
     def _item(self, id_: str) -> Any:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -145,6 +146,7 @@ def labels_below(mapping: Mapping[str, str]) -> str:
     return "\n".join(f"{key}={value}" if value else key for key, value in sorted(mapping.items())) or "–"
 
 
+@lru_cache(4096)
 def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
     """A sort key that puts w2 before w10 and ignores case."""
     return tuple(_natural_part(part) for part in _DIGITS.split(text) if part)

@@ -198,8 +198,10 @@ class ServiceSums:
     """Tasks that are meant to run or to complete; a global service's goal."""
     running_on: dict[str, int] = field(default_factory=dict)
     """Running tasks by node."""
-    rising: set[str] = field(default_factory=set)
-    """Tasks on their way to RUNNING."""
+    lowest: int = 0
+    """The fewest that ran since this was last set to `running`."""
+    rising: dict[str, int] = field(default_factory=dict)
+    """Tasks on their way to RUNNING, and their slots."""
     troubled: set[str] = field(default_factory=set)
     """Tasks that say why the goal is not met: nobody can place them, or they ended badly."""
     completed: dict[int, int] = field(default_factory=dict)
@@ -241,6 +243,8 @@ class ClusterView(Protocol):
     def tasks_of_node(self, node_id: str) -> Collection[objects_pb2.Task]: ...
     def service_sums(self, service_id: str) -> ServiceSums: ...
     def node_sums(self, node_id: str) -> NodeSums: ...
+    @property
+    def down_nodes(self) -> Collection[str]: ...
     def running_history(self, service_id: str, now_ns: int) -> Sequence[float | None]: ...
     def failures(self, service: objects_pb2.Service, now_ns: int) -> FailureSums: ...
     def namesakes(self, hostname: str) -> int: ...
@@ -368,6 +372,8 @@ class ResourceKind(Generic[M]):
     depends_on: tuple[type[Message], ...] = ()
     """Kinds whose changes may change the problems of this one."""
 
+    keeps_key: Callable[[M, str], bool] = lambda item, key: False
+    """Whether an object's place by this one of `sort_keys` is the same for as long as it lives."""
     live_keys: frozenset[str] = frozenset()
     """Keys of `sort_keys` by what is told past the store: lists are ordered anew as time passes."""
 

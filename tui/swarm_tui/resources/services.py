@@ -85,12 +85,7 @@ def wanted(service: Service, view: ClusterView) -> int:
 def running(service: Service, view: ClusterView) -> int:
     """How many run on nodes that are not down."""
     sums = view.service_sums(service.id)
-    lost = 0
-    for node_id, count in sums.running_on.items():
-        node = view.get(objects_pb2.Node, node_id)
-        if node is not None and node.status.state == types_pb2.NodeStatus.DOWN:
-            lost += count
-    return sums.running - lost
+    return sums.running - sum(sums.running_on.get(node_id, 0) for node_id in view.down_nodes)
 
 
 def replicas_listed(service: Service, view: ClusterView) -> str:
@@ -328,9 +323,10 @@ def _motion_note(service: Service, view: ClusterView, now_ns: int) -> MotionNote
 
 
 def _moving_slots(service: Service, view: ClusterView) -> list[tuple[str, Role]]:
-    moving = list(filter(None, (view.get(Task, id_) for id_ in view.service_sums(service.id).rising)))
+    moving = view.service_sums(service.id).rising
     parts: list[tuple[str, Role]] = []
-    for task in nsmallest(_SLOTS_NAMED, moving, key=lambda task: (task.slot, task.id)):
+    first = nsmallest(_SLOTS_NAMED, ((slot, id_) for id_, slot in moving.items()))
+    for task in filter(None, (view.get(Task, id_) for _, id_ in first)):
         parts.append((f"slot {task.slot} " if task.slot else "", Role.MUTED))
         parts.append((f"{state_word(task.status.state)}  ", Role.MOTION))
     if len(moving) > _SLOTS_NAMED:

@@ -250,6 +250,7 @@ KIND: ResourceKind[Task] = ResourceKind(
         "memory": lambda t, view, now: (-(usage.memory(t.id, view) or 0.0), *_name_key(t, view)),
     },
     default_sort="task",
+    keeps_key=lambda t, key: key == "task" and t.slot != 0,
     live_keys=frozenset(("cpu", "memory")),
     name=name,
     health=health,

@@ -8,6 +8,7 @@ from typing import Final
 from swarm_core.client.calls import opened
 from textual.app import App
 
+from swarm_tui.clusters.following import follow
 from swarm_tui.clusters.managers import ManagerNews
 from swarm_tui.clusters.progress import ProgressNews
 from swarm_tui.clusters.usage import UsageNews
@@ -89,4 +90,4 @@ class Member:
 
     async def _follow(self) -> None:
         async with opened(self._feed.updates()) as updates:
-            await self.session.mirror.follow(updates)
+            await follow(self.session.mirror, updates)

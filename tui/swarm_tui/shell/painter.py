@@ -7,6 +7,7 @@ leaves the processor to others. What comes meanwhile is merged and shown in one 
 
 from asyncio import get_running_loop
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from time import thread_time
 from typing import Final, Protocol
@@ -19,7 +20,7 @@ from swarm_tui.resources import registry
 from swarm_tui.resources.problems import ProblemBoard
 from swarm_tui.shell import header
 from swarm_tui.shell.alarms import Alarms, text_of
-from swarm_tui.shell.frame_budget import FrameBudget
+from swarm_tui.shell.frame_budget import FLOOD, STORM, FrameBudget
 from swarm_tui.shell.notices import Notices
 from swarm_tui.views.view import View
 from swarm_tui.widgets.bars import Part
@@ -32,6 +33,8 @@ STORM_REST_S_MIN: Final = 0.13
 """A storm is shown six times a second at most, however little it costs: more of it nobody can follow."""
 STORM_OBJECTS: Final = 50
 """Fewer objects in one frame are no storm: as often as the mirror tells that is less than 500 changes a second."""
+FLOOD_OBJECTS: Final = 500
+"""So many in one frame are about a thousand changes a second."""
 STALE_PHASES: Final = (Phase.STALE, Phase.RESYNCING)
 
 
@@ -108,6 +111,10 @@ class Painter:
         view.set_stale(self._is_stale)
 
     @property
+    def _is_live(self) -> bool:
+        return self._session.mirror.stream.phase is Phase.LIVE
+
+    @property
     def _is_stale(self) -> bool:
         return self._session.mirror.stream.phase in STALE_PHASES
 
@@ -131,23 +138,25 @@ class Painter:
             self._is_painting = False
             return
         started, painted_s = thread_time(), self._face.painting_s
-        self.apply(changes)
-        if shows_time := self._is_tick_due:
+        shows_time = self._is_tick_due
+        self.apply(replace(changes, is_before_tick=shows_time and self._is_live))
+        if shows_time:
             self.show_time()
         applied_s = thread_time() - started
         # The toolkit paints at its own next beat: only after it is the frame's cost known.
-        is_storm = sum(map(len, changes.ids.values())) >= STORM_OBJECTS
-        self._face.later(PAINTED_S, partial(self._rest, applied_s, painted_s, is_storm, shows_time))
+        objects = sum(map(len, changes.ids.values()))
+        self._face.later(PAINTED_S, partial(self._rest, applied_s, painted_s, objects, shows_time))
 
-    def _rest(self, applied_s: float, painted_s: float, is_storm: bool, shows_time: bool) -> None:
+    def _rest(self, applied_s: float, painted_s: float, objects: int, shows_time: bool) -> None:
         """Let the frame be paid for before the next, unless it showed so little that people wait for it. It pays for nothing that others did
         meanwhile. What time alone changes comes once a second, storm or none: a frame that shows it too is paid for as the one before."""
         cost_s = applied_s + self._face.painting_s - painted_s
         if shows_time:
             cost_s = min(cost_s, self._last_cost_s)
         self._last_cost_s = cost_s
-        if is_storm:
-            rest = self._frame_budget.spent(cost_s, get_running_loop().time())
+        if objects >= STORM_OBJECTS:
+            pace = FLOOD if objects >= FLOOD_OBJECTS else STORM
+            rest = self._frame_budget.spent(cost_s, get_running_loop().time(), pace)
             self._face.later(max(rest, STORM_REST_S_MIN), self._apply_newest)
         else:
             self._face.later(REST_S_MIN, self._apply_pending)
@@ -192,7 +201,7 @@ class Painter:
     def show_time(self) -> None:
         """Repaint what only time changes: ages, the stream's age, the clock."""
         self._is_tick_due = False
-        if self._session.mirror.stream.phase is Phase.LIVE:
+        if self._is_live:
             self._refresh_problems()
             for view in self._views():
                 view.tick()

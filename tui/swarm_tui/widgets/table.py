@@ -161,6 +161,12 @@ class ObjectTable(Scrolled):
         """The cells of these objects' rows may be different. Few rows are drawn, and many objects may change."""
         self.rows_changed([row_id for row_id in self._drawn if row_id.id in ids])
 
+    def unseen_changed(self, ids: Set[str]) -> None:
+        """The same before `time_passed`, which looks at all that is seen."""
+        seen = set(self.visible_ids())
+        for row_id in [row_id for row_id in self._drawn if row_id.id in ids and row_id not in seen]:
+            del self._drawn[row_id]
+
     def order_changed(self) -> None:
         """Rows came, went or moved: bring cursor, marks and scroll range in line, and repaint."""
         count = len(self._rows)

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+import pytest
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 from swarm_core.client.managers import Managers
@@ -13,6 +14,7 @@ from swarm_testkit.clock import VirtualClock, in_virtual_time
 from swarm_testkit.cluster_fake import START_NS
 from swarm_testkit.factories import make_node, make_resources, make_service, make_task, make_task_spec
 from swarm_tui.clusters.changes import Changes, Phase
+from swarm_tui.clusters.following import follow
 from swarm_tui.clusters.mirror import Mirror
 
 Node, Service, Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
@@ -182,7 +184,7 @@ async def test_follow_flushes_at_its_pace() -> None:
     mirror.listen(lambda changes: at.append(clock.monotonic()))
     start = clock.monotonic()
     updates = [Listed((), 1), *(changed(make_service("s1")) for _ in range(200))]
-    await mirror.follow(feed(updates, clock, 0.005))
+    await follow(mirror, feed(updates, clock, 0.005))
     assert at[0] == start
     assert 9 <= len(at) <= 12
     assert min(b - a for a, b in itertools.pairwise(at)) > 0.09
@@ -201,7 +203,7 @@ async def test_idle_mirror_wakes_nobody() -> None:
         yield Listed((), 1)
         await over.wait()
 
-    following = asyncio.ensure_future(mirror.follow(silence()))
+    following = asyncio.ensure_future(follow(mirror, silence()))
     await clock.sleep(3600)
     assert len(calls) == 1
     over.set()
@@ -225,6 +227,47 @@ def test_history_of_a_service() -> None:
     assert curve == [None] * 5 + [1.0, 1.0, 0.5, 1.0, 1.0]
     mirror.apply(changed(service, action=Action.REMOVED))
     assert mirror.running_history("s1", clock.now_ns) == [None] * 10
+
+
+def test_a_list_anew_is_no_dip_in_the_history() -> None:
+    """Tasks are counted again from the first; no service ran less for that."""
+    clock = Clock()
+    minute = 60_000_000_000
+    clock.now_ns -= clock.now_ns % minute
+    mirror = Mirror(clock)
+    objects = make_service("s1", replicas=1), make_task("t1", service_id="s1", state="RUNNING")
+    mirror.apply(Listed(objects, 1))
+    clock.now_ns += minute
+    mirror.apply(Listed(objects, 2))
+    mirror.apply(changed(make_task("t1", service_id="s1", state="RUNNING", node_id="n1")))
+    assert mirror.running_history("s1", clock.now_ns)[-2:] == [1.0, 1.0]
+
+
+def test_a_dip_before_an_order_is_told_by_the_goal_of_then() -> None:
+    """Three of four ran for a moment, then two were enough: the minute had three quarters of its goal."""
+    clock = Clock()
+    minute = 60_000_000_000
+    clock.now_ns -= clock.now_ns % minute
+    mirror = Mirror(clock)
+    tasks = [make_task(f"t{i}", service_id="s1", state="RUNNING") for i in range(4)]
+    mirror.apply(Listed((make_service("s1", replicas=4), *tasks), 1))
+    clock.now_ns += 2 * minute
+    mirror.apply(changed(make_task("t0", service_id="s1", state="FAILED")))
+    mirror.apply(changed(tasks[0]))
+    mirror.apply(changed(make_service("s1", replicas=2)))
+    assert mirror.running_history("s1", clock.now_ns)[-2:] == [1.0, 0.75]
+
+
+def test_which_nodes_are_down() -> None:
+    """As nodes go down, come back, go for good and are listed anew."""
+    mirror = mirror_of(make_node("n1", state="DOWN"), make_node("n2", state="READY"))
+    assert set(mirror.down_nodes) == {"n1"}
+    mirror.apply(changed(make_node("n1", state="READY"), make_node("n2", state="DOWN")))
+    assert set(mirror.down_nodes) == {"n2"}
+    mirror.apply(changed(make_node("n2", state="DOWN"), action=Action.REMOVED))
+    assert not mirror.down_nodes
+    mirror.apply(Listed((make_node("n3", state="DOWN"),), 2))
+    assert set(mirror.down_nodes) == {"n3"}
 
 
 def test_a_kind_that_it_does_not_keep() -> None:
@@ -291,3 +334,62 @@ def test_without_an_answer_statuses_stay_and_positions_go() -> None:
     mirror.flush()
     assert mirror.raft is None and status_in(mirror, "m1") is not None
     assert heard[0].of(Node) == {"m1"}
+
+
+@in_virtual_time
+async def test_a_flood_is_told_in_longer_steps() -> None:
+    """Of a thousand events a second and more listeners hear three times a second; afterwards as before."""
+    clock = VirtualClock()
+    mirror = Mirror(clock)
+    at: list[float] = []
+    mirror.listen(lambda changes: at.append(clock.monotonic()))
+    updates = [Listed((), 1), *(changed(make_service("s1")) for _ in range(5000))]
+    await follow(mirror, feed(updates, clock, 0.0005))
+    assert 8 <= len(at) <= 12
+    at.clear()
+    await clock.sleep(1)
+    await follow(mirror, feed(updates[:41], clock, 0.05))
+    assert len(at) >= 18
+
+
+@in_virtual_time
+async def test_what_comes_is_read_with_the_next_flush_and_at_the_end() -> None:
+    """A flush of somebody else reads it too; what is left when the watch ends is read then."""
+    clock = VirtualClock()
+    mirror = Mirror(clock)
+    goes_on = asyncio.Event()
+
+    async def updates() -> AsyncIterator[Update]:
+        yield Listed((make_service("s1"),), 1)
+        await clock.sleep(0.01)
+        yield changed(make_service("s2"))
+        await goes_on.wait()
+        yield changed(make_service("s3"))
+
+    following = asyncio.ensure_future(follow(mirror, updates()))
+    await clock.sleep(0.02)
+    assert set(mirror.ids(Service)) == {"s1"} and mirror.is_dirty
+    mirror.flush()
+    assert set(mirror.ids(Service)) == {"s1", "s2"} and not mirror.is_dirty
+    goes_on.set()
+    await following
+    assert set(mirror.ids(Service)) == {"s1", "s2", "s3"}
+
+
+@in_virtual_time
+async def test_what_cannot_be_read_ends_the_following() -> None:
+    """As it is, although it is read outside of the task that follows; cancelled by somebody else it is cancelled."""
+    mirror = Mirror(VirtualClock())
+
+    async def updates(*told: Any) -> AsyncIterator[Update]:
+        for one in told:
+            yield one
+        await asyncio.Event().wait()
+
+    with pytest.raises(AttributeError):
+        await follow(mirror, updates(Changed((None,), 1)))  # type: ignore[arg-type]
+    following = asyncio.ensure_future(follow(mirror, updates(Listed((), 1))))
+    await asyncio.sleep(0)
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following

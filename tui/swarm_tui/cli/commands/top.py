@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -10,7 +9,6 @@ from typing import Annotated, Any, Final
 import typer
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.cluster import Cluster
-from swarm_core.client.watch import Listed, Lost, Update
 
 from swarm_tui.cli.plumbing import top_managers
 from swarm_tui.cli.plumbing.output import Format, FormatOption, print_records, print_table
@@ -18,6 +16,7 @@ from swarm_tui.cli.plumbing.plain_wish import is_drawn_over
 from swarm_tui.cli.plumbing.say import clear_screen, say
 from swarm_tui.cli.plumbing.session import Failure, run
 from swarm_tui.cli.plumbing.streams import ending_with_the_reader
+from swarm_tui.clusters.following import follow
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import nodes, tasks, usage
@@ -56,8 +55,10 @@ def top(
 
     async def work(cluster: Cluster) -> None:
         mirror, is_listed = Mirror(cluster.clock), asyncio.Event()
+        # Told first of the list, or that it could not be had, which the figures' own call then says.
+        mirror.listen(lambda _: is_listed.set())
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(_follow(cluster, mirror, is_listed))
+            following = group.create_task(_follow(cluster, mirror))
             try:
                 with ending_with_the_reader():
                     # Figures of what is not listed yet would be shown as none.
@@ -72,19 +73,9 @@ def top(
         raise failures.exceptions[0] from None
 
 
-async def _follow(cluster: Cluster, mirror: Mirror, is_listed: asyncio.Event) -> None:
+async def _follow(cluster: Cluster, mirror: Mirror) -> None:
     async with aclosing(cluster.watch(_KINDS).updates()) as updates:
-        await mirror.follow(_telling_of_the_list(updates, is_listed))
-
-
-async def _telling_of_the_list(
-    updates: AsyncIterator[Update], is_listed: asyncio.Event
-) -> AsyncIterator[Update]:
-    """The updates; the event is set once the first list was taken in, or could not be had, which the figures' own call then tells."""
-    async for update in updates:
-        yield update
-        if isinstance(update, Listed | Lost):
-            is_listed.set()
+        await follow(mirror, updates)
 
 
 class _Face:

@@ -12,6 +12,7 @@ from swarm_core.client.log_query import LogQuery
 
 from swarm_tui.cli.plumbing.lines import LinePrinter
 from swarm_tui.cli.plumbing.say import say
+from swarm_tui.clusters.following import follow
 from swarm_tui.clusters.log_end import LAST_LINES_S, is_over
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources import tasks
@@ -62,7 +63,12 @@ async def follow_logs(
     mirror = Mirror(cluster.clock)
     changed = asyncio.Event()
     mirror.listen(lambda _: changed.set())
-    lines = printer(lambda task_id: naming.label(mirror, task_id))
+
+    def label(task_id: str) -> str | None:
+        mirror.read_queued()  # its first line may come sooner than the next flush
+        return naming.label(mirror, task_id)
+
+    lines = printer(label)
     try:
         async with asyncio.TaskGroup() as group:
             feeding = group.create_task(_feed(cluster, mirror))
@@ -86,4 +92,4 @@ async def _ended(cluster: Cluster, mirror: Mirror, query: LogQuery, changed: asy
 
 async def _feed(cluster: Cluster, mirror: Mirror) -> None:
     async with aclosing(cluster.watch(_KINDS).updates()) as updates:
-        await mirror.follow(updates)
+        await follow(mirror, updates)

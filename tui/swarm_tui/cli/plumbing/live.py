@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from swarm_core.client.cluster import Cluster
 
 from swarm_tui.clusters.changes import Phase
+from swarm_tui.clusters.following import follow
 from swarm_tui.clusters.mirror import Mirror
 
 
@@ -19,7 +20,7 @@ async def live(cluster: Cluster) -> AsyncIterator[Mirror]:
 
     async def feed() -> None:
         async with aclosing(cluster.watch().updates()) as updates:
-            await mirror.follow(updates)
+            await follow(mirror, updates)
 
     async with asyncio.TaskGroup() as group:
         feeding = group.create_task(feed())

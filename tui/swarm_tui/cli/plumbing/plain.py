@@ -15,6 +15,7 @@ from swarm_core.client.cluster import Cluster
 from swarm_tui.cli.plumbing import plain_words as words
 from swarm_tui.cli.plumbing.say import say
 from swarm_tui.clusters.changes import Changes
+from swarm_tui.clusters.following import follow
 from swarm_tui.clusters.managers import ManagerNews
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.session import Session
@@ -59,7 +60,7 @@ async def tell_plainly(session: Session, cluster: Cluster) -> int:
 
 async def _follow(mirror: Mirror, cluster: Cluster) -> None:
     async with aclosing(cluster.watch().updates()) as updates:
-        await mirror.follow(updates)
+        await follow(mirror, updates)
 
 
 async def _tell(session: Session, teller: words.Teller, typed: "_Typed") -> None:

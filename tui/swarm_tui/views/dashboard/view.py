@@ -87,7 +87,8 @@ class DashboardView(View):
         self._has_news |= self._feed.apply(changes)
         for pane in self.object_panes:
             pane.apply(changes)
-        self._show_side_panes()
+        if not changes.is_before_tick:
+            self._show_side_panes()
 
     def tick(self) -> None:
         for pane in self.object_panes:

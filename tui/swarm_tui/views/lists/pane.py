@@ -170,7 +170,7 @@ class ObjectPane(RowsPane):
         elif not self._is_listed:
             self._list_anew()
         else:
-            self._apply_ids(changes.of(self.kind.message))
+            self._apply_ids(changes.of(self.kind.message), is_before_tick=changes.is_before_tick)
 
     def catch_up(self) -> None:
         """Come on screen: take in what was told meanwhile."""
@@ -185,14 +185,14 @@ class ObjectPane(RowsPane):
         """Whether the pane and all it stands in are displayed."""
         return all(node.display for node in self.ancestors_with_self)
 
-    def _apply_ids(self, ids: frozenset[str]) -> None:
+    def _apply_ids(self, ids: frozenset[str], *, is_before_tick: bool) -> None:
         if ids and self._table.is_cursor_moving:
             self._held |= ids
             self._table.objects_changed(ids)
             if self._release is None:
                 self._release = once(self, HOLD_S, self._let_go)
         elif ids or self._held:
-            self._take(ids)
+            self._take(ids, is_before_tick=is_before_tick)
 
     def _list_anew(self) -> None:
         self._is_listed = True
@@ -222,12 +222,14 @@ class ObjectPane(RowsPane):
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _take(self, ids: frozenset[str]) -> None:
+    def _take(self, ids: frozenset[str], *, is_before_tick: bool = False) -> None:
         ids, self._held = ids | self._held, frozenset()
         change = self._rows.table.apply(Changes({self.kind.message: ids}), self._session.now_ns)
         if change.is_reordered:
             self._table.order_changed()
-        if change.touched:
+        if change.touched and is_before_tick:
+            self._table.unseen_changed(change.touched)
+        elif change.touched:
             self._table.objects_changed(change.touched)
         if change:
             self.describe_border()
