@@ -1,5 +1,6 @@
 """What many objects begin with: version and times, name and labels; drivers, platforms and trust (docs/design/engine-api-json.md 14.2)."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from swarm_core.engine_json.given import UINT64, Given
@@ -12,6 +13,7 @@ from swarm_core.engine_json.shape import (
     Moment,
     Own,
     Part,
+    Row,
     Shape,
     Value,
     integer,
@@ -23,13 +25,18 @@ def _show_nothing(message: Any, out: dict[str, Any], version: Version) -> None:
     pass
 
 
+def shown_by(shown: Callable[[Any, dict[str, Any], Version], None], *like: Row) -> Own:
+    """What clients only read, by a function of its own; `like`: see `Own`."""
+    return Own(shown, _read_nothing, like)
+
+
 def _read_nothing(given: Given, message: Any) -> None:
-    pass
+    """What a client says of it is passed over."""
 
 
 def shown_only(row: Any) -> Own:
     """A row that clients only read."""
-    return Own(row.show, _read_nothing, (row,))
+    return shown_by(row.show, row)
 
 
 def read_only_in(row: Any) -> Own:

@@ -5,10 +5,10 @@ from typing import Any, Final
 from swarm_core.api.proto.objects_pb2 import Network
 from swarm_core.api.proto.specs_pb2 import NetworkSpec
 from swarm_core.engine_json.addresses import ADDRESS, PREFIX
-from swarm_core.engine_json.annotations import ANNOTATIONS_ROW, DRIVER, ID, META_ROW
+from swarm_core.engine_json.annotations import ANNOTATIONS_ROW, DRIVER, ID, META_ROW, shown_by
 from swarm_core.engine_json.form import Form
 from swarm_core.engine_json.given import Given
-from swarm_core.engine_json.shape import FLAG, MAP, Own, Part, Parts, Shape, Value
+from swarm_core.engine_json.shape import FLAG, MAP, Part, Parts, Shape, Value
 from swarm_core.engine_json.times import moment
 from swarm_core.http.version import NEWEST, Version
 from swarm_core.specs.network import is_ingress
@@ -33,10 +33,6 @@ def _show_rest(spec: Any, out: dict[str, Any], version: Version) -> None:
     out["Scope"] = "swarm"
 
 
-def _read_nothing(given: Given, message: Any) -> None:
-    """Tasks are only shown."""
-
-
 TASK_NETWORK: Final = Shape(
     ID,
     META_ROW,
@@ -49,7 +45,7 @@ TASK_NETWORK: Final = Shape(
             Value("IPv6Enabled", "ipv6_enabled", FLAG),
             Value("Internal", "internal", FLAG),
             Value("Attachable", "attachable", FLAG),
-            Own(_show_rest, _read_nothing),
+            shown_by(_show_rest),
         ),
         always=True,
     ),

@@ -12,10 +12,10 @@ from swarm_core.api.proto.objects_pb2 import Network, Task
 from swarm_core.api.proto.specs_pb2 import TaskSpec
 from swarm_core.api.proto.types_pb2 import TaskState
 from swarm_core.engine_json.addresses import PREFIXES
-from swarm_core.engine_json.annotations import ANNOTATIONS_ROW, ID, META_ROW, VERSION
+from swarm_core.engine_json.annotations import ANNOTATIONS_ROW, ID, META_ROW, VERSION, shown_by
 from swarm_core.engine_json.endpoints import PORT
 from swarm_core.engine_json.form import Form
-from swarm_core.engine_json.given import INT32, UINT64, Given
+from swarm_core.engine_json.given import INT32, UINT64
 from swarm_core.engine_json.network import TASK_NETWORK
 from swarm_core.engine_json.resources import GENERIC
 from swarm_core.engine_json.shape import (
@@ -60,10 +60,6 @@ def _show_volumes(task: Any, out: dict[str, Any], version: Version) -> None:
         out["Volumes"] = [_VOLUME.show(each, version) for each in task.volumes] or None
 
 
-def _read_nothing(given: Given, task: Any) -> None:
-    """Tasks are only shown."""
-
-
 @lru_cache(maxsize=512)
 def _spec(encoded: bytes, version: Version) -> dict[str, Any]:
     return TASK_SPEC.show(TaskSpec.FromString(encoded), version)
@@ -80,7 +76,7 @@ def _shared(name: str, field: str, shape: Shape, show: Callable[[bytes, Version]
     def show_shared(message: Any, out: dict[str, Any], version: Version) -> None:
         out[name] = show(getattr(message, field).SerializeToString(), version)
 
-    return Own(show_shared, _read_nothing, (Part(name, field, shape),))
+    return shown_by(show_shared, Part(name, field, shape))
 
 
 _ATTACHED: Final = Shape(
@@ -100,7 +96,7 @@ _TASK: Final = Shape(
     Parts("NetworksAttachments", "networks", _ATTACHED),
     Parts("GenericResources", "assigned_generic_resources", GENERIC),
     Part("JobIteration", "job_iteration", VERSION),
-    Own(_show_volumes, _read_nothing, (Parts("Volumes", "volumes", _VOLUME),)),
+    shown_by(_show_volumes, Parts("Volumes", "volumes", _VOLUME)),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from swarm_core.api.runtimes import ATTACHMENT, process_spec
 from swarm_core.engine_json import container, plugin
-from swarm_core.engine_json.annotations import DRIVER, PLATFORM
+from swarm_core.engine_json.annotations import DRIVER, PLATFORM, shown_by
 from swarm_core.engine_json.endpoints import ATTACHMENT as NETWORK
 from swarm_core.engine_json.given import UINT64, Given
 from swarm_core.engine_json.policies import RESTART
@@ -123,11 +123,7 @@ def _show_attachment(task: Any, out: dict[str, Any], version: Version) -> None:
         _show_word(task, out, version)
 
 
-def _read_nothing(given: Given, task: Any) -> None:
-    """The runtime is read with its body."""
-
-
-TEMPLATE: Final = Shape(*_ROWS, Own(_show_word, _read_nothing, (_WORD,)))
+TEMPLATE: Final = Shape(*_ROWS, shown_by(_show_word, _WORD))
 """Of a service."""
-TASK_SPEC: Final = Shape(*_ROWS, Own(_show_attachment, _read_nothing, (_WORD,)))
+TASK_SPEC: Final = Shape(*_ROWS, shown_by(_show_attachment, _WORD))
 """Of a task."""
