@@ -35,13 +35,14 @@ class History:
         self.changed: set[str] = set()
         """Services of which other tasks run than when they were recorded."""
         self.changed_ns = 0
-        """When the last of these changed."""
+        """When the first of these changed."""
         self._services: defaultdict[str, deque[_Minute]] = defaultdict(partial(deque, maxlen=MINUTES + 1))
 
     def change(self, service_id: str, now_ns: int) -> None:
         """Other tasks run now."""
+        if not self.changed:
+            self.changed_ns = now_ns
         self.changed.add(service_id)
-        self.changed_ns = now_ns
 
     def catch_up(self, view: ClusterView, *, before_ns: int | None = None) -> None:
         """Record what changed, unless it is of the same moment as `before_ns`: changes of a moment are recorded as one."""

@@ -258,6 +258,26 @@ def test_a_dip_before_an_order_is_told_by_the_goal_of_then() -> None:
     assert mirror.running_history("s1", clock.now_ns)[-2:] == [1.0, 0.75]
 
 
+def test_a_long_flood_is_recorded_in_its_minutes() -> None:
+    """What is read at once although it came over a second is kept in the minute in which it came."""
+    clock = Clock()
+    minute = 60_000_000_000
+    clock.now_ns -= clock.now_ns % minute
+    mirror = Mirror(clock)
+    tasks = [make_task(f"t{i}", service_id="s1", state="RUNNING") for i in range(2)]
+    mirror.apply(Listed((make_service("s1", replicas=2), *tasks), 1))
+    mirror.flush()
+    clock.now_ns += 3 * minute - 400_000_000
+    for number in range(8):
+        is_dip = number == 1
+        mirror.queue(changed(make_task("t0", service_id="s1", state="FAILED" if is_dip else "RUNNING")))
+        mirror.queue(changed(make_task("t1", service_id="s1", state="STARTING")))
+        mirror.queue(changed(tasks[1]))
+        clock.now_ns += 99_000_000
+    mirror.flush()
+    assert mirror.running_history("s1", clock.now_ns)[-3:] == [1.0, 0.0, 0.5]
+
+
 def test_which_nodes_are_down() -> None:
     """As nodes go down, come back, go for good and are listed anew."""
     mirror = mirror_of(make_node("n1", state="DOWN"), make_node("n2", state="READY"))
