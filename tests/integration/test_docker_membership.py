@@ -296,7 +296,7 @@ def tell(story: Story) -> list[str]:
         joining(story, tokens)
         locking(story, tokens)
     except Exception as error:
-        error.add_note("\n".join(story.told[-4:]))
+        error.add_note("\n".join((type(story.first).__name__, *story.told[-4:])))
         raise
     return story.told
 

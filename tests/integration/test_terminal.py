@@ -26,6 +26,12 @@ def home() -> Iterator[Path]:
         Daemon(directory / "s").destroy()
 
 
+def _running(*texts: str) -> list[psutil.Process]:
+    """Processes whose command line has all of these."""
+    lines = ((one, " ".join(one.info["cmdline"] or [])) for one in psutil.process_iter(["cmdline"]))
+    return [one for one, line in lines if all(text in line for text in texts)]
+
+
 def test_from_nothing_to_a_running_service(home: Path) -> None:
     """`up`, a service made with the form, scaled, its log read, removed; `down` leaves nothing behind."""
     terminal = Terminal(home, 132, 40)
@@ -65,24 +71,22 @@ def test_from_nothing_to_a_running_service(home: Path) -> None:
         terminal.until("y go on")
         terminal.press("y")
         terminal.until("1/1")
+        dashboard = COMMAND, f"up --state-dir {state}"
+        assert _running(*dashboard)
         terminal.press("q")
         terminal.until("In motion")
         terminal.press("q")
         terminal.until("goes on without the dashboard")
         terminal.press("y")
         terminal.until("$" if os.geteuid() else "#")
-        ticking = [
-            p for p in psutil.process_iter(["cmdline"]) if "echo tick" in " ".join(p.info["cmdline"] or [])
-        ]
-        assert ticking, "leaving the dashboard stopped the tasks"
+        # It gives the terminal back a moment before it ends.
+        wait_until(lambda: not _running(*dashboard), what="the dashboard's end")
+        assert _running("echo tick"), "leaving the dashboard stopped the tasks"
         done = subprocess.run(
             [COMMAND, "down", "--state-dir", str(state), "--stop-tasks"], capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        left = [
-            p for p in psutil.process_iter(["cmdline"]) if str(state) in " ".join(p.info["cmdline"] or [])
-        ]
-        assert left == []
+        assert _running(str(state)) == []
     finally:
         terminal.close()
 
