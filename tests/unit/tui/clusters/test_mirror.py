@@ -17,6 +17,7 @@ from swarm_tui.clusters.changes import Changes, Phase
 from swarm_tui.clusters.following import follow
 from swarm_tui.clusters.mirror import Mirror
 
+MINUTE_NS = 60_000_000_000
 Node, Service, Task = objects_pb2.Node, objects_pb2.Service, objects_pb2.Task
 
 
@@ -26,6 +27,13 @@ class Clock:
 
     def wall_ns(self) -> int:
         return self.now_ns
+
+
+def clock_at_a_minute() -> Clock:
+    """A clock at the beginning of a minute."""
+    clock = Clock()
+    clock.now_ns -= clock.now_ns % MINUTE_NS
+    return clock
 
 
 def changed(*items: Any, action: Action = Action.UPDATED, version: int = 0) -> Changed:
@@ -212,17 +220,15 @@ async def test_idle_mirror_wakes_nobody() -> None:
 
 def test_history_of_a_service() -> None:
     """The curve shows the lowest share of its goal of each minute and carries the last one on."""
-    clock = Clock()
-    minute = 60_000_000_000
-    clock.now_ns -= clock.now_ns % minute
+    clock = clock_at_a_minute()
     mirror = Mirror(clock)
     service = make_service("s1", replicas=2)
     tasks = [make_task(f"t{i}", service_id="s1", state="RUNNING") for i in range(2)]
     mirror.apply(Listed((service, *tasks), 1))
-    clock.now_ns += 2 * minute
+    clock.now_ns += 2 * MINUTE_NS
     mirror.apply(changed(make_task("t0", service_id="s1", state="FAILED")))
     mirror.apply(changed(make_task("t0", service_id="s1", state="RUNNING")))
-    clock.now_ns += 2 * minute
+    clock.now_ns += 2 * MINUTE_NS
     curve = mirror.running_history("s1", clock.now_ns)
     assert curve == [None] * 5 + [1.0, 1.0, 0.5, 1.0, 1.0]
     mirror.apply(changed(service, action=Action.REMOVED))
@@ -231,13 +237,11 @@ def test_history_of_a_service() -> None:
 
 def test_a_list_anew_is_no_dip_in_the_history() -> None:
     """Tasks are counted again from the first; no service ran less for that."""
-    clock = Clock()
-    minute = 60_000_000_000
-    clock.now_ns -= clock.now_ns % minute
+    clock = clock_at_a_minute()
     mirror = Mirror(clock)
     objects = make_service("s1", replicas=1), make_task("t1", service_id="s1", state="RUNNING")
     mirror.apply(Listed(objects, 1))
-    clock.now_ns += minute
+    clock.now_ns += MINUTE_NS
     mirror.apply(Listed(objects, 2))
     mirror.apply(changed(make_task("t1", service_id="s1", state="RUNNING", node_id="n1")))
     assert mirror.running_history("s1", clock.now_ns)[-2:] == [1.0, 1.0]
@@ -245,13 +249,11 @@ def test_a_list_anew_is_no_dip_in_the_history() -> None:
 
 def test_a_dip_before_an_order_is_told_by_the_goal_of_then() -> None:
     """Three of four ran for a moment, then two were enough: the minute had three quarters of its goal."""
-    clock = Clock()
-    minute = 60_000_000_000
-    clock.now_ns -= clock.now_ns % minute
+    clock = clock_at_a_minute()
     mirror = Mirror(clock)
     tasks = [make_task(f"t{i}", service_id="s1", state="RUNNING") for i in range(4)]
     mirror.apply(Listed((make_service("s1", replicas=4), *tasks), 1))
-    clock.now_ns += 2 * minute
+    clock.now_ns += 2 * MINUTE_NS
     mirror.apply(changed(make_task("t0", service_id="s1", state="FAILED")))
     mirror.apply(changed(tasks[0]))
     mirror.apply(changed(make_service("s1", replicas=2)))
@@ -260,14 +262,12 @@ def test_a_dip_before_an_order_is_told_by_the_goal_of_then() -> None:
 
 def test_a_long_flood_is_recorded_in_its_minutes() -> None:
     """What is read at once although it came over a second is kept in the minute in which it came."""
-    clock = Clock()
-    minute = 60_000_000_000
-    clock.now_ns -= clock.now_ns % minute
+    clock = clock_at_a_minute()
     mirror = Mirror(clock)
     tasks = [make_task(f"t{i}", service_id="s1", state="RUNNING") for i in range(2)]
     mirror.apply(Listed((make_service("s1", replicas=2), *tasks), 1))
     mirror.flush()
-    clock.now_ns += 3 * minute - 400_000_000
+    clock.now_ns += 3 * MINUTE_NS - 400_000_000
     for number in range(8):
         is_dip = number == 1
         mirror.queue(changed(make_task("t0", service_id="s1", state="FAILED" if is_dip else "RUNNING")))

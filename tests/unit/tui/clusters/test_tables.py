@@ -140,7 +140,8 @@ def test_random_changes_keep_the_order(sort: str) -> None:
             state = rng.choice(["PENDING", "RUNNING", "FAILED", "COMPLETE"])
             number = int(id_[1:])
             # Of a global service, without a slot, is every third; its node may be another one each time.
-            place = {"slot": number} if number % 3 else {"node_id": f"n{rng.randrange(9)}"}
+            slot = rng.randrange(9) if sort == "state" else number
+            place = {"slot": slot} if number % 3 else {"node_id": f"n{rng.randrange(9)}"}
             changes = put(mirror, make_task(id_, service_id=f"s{number % 5}", state=state, **place))
         table.apply(changes, START_NS)
     fresh = Table(mirror, tasks.KIND, START_NS)
