@@ -239,13 +239,19 @@ secrets: {{key: {{file: key}}}}
         assert done.code == 0, done.err
         said = [line for line in done.lines if "service" in line]
         assert said == [f"Creating service waves_{name}" for name in ("base", "prepare", "web")]
-        assert "one" in docker_swarm.docker("service", "logs", "waves_web")
+        wait_until(
+            lambda: "one" in docker_swarm.docker("service", "logs", "waves_web"),
+            what="the log of what came last",
+        )
         (tmp_path / "key").write_text("two\n")
         again = run("stack", "deploy", "--yes", "--wait", "--wave-timeout", "60s", "-c", str(file), "waves")
         assert again.code == 0, again.err
         assert [line.split()[0] + " " + line.split()[1] for line in again.lines] == [
             "Creating config", "Creating secret", "Updating service",
         ]  # fmt: skip
-        assert "two" in docker_swarm.docker("service", "logs", "waves_web")
+        wait_until(
+            lambda: "two" in docker_swarm.docker("service", "logs", "waves_web"),
+            what="the log with the changed secret",
+        )
     finally:
         assert run("stack", "rm", "waves").code == 0
