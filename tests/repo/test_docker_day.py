@@ -9,6 +9,8 @@ from swarm_testkit.docker_day.compare import differences, masked
 from swarm_testkit.docker_day.known import Row, outdated, rows, unexplained
 from swarm_testkit.docker_day.script import chapters, read
 
+BY_CHANCE = 'time="2026-11-30T17:05:44Z" level=error msg="error waiting for container: context canceled"'
+
 
 def ended(out: object, code: int = 0, err: str = "") -> CompletedProcess[bytes]:
     text = out if isinstance(out, str) else json.dumps(out)
@@ -46,6 +48,8 @@ def test_lines_are_read() -> None:
         (ended([{"A": None, "B": 1}]), ended([{"B": 1}]), ["[].A"]),
         (ended({"A": []}), ended({"A": [1]}), ["A[]"]),
         (ended({"Index": 5}), ended({"Index": 9}), []),
+        (ended("", 125, f"docker: no\n{BY_CHANCE}\n"), ended("", 125, "docker: no\n"), []),
+        (ended("", 125, BY_CHANCE), ended("", 125, "docker: no\n"), ["errors"]),
         (ended("x", 1, "no"), ended("y", 0, "yes"), ["exit code", "output", "errors"]),
     ],
 )
