@@ -9,6 +9,7 @@ from swarm_tui.widgets.log_buffer import LogBuffer, LogLine
 from swarm_tui.widgets.log_lines import LogLines
 from swarm_tui.widgets.theme import DARK, role_colors
 from textual.app import App
+from textual.geometry import Region
 
 
 class LinesApp(App):
@@ -123,6 +124,20 @@ async def test_long_lines_scroll_sideways():
         await pilot.pause()
         await pilot.press(*["right"] * 6)
         assert "END" in widget.render_line(0).text
+
+
+async def test_a_long_line_is_folded_once_for_a_frame():
+    """Of a wrapped line as tall as the screen no row costs the whole line again."""
+    widget = TextLines([[("x" * 5_000, "text")]])
+    async with LinesApp(widget).run_test(size=(60, 10)) as pilot:
+        widget.toggle_wrap()
+        await pilot.pause()
+        folded, fold = [], widget.folded
+        widget.folded = lambda spans, width: folded.append(1) or fold(spans, width)
+        widget.refresh()
+        shown = widget.render_lines(Region(0, 0, 60, 10))
+        assert [strip.text.strip() for strip in shown] == ["x" * 60, *["x" * 58] * 9]
+        assert len(folded) == 1
 
 
 @given(st.lists(st.text(st.sampled_from("ab 漢é"), max_size=60), max_size=12), st.integers(20, 70))

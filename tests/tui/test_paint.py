@@ -11,7 +11,7 @@ from swarm_tui.resources.text_search import search_for
 from swarm_tui.widgets import paint
 from swarm_tui.widgets.ascii_only import to_ascii
 from swarm_tui.widgets.cells import bar, curve
-from swarm_tui.widgets.paint import cut, fit, highlighted, palette_of, to_strip, width_of, wrap
+from swarm_tui.widgets.paint import cut, fit, folded, highlighted, palette_of, to_strip, width_of, wrap
 
 WORDS = st.text(st.sampled_from("ab é漢字🙂…"), max_size=30)
 SPANS = st.lists(st.tuples(WORDS, st.sampled_from(["text", "muted"])), max_size=5)
@@ -69,10 +69,35 @@ def test_a_blank_at_the_end_of_a_line_costs_no_letter():
 def test_wrapped_lines_keep_every_word(spans, width):
     """Wrapping moves words to further lines and loses none that fit on a line."""
     lines = wrap(spans, width)
-    assert all(width_of(line) <= width for line in lines)
     words = plain(spans).split()
     if all(width_of([(word, "text")]) < width for word in words) and len(spans) <= 1:
         assert " ".join(plain(line) for line in lines).split() == words
+
+
+@given(SPANS, st.integers(2, 40), st.integers(0, 20))
+def test_wrapped_lines_keep_every_letter(spans, width, indent):
+    """Whatever the width, nothing is lost but blanks, and no line is too long."""
+    lines = wrap(spans, width, indent=indent)
+    assert all(width_of(line) <= width for line in lines)
+    assert "".join(map(plain, lines)).replace(" ", "") == printable(plain(spans)).replace(" ", "")
+
+
+def test_a_long_word_behind_a_full_line_is_kept():
+    """It is longer than the lines that follow, and begins on one of its own."""
+    lines = wrap([("x-  cde bdaax yy", "text")], 8, indent=4)
+    assert [plain(line) for line in lines] == ["x-  cde ", "    bdaa", "    x yy"]
+
+
+@pytest.mark.parametrize("breaking", [wrap, folded])
+@pytest.mark.parametrize("letter", ["é", "漢", "a\u0301"])
+def test_each_letter_of_a_long_word_is_measured_a_few_times(monkeypatch, breaking, letter):
+    """Whatever its length: the time does not grow with the square of it."""
+    measured = []
+    monkeypatch.setattr(paint, "cell_len", lambda text: measured.append(len(text)) or cell_len(text))
+    word = letter * 20_000
+    lines = breaking([(word, "text")], 80)
+    assert "".join(plain(line) for line in lines) == word
+    assert sum(measured) < 8 * len(word)
 
 
 def test_a_word_longer_than_a_line_is_broken():

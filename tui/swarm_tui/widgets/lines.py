@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
@@ -65,6 +66,8 @@ class LinesView(Scrolled):
         """That of all rows of a line but the first."""
         self._rows: RowMap | None = None
         """None while each line is a row."""
+        self._painted: dict[int, Sequence[Spans]] | None = None
+        """The rows of the lines of this frame: of a long line the screen may show dozens."""
         self._marks: set[Hashable] = set()
 
     # -- what a subclass says ----------------------------------------------------------------------
@@ -243,6 +246,13 @@ class LinesView(Scrolled):
 
     # -- drawing -----------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._painted = {}
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._painted = None
+
     def render_line(self, y: int) -> Strip:
         width, row = self.text_width, self.scroll_offset.y + y
         if row >= self._row_count:
@@ -252,7 +262,7 @@ class LinesView(Scrolled):
         if self._rows is None:
             spans: Spans = [*before, *self._lit(self.line(index))]
         else:
-            rows = self.rows_of(index)
+            rows = self._rows_painted(index)
             head: Spans = before if part == 0 else [(" " * width_of(before), "text")]
             spans = [*head, *(rows[part] if part < len(rows) else ())]
         self._note_width(width_of(spans))
@@ -262,6 +272,13 @@ class LinesView(Scrolled):
         is_cut = strip.cell_length > left + width
         shown = strip.crop_extend(left, left + width, self.palette.style("text", ground))
         return self._marked(shown, width, ground, before=left > 0 and width_of(spans) > 0, behind=is_cut)
+
+    def _rows_painted(self, index: int) -> Sequence[Spans]:
+        if self._painted is None:
+            return self.rows_of(index)
+        if index not in self._painted:
+            self._painted[index] = self.rows_of(index)
+        return self._painted[index]
 
     def _before(self, index: int) -> list[Span]:
         if not self._marks:

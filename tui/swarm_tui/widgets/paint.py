@@ -5,6 +5,7 @@ does not fit is cut with an ellipsis, and what is short is padded in the ground'
 strip's blanks get no background by themselves.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -38,6 +39,8 @@ _CHARACTERS: Final = 4
 """Of a long text so many for each cell are looked at first; more where many of them have no width."""
 _MARGIN: Final = 2
 """What follows these cells more changes nothing before them: the widest character takes two."""
+_WORD: Final = re.compile("[^ ]* +|[^ ]+")
+"""A word with the blanks that follow it."""
 # A role is a colour and, after a plus, how the text is set: "error", "accent+bold", "text+reverse".
 _COLORS: Final = {
     "text": "sw-text",
@@ -175,7 +178,7 @@ def _beginning(text: str, width: int) -> str:
 
 def width_of(spans: Spans) -> int:
     """Cells that `spans` take."""
-    return sum(len(text) if text.isascii() else cell_len(text) for text, _ in spans)
+    return sum(_cells(text) for text, _ in spans)
 
 
 def fit(spans: Spans, width: int, *, right: bool = False) -> list[Span]:
@@ -212,7 +215,7 @@ def cut(spans: Spans, width: int) -> list[Span]:
 def to_strip(palette: Palette, spans: Spans, width: int, ground: str = "screen") -> Strip:
     """A strip of at least `width` cells; nothing is cut."""
     line = segments(palette, spans, ground)
-    length = sum(len(one.text) if one.text.isascii() else cell_len(one.text) for one in line)
+    length = sum(_cells(one.text) for one in line)
     if length < width:
         line.append(Segment(" " * (width - length), palette.style("text", ground)))
     return Strip(line, max(length, width))
@@ -224,41 +227,37 @@ def segments(palette: Palette, spans: Spans, ground: str = "screen") -> list[Seg
 
 
 def wrap(spans: Spans, width: int, *, indent: int = 0) -> list[list[Span]]:
-    """`spans` broken between words into lines of `width`; all but the first are indented. A word that is longer than a line is broken within."""
+    """`spans` broken between words into lines of `width`; all but the first are indented. A word that is longer than a line is broken within.
+    The time that it takes grows with the text and no faster: a description may hold a word of a megabyte."""
+    indent = max(min(indent, width // 2, width - 2), 0)  # the widest character takes two cells
+    begun: list[Span] = [(" " * indent, "text")] if indent else []
     lines: list[list[Span]] = [[]]
     used = 0
-    indent = min(indent, width // 2)
     for text, role in _clean(spans):
-        for word in _words(text):
-            length = cell_len(word)
-            is_longer = cell_len(word.rstrip()) > width - indent
-            if used and used + cell_len(word.rstrip()) > width and not is_longer:
-                lines.append([(" " * indent, "text")] if indent else [])
-                used = indent
-                word = word.lstrip()
-                length = cell_len(word)
-            while cell_len(word.rstrip()) > width - used and width - used > 1:
-                head, word = _taken(word, width - used)
-                lines[-1].append((head, role))
-                lines.append([(" " * indent, "text")] if indent else [])
-                used, length = indent, cell_len(word)
+        for word in _WORD.findall(text):
+            bare = word.rstrip()
+            blanks = word[len(bare) :]
+            left = _cells(bare)
+            if used and width - used < left <= width - indent:
+                lines.append([*begun])
+                used, bare, blanks = indent, bare.lstrip(), blanks if bare else ""
+                left = _cells(bare)
+            start = 0
+            while left > width - used and width > 1:
+                stop, taken = _fitting(bare, start, width - used)
+                if stop > start:
+                    lines[-1].append((bare[start:stop], role))
+                lines.append([*begun])
+                used, start, left = indent, stop, left - taken
+                if left <= width - used:
+                    # Of characters that were taken apart each may have more cells than they had together.
+                    left = _cells(bare[start:])
+            length = left + _cells(blanks)
             if used + length > width:
-                word = word.rstrip()  # blanks at the end of a line need no room
-            lines[-1].append((word, role))
+                blanks = ""  # at the end of a line they need no room
+            lines[-1].append((bare[start:] + blanks, role))
             used += length
     return [cut(line, width) for line in lines]
-
-
-def _words(text: str) -> list[str]:
-    """The words of `text`, each with the blanks that follow it."""
-    words: list[str] = []
-    start = 0
-    for index in range(1, len(text)):
-        if text[index] != " " and text[index - 1] == " ":
-            words.append(text[start:index])
-            start = index
-    words.append(text[start:])
-    return words
 
 
 def folded(spans: Spans, width: int) -> list[list[Span]]:
@@ -266,27 +265,35 @@ def folded(spans: Spans, width: int) -> list[list[Span]]:
     lines: list[list[Span]] = [[]]
     room = width = max(width, 2)
     for text, role in _clean(spans):
-        while text:
-            head, text = _taken(text, room)
-            if head:
-                lines[-1].append((head, role))
-                room -= len(head) if head.isascii() else cell_len(head)
-            if text:
+        start = 0
+        while start < len(text):
+            stop, taken = _fitting(text, start, room)
+            if stop > start:
+                lines[-1].append((text[start:stop], role))
+                room -= taken
+            if stop < len(text):
                 lines.append([])
                 room = width
+            start = stop
     return lines
 
 
-def _taken(text: str, room: int) -> tuple[str, str]:
-    """As much of `text` as fits into `room` cells, and the rest."""
+def _fitting(text: str, start: int, room: int) -> tuple[int, int]:
+    """Up to where `text` from `start` on fits into `room` cells, and the cells that it takes."""
     if text.isascii():
-        return text[:room], text[room:]
+        stop = min(start + room, len(text))
+        return stop, stop - start
     used = 0
-    for index, one in enumerate(text):
-        used += cell_len(one)
-        if used > room:
-            return text[:index], text[index:]
-    return text, ""
+    for index in range(start, len(text)):
+        cells = cell_len(text[index])
+        if used + cells > room:
+            return index, used
+        used += cells
+    return len(text), used
+
+
+def _cells(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)
 
 
 def highlighted(spans: Spans, found: Sequence[tuple[int, int]], role: str) -> list[Span]:
