@@ -20,7 +20,7 @@ from swarm_tui.resources.model import ClusterView
 from swarm_tui.resources.services import KIND, running
 
 Service = objects_pb2.Service
-_AMOUNT: Final = re.compile(r"\s*([=+\-x]?)\s*([0-9]{1,20})\s*")
+_AMOUNT: Final = re.compile(r"\s*+([=+\-x]?)\s*+([0-9]{1,20})\s*+")
 HINT: Final = "write 5, =5, +3, -1 or x2"
 _SHOWN_MAX: Final = 5
 

@@ -4,6 +4,7 @@ Rules (docs/design/support.md 18.2)
 1. What has the shape of a key, a token or a credential goes, and so does what stands behind a word such as `password=`.
 2. A value that was hidden somewhere in the cluster's objects goes wherever else it stands, in a log for instance. Values shorter than KNOWN_MIN
    are not looked for: they would tear words apart.
+3. Each run of characters is looked through once, whatever its length: a line of a log may be a word of a megabyte.
 """
 
 import re
@@ -23,11 +24,17 @@ _SHAPES: Final = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}"), rf"\1 {MASK}"),
     (re.compile(r"(://)[^\s/@]+@"), rf"\1{MASK}@"),
     (
-        re.compile(rf"(?i)([\w.-]*(?:{_WORDS})[\w.-]*[\"']?\s*(?:[:=]|=>)\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&\"']+)"),
+        re.compile(rf"(?i)(?<![\w.-])((?=[\w.-]*?(?:{_WORDS}))[\w.-]++[\"']?\s*+(?:[:=]|=>)\s*+)(\"[^\"\n]*+\"|'[^'\n]*+'|[^\s,;&\"']+)"),
         rf"\1{MASK}",
     ),
-    (re.compile(rf"(?i)(--?[\w-]*(?:{_WORDS})[\w-]*\s+)[^\s-][^\s]*"), rf"\1{MASK}"),
-    (re.compile(r"\b(?:eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|A[KS]IA[0-9A-Z]{16}|gh[oprsu]_[A-Za-z0-9]{16,}"
+    (re.compile(rf"(?i)(?<![\w-])((?=\w*+-[\w-]*?(?:{_WORDS}))[\w-]++\s++)[^\s-][^\s]*"), rf"\1{MASK}"),
+    (
+        re.compile(
+            r"(?<![A-Za-z0-9_-])((?>[A-Za-z0-9_-]*?\b(?=eyJ)))[A-Za-z0-9_-]{4,}+\.[A-Za-z0-9_-]++\.[A-Za-z0-9_-]*"
+        ),
+        rf"\1{MASK}",
+    ),
+    (re.compile(r"\b(?:A[KS]IA[0-9A-Z]{16}|gh[oprsu]_[A-Za-z0-9]{16,}"
                 r"|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}|sk-[\w-]{16,})"), MASK),
     # Anything as long as a key and as mixed, unless it says that it is a digest.
     (re.compile(r"(?<!sha256:)(?<![\w+/=-])(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[A-Za-z])[A-Za-z0-9+/=_-]{32,}"), MASK),

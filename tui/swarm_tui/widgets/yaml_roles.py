@@ -7,7 +7,7 @@ from typing import Final
 
 from swarm_tui.widgets.paint import Span, Spans
 
-_KEY: Final = re.compile(r"^(\s*(?:- +)*)([^\s#'\"][^:#]*:|\"[^\"]*\":|'[^']*':)(?=\s|$)")
+_KEY: Final = re.compile(r"^(\s*+(?:- ++)*+)([^\s#'\"][^:#]*:|\"[^\"]*\":|'[^']*':)(?=\s|$)")
 _QUOTED: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
 _NUMBER: Final = re.compile(r"(?:(?<=[:\-,] )|(?<=\[))-?\d[\d.]*(?=[\s,\]}]|$)")
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")

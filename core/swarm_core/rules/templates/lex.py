@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     r"|(?P<field>(?:\.[^\W\d]\w*)+|\.)|(?P<variable>\$\w*)|(?P<name>[^\W\d]\w*)|(?P<mark>:=|[()|,=]))"
 )
 _COMMENT = re.compile(r"\s*/\*.*?\*/\s*", re.DOTALL)
-_STRING_OR_END = re.compile(rf"{_STRING}|'(?:[^'\\\n]|\\.)+'|\}}\}}")
+_QUOTED_OR_END = re.compile(rf"{_STRING}|'(?:[^'\\\n]|\\.)+'|\}}\}}|[\"`']")
 BLANKS = " \t\r\n"
 _ESCAPE = re.compile(rb"\\([abfnrtv\\'\"]|[0-3][0-7]{2}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 _SIMPLE = {
@@ -50,7 +50,10 @@ def _body(template: str, start: int) -> tuple[str, int, bool]:
     """The action that begins at `start`: its text, the place after it, and whether it trims what follows."""
     comment = _COMMENT.match(template, start)
     at = comment.end() if comment else start
-    while (found := _STRING_OR_END.search(template, at)) is not None:
+    while (found := _QUOTED_OR_END.search(template, at)) is not None:
+        if len(found.group()) == 1:
+            # Looked for no further: behind each quote without an end the rest would be read once more.
+            raise TemplateError(f"unexpected {template[found.start() :][:20]!r}")
         if found.group() == "}}":
             body = template[start : found.start()]
             trims = body.endswith("-") and body[-2:-1].isspace()

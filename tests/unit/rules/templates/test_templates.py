@@ -194,6 +194,14 @@ def test_what_is_wrong_is_said(template: str, reason: str) -> None:
         expand(template, FIELDS)
 
 
+@pytest.mark.parametrize("quote", ['"', "'", "`"])
+def test_a_quote_without_an_end_is_refused_at_once(quote: str) -> None:
+    """Whatever follows it: 40 KB of such a template, read again behind each quote, kept a manager busy for minutes."""
+    template = "{{" + quote + "\\\"\\'" * 250_000
+    with pytest.raises(TemplateError, match="unexpected"):
+        expand(template, FIELDS)
+
+
 def test_a_service_is_tried_with_a_task_that_stands_for_all() -> None:
     """A wrong template is found in a spec; one that needs nothing but what every task has is none."""
     good = make_service("s1", name="web", task=make_task_spec())

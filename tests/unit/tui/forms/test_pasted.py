@@ -16,6 +16,11 @@ docker run -d --name kv -p 127.0.0.1:6379:6379 -p 80 -e A=1 --env 'B=two words' 
 """
 
 
+def test_blank_lines_of_any_number() -> None:
+    """They are passed over once: with a look from each of them to the last a megabyte would take hours."""
+    assert pasted.is_service("web:\n" + "\n" * 1_000_000 + "  image: a\n")
+
+
 def test_a_docker_run_line() -> None:
     """11.23.1: its options are those of the service; what a service does not have is named."""
     found = pasted.read(RUN, VIEW)

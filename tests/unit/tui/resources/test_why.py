@@ -154,6 +154,15 @@ def test_ends(err: str, exit_code: int, name: str) -> None:
     assert finding.remedies
 
 
+@pytest.mark.parametrize("part", ["manifest ", "mount", "program ", "secret", "bind for "])
+def test_what_a_node_says_may_have_any_length(part: str) -> None:
+    """The reason stands at its beginning; each word that may begin one would be followed to the end of a megabyte."""
+    service = make_service(name="web")
+    task = failed(service, "non-zero exit (3): " + part * (1_000_000 // len(part)))
+    (finding,) = tasks.explain(task, Snapshot([service, task]), NOW_NS).findings
+    assert finding.heading == "It ended because its program ends with code 3"
+
+
 def test_numbers_in_the_advice() -> None:
     """The limit of memory that was too low is named."""
     service = make_service(name="web")

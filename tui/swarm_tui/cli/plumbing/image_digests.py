@@ -33,7 +33,7 @@ _MANIFESTS: Final = ", ".join(
     )
 )
 _DIGEST: Final = r"sha256:[0-9a-f]{64}"
-_CHALLENGE: Final = r'([a-z]+)="([^"]*)"'
+_CHALLENGE: Final = r'(?<![a-z])([a-z]++)="([^"]*)"'
 _WITHOUT_ARCHITECTURE: Final = "arm"
 """Docker's command leaves out what nodes call otherwise: armv7l and the like."""
 

@@ -19,7 +19,7 @@ from swarm_tui.resources.model import ClusterView
 _NAMELESS: Final = "pasted"
 _SERVICES: Final = re.compile(r"^services\s*:", re.MULTILINE)
 _OF_SERVICE: Final = re.compile(
-    r"^\s*(?:- )?(?:image|x-process|command|environment|deploy)\s*:", re.MULTILINE
+    r"^[ \t]*(?:- )?(?:image|x-process|command|environment|deploy)\s*:", re.MULTILINE
 )
 
 

@@ -14,6 +14,8 @@ from swarm_tui.resources.task_specs import runtime_text
 
 Task = objects_pb2.Task
 _READ_LOGS = "Read what it wrote last: its logs."
+_LOOKED_AT = 4000
+"""Characters of what is said: the reason stands at the beginning, and what a node says may have any length."""
 _EXIT = re.compile(r"non-zero exit \((-?\d+)\)", re.ASCII)
 
 
@@ -95,7 +97,7 @@ _KINDS = (
 def end_of(task: Task) -> End:
     """How the task ended, and what to do."""
     status = task.status
-    text = f"{status.err} {status.message}"
+    text = f"{status.err[:_LOOKED_AT]} {status.message[:_LOOKED_AT]}"
     code = status.container.exit_code if status.WhichOneof("runtime_status") == "container" else 0
     if code == 137:
         text += " SIGKILL"
