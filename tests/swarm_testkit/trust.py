@@ -200,5 +200,5 @@ async def connected(
 ) -> AsyncIterator[Connection]:
     """A connection that shows `identity`; without an authority the trust is found at the socket."""
     trust = authority.trust(identity) if authority else None
-    async with await Connection.open(target, trust=trust) as connection:
+    async with await Connection.open(target, trust=trust, timeout=40) as connection:
         yield connection

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from swarm_core.api.proto import objects_pb2, types_pb2
-from swarm_core.ca import certificates, csr, keys, tokens
+from swarm_core.ca import certificates, csr, external_ca, keys, tokens
 from swarm_core.ca.external_ca import ExternalCas
 from swarm_core.ca.root_ca import RootCa
 from swarm_core.manager.root_change import VALIDITY_LEFT_NS, decide
@@ -50,8 +50,9 @@ async def decided(cluster: objects_pb2.Cluster, wish: types_pb2.CAConfig) -> typ
 
 
 @pytest.fixture
-def outside() -> Iterator[CfsslServer]:
-    """An external CA for the old root."""
+def outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[CfsslServer]:
+    """An external CA for the old root, which a busy machine may keep from answering for a while."""
+    monkeypatch.setattr(external_ca, "TRY_S", 40)
     with CfsslServer(OLD, loopback_identity(OLD)) as server:
         yield server
 

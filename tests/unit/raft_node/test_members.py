@@ -134,7 +134,8 @@ async def test_a_removed_member_ends_and_can_be_erased() -> None:
         assert third.task is not None
         with pytest.raises(NotMember):
             await third.task
-        assert third.node.members.raft_id not in second.transport.peers
+        # Each applies the change when it hears of it.
+        await until(lambda: third.node.members.raft_id not in second.transport.peers)
         await third.node.erase()
         assert not await third.node.has_state()
         assert third.keys.values == {}

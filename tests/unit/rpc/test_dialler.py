@@ -75,6 +75,12 @@ def client(authority: Authority = AUTHORITY, **how: object) -> tls.ClientTls:
     return tls.ClientTls(authority.root.certificate, identity=authority.manager("m9"), **how)  # type: ignore[arg-type]
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take its time to speak HTTP/2."""
+    monkeypatch.setattr("swarm_core.client.connection._SPEAKS_S", 40)
+
+
 async def test_calls_go_through() -> None:
     """A manager is reached, and knows who calls; every shape of call works."""
     async with remote_server(AUTHORITY, echo_services(EchoServices())) as server:
@@ -82,6 +88,7 @@ async def test_calls_go_through() -> None:
             assert [await who_am_i(channel) for _ in range(3)] == ["m9"] * 3
 
 
+@pytest.mark.usefixtures("patient")
 async def test_openssl_refuses_dockers_cross_signed_root_and_we_do_not() -> None:
     """During a rotation that a Docker manager leads, its certificate leads to the old root through the new one."""
     identity, _ = renewed(AUTHORITY, "m1")
@@ -97,7 +104,7 @@ async def test_openssl_refuses_dockers_cross_signed_root_and_we_do_not() -> None
         async with dialled(server.address, client()) as channel:
             assert await who_am_i(channel) == "m9"
         async with await Connection.open(
-            server.address, trust=AUTHORITY.trust(AUTHORITY.manager("m8"))
+            server.address, trust=AUTHORITY.trust(AUTHORITY.manager("m8")), timeout=40
         ) as connection:
             answer = await connection.call("Control.GetNode", control_pb2.GetNodeRequest(), timeout=40)
             assert answer.node.id == "m8"
@@ -133,13 +140,14 @@ async def without_alpn(authority: Authority) -> AsyncIterator[str]:
         yield server.address
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_manager_without_alpn_is_reached() -> None:
     """By a channel, and by a client's connection, which opens one where grpcio would refuse."""
     async with without_alpn(AUTHORITY) as address:
         async with dialled(address, client()) as channel:
             assert await who_am_i(channel) == "m9"
         async with await Connection.open(
-            address, trust=AUTHORITY.trust(AUTHORITY.manager("m8"))
+            address, trust=AUTHORITY.trust(AUTHORITY.manager("m8")), timeout=40
         ) as connection:
             answer = await connection.call("Control.GetNode", control_pb2.GetNodeRequest(), timeout=40)
             assert answer.node.id == "m8"
@@ -256,7 +264,7 @@ async def test_a_connection_names_what_is_wrong() -> None:
     """A strange cluster's manager, and a TLS server that speaks something else, each have a sentence."""
     async with without_alpn(AUTHORITY) as address:
         with pytest.raises(UntrustedManager, match="not trusted"):
-            await Connection.open(address, trust=Trust(make_authority().root.certificate))
+            await Connection.open(address, trust=Trust(make_authority().root.certificate), timeout=40)
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -268,7 +276,9 @@ async def test_a_connection_names_what_is_wrong() -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(ClientError) as caught:
-            await Connection.open(f"127.0.0.1:{port}", trust=AUTHORITY.trust(AUTHORITY.manager("m8")))
+            await Connection.open(
+                f"127.0.0.1:{port}", trust=AUTHORITY.trust(AUTHORITY.manager("m8")), timeout=40
+            )
         assert isinstance(caught.value, Unreachable)
         assert "does not speak gRPC" in str(caught.value)
 

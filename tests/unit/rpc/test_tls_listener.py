@@ -16,6 +16,7 @@ from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.server import RemoteServer, Services
 from swarm_core.rpc.strangers import Strangers
 from swarm_core.runtime.listening import AddressUnusable, bind_tcp
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.raw_http2 import raw_client
 from swarm_testkit.trust import (
     YEAR_NS,
@@ -275,7 +276,9 @@ async def test_certificates_are_reloaded_with_the_port_open(echo: EchoServices) 
 async def test_a_failure_of_the_user_is_raised_as_it_is(echo: EchoServices) -> None:
     """What goes wrong while a server is open is not wrapped into a group, and the port is free again."""
     with pytest.raises(ZeroDivisionError):
-        async with remote_server(AUTHORITY, echo_services(echo)) as server:
+        # A port that no other process is given: nobody takes it meanwhile.
+        listening = bind_tcp(f"127.0.0.1:{free_port()}")
+        async with remote_server(AUTHORITY, echo_services(echo), listening=listening) as server:
             raise ZeroDivisionError
     for one in bind_tcp(server.address):
         one.close()

@@ -8,6 +8,7 @@ from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.log_query import LogQuery
 from swarm_core.client.logs import LogLine, lines_of
+from swarm_testkit.clock import in_virtual_time
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, log_line
 from swarm_testkit.factories import make_cluster, make_node, make_service, make_task
 from swarm_tui.cli.plumbing import follow
@@ -94,6 +95,7 @@ async def followed(fake: FakeCluster, query: LogQuery, capsys, *, then) -> str:
     return printed + capsys.readouterr().out
 
 
+@in_virtual_time
 async def test_following_what_ends_ends(fake, capsys, monkeypatch):
     """When the task that is followed has ended, the command does too, with its last lines."""
     monkeypatch.setattr(follow, "LAST_LINES_S", 0.5)
@@ -106,6 +108,7 @@ async def test_following_what_ends_ends(fake, capsys, monkeypatch):
     assert "web.1@w1 | the last words" in out
 
 
+@in_virtual_time
 async def test_tasks_that_come_later_have_names(fake, capsys, monkeypatch):
     """A task that begins while its service is followed is named like the others; a service that is removed ends it."""
     monkeypatch.setattr(follow, "LAST_LINES_S", 0.5)
@@ -122,6 +125,7 @@ async def test_tasks_that_come_later_have_names(fake, capsys, monkeypatch):
     assert "web.2@w1 | from the second" in out
 
 
+@in_virtual_time
 async def test_following_a_service_ends_with_its_last_task(fake, capsys, monkeypatch):
     """When every task of a service has ended and none follows, following ends; a task that follows in time keeps it up."""
     monkeypatch.setattr(follow, "LAST_LINES_S", 0.5)

@@ -10,7 +10,7 @@ from swarm_core.api.proto.progress_pb2 import TaskProgress
 from swarm_core.api.proto.types_pb2 import UpdateStatus
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.watch import Action, Change, Changed, Listed, Update
-from swarm_core.runtime.clock import SystemClock
+from swarm_testkit.clock import VirtualClock, in_virtual_time
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import GIB, make_node, make_resources, make_service, make_task, make_task_spec
 from swarm_tui.cli.plumbing.progress import converge
@@ -49,7 +49,7 @@ class OneService:
     """A cluster that tells of one service and of what happens to it."""
 
     def __init__(self, *updates: tuple[float, Update]) -> None:
-        self.clock = SystemClock()
+        self.clock = VirtualClock()
         self.control = self
         self._updates = updates
 
@@ -70,7 +70,7 @@ def failing(condition: int) -> tuple[objects_pb2.Service, objects_pb2.Task, obje
     """A service of a command that fails; its task while it runs for a moment, and once it has failed."""
     service = make_service(replicas=1)
     service.spec.task.restart.condition = condition  # type: ignore[assignment]
-    now_ns = SystemClock().wall_ns()
+    now_ns = VirtualClock().wall_ns()
     runs = make_task(service=service, slot=1, state="RUNNING", status_ns=now_ns)
     failed = make_task(service=service, slot=1, state="FAILED", status_ns=now_ns)
     failed.id = runs.id
@@ -79,6 +79,7 @@ def failing(condition: int) -> tuple[objects_pb2.Service, objects_pb2.Task, obje
     return service, runs, failed
 
 
+@in_virtual_time
 async def test_a_command_that_fails_at_once_does_not_count_as_running(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -98,6 +99,7 @@ async def test_a_command_that_fails_at_once_does_not_count_as_running(
     waiting.cancel()
 
 
+@in_virtual_time
 async def test_what_will_not_be_started_again_ends_the_waiting() -> None:
     """Without restarts a failed task ends the wait, with its cause."""
     service, runs, failed = failing(types_pb2.RestartPolicy.NONE)
@@ -107,6 +109,7 @@ async def test_what_will_not_be_started_again_ends_the_waiting() -> None:
         await converge(cluster, service.id)  # type: ignore[arg-type]
 
 
+@in_virtual_time
 async def test_tasks_that_have_run_for_long_are_not_waited_for() -> None:
     """The pause is for tasks that have just begun."""
     service, runs, _ = failing(types_pb2.RestartPolicy.ANY)

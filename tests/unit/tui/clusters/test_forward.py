@@ -14,6 +14,7 @@ from swarm_core.api.proto.exec_pb2 import ExecEnd, ExecInput, ExecOutput, ExecSp
 from swarm_core.client.control import Control
 from swarm_core.client.errors import CallFailed
 from swarm_core.runtime.tasks import cancel_and_wait
+from swarm_testkit.free_ports import free_port
 from swarm_tui.clusters.forward import HOST, Forward, parse_ports
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -222,9 +223,7 @@ async def test_a_task_that_took_the_place_of_another_is_found() -> None:
 async def test_nobody_listens_there() -> None:
     """15.4.1: what the node says of it is told."""
     async with bench(echo) as made:
-        with socket.create_server((HOST, 0)) as free:
-            number = free.getsockname()[1]
-        made.forward.remote = number
+        made.forward.remote = number = free_port()
         reader, writer = await made.connect()
         with pytest.raises(ConnectionResetError):
             await reader.read()

@@ -9,6 +9,8 @@ from swarm_core.client.logs import LogLine
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.engine_clusters import Rig, rig
 from swarm_testkit.engine_hands import mirror_of
+from swarm_testkit.manual_clock import ManualClock
+from swarm_tui.clusters.session import Clock
 from swarm_tui.engines.following import records_of
 from swarm_tui.engines.logs import EngineLogs, is_over
 from swarm_tui.engines.stats import series_of
@@ -23,11 +25,11 @@ async def said(found: Rig, number: int, name: str, script: str, **more: Any) -> 
     await found.until(lambda: found.names(number).get(name) == one.status)
 
 
-def logs_of(found: Rig) -> tuple[EngineLogs, dict[str, str]]:
+def logs_of(found: Rig, clock: Clock) -> tuple[EngineLogs, dict[str, str]]:
     """The logs, and the ids of containers by ENGINE/NAME."""
     mirror = mirror_of(records_of(found.cluster))
     ids = {f"{one.record.engine}/{one.record.name}": one.id for one in mirror.objects(ContainerItem)}
-    return EngineLogs(found.cluster, mirror, SystemClock()), ids
+    return EngineLogs(found.cluster, mirror, clock), ids
 
 
 async def test_lines_of_several_engines_are_one_log_in_time_order() -> None:
@@ -35,7 +37,8 @@ async def test_lines_of_several_engines_are_one_log_in_time_order() -> None:
     async with rig(2) as found:
         await said(found, 0, "app", "echo one; echo oops >&2")
         await said(found, 1, "box", "echo two", Tty=True)
-        logs, ids = logs_of(found)
+        # No time passes while lines are held back: however late an engine answers, its lines are put in their order.
+        logs, ids = logs_of(found, ManualClock())
         lines: list[LogLine] = []
         await logs.run(LogQuery(task_ids=(ids["e0/app"], ids["e1/box"]), tail=10), lines.extend)
         told = [(one.task_id, one.text, one.is_stderr) for one in lines]
@@ -51,7 +54,7 @@ async def test_a_log_is_followed_and_one_that_is_gone_ends() -> None:
     """What comes later is told once; of a container that is not known any more there is no log."""
     async with rig(1) as found:
         await said(found, 0, "app", "echo one; cat", OpenStdin=True)
-        logs, ids = logs_of(found)
+        logs, ids = logs_of(found, SystemClock())
         lines: list[LogLine] = []
         came = asyncio.Event()
 
