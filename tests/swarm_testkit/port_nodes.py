@@ -27,7 +27,7 @@ KEYS = tuple(
     for number in (1, 2, 3)
 )
 POLL_S = 0.01
-LIMIT_S = 40.0
+LIMIT_S = 120.0
 """For what takes milliseconds where nothing is wrong and the machine is not busy."""
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -20,7 +20,7 @@ TUI = (sys.executable, "-m", "swarm_tui.cli.main")
 AGENTD = (sys.executable, "-m", "swarm_agentd.main")
 MANAGERD = (sys.executable, "-m", "swarm_core.managerd.main")
 _NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-LIMIT_S = 50.0
+LIMIT_S = 120.0
 _AT_ONCE = 4
 
 

@@ -31,7 +31,7 @@ from swarm_core.api.proto.objects_pb2 import Config, Secret, Task
 from swarm_core.api.proto.types_pb2 import SHUTDOWN
 from swarm_core.runtime.tasks import Group
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 SECRET_ID, CONFIG_ID = "secret-id", "config-id"
 SECRET_DATA, CONFIG_DATA = b"hush-hush", b"setting=1"
 
@@ -113,6 +113,13 @@ async def measured(controller: Controller) -> Reading:
     while (reading := await controller.usage()) is None or not reading.memory_bytes:
         await asyncio.sleep(0.02)
     return reading
+
+
+async def spoken(controller: Controller) -> None:
+    """Return when the work has written something: a start may be over before that."""
+    lines = controller.logs(LogSubscriptionOptions(follow=True))
+    async with contextlib.aclosing(lines) as messages:  # type: ignore[type-var]
+        await anext(messages)
 
 
 async def read(controller: Controller, *streams: LogStream.ValueType, **options: object) -> list[str]:
@@ -300,6 +307,7 @@ class ExecutorConformance:
         async with running(bench.executor()) as executor:
             controller = await started(executor, task)
             before = await controller.container_status()
+            await spoken(controller)
             await controller.close()
         async with running(bench.executor()) as executor:
             controller = executor.controller(task, FixedDependencies())

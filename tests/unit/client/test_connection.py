@@ -19,6 +19,7 @@ from swarm_core.client.errors import CallFailed, NotTaken, Unreachable, Untruste
 from swarm_core.rpc import dialler
 from swarm_core.rpc.grpcio import grpc
 from swarm_core.rpc.server import Services
+from swarm_testkit.free_ports import free_port
 from swarm_testkit.refusing import Refusing
 from swarm_testkit.trust import (
     Authority,
@@ -181,7 +182,7 @@ async def test_remote_trust(echo: EchoServices) -> None:
         with pytest.raises(CallFailed):
             await asked(server.address, trust=AUTHORITY.trust(worker))
     with pytest.raises(Unreachable, match="nobody is listening"):
-        await Connection.open(server.address, trust=AUTHORITY.trust(worker))
+        await Connection.open(f"127.0.0.1:{free_port()}", trust=AUTHORITY.trust(worker))
 
 
 async def test_a_restarted_manager_is_found_again(tmp_path: Path, echo: EchoServices) -> None:

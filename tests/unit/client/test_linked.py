@@ -306,6 +306,10 @@ async def test_late_answers_and_callers_that_go_end_the_call(tmp_path: Path) -> 
     """The manager is told, and its work ends."""
     manager = Waiting()
     async with opened(tmp_path / "control.sock", alone(manager)) as connection:
+        # With a link that is served already the manager has the call before it is given up.
+        with pytest.raises(CallFailed):
+            await connection.call("Control.ListNodes", control_pb2.ListNodesRequest(), timeout=40)
+        assert connection.is_linked
         with pytest.raises(CallFailed, match=r"did not answer Control\.GetNode within 0\.05 s") as late:
             await node_id(connection, timeout=0.05)
         assert late.value.code == "DEADLINE_EXCEEDED"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from swarm_core.engines import api as calls
 from swarm_core.engines.api import EngineApi
 from swarm_core.engines.client import EngineClient
 from swarm_core.engines.errors import EngineAway, EngineDistrusted, EngineGarbage
@@ -223,7 +224,8 @@ def test_what_ssh_is_told(url: str, words: str) -> None:
 
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program called ssh that comes first; the file has its process ids and words."""
+    """A program called ssh that comes first; the file has its process ids and words. It may take long to begin."""
+    monkeypatch.setattr(calls, "CALL_S", WAIT_S)
     programs = tmp_path / "bin"
     programs.mkdir()
     ssh = programs / "ssh"
@@ -239,7 +241,7 @@ async def test_ssh(said: Path, tmp_path: Path) -> None:
     """Requests go through one ssh, which ends with the client (N2.5)."""
     async with listening(saying(ENGINE), tmp_path / "e"):
         async with api_of("ssh://ana@m1") as api:
-            assert await api.get("/info") == {"ID": "one"}
+            assert await api.get("/info", timeout=WAIT_S) == {"ID": "one"}
             (line,) = said.read_text().splitlines()
             assert line.endswith("-l ana -- m1 docker system dial-stdio")
             assert psutil.pid_exists(int(line.split()[0]))

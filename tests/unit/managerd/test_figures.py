@@ -43,7 +43,7 @@ async def manager(state: Path, *, measured: bool = True) -> AsyncIterator[Manage
     )
     serving = asyncio.Event()
     daemon.on_serving = serving.set
-    async with asyncio.timeout(50), Group() as group:
+    async with asyncio.timeout(150), Group() as group:
         group.spawn(daemon.run(), name="manager")
         await serving.wait()
         yield daemon
@@ -104,6 +104,9 @@ async def test_what_a_manager_tells(tmp_path: Path) -> None:
         while not daemon._manager.is_leading:
             await CLOCK.sleep(0)
         after = await figures(tmp_path / "s")
+        # What its loops write may be committed and not applied yet.
+        while value(after, "swarm_raft_applied_index") != value(after, "swarm_raft_commit_index"):
+            after = await figures(tmp_path / "s")
         assert await ask(tmp_path / "s", "/readyz") == (
             200,
             "".join(

@@ -115,7 +115,8 @@ async def test_without_quorum_calls_fail_with_the_reason() -> None:
 async def test_after_a_failure_the_same_leader_must_answer() -> None:
     """A leader that starts again is reached over a new connection; one that is away is waited for, not for ever."""
     async with manager() as address:
-        raft = Raft(addresses={2: address})
+        # A handshake may take its time: the patience is that of a long election.
+        raft = Raft(addresses={2: address}, election_s=20.0)
         raft.led_by(2)
         async with locating(raft) as locator:
             first = await locator.leader()
@@ -131,7 +132,7 @@ async def test_after_a_failure_the_same_leader_must_answer() -> None:
 
 async def test_a_leader_whose_address_comes_late_is_reached_within_a_second() -> None:
     """Nothing tells of it: who waits looks again."""
-    raft = Raft()
+    raft = Raft(election_s=20.0)
     raft.led_by(2)
     async with locating(raft) as locator:
         waiting = asyncio.get_running_loop().create_task(locator.leader())

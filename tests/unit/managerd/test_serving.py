@@ -9,6 +9,7 @@ import pytest
 from swarm_agentd.node.identity import found_cluster
 from swarm_agentd.node.state_dir import open_state
 from swarm_core.api.proto.objects_pb2 import Cluster, Config
+from swarm_core.managerd import wiring
 from swarm_core.managerd.config import parse
 from swarm_core.managerd.wiring import ManagerDaemon
 from swarm_core.runtime.clock import SystemClock
@@ -29,13 +30,14 @@ def started(state: Path, group: Group) -> tuple[ManagerDaemon, asyncio.Event]:
 
 
 async def test_people_are_answered_before_the_leader_s_loops_are_ready(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sole manager that starts again serves all that is committed while what only a leader runs still takes over; nothing
     had to time out for that."""
+    monkeypatch.setattr(wiring, "_LEAD_WAIT_S", 100.0)  # a disk that is busy delays the election
     state = tmp_path / "s"
     found_cluster(open_state(state), CLOCK, random.SystemRandom())
-    async with asyncio.timeout(50):
+    async with asyncio.timeout(150):
         async with Group() as group:
             daemon, serving = started(state, group)
             await serving.wait()

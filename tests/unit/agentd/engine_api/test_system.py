@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from swarm_agentd.engine_api import local_engine
 from swarm_agentd.engine_api.context import Context
 from swarm_agentd.engine_api.kept_answers import KeptAnswers
 from swarm_agentd.engine_api.local_engine import LocalEngine
 from swarm_agentd.engine_api.managers import LocalManagers, opening
+from swarm_agentd.engine_api.routers import system
 from swarm_agentd.engine_api.server import make_routes
 from swarm_agentd.node.standing import Standing
 from swarm_core.api.proto.types_pb2 import ManagerStatus, Peer
@@ -135,9 +137,13 @@ class FixedEngine:
         writer.close()
 
 
-async def test_an_engine_tells_of_itself_and_limits_the_version(tmp_path: Path) -> None:
+async def test_an_engine_tells_of_itself_and_limits_the_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Versions that the engine does not know are not offered; its info and version are kept but for the swarm
     (docs/design/engine-api.md E5.2, E5.4, E8.9)."""
+    monkeypatch.setattr(local_engine, "_PING_S", WAIT_S)
+    monkeypatch.setattr(system, "_ENGINE_S", WAIT_S)
     fixed = FixedEngine(tmp_path / "engine")
     fixed.answers["/version"] = {
         "Version": "20.10", "ApiVersion": "1.41", "Components": [{"Name": "Engine", "Details": {"ApiVersion": "1.41"}}],

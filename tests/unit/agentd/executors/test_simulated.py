@@ -115,7 +115,7 @@ async def test_processes_are_pretended_too() -> None:
 
 async def test_log_lines_come_by_themselves() -> None:
     """With an interval there is a line per interval, in order of time, and tail cuts them."""
-    simulated = machine(Behaviour(log_interval_s=0.001))
+    simulated = machine(Behaviour(log_interval_s=0.01))
     controller = SimulatedExecutor(simulated).controller(make_task("t"), FixedDependencies())
     await controller.prepare()
     await controller.start()

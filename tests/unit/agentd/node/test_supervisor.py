@@ -418,7 +418,7 @@ async def test_a_stop_that_is_cancelled_ends_the_manager_all_the_same(
     """Whoever cancels goes on with files that only one manager may have (docs/design/node.md 6.4)."""
     script = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: None); print('alive', flush=True); sys.stdin.readline(); sys.stdin.read()"
     monkeypatch.setattr("swarm_agentd.node.standby.manager_command", lambda: [sys.executable, "-c", script])
-    monkeypatch.setattr("swarm_agentd.node.launcher._STOP_S", 0.2)
+    monkeypatch.setattr("swarm_agentd.node.launcher._STOP_S", 3600.0)
     child = await CommandLauncher([], tmp_path / "pid", CLOCK).launch(Launch())
     async with asyncio.timeout(40), Group() as group:
         keys = group.spawn(child.next_unlock_key(), name="what it says")
@@ -426,6 +426,8 @@ async def test_a_stop_that_is_cancelled_ends_the_manager_all_the_same(
             await asyncio.sleep(0)
         stopping = group.spawn(child.stop(), name="stop")
         await settle()
+        # Only now: it must not have ended by itself before it is cancelled.
+        monkeypatch.setattr("swarm_agentd.node.launcher._STOP_S", 0.2)
         stopping.cancel()
         await asyncio.wait((stopping, keys))
     assert stopping.cancelled()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from swarm_agentd.ports import connections as connections_module
 from swarm_agentd.ports import tcp as tcp_module
 from swarm_testkit.factories import make_task
 from swarm_testkit.free_ports import free_port
@@ -189,8 +190,9 @@ async def test_drain_ends(tmp_path: Path) -> None:
         writer.close()
 
 
-async def test_connection_waits_for_a_task(tmp_path: Path) -> None:
+async def test_connection_waits_for_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that comes between the end of one task and the start of the next is led to the next."""
+    monkeypatch.setattr(connections_module, "REACH_S", LIMIT_S)  # the test may be held up meanwhile
     async with port_nodes(1, tmp_path, tcp(TARGET, free_port())) as rig:
         reader, writer = await rig.connect()
         task = rig.add("t0", on=0)

@@ -52,12 +52,12 @@ async def test_ports_of_others_are_not_reached(listener: socket.socket) -> None:
             stranger.kill()
 
 
-async def test_nobody_is_there_any_more(listener: socket.socket) -> None:
+async def test_nobody_is_there_any_more() -> None:
     """A published port on which nobody listens is told by the number that was asked for."""
     task = Task()
-    task.status.port_status.ports.add(
-        protocol=PortConfig.TCP, target_port=80, published_port=listener.getsockname()[1]
-    )
-    listener.close()
-    with pytest.raises(OSError, match="nothing listens on port"):
-        await connect(task, os.getpid(), 80)
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        number = kept.getsockname()[1]
+        task.status.port_status.ports.add(protocol=PortConfig.TCP, target_port=80, published_port=number)
+        with pytest.raises(OSError, match="nothing listens on port"):
+            await connect(task, os.getpid(), 80)

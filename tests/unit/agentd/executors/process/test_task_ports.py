@@ -45,10 +45,11 @@ def task(script: str, *ports: PortConfig, **spec: object) -> Task:
 
 async def test_process_is_told_its_ports(state: Path) -> None:
     """$PORT and its kin are in the process's environment, the status reports the ports while it runs, and what the spec sets wins."""
+    number = free_port()
     made = task(
-        'test "$PORT $PORT_80_TCP $PORT_53_UDP" = "8080 8080 mine" && sleep 60',
-        tcp(80, 8080, "HOST"),
-        udp(53, 20053),
+        f'test "$PORT $PORT_80_TCP $PORT_53_UDP" = "{number} {number} mine" && sleep 60',
+        tcp(80, number, "HOST"),
+        udp(53, free_port()),
         env=["PORT_53_UDP=mine"],
     )
     made.endpoint.ports[0].published_port = made.status.port_status.ports[0].published_port
@@ -110,7 +111,9 @@ async def test_port_of_a_stranger(state: Path, protocol: "PortConfig.Protocol.Va
 async def test_port_of_the_task_itself(state: Path) -> None:
     """After a restart of the daemon the running process, which has the port, is found again and not taken for a stranger."""
     number = free_port()
-    script = f"exec python3 -c \"import socket,time; s=socket.create_server(('', {number})); time.sleep(60)\""
+    script = (
+        f"exec python3 -c \"import socket,time; s=socket.create_server(('', {number})); time.sleep(600)\""
+    )
     made = task(script, tcp(80, number, "HOST"))
     first = executor(state).controller(made, FixedDependencies())
     await first.prepare()
@@ -132,16 +135,26 @@ def _answers(number: int) -> bool:
         return probe.connect_ex(("127.0.0.1", number)) == 0
 
 
+def _stubborn(ready: Path) -> str:
+    """A script that takes no notice of the polite signal; the file is there once that is so."""
+    return f'trap "" TERM; touch {ready}; while :; do sleep 0.05; done'
+
+
 async def test_stop_waits_for_forwarded_connections(state: Path, tmp_path: Path) -> None:
     """The stop signal comes when the last forwarded connection has ended, and the task takes no new one from the first moment on."""
-    told = tmp_path / "told"
+    told, ready = tmp_path / "told", tmp_path / "ready"
     tasks = LocalTasks(SystemClock())
-    made = task(f'trap "touch {told}; exit 0" TERM; while :; do sleep 0.05 & wait; done', tcp(80, 20080))
+    made = task(
+        f'trap "touch {told}; exit 0" TERM; touch {ready}; while :; do sleep 0.05 & wait; done',
+        tcp(80, free_port()),
+        stop_grace_period=duration(240.0),
+    )
     made.status.state = RUNNING
     tasks.observe(made, made.status)
     controller = executor(state, tasks).controller(made, FixedDependencies())
     await controller.prepare()
     await controller.start()
+    await until(ready.exists)
     with tasks.connection("task"):
         stopping = asyncio.ensure_future(controller.shutdown())
         await until(lambda: tasks.number("task", (PortConfig.TCP, 80)) is None)
@@ -151,13 +164,15 @@ async def test_stop_waits_for_forwarded_connections(state: Path, tmp_path: Path)
     assert told.exists()
 
 
-async def test_grace_period_is_not_longer_than_before(state: Path) -> None:
+async def test_grace_period_is_not_longer_than_before(state: Path, tmp_path: Path) -> None:
     """Connections that do not end, and a process that does not either, are given the grace period together."""
+    ready = tmp_path / "ready"
     tasks = LocalTasks(SystemClock())
-    made = task('trap "" TERM; while :; do sleep 0.05; done', tcp(80, 20080), stop_grace_period=duration(1.0))
+    made = task(_stubborn(ready), tcp(80, free_port()), stop_grace_period=duration(1.0))
     controller = executor(state, tasks).controller(made, FixedDependencies())
     await controller.prepare()
     await controller.start()
+    await until(ready.exists)
     clock = SystemClock()
     with tasks.connection("task"):
         begin = clock.monotonic()
@@ -168,10 +183,10 @@ async def test_grace_period_is_not_longer_than_before(state: Path) -> None:
 
 async def test_unhealthy_task_takes_no_connection(state: Path, tmp_path: Path) -> None:
     """A task whose health check fails is withdrawn before it is stopped, so that nobody is led to it meanwhile."""
-    sick = tmp_path / "sick"
+    sick, ready, number = tmp_path / "sick", tmp_path / "ready", free_port()
     tasks = LocalTasks(SystemClock())
     spec: dict[str, object] = {"healthcheck": {"test": ["CMD-SHELL", f"test ! -e {sick}"], "retries": 1}}
-    made = task('trap "" TERM; while :; do sleep 0.05; done', tcp(80, 20080), **spec)
+    made = task(_stubborn(ready), tcp(80, number), **spec)
     process = ProcessSpec()
     made.spec.generic.payload.Unpack(process)
     process.healthcheck.interval.CopyFrom(duration(0.05))
@@ -180,9 +195,10 @@ async def test_unhealthy_task_takes_no_connection(state: Path, tmp_path: Path) -
     controller = executor(state, tasks).controller(made, FixedDependencies())
     await controller.prepare()
     await controller.start()
+    await until(ready.exists)
     made.status.state = RUNNING
     tasks.observe(made, made.status)
-    assert tasks.number("task", (PortConfig.TCP, 80)) == 20080
+    assert tasks.number("task", (PortConfig.TCP, 80)) == number
     waiting = asyncio.ensure_future(controller.wait())
     sick.touch()
     await until(lambda: tasks.number("task", (PortConfig.TCP, 80)) is None)
