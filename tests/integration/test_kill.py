@@ -91,6 +91,7 @@ class Writers:
         self.gone: set[str] = set()
         self.unsure: set[str] = set()
         self.count = 0
+        self.acknowledged = 0
         self.stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -116,12 +117,14 @@ class Writers:
         self.unsure.add(name)
         async with asyncio.timeout(30):
             created = await control.create(objects_pb2.Config, spec)
+        self.acknowledged += 1
         self.there[name] = data
         self.unsure.discard(name)
         if self.rng.random() < 0.3:
             self.unsure.add(name)
             del self.there[name]
             await control.remove(objects_pb2.Config, created.id)
+            self.acknowledged += 1
             self.unsure.discard(name)
             self.gone.add(name)
 
@@ -141,7 +144,6 @@ async def test_random_kills() -> None:
         assert len(processes) == 3
         writers = Writers(node, seed=20)
         writing = asyncio.get_running_loop().create_task(writers.run())
-        acknowledged = 0
         for round_ in range(ROUNDS):
             await asyncio.sleep(rng.uniform(0.05, 0.5))
             victim = ("manager", "daemon", "manager, then daemon", "daemon, then manager")[round_ % 4]
@@ -156,14 +158,12 @@ async def test_random_kills() -> None:
             assert not writing.done(), writing.exception()
             if "daemon" in victim:
                 node.start()
-            done = len(writers.there) + len(writers.gone)
+            done = writers.acknowledged
 
             async def goes_on(_: Control, done: int = done) -> bool:
-                return len(writers.there) + len(writers.gone) > done
+                return writers.acknowledged > done + WRITERS
 
             await eventually(node, goes_on)
-            assert len(writers.there) + len(writers.gone) > acknowledged
-            acknowledged = len(writers.there) + len(writers.gone)
         writers.stopping.set()
         await writing
         after = {task.id for task in await eventually(node, running(3))}
@@ -180,7 +180,7 @@ async def test_random_kills() -> None:
         assert lost == []
         assert writers.gone.isdisjoint(stored)
         assert stored.keys() <= writers.there.keys() | writers.unsure
-        assert acknowledged > ROUNDS * WRITERS
+        assert writers.acknowledged > ROUNDS * WRITERS
 
 
 async def test_killed_task_is_restarted() -> None:

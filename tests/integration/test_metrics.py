@@ -122,18 +122,23 @@ def test_prometheus_scrapes_manager_and_worker(pair: Pair) -> None:
             what="both agents tell of them",
         )
         names = {one.labels["instance"]: set[str]() for one in server.samples("up")}
-        for one in server.samples('{job="swarm"}'):
+        # On a busy machine a scrape may take longer than it may, and then there is nothing of this moment.
+        for one in server.samples('last_over_time({job="swarm"}[1m])'):
             names[one.labels["instance"]].add(one.labels["__name__"])
         own = {"up"} | {name for name in names[worker] if name.startswith("scrape_")}
         assert names[manager] - own == series_names()
         assert names[worker] - own == {
             name for name in series_names() if name.startswith(("swarm_node_", "swarm_agent_", "process_"))
         }
-        assert [one.value for one in server.samples("swarm_dispatcher_sessions")] == [2]
+        sessions = server.samples("last_over_time(swarm_dispatcher_sessions[1m])")
+        assert [one.value for one in sessions] == [2]
         for query in questions():
             server.samples(query)
-        leaders = server.samples(questions()[0])
-        assert [one.value for one in leaders] == [1]
+        wait_until(
+            lambda: [one.value for one in server.samples(questions()[0])] == [1],
+            seconds=60,
+            what="one leader",
+        )
 
 
 def questions() -> list[str]:
@@ -191,8 +196,9 @@ def test_the_log_is_json_and_its_level_changes(pair: Pair) -> None:
     changed = run((*TUI, "log-level", "error", *where))
     assert (changed.code, changed.out) == (0, "The node logs error and above.\n"), changed.err
     assert run((*TUI, "log-level", *where)).out == "error\n"
+    starts = starts_of(pair.asked[0])
     assert pair.manager.kill_manager()
-    is_missed(pair.asked[0])
+    wait_until(lambda: starts_of(pair.asked[0]) > starts, what="another manager")
     is_ready(pair.asked[0], pair.manager)
     before = pair.manager.log.stat().st_size
     say(pair.manager, "service", "scale", "-d", "web=5")

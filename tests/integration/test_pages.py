@@ -4,6 +4,7 @@ import shutil
 import sysconfig
 
 import pytest
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.host import lacking
 from swarm_testkit.hosts import missing_parts
 from swarm_testkit.pages import ROOT, person, wheel
@@ -41,8 +42,9 @@ def test_a_machine_s_life_as_the_pages_tell_it() -> None:
 
         who.type("back-up.md", "Restore")
         assert who.run("swarm-tui config ls --format '{{.Name}}'").split() == ["kept"]
-        nodes = who.run("swarm-tui node ls --format '{{.ID}} {{.Status}} {{.ManagerStatus}}'")
-        assert nodes.split() == [begun, "Ready", "Leader"]
+        nodes = "swarm-tui node ls --format '{{.ID}} {{.Status}} {{.ManagerStatus}}'"
+        # The cluster answers a moment before its node has registered.
+        wait_until(lambda: who.run(nodes).split() == [begun, "Ready", "Leader"], what="the node, as it was")
         who.type("install.md", "Back again")
 
         who.type("install.md", "The program away, without pipx")

@@ -105,9 +105,14 @@ async def test_one_order_explains_what_clients_saw(three: Hosts) -> None:
             for node in found.nodes:
                 await found.serves(node)
             for node in found.nodes:
-                async with through(node) as control:
-                    for name in list(clients.histories):
-                        await clients.read(control, name)
+
+                async def read_all(node: Daemon = node) -> bool:
+                    async with through(node) as control:
+                        for name in list(clients.histories):
+                            await clients.read(control, name)
+                    return True
+
+                await eventually(read_all, what="the last reads")
         except BaseException as error:
             error.add_note(found.tails())
             raise

@@ -132,7 +132,7 @@ def test_services_scale_under_systemd() -> None:
             wait_until(lambda: systemd.run(*ask).out.startswith("2/2"), what="two tasks", seconds=60)
             assert systemd.shows(unit, "ActiveState") == "active"
             assert systemd.shows(unit, "NRestarts") == "0"
-            assert "web: 1 → 2" in systemd.log.read_text(errors="replace")
+            wait_until(lambda: "web: 1 → 2" in systemd.log.read_text(errors="replace"), what="its word")
         except (AssertionError, TimeoutError) as error:
             raise AssertionError(f"{error}\n{systemd.log.read_text(errors='replace')[-3000:]}") from None
         type_("Back again")

@@ -15,6 +15,7 @@ from swarm_testkit.daemons import Daemon, private_directory, wait_until
 from swarm_testkit.docker_peers import docker_join, two_engines_and_a_node
 from swarm_testkit.engines import IMAGE
 from swarm_testkit.looks import look
+from swarm_testkit.pace import LEAST_S
 from swarm_testkit.programs import TUI, run
 
 pytestmark = pytest.mark.timeout(180)
@@ -94,7 +95,7 @@ def test_never_fewer_tasks(nodes: tuple[Daemon, Daemon]) -> None:
     assert (told.code, "~ web: " in told.out) == (2, True), told
 
     with drain(first) as stopped:
-        wait_until(lambda: is_moving(first), what="the label")
+        wait_until(lambda: is_moving(first), what="the label", longest_s=LEAST_S)
         stopped.send_signal(signal.SIGINT)
         assert asyncio.run(fewest_until(first.socket, stopped)) == REPLICAS
         assert stopped.wait() == 130
@@ -105,7 +106,7 @@ def test_never_fewer_tasks(nodes: tuple[Daemon, Daemon]) -> None:
         # All had moved already: let one go back.
         assert look(first.socket, "rebalance").code == 0
     with drain(first) as killed:
-        wait_until(lambda: is_moving(first), what="the label")
+        wait_until(lambda: is_moving(first), what="the label", longest_s=LEAST_S)
         killed.kill()
     assert "pause" in availability(first)
 

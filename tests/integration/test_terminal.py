@@ -14,7 +14,7 @@ from swarm_testkit.free_ports import free_port
 from swarm_testkit.host import lacking
 from swarm_testkit.terminal import COMMAND, Terminal
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 
 
 @pytest.fixture
@@ -106,8 +106,7 @@ def test_connection_loss_is_shown_and_mended(home: Path) -> None:
         assert "Traceback" not in shown
         assert "Nodes" in shown
         node.start()
-        terminal.until("live")
-        assert "STALE" not in terminal.screen()
+        assert "STALE" not in terminal.until("live")
     finally:
         terminal.close()
         node.destroy()

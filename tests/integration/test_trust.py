@@ -277,7 +277,12 @@ async def test_a_removed_node_is_refused(directory: Path) -> None:
         with nodes(follower):
             await eventually(lambda: cluster_of(follower))
             async with channel_of(follower.address, joined.tls, joined.tls.roots) as channel:
-                assert await answer_to(channel, HEARTBEAT) == "PERMISSION_DENIED"
+
+                async def is_refused() -> bool:
+                    return await answer_to(channel, HEARTBEAT) == "PERMISSION_DENIED"
+
+                # It reads of the removal a moment after it serves.
+                await eventually(is_refused, what="the follower's refusal")
 
 
 # tokens
@@ -342,8 +347,12 @@ async def test_promotion_and_demotion(directory: Path) -> None:
             await asyncio.to_thread(
                 wait_until, lambda: not (worker.state / "raft").exists(), what="the end of its data"
             )
-            headers = KeyFile(worker.state / "certificates").headers()
-            assert not any(name.startswith("raft-") for name in headers)
+            key_file = KeyFile(worker.state / "certificates")
+            await asyncio.to_thread(
+                wait_until,
+                lambda: not any(name.startswith("raft-") for name in key_file.headers()),
+                what="the end of its keys",
+            )
             await ready_nodes(manager, 2)
             assert worker.pid == daemon and psutil.pid_exists(daemon)
 

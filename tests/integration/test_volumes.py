@@ -76,8 +76,7 @@ def test_life_of_a_volume() -> None:
         assert "published on" in said
 
         plugin.kill()
-        node.kill()
-        node.kill_manager()
+        node.kill_all()
         node.start()
         plugin.start()
         command.until("volume", "ls", is_so=bool, what="the restarted manager")
@@ -113,6 +112,7 @@ def test_removed_by_force() -> None:
         command("volume", "create", "data", "--driver", "csi", "--type", "mount", "--group", "g")
         command.create_writer("user", "group:g")
         wait_until(lambda: lines(plugin, "data") == ["user"], what="the task's line in the volume")
+        wait_until(lambda: "1/1" in look(node.socket, "service", "ls").out, what="the word that it runs")
         command("volume", "rm", "--force", "data")
         assert command("volume", "ls", "--quiet") == ""
         assert "1/1" in command("service", "ls")
@@ -159,8 +159,7 @@ def test_a_process_of_another_user() -> None:
         (plugin.storage.root / "storage/dir-data").chmod(0o777)
         command.create_writer("first", "data", "--user", "nobody")
         wait_until(lambda: lines(plugin, "data") == ["first"], what="the task's line in the volume")
-        node.kill()
-        node.kill_manager()
+        node.kill_all()
         node.start()
         command.until("volume", "ls", is_so=bool, what="the restarted manager")
         assert node.state.stat().st_mode & 0o777 == 0o711
@@ -217,8 +216,7 @@ async def test_the_leader_changes() -> None:
         )
         assert made[0].storage.volumes()["dir-data"]["nodes"] == [target]
 
-        leader.kill()
-        leader.kill_manager()
+        leader.kill_all()
         next_host = next(host[node.state.name].storage.node_id for node in found.others(leader, other))
         await eventually(lambda: _leads(found.others(leader)), what="a new leader")
         await asyncio.to_thread(

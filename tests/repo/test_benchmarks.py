@@ -29,7 +29,7 @@ def load(*programs: Path) -> tuple[dict[str, str], str]:
         tests=str(ROOT / "tests"), programs=[(str(path.parent), str(path)) for path in programs]
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=True
     )
     return json.loads(done.stdout), done.stderr
 

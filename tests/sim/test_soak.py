@@ -71,13 +71,14 @@ def test_the_picture_has_every_run() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_short_runs_on_one_state(tmp_path: Path) -> None:
-    """Four hours of an ordinary day in a second, of which the last loses nodes, then a second of changes on what it left, then the picture of both."""
+    """Four hours of an ordinary day in a second, of which the last loses nodes, then a few seconds of changes on what it left, then the picture of both."""
     state = tmp_path / "state"
     command = [sys.executable, str(ROOT / "benchmarks" / "soak.py")]
-    small = ["--state", str(state), "--sample-s", "0.3", "--agents", "3"]
+    # A run has few samples however long a busy machine takes for it: nothing can grow in it.
+    small = ["--state", str(state), "--sample-s", "5", "--agents", "3"]
     for words in (
         ["day", "--hours", "4", "--minutes", "0.01"],
-        ["changes", "--minutes", "0.02", "--tasks", "5", "--rate", "40"],
+        ["changes", "--minutes", "0.1", "--tasks", "5", "--rate", "40"],
     ):
         done = subprocess.run(
             [*command, *words, *small], capture_output=True, text=True, check=False, env=os.environ
@@ -128,7 +129,8 @@ def test_what_ends_too_early(tmp_path: Path) -> None:
         finally:
             process.kill()
             process.wait()
-        assert _left(state) == []
+        # What was killed last may take a moment to go.
+        wait_until(lambda: not _left(state), what="the end of every process")
         return process.returncode, said, errors.read_text()
 
     code, _, error = ended("--agents", "0", at=lambda: False)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+from swarm_core.client import node_directory
 
 from swarm_testkit.free_ports import free_port
 from swarm_testkit.pace import LONGEST_S, pause_s
@@ -26,7 +27,7 @@ T = TypeVar("T")
 def wait_until(
     condition: Callable[[], T],
     *,
-    seconds: float = 30,
+    seconds: float = 60,
     what: str = "the condition",
     longest_s: float = LONGEST_S,
 ) -> T:
@@ -113,8 +114,12 @@ class Daemon:
 
     def manager_pid(self) -> int | None:
         """The manager child, if it runs."""
+        children: list[psutil.Process] = []
         with contextlib.suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(self.pid).children():
+            children = psutil.Process(self.pid).children()
+        for child in children:
+            # The daemon has children that live for a moment only: those that start shims.
+            with contextlib.suppress(psutil.NoSuchProcess):
                 if any("managerd" in word for word in child.cmdline()):
                     return child.pid
         return None
@@ -124,6 +129,17 @@ class Daemon:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+
+    def kill_all(self) -> None:
+        """kill -9 of the node daemon and of its manager child. Of a daemon that is killed alone the manager ends by itself, and answers until then."""
+        manager = self.manager_pid()
+        self.kill()
+        if manager is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(manager, signal.SIGKILL)
+        wait_until(
+            lambda: node_directory.left_over_manager(self.state) is None, what="the end of the manager"
+        )
 
     def kill_manager(self) -> bool:
         """kill -9 of the manager child; False when there was none."""

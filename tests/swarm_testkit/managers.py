@@ -18,7 +18,7 @@ from swarm_core.ca.key_file import KeyFile
 from swarm_core.ca.tls import TlsIdentity
 from swarm_core.client.connection import Connection
 from swarm_core.client.control import Control
-from swarm_core.client.errors import ClientError
+from swarm_core.client.errors import CallFailed, ClientError
 from swarm_core.client.trust import Trust
 
 from swarm_testkit.daemons import Daemon, private_directory
@@ -76,9 +76,17 @@ def config_spec(name: str, data: bytes = b"x") -> specs_pb2.ConfigSpec:
 
 
 async def write(node: Daemon, name: str, data: bytes = b"x") -> objects_pb2.Config:
-    """Create a config through the node."""
+    """Create a config through the node. One that is there already is taken for it: an attempt that failed may have been carried out."""
     async with through(node) as control:
-        return await control.create(objects_pb2.Config, config_spec(name, data))
+        try:
+            return await control.create(objects_pb2.Config, config_spec(name, data))
+        except CallFailed as error:
+            if error.code != "ALREADY_EXISTS":
+                raise
+            found = await control.find(objects_pb2.Config, names=[name])
+            if [one.spec.data for one in found] != [data]:
+                raise
+            return found[0]
 
 
 async def own_configs(node: Daemon, *, as_node: Daemon | None = None) -> dict[str, bytes]:

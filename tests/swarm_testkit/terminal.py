@@ -49,10 +49,9 @@ class Terminal:
         shown = [*self.base, "capture-pane", "-t", "t", "-p", "-J", "-S", "-"]
         return subprocess.run(shown, check=True, capture_output=True, text=True).stdout
 
-    def until(self, text: str, seconds: float = 30) -> str:
-        """Wait until the screen shows `text`."""
-        self.until_that(lambda screen: text in screen, f"{text!r} on the screen", seconds)
-        return self.screen()
+    def until(self, text: str, seconds: float = 60) -> str:
+        """Wait until the screen shows `text`; that screen."""
+        return self.until_that(lambda screen: text in screen, f"{text!r} on the screen", seconds)
 
     def until_line(self, *words: str, seconds: float = 60) -> None:
         """Wait until one line of the screen has all of these, as words or parts of them."""
@@ -62,25 +61,24 @@ class Terminal:
             seconds,
         )
 
-    def until_that(self, holds: Callable[[str], bool], what: str, seconds: float = 60) -> None:
-        """Wait until something holds of the screen."""
-        try:
-            wait_until(lambda: holds(self.screen()), seconds=seconds, what=what, longest_s=_LONGEST_S)
-        except TimeoutError as error:
-            raise AssertionError(f"{error}\n{self.screen()}") from None
+    def until_that(self, holds: Callable[[str], object], what: str, seconds: float = 60) -> str:
+        """Wait until something holds of the screen; the one of which it holds: the next may be another."""
+        seen = ""
 
-    def gone(self, text: str, seconds: float = 30) -> str:
-        """Wait until the screen does not show `text` any more."""
+        def look() -> bool:
+            nonlocal seen
+            seen = self.screen()
+            return bool(holds(seen))
+
         try:
-            wait_until(
-                lambda: text not in self.screen(),
-                seconds=seconds,
-                what=f"a screen without {text!r}",
-                longest_s=_LONGEST_S,
-            )
+            wait_until(look, seconds=seconds, what=what, longest_s=_LONGEST_S)
         except TimeoutError as error:
-            raise AssertionError(f"{error}\n{self.screen()}") from None
-        return self.screen()
+            raise AssertionError(f"{error}\n{seen}") from None
+        return seen
+
+    def gone(self, text: str, seconds: float = 60) -> str:
+        """Wait until the screen does not show `text` any more; that screen."""
+        return self.until_that(lambda screen: text not in screen, f"a screen without {text!r}", seconds)
 
     def close(self) -> None:
         subprocess.run([*self.base, "kill-server"], check=False, capture_output=True)
