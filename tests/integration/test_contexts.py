@@ -24,8 +24,12 @@ def directory() -> Iterator[Path]:
 @pytest.fixture
 def node() -> Iterator[Daemon]:
     with daemon() as one:
-        wait_until(one.socket.exists, what="the control socket")
+        ready(one)
         yield one
+
+
+def ready(node: Daemon) -> None:
+    wait_until(lambda: "the node is ready" in node.log.read_text(), what="the node")
 
 
 def test_one_cluster_by_three_ways(directory: Path, node: Daemon) -> None:
@@ -61,8 +65,7 @@ def test_one_cluster_by_three_ways(directory: Path, node: Daemon) -> None:
     assert "ssh to nobody ended" in swarm("--context", "nobody", "status").err
     assert "cannot be used" in swarm("--context", "bare", "status").err
     with daemon() as other:
-        wait_until((other.state / "certificates" / "swarm-node.key").exists, what="another certificate")
-        wait_until(other.socket.exists, what="the other control socket")
+        ready(other)
         shutil.copytree(other.state / "certificates", strange)
     refused = swarm("--context", "bare", "status")
     assert refused.code == 1 and "Traceback" not in refused.err, refused

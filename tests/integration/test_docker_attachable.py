@@ -41,8 +41,14 @@ async def test_docker_run_joins_an_attachable_network(shared: tuple[Engine, list
         assert b"cannot be joined by hand" in refused.value.stderr
         engine.docker("rm", "box")
         engine.docker(*run, "open", IMAGE, "sleep", "1000")
-        (task,) = await control.find(objects_pb2.Task)
-        assert task.spec.attachment.container_id and task.status.state == types_pb2.RUNNING
+
+        async def attached() -> objects_pb2.Task | None:
+            (task,) = await control.find(objects_pb2.Task)
+            return task if task.status.state == types_pb2.RUNNING else None
+
+        # The container starts when its engine knows the network's settings. That the task runs is reported after it.
+        task = await eventually(attached, what="the engine's report")
+        assert task.spec.attachment.container_id
         shown = json.loads(engine.docker("inspect", "box"))[0]["NetworkSettings"]["Networks"]["open"]
         assert [f"{shown['IPAddress']}/{shown['IPPrefixLen']}"] == list(task.networks[0].addresses)
         with pytest.raises(CallFailed, match="in use by tasks that have not ended"):

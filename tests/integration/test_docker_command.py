@@ -308,7 +308,10 @@ def test_the_configuration_file_is_read_again(tmp_path: Path) -> None:
             path.write_bytes(now.read_bytes())
         configure(labels=["zone=b"], **{"log-level": "debug"})
         os.kill(node.pid, signal.SIGHUP)
-        wait_until(lambda: docker.output(*label) == "b", seconds=START_S, what="the label has changed")
+        # Until the daemon has read them, a client with the new certificates is refused.
+        wait_until(
+            lambda: docker.run(*label).stdout.strip() == b"b", seconds=START_S, what="the label has changed"
+        )
         now = ssl.create_default_context(cafile=ca.certificate)
         now.load_cert_chain(own, own_key)
         assert shown(now) not in (None, former)

@@ -367,6 +367,8 @@ async def test_many_lines_and_a_reader_that_leaves(bench: DockerBench) -> None:
             if len(lines) == 5000:
                 break
         assert lines == list(range(1, 5001))
+        while await output(controller, tail=-2) != ["started"]:
+            await CLOCK.sleep(0.05)
         assert await output(controller, tail=-3) == ["5000", "started"]
         follow = controller.logs(LogSubscriptionOptions(follow=True, tail=-2))
         assert (await anext(follow)).data == b"started\n"

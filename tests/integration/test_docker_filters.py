@@ -15,6 +15,7 @@ from swarm_core.engine_json import network
 from swarm_core.http.errors import BadRequest
 from swarm_core.http.version import Version
 from swarm_core.specs.network import is_predefined
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.engine_http import Answer, ask
 from swarm_testkit.engines import IMAGE, Engine
 
@@ -116,6 +117,10 @@ def made(swarm_engine: Engine) -> Iterator[Engine]:
             answer = ask(engine.socket, "POST", f"/v{NEWEST}{path}/create", body)
             assert answer.status == 201, answer.body
             paths.append(f"/v{NEWEST}{path}/{answer.body.get('ID') or answer.body['Id']}")
+        # A new network has its driver a moment after the answer.
+        wait_until(
+            lambda: ask(engine.socket, "GET", paths[-1]).body.get("Driver"), what="the network's driver"
+        )
         yield engine
     finally:
         for path in paths:

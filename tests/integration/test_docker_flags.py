@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.docker_peers import by_a_leader
 from swarm_testkit.engines import IMAGE, Engine
 from swarm_testkit.same_flags import Pair, differences
@@ -318,6 +319,11 @@ def _sorted_json(lines: str) -> str:
     return "\n".join(json.dumps(json.loads(line), sort_keys=True) for line in lines.splitlines())
 
 
+def _is_judged(pair: Pair, service: str) -> bool:
+    said = pair.engine.docker("service", "ps", "--no-trunc", "--format", "{{.Error}}", service)
+    return said.count("no suitable node") == 2
+
+
 def test_templates_of_lists_and_objects(engine_with_payloads: Engine) -> None:
     """`--format` prints what docker's command prints, letter by letter; of JSON the values."""
     pair = Pair(engine_with_payloads, "listed")
@@ -325,6 +331,8 @@ def test_templates_of_lists_and_objects(engine_with_payloads: Engine) -> None:
     try:
         flags = ["--label", "a=b", "--replicas", "2", "--constraint", "node.role==worker"]
         assert pair.create(flags, IMAGE, ("sleep", "99")) == ("", "")
+        for name in (pair.theirs, pair.ours):
+            wait_until(lambda name=name: _is_judged(pair, name), what="the scheduler's word on two tasks")  # type: ignore[misc]
         (node_id,) = pair.engine.docker("node", "ls", "-q").split()
         for words in (tuple(node_id if word is NODE else word for word in words) for words in LISTS):
             theirs, ours = pair.engine.docker(*words), pair.told(*words).strip()

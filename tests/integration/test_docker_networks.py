@@ -20,7 +20,7 @@ from swarm_testkit.docker_peers import (
     set_role,
 )
 from swarm_testkit.engines import IMAGE, Engine
-from swarm_testkit.managers import through
+from swarm_testkit.managers import eventually, through
 
 pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -138,8 +138,15 @@ async def test_we_lead_services_with_networks_and_ports_of_docker(engine: Engine
             what="another container for the one that was killed",
             seconds=90,
         )
-        tasks = [task for task in await running(node, "web") if task.service_id == service.id]
-        assert len(tasks) == 4 and all(list(task.endpoint.ports) == ports for task in tasks)
+
+        async def four_run() -> list[objects_pb2.Task]:
+            found = await running(node, "web")
+            return found if len(found) == 4 and victim not in {task.id for task in found} else []
+
+        # A container runs before its engine has reported it.
+        tasks = await eventually(four_run, what="four tasks that run")
+        assert all(task.service_id == service.id for task in tasks)
+        assert all(list(task.endpoint.ports) == ports for task in tasks)
         for place, name in enumerate(("ingress", "net")):
             assert {task.networks[place].network.spec.annotations.name for task in tasks} == {name}
             given = [task.networks[place].addresses[0] for task in tasks]

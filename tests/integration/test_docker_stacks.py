@@ -188,6 +188,11 @@ def test_a_stack_of_docker_is_taken_over(
     assert {step["do"] for step in steps if step["noun"] in ("service", "network", "config")} == {"keep"}
     # What a secret of docker's holds nobody can read: the manager compares.
     assert {step["do"] for step in steps if step["noun"] == "secret"} <= {"change"}
+    # Each service is on a network by a virtual address, and is written once more when it gets it.
+    wait_until(
+        lambda: all(one.endpoint.virtual_ips for one in held_by(docker_swarm, stack).services.values()),
+        what="the addresses of the services",
+    )
     versions = {name: one.meta.version.index for name, one in held_by(docker_swarm, stack).services.items()}
     assert run("stack", "deploy", "--yes", *files).code == 0
     held = held_by(docker_swarm, stack)

@@ -164,18 +164,30 @@ class Daemon:
         )
 
     def destroy(self) -> None:
-        """End every process that belongs to this state directory: daemon, manager, shims and their tasks. The end of the log is
-        printed where the daemon ended by itself: a failing test shows it."""
+        """End every process that belongs to this state directory: daemon, manager, shims and their tasks; returns when they have ended. The
+        end of the log is printed where the daemon ended by itself: a failing test shows it."""
         if self.process is not None and self.process.poll():
             print(f"{self.address} ended with {self.process.returncode}:\n{self.tail()}")  # noqa: T201
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        killed: list[psutil.Process] = []
         for process in _of_state(self.state):
             with contextlib.suppress(psutil.NoSuchProcess):
                 for child in [*process.children(recursive=True), process]:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         child.kill()
+                        killed.append(child)
+        # Until then they hold their ports, which another daemon may be told to take, and write into the directory.
+        wait_until(lambda: all(map(_has_ended, killed)), seconds=60, what="the end of what was killed")
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Where nobody waits for orphans they stay zombies."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _of_state(state: Path) -> list[psutil.Process]:

@@ -181,7 +181,7 @@ class Engine:
     def docker(self, *arguments: str, stdin: bytes | None = None) -> str:
         """The docker command against this engine; its output. Raises CalledProcessError."""
         done = subprocess.run(
-            ["docker", "-H", self.url, *arguments], input=stdin, capture_output=True, check=False, timeout=60
+            ["docker", "-H", self.url, *arguments], input=stdin, capture_output=True, check=False, timeout=120
         )
         if done.returncode:
             error = subprocess.CalledProcessError(done.returncode, arguments, done.stdout, done.stderr)

@@ -20,6 +20,7 @@ from swarm_core.client.sockets import Candidate
 from swarm_tui.cli import main
 from swarm_tui.cli.plumbing.session import Globals
 
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.engines import Engine
 
 Specs = tuple[specs_pb2.ServiceSpec | None, specs_pb2.ServiceSpec | None]
@@ -41,12 +42,18 @@ class Pair:
         return f"{self.name}-o"
 
     def docker(self, *words: str) -> str:
-        """Run docker's command; what it said against it, empty when it did it."""
-        try:
-            self.engine.docker(*words)
-        except subprocess.CalledProcessError as failed:
-            return str(failed.stderr.decode().strip()) or "refused"
-        return ""
+        """Run docker's command, again while the engine itself is faster: it writes the ports of a new service into it. What it said
+        against it, empty when it did it."""
+
+        def answered() -> list[str]:
+            try:
+                self.engine.docker(*words)
+            except subprocess.CalledProcessError as failed:
+                said = str(failed.stderr.decode().strip()) or "refused"
+                return [] if "update out of sequence" in said else [said]
+            return [""]
+
+        return wait_until(answered, what=" ".join(words[:2]))[0]
 
     def mine(self, *words: str) -> str:
         """Run our command; what it said against it, empty when it did it."""

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import struct
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,12 @@ _numbers = itertools.count(1)
 def new_name(kind: str = "c") -> str:
     """One that no other test of this process has."""
     return f"conf-{kind}-{next(_numbers)}"
+
+
+def now() -> str:
+    """For the events since then. A real engine answers first and begins to listen after it: what happens in between it tells only those who say
+    since when."""
+    return f"{time.time():.9f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,14 @@
 """What an engine says of itself, and does with images, volumes and networks."""
 
-from swarm_testkit.conformance.engine_calls import FOREVER, IMAGE, Calls, check_fields, labels_of, new_name
+from swarm_testkit.conformance.engine_calls import (
+    FOREVER,
+    IMAGE,
+    Calls,
+    check_fields,
+    labels_of,
+    new_name,
+    now,
+)
 
 _INFO = {
     "ID": str, "Name": str, "Containers": int, "ContainersRunning": int, "ContainersPaused": int, "ContainersStopped": int,
@@ -71,7 +79,7 @@ class ObjectConformance:
         """With an event for each."""
         name = new_name("i")
         id_ = (await calls.get(f"/images/{IMAGE}/json")).body["Id"]
-        async with calls.hearing(filters={"type": ["image"]}) as heard:
+        async with calls.hearing(since=now(), filters={"type": ["image"]}) as heard:
             assert (await calls.post(f"/images/{IMAGE}/tag", repo=name, tag="1")).status == 201
             assert f"{name}:1" in (await calls.get(f"/images/{IMAGE}/json")).body["RepoTags"]
             assert (await calls.delete(f"/images/{name}:1")).body == [{"Untagged": f"{name}:1"}]

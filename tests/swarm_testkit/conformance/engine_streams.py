@@ -13,6 +13,7 @@ from swarm_testkit.conformance.engine_calls import (
     check_fields,
     labels_of,
     new_name,
+    now,
     texts,
 )
 
@@ -150,7 +151,7 @@ class StreamConformance:
     async def test_events_tell_the_life_of_a_container(self, calls: Calls) -> None:
         """Each step in its order, with name, image and labels."""
         name = new_name()
-        async with calls.hearing(filters={"type": ["container"]}) as heard:
+        async with calls.hearing(since=now(), filters={"type": ["container"]}) as heard:
             id_ = await calls.started(*FOREVER, name=name, **labels_of(tier="x"))
             await calls.post(f"/containers/{id_}/pause")
             await calls.post(f"/containers/{id_}/unpause")
@@ -171,7 +172,7 @@ class StreamConformance:
         """The event has both."""
         old, new = new_name(), new_name()
         id_ = await calls.create("true", name=old)
-        async with calls.hearing(filters={"container": [id_]}) as heard:
+        async with calls.hearing(since=now(), filters={"container": [id_]}) as heard:
             await calls.post(f"/containers/{id_}/rename", name=new)
             await heard.until(lambda: "rename" in heard.actions(id_))
         attributes = heard.events[-1]["Actor"]["Attributes"]
@@ -204,7 +205,7 @@ class StreamConformance:
     async def test_events_tell_of_volumes_and_networks(self, calls: Calls) -> None:
         """Made and taken away."""
         volume, network = new_name("v"), new_name("n")
-        async with calls.hearing(filters={"type": ["volume", "network"]}) as heard:
+        async with calls.hearing(since=now(), filters={"type": ["volume", "network"]}) as heard:
             await calls.post("/volumes/create", {"Name": volume})
             id_ = (await calls.post("/networks/create", {"Name": network})).body["Id"]
             await calls.delete(f"/volumes/{volume}")

@@ -320,6 +320,8 @@ class ExecutorConformance:
             assert (after.container_id, after.pid) == (before.container_id, before.pid)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(controller.wait(), 0.05)
+            while not await read(controller):  # it runs, and may not have come to say so
+                await asyncio.sleep(0.02)
             await controller.shutdown()
             with contextlib.suppress(errors.ExitFailure):
                 await controller.wait()
