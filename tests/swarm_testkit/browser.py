@@ -52,7 +52,9 @@ class Page:
     _session: str
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
-    _loaded: asyncio.Event = field(default_factory=asyncio.Event)
+    _loaded: set[str] = field(default_factory=set)
+    """The loads that are done: that of the blank page before may be told as late as when another is asked for."""
+    _load_told: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the protocol to this tab. Raises BrowserError, TimeoutError."""
@@ -60,12 +62,13 @@ class Page:
 
     async def open(self, address: str) -> None:
         """Go to an address, until everything of its page is there. Raises BrowserError when there is nothing."""
-        self._loaded.clear()
         answer = await self.call("Page.navigate", url=address)
         if "errorText" in answer:
             raise BrowserError(f"{address}: {answer['errorText']}")
         async with asyncio.timeout(ANSWER_S):
-            await self._loaded.wait()
+            while answer["loaderId"] not in self._loaded:
+                self._load_told.clear()
+                await self._load_told.wait()
 
     async def evaluate(self, expression: str) -> Any:
         """The JSON value of an expression, or of what it promises. Raises BrowserError when it throws."""
@@ -139,8 +142,9 @@ class Page:
                 )
             case "Log.entryAdded" if said["entry"]["level"] == "error":
                 self.complaints.append(f"{said['entry']['text']} {said['entry'].get('url', '')}")
-            case "Page.loadEventFired":
-                self._loaded.set()
+            case "Page.lifecycleEvent" if said["name"] == "load":
+                self._loaded.add(said["loaderId"])
+                self._load_told.set()
 
 
 def _said(details: dict[str, Any]) -> str:
@@ -173,6 +177,7 @@ class Browser:
         page = self._pages[attached["sessionId"]] = Page(self, attached["sessionId"])
         for room in ("Page", "Runtime", "Network", "Log"):
             await page.call(f"{room}.enable")
+        await page.call("Page.setLifecycleEventsEnabled", enabled=True)
         if before:
             await page.call("Page.addScriptToEvaluateOnNewDocument", source=before)
         await page.resize(width, height)

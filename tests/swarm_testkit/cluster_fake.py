@@ -193,14 +193,14 @@ class FakeCluster:
                 await self._manager.connection(caller).call("Progress.ReportProgress", request)
 
     async def _tell_what_is_used(self) -> None:
-        """Let the nodes tell `used`, once somebody watches."""
-        while not self._manager.usage.is_watched:
-            await asyncio.sleep(0)
+        """Let the nodes tell `used`."""
         for node_id, used in self.used.items():
             await self.tell_usage(node_id, used)
 
     async def tell_usage(self, node_id: str, used: Mapping[str, tuple[float, int]]) -> None:
-        """Let a node tell whoever watches what uses which processors and memory: its tasks by their ids, itself by its own."""
+        """Let a node tell, once somebody watches, what uses which processors and memory: its tasks by their ids, itself by its own."""
+        while not self._manager.usage.is_watched:
+            await asyncio.sleep(0)
         usage = usage_pb2.NodeUsage()
         for id_, (cpus, memory) in used.items():
             series = usage.machine if id_ == node_id else usage.tasks.add(task_id=id_).series

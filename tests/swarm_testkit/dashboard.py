@@ -40,11 +40,12 @@ from textual.widgets import Input
 
 from swarm_testkit.cluster_fake import START_NS, FakeCluster, lively_cluster, log_line
 from swarm_testkit.factories import make_task
+from swarm_testkit.notices import looked
 from swarm_testkit.patience import until_true
 
 WAIT_S = 120.0
-_POLL_S = 0.01
-_LOOKS = round(WAIT_S / _POLL_S)
+POLL_S = 0.01
+_LOOKS = round(WAIT_S / POLL_S)
 _FLUSH_S = 0.01
 
 
@@ -126,9 +127,11 @@ async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     def is_so() -> object:
         if (error := pilot.app._exception) is not None:
             raise error
-        return condition()
+        if not (found := condition()):
+            looked()
+        return found
 
-    await until_true(is_so, looks=_LOOKS, nap_s=_POLL_S)
+    await until_true(is_so, looks=_LOOKS, nap_s=POLL_S)
     await pilot.pause()
 
 
@@ -223,6 +226,11 @@ class Running:
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition."""
         await until(self.pilot, condition)
+
+    async def knows(self) -> None:
+        """Wait until the program was told of all that the cluster has done: until then it may show, and judge by, what was before."""
+        mirror = self.screen.session.mirror
+        await self.until(lambda: mirror.version >= self.cluster.version)
 
     def called(self, method: str) -> list[Any]:
         """The requests of this method so far."""

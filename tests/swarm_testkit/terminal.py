@@ -1,16 +1,22 @@
 """A real terminal (tmux) with our program in it: typed into, and read."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 from swarm_testkit.daemons import wait_until
 
 _LONGEST_S: Final = 0.1
 """A look starts a program; some of what a screen shows stands there for a moment only."""
+_END_S: Final = 60.0
+"""So long what runs in a terminal has to end with it."""
 COMMAND = str(Path(sys.executable).parent / "swarm-tui")
 
 
@@ -81,4 +87,25 @@ class Terminal:
         return self.until_that(lambda screen: text not in screen, f"a screen without {text!r}", seconds)
 
     def close(self) -> None:
+        """End it, and wait for the end of what runs in it. What has left the terminal, such as a node, goes on."""
+        programs = self._programs()
         subprocess.run([*self.base, "kill-server"], check=False, capture_output=True)
+        end = time.monotonic() + _END_S
+        while any(map(_runs, programs)) and time.monotonic() < end:
+            time.sleep(_LONGEST_S)
+        for one in programs:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+
+    def _programs(self) -> list[psutil.Process]:
+        """The shell, and whatever has this terminal."""
+        shown = [*self.base, "list-panes", "-a", "-F", "#{pane_tty}"]
+        terminals = subprocess.run(shown, check=False, capture_output=True, text=True).stdout.split()
+        every = psutil.process_iter(["terminal"])
+        return [one for one in every if one.info["terminal"] in terminals]
+
+
+def _runs(program: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(program.is_running() and program.status() != psutil.STATUS_ZOMBIE)
+    return False

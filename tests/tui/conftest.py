@@ -1,4 +1,5 @@
-"""One time zone for all, pilots that wait and do not guess, styles that are parsed once, and the cluster that most tests look at."""
+"""One time zone for all, pilots that wait and do not guess, notices that wait for a look, styles that are parsed once, and the cluster that most tests look
+at."""
 
 import os
 import time
@@ -7,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 from swarm_testkit.at_rest import wait_for_rest_instead_of_guessing
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
-from swarm_testkit.dashboard import WAIT_S
+from swarm_testkit.dashboard import POLL_S, WAIT_S
+from swarm_testkit.notices import count_looks_for_notices
 from swarm_testkit.parsed_styles import parse_styles_once
+from swarm_tui.journal import recorder, sessions
 from swarm_tui.shell import typed_ahead
 
 
@@ -42,6 +45,19 @@ def styles(monkeypatch: pytest.MonkeyPatch) -> None:
 def keys_take_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key waits for the ones before it as long as a test may, and no busy machine makes it overtake them."""
     monkeypatch.setattr(typed_ahead, "REST_S_MAX", WAIT_S)
+
+
+@pytest.fixture(autouse=True)
+def notices_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said beside the screen does not go from it before a test has looked, however busy the machine is."""
+    count_looks_for_notices(monkeypatch, nap_s=POLL_S)
+
+
+@pytest.fixture(autouse=True)
+def journals_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came until now is in a journal before it is read, and before it is closed, however slow the disk is."""
+    monkeypatch.setattr(sessions, "FLUSH_S", WAIT_S)
+    monkeypatch.setattr(recorder, "_END_S", WAIT_S)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ async def test_labels_of_marked_nodes_are_one_plan(cluster):
         for id_ in ("n03-w1", "n04-w2"):
             labels = dict(cluster.get(Node, id_).spec.annotations.labels)
             assert (labels["disk"], "zone" in labels) == ("ssd", False)
+        await run.knows()
         await run.press("z")
         await run.shows("Undo “Update 2 nodes")
         await run.press("y")

@@ -12,6 +12,7 @@ from swarm_tui.app import GARBAGE_THRESHOLDS
 from swarm_tui.clusters.changes import Changes
 from swarm_tui.views.dashboard.motion import MotionBoard
 from swarm_tui.views.dashboard.view import DashboardView
+from swarm_tui.widgets import table as table_module
 from swarm_tui.widgets.table import ObjectTable
 from textual.widgets import Input
 
@@ -267,16 +268,20 @@ async def test_sorting(cluster):
         await run.shows("SERVICE↑")
 
 
-async def test_the_order_is_held_while_the_cursor_moves(cluster):
+async def test_the_order_is_held_while_the_cursor_moves(cluster, monkeypatch):
     """A row does not slip away under a moving cursor; it goes to its place when the keys rest."""
     async with running(cluster) as run:
         await run.press("3")
         table = focused_table(run)
         before = table.visible_ids()
-        await run.press("down")
-        cluster.update(objects_pb2.Service, "s-worker", lambda s: setattr(s.spec.annotations, "name", "aaa"))
-        await run.shows("aaa")
-        assert table.visible_ids() == before
+        with monkeypatch.context() as patch:
+            patch.setattr(table_module, "_MOVING_S", 3600.0)
+            await run.press("down")
+            cluster.update(
+                objects_pb2.Service, "s-worker", lambda s: setattr(s.spec.annotations, "name", "aaa")
+            )
+            await run.shows("aaa")
+            assert table.visible_ids() == before
         await run.until(lambda: table.visible_ids()[0].id == "s-worker")
 
 

@@ -98,6 +98,8 @@ async def test_a_verb_works_on_the_cluster_of_what_is_selected(cluster):
         await run.until(lambda: us.get(Service, "us-api").spec.replicated.replicas == 5)
         assert cluster.get(Service, "s-api").spec.replicated.replicas == 9
         await run.shows("us: api scaled to 5")
+        _, mirror = run.screen.session.mirror.parts
+        await run.until(lambda: mirror.version >= us.version)
         await run.press("z")
         await run.shows("Undo “Scale api” in us")
         await run.press("y")
@@ -140,6 +142,7 @@ async def test_one_is_entered_and_left(cluster):
         assert run.pane.table.cursor_id.id == "us-api"
         await run.press("d")
         await run.shows("◆ us ")
+        await run.shows("service api · describe")
         await run.press("1")
         await run.shows("In motion")
         await run.press("q")

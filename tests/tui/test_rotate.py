@@ -56,6 +56,7 @@ async def test_a_secret_gets_another_value_and_back(vault):
             lambda: any("Rotate secret key is done" in one.message for one in run.app._notifications)
         )
         assert {one.spec.annotations.name for one in vault.all(Secret)} == {"key", "key-2"}
+        await run.knows()
         await run.press("z")
         await run.shows("Undo “Rotate secret key”")
         await run.type("key-2")

@@ -38,10 +38,11 @@ async def _command(run: Running, text: str) -> None:
 
 
 async def _scale(run: Running, replicas: int) -> None:
-    """Read the plan, and carry it out."""
+    """Read the plan, and carry it out; what came of it is looked at with the next step."""
     await _plan(run, replicas)
     await run.press("y")
     await run.until(lambda: _replicas(run.cluster) == replicas)
+    await run.knows()
 
 
 async def _plan(run: Running, replicas: int) -> None:

@@ -23,6 +23,7 @@ from swarm_tui.shell.terminal import given_away
 from swarm_tui.shell.toolkit import Face
 from swarm_tui.views.view import Context, View, ViewKind
 from swarm_tui.widgets.bars import HeaderBar
+from swarm_tui.widgets.once import once
 
 ROW = ObjectRef(ONLY_CLUSTER, "service", "s-api")
 OBJECTS = (objects_pb2.Node, objects_pb2.Service, objects_pb2.Task)
@@ -375,6 +376,6 @@ async def test_timers_do_nothing_on_a_screen_that_is_taken_down(cluster):
         face.later(0.0, lambda: called.append("later"))
         face.every(0.001, lambda: called.append("every"))
         over = []
-        run.screen.set_timer(0.02, lambda: over.append("over"))
+        once(run.screen, 0.02, lambda: over.append("over"))
         await run.until(lambda: over)
         assert called == []

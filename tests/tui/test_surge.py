@@ -43,6 +43,7 @@ async def test_a_node_is_drained_once_all_runs_elsewhere() -> None:
         await run.until(lambda: not _is_marked(run.cluster))
         await run.until(lambda: "◐ surge" not in run.text)
         await run.until(lambda: any("w1 drained: 1 of 1 tasks moved" in text for text in heard))
+        await run.knows()
         await run.press("z")
         await run.shows("Undo “Drain w1, replacements first”")
         await run.press("y")

@@ -15,6 +15,8 @@ import pytest
 from swarm_testkit.daemons import wait_until
 from swarm_testkit.fake_engines.beside import engines_beside
 
+START_S = 120.0
+"""So long a busy machine may take to start the program or to end it."""
 COMMAND = str(Path(sys.executable).parent / "swarm-tui")
 TESTS = Path(__file__).parent.parent
 PROGRAM = """
@@ -75,7 +77,7 @@ class Seat:
         return self.seen
 
     def until(self, text: bytes) -> None:
-        wait_until(lambda: text in self.read(), seconds=30, what=f"{text!r} in the terminal")
+        wait_until(lambda: text in self.read(), seconds=START_S, what=f"{text!r} in the terminal")
 
     def hang_up(self) -> None:
         """Close the terminal."""
@@ -91,7 +93,7 @@ class Seat:
                 self.read()
             return self.program.poll() is not None
 
-        wait_until(has_ended, seconds=30, what="the program's end")
+        wait_until(has_ended, seconds=START_S, what="the program's end")
         return self.program.returncode
 
     def close(self) -> None:

@@ -88,6 +88,7 @@ async def test_a_task_waits_since_it_was_made(cluster):
         cluster.update(
             _Task, "t-billing-02", lambda task: task.status.timestamp.CopyFrom(timestamp(cluster.now_ns))
         )
+        await run.knows()
         await settle(run.app, run.pilot)
         assert "pending 14m" in run.text
 

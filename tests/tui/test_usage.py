@@ -1,10 +1,11 @@
 """What tasks and nodes use now, in the lists, on pages, and by `t` (docs/design/usage.md 14.3)."""
 
 import pytest
-from swarm_core.api.proto import objects_pb2
+from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.errors import CallFailed
 from swarm_testkit.command_line import CommandLine
-from swarm_testkit.dashboard import running
+from swarm_testkit.dashboard import WAIT_S, running
+from swarm_tui.cli.commands import top
 
 MIB = 1 << 20
 
@@ -86,15 +87,32 @@ async def test_the_filter_knows_it(used):
         await run.until(lambda: run.pane is not None and len(run.pane.table.rows) == 3)
 
 
-def test_top_once(used, capsys):
+@pytest.fixture
+def told(used, monkeypatch):
+    """All others tell that they use nothing. So one look ends when everything is told, however long that takes."""
+    tasks = [one for one in used.all(objects_pb2.Task) if one.status.state == types_pb2.RUNNING]
+    for node in used.all(objects_pb2.Node):
+        idle = {one.id: (0.0, 0) for one in tasks if one.node_id == node.id}
+        used.used[node.id] = {node.id: (0.0, 0), **idle, **used.used.get(node.id, {})}
+    monkeypatch.setattr(top, "_FIRST_S", WAIT_S)
+    return used
+
+
+def test_top_once(told, capsys):
     """The greatest first, as many as wanted, by processors or memory, of tasks or nodes."""
-    run = CommandLine(used, capsys)
-    told = run("top", "--no-stream", "-n", "2")
-    assert told.code == 0
-    assert [line.split()[0] for line in told.lines] == ["TASK", "web.12", "web.11"]
+    run = CommandLine(told, capsys)
+    found = run("top", "--no-stream", "-n", "2")
+    assert found.code == 0
+    assert [line.split()[0] for line in found.lines] == ["TASK", "web.12", "web.11"]
     assert run("top", "nodes", "--no-stream", "--sort", "mem").lines[1].split()[-1] == "25%"
     (one,) = run("top", "--no-stream", "-n", "1", "--format", "json").lines
     assert '"CPU": 1.2' in one and '"Memory": 125829120' in one
+
+
+def test_top_waits_for_no_silent_node(used, capsys, monkeypatch):
+    """One look ends after a while though not everything is told."""
+    monkeypatch.setattr(top, "_FIRST_S", 0.1)
+    assert CommandLine(used, capsys)("top", "--no-stream").code == 0
 
 
 def test_top_where_it_is_not_told(used, capsys):

@@ -30,6 +30,7 @@ async def test_notes_are_as_wide_as_they_are(cluster, monkeypatch):
         )
         waiting.status.err = "no suitable node (out of luck on all of them)"
         cluster.put(waiting)
+        await run.knows()
         await run.shows("sad")
         _untold(monkeypatch)
         await run.press("1")
