@@ -8,6 +8,7 @@ Rules
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -103,9 +104,10 @@ class _Process(asyncio.SubprocessProtocol):
             self._protocol.data_received(data)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        # The end of the output is told when the process has ended, and with what it said.
-        if fd == 0 and exc is not None and not self._is_lost:
-            self.end()
+        # The end is told when the process has ended, and with what it said: so, too, when it takes no more.
+        if fd == 0 and exc is not None and self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
 
     def pause_writing(self) -> None:
         self._protocol.pause_writing()

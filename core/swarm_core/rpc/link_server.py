@@ -88,6 +88,10 @@ class _Waiting(NamedTuple):
     body: bytes
     taking: Awaitable[None] | None = None
 
+    def asks_as(self, number: int) -> bool:
+        """Whether it is the call or stream of that number."""
+        return self.number == number and self.kind in (Kind.CALL, Kind.STREAM)
+
 
 class LinkServer(Link):
     """One connection. `run` serves it until it ends."""
@@ -108,9 +112,7 @@ class LinkServer(Link):
 
     def frame_received(self, kind: int, number: int, body: bytes) -> None:
         if kind == Kind.CANCEL:
-            task = self._calls.get(number)
-            if task is not None:
-                task.cancel()
+            self._cancel(number)
             return
         taking = None
         if self._group is not None and not self._ordered and not self._is_taking:
@@ -121,6 +123,15 @@ class LinkServer(Link):
         if len(self._ordered) > _WAITING_MAX and self.transport is not None:
             self.transport.pause_reading()
         self._arrived.set()
+
+    def _cancel(self, number: int) -> None:
+        """End a call or a stream, also one whose turn has not come."""
+        # Taken out here: a task that is cancelled before its first step does not come to do that.
+        task = self._calls.pop(number, None)
+        if task is not None:
+            task.cancel()
+        else:
+            self._ordered = deque(one for one in self._ordered if not one.asks_as(number))
 
     def pause_writing(self) -> None:
         self._writable.clear()

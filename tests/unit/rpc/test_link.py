@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from swarm_core.api.proto import control_pb2
 from swarm_core.ca import tls
 from swarm_core.rpc import link
 from swarm_core.rpc.authorization import Authorizer
-from swarm_core.rpc.caller import Caller
+from swarm_core.rpc.caller import Caller, Peer
 from swarm_core.rpc.errors import Code, NotFound
 from swarm_core.rpc.link import (
     Kind,
@@ -23,6 +24,7 @@ from swarm_core.rpc.link import (
     unpack_call,
     unpack_refusal,
 )
+from swarm_core.rpc.link_server import LinkServer
 from swarm_core.rpc.server import LinkUse, serve_remote
 from swarm_core.runtime.clock import SystemClock
 from swarm_testkit.trust import EchoServices, PlainFailure, echo_services, make_authority, remote_server
@@ -166,6 +168,69 @@ async def test_who_speaks_grpc_alone() -> None:
         with pytest.raises(NotSpoken):
             async with linked(server.address):
                 pass
+
+
+class Pipe(asyncio.Transport):
+    """Takes what is written."""
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["begun", "behind a message"])
+@pytest.mark.parametrize("kind", [Kind.CALL, Kind.STREAM])
+async def test_a_call_that_is_cancelled_at_once_is_not_made(kind: Kind, waits: bool) -> None:
+    """Whether its task has not had its first step, or a message before it is still taken: it would be carried out for nobody, and a
+    stream go on until the link ends. Nothing of it is left, and what comes later is served."""
+    made: list[str] = []
+    taken = asyncio.Event()
+
+    async def message() -> None:
+        await taken.wait()
+
+    class Service:
+        def message(self, body: bytes, tick_s: float) -> Any:
+            return message()
+
+        async def call(self, body: bytes, peer: Peer) -> bytes:
+            made.append(body.decode())
+            return b""
+
+        async def stream(self, body: bytes, peer: Peer) -> AsyncIterator[bytes]:
+            made.append(body.decode())
+            yield b""
+
+    server = LinkServer(Service(), Peer("here", None))  # type: ignore[arg-type]
+    server.connection_made(Pipe())
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(server.run())
+        await asyncio.sleep(0)
+        if waits:
+            server.frame_received(Kind.MESSAGE, 1, b"")
+            await asyncio.sleep(0)
+        server.frame_received(kind, 7, b"cancelled")
+        server.frame_received(Kind.CANCEL, 7, b"")
+        server.frame_received(kind, 8, b"later")
+        taken.set()
+        async with asyncio.timeout(60):
+            while not made:
+                await asyncio.sleep(0)
+        server.connection_lost(None)
+        await serving
+    assert made == ["later"]
+    assert not server._calls
 
 
 async def test_an_end_in_the_middle_is_noticed() -> None:
