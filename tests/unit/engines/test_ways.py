@@ -16,8 +16,9 @@ from swarm_core.engines.api import EngineApi
 from swarm_core.engines.client import EngineClient
 from swarm_core.engines.errors import EngineAway, EngineDistrusted, EngineGarbage
 from swarm_core.engines.records import EngineEntry
-from swarm_core.engines.ssh import arguments
+from swarm_core.engines.ssh import SshWay, arguments
 from swarm_core.engines.ways import problem_of
+from swarm_testkit.daemons import wait_until
 from swarm_testkit.engine_bytes import PING, json_answer, listening, saying
 from swarm_testkit.http_face import WAIT_S
 from swarm_testkit.web_certificates import WebCa
@@ -248,18 +249,32 @@ async def test_ssh(said: Path, tmp_path: Path) -> None:
         assert not psutil.pid_exists(int(line.split()[0]))
 
 
+async def test_an_ssh_that_takes_no_more_is_ended_and_its_words_are_told(said: Path) -> None:
+    """What it has said before is the reason of the connection's end (N2.5)."""
+    way = SshWay("ssh://deaf")
+    transport, protocol = await way.connect(Bytes)
+    # Without a turn of the loop, which would notice first that nobody reads.
+    wait_until(lambda: said.exists() and said.read_text(), what="an ssh that takes nothing")
+    async with asyncio.timeout(WAIT_S):
+        transport.write(b"GET / HTTP/1.1\r\n\r\n")
+        reason = await protocol.ended
+        assert str(reason) == "ssh ended: ssh: the other side has hung up"
+        await way.close()
+    assert not psutil.pid_exists(int(said.read_text().split()[0]))
+
+
 class Bytes(asyncio.Protocol):
     """What came over a connection, and its end."""
 
     def __init__(self) -> None:
         self.data = b""
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
     def data_received(self, data: bytes) -> None:
         self.data += data
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.ended.set_result(None)
+        self.ended.set_result(exc)
 
 
 async def test_bytes_through_ssh(said: Path, tmp_path: Path) -> None:
