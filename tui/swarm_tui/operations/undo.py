@@ -129,6 +129,9 @@ def _step(pair: Pair, name: str, noun: str, view: ClusterView) -> Step:
     if there is None:
         raise Refused("it is not there any more")
     doing = f"undo the change of {name}"
+    if pair.before is not None and there.spec == pair.before.spec:
+        # The view has not heard of it yet, or somebody was faster: the version that is written over tells.
+        there = pair.after
     if not _is_as_made(there.spec, pair.after.spec):
         raise Refused(_CHANGED)
     if pair.before is None:
@@ -194,7 +197,7 @@ def _made_again(before: Any, name: str, view: ClusterView) -> Step:
     """A service is its spec; of everything else something is lost with it. Raises Refused."""
     if not isinstance(before, Service):
         raise Refused("what is removed is lost")
-    if any(one.spec.annotations.name == name for one in view.objects(Service)):
+    if any(one.spec.annotations.name == name and one.id != before.id for one in view.objects(Service)):
         raise Refused("there is another service of this name now")
     if missing := next(_missing(before.spec, view), ""):
         raise Refused(f"it used {missing}, and that is gone")
