@@ -1,7 +1,9 @@
 """Recovery from a lost quorum: this member goes on as a cluster of its own.
 
-Entries that were never committed are dropped. For every other voter a RemoveNode is appended, and an
-AddNode when this member is not among the voters; all of them count as committed.
+All entries of the log count as committed. Those behind the commit that is on the disk may well be: the others may have acknowledged
+them, and the commit of a member that was killed is as old as its last write. Where they never were, nobody was told that they were
+done, and each stands on the entries before it. SwarmKit drops them. For every other voter a RemoveNode is appended, and an AddNode
+when this member is not among the voters; they count as committed, too.
 """
 
 from collections.abc import Sequence
@@ -12,8 +14,12 @@ from swarm_core.raft_node.codec import decode_conf_change, encode_conf_change
 from swarm_core.raft_node.membership import Member
 
 
-def committed_part(entries: Sequence[Entry], hard_state: HardState) -> list[Entry]:
-    return [entry for entry in entries if entry.index <= hard_state.commit]
+def committing_all(entries: Sequence[Entry], hard_state: HardState) -> HardState:
+    """The hard state with which all `entries` of the log are committed."""
+    if not entries:
+        return hard_state
+    last = entries[-1]
+    return HardState(max(hard_state.term, last.term), hard_state.vote, max(hard_state.commit, last.index))
 
 
 def as_only_member(

@@ -17,7 +17,7 @@ from swarm_core.raft_node.config import RaftNodeConfig
 from swarm_core.raft_node.errors import CannotDecrypt, ForeignState, StateUnusable
 from swarm_core.raft_node.log.disk import Disk
 from swarm_core.raft_node.log.encryption import Cipher
-from swarm_core.raft_node.log.force_new_cluster import as_only_member, committed_part
+from swarm_core.raft_node.log.force_new_cluster import as_only_member, committing_all
 from swarm_core.raft_node.log.founding import founding_entry, founding_hard_state
 from swarm_core.raft_node.log.snapshots import SnapshotFiles
 from swarm_core.raft_node.log.wal import SnapshotMark, WriteAheadLog, segment_names
@@ -254,9 +254,9 @@ def _take_up(disk: Disk, config: RaftNodeConfig, cipher: Cipher) -> RaftStorage:
         if sealed.index:
             storage.memory.apply_snapshot(replace(sealed, data=cipher.open(sealed.data)))
         entries = _opened(cipher, content.entries)
-        if config.force_new_cluster:
-            entries = committed_part(entries, content.hard_state)
         hard_state = _covering(sealed, content.hard_state)
+        if config.force_new_cluster:
+            hard_state = committing_all(entries, hard_state)
         storage.remember(hard_state, entries)
         if config.force_new_cluster:
             added, hard_state = as_only_member(storage.member, sealed.conf_state, entries, hard_state)
