@@ -646,6 +646,37 @@ async def test_force_new_cluster() -> None:
         assert payloads(bench.machine) == [b"kept", b"acknowledged", b"alone"]
 
 
+async def test_force_new_cluster_on_a_member_that_was_being_removed() -> None:
+    """Its own removal that is not known to be committed, and what follows it, does not stand: it goes on with what came before."""
+    disk, keys = MemoryDisk(), MemoryKeyStore()
+    bench = Bench(disk=disk, keys=keys)
+    async with bench.running() as node:
+        await bench.propose(node, b"kept")
+        me = node.members.raft_id
+    keyring = Keyring(keys)
+    keyring.load()
+    storage = open_storage(disk, bench.config, keyring.cipher(), 1)
+    state = storage.memory.initial_state()[0]
+    removal = encode_conf_change(ConfChange(ConfChangeType.REMOVE_NODE, me))
+    entries = [
+        Entry(state.term, state.commit + 1, EntryType.NORMAL, b"\x08\x01acknowledged"),
+        Entry(state.term, state.commit + 2, EntryType.CONF_CHANGE, removal),
+        Entry(state.term, state.commit + 3, EntryType.NORMAL, b"\x08\x01behind it"),
+    ]
+    storage.write(HardState(state.term, state.vote, state.commit), entries)
+    storage.close()
+    bench.config = RaftNodeConfig(
+        ROOT, "node-1", "10.0.0.1:2377", force_new_cluster=True, segment_bytes=SEGMENT
+    )
+    async with bench.running() as node:
+        assert [member.raft_id for member in node.members.all()] == [me]
+        await bench.propose(node, b"alone")
+        assert payloads(bench.machine) == [b"kept", b"acknowledged", b"alone"]
+    bench.config = RaftNodeConfig(ROOT, "node-1", "10.0.0.1:2377", segment_bytes=SEGMENT)
+    async with bench.running():
+        assert payloads(bench.machine) == [b"kept", b"acknowledged", b"alone"]
+
+
 async def test_on_the_real_disk(tmp_path: Path) -> None:
     """Threads, locks and files: concurrent proposals, a restart, private modes, a wrong mode."""
     disk = SystemDisk()

@@ -1,8 +1,9 @@
 """Recovery from a lost quorum: this member goes on as a cluster of its own.
 
-All entries of the log count as committed. Those behind the commit that is on the disk may well be: the others may have acknowledged
+The entries of the log count as committed. Those behind the commit that is on the disk may well be: the others may have acknowledged
 them, and the commit of a member that was killed is as old as its last write. Where they never were, nobody was told that they were
-done, and each stands on the entries before it. SwarmKit drops them. For every other voter a RemoveNode is appended, and an AddNode
+done, and each stands on the entries before it. SwarmKit drops them. What begins with the removal of this very member is dropped here,
+too, unless it is known to be committed: it would end the only one that is left. For every other voter a RemoveNode is appended, and an AddNode
 when this member is not among the voters; they count as committed, too.
 """
 
@@ -12,6 +13,22 @@ from swarm_core.api.proto.raft_pb2 import RaftMember
 from swarm_core.raft.types import ConfChange, ConfChangeType, ConfState, Entry, EntryType, HardState
 from swarm_core.raft_node.codec import decode_conf_change, encode_conf_change
 from swarm_core.raft_node.membership import Member
+
+
+def kept_part(entries: Sequence[Entry], hard_state: HardState, raft_id: int) -> list[Entry]:
+    """The entries that stand when `raft_id` goes on alone."""
+    own_removal = (
+        at for at, one in enumerate(entries) if one.index > hard_state.commit and _removes(one, raft_id)
+    )
+    return list(entries[: next(own_removal, len(entries))])
+
+
+def _removes(entry: Entry, raft_id: int) -> bool:
+    if entry.type is not EntryType.CONF_CHANGE:
+        return False
+    change = decode_conf_change(entry)
+    assert isinstance(change, ConfChange)
+    return change.type is ConfChangeType.REMOVE_NODE and change.node_id == raft_id
 
 
 def committing_all(entries: Sequence[Entry], hard_state: HardState) -> HardState:

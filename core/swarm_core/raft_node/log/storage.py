@@ -17,7 +17,7 @@ from swarm_core.raft_node.config import RaftNodeConfig
 from swarm_core.raft_node.errors import CannotDecrypt, ForeignState, StateUnusable
 from swarm_core.raft_node.log.disk import Disk
 from swarm_core.raft_node.log.encryption import Cipher
-from swarm_core.raft_node.log.force_new_cluster import as_only_member, committing_all
+from swarm_core.raft_node.log.force_new_cluster import as_only_member, committing_all, kept_part
 from swarm_core.raft_node.log.founding import founding_entry, founding_hard_state
 from swarm_core.raft_node.log.snapshots import SnapshotFiles
 from swarm_core.raft_node.log.wal import SnapshotMark, WriteAheadLog, segment_names
@@ -256,6 +256,7 @@ def _take_up(disk: Disk, config: RaftNodeConfig, cipher: Cipher) -> RaftStorage:
         entries = _opened(cipher, content.entries)
         hard_state = _covering(sealed, content.hard_state)
         if config.force_new_cluster:
+            entries = kept_part(entries, hard_state, storage.member.raft_id)
             hard_state = committing_all(entries, hard_state)
         storage.remember(hard_state, entries)
         if config.force_new_cluster:
