@@ -4,7 +4,6 @@ Rules (docs/design/support.md 18.2)
 1. What has the shape of a key, a token or a credential goes, and so does what stands behind a word such as `password=`.
 2. A value that was hidden somewhere in the cluster's objects goes wherever else it stands, in a log for instance. Values shorter than KNOWN_MIN
    are not looked for: they would tear words apart.
-3. Each run of characters is looked through once, whatever its length: a line of a log may be a word of a megabyte.
 """
 
 import re
@@ -17,6 +16,7 @@ _WORDS: Final = (
     r"pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|auth|api[_-]?key|access[_-]?key|private[_-]?key|"
     r"secret[_-]?key|unlock[_-]?key|signature|session(?:id)?"
 )
+# Each looks through a run of characters once, whatever its length: a line of a log may be a word of a megabyte.
 _SHAPES: Final = (
     (re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL), MASK),
     (re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-registry-auth)([\"']?\s*[:=]\s*)[^\r\n]+"), rf"\1\2{MASK}"),
