@@ -103,7 +103,7 @@ class Host:
         return self.history[0][0]
 
     def forget_waiting(self) -> None:
-        """What waited for the process is lost with it."""
+        """The manager is dead: answers of its disk and messages to it are lost with it."""
         self._waiting.clear()
 
     def _speed_changed(self) -> None:

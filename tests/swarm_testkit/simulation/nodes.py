@@ -127,9 +127,8 @@ class NodeMachine:
         self._end_daemon()
 
     def kill_daemon(self) -> None:
-        """Kill the daemon; its manager ends when it notices."""
+        """Kill the daemon; its manager ends when it notices. What waits for a paused machine is the manager's: its disk still answers it."""
         self.host.trace.note(f"the daemon of {self.host.name} is killed")
-        self.host.forget_waiting()
         self._end_daemon()
 
     def forget(self) -> None:
