@@ -1,4 +1,5 @@
-"""Simulated clusters, one seed after the other: `sim.py --seeds 2000 [--from 0]`, or one of them: `sim.py --only 17`.
+"""Simulated clusters, one seed after the other: `sim.py --seeds 2000 [--from 0]`, one of them: `sim.py --only 17`, or
+those that once found something: `sim.py --found`.
 
 Prints each finding with the command that plays it again, and a summary. With `--only` the trace is printed too.
 Ends with status 1 when there was a finding.
@@ -8,10 +9,14 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from swarm_testkit.simulation import found
+from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.replay import PLANS, Outcome, command, simulate
 
 _GROWING = "clusters of one that grow, with slow disks"
@@ -26,14 +31,21 @@ def main() -> int:
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--growing", dest="kind", action="store_const", const="growing", help=_GROWING)
     kinds.add_argument("--ordering", dest="kind", action="store_const", const="ordering", help=_ORDERING)
+    parser.add_argument(
+        "--found", action="store_true", help="the seeds that once found something, of every kind"
+    )
     options = parser.parse_args()
-    draw = PLANS[options.kind]
+    draw: Callable[[int], Plan] = PLANS[options.kind]
+    if options.found:
+        draw = partial(found.plan, kind=options.kind)
     if options.only is not None:
         outcome = simulate(options.only, keep_trace=True, plan=draw(options.only))
         print("\n".join(outcome.lines))
         print(f"{outcome.plan}\ntrace {outcome.digest}, well again after {outcome.recovery_s:.1f} s")
         _report(options.only, outcome, options.kind)
         return 1 if outcome.findings else 0
+    if options.found:
+        return _run_found()
     return _run_many(range(options.first, options.first + options.seeds), options.kind)
 
 
@@ -74,11 +86,23 @@ def _run_many(seeds: range, kind: str | None) -> int:
     return 1 if failed else 0
 
 
-def _report(seed: int, outcome: Outcome, kind: str | None) -> None:
+def _run_found() -> int:
+    failed = played = 0
+    for kind, seeds in (*found.QUICK.items(), *found.LONG.items()):
+        for seed in seeds:
+            outcome = simulate(seed, plan=found.plan(seed, kind))
+            _report(seed, outcome, kind, was_found=True)
+            failed += bool(outcome.findings)
+            played += 1
+    print(f"{played} seeds that once found something: {failed} with findings")
+    return 1 if failed else 0
+
+
+def _report(seed: int, outcome: Outcome, kind: str | None, *, was_found: bool = False) -> None:
     for text in outcome.findings:
         print(f"seed {seed}: {text}")
     if outcome.findings:
-        print(f"    replay: {command(seed, kind)}", flush=True)
+        print(f"    replay: {command(seed, kind, was_found=was_found)}", flush=True)
 
 
 if __name__ == "__main__":

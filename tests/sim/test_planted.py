@@ -10,7 +10,7 @@ from swarm_core.rules import slots
 from swarm_testkit.simulation.plan import Plan
 from swarm_testkit.simulation.replay import simulate
 
-SEEDS = (11, *range(11), *range(12, 40))
+SEEDS = (35, *range(35), *range(36, 40))
 """About one in five finds it. The first of these does, and quickly; which ones do changes with the orders that clients give."""
 
 

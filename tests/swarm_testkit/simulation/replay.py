@@ -45,8 +45,10 @@ PLANS: dict[str | None, Callable[[int], Plan]] = {
 }
 
 
-def command(seed: int, kind: str | None = None) -> str:
-    return f".venv/bin/python benchmarks/sim.py --only {seed}" + (f" --{kind}" if kind else "")
+def command(seed: int, kind: str | None = None, *, was_found: bool = False) -> str:
+    """`was_found`: it is played as one of those that once found something (swarm_testkit.simulation.found)."""
+    options = f" --{kind}" if kind else ""
+    return f".venv/bin/python benchmarks/sim.py --only {seed}{options}" + (" --found" if was_found else "")
 
 
 def simulate(seed: int, *, keep_trace: bool = False, plan: Plan | None = None) -> Outcome:
