@@ -173,3 +173,10 @@ asyncio.run(describe())
 """)
     assert "swarm_agentd.executors.docker.engine" in modules
     assert not {"docker", "requests", "urllib3"} & modules
+
+
+def test_a_dashboard_of_a_cluster_loads_no_client_of_engines() -> None:
+    """It knows of engines, but aiohttp is loaded with the first request to one."""
+    modules = modules_after("import swarm_tui.app, swarm_tui.shell.engine_door")
+    assert "swarm_core.engines.client" in modules
+    assert not {"aiohttp", "yarl", "multidict"} & modules

@@ -13,16 +13,17 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, quote_plus
-
-import aiohttp
 
 from swarm_core.api.json_text import json_of
 from swarm_core.engines.client import ANSWER_BYTES_MAX, EngineClient, message_of
 from swarm_core.engines.errors import EngineGarbage, EngineRefused, EngineUnfit
 from swarm_core.engines.ways import away, silent
 from swarm_core.http.version import NEWEST, OLDEST, Version, parse
+
+if TYPE_CHECKING:
+    import aiohttp
 
 CALL_S: Final = 10.0
 CALLS_MAX: Final = 4
@@ -190,7 +191,7 @@ class EngineApi:
         body: Any = None,
         *,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> "AsyncIterator[aiohttp.ClientResponse]":
         """An answer that is read as it comes. Raises as `get` does, also while it is read."""
         await self.agree()
         sent, told = _sent(body, headers)
@@ -225,8 +226,10 @@ class EngineApi:
         except TimeoutError:
             raise silent(self.url, seconds or 0) from None
 
-    async def lines_of(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    async def lines_of(self, response: "aiohttp.ClientResponse") -> AsyncGenerator[bytes, None]:
         """The lines of an answer that is open."""
+        import aiohttp
+
         rest = b""
         try:
             async for chunk in response.content.iter_any():
@@ -280,7 +283,7 @@ class EngineApi:
         except TimeoutError:
             raise silent(self.url, timeout or 0) from None
 
-    async def _bytes(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _bytes(self, response: "aiohttp.ClientResponse") -> bytes:
         parts, size = [], 0
         async for part in response.content.iter_any():
             parts.append(part)

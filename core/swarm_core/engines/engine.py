@@ -13,9 +13,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
-from typing import NoReturn, Protocol
-
-import aiohttp
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from swarm_core.engines import standing as states
 from swarm_core.engines.api import ASKED_MAX, CALL_S, EngineApi
@@ -40,6 +38,9 @@ from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.tasks import Group
 from swarm_core.runtime.waiting import event_or_time
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _log = logging.getLogger(__name__)
 
@@ -261,7 +262,7 @@ class Engine:
             return {}
         return {"since": f"{self._last_ns // NS_PER_S}.{self._last_ns % NS_PER_S:09d}"}
 
-    async def _read_events(self, response: aiohttp.ClientResponse) -> None:
+    async def _read_events(self, response: "aiohttp.ClientResponse") -> None:
         replayed = self._last_events
         async with aclosing(self.api.lines_of(response)) as lines:
             async for line in lines:

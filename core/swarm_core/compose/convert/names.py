@@ -84,7 +84,8 @@ class PayloadNames:
     """Names that stand whatever the content, by "secret NAME" or "config NAME"."""
     made_up: Callable[[], str] = str
     """A new name's random digits."""
-    _hashes: dict[bytes, str] = field(default_factory=dict)
+    hashes: dict[bytes, str] = field(default_factory=dict)
+    """Those of secrets that were made before. Who asks again and again for the same stack, as its form does with each key, shares them."""
 
     def name(self, noun: str, scoped: str, spec: Payload) -> str:
         """The name in the swarm. `spec` has everything but its name."""
@@ -98,10 +99,10 @@ class PayloadNames:
         """Of the content; that of a secret is made once."""
         if not isinstance(spec, specs_pb2.SecretSpec):
             return hashlib.sha256(_content(spec)).hexdigest()
-        content = _content(spec)
-        if content not in self._hashes:
-            self._hashes[content] = secret_hash(spec, self.salt)
-        return self._hashes[content]
+        key = hashlib.sha256(self.salt + b"\0" + _content(spec)).digest()
+        if key not in self.hashes:
+            self.hashes[key] = secret_hash(spec, self.salt)
+        return self.hashes[key]
 
 
 def generation_name(scoped: str, digest: str) -> str:

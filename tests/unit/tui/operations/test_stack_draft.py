@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.message import Message
 from swarm_core.client.watch import Listed
+from swarm_core.compose.convert import names
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.factories import make_node, make_service
 from swarm_tui.clusters.mirror import Mirror
@@ -54,6 +55,25 @@ def test_a_file_is_judged(
     make(path)
     draft.put("file", (str(path),))
     assert draft.judged.verdicts["file"].text == told
+
+
+def test_a_secret_is_hashed_once_while_one_types(
+    draft: StackDraft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hash takes a tenth of a second: with each key, and each change of the cluster, a form with a few secrets would stand still."""
+    hashed, make = [], names.secret_hash
+    monkeypatch.setattr(names, "secret_hash", lambda spec, salt: hashed.append(spec.data) or make(spec, salt))
+    (tmp_path / "key").write_text("one")
+    path = tmp_path / "compose.yml"
+    path.write_text(TEXT + "secrets: {key: {file: ./key}}\n")
+    draft.put("file", (str(path),))
+    for typed in ("s", "sh", "sho"):
+        draft.put("name", (typed,))
+    draft.judge_again()
+    assert draft.judged.prepared is not None and hashed == [b"one"]
+    (tmp_path / "key").write_text("two")
+    draft.judge_again()
+    assert hashed == [b"one", b"two"]
 
 
 def test_a_text_that_was_edited_is_no_file(draft: StackDraft, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """How long a plan takes, from how long the tasks of its services took to start before. Pure."""
 
 from collections.abc import Mapping
-from statistics import median
 from typing import Final
 
 from swarm_core.api.proto import objects_pb2, types_pb2
@@ -33,5 +32,7 @@ def _of(view: ClusterView, service: Service, batches: int) -> float | None:
     starts = [one for one in starts if one >= 0]
     if not starts:
         return None
+    from statistics import median  # with fractions and decimal, of which the first frame needs nothing
+
     settings = Settings.of(service)
     return batches * median(starts) + max(batches - 1, 0) * settings.delay_s + settings.last_watch_s

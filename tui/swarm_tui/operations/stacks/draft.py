@@ -75,6 +75,8 @@ class StackDraft:
         """The text that the file had when it was read."""
         self._path: Path | None = None
         self._file = Verdict("")
+        self._hashes: dict[bytes, str] = {}
+        """Of its secrets: a hash takes a tenth of a second, and each key and each change of the cluster asks for all of them."""
         self.judge_again()
 
     @property
@@ -103,7 +105,7 @@ class StackDraft:
 
     @property
     def _choices(self) -> Choices:
-        return Choices(prune=self.is_pruned)
+        return Choices(prune=self.is_pruned, hashes=self._hashes)
 
     def put(self, key: str, texts: Texts) -> None:
         """Type something into a field."""

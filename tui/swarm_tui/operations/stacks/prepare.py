@@ -1,7 +1,7 @@
 """From a project, or an earlier application, and what the cluster holds to a plan: names, hashes and the new state."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.compose.changes import earlier, state
@@ -33,6 +33,8 @@ class Choices:
     """What registries say of images, asked with credentials or with empty ones; None to ask none."""
     pins_unchanged: bool = True
     """Whether registries are asked for images, too, that the files name as when they were deployed last."""
+    hashes: dict[bytes, str] = field(default_factory=dict)
+    """See PayloadNames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ def prepare(
         before.salt if before is not None else secret_bytes(_SALT_BYTES),
         before.names if before is not None else {},
         lambda: secret_bytes(_NAME_BYTES).hex(),
+        choices.hashes,
     )
     desired = convert(project, held.stack, names, content)
     new = _state(project, desired, names, before)
