@@ -6,6 +6,7 @@ from swarm_core.client.errors import CallFailed
 from swarm_testkit.command_line import CommandLine
 from swarm_testkit.dashboard import WAIT_S, running
 from swarm_tui.cli.commands import top
+from swarm_tui.resources import usage
 
 MIB = 1 << 20
 
@@ -113,6 +114,21 @@ def test_top_waits_for_no_silent_node(used, capsys, monkeypatch):
     """One look ends after a while though not everything is told."""
     monkeypatch.setattr(top, "_FIRST_S", 0.1)
     assert CommandLine(used, capsys)("top", "--no-stream").code == 0
+
+
+def test_top_shows_the_others_beside_a_silent_node(used, capsys, monkeypatch):
+    """What was told until the time was up is shown."""
+
+    def time_is_up(mirror):
+        if usage.cpus("t-web-12", mirror) is not None:
+            raise TimeoutError
+        return False
+
+    monkeypatch.setattr(top, "_FIRST_S", WAIT_S)
+    monkeypatch.setattr(top, "_is_whole", time_is_up)
+    found = CommandLine(used, capsys)("top", "--no-stream", "-n", "1")
+    assert found.code == 0
+    assert [line.split()[0] for line in found.lines] == ["TASK", "web.12"]
 
 
 def test_top_where_it_is_not_told(used, capsys):
