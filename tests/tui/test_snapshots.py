@@ -44,6 +44,9 @@ def picture(snap_compare):
             await settle(app, pilot)
             for field in (*app.screen.query(Input), *app.screen.query(TextArea)):
                 field.cursor_blink = False
+                # A text keeps the line that it drew while the cursor was hidden, and takes it for the one without blinking.
+                field.notify_style_update()
+                field.refresh()
             await pilot.pause()
 
         assert snap_compare(app, terminal_size=size, run_before=run_before)
