@@ -1,5 +1,5 @@
 """Simulated clusters, one seed after the other: `sim.py --seeds 2000 [--from 0]`, one of them: `sim.py --only 17`, or
-those that once found something: `sim.py --found`.
+those that once found something: `sim.py --found`. With `--only` and `--found` one is played as those are, without backups.
 
 Prints each finding with the command that plays it again, and a summary. With `--only` the trace is printed too.
 Ends with status 1 when there was a finding.

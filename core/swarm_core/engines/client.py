@@ -5,7 +5,7 @@ Rules
 2. No answer is waited for with a limit unless the caller sets one: pulls and logs take as long as they take.
 3. Each request has a connection of its own, unless the client keeps them: ending it is how an engine learns that nobody
    listens any more. A request that is left before its answer is whole ends its connection in both cases.
-4. aiohttp is loaded with the first request: the dashboard of a cluster, which knows of engines too, begins a fifth sooner without it.
+4. aiohttp is loaded with the first request: without it the modules of a cluster's dashboard, which knows of engines too, load in 0.8 of the time.
 """
 
 import asyncio
