@@ -68,6 +68,7 @@ from swarm_tui.shell.preferred import LOOK_EVERY_S as LOOK_AT_PREFERENCES_S
 from swarm_tui.shell.preferred import NOTHING_WANTED, Preferred, Started
 from swarm_tui.shell.rewind import RewindScreen, rewind_screen
 from swarm_tui.shell.screen import MainScreen, main_screen
+from swarm_tui.shell.stylesheet import ThemedStylesheet
 from swarm_tui.shell.terminal import HUNG_UP, LOOK_EVERY_S, Closable, TerminalDriver, on_ending
 from swarm_tui.shell.typed_ahead import TypedAhead
 from swarm_tui.shell.work import Work
@@ -147,6 +148,7 @@ class SwarmApp(App[None]):
         self._own_themes: set[str] = set()
         self._take_own_themes(self._preferred.now)
         self.theme = self._wanted_theme
+        self.stylesheet = ThemedStylesheet(variables=self.get_css_variables())
 
     @classmethod
     def of_file(
