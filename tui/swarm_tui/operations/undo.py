@@ -7,7 +7,7 @@ Rules:
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
@@ -53,10 +53,13 @@ class Deeds:
         """What would be taken back first."""
         return self._deeds[-1] if self._deeds else None
 
-    def forget(self, deed: Deed) -> None:
-        """It is taken back, or cannot be: leave it out, with what came of that."""
+    def forget(self, deed: Deed, outcomes: Sequence[Outcome] = ()) -> None:
+        """It is taken back, with these outcomes, or cannot be: leave it out, with what came of that. What the deeds before it made is there
+        again, in a newer version."""
         if deed in self._deeds:
             del self._deeds[self._deeds.index(deed) :]
+        there = [one.made for one in outcomes if one.made is not None]
+        self._deeds = [replace(one, pairs=tuple(_again(pair, there) for pair in one.pairs)) for one in self._deeds]
 
 
 def _done(pairs: Sequence[Pair], outcomes: Sequence[Outcome]) -> Iterator[Pair]:
@@ -72,6 +75,13 @@ def _done(pairs: Sequence[Pair], outcomes: Sequence[Outcome]) -> Iterator[Pair]:
             read = type(outcome.made)(id=outcome.id)
             read.spec.CopyFrom(outcome.was)
             yield Pair(read, outcome.made)
+
+
+def _again(pair: Pair, there: Sequence[Any]) -> Pair:
+    if pair.after is None:
+        return pair
+    alike = (one for one in there if one.id == pair.after.id and _is_as_made(one.spec, pair.after.spec))
+    return replace(pair, after=next(alike, pair.after))
 
 
 def _without_value(made: Any) -> Any:
@@ -111,13 +121,19 @@ def _overtaken(step: Step, view: ClusterView) -> str:
     """Why a rollout is not any more as it was left; empty where it is."""
     if not isinstance(step.action, Hold):
         return ""
-    service = view.get(Service, step.action.id)
-    if service is None:
+    if view.get(Service, step.action.id) is None:
         return f"{step.name}: it is not there any more"
-    as_left = is_going(service) if step.action.is_on else is_paused(service)
-    if service.spec_version.index == step.action.spec_version and as_left:
-        return ""
-    return f"{step.name}: its rollout is not as it was left"
+    return "" if is_as_left(step, view) else f"{step.name}: its rollout is not as it was left"
+
+
+def is_as_left(step: Step, view: ClusterView) -> bool:
+    """Whether a rollout that `step` holds or lets go on can be held or go on still: it is as somebody left it."""
+    if not isinstance(step.action, Hold):
+        return True
+    service = view.get(Service, step.action.id)
+    if service is None or service.spec_version.index != step.action.spec_version:
+        return False
+    return is_going(service) if step.action.is_on else is_paused(service)
 
 
 def _step(pair: Pair, name: str, noun: str, view: ClusterView) -> Step:
@@ -129,9 +145,6 @@ def _step(pair: Pair, name: str, noun: str, view: ClusterView) -> Step:
     if there is None:
         raise Refused("it is not there any more")
     doing = f"undo the change of {name}"
-    if pair.before is not None and there.spec == pair.before.spec:
-        # The view has not heard of it yet, or somebody was faster: the version that is written over tells.
-        there = pair.after
     if not _is_as_made(there.spec, pair.after.spec):
         raise Refused(_CHANGED)
     if pair.before is None:

@@ -1,4 +1,6 @@
-"""Applies plans for the person in front of the screen: each outcome is told as soon as it is known."""
+"""Applies plans for the person in front of the screen: each outcome is told as soon as it is known. A plan is carried out once the mirror shows
+what came of it: what is asked for right behind it is planned of that.
+"""
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -11,16 +13,17 @@ from swarm_core.compose.changes.held import Held
 
 from swarm_tui.clusters.allowance import Allowance
 from swarm_tui.clusters.engine_hands import EngineHands
+from swarm_tui.clusters.hearing import has_heard_of, heard
 from swarm_tui.clusters.session import Session
 from swarm_tui.operations.across import parts_of
 from swarm_tui.operations.forecast.changed import Outdated, changed
 from swarm_tui.operations.forecast.model import Pair
 from swarm_tui.operations.levels import level_of
-from swarm_tui.operations.model import Outcome, Plan, apply
+from swarm_tui.operations.model import Outcome, Plan, Remove, apply
 from swarm_tui.operations.stacks.look import look
 from swarm_tui.operations.stacks.rotate import rotation_for
 from swarm_tui.operations.stacks.rotation import Rotation
-from swarm_tui.operations.undo import Deeds
+from swarm_tui.operations.undo import Deed, Deeds, is_as_left
 from swarm_tui.resources.model import ClusterView
 from swarm_tui.shell.recording import Recording
 
@@ -72,7 +75,27 @@ class Operations:
             outcomes.append(outcome)
         self.deeds.note(plan, pairs, outcomes)
         self._recording.after(plan, pairs, outcomes, commands)
+        await heard(self._session.mirror, lambda: self._shows(plan, outcomes))
         return outcomes
+
+    def shows(self, deed: Deed) -> bool:
+        """Whether the mirror has what came of it."""
+        mirror = self._session.mirror
+        return all(
+            has_heard_of(mirror, after) if after is not None else mirror.get(type(before), before.id) is None
+            for before, after in ((pair.before, pair.after) for pair in deed.pairs)
+        )
+
+    def _shows(self, plan: Plan, outcomes: Sequence[Outcome]) -> bool:
+        """Whether the mirror has everything that became different."""
+        mirror, well = self._session.mirror, [one for one in outcomes if not one.is_error]
+        kinds = {step.action.id: step.action.kind for step in plan.steps if isinstance(step.action, Remove)}
+        return all(
+            (one.made is None or has_heard_of(mirror, one.made))
+            and (not one.is_removal or mirror.get(kinds[one.id], one.id) is None)
+            and (one.back is None or is_as_left(one.back, mirror))
+            for one in well
+        )
 
     def _tried(self, plan: Plan) -> tuple[Plan, Sequence[Pair]]:
         """The plan and what it changes; a refused one where it fits no more what is there now."""

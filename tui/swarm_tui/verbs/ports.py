@@ -17,7 +17,7 @@ from swarm_tui.operations.model import Outcome, Plan
 from swarm_tui.operations.stacks.asked import Deployment
 from swarm_tui.operations.stacks.rotation import Rotation, RotationAsked
 from swarm_tui.operations.surge import Surge
-from swarm_tui.operations.undo import Deeds
+from swarm_tui.operations.undo import Deed, Deeds
 from swarm_tui.preferences.saved_filters import SavedFilter
 from swarm_tui.resources import registry
 from swarm_tui.resources.model import ClusterView, Link, ResourceKind
@@ -98,7 +98,11 @@ class Operations(Protocol):
         """What was changed from here, to be taken back."""
 
     async def apply(self, plan: Plan) -> Sequence[Outcome]:
-        """Carry a plan out, and tell the person of each outcome as it comes."""
+        """Carry a plan out, and tell the person of each outcome as it comes; it ends once `cluster` shows what came of it, or does not
+        within a second."""
+
+    def shows(self, deed: Deed) -> bool:
+        """Whether `cluster` shows what came of it."""
 
     async def rotation(self, noun: str, item: Any, data: bytes) -> Rotation:
         """What it comes to that a secret or config gets this content. Raises Refused, SpecError, CallFailed, Unreachable."""

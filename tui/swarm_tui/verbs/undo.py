@@ -14,10 +14,13 @@ async def run(ports: Ports) -> None:
     if deed is None:
         ports.desk.say("Nothing was changed from here that could be undone.")
         return
+    if not ports.operations.shows(deed):
+        ports.desk.say(f"“{deed.title}” is not on this screen yet: nothing was undone.")
+        return
     plan = inverse(deed, ports.operations.cluster)
     outcomes = await carry_out(ports, plan)
     if plan.refusals or (outcomes and not any(outcome.is_error for outcome in outcomes)):
-        deeds.forget(deed)
+        deeds.forget(deed, outcomes)
 
 
 VERB = Verb(

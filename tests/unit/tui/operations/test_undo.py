@@ -76,19 +76,6 @@ async def test_there_and_back(number: int) -> None:
     assert fake.get(kind, id_).spec == before  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("number", range(len(WAYS)))
-async def test_before_the_view_has_heard_of_it(number: int) -> None:
-    """13.3.2: `z` right behind the change is planned of what was made."""
-    kind, id_, make = WAYS[number]
-    fake = a_cluster()
-    stale, before = view_of(fake), fake.get(kind, id_).spec  # type: ignore[attr-defined]
-    deed = await done(fake, make)
-    plan = inverse(deed, stale)
-    assert plan.steps[0].changes == inverse(deed, view_of(fake)).steps[0].changes
-    assert not [outcome.text for outcome in await applied(plan, fake) if outcome.is_error]
-    assert fake.get(kind, id_).spec == before  # type: ignore[attr-defined]
-
-
 async def test_a_removed_service_that_the_view_still_has() -> None:
     """13.3.3: it is not another one of its name."""
     fake = a_cluster()
