@@ -6,7 +6,7 @@ Rules:
   what somebody else did since is never lost.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -49,17 +49,49 @@ class Deeds:
             self._deeds = [*self._deeds[1 - _KEPT_MAX :], Deed(plan.title, done, back)]
 
     @property
+    def kept(self) -> Sequence[Deed]:
+        """All that can be taken back, the newest last."""
+        return tuple(self._deeds)
+
+    @property
     def last(self) -> Deed | None:
         """What would be taken back first."""
         return self._deeds[-1] if self._deeds else None
 
-    def forget(self, deed: Deed, outcomes: Sequence[Outcome] = ()) -> None:
-        """It is taken back, with these outcomes, or cannot be: leave it out, with what came of that. What the deeds before it made is there
-        again, in a newer version."""
+    def forget(self, deed: Deed) -> None:
+        """It cannot be taken back: leave it out, with what came of it."""
         if deed in self._deeds:
             del self._deeds[self._deeds.index(deed) :]
-        there = [one.made for one in outcomes if one.made is not None]
-        self._deeds = [replace(one, pairs=tuple(_again(pair, there) for pair in one.pairs)) for one in self._deeds]
+
+    def taken_back(self, deed: Deed, outcomes: Sequence[Outcome]) -> None:
+        """Its inverse was carried out, which is no deed of its own. What failed of it is left; what the deeds before it made is there again, in a
+        newer version, or under another id."""
+        well = [one for one in outcomes if not one.is_error]
+        if not well:
+            return
+        self.forget(deed)
+        there = {one.id: one.made for one in well if one.made is not None}
+        for pair in deed.pairs:
+            if pair.after is None:
+                there.update((pair.before.id, one.made) for one in well if _is_back(pair, one))
+        self._deeds = [
+            replace(one, pairs=tuple(_again(pair, there) for pair in one.pairs)) for one in self._deeds
+        ]
+        pairs = tuple(pair for pair in deed.pairs if not any(_is_back(pair, one) for one in well))
+        back = tuple(step for step in deed.back if not any(_is_of(step, one) for one in well))
+        if pairs or back:
+            self._deeds.append(replace(deed, pairs=pairs, back=back))
+
+
+def _is_back(pair: Pair, outcome: Outcome) -> bool:
+    """Whether this came of taking it back. What was made again has another id."""
+    if pair.after is not None:
+        return bool(outcome.id == pair.after.id)
+    return outcome.made is not None and bool(_is_as_made(outcome.made.spec, pair.before.spec))
+
+
+def _is_of(step: Step, outcome: Outcome) -> bool:
+    return not isinstance(step.action, Create) and outcome.id == step.action.id
 
 
 def _done(pairs: Sequence[Pair], outcomes: Sequence[Outcome]) -> Iterator[Pair]:
@@ -77,11 +109,10 @@ def _done(pairs: Sequence[Pair], outcomes: Sequence[Outcome]) -> Iterator[Pair]:
             yield Pair(read, outcome.made)
 
 
-def _again(pair: Pair, there: Sequence[Any]) -> Pair:
-    if pair.after is None:
-        return pair
-    alike = (one for one in there if one.id == pair.after.id and _is_as_made(one.spec, pair.after.spec))
-    return replace(pair, after=next(alike, pair.after))
+def _again(pair: Pair, there: Mapping[str, Any]) -> Pair:
+    """The pair with what is there by now of the object that it made."""
+    made = None if pair.after is None else there.get(pair.after.id)
+    return replace(pair, after=made) if made is not None and _is_as_made(made.spec, pair.after.spec) else pair
 
 
 def _without_value(made: Any) -> Any:

@@ -19,8 +19,10 @@ async def run(ports: Ports) -> None:
         return
     plan = inverse(deed, ports.operations.cluster)
     outcomes = await carry_out(ports, plan)
-    if plan.refusals or (outcomes and not any(outcome.is_error for outcome in outcomes)):
-        deeds.forget(deed, outcomes)
+    if plan.refusals:
+        deeds.forget(deed)
+    else:
+        deeds.taken_back(deed, outcomes)
 
 
 VERB = Verb(

@@ -212,3 +212,54 @@ async def test_the_newest_first_and_no_more_than_twenty() -> None:
         deeds.forget(deeds.last)
         count += 1
     assert count == 20
+
+
+async def test_of_an_undo_that_failed_in_part_the_rest_is_left() -> None:
+    """13.3.1: what was taken back of it is no deed of its own, which `z` would take back again."""
+    fake = a_cluster()
+    fake.put(make_service("t", name="api", replicas=1))
+    deeds = Deeds()
+    for ids in (["s"], ["s", "t"]):
+        view = view_of(fake)
+        plan = scale.plan(view, ids, scale.Amount("+", 1))
+        deeds.note(plan, changed(plan, view), await applied(plan, fake))
+    first, second = deeds.kept
+    view = view_of(fake)
+    back = inverse(second, view)
+    fake.remove(Service, "t")
+    outcomes = await applied(back, fake)
+    deeds.note(back, changed(back, view), outcomes)
+    deeds.taken_back(second, outcomes)
+    earlier, rest = deeds.kept
+    assert [pair.after.id for pair in rest.pairs] == ["t"] and rest.title == second.title
+    assert "it is not there any more" in inverse(rest, view_of(fake)).refusals[0]
+    assert earlier.title == first.title and not inverse(earlier, view_of(fake)).refusals
+
+
+async def test_a_deed_before_is_that_of_the_newer_version() -> None:
+    """13.3.2: what it made is there again once the deed behind it is taken back: a view that shows less has not heard of that."""
+    fake, deeds = a_cluster(), Deeds()
+    for _ in range(2):
+        view = view_of(fake)
+        plan = scale.plan(view, ["s"], scale.Amount("+", 1))
+        deeds.note(plan, changed(plan, view), await applied(plan, fake))
+    _, second = deeds.kept
+    deeds.taken_back(second, await applied(inverse(second, view_of(fake)), fake))
+    (first,) = deeds.kept
+    assert first.pairs[0].after.meta.version == fake.get(Service, "s").meta.version
+
+
+async def test_what_was_changed_before_it_was_removed_is_taken_back_under_its_new_id() -> None:
+    """13.3.3: a service that is made again has another id, and is the one that earlier deeds are about."""
+    fake, deeds = a_cluster(), Deeds()
+    ways: list[Making] = [WAYS[0][2], lambda view: remove.plan(view, SERVICE, ["s"])]
+    for make in ways:
+        view = view_of(fake)
+        plan = make(view)
+        deeds.note(plan, changed(plan, view), await applied(plan, fake))
+    for _ in ways:
+        assert deeds.last is not None
+        deeds.taken_back(deeds.last, await applied(inverse(deeds.last, view_of(fake)), fake))
+    (again,) = fake.all(Service)
+    assert again.id != "s" and again.spec.replicated.replicas == 2
+    assert deeds.last is None
