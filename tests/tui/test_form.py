@@ -156,6 +156,30 @@ async def test_a_conflict_is_told_and_nothing_is_sent(cluster):
         await run.until(lambda: cluster.get(objects_pb2.Service, "s-cache").spec.replicated.replicas == 7)
 
 
+async def test_a_form_in_which_nothing_was_typed_shows_the_service_as_it_is(cluster):
+    """11.21.7: while it is open, and when one comes back to it; not as it was when it was opened."""
+
+    def scale(number):
+        cluster.update(
+            objects_pb2.Service, "s-cache", lambda one: setattr(one.spec.replicated, "replicas", number)
+        )
+
+    async with running(cluster) as run:
+        await run.press("3", "down", "down", "e")
+        await run.shows("replicas: 3")
+        form = run.screen.query_one(FormView)
+        for number in (4, 5):
+            scale(number)
+            await run.shows(f"replicas: {number}")
+            assert form.filled.sheet.typed["replicas"] == (str(number),)
+        await run.press("escape")
+        scale(6)
+        await run.until(lambda: form.filled.now.spec.replicated.replicas == 6)
+        await run.press("e")
+        await run.shows("replicas: 6")
+        assert form.query_one("#replicas", Input).value == "6"
+
+
 async def test_drafts_are_kept_for_each_service(cluster):
     """Going elsewhere loses nothing, and one draft is not another."""
     async with running(cluster) as run:

@@ -82,14 +82,20 @@ class FormView(TextForm, Savable):
             self._fields.fold_all()
             self._fields.show(self.filled.sheet.typed)
         # The cluster may be another since one left.
-        self.filled.judge_again()
-        self.judge_all()
+        self._follow()
         self._fields.take_focus()
 
     def apply(self, changes: Changes) -> None:
         if self.display:
-            self.filled.judge_again()
-            self.judge_all()
+            self._follow()
+
+    def _follow(self) -> None:
+        """The cluster is another: judge what was typed by it. Where nothing was, the service is shown as it is now."""
+        if self.is_behind and not self.filled.is_changed and not self._is_twin_ahead:
+            self.take_newest()
+            return
+        self.filled.judge_again()
+        self.judge_all()
 
     def on_fields_pane_resized(self, event: FieldsPane.Resized) -> None:
         event.stop()
@@ -113,8 +119,7 @@ class FormView(TextForm, Savable):
     async def submit(self) -> Plan | None:
         """What sending it comes to; None when something is wrong with it, which the form then shows."""
         self._is_asked = True
-        # A text tells of its change after this key may have come: what it holds now counts.
-        if self.is_in_twin and self._twin.text != self.filled.text:
+        if self._is_twin_ahead:
             self.filled.take(self._twin.text)
             self._fields.show(self.filled.sheet.typed)
         self.judge_all()
@@ -148,6 +153,11 @@ class FormView(TextForm, Savable):
     @property
     def is_in_twin(self) -> bool:
         return self._twin.is_written_in
+
+    @property
+    def _is_twin_ahead(self) -> bool:
+        """Whether the text holds what it has not told of yet: it tells after the key that comes next."""
+        return self.is_in_twin and self._twin.text != self.filled.text
 
     async def toggle_twin(self) -> None:
         was_in_twin = self.is_in_twin
