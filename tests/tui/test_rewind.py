@@ -185,8 +185,8 @@ async def test_a_moment_is_typed(cluster: FakeCluster, tmp_path: Path) -> None:
         await until(pilot, lambda: replicas_shown(app) == 5)
         await command(pilot, app, "at 2h")
         await until(pilot, lambda: any("What is known begins" in one.message for one in app._notifications))
-        await command(pilot, app, "at never")
-        await until(pilot, lambda: any("is called so" in one.message for one in app._notifications))
+        await command(pilot, app, "at Never")
+        await until(pilot, lambda: any("'Never' is no time" in one.message for one in app._notifications))
         assert replicas_shown(app) == 5
 
 

@@ -91,7 +91,7 @@ class Past:
             try:
                 at_ns = moment_of(text, self._marks, shown_ns=self.at_ns, now_ns=end_ns)
             except InvalidValue as error:
-                return f"{error}.".capitalize()
+                return f"{str(error)[:1].upper()}{str(error)[1:]}."
             if at_ns < self.tape.start_ns:
                 return f"What is known begins at {moment(self.tape.start_ns)}."
             await self._show(min(at_ns, end_ns))

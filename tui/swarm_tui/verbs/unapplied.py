@@ -1,6 +1,6 @@
 """Why a key does nothing now: it is a verb's, but the verb does not work on what is selected, or not in this view."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from swarm_tui.resources import registry as kinds
@@ -40,7 +40,7 @@ def _on_this(verb: Verb, ports: Ports) -> str:
         return f"“{verb.label}” has nothing to do here."
     realm = ports.operations.cluster.realm
     names = list(_plurals(verb, realm))
-    works_on = " and ".join(names)
+    works_on = _listed(names)
     selected = kinds.known(ports.selection.kind)
     if not names:
         return _on_the_other(verb, realm)
@@ -51,6 +51,11 @@ def _on_this(verb: Verb, ports: Ports) -> str:
     return f"“{verb.label}” works on {works_on}, not on {selected.plural}."
 
 
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _on_the_other(verb: Verb, realm: Realm) -> str:
     """Of a verb on objects that are not here but in the other realm."""
     other = next(one for one in Realm if one is not realm)
@@ -58,7 +63,7 @@ def _on_the_other(verb: Verb, realm: Realm) -> str:
     whose = "engines" if other is Realm.ENGINES else "a cluster"
     if not names:
         return ""
-    return f"“{verb.label}” works on {' and '.join(names) if len(names) <= _NAMED else 'objects'} of {whose}."
+    return f"“{verb.label}” works on {_listed(names) if len(names) <= _NAMED else 'objects'} of {whose}."
 
 
 def _plurals(verb: Verb, realm: Realm) -> Iterator[str]:

@@ -48,13 +48,20 @@ def draft() -> StackDraft:
     ids=["bytes", "directory", "large", "missing", "text"],
 )
 def test_a_file_is_judged(
-    draft: StackDraft, tmp_path: Path, make: Callable[[Path], object], told: str
+    draft: StackDraft,
+    tmp_path: Path,
+    make: Callable[[Path], object],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """11.27.1: what keeps a file from being read is said in two words."""
-    path = tmp_path / "compose.yml"
-    make(path)
-    draft.put("file", (str(path),))
-    assert draft.judged.verdicts["file"].text == told
+    """11.27.1: what keeps a file from being read is said in two words, and in a sentence, which does not begin with the path: it would get a capital
+    letter."""
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "compose.yml")
+    draft.put("file", ("compose.yml",))
+    verdict = draft.judged.verdicts["file"]
+    assert verdict.text == told
+    assert not verdict.sentence.startswith("compose.yml")
 
 
 def test_a_secret_is_hashed_once_while_one_types(

@@ -246,9 +246,9 @@ def _path(texts: Texts, around: Around) -> Verdict:
     try:
         found = path_of(text).stat()
     except OSError as error:
-        return bad("cannot be read", f"{text} cannot be read: {error.strerror}.")
+        return bad("cannot be read", f"The file {text} cannot be read: {error.strerror}.")
     if not stat.S_ISREG(found.st_mode):
-        return bad("no file", f"{text} is no file.")
+        return bad("no file", f"The path {text} is no file.")
     return Verdict(f"✓ {plural(found.st_size, 'byte')}", "ok")
 
 

@@ -127,7 +127,7 @@ class StackDraft:
         try:
             found = whole.stat()
             if not stat.S_ISREG(found.st_mode):
-                self._file = bad("no file", f"{path} is no file.")
+                self._file = bad("no file", f"The path {path} is no file.")
             elif found.st_size > BYTES_MAX:
                 self._file = bad("too large", f"A compose file has at most {BYTES_MAX >> 20} MiB.")
             else:
@@ -135,9 +135,9 @@ class StackDraft:
                 self._path = whole
                 self._file = Verdict(f"✓ {plural(len(self.text.splitlines()), 'line')}", "ok")
         except OSError as error:
-            self._file = bad("cannot be read", f"{path} cannot be read: {error.strerror}.")
+            self._file = bad("cannot be read", f"The file {path} cannot be read: {error.strerror}.")
         except UnicodeDecodeError:
-            self._file = bad("no text", f"{path} is no text in UTF-8.")
+            self._file = bad("no text", f"The file {path} is no text in UTF-8.")
 
     def judge_again(self) -> Judged:
         """Verdicts on the cluster as it is now."""
