@@ -216,6 +216,10 @@ class FakeCluster:
         """The next calls or streams of "Service.Method" raise `error`."""
         self._failures.setdefault(method, []).extend([error] * times)
 
+    def fail_no_more(self, method: str) -> None:
+        """Calls of `method` are answered again."""
+        self._failures.pop(method, None)
+
     def hang(self, method: str) -> None:
         """Calls of `method` are noted and never answered."""
         self._hanging.add(method)

@@ -2,7 +2,9 @@
 
 import pytest
 from swarm_core.api.proto import objects_pb2, types_pb2
-from swarm_core.client.errors import CallFailed
+from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
+from swarm_core.client.errors import NO_LEADER, CallFailed
+from swarm_core.client.managers import TOLD_S
 from swarm_testkit.dashboard import running
 from swarm_tui.clusters.changes import Phase
 from swarm_tui.widgets.table import ObjectTable
@@ -117,6 +119,30 @@ async def test_lost_quorum_stands_out(cluster):
                 lambda n: setattr(n.manager_status, "reachability", types_pb2.RaftMemberStatus.UNREACHABLE),
             )
         await run.shows("quorum lost")
+
+
+async def test_without_a_leader_the_watch_says_nothing_and_the_dashboard_does(cluster):
+    """A manager that is left keeps its watch open and answers no question: that is a lost quorum, until somebody leads again."""
+    cluster.raft = GetRaftStatusResponse(term=7)
+    async with running(cluster) as run:
+        await run.shows("leader m1")
+        cluster.fail_next("Control.ListNodes", CallFailed(NO_LEADER, "nobody leads"), times=10_000)
+        await run.until(lambda: cluster.advance(TOLD_S) or "3 managers · no leader · quorum lost" in run.text)
+        assert "live" in run.text
+        await run.shows("none of 3 managers leads")
+        cluster.fail_no_more("Control.ListNodes")
+        await run.until(lambda: cluster.advance(TOLD_S) or "leader m1 · tolerates 1" in run.text)
+        assert "none of 3 managers leads" not in run.text
+
+
+@pytest.mark.parametrize("size", [(132, 40), (80, 24)])
+async def test_why_nothing_is_known_stands_there_whole(cluster, size):
+    """Opened while the cluster has no leader, the dashboard says why nothing comes, and all of it."""
+    cluster.unreachable = (
+        "the cluster has no leader: " + "bring managers back, " * 6 + "or begin anew, finally."
+    )
+    async with running(cluster, size=size) as run:
+        await run.shows("finally.")
 
 
 @pytest.mark.parametrize(

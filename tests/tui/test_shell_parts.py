@@ -1,13 +1,14 @@
 """The parts of the shell without a screen: the painter, the notices and the navigator."""
 
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from time import thread_time
 
 import pytest
 from swarm_core.api.proto import objects_pb2
 from swarm_core.client.control import Control
 from swarm_core.client.logs import LogReader
-from swarm_core.client.watch import Action, Change, Changed, Listed
+from swarm_core.client.watch import Action, Change, Changed, Listed, Lost
 from swarm_testkit.cluster_fake import lively_cluster
 from swarm_testkit.dashboard import running
 from swarm_tui.clusters.changes import Changes, Phase, Stream
@@ -130,6 +131,18 @@ async def test_the_painter_begins_with_what_is_known(session):
     painter, _ = painter_of(session, view)
     painter.start()
     assert view.told == [("apply", True, 0), ("stale", False)]
+
+
+async def test_the_painter_begins_with_why_nothing_is_known(session):
+    """What broke before anybody listened is told to the views: it is not told again."""
+    clock = session.clock
+    mirror = Mirror(clock)
+    mirror.apply(Lost("nobody leads"))
+    mirror.flush()
+    view = Recorder()
+    painter, _ = painter_of(replace(session, mirror=mirror), view)
+    painter.start()
+    assert view.told == [("stale", False)]
 
 
 async def test_what_comes_while_a_frame_is_paid_for_is_one_frame(session):

@@ -10,6 +10,11 @@ ClientError
 └── CertificateRefused    the certificate authority will not issue: retrying does not help
 """
 
+from typing import Final
+
+NO_LEADER: Final = "UNKNOWN"
+"""The code of a manager's answer that nobody leads, which is so of other programs' managers too."""
+
 
 class ClientError(Exception):
     """Root of the tree."""

@@ -20,7 +20,14 @@ from swarm_core.api.proto import logbroker_pb2, objects_pb2
 from swarm_core.api.timestamps import NS_PER_S
 from swarm_core.client.calls import Calls, opened
 from swarm_core.client.control import Control
-from swarm_core.client.errors import CallFailed, ClientError, IncompleteLogs, Unreachable, UntrustedManager
+from swarm_core.client.errors import (
+    NO_LEADER,
+    CallFailed,
+    ClientError,
+    IncompleteLogs,
+    Unreachable,
+    UntrustedManager,
+)
 from swarm_core.client.log_pieces import PieceJoiner
 from swarm_core.client.log_query import LogQuery
 from swarm_core.rules.log_positions import LogPositions
@@ -83,7 +90,8 @@ class LogRecords:
         """Whether trying again may help. Once it has worked, it may unless the call itself is wrong."""
         if isinstance(error, CallFailed):
             has_worked = self._positions.has_begun or self._failures > 0
-            return error.code in _OUTAGES or (has_worked and error.code not in _REFUSALS)
+            is_waited_for = self._query.follow and error.code == NO_LEADER
+            return error.code in _OUTAGES or is_waited_for or (has_worked and error.code not in _REFUSALS)
         return isinstance(error, Unreachable) and not isinstance(error, UntrustedManager)
 
     def _is_too_long(self) -> bool:

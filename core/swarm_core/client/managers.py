@@ -18,14 +18,14 @@ from typing import Any, Final
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 from swarm_core.client.control import Control
-from swarm_core.client.errors import CallFailed, ClientError
+from swarm_core.client.errors import NO_LEADER, CallFailed, ClientError
 from swarm_core.client.watch import Action, Change, Changed, Listed, Resumed, Update
 from swarm_core.runtime.clock import Clock
 from swarm_core.runtime.waiting import event_or_time
 
 TOLD_S: Final = 1.0
 UNTOLD_S: Final = 5.0
-_LEADERLESS: Final = ("UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED")
+_LEADERLESS: Final = (NO_LEADER, "UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 Statuses = Mapping[str, types_pb2.ManagerStatus]
 
@@ -38,6 +38,8 @@ class Managers:
     """By node id, every manager's; None when nobody answered: what was told before is the best there is."""
     raft: GetRaftStatusResponse | None
     """None where it is not told, or nobody leads."""
+    is_leaderless: bool = False
+    """A manager answered that nobody leads. Its watch goes on all the same, and tells nothing of it."""
 
 
 async def ask(control: Control) -> Managers:
@@ -111,9 +113,10 @@ class ManagerWatch:
     async def _answer(self) -> tuple[Managers, float]:
         try:
             told = await ask(self._control)
-        except ClientError:
-            # Nobody leads, or the connection is lost: the stream's state says so. Old positions would mislead.
-            return Managers(None, None), TOLD_S
+        except ClientError as error:
+            # Old positions would mislead. Of a lost connection the stream's state tells.
+            is_leaderless = isinstance(error, CallFailed) and error.code == NO_LEADER
+            return Managers(None, None, is_leaderless), TOLD_S
         return told, UNTOLD_S if told.raft is None else TOLD_S
 
 

@@ -33,7 +33,7 @@ from swarm_core.api.kinds import NOUNS
 from swarm_core.api.proto import objects_pb2, watch_pb2
 from swarm_core.client.calls import Calls, opened
 from swarm_core.client.control import Control
-from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.client.errors import NO_LEADER, CallFailed, Unreachable
 from swarm_core.runtime.backoff import Backoff
 from swarm_core.runtime.clock import Clock
 
@@ -152,9 +152,14 @@ class ClusterWatch:
                 yield self._changed(message)
 
     async def _is_same_cluster(self) -> bool:
-        return any(
-            cluster.id == self._cluster_id for cluster in await self._control.find(objects_pb2.Cluster)
-        )
+        try:
+            clusters = await self._control.find(objects_pb2.Cluster)
+        except CallFailed as error:
+            # Of the watch itself this code may say that the peer does not resume it.
+            if error.code != NO_LEADER:
+                raise
+            raise Unreachable(str(error)) from None
+        return any(cluster.id == self._cluster_id for cluster in clusters)
 
     async def _list(self) -> Listed:
         objects: list[Any] = []

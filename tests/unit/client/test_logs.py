@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from swarm_core.client.errors import CallFailed, IncompleteLogs, Unreachable, UntrustedManager
+from swarm_core.client.errors import NO_LEADER, CallFailed, IncompleteLogs, Unreachable, UntrustedManager
 from swarm_core.client.log_pieces import PIECE_BYTES
 from swarm_core.client.log_query import LogQuery
 from swarm_core.client.log_records import OUTAGE_S
@@ -104,6 +104,30 @@ async def follow(fake: FakeCluster, query: LogQuery, until: Callable[[list[str]]
     running.cancel()
     await asyncio.gather(running, waiting, return_exceptions=True)
     return out
+
+
+async def test_following_waits_for_a_leader() -> None:
+    """Begun while nobody leads it waits and says why; logs that are not followed fail at once."""
+    fake = cluster()
+    fake.log_lines(log_line(ONE, "kept"))
+    error = CallFailed(NO_LEADER, "the cluster has no leader")
+    fake.fail_next("Logs.SubscribeLogs", error, times=3)
+    with pytest.raises(CallFailed, match="no leader"):
+        await read(fake)
+    heard: list[str | None] = []
+    fake.log_lines(log_line(TWO, "too"))
+    out: list[str] = []
+    reader = LogReader(fake, clock=fake.clock, window_s=0)
+    query = LogQuery(service_ids=("s1",), follow=True)
+    running = asyncio.ensure_future(
+        reader.run(query, lambda lines: out.extend(item.text for item in lines), heard.append)
+    )
+    while len(out) < 2 and not running.done():
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert sorted(out) == ["kept", "too"]
+    assert heard == ["the cluster has no leader", None] * 2
 
 
 async def test_an_untrusted_manager_is_no_outage() -> None:

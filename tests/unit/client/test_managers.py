@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.proto.raft_status_pb2 import GetRaftStatusResponse
 from swarm_core.client.control import Control
-from swarm_core.client.errors import CallFailed
+from swarm_core.client.errors import NO_LEADER, CallFailed
 from swarm_core.client.managers import TOLD_S, UNTOLD_S, Managers, ManagerWatch, ask, with_statuses
 from swarm_core.client.watch import Action, Change, Changed, Listed, Resumed, Update
 from swarm_testkit.cluster_fake import FakeCluster
@@ -98,6 +98,17 @@ async def test_without_an_answer_positions_are_gone_and_statuses_stay() -> None:
         fake.unreachable = None
         await clock.advance(TOLD_S)
         assert told[-1].raft is not None
+
+
+async def test_that_nobody_leads_is_told() -> None:
+    """A manager that is left answers so; a lost connection is another thing."""
+    fake = two_managers(GetRaftStatusResponse(term=7))
+    async with asking(fake) as (_, clock, told):
+        fake.fail_next("Control.ListNodes", CallFailed(NO_LEADER, "the cluster has no leader"))
+        await clock.advance(TOLD_S)
+        assert told[-1] == Managers(None, None, is_leaderless=True)
+        await clock.advance(TOLD_S)
+        assert told[-1].raft is not None and not told[-1].is_leaderless
 
 
 async def test_a_leader_that_cannot_be_reached_tells_no_positions() -> None:

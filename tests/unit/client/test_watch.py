@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.message import Message
 from swarm_core.api import volume_failures
 from swarm_core.api.proto import objects_pb2, types_pb2
-from swarm_core.client.errors import CallFailed, Unreachable
+from swarm_core.client.errors import NO_LEADER, CallFailed, Unreachable
 from swarm_core.client.watch import MIRRORED, Action, Changed, ClusterWatch, Listed, Lost, Resumed, Update
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
 from swarm_testkit.factories import (
@@ -155,6 +155,22 @@ async def test_lists_anew_when_resuming_is_refused(error: CallFailed) -> None:
         assert await anext(updates) == Lost(str(error), is_refusal=True)
         assert isinstance(await anext(updates), Listed)
         assert clock.slept == 1
+
+
+async def test_a_manager_without_a_leader_is_an_outage() -> None:
+    """The manager is back and nobody leads: it is not listed anew, and goes on where it broke once somebody does."""
+    fake, clock = small_cluster(), NoWait()
+    async with watching(fake, clock) as updates:
+        await anext(updates)
+        fake.fail_next("Control.ListClusters", CallFailed(NO_LEADER, "nobody leads"), times=2)
+        fake.cut("gone")
+        assert [await anext(updates) for _ in range(3)] == [
+            Lost("gone"),
+            Lost("nobody leads"),
+            Lost("nobody leads"),
+        ]
+        assert isinstance(await anext(updates), Resumed)
+        assert clock.slept == 3
 
 
 async def test_lists_anew_for_another_cluster() -> None:

@@ -26,6 +26,11 @@ class Stream:
     missed: int = 0
     """Changes that happened while the stream was away, counted since it came back."""
 
+    @property
+    def waiting_text(self) -> str:
+        """What stands where nothing is known yet, with the reason."""
+        return f"connecting … {self.reason}" if self.reason else "connecting …"
+
     def lost(self, reason: str, now_ns: int, *, is_refusal: bool) -> "Stream":
         """The stream after it broke, or could not be had again; the same one where that tells nothing new. Whoever never was there is still
         connecting; after a refusal all is listed anew. Its age counts from the first break."""

@@ -4,7 +4,7 @@ changed.
 """
 
 from swarm_core.api.proto import objects_pb2, types_pb2
-from swarm_core.client.managers import Managers, ManagerWatch
+from swarm_core.client.managers import Managers, ManagerWatch, statuses_of
 
 from swarm_tui.clusters.changes import Changes, Phase
 from swarm_tui.clusters.session import Session
@@ -33,8 +33,18 @@ class ManagerNews:
             unlisten()
 
     def _tell(self, told: Managers) -> None:
-        self._mirror.apply(told)
+        self._mirror.apply(Managers(self._without_a_leader(), None) if told.is_leaderless else told)
         self._mirror.flush()
+
+    def _without_a_leader(self) -> dict[str, types_pb2.ManagerStatus]:
+        """Every manager's status while nobody leads: who of them is reached, nobody tells."""
+        statuses = {}
+        for node_id, before in statuses_of(self._mirror.objects(_Node)).items():
+            status = statuses[node_id] = types_pb2.ManagerStatus()
+            status.CopyFrom(before)
+            status.leader = False
+            status.reachability = types_pb2.RaftMemberStatus.UNKNOWN
+        return statuses
 
     def _hear(self, changes: Changes) -> None:
         is_live_again = changes.is_stream and self._mirror.stream.phase is Phase.LIVE

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from swarm_core.api.proto import objects_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2
 from swarm_core.api.timestamps import duration_s, timestamp_ns
 
 from swarm_tui.resources import format as fmt
@@ -50,13 +50,18 @@ class Quorum:
     def is_lost(self) -> bool:
         return bool(self.managers) and self.reachable <= self.managers // 2
 
+    @property
+    def count(self) -> str:
+        """How many are reached: "2 of 3 managers reachable". While nobody leads, nobody tells which of them are."""
+        if not self.reachable and not self.leader:
+            return f"none of {fmt.plural(self.managers, 'manager')} leads"
+        return f"{self.reachable} of {fmt.plural(self.managers, 'manager')} reachable"
+
 
 def quorum(view: ClusterView) -> Quorum:
     """The managers' group as last listed."""
     members = [node for node in view.objects(objects_pb2.Node) if managers.is_member(node)]
-    reachable = sum(
-        node.manager_status.reachability == types_pb2.RaftMemberStatus.REACHABLE for node in members
-    )
+    reachable = sum(map(managers.is_reached, members))
     leader = next((nodes.name(node, view) for node in members if node.manager_status.leader), "")
     return Quorum(len(members), reachable, leader, view.raft.term if view.raft is not None else 0)
 
@@ -97,14 +102,15 @@ def problems(item: Cluster, view: ClusterView, now_ns: int) -> tuple[Problem, ..
     look = _managers_health(state)
     if look is Health.OK:
         return ()
-    count = f"{state.reachable} of {state.managers} managers reachable"
     text = (
-        "No majority of the managers is left: nothing can be changed until one returns."
+        "No majority of the managers is left: nothing can be changed until one returns, and nodes and tasks are shown as they were then."
         if state.is_lost
         else f"The loss of {fmt.plural(state.tolerates + 1, 'more manager')} would stop every change."
     )
     return (
-        Problem(ObjectRef(view.cluster, "cluster", item.id), "managers", look, count, text, "2", "nodes"),
+        Problem(
+            ObjectRef(view.cluster, "cluster", item.id), "managers", look, state.count, text, "2", "nodes"
+        ),
     )
 
 

@@ -19,6 +19,11 @@ def is_member(node: Node) -> bool:
     return node.HasField("manager_status") and node.role == types_pb2.MANAGER
 
 
+def is_reached(node: Node) -> bool:
+    """Whether the leader hears from this manager."""
+    return node.manager_status.reachability == _Raft.REACHABLE
+
+
 def word(node: Node) -> str:
     """The node's part in the managers' group; empty for a worker."""
     if not is_member(node):

@@ -91,8 +91,8 @@ class Painter:
         mirror = self._session.mirror
         self._unlisten = mirror.listen(self._hear)
         self._face.every(TICK_S, self._tick)
-        if mirror.stream.phase is not Phase.CONNECTING:
-            self.apply(Changes(is_reset=True, is_stream=True))
+        # Where nothing is known yet, why that is so may have been told already; it is told once.
+        self.apply(Changes(is_reset=mirror.stream.phase is not Phase.CONNECTING, is_stream=True))
         self._show_header()
 
     def stop(self) -> None:

@@ -140,8 +140,9 @@ class Notes(Scrolled):
         if width != self._laid_to:
             # The first paint of a list that was hidden comes before it is told of its size.
             self._lines = self._laid(width)
-        if not self._lines and index == 0:
-            return to_strip(self.palette, cut([(" " + self._empty, "muted")], width), width)
+        if not self._lines:
+            lines = wrap([(" " + self._empty, "muted")], width, indent=1)
+            return to_strip(self.palette, lines[index] if index < len(lines) else [], width)
         if index >= len(self._lines):
             return Strip.blank(width, self.palette.style("text"))
         note, spans = self._lines[index]

@@ -27,7 +27,7 @@ from swarm_tui.widgets.cells import cell_spans
 from swarm_tui.widgets.columns import MARGIN, Placed, place
 from swarm_tui.widgets.drawn_row import DrawnRow
 from swarm_tui.widgets.marks import Marks
-from swarm_tui.widgets.paint import Span, dimmed, fit, segments, to_strip
+from swarm_tui.widgets.paint import Span, dimmed, fit, segments, to_strip, wrap
 from swarm_tui.widgets.row_source import RowSource
 from swarm_tui.widgets.scrolled import Scrolled
 
@@ -311,9 +311,8 @@ class ObjectTable(Scrolled):
         row_id = self._rows.id_at(index) if index < len(self._rows) else None
         self._painted[y - _HEADER_LINES] = row_id
         if row_id is None:
-            if index == 0:
-                return to_strip(self.palette, fit([("  " + self._empty, "muted")], width), width)
-            return Strip.blank(width, self.palette.style("text"))
+            lines = [] if len(self._rows) else wrap([("  " + self._empty, "muted")], width, indent=2)
+            return to_strip(self.palette, lines[index] if index < len(lines) else [], width)
         return self._row_strip(row_id, width)
 
     def _heading(self, width: int) -> Strip:

@@ -100,6 +100,7 @@ class DashboardView(View):
             pane.set_stale(is_stale)
         for side in self.side_panes:
             side.notes.set_dimmed(is_stale)
+        self._show_side_panes()
 
     def on_resize(self) -> None:
         # Notes that had no room before are not kept up to date; they may have it now.
@@ -193,8 +194,9 @@ class DashboardView(View):
             if self.display:
                 self._show_brief()
             return
-        if self._session.mirror.stream.phase is not Phase.CONNECTING:
-            self.problems.set_empty("no problem known")
+        stream = self._session.mirror.stream
+        is_known = stream.phase is not Phase.CONNECTING
+        self.problems.set_empty("no problem known" if is_known else stream.waiting_text)
         moving = self._motion_board.targets
         self.motion.show(self._motion_board.notes(self._session.now_ns), total=len(moving))
         problems = [one for one in self._problem_board.all() if one.ref not in moving]

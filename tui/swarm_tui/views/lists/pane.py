@@ -258,8 +258,7 @@ class ObjectPane(RowsPane):
 
     def _empty_text(self) -> str:
         if not self._is_listed:
-            reason = self._session.mirror.stream.reason
-            return f"connecting … {reason}" if reason else "connecting …"
+            return self._session.mirror.stream.waiting_text
         if self.found_text or self.is_problems_only:
             return "nothing matches · esc shows all"
         return " · ".join(filter(None, [f"no {self.kind.title.lower()} yet", self.kind.empty_hint]))

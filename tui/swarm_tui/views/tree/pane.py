@@ -204,7 +204,7 @@ class TreePane(RowsPane):
 
     def _empty_text(self) -> str:
         if self._session.mirror.stream.phase is Phase.CONNECTING:
-            return "connecting …"
+            return self._session.mirror.stream.waiting_text
         if self.found_text or self.is_problems_only:
             return "nothing matches · esc shows all"
         return f"no {registry.by_noun(self.root).title.lower()}"
