@@ -38,8 +38,8 @@ def _quorum(view: ClusterView) -> Iterator[Finding]:
         yield Finding(
             Grade.ERROR,
             "quorum",
-            f"{state.reachable} of {state.managers} managers are reached, and nothing can be changed",
-            "Bring a manager back; if none comes back, run 'swarm-tui cluster init --force-new-cluster' on one that is left.",
+            f"{state.count}, and nothing can be changed",
+            "Bring a manager back: 'swarm-tui up' on its machine; if none comes back, run 'swarm-tui cluster init --force-new-cluster' on one that is left.",
         )
     elif state.managers == 1:
         yield Finding(
@@ -47,6 +47,19 @@ def _quorum(view: ClusterView) -> Iterator[Finding]:
             "quorum",
             "there is one manager, and the cluster is lost with it",
             "Have three: 'swarm-tui node promote NODE' makes managers of two more nodes.",
+        )
+    elif state.reachable < state.managers:
+        away = [
+            nodes.name(node, view)
+            for node in view.objects(Node)
+            if managers.is_member(node) and not managers.is_reached(node)
+        ]
+        yield Finding(
+            Grade.WARNING,
+            "quorum",
+            f"{state.count}, and {state.tolerates} more may be lost; not reached: {names(sorted(away))}",
+            "Bring it back: 'swarm-tui up' on its machine. Where it is lost for good: 'swarm-tui node demote NODE', "
+            "then 'swarm-tui node rm --force NODE', and have another in its place.",
         )
     elif state.managers % 2 == 0 and state.managers:
         yield Finding(

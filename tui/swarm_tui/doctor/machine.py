@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from swarm_core.client import sockets
+from swarm_core.api.names import WORKER_ROLE
+from swarm_core.client import node_directory, sockets
 from swarm_core.client.certificate_age import Validity, validity
+from swarm_core.client.node_directory import Ended
 
 from swarm_tui.doctor.model import Finding, Grade, names
 from swarm_tui.resources import format as fmt
@@ -42,11 +44,22 @@ class Machine:
     forwards: bool
     """The kernel passes packets on between networks."""
     own_certificate: Validity | None
+    own_role: str = ""
+    """That of this user's node, by its certificate; empty where it has none."""
+    is_own_running: bool = False
+    own_end: Ended = Ended.NEVER_RAN
+    """How its daemon ended, where none runs."""
+
+    @property
+    def own_socket(self) -> str:
+        """The control socket that this user's node has where it is a manager."""
+        return str(sockets.own_socket(Path(self.state_directory)))
 
 
 def this_machine(environ: Mapping[str, str] = os.environ) -> Machine:
     """What is so here now. Raises ValueError for a socket's name that is none."""
     state = sockets.state_directory()
+    is_own_running, own_end = _own_daemon(state)
     return Machine(
         socket_problems={
             str(one.path): sockets.problem_of(one.path) for one in sockets.candidates(None, environ)
@@ -60,6 +73,9 @@ def this_machine(environ: Mapping[str, str] = os.environ) -> Machine:
         filesystems=frozenset(line.split()[-1] for line in _text("/proc/filesystems").splitlines()),
         forwards=_text("/proc/sys/net/ipv4/ip_forward").strip() == "1",
         own_certificate=_own_certificate(state),
+        own_role=(node_directory.role(state) or ("", ""))[1],
+        is_own_running=is_own_running,
+        own_end=own_end,
     )
 
 
@@ -74,6 +90,14 @@ def _text(path: str) -> str:
         return ""
 
 
+def _own_daemon(state: Path) -> tuple[bool, Ended]:
+    try:
+        return node_directory.holder(state) is not None, node_directory.ended(state)
+    except OSError:
+        # Another user's: why its socket cannot be opened is among the sockets' findings.
+        return False, Ended.NEVER_RAN
+
+
 def _own_certificate(state: Path) -> Validity | None:
     try:
         return validity((state / "certificates" / "swarm-node.crt").read_bytes())
@@ -83,6 +107,7 @@ def _own_certificate(state: Path) -> Validity | None:
 
 def findings(machine: Machine, now_ns: int) -> Iterator[Finding]:
     """All of them, in the order in which they are looked for."""
+    yield from _own_node(machine)
     yield from _sockets(machine)
     yield from _rights(machine)
     yield from _disk(machine)
@@ -98,15 +123,43 @@ def findings(machine: Machine, now_ns: int) -> Iterator[Finding]:
         )
 
 
+def _own_node(machine: Machine) -> Iterator[Finding]:
+    """Whether this user's node runs, as a worker or with a manager that answers."""
+    if not machine.own_role:
+        return
+    if machine.is_own_running and machine.own_role == WORKER_ROLE:
+        yield Finding(
+            Grade.FINE,
+            "node",
+            "this user's node runs as a worker: its cluster is asked at one of its managers",
+        )
+    elif machine.is_own_running and machine.socket_problems.get(machine.own_socket):
+        yield Finding(
+            Grade.WARNING,
+            "node",
+            "this user's node runs, and its manager is not there",
+            f"It may be starting, or locked: look into agentd.log in {machine.state_directory}.",
+        )
+    elif not machine.is_own_running and machine.own_end is not Ended.NEVER_RAN:
+        yield Finding(
+            Grade.ADVICE if machine.own_end is Ended.POLITELY else Grade.ERROR,
+            "node",
+            f"this user's node does not run: {machine.own_end.value}",
+            f"'swarm-tui up' brings it back; what it said last stands in agentd.log in {machine.state_directory}.",
+        )
+
+
 def _sockets(machine: Machine) -> Iterator[Finding]:
     usable = [path for path, problem in machine.socket_problems.items() if problem is None]
     closed = [path for path, problem in machine.socket_problems.items() if problem and "may not" in problem]
     silent = [
-        path for path, problem in machine.socket_problems.items() if problem and "nobody listening" in problem
+        path
+        for path, problem in machine.socket_problems.items()
+        if problem and "nobody listening" in problem and not (machine.own_role and path == machine.own_socket)
     ]
     if usable:
-        yield Finding(Grade.FINE, "socket", f"{usable[0]} answers")
-    elif not closed and not silent:
+        yield Finding(Grade.FINE, "socket", f"somebody listens at {usable[0]}")
+    elif not closed and not silent and not machine.own_role:
         yield Finding(
             Grade.ADVICE,
             "socket",

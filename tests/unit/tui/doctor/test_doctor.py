@@ -4,12 +4,15 @@ import json
 from dataclasses import replace
 
 import pytest
+from swarm_core.api.names import MANAGER_ROLE, WORKER_ROLE
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.api.timestamps import timestamp
-from swarm_core.client import certificate_age
+from swarm_core.client import certificate_age, node_directory, sockets
 from swarm_core.client.certificate_age import Validity
+from swarm_core.client.node_directory import Ended
 from swarm_testkit.cluster_fake import FakeCluster, lively_cluster
 from swarm_testkit.factories import make_node, make_service, make_task
+from swarm_testkit.trust import make_authority
 from swarm_tui.cli.main import run
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.doctor import cluster as of_cluster
@@ -47,7 +50,7 @@ def managers(count, reached=None):
         node.manager_status.raft_id = number + 1
         is_reached = reached is None or number < reached
         node.manager_status.reachability = 2 if is_reached else 1
-        node.manager_status.leader = number == 0
+        node.manager_status.leader = number == 0 and is_reached
         found.append(node)
     return found
 
@@ -58,7 +61,10 @@ def managers(count, reached=None):
         (1, 1, Grade.ADVICE, "there is one manager"),
         (2, 2, Grade.WARNING, "2 managers bear no more losses than 1"),
         (3, 3, Grade.FINE, "3 managers, 1 more may be lost"),
-        (3, 1, Grade.ERROR, "1 of 3 managers are reached"),
+        (3, 2, Grade.WARNING, "2 of 3 managers reachable, and 0 more may be lost; not reached: host-of-n2"),
+        (3, 1, Grade.ERROR, "1 of 3 managers reachable, and nothing can be changed"),
+        (3, 0, Grade.ERROR, "none of 3 managers leads, and nothing can be changed"),
+        (4, 3, Grade.WARNING, "3 of 4 managers reachable, and 0 more may be lost; not reached: host-of-n3"),
         (4, 4, Grade.WARNING, "4 managers bear no more losses than 3"),
     ],
 )
@@ -188,6 +194,49 @@ def test_a_healthy_machine():
 def test_what_a_machine_lacks(changes, expected):
     """Each is told, with how bad it is."""
     assert seen(**changes) == {expected}
+
+
+NO_SOCKET = {"/state/control.sock": "does not exist"}
+LEFT_OVER = {"/state/control.sock": "has nobody listening (left over)"}
+
+
+@pytest.mark.parametrize(
+    "changes, grade, text",
+    [
+        ({"own_end": Ended.DIED, "socket_problems": NO_SOCKET}, Grade.ERROR, "does not run: it died"),
+        ({"own_end": Ended.DIED, "socket_problems": LEFT_OVER}, Grade.ERROR, "does not run: it died"),
+        ({"own_end": Ended.DIED, "own_role": WORKER_ROLE}, Grade.ERROR, "does not run: it died"),
+        ({"own_end": Ended.WITH_THE_MACHINE}, Grade.ERROR, "the machine was started anew since"),
+        ({"own_end": Ended.POLITELY, "socket_problems": NO_SOCKET}, Grade.ADVICE, "it was ended"),
+        ({"is_own_running": True, "socket_problems": NO_SOCKET}, Grade.WARNING, "its manager is not there"),
+        (
+            {"is_own_running": True, "own_role": WORKER_ROLE, "socket_problems": NO_SOCKET},
+            Grade.FINE,
+            "worker",
+        ),
+    ],
+)
+def test_a_node_of_this_user_that_does_not_run(changes, grade, text):
+    """It is what is wrong, and is told once, with what brings it back; a worker has no socket and lacks nothing."""
+    machine = replace(HEALTHY, **{"own_role": MANAGER_ROLE, **changes})
+    found = list(of_machine.findings(machine, NOW_NS))
+    assert [(one.grade, text in one.text) for one in found if one.what == "node"] == [(grade, True)]
+    assert {one.what for one in found if one.grade is not Grade.FINE} <= {"node"}
+
+
+def test_a_node_that_died_here(monkeypatch, tmp_path):
+    """What its state directory tells of a daemon that was killed."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    state = sockets.state_directory()
+    (state / "certificates").mkdir(parents=True)
+    (state / node_directory.NODE_CERTIFICATE).write_bytes(make_authority().manager("m1").certificate)
+    with node_directory.held(state, as_daemon=True):
+        running = of_machine.this_machine({})
+        record = (state / node_directory.PID_FILE).read_bytes()
+    (state / node_directory.PID_FILE).write_bytes(record)
+    died = of_machine.this_machine({})
+    assert (running.own_role, running.is_own_running) == (MANAGER_ROLE, True)
+    assert (died.own_role, died.is_own_running, died.own_end) == (MANAGER_ROLE, False, Ended.DIED)
 
 
 def test_this_machine_can_be_looked_at(monkeypatch, tmp_path):
