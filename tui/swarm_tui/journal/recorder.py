@@ -97,11 +97,19 @@ class Recorder:
             self._thread.start()
 
     def flushed(self, timeout_s: float) -> bool:
-        """Write at once what was noted, and wait for it; called from a thread. False when it takes longer."""
+        """Write at once what was noted, and wait for it; called from a thread. False when it takes longer, which is told too: what is read then
+        ends before now."""
         goal = self._noted
         self._hurry.set()
         with self._is_idle:
-            return self._is_idle.wait_for(lambda: self._written >= goal or self._is_over.is_set(), timeout_s)
+            is_written = self._is_idle.wait_for(
+                lambda: self._written >= goal or self._is_over.is_set(), timeout_s
+            )
+        if not is_written:
+            self._tell(
+                f"The disk is slow: what came last was not written within {timeout_s:g} s and is missing here."
+            )
+        return is_written
 
     def close(self) -> None:
         """Write what waits, and end. It takes as long as the disk does, but not for ever."""

@@ -25,11 +25,12 @@ from swarm_tui.journal.tape import Tape
 FLUSH_S: Final = 5.0
 
 
-def opened_tape(recorder: Recorder | None) -> Tape:
-    """The journal of the cluster that is looked at, with all that came until now. Raises JournalError. For a thread."""
+def opened_tape(recorder: Recorder | None, *, wait_s: float = FLUSH_S) -> Tape:
+    """The journal of the cluster that is looked at, with all that came until now, or was written within `wait_s`; the recorder tells of what was
+    not. Raises JournalError. For a thread."""
     if recorder is None:
         raise NothingKnown("Nothing is recorded (SWARM_TUI_JOURNAL=off), so there is nothing to rewind to.")
-    recorder.flushed(FLUSH_S)
+    recorder.flushed(wait_s)
     if recorder.path is None or not recorder.path.exists():
         raise NothingKnown("Nothing is recorded of this cluster yet.")
     file = JournalFile.open_for_reading(recorder.path)

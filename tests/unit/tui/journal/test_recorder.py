@@ -5,15 +5,22 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
-from swarm_core.client.watch import Action, Change, Changed, Listed
+import pytest
+from swarm_core.client.managers import Managers
+from swarm_core.client.watch import Action, Change, Changed, Listed, Update
 from swarm_testkit.cluster_fake import START_NS
 from swarm_testkit.factories import make_cluster, make_service
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.journal.file import JournalFile
 from swarm_tui.journal.recorder import Recorder
+from swarm_tui.journal.sessions import opened_tape
 from swarm_tui.journal.tape import Tape
+from swarm_tui.journal.writer import Writer
 
 WAIT_S = 30.0
 
@@ -61,6 +68,28 @@ def test_the_rest_is_written_at_the_end(tmp_path: Path) -> None:
     recorder.note(_scaled(8))
     tape = Tape(JournalFile.open_for_reading(tmp_path / "abc.journal"))
     assert [new.spec.replicated.replicas for _, _, _, new, _ in tape.walk(0, 1 << 62)] == [7]
+
+
+def test_what_a_slow_disk_leaves_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who rewinds while the last changes are still to be written hears that they are missing, and the next time does not."""
+    may_write, said = threading.Event(), list[str]()
+    recorder = Recorder(tmp_path, _Clock(), tell=said.append, gather_s=0.01)
+    recorder.note(Listed((make_cluster("abc"), make_service("s", name="web", replicas=1)), 1))
+    assert recorder.flushed(WAIT_S)
+    take = Writer.take
+
+    def slow(self: Writer, batch: Iterable[tuple[int, Update | Managers]]) -> None:
+        may_write.wait(WAIT_S)
+        take(self, batch)
+
+    monkeypatch.setattr(Writer, "take", slow)
+    recorder.note(_scaled(5))
+    with closing(opened_tape(recorder, wait_s=0).file):
+        assert [text.partition(":")[0] for text in said] == ["The disk is slow"]
+    may_write.set()
+    with closing(opened_tape(recorder, wait_s=WAIT_S).file):
+        assert len(said) == 1
+    recorder.close()
 
 
 def test_another_cluster_has_another_file(tmp_path: Path) -> None:
