@@ -12,7 +12,6 @@ from swarm_testkit.dashboard import (
     dashboard_of,
     live_through,
     settle,
-    until,
     until_live,
     until_shown,
 )
@@ -188,13 +187,13 @@ def test_stale(picture):
 
 
 def test_connecting(snap_compare):
-    """No manager answers yet."""
+    """No manager answers yet, and it is said why."""
     cluster = FakeCluster()
     cluster.fail_next("Watch.Watch", Unreachable("connection refused"), times=1000)
     app = dashboard_of(cluster)
 
     async def run_before(pilot):
-        await until(pilot, lambda: any(method == "Watch.Watch" for method, _ in cluster.calls))
+        await until_shown(app, pilot, "connection refused")
         await settle(app, pilot)
 
     assert snap_compare(app, terminal_size=SMALL, run_before=run_before)
