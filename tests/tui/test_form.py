@@ -263,6 +263,25 @@ async def test_a_pasted_line_fills_the_form(cluster):
         await run.shows("~ kv: created")
 
 
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("docker run -d \\", "  --name kv \\", "  redis:7"),
+        ("services:", "  kv:", "    image: redis:7"),
+    ],
+    ids=["docker", "compose"],
+)
+async def test_lines_end_as_the_terminal_ends_them(cluster, lines, end):
+    """11.23.1, 11.23.4: most terminals send a carriage return for each end of a line that is pasted."""
+    async with running(cluster) as run:
+        await run.one_by_one("n")
+        run.app.post_message(events.Paste(end.join(lines)))
+        form = run.screen.query_one(FormView)
+        await run.until(lambda: form.filled.sheet.name == "kv")
+        assert run.screen.query_one("#image", Input).value == "redis:7"
+
+
 async def test_fill_from_a_text(cluster):
     """f4 asks for it and says what it would come to before it is taken."""
     async with running(cluster) as run:

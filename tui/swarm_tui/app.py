@@ -221,6 +221,9 @@ class SwarmApp(App[None]):
         if isinstance(event, events.Key) and not self.screen_stack:
             # Pressed while the program ends: nobody is left to take it.
             return
+        if isinstance(event, events.Paste):
+            # Terminals end a pasted line as the enter key does, with a carriage return.
+            event.text = event.text.replace("\r\n", "\n").replace("\r", "\n")
         if self._typed_ahead.admits(event):
             await super().on_event(event)
 
