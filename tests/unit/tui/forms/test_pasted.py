@@ -49,6 +49,24 @@ def test_a_docker_run_line() -> None:
     assert container.stop_grace_period.seconds == 20
 
 
+def test_options_of_mounts_that_services_do_not_have() -> None:
+    """11.23.1: they are named, and the mount is made without them."""
+    found = pasted.read(
+        "docker run -v /etc/x:/x:ro,z -v data:/data:Z -v logs:/logs:nocopy --tmpfs /run:rw,noexec,size=64m,mode=1770 redis:7",
+        Snapshot([]),
+    )
+    assert found.lost == (
+        "z of -v /etc/x:/x:ro,z",
+        "Z of -v data:/data:Z",
+        "noexec of --tmpfs /run:rw,noexec,size=64m,mode=1770",
+    )
+    etc, data, logs, run = found.spec.task.container.mounts
+    assert (etc.source, etc.target, etc.readonly) == ("/etc/x", "/x", True)
+    assert (data.source, data.target, data.readonly) == ("data", "/data", False)
+    assert logs.volume_options.nocopy
+    assert (run.tmpfs_options.size_bytes, run.tmpfs_options.mode) == (64 << 20, 0o1770)
+
+
 def test_a_docker_service_create_line() -> None:
     """11.23.2: by the table of our own command's flags."""
     text = "$ sudo docker service create --name web --replicas 3 --publish published=80,target=8080,mode=host --constraint 'node.role == worker' --secret db --update-order start-first --no-resolve-image nginx:1 -g 'daemon off;'"

@@ -206,6 +206,8 @@ _SAME: Final[Mapping[str, tuple[str, ...]]] = {
     "oom_score_adj": ("--oom-score-adj",),
 }  # fmt: skip
 """Our flag, and how docker run calls it."""
+_OF_CONTAINERS: Final = ("z", "Z", "cached", "delegated", "consistent")
+"""Options of -v that mounts of services do not have."""
 _WITHOUT_VALUE: Final = (
     "--privileged",
     "--rm",
@@ -232,7 +234,7 @@ def _run_options() -> dict[str, _Option]:
         found |= dict.fromkeys(names, _to(flag))
     found |= dict.fromkeys(("-d", "--detach", "-q", "--quiet", "--sig-proxy"), _nothing(is_switch=True))
     found |= dict.fromkeys(("-p", "--publish"), _Option(_publish))
-    found |= dict.fromkeys(("-v", "--volume"), _to("mount", _volume))
+    found |= dict.fromkeys(("-v", "--volume"), _Option(_volume))
     found |= dict.fromkeys(("--network", "--net"), _Option(_network))
     found |= dict.fromkeys(
         ("--network-alias", "--net-alias"), _Option(lambda given, value: given.aliases.append(value))
@@ -240,7 +242,7 @@ def _run_options() -> dict[str, _Option]:
     found["--name"] = _Option(_set_name)
     found["--restart"] = _Option(_restart)
     found["--stop-timeout"] = _to("stop_grace_period", lambda text: f"{text}s")
-    found["--tmpfs"] = _to("mount", _tmpfs)
+    found["--tmpfs"] = _Option(_tmpfs)
     return found
 
 
@@ -254,23 +256,30 @@ def _publish(given: _Given, text: str) -> None:
     given.put("publish", text)
 
 
-def _volume(text: str) -> str:
+def _volume(given: _Given, text: str) -> None:
     """In the options of a mount; a path that begins with a dot or a tilde is one of this machine."""
     source, colon, rest = text.partition(":")
     if colon and source.startswith("~"):
         source = str(path_of(source))
     elif colon and source.startswith("."):
         source = os.path.normpath(Path.cwd() / source)
-    return volumes.long_form(f"{source}{colon}{rest}")
+    target, _, options = rest.partition(":")
+    words = options.split(",") if options else []
+    given.lost += [f"{word} of -v {text}" for word in words if word in _OF_CONTAINERS]
+    kept = ",".join(word for word in words if word not in _OF_CONTAINERS)
+    given.put("mount", volumes.long_form(":".join(filter(None, (f"{source}{colon}{target}", kept)))))
 
 
-def _tmpfs(text: str) -> str:
+def _tmpfs(given: _Given, text: str) -> None:
     target, _, options = text.partition(":")
-    size = re.search(r"(?:^|,)size=([^,]+)", options)
-    mode = re.search(r"(?:^|,)mode=([0-7]+)", options)
     found = f"type=tmpfs,target={target}"
-    found += f",tmpfs-size={size[1]}" if size else ""
-    return found + (f",tmpfs-mode={mode[1]}" if mode else "")
+    for word in options.split(",") if options else ():
+        name, _, value = word.partition("=")
+        if name in ("size", "mode"):
+            found += f",tmpfs-{name}={value}"
+        elif word != "rw":
+            given.lost.append(f"{word} of --tmpfs {text}")
+    given.put("mount", found)
 
 
 def _network(given: _Given, text: str) -> None:
