@@ -44,6 +44,8 @@ def a_service() -> Service:
     spec.task.container.env.extend(["A=1", "B=two words"])
     spec.annotations.labels.update(old="1", kept="2")
     spec.task.placement.constraints.append("node.role==worker")
+    for name in ("data", "spool"):
+        spec.task.container.mounts.add(type=types_pb2.Mount.VOLUME, source=name, target=f"/{name}")
     return service
 
 
@@ -109,8 +111,28 @@ def _ports(spec: Spec) -> None:
     spec.endpoint.ports.add(protocol=port.TCP, target_port=80, published_port=8080, publish_mode=port.HOST)
 
 
+def _mounts(spec: Spec) -> None:
+    mount = types_pb2.Mount
+    data, spool = spec.task.container.mounts
+    data.readonly = True
+    spool.CopyFrom(mount(type=mount.BIND, source="/etc/x", target="/x"))
+    spec.task.container.mounts.add(type=mount.TMPFS, target="/run").tmpfs_options.size_bytes = 64 << 20
+
+
+def _health(spec: Spec) -> None:
+    check = spec.task.container.healthcheck
+    check.test.extend(["CMD-SHELL", "curl -f 'http://a' || exit 1"])
+    check.interval.CopyFrom(duration(5))
+    check.start_period.CopyFrom(duration(1.5))
+    check.retries = 4
+
+
+def _no_health(spec: Spec) -> None:
+    spec.task.container.healthcheck.test.append("NONE")
+
+
 EDITS: list[Callable[[Spec], object]] = [
-    _env, _labels, _placement, _program, _resources, _policies, _ports,
+    _env, _labels, _placement, _program, _resources, _policies, _ports, _mounts, _health, _no_health,
     lambda spec: setattr(spec.replicated, "replicas", 5),
     lambda spec: setattr(spec.task, "force_update", 1),
 ]  # fmt: skip
@@ -139,6 +161,12 @@ def test_the_command_makes_the_spec_of_the_plan(number: int, capsys: pytest.Capt
     made.endpoint.SetInParent()
     for spec in (made, wanted):
         spec.task.resources.SetInParent()
+        if spec.task.container.HasField("healthcheck"):
+            for field in ("interval", "timeout", "start_period"):
+                getattr(spec.task.container.healthcheck, field).SetInParent()
+        mounts = sorted(spec.task.container.mounts, key=lambda one: one.target)
+        del spec.task.container.mounts[:]
+        spec.task.container.mounts.extend(mounts)
         ports = sorted(spec.endpoint.ports, key=lambda one: one.target_port)
         del spec.endpoint.ports[:]
         spec.endpoint.ports.extend(ports)
@@ -225,7 +253,7 @@ def test_where_there_is_none_the_reason_stands() -> None:
     assert told(ending, process, task).why_none == "No docker command does this: docker ends no single task."
     service = a_service()
     more = update.plan(
-        Snapshot([service]), ["s"], lambda spec: spec.task.container.mounts.add(target="/x", source="v")
+        Snapshot([service]), ["s"], lambda spec: spec.task.container.healthcheck.test.extend(["CMD", "a"])
     )
     assert "more than the flags that are known here" in told(more, service).why_none
 

@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
 from swarm_core.api.runtimes import CONTAINER, runtime_of
 from swarm_core.api.words import enum_word
+from swarm_core.specs import texts
 from swarm_core.specs.draft import Draft
 
 from swarm_tui.resources.model import ClusterView
@@ -151,6 +152,47 @@ def _lists(work: Work) -> Iterator[str]:
         left.task.placement.max_replicas = wanted.task.placement.max_replicas
 
 
+def _mounts(work: Work) -> Iterator[str]:
+    """Docker takes a mount away by its target, after it has put those that are new: one that is changed is only put."""
+    left, wanted = work.left.task.container, work.wanted.task.container
+    here, targets = set(map(texts.mount, left.mounts)), {one.target for one in wanted.mounts}
+    for one in left.mounts:
+        if one.target not in targets:
+            yield from ("--mount-rm", one.target)
+    for text in map(texts.mount, wanted.mounts):
+        if text not in here:
+            yield from ("--mount" if work.is_new else "--mount-add", text)
+    _take_list(left, wanted, "mounts")
+
+
+def _health(work: Work) -> Iterator[str]:
+    """A command of the shell, or none at all: docker has no flag for a list of words, nor to go back to what the image says."""
+    left, wanted = work.left.task.container.healthcheck, work.wanted.task.container.healthcheck
+    if left == wanted:
+        return
+    match list(wanted.test):
+        case ["NONE"] if not wanted.retries and not any(
+            getattr(wanted, one).ToNanoseconds() for one in _HEALTH
+        ):
+            yield "--no-healthcheck"
+            left.CopyFrom(wanted)
+            return
+        case ["CMD-SHELL", command] if command and left.test != wanted.test:
+            yield from ("--health-cmd", command)
+            _take_list(left, wanted, "test")
+    if left.test == wanted.test and list(left.test) != ["NONE"]:
+        yield from _durations(left, wanted, _HEALTH)
+        if left.retries != wanted.retries:
+            yield from ("--health-retries", str(wanted.retries))
+            left.retries = wanted.retries
+
+
+_HEALTH: Final = {
+    field: f"--health-{field.replace('_', '-')}"
+    for field in ("interval", "timeout", "start_period", "start_interval")
+}
+
+
 def _references(work: Work) -> Iterator[str]:
     left, wanted = work.left.task.container, work.wanted.task.container
     for noun in ("secret", "config"):
@@ -241,7 +283,7 @@ def _force(work: Work) -> Iterator[str]:
 
 
 _PARTS: Final[tuple[Part, ...]] = (
-    _mode, _program, _lists, _references, _ports, _resources, _restart, _rollouts, _force,
+    _mode, _program, _lists, _mounts, _health, _references, _ports, _resources, _restart, _rollouts, _force,
 )  # fmt: skip
 
 
