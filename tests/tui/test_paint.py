@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from swarm_testkit.cluster_fake import FakeCluster
 from swarm_testkit.dashboard import dashboard_of
 from swarm_tui.resources.printable import printable
-from swarm_tui.resources.text_search import search_for
+from swarm_tui.resources.text_search import Search
 from swarm_tui.widgets import paint
 from swarm_tui.widgets.ascii_only import to_ascii
 from swarm_tui.widgets.cells import bar, curve
@@ -122,7 +122,7 @@ def test_numbers_stand_at_the_right():
 def test_a_match_is_highlighted_across_spans():
     """A match that begins in one span and ends in the next is set in both, whatever its case."""
     out = highlighted(
-        [("GET /ca", "muted"), ("rt 200", "text")], search_for("/CART").stretches("GET /cart 200"), "match"
+        [("GET /ca", "muted"), ("rt 200", "text")], Search("/CART").stretches("GET /cart 200"), "match"
     )
     assert plain(out) == "GET /cart 200"
     assert [span for span in out if span[1] == "match"] == [("/ca", "match"), ("rt", "match")]
@@ -132,7 +132,7 @@ def test_without_a_match_nothing_changes():
     """No needle, no highlight."""
     spans = [("GET /cart", "text")]
     assert highlighted(spans, [], "match") == spans
-    assert highlighted(spans, search_for("x").stretches("".join(text for text, _ in spans)), "match") == spans
+    assert highlighted(spans, Search("x").stretches("".join(text for text, _ in spans)), "match") == spans
 
 
 @pytest.mark.parametrize(

@@ -478,3 +478,25 @@ def test_names_of_one_engine_are_known_there_without_it() -> None:
         ["h2"],
     )
     assert placed_names({"HostConfig": {"NetworkMode": "x/y"}}, {"h2"})[1] == []
+
+
+def test_a_regular_expression_that_takes_too_long_places_nothing() -> None:
+    """Whoever asks is told so in a sentence; a value with many stars takes no longer than one with one."""
+    west = engine("west", zone="a" * 200 + "b")
+    decision = place(request(None, "constraint:zone==/(a+)+$/"), west)
+    assert not decision.ranked
+    assert decision.failure.startswith("/(a+)+$/ takes too long: write it without")
+    assert not Expression.parse(f"zone=={'*a' * 30}*c").holds(["a" * 200 + "b"])
+    assert Expression.parse(f"zone=={'*a' * 30}*b").holds(["a" * 200 + "b"])
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "holds"),
+    [
+        ("a*", "a", True), ("a*a", "a", False), ("a*a", "aa", True), ("*", "", True), ("**", "x", True), ("a*b*c", "abbc", True), ("a*bc*c", "abc", False),
+        ("*ab*ab", "abab", True), ("*ab*ab", "aba", False), ("*b", "ab", True), ("a*b", "abc", False), ("b*", "ab", False),
+    ],
+)  # fmt: skip
+def test_a_star_is_any_text(value: str, text: str, holds: bool) -> None:
+    """Also none, and of what stands between stars each needs a place of its own (N8.4)."""
+    assert Expression.parse(f"zone=={value}").holds([text]) is holds

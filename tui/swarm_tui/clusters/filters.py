@@ -21,6 +21,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from swarm_core.specs.notation import AGE_UNITS_S, BYTE_UNITS
+from swarm_core.specs.patterns import BadPattern, Pattern, TooSlow
 
 from swarm_tui.resources.format import common_start
 
@@ -45,12 +46,12 @@ _TIMED_FIELDS = AGE_FIELDS | {"cpu", "mem", "cpu_used", "mem_used"}
 
 
 class FilterError(ValueError):
-    """The filter line cannot be read; the text says what is wrong with which word."""
+    """The filter line cannot be read, or takes too long; the text says what is wrong with which word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Terms that all must hold. `matches` is given the reader of one object's fields."""
+    """Terms that all must hold. `matches` is given the reader of one object's fields; many of them are asked in one pass of `patterns`."""
 
     text: str
     terms: tuple[Term, ...]
@@ -58,8 +59,11 @@ class Filter:
     """Whether an object may begin or cease to match while nothing changes but the time."""
 
     def matches(self, read: _Read) -> bool:
-        """Whether the object whose fields `read` gives holds every term."""
-        return all(term(read) for term in self.terms)
+        """Whether the object whose fields `read` gives holds every term. Raises FilterError when that takes too long."""
+        try:
+            return all(term(read) for term in self.terms)
+        except TooSlow as error:
+            raise FilterError(f"{error}.") from None
 
 
 def parse(text: str, fields: Iterable[str]) -> Filter:
@@ -178,10 +182,10 @@ def _negated(term: Term) -> Term:
 
 def _regex(body: str) -> Term:
     try:
-        pattern = re.compile(body, re.IGNORECASE)
-    except re.error as error:
+        pattern = Pattern(body, ignores_case=True)
+    except BadPattern as error:
         raise FilterError(f"/{body}/ is no regular expression: {error}.") from None
-    return lambda read: pattern.search(str(read(NAME))) is not None
+    return lambda read: pattern.is_in(str(read(NAME)))
 
 
 def _holds(key: str, value: str) -> Term:

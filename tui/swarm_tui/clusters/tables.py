@@ -14,9 +14,10 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from sortedcontainers import SortedList
+from swarm_core.specs.patterns import one_pass
 
 from swarm_tui.clusters.changes import Changes
-from swarm_tui.clusters.filters import Filter, Value, reader
+from swarm_tui.clusters.filters import Filter, FilterError, Value, reader
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.resources.refs import ObjectRef
 
@@ -74,6 +75,8 @@ class Table(Generic[Row]):
         self._kind = kind
         self._scope = scope
         self.filter: Filter | None = None
+        self.filter_problem = ""
+        """Why the filter lets nothing through any more: it took too long. It is not tried again."""
         self.is_problems_only = False
         self.sort = kind.default_sort
         self.is_reversed = False
@@ -133,6 +136,7 @@ class Table(Generic[Row]):
     def set_filter(self, new: Filter | None, now_ns: int) -> None:
         """Show only what `new` lets through."""
         self.filter = new if new is not None and new.terms else None
+        self.filter_problem = ""
         self.rebuild(now_ns)
 
     def set_problems_only(self, wanted: bool, now_ns: int) -> None:
@@ -155,11 +159,15 @@ class Table(Generic[Row]):
         """List every row anew: after a reset, or as time passes under a timed filter."""
         self._keys = {}
         self._homes = {}
-        for id_ in self._mirror.ids(self._kind.message):
-            item, view = self._item(id_), self._mirror.home(self._kind.message, id_)
-            if self._shows(item, view, now_ns):
-                self._keys[id_] = self._kind.sort_keys[self.sort](item, view, now_ns)
-                self._keep(id_, view)
+        with one_pass():
+            for id_ in self._mirror.ids(self._kind.message):
+                item, view = self._item(id_), self._mirror.home(self._kind.message, id_)
+                if self._shows(item, view, now_ns):
+                    self._keys[id_] = self._kind.sort_keys[self.sort](item, view, now_ns)
+                    self._keep(id_, view)
+        if self.filter_problem:
+            self._keys.clear()
+            self._homes.clear()
         self._order = SortedList((key, id_) for id_, key in self._keys.items())
 
     def apply(self, changes: Changes, now_ns: int) -> TableChange:
@@ -167,6 +175,15 @@ class Table(Generic[Row]):
         if changes.is_reset:
             self.rebuild(now_ns)
             return TableChange(is_reordered=True)
+        was_fine = not self.filter_problem
+        with one_pass():
+            change = self._apply(changes, now_ns)
+        if was_fine and self.filter_problem:
+            self.rebuild(now_ns)
+            return TableChange(is_reordered=True)
+        return change
+
+    def _apply(self, changes: Changes, now_ns: int) -> TableChange:
         touched = set()
         is_reordered = False
         item_of, keys = partial(self._mirror.get, self._kind.message), self._keys
@@ -217,4 +234,12 @@ class Table(Generic[Row]):
             return False
         if self.is_problems_only and not self._kind.has_problem(item, view, now_ns):
             return False
-        return self.filter is None or self.filter.matches(reader(self._kind, item, view, now_ns))
+        if self.filter is None:
+            return True
+        if self.filter_problem:
+            return False
+        try:
+            return self.filter.matches(reader(self._kind, item, view, now_ns))
+        except FilterError as error:
+            self.filter_problem = str(error)
+            return False

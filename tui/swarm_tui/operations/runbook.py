@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.rules.rollout import is_going
+from swarm_core.specs.patterns import one_pass
 
 from swarm_tui.clusters import filters
 from swarm_tui.operations.docker.commands import Commands
@@ -88,7 +89,7 @@ class Runbook:
         step = self._steps[-1]
         step.checks = [
             *_drained(step.pairs, view),
-            *([_check(watched, view, now_ns)] if watched is not None else []),
+            *(_checks(watched, view, now_ns) if watched is not None else ()),
         ]
         if not all(_is_at_goal(pair, view) for pair in step.pairs):
             step.commands = [_without_waiting(words) for words in step.commands]
@@ -153,12 +154,17 @@ def _drained(pairs: Sequence[Pair], view: ClusterView) -> Iterator[list[str]]:
             yield [COMMAND, "find", "tasks", terms, "--until", "none"]
 
 
-def _check(watched: Watched, view: ClusterView, now_ns: int) -> list[str]:
-    """That the list shows something, or nothing, as it did."""
+def _checks(watched: Watched, view: ClusterView, now_ns: int) -> Iterator[list[str]]:
+    """That the list shows something, or nothing, as it did. A filter that takes too long showed neither."""
     kind = registry.by_noun(watched.noun)
     wanted = filters.parse(watched.terms, kind.fields)
-    is_found = any(
-        wanted.matches(filters.reader(kind, item, view, now_ns)) for item in view.objects(kind.message)
-    )
+    try:
+        with one_pass():
+            is_found = any(
+                wanted.matches(filters.reader(kind, item, view, now_ns))
+                for item in view.objects(kind.message)
+            )
+    except filters.FilterError:
+        return
     goal = "some" if is_found else "none"
-    return [COMMAND, "find", kind.plural, watched.terms, "--until", goal]
+    yield [COMMAND, "find", kind.plural, watched.terms, "--until", goal]

@@ -5,7 +5,7 @@ for, except while lines take several rows, which has to be known of all. Matches
 their context stays readable.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -14,7 +14,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from swarm_tui.resources.text_search import Search, search_for
+from swarm_tui.resources.text_search import Search
 from swarm_tui.widgets.paint import ELLIPSIS, Span, Spans, highlighted, to_strip, width_of, wrap
 from swarm_tui.widgets.row_map import RowMap
 from swarm_tui.widgets.scrolled import Scrolled
@@ -123,7 +123,7 @@ class LinesView(Scrolled):
 
     @property
     def search_problem(self) -> str:
-        """What is wrong with the search; empty when nothing is."""
+        """What is wrong with the search: it cannot be read, or took too long. Empty when nothing is."""
         return "" if self._search is None else self._search.problem
 
     @property
@@ -148,7 +148,7 @@ class LinesView(Scrolled):
 
     def search(self, needle: str) -> None:
         """Highlight what `needle` finds everywhere and go to its next occurrence from the top of the screen."""
-        self._search = search_for(needle) if needle else None
+        self._search = Search(needle) if needle else None
         self._current = self._top - 1
         self.refresh()
         if needle:
@@ -352,12 +352,9 @@ class LinesView(Scrolled):
         self.post_message(self.SearchChanged(self.needle, position, count))
 
     def _matches(self) -> list[int]:
-        return list(self._found_in(range(self.line_count())))
-
-    def _found_in(self, indices: range) -> Iterator[int]:
-        if self._search is not None:
-            found = self._search.found
-            yield from (index for index in indices if found(self.line_text(index)))
+        if self._search is None:
+            return []
+        return self._search.where(map(self.line_text, range(self.line_count())))
 
 
 def _next(indices: Sequence[int], here: int, direction: int) -> int:

@@ -73,11 +73,12 @@ class LogLines(LinesView):
         found = self._shown[self._current] if 0 <= self._current < len(self._shown) else None
         top = self._shown[self._top] if self._top < len(self._shown) else None
         part = self.scroll_offset.y - self._row_of(self._top)
+        was_fine = not self.search_problem
         added = self.buffer.add(lines)
-        gone = sum(map(self._passes, added.left)) if self._is_cut else len(added.left)
+        gone = len(self._passing(added.left)) if self._is_cut else len(added.left)
         if self._is_cut:
             self._shown.drop(gone)
-            added = Added(added.left, self._shown.add(filter(self._passes, lines)).first)
+            added = Added(added.left, self._shown.add(self._passing(lines)).first)
         self._count_found(added.left, -1)
         self._count_found(lines, 1)
         self._take_in(added.first, gone)
@@ -89,6 +90,10 @@ class LogLines(LinesView):
             # Lines may have left above it, and late ones come.
             index = self._shown.index_of(top)
             self.scroll_lines_to(0 if index is None else self._row_of(index) + part)
+        if was_fine and self.search_problem:
+            # One of them takes too long to be searched: what was found before counts no more either.
+            self._show_anew()
+            self._tell_search(0, 0)
 
     def _take_in(self, first: int, gone: int) -> None:
         """Lines came and went; with a longer name of a source all lines have less room."""
@@ -166,17 +171,18 @@ class LogLines(LinesView):
     def _is_cut(self) -> bool:
         return self._shown is not self.buffer
 
-    def _passes(self, line: LogLine) -> bool:
-        if self.shows_matches_only and self._search is not None and not self._search.found(line.text):
-            return False
-        return self.filter.passes(line)
+    def _passing(self, lines: Iterable[LogLine]) -> list[LogLine]:
+        passing = list(filter(self.filter.passes, lines))
+        if not self.shows_matches_only or self._search is None:
+            return passing
+        return [passing[index] for index in self._search.where(line.text for line in passing)]
 
     def _show_anew(self, line: LogLine | None = None) -> None:
         """Other lines pass now: stay where one reads."""
         stay = line or self._line_at_top()
         if self.filter.hides_something or (self.shows_matches_only and self._search is not None):
             self._shown = LogBuffer(self.buffer.lines_max)
-            self._shown.add(filter(self._passes, self.buffer))
+            self._shown.add(self._passing(self.buffer))
         else:
             self._shown = self.buffer
         self._current = -1
@@ -190,7 +196,7 @@ class LogLines(LinesView):
         """Lines came (1) or left (-1): what the search finds is more, or less."""
         if self._search is None:
             return
-        found = sum(self.filter.passes(line) and self._search.found(line.text) for line in lines)
+        found = len(self._search.where(line.text for line in lines if self.filter.passes(line)))
         if found:
             left = found if step < 0 else 0
             self._tell_search(max(self._position - left, 0), self._count + step * found)

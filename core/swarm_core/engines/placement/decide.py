@@ -5,6 +5,7 @@ Rules
 2. Soft expressions count as if they were hard; when no engine is left so, they do not count at all.
 3. An engine has its resources, and `overcommit` of them on top (0.05 is five hundredths).
 4. Without reservations all weights are equal, and the number of containers decides; after that the name, so that equal questions have equal answers.
+5. Nobody gets it when a regular expression takes too long.
 """
 
 import random
@@ -19,6 +20,7 @@ from swarm_core.engines.placement.filters import FILTERS, HEALTH, Asked, Filter
 from swarm_core.engines.placement.request import Request
 from swarm_core.engines.reading import NS_PER_S
 from swarm_core.engines.records import EngineKey
+from swarm_core.specs.patterns import TooSlow, one_pass
 
 SPREAD: Final = "spread"
 BINPACK: Final = "binpack"
@@ -106,6 +108,16 @@ class NotPlaced(EngineError):
 
 def decide(request: Request, candidates: Sequence[Candidate], policy: Policy, rng: random.Random) -> Decision:
     """Where the container goes."""
+    try:
+        with one_pass():
+            return _decided(request, candidates, policy, rng)
+    except TooSlow as error:
+        return Decision((), (), failure=str(error))
+
+
+def _decided(
+    request: Request, candidates: Sequence[Candidate], policy: Policy, rng: random.Random
+) -> Decision:
     if not candidates:
         return Decision((), (), failure="No nodes available in the cluster")
     soft = [

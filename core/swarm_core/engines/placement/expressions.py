@@ -7,12 +7,18 @@ Rules
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from swarm_core.specs.patterns import BadPattern, Pattern
+
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]+")
 _VALUE: Final = re.compile(r"[=!/]?[A-Za-z0-9:\-_.*/()?+\[\]\\^$| ]+")
+
+
+Matcher = Callable[[str], bool]
+"""Whether a text is what is asked for. Raises TooSlow."""
 
 
 class BadExpression(ValueError):
@@ -27,7 +33,7 @@ class Expression:
     is_equal: bool
     value: str
     is_soft: bool = False
-    _matcher: re.Pattern[str] = field(default=re.compile(""), repr=False, compare=False)
+    _matches: Matcher = field(default=lambda _: True, repr=False, compare=False)
     _literal: str | None = field(default=None, repr=False, compare=False)
     """The one text that matches, where there is one: most are so, and an engine may have thousands of names."""
 
@@ -51,15 +57,13 @@ class Expression:
     def exact(key: str, values: Iterable[str], *, is_soft: bool = False) -> "Expression":
         """That `key` is one of `values`, whatever signs these have."""
         listed = list(values)
-        return Expression(
-            key, True, "|".join(listed), is_soft, re.compile(f"^(?:{'|'.join(map(re.escape, listed))})$")
-        )
+        return Expression(key, True, "|".join(listed), is_soft, frozenset(listed).__contains__)
 
     def holds(self, values: Iterable[str]) -> bool:
-        """Whether it holds where these are found."""
+        """Whether it holds where these are found. Raises TooSlow."""
         if self._literal is not None:
             return (self._literal in values) == self.is_equal
-        return any(self._matcher.search(value) is not None for value in values) == self.is_equal
+        return any(map(self._matches, values)) == self.is_equal
 
     def __str__(self) -> str:
         return f"{self.key}{'==' if self.is_equal else '!='}{'~' if self.is_soft else ''}{self.value}"
@@ -69,17 +73,35 @@ def _is_regex(value: str) -> bool:
     return len(value) > 1 and value.startswith("/") and value.endswith("/")
 
 
-def _matcher_of(value: str) -> re.Pattern[str]:
+def _matcher_of(value: str) -> Matcher:
     if _is_regex(value):
         try:
-            return re.compile(value[1:-1])
-        except re.error as error:
+            return Pattern(value[1:-1]).is_in
+        except BadPattern as error:
             raise BadExpression(f"Value '{value}' is no regular expression: {error}") from None
-    return re.compile(f"^{'.*'.join(map(re.escape, value.split('*')))}$", re.DOTALL)
+    first, *others = value.split("*")
+    return lambda text: _fits(text, first, others)
+
+
+def _fits(text: str, first: str, others: list[str]) -> bool:
+    """Whether the text begins with `first` and goes on with the others, anything before each of them. The first place of each will do: no
+    other leaves more of the text to those that follow."""
+    if not others:
+        return text == first
+    if not text.startswith(first):
+        return False
+    place = len(first)
+    for one in others[:-1]:
+        place = text.find(one, place) + len(one)
+        if place < len(one):
+            return False
+    return len(text) - place >= len(others[-1]) and text.endswith(others[-1])
 
 
 def whitelist(text: str) -> Expression:
     """As `Expression.parse`, for a value that lists what may be, split at vertical bars. Raises BadExpression."""
     one = Expression.parse(text)
-    matcher = re.compile("|".join(_matcher_of(part).pattern for part in one.value.split("|")))
-    return Expression(one.key, one.is_equal, one.value, one.is_soft, matcher)
+    matchers = [_matcher_of(part) for part in one.value.split("|")]
+    return Expression(
+        one.key, one.is_equal, one.value, one.is_soft, lambda text: any(matches(text) for matches in matchers)
+    )

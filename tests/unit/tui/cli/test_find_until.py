@@ -66,3 +66,15 @@ def test_a_goal_that_is_none(tui: CommandLine) -> None:
     for text in ("all", "-1", "1.5", ""):
         result = tui("find", "tasks", "--until", text)
         assert (result.code, "neither none nor some nor a number" in result.err) == (2, True)
+
+
+def test_a_term_that_takes_too_long_is_a_failure(fake: _Ending, tui: CommandLine) -> None:
+    """`find` says which, and what to do, and ends as for a term that cannot be read."""
+    fake.update(objects_pb2.Node, "w1", _name_evil)
+    result = tui("find", "nodes", "/(a+)+$/")
+    assert result.code == 2
+    assert "/(a+)+$/ takes too long: write it without" in result.err
+
+
+def _name_evil(node: objects_pb2.Node) -> None:
+    node.description.hostname = "a" * 60 + "b"

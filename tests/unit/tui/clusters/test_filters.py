@@ -90,3 +90,14 @@ def test_fuzzy_finds_any_subsequence(text: str, data: st.DataObject) -> None:
     """Letters picked from a text in its order are found in it."""
     picked = "".join(letter for letter in text if data.draw(st.booleans()))
     assert fuzzy(picked, text)
+
+
+def test_what_takes_for_ever_is_an_error() -> None:
+    """A regular expression whose matching explodes is named, with what to do; a number that is too large is no crash."""
+    endless = parse("/(a+)+$/", FIELDS)
+    with pytest.raises(
+        FilterError, match=r"^/\(a\+\)\+\$/ takes too long: write it without .* or look for words\.$"
+    ):
+        endless.matches(lambda _: "a" * 60 + "b")
+    with pytest.raises(FilterError, match="no regular expression"):
+        parse("/a{99999999999}/", FIELDS)

@@ -13,7 +13,7 @@ from swarm_tui.clusters.changes import Changes
 from swarm_tui.clusters.filters import parse
 from swarm_tui.clusters.mirror import Mirror
 from swarm_tui.clusters.tables import Table, TableChange
-from swarm_tui.resources import services, tasks
+from swarm_tui.resources import nodes, services, tasks
 from swarm_tui.resources.model import RowCells
 from swarm_tui.resources.refs import ClusterId
 
@@ -183,3 +183,17 @@ def test_a_row_is_of_its_own_cluster_and_kind() -> None:
     assert table.index_of(here) is not None
     assert table.index_of(here._replace(cluster=ClusterId("elsewhere"))) is None
     assert table.index_of(here._replace(kind="node")) is None
+
+
+def test_a_filter_that_takes_too_long_lets_nothing_through():
+    """Neither what was looked at before, nor what changes later; it is not tried again, and another filter is."""
+    nodes_there = [make_node("a", hostname="ok"), make_node("b", hostname="a" * 60 + "b")]
+    mirror = mirror_of(*nodes_there)
+    table = Table(mirror, nodes.KIND, START_NS)
+    table.set_filter(parse("/(a+)+$|ok/", nodes.KIND.fields), START_NS)
+    assert (len(table), table.total) == (0, 2)
+    assert "takes too long" in table.filter_problem
+    table.rebuild(START_NS)
+    assert len(table) == 0
+    table.set_filter(parse("ok", nodes.KIND.fields), START_NS)
+    assert (len(table), table.filter_problem) == (1, "")

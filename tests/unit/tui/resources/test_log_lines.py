@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from swarm_core.specs.errors import InvalidValue
 from swarm_tui.resources.log_levels import Level, level_of
 from swarm_tui.resources.log_records import ROWS_MAX, indented, on_one_line, record_of
-from swarm_tui.resources.text_search import search_for
+from swarm_tui.resources.text_search import Search
 from swarm_tui.resources.time_ranges import ALL, TimeRange, range_of
 
 NOW_NS = 1_760_000_000 * 1_000_000_000
@@ -54,7 +54,7 @@ def test_words_are_found_as_they_stand(words, text):
     """A search that is no pattern finds a text exactly where it holds the words, in whatever case."""
     if not words or words[0] in "!/":
         return
-    search = search_for(words)
+    search = Search(words)
     assert search.found(text) is (words.lower() in text.lower())
     if text.isascii():
         assert search.found(text) is bool(search.stretches(text))
@@ -63,7 +63,7 @@ def test_words_are_found_as_they_stand(words, text):
 @given(st.text(max_size=30), st.text(max_size=60))
 def test_the_opposite_finds_what_the_search_does_not(typed, text):
     """`!` before a search finds the other lines, and highlights nothing; a wrong pattern finds none either way."""
-    search, opposite = search_for(typed), search_for(f"!{typed}")
+    search, opposite = Search(typed), Search(f"!{typed}")
     if not typed or typed.startswith("!"):
         return
     assert bool(search.problem) is bool(opposite.problem)
@@ -85,12 +85,12 @@ def test_the_opposite_finds_what_the_search_does_not(typed, text):
 )
 def test_a_pattern_stands_between_slashes(typed, text, found):
     """Only what stands between two slashes is a regular expression; everything else is words."""
-    assert search_for(typed).found(text) is found
+    assert Search(typed).found(text) is found
 
 
 def test_a_wrong_pattern_says_what_is_wrong():
     """It finds nothing, and says why."""
-    search = search_for("/a(/")
+    search = Search("/a(/")
     assert not search.found("a(")
     assert "no pattern: " in search.problem
 
@@ -172,3 +172,16 @@ def test_a_wrong_stretch_is_refused(text):
     """What is no time, and what ends before it begins, is told."""
     with pytest.raises(InvalidValue):
         range_of(text, NOW_NS)
+
+
+def test_a_search_that_takes_too_long_finds_nothing_and_says_so():
+    """Of all lines none, whichever it found before; also where only what is to be highlighted is asked."""
+    endless = "a" * 60 + "b"
+    for typed in ("/(a+)+$|ok/", "!/(a+)+$|ok/"):
+        search = Search(typed)
+        assert search.where(["ok", endless, "ok", "x"]) == []
+        assert "takes too long: write it without" in search.problem
+        assert not search.found("ok")
+    search = Search("/(a+)+$/")
+    assert search.stretches(endless) == []
+    assert "takes too long" in search.problem

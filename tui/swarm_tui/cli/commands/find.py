@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from swarm_core.client.cluster import Cluster
+from swarm_core.specs.patterns import one_pass
 
 from swarm_tui.cli.plumbing.explaining import KINDS
 from swarm_tui.cli.plumbing.live import live
@@ -58,7 +59,11 @@ def find(
 
     def found_in(view: ClusterView, now_ns: int) -> list[Any]:
         readers = ((item, filters.reader(kind, item, view, now_ns)) for item in view.objects(kind.message))
-        return [item for item, reader in readers if wanted.matches(reader)]
+        try:
+            with one_pass():
+                return [item for item, reader in readers if wanted.matches(reader)]
+        except filters.FilterError as error:
+            raise Failure(str(error), USAGE) from None
 
     def show(view: ClusterView, now_ns: int) -> None:
         found = found_in(view, now_ns)

@@ -195,6 +195,8 @@ class Teller:
             table.set_filter(parse(terms, kind.fields) if terms else None, now_ns)
         except FilterError as error:
             return [str(error)]
+        if table.filter_problem:
+            return [table.filter_problem]
         rows = [self._row(kind, table.item(ref)) for ref in table.ids(0, len(table))]
         return [f"{plural(len(rows), kind.noun)}.", *rows]
 

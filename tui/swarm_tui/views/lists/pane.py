@@ -90,6 +90,8 @@ class ObjectPane(RowsPane):
             return Verdict(f"✖ {error}", "error")
         self._rows.table.set_filter(parsed, self._session.now_ns)
         self._rows_replaced()
+        if self._rows.table.filter_problem:
+            return Verdict(f"✖ {self._rows.table.filter_problem}", "error")
         return Verdict(f"{len(self._rows)} of {self._rows.table.total}")
 
     def complete(self, text: str) -> tuple[str, str]:
@@ -260,7 +262,7 @@ class ObjectPane(RowsPane):
         if not self._is_listed:
             return self._session.mirror.stream.waiting_text
         if self.found_text or self.is_problems_only:
-            return "nothing matches · esc shows all"
+            return f"{self._rows.table.filter_problem.rstrip('.') or 'nothing matches'} · esc shows all"
         return " · ".join(filter(None, [f"no {self.kind.title.lower()} yet", self.kind.empty_hint]))
 
     def describe_border(self) -> None:

@@ -79,6 +79,8 @@ class TreePane(RowsPane):
             return Verdict(f"✖ {error}", "error")
         self._rows.set_filter(parsed)
         self._replaced()
+        if self._rows.filter_problem:
+            return Verdict(f"✖ {self._rows.filter_problem}", "error")
         return Verdict(f"{self._rows.shown_roots} of {self._rows.roots}")
 
     def complete(self, text: str) -> tuple[str, str]:
@@ -206,7 +208,7 @@ class TreePane(RowsPane):
         if self._session.mirror.stream.phase is Phase.CONNECTING:
             return self._session.mirror.stream.waiting_text
         if self.found_text or self.is_problems_only:
-            return "nothing matches · esc shows all"
+            return f"{self._rows.filter_problem.rstrip('.') or 'nothing matches'} · esc shows all"
         return f"no {registry.by_noun(self.root).title.lower()}"
 
     def describe_border(self) -> None:

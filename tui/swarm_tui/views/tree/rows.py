@@ -12,8 +12,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from swarm_core.specs.patterns import one_pass
+
 from swarm_tui.clusters.changes import Changes
-from swarm_tui.clusters.filters import NAME, Filter, Value
+from swarm_tui.clusters.filters import NAME, Filter, FilterError, Value
 from swarm_tui.clusters.session import Session
 from swarm_tui.resources import format as fmt
 from swarm_tui.resources import registry, tree
@@ -57,6 +59,8 @@ class TreeRows:
         self.root = tree.FIRST[session.mirror.realm]
         self._only: frozenset[str] = frozenset()
         self.filter: Filter | None = None
+        self.filter_problem = ""
+        """Why the filter lets nothing through any more: it took too long. It is not tried again."""
         self.is_problems_only = False
         self._unfolded: set[str] = set()
         self._keys: dict[str, Any] = {}
@@ -121,6 +125,7 @@ class TreeRows:
     def set_filter(self, new: Filter | None) -> None:
         """Show only what `new` lets through, and the ways to it."""
         self.filter = new if new is not None and new.terms else None
+        self.filter_problem = ""
         self.rebuild()
 
     def set_problems_only(self, wanted: bool) -> None:
@@ -202,6 +207,13 @@ class TreeRows:
 
     def _look_at(self, root_ids: Collection[str]) -> None:
         """These roots may be others than they were."""
+        was_fine = not self.filter_problem
+        with one_pass():
+            self._look_over(root_ids)
+        if was_fine and self.filter_problem:
+            self.rebuild()
+
+    def _look_over(self, root_ids: Collection[str]) -> None:
         view, kind = self._session.mirror, registry.by_noun(self.root)
         is_ordered = True
         for id_ in root_ids:
@@ -254,6 +266,8 @@ class TreeRows:
             return False
         if self.filter is None:
             return True
+        if self.filter_problem:
+            return False
         noun, item = trail[-1]
         kind = registry.by_noun(noun)
 
@@ -262,7 +276,11 @@ class TreeRows:
                 return kind.name(item, view)
             return kind.fields[field](item, view, now_ns) if field in kind.fields else None
 
-        return self.filter.matches(read)
+        try:
+            return self.filter.matches(read)
+        except FilterError as error:
+            self.filter_problem = str(error)
+            return False
 
     def _trail(self, ids: Sequence[tuple[str, str]]) -> tree.Trail | None:
         """The objects along the way; None when one of them is gone."""
