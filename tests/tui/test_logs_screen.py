@@ -381,3 +381,23 @@ async def test_logs_of_a_stack(cluster):
         await run.until(lambda: "s-mailer" in run.called("Logs.SubscribeLogs")[-1].selector.service_ids)
         write(cluster, "t-mailer-01", "of mailer now", at_s=9)
         await run.until(lambda: "of mailer now" in held(run))
+
+
+async def test_a_search_that_takes_too_long_is_told_and_the_log_goes_on(cluster):
+    """While it is typed the line says why it finds nothing; a line that comes later and takes too long is told on the border."""
+    write(cluster, "t-api-01", "aaaa", "b")
+    async with running(cluster) as run:
+        await run.press("3", "l")
+        await run.shows("aaaa")
+        await search(run, "/(a+)+$/")
+        await run.shows("/(a+)+$/ 1 of 1")
+        await run.press("equals_sign")
+        await run.until(lambda: held(run) == ["aaaa"])
+        write(cluster, "t-api-01", "a" * 60 + "b", at_s=9)
+        await run.until(lambda: "takes too long" in lines_of(run).search_problem)
+        await run.until(lambda: held(run) == [])
+        await run.press("equals_sign")
+        await run.until(lambda: len(held(run)) == 3)
+        await run.press("slash")
+        await run.type("/(a+)+b$/")
+        await run.shows("takes too long")
