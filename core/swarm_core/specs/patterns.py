@@ -10,11 +10,13 @@ Rules
 3. A text of more than SHORT characters is looked through in one go, its places being part of the expression: with steps that look at the
    rest of the text each, fewer than 4096 from a place, the many places of a long text would together take for ever and never ask for signals.
 4. Only the main thread searches: signals are handled there alone.
+5. Who has a timer of this kind already has it again after a pass, which counts for it.
 """
 
 import re
 import signal
 import warnings
+from collections.abc import Callable
 from time import process_time
 from types import FrameType, TracebackType
 from typing import Final
@@ -103,6 +105,7 @@ def _behind_anything(body: str) -> str:
     return f"{head}(?s:.)*?(?:{body.removeprefix(head)}{end})"
 
 
+_Handler = Callable[[int, FrameType | None], object] | int | None
 _SEARCHES: Final = (Pattern.is_in.__code__, Pattern.stretches.__code__)
 
 
@@ -112,20 +115,21 @@ class _Watch:
     def __init__(self) -> None:
         self.passes = 0
         """How many there are, one within the other; the outermost counts."""
-        self._is_set_up = False
-        self._at_s = self._spent_s = self._stuck_s = 0.0
+        self._others: _Handler = None
+        self._others_s = (0.0, 0.0)
+        """Until it is due, and from then on."""
+        self._began_s = self._at_s = self._spent_s = self._stuck_s = 0.0
         self._text: str | None = None
         """What was looked through at the last tick."""
 
     def __enter__(self) -> None:
         if not self.passes:
-            if not self._is_set_up:
-                # It stays: a last tick may come when the timer is stopped, and would end a process that does not handle it.
+            self._others = signal.getsignal(signal.SIGVTALRM)
+            if self._others != self._tick:
                 signal.signal(signal.SIGVTALRM, self._tick)
-                self._is_set_up = True
             self._spent_s = self._stuck_s = 0.0
-            self._at_s = process_time()
-            signal.setitimer(signal.ITIMER_VIRTUAL, TICK_S, TICK_S)
+            self._began_s = self._at_s = process_time()
+            self._others_s = signal.setitimer(signal.ITIMER_VIRTUAL, TICK_S, TICK_S)
         self.passes += 1
 
     def __exit__(
@@ -135,6 +139,13 @@ class _Watch:
         if not self.passes:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             self._text = None
+            # Nobody's handler is not put back: a last tick may come when the timer is stopped, and would end the process.
+            if callable(self._others) and self._others != self._tick:
+                signal.signal(signal.SIGVTALRM, self._others)
+                due_s, every_s = self._others_s
+                if due_s:
+                    passed_s = process_time() - self._began_s
+                    signal.setitimer(signal.ITIMER_VIRTUAL, max(due_s - passed_s, TICK_S), every_s)
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
         """Raises TooSlow, into the search that takes too long and nowhere else."""

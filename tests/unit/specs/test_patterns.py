@@ -1,6 +1,8 @@
 """Regular expressions that a person types."""
 
 import re
+import signal
+from collections.abc import Iterator
 from itertools import count
 from time import process_time
 
@@ -61,6 +63,28 @@ def test_only_the_matcher_s_time_counts(monkeypatch: pytest.MonkeyPatch) -> None
             while process_time() < end_s:
                 pass
             assert pattern.is_in(text)
+
+
+@pytest.fixture
+def rang() -> Iterator[list[int]]:
+    """What the timer of somebody else has told, which is due in a tenth of a second of processor time."""
+    told: list[int] = []
+    before = signal.signal(signal.SIGVTALRM, lambda number, _: told.append(number))
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0.1)
+    yield told
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    signal.signal(signal.SIGVTALRM, before)
+
+
+def test_the_timer_of_somebody_else_goes_on_after_a_pass(rang: list[int]) -> None:
+    """It waits for the end of the pass and has its own handler again."""
+    with pytest.raises(TooSlow):
+        Pattern("(a+)+$").is_in("a" * 60 + "b")
+    assert not rang
+    end_s = process_time() + 30
+    while not rang and process_time() < end_s:
+        pass
+    assert rang == [signal.SIGVTALRM]
 
 
 def test_a_beginning_that_holds_anywhere_costs_nothing() -> None:
