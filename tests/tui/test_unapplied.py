@@ -9,7 +9,7 @@ from swarm_testkit.dashboard import running
     [
         (["2", "s"], "“scale” works on services, not on nodes."),
         (["2", "K"], "“crashes” works on services and tasks, not on nodes."),
-        (["5", "ctrl+d"], "“remove” works on nodes, services, networks,"),
+        (["4", "ctrl+d"], "“remove” works on nodes, services, stacks, networks,"),
         (["3", "d", "s"], "“scale” works in lists: esc leads back to one."),
     ],
 )

@@ -59,6 +59,7 @@ from swarm_tui.shell.messages import (
     PastAsked,
     RecallAsked,
     ResyncAsked,
+    StackRemovalAsked,
     SurgeAsked,
 )
 from swarm_tui.shell.other_clusters import Opened, OtherClusters, opened_together
@@ -183,7 +184,7 @@ class SwarmApp(App[None]):
         """The screen of one cluster alone."""
         screen = main_screen(member.session, self._preferred.verbs(), self._work)
         screen.desk.drills, screen.desk.deploys = member.drills, member.deploys
-        screen.desk.surges = member.surges
+        screen.desk.surges, screen.desk.stack_removals = member.surges, member.stack_removals
         return self._named(screen)
 
     def _ask_to_enter(self, cluster: ClusterId, link: Link) -> None:
@@ -393,6 +394,9 @@ class SwarmApp(App[None]):
 
     def on_deploy_asked(self, event: DeployAsked) -> None:
         self.run_worker(self._member.deploys.play(event.asked, event.done), group="deploy")
+
+    def on_stack_removal_asked(self, event: StackRemovalAsked) -> None:
+        self.run_worker(self._member.stack_removals.play(event.asked, event.deeds), group="removal")
 
     def _show_work(self) -> None:
         if not self.is_running:

@@ -225,6 +225,7 @@ KIND: ResourceKind[Stack] = ResourceKind(
         "timeline",
         "copy",
         "copy_command",
+        "remove",
     ),
     listing_needs=(objects_pb2.Service, objects_pb2.Network, objects_pb2.Secret, objects_pb2.Config),
     drill_in=lambda stack, view: Link("services", "stack", stack.id),

@@ -23,6 +23,7 @@ from swarm_tui.resources.time_ranges import TimeRange
 from swarm_tui.shell.deploys import Deploys
 from swarm_tui.shell.drills import Drills
 from swarm_tui.shell.feed import Feed
+from swarm_tui.shell.stack_removals import StackRemovals
 from swarm_tui.shell.surges import Surges
 from swarm_tui.widgets.paint import Spans
 
@@ -40,6 +41,7 @@ class Member:
         self.drills = Drills(session, tell, tell_failure)
         self.surges = Surges(session, tell, tell_failure, work_changed)
         self.deploys = Deploys(session, tell, tell_failure, work_changed)
+        self.stack_removals = StackRemovals(session, tell, tell_failure, work_changed)
         self._managers = ManagerNews(session)
         self._progress = ProgressNews(session.mirror, session.control, session.clock)
         self._usage = UsageNews(session.mirror.figures, session.control, session.clock)
@@ -62,8 +64,12 @@ class Member:
         app.run_worker(self._follow(), group=self._called(_MIRROR), exclusive=True, name=_MIRROR)
 
     def work_lines(self) -> Mapping[str, Spans]:
-        """What tells how far its deploy and its drain are, by `screen.WORK`; nothing of what does not go on."""
-        return {"deploy": self.deploys.line(), "surge": self.surges.line()}
+        """What tells how far its deploy, its removal of stacks and its drain are, by `screen.WORK`; nothing of what does not go on."""
+        return {
+            "deploy": self.deploys.line(),
+            "removal": self.stack_removals.line(),
+            "surge": self.surges.line(),
+        }
 
     def set_looked_at(self, is_looked_at: bool) -> None:
         """Whether somebody looks at what the mirror tells."""
@@ -81,9 +87,13 @@ class Member:
 
     async def finish(self) -> str:
         """The program has ended: wait for what must not stay half done; a sentence about what does."""
-        return " ".join(
-            filter(None, (self.deploys.finish(), await self.drills.finish(), await self.surges.finish()))
+        left = (
+            self.deploys.finish(),
+            self.stack_removals.finish(),
+            await self.drills.finish(),
+            await self.surges.finish(),
         )
+        return " ".join(filter(None, left))
 
     def _called(self, name: str) -> str:
         return f"{name} {self.session.id}"

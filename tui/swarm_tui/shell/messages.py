@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from swarm_core.compose.changes.held import Held
 from textual.message import Message
 
 from swarm_tui.operations.describe import Description
@@ -48,6 +49,14 @@ class DeployAsked(Message):
         super().__init__()
         self.asked = asked
         self.done = done
+
+
+class StackRemovalAsked(Message):
+    """The removal of these stacks was asked for, whose plan was read."""
+
+    def __init__(self, asked: Sequence[Held], deeds: Deeds) -> None:
+        super().__init__()
+        self.asked, self.deeds = asked, deeds
 
 
 class DrillAsked(Message):

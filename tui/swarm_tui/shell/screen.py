@@ -43,7 +43,7 @@ from swarm_tui.widgets.paint import Spans
 from swarm_tui.widgets.summary import OneLine, SummaryLine
 from swarm_tui.widgets.table import ObjectTable
 
-WORK: Final = ("deploy", "surge")
+WORK: Final = ("deploy", "removal", "surge")
 """What goes on in a cluster by this program, and has a line while it does."""
 
 
@@ -185,7 +185,7 @@ class MainScreen(Painting):
         self._runbook_line.show(self._recording.line())
         self._runbook_line.set_class(self._recording.is_on, "-on")
 
-    # -- a deploy, a drain or a rotation that goes on --------------------------------------------------
+    # -- a deploy, a removal, a drain or a rotation that goes on ---------------------------------------
 
     def _show_rotation(self, line: Spans) -> None:
         if self.is_mounted:

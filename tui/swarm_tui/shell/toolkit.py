@@ -12,6 +12,7 @@ from swarm_core.api.proto.exec_pb2 import ExecSpec
 from swarm_core.client.errors import CallFailed, ClientError, IncompleteLogs, Unreachable
 from swarm_core.client.log_query import LogQuery
 from swarm_core.client.logs import LogLine
+from swarm_core.compose.changes.held import Held
 from textual.app import SuspendNotSupported
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Input, TextArea
@@ -50,12 +51,14 @@ from swarm_tui.shell.messages import (
     PastAsked,
     RecallAsked,
     ResyncAsked,
+    StackRemovalAsked,
     SurgeAsked,
 )
 from swarm_tui.shell.painting import Painting
 from swarm_tui.shell.past import Past
 from swarm_tui.shell.recording import Recording
 from swarm_tui.shell.rotations import Rotations
+from swarm_tui.shell.stack_removals import StackRemovals
 from swarm_tui.shell.surges import Surges
 from swarm_tui.shell.terminal import given_away
 from swarm_tui.shell.work import Undertaking, Work
@@ -189,6 +192,7 @@ class Desk:
         self.drills: Drills | None = None
         self.deploys: Deploys | None = None
         self.surges: Surges | None = None
+        self.stack_removals: StackRemovals | None = None
         self.toggle_tour: Callable[[], None] = lambda: None
         self.clusters: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
         self.filters = Filters(None)
@@ -256,6 +260,14 @@ class Desk:
     def begin_deploy(self, asked: Deployment, done: Callable[[], None]) -> None:
         self._recording.said(f"Deploy stack {asked.stack}", asked.words, asked.by_hand)
         self._screen.post_message(DeployAsked(asked, done))
+
+    @property
+    def stack_removal_under_way(self) -> str:
+        return self.stack_removals.under_way if self.stack_removals is not None else ""
+
+    def begin_stack_removal(self, title: str, asked: Sequence[Held], deeds: Deeds) -> None:
+        self._recording.said(title, ["stack", "rm", *(held.stack for held in asked)])
+        self._screen.post_message(StackRemovalAsked(asked, deeds))
 
     def _begin_forward(self, work: Coroutine[Any, Any, None]) -> Callable[[], None]:
         return self._screen.app.run_worker(work, group="forwards", exit_on_error=False).cancel

@@ -230,6 +230,13 @@ class Desk(Protocol):
         """Begin a deploy whose plan was read; `done` is called once it has gone well."""
 
     @property
+    def stack_removal_under_way(self) -> str:
+        """How far the removal of stacks is that goes on, as a sentence; empty where there is none."""
+
+    def begin_stack_removal(self, title: str, asked: Sequence[Held], deeds: Deeds) -> None:
+        """Begin one whose plan was read; what it did goes to `deeds`."""
+
+    @property
     def rotation_under_way(self) -> str:
         """How far the rotation is that goes on, as a sentence; empty where there is none."""
 

@@ -1,9 +1,9 @@
 """Ask for the name (or, for several, their number) and remove what is selected."""
 
 from swarm_tui.operations import remove
-from swarm_tui.resources import registry
+from swarm_tui.resources import registry, stacks
 from swarm_tui.resources.model import Realm
-from swarm_tui.verbs import engine_objects
+from swarm_tui.verbs import engine_objects, stack_removal
 from swarm_tui.verbs.confirming import carry_out
 from swarm_tui.verbs.model import Verb
 from swarm_tui.verbs.ports import Ports
@@ -12,6 +12,9 @@ from swarm_tui.views.view import Context
 
 async def run(ports: Ports) -> None:
     kind = registry.by_noun(ports.selection.kind)
+    if kind is stacks.KIND:
+        await stack_removal.run(ports)
+        return
     plan = ports.planned(lambda view, own: remove.plan(view, kind, own))
     if not plan.steps:
         return

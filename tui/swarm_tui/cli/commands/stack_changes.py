@@ -42,6 +42,7 @@ def rm(
     """Remove stacks: services, secrets, configs, and networks once no task is on them."""
     from swarm_tui.operations.stacks.look import look
     from swarm_tui.operations.stacks.remove import (
+        FOLLOWED,
         FREE_WAIT_S,
         kept_volumes,
         nothing_in,
@@ -49,6 +50,7 @@ def rm(
         remove,
         volumes_of,
     )
+    from swarm_tui.operations.stacks.waiting import following
 
     async def found(cluster: Cluster, stack: str) -> tuple[Held, list[objects_pb2.Volume]]:
         return await look(cluster, stack), await volumes_of(cluster, stack) if volumes else []
@@ -73,7 +75,13 @@ def rm(
                 say(f"Nothing found in stack: {held.stack}", err=True)
                 continue
             is_whole = True
-            async for outcome in remove(cluster, held, going, within_s=0 if detach else FREE_WAIT_S):
+            async for outcome in remove(
+                cluster,
+                held,
+                going,
+                follow=lambda: following(cluster, FOLLOWED),
+                within_s=0 if detach else FREE_WAIT_S,
+            ):
                 is_whole = is_whole and not outcome.is_error
                 say(outcome.text, err=outcome.is_error)
             if kept := kept_volumes(held):

@@ -2,18 +2,30 @@
 that is wanted, as soon as no node has them (docs/design/stacks.md 12.7.9)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from swarm_core.api.proto import objects_pb2, types_pb2
 from swarm_core.client.cluster import Cluster
-from swarm_core.compose.changes.held import Held, stack_of
+from swarm_core.compose.changes.held import KINDS, Held, stack_of
 
 from swarm_tui.operations.model import Done, Outcome, Plan, Remove, Step, apply_together
-from swarm_tui.operations.stacks.waiting import Follower, following
+from swarm_tui.operations.stacks.deploy import with_follower
+from swarm_tui.operations.stacks.look import Reached
+from swarm_tui.operations.stacks.waiting import Follow, Follower
+from swarm_tui.resources import networks, payloads, services
+from swarm_tui.resources.format import plural
+from swarm_tui.resources.model import ClusterView
 
 FREE_WAIT_S = 60.0
+FOLLOWED: Final = (objects_pb2.Task, objects_pb2.Volume)
+"""What has to be followed until networks and volumes are free."""
 _Volume = objects_pb2.Volume
+
+
+def held_in(view: ClusterView, stack: str) -> Held:
+    """What the cluster holds for the stack, as the view shows it."""
+    return Held.of(stack, (item for kind in KINDS for item in view.objects(kind)))
 
 
 def nothing_in(held: Held) -> bool:
@@ -51,18 +63,70 @@ def plan(held: Held, volumes: Sequence[_Volume] = ()) -> Plan:
     return Plan(f"Remove stack {held.stack}", (*steps, *_steps(_by_name(volumes))))
 
 
+def foretold(all_held: Sequence[Held], view: ClusterView) -> Plan:
+    """What the removal of these stacks comes to, for a forecast and a person."""
+    names = [held.stack for held in all_held]
+    going = [one for held in all_held for one in held.own(held.services).values()]
+    kept = [name for held in all_held for name in kept_volumes(held)]
+    return Plan(
+        f"Remove stack {names[0]}" if len(names) == 1 else f"Remove {plural(len(names), 'stack')}",
+        tuple(step for held in all_held for step in plan(held).steps),
+        (
+            *((", ".join(names),) if len(names) > 1 else ()),
+            *(services.consequences(going, view) if going else ()),
+            *_staying(all_held, {one.id for one in going}, view),
+        ),
+        word=names[0] if len(names) == 1 else str(len(names)),
+        notes=(f"Volumes stay on the nodes that ran them: {', '.join(kept)}.",) if kept else (),
+    )
+
+
+def _staying(all_held: Sequence[Held], going: Collection[str], view: ClusterView) -> Iterator[str]:
+    """What others use too."""
+    names = {services.name(one) for id_ in going if (one := view.get(objects_pb2.Service, id_)) is not None}
+    for held in all_held:
+        for network in held.own(held.networks).values():
+            yield from _used("network", networks.name(network), networks.users(network, view), names)
+        for noun, items in (("secret", held.own(held.secrets)), ("config", held.own(held.configs))):
+            for item in items.values():
+                users = services.users_of(noun, (item.id,), view)
+                yield from _used(noun, payloads.name(item), users, names)
+
+
+def _used(noun: str, name: str, users: Iterable[str], going: Collection[str]) -> Iterator[str]:
+    if others := [one for one in users if one not in going]:
+        yield f"{noun.capitalize()} {name} is used by {', '.join(others)} too: the manager will keep it."
+
+
 async def remove(
-    cluster: Cluster, held: Held, volumes: Sequence[_Volume] = (), *, within_s: float = FREE_WAIT_S
+    cluster: Reached,
+    held: Held,
+    volumes: Sequence[_Volume] = (),
+    *,
+    follow: Follow,
+    within_s: float = FREE_WAIT_S,
+    say: Callable[[str], object] = lambda text: None,
 ) -> AsyncIterator[Outcome]:
-    """Remove everything of the stack, and these volumes; an outcome for each object. What fails does not keep the rest."""
-    services = held.own(held.services)
-    for items in (services, held.own(held.secrets), held.own(held.configs)):
+    """Remove everything of the stack, and these volumes; an outcome for each object. What fails does not keep the rest. `say` is told what
+    is waited for."""
+    own = held.own(held.services)
+    for items in (own, held.own(held.secrets), held.own(held.configs)):
         for outcome in await apply_together(Plan("", tuple(_steps(items))), cluster.control):
             yield outcome
     last = [*_steps(held.own(held.networks)), *_steps(_by_name(volumes))]
-    if last:
-        for outcome in await _last(cluster, last, {one.id for one in services.values()}, within_s):
-            yield outcome
+    if not last:
+        return
+    ended: list[Outcome] = []
+
+    async def work(follower: Follower) -> None:
+        ended.extend(
+            await _once_free(cluster, last, {one.id for one in own.values()}, within_s, follower, say)
+        )
+
+    # Networks and volumes are in use as long as tasks of the services are ending.
+    await with_follower(follow, work)
+    for outcome in ended:
+        yield outcome
 
 
 def _by_name(volumes: Iterable[_Volume]) -> dict[str, _Volume]:
@@ -73,28 +137,27 @@ def _steps(items: dict[str, Any]) -> Iterable[Step]:
     for name in sorted(items):
         noun = type(items[name]).__name__.lower()
         done = Done(f"Removing {noun} {name}")
-        yield Step(name, f"remove {noun} {name}", Remove(type(items[name]), items[name].id), done)
-
-
-async def _last(cluster: Cluster, steps: list[Step], services: set[str], within_s: float) -> list[Outcome]:
-    """Networks and volumes are in use as long as tasks of the services are ending."""
-    try:
-        async with following(cluster, (objects_pb2.Task, _Volume)) as follower:
-            return await _once_free(cluster, steps, services, within_s, follower)
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+        said = () if noun == "service" else (f"{noun} removed",)
+        yield Step(name, f"remove {noun} {name}", Remove(type(items[name]), items[name].id), done, said)
 
 
 async def _once_free(
-    cluster: Cluster, steps: list[Step], services: set[str], within_s: float, follower: Follower
+    cluster: Reached,
+    steps: list[Step],
+    going: set[str],
+    within_s: float,
+    follower: Follower,
+    say: Callable[[str], object],
 ) -> list[Outcome]:
-    clock = cluster.clock
+    clock = follower.clock
     end_s = clock.monotonic() + within_s
     done: dict[str, Outcome] = {}
     while True:
         follower.changed.clear()
         is_over = clock.monotonic() >= end_s
-        if is_over or not _tasks_of(follower, services):
+        left_tasks = _tasks_of(follower, going)
+        say(f"waiting for {plural(left_tasks, 'task')} to end" if left_tasks else "")
+        if is_over or not left_tasks:
             left = [step for step in steps if step.name not in done or _is_in_use(done[step.name])]
             for outcome in await apply_together(Plan("", tuple(left)), cluster.control):
                 done[outcome.name] = outcome
@@ -112,5 +175,5 @@ def _is_in_use(outcome: Outcome) -> bool:
     return outcome.is_error and ("in use" in outcome.text or "is published on" in outcome.text)
 
 
-def _tasks_of(follower: Follower, services: set[str]) -> bool:
-    return any(task.service_id in services for task in follower.mirror.objects(objects_pb2.Task))
+def _tasks_of(follower: Follower, going: Iterable[str]) -> int:
+    return sum(len(follower.mirror.tasks_of_service(id_)) for id_ in going)
