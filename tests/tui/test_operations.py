@@ -111,6 +111,16 @@ async def test_remove_can_be_left(cluster):
         assert not run.called("Control.RemoveService")
 
 
+async def test_a_plan_is_left_as_a_command_is(cluster):
+    """ctrl+c is what fingers do to stop something."""
+    async with running(cluster) as run:
+        await run.press("3", "R")
+        await run.shows("Restart")
+        await run.press("ctrl+c")
+        await run.until(lambda: len(run.app.screen_stack) == 1)
+        assert not run.called("Control.UpdateService")
+
+
 async def test_remove_of_several_needs_their_number(cluster):
     """For marked services the number is typed."""
     async with running(cluster) as run:

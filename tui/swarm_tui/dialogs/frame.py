@@ -1,4 +1,4 @@
-"""The frame of every dialog: a modal screen with one quiet box, closed by escape."""
+"""The frame of every dialog: a modal screen with one quiet box, closed by escape, and by ctrl+c where no text is to be copied."""
 
 from typing import ClassVar, Final, TypeVar
 
@@ -18,3 +18,10 @@ class Dialog(ModalScreen[T | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+    def action_copy_text(self) -> None:
+        """ctrl+c."""
+        if self.get_selected_text() is None:
+            self.action_leave()
+        else:
+            super().action_copy_text()

@@ -4,6 +4,7 @@ The rules are the leader's own: which tasks are of an older spec (`rules.dirty`)
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from swarm_core.api.jobs import is_job, is_of_iteration
 from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
@@ -16,17 +17,25 @@ from swarm_tui.resources.services import name
 from swarm_tui.resources.spec_changes import differences
 
 Service = objects_pb2.Service
+_NO_RESTART: Final = "No task restarts."
 
 
 def notes(
     view: ClusterView, services: Sequence[tuple[Service, specs_pb2.ServiceSpec]], *, goes_back: bool = False
 ) -> tuple[str, ...]:
-    """The sentences for each service with the spec that it gets; of several each begins with the service's name."""
-    found = []
-    for service, spec in services:
-        prefix = f"{name(service)}: " if len(services) > 1 else ""
-        found += [prefix + text for text in _notes(view, service, spec, goes_back=goes_back)]
-    return tuple(found)
+    """The sentences for each service with the spec that it gets; of several each begins with the service's name, but that no task of any
+    restarts is said once."""
+    told = [list(_notes(view, service, spec, goes_back=goes_back)) for service, spec in services]
+    if len(services) == 1:
+        return tuple(told[0])
+    if is_calm := bool(told) and all(_NO_RESTART in texts for texts in told):
+        told = [[text for text in texts if text != _NO_RESTART] for texts in told]
+    found = [
+        f"{name(service)}: {text}"
+        for (service, _), texts in zip(services, told, strict=True)
+        for text in texts
+    ]
+    return (*found, *((_NO_RESTART,) if is_calm else ()))
 
 
 def change_note(changed: str) -> str:
@@ -79,7 +88,7 @@ def _replacing(view: ClusterView, service: Service, after: Service) -> Iterable[
             slots[key] = slots.get(key, False) or is_dirty(after, task, node)
     dirty = sum(slots.values())
     if not dirty:
-        yield "No task restarts."
+        yield _NO_RESTART
         return
     settings = Settings.of(after)
     yield f"{dirty} of {fmt.plural(len(slots), 'task')} restart{'s' if dirty == 1 else ''}, {_pace(settings, dirty)}."

@@ -9,7 +9,7 @@ from swarm_core.api.proto.types_pb2 import UpdateConfig, UpdateStatus
 from swarm_core.api.timestamps import duration
 from swarm_testkit.factories import make_job, make_service, make_task, make_task_spec
 from swarm_tui.clusters.snapshot import Snapshot
-from swarm_tui.operations import update
+from swarm_tui.operations import rollout_notes, update
 
 Edit = Callable[[ServiceSpec], object]
 
@@ -77,6 +77,26 @@ def test_what_leaves_tasks_alone() -> None:
         "No task restarts.",
     )
     assert notes(service(), lambda spec: None)[0] == "Nothing of the spec changes."
+
+
+def test_that_no_task_of_several_restarts_is_said_once() -> None:
+    """Where a task of one of them does, it is said of each."""
+    a, b = make_service("a", name="a", replicas=2), make_service("b", name="b", replicas=2)
+    a.meta.version.index = b.meta.version.index = 9
+    view = Snapshot([a, b, *(make_task(service=one, slot=1, state="RUNNING") for one in (a, b))])
+    calm, image = (ServiceSpec() for _ in range(2))
+    calm.CopyFrom(a.spec)
+    calm.replicated.replicas = 5
+    image.CopyFrom(b.spec)
+    image.task.container.image = "new"
+    scaled = ServiceSpec()
+    scaled.CopyFrom(b.spec)
+    scaled.replicated.replicas = 1
+    told = rollout_notes.notes(view, [(a, calm), (b, scaled)])
+    assert [text for text in told if "restart" in text] == ["No task restarts."]
+    told = rollout_notes.notes(view, [(a, calm), (b, image)])
+    assert "a: No task restarts." in told
+    assert any(text.startswith("b: 1 of 1 task restarts") for text in told)
 
 
 def test_an_update_on_its_way() -> None:
