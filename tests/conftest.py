@@ -22,6 +22,7 @@ from swarm_testkit import limits
 from swarm_testkit.engines import Engine, missing_parts, private_engine
 from swarm_testkit.host import lacking
 from swarm_testkit.limits import processor_limit as processor_limit
+from swarm_testkit.limits import pytest_timeout_set_timer as pytest_timeout_set_timer
 from swarm_testkit.run_order import engines_of, spread
 from swarm_testkit.signals import let_programs_hear
 

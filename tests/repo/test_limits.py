@@ -8,6 +8,7 @@ from pathlib import Path
 _CONFTEST = """
 from swarm_testkit.limits import processor_limit as processor_limit
 from swarm_testkit.limits import pytest_collection_modifyitems as pytest_collection_modifyitems
+from swarm_testkit.limits import pytest_timeout_set_timer as pytest_timeout_set_timer
 """
 _WORKS = """
 import time, pytest
@@ -26,7 +27,16 @@ def test_waits(request):
     time.sleep(3)
 """
 _STARTS = """
-import time
+import asyncio, time
+
+def test_waits_in_a_loop_that_takes_the_interruption_for_its_own():
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda *_: None)
+        loop.call_soon(time.sleep, 1.5)
+        await loop.create_future()
+
+    asyncio.run(main())
 
 def test_waits():
     time.sleep(600)
@@ -36,7 +46,7 @@ def test_waits():
 def test_work_is_limited_and_not_time(tmp_path: Path) -> None:
     """Who works for longer than the limit is ended; who is kept from work for longer than that is not, but not for ever either.
 
-    Where programs are started the limit is what it was.
+    Where programs are started the limit is what it was. A loop that swallows the first interruption is ended by the second.
     """
     (tmp_path / "pytest.ini").write_text("[pytest]\ntimeout = 1\n")
     for folder, text in (("unit", _WORKS), ("integration", _STARTS)):
@@ -52,7 +62,7 @@ def test_work_is_limited_and_not_time(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert "3 failed, 1 passed" in run.stdout, run.stdout + run.stderr
+    assert "4 failed, 1 passed" in run.stdout, run.stdout + run.stderr
     for limit in ("1 s", "2 s"):
         assert f"Failed: it took more than {limit} of the processor's time" in run.stdout
     assert "Timeout (>1.0s) from pytest-timeout" in run.stdout

@@ -6,12 +6,15 @@ waits for something that never comes.
 
 A test that starts programs keeps the clock on the wall as its limit: what these do is not counted here.
 
-A conftest names both: `from swarm_testkit.limits import processor_limit as processor_limit`, and the hook likewise.
+Either limit interrupts a test again each time that it has passed once more. Once is not enough: what is raised in a callback of a loop of asyncio is
+logged by the loop, which goes on, and a test that had ended at that very moment was waited for without end.
+
+A conftest names all of it: `from swarm_testkit.limits import processor_limit as processor_limit`, and the hooks likewise.
 """
 
 import signal
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Generator, Iterator
+from typing import Any, Final
 
 import pytest
 
@@ -36,6 +39,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.timeout(limit_s + waits_s), append=False)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> Generator[None, object, object]:
+    """The limit by the clock on the wall comes again."""
+    is_set = yield
+    if settings.method == "signal":
+        signal.setitimer(signal.ITIMER_REAL, settings.timeout, settings.timeout)
+    return is_set
+
+
 @pytest.fixture(autouse=True)
 def processor_limit(request: pytest.FixtureRequest) -> Iterator[None]:
     """End a test that takes more of the processor's time than its limit."""
@@ -48,7 +60,7 @@ def processor_limit(request: pytest.FixtureRequest) -> Iterator[None]:
         pytest.fail(f"it took more than {limit_s:g} s of the processor's time")
 
     before = signal.signal(signal.SIGPROF, end)
-    signal.setitimer(signal.ITIMER_PROF, limit_s)
+    signal.setitimer(signal.ITIMER_PROF, limit_s, limit_s)
     try:
         yield
     finally:
