@@ -40,10 +40,10 @@ def _on_this(verb: Verb, ports: Ports) -> str:
         return f"“{verb.label}” has nothing to do here."
     realm = ports.operations.cluster.realm
     names = list(_plurals(verb, realm))
-    works_on = _listed(names)
-    selected = kinds.known(ports.selection.kind)
     if not names:
         return _on_the_other(verb, realm)
+    works_on = _listed(names)
+    selected = kinds.known(ports.selection.kind)
     if selected is None:
         return f"“{verb.label}” works on {works_on if len(names) <= _NAMED else 'what is selected'}, and nothing is selected."
     if verb.works_on(selected.noun):
