@@ -5,7 +5,7 @@ from swarm_core.api.proto import objects_pb2
 from swarm_core.api.runtimes import CONTAINER, RUNTIME_PLUGIN
 from swarm_testkit.dashboard import running
 from swarm_tui.dialogs.choose import Choose
-from swarm_tui.shell.toolkit import Desk
+from swarm_tui.shell.desk import Desk
 
 
 @pytest.fixture

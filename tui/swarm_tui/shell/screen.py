@@ -19,6 +19,7 @@ from swarm_tui.resources.problems import ProblemBoard
 from swarm_tui.shell import toolkit
 from swarm_tui.shell.beside import Beside
 from swarm_tui.shell.command_bar import CommandBar
+from swarm_tui.shell.desk import Desk
 from swarm_tui.shell.find_line import FindLine
 from swarm_tui.shell.keyed import keyed
 from swarm_tui.shell.navigator import Navigator, Stage
@@ -90,7 +91,7 @@ class MainScreen(Painting):
         workers = toolkit.Workers(self)
         self._recording = Recording(session, self._watched, self._show_recording)
         operations = Operations(session, workers.tell_outcome, self._recording)
-        self.desk = toolkit.Desk(self, session, self._find_line, self._help, work, self._recording)
+        self.desk = Desk(self, session, self._find_line, self._help, work, self._recording)
         ports = Ports(self.navigator, self.selection, operations, self.desk, self.beside)
         self.runner = Runner(verbs, ports, self.navigator, workers, work)
         self.tour = Tour()
