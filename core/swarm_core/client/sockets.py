@@ -43,6 +43,11 @@ class NoSocket(Exception):
         self.reasons = tuple(reasons)
         super().__init__("; ".join(f"{c.origin}: {c.path} {reason}" for c, reason in reasons))
 
+    @property
+    def here(self) -> str:
+        """What a node of ours on this machine does, as a clause; empty where there is none."""
+        return next(filter(None, (why_silent(candidate.path) for candidate, _ in self.reasons)), "")
+
 
 def state_directory() -> Path:
     """Where this user's node keeps its state."""

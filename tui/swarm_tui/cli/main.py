@@ -226,10 +226,13 @@ def _lines(error: BaseException) -> list[str]:
             return [*(f"Error: {one}" for one in (str(error), *error.more)), *error.details]
         case NoSocket(reasons=reasons) if len(reasons) > 1:
             tried = (f"  {c.origin}: {c.path} {reason}" for c, reason in reasons)
-            return [
-                "Error: No cluster found. Start one with 'swarm-tui up' or look at 'swarm-tui demo'. Tried:",
-                *tried,
-            ]
+            # Who has a node already does not need one.
+            found = (
+                f"No manager answers here: {error.here}."
+                if error.here
+                else "No cluster found. Start one with 'swarm-tui up' or look at 'swarm-tui demo'."
+            )
+            return [f"Error: {found} Tried:", *tried]
         case ComposeError():
             # In lines as docker has them; the file is the caller's own.
             return f"Error: {error}".split("\n")

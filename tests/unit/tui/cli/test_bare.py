@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from swarm_core.client import sockets
+from swarm_core.ca.tls import TlsIdentity
+from swarm_core.client import node_directory, sockets
+from swarm_testkit.trust import make_authority
+from swarm_tui.cli.main import run
 from swarm_tui.cli.plumbing import ui
 from swarm_tui.cli.plumbing.session import Globals
 
@@ -44,6 +47,42 @@ def test_without_an_engine_a_node_is_offered(asked: list[str], capsys: pytest.Ca
         ui.open_dashboard(Globals())
     assert asked == ["No cluster found on this machine. Start a node here now?"]
     assert capsys.readouterr().err == ""
+
+
+def node_here(identity: TlsIdentity) -> Path:
+    """The state directory of this person's node, which has joined a cluster."""
+    state = sockets.state_directory()
+    (state / "certificates").mkdir(parents=True)
+    (state / node_directory.NODE_CERTIFICATE).write_bytes(identity.certificate)
+    return state
+
+
+def test_on_a_worker_its_managers_are_named_and_no_second_node_is_offered(
+    asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has a cluster; the places that were tried are told beneath, by the dashboard and by commands."""
+    with node_directory.held(node_here(make_authority().worker()), as_daemon=True):
+        for words in ([], ["status"]):
+            assert run(words) == 1
+            first, *others = capsys.readouterr().err.splitlines()
+            assert first == (
+                "Error: No manager answers here: the node runs as a worker, which has none; ask one of the managers of its cluster. Tried:"
+            )
+            assert others and all(line.startswith("  ") for line in others)
+    assert asked == []
+
+
+def test_a_node_that_ended_is_brought_back(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not said that there is no cluster: it has one."""
+    state = node_here(make_authority().manager())
+    with node_directory.held(state, as_daemon=True):
+        record = (state / node_directory.PID_FILE).read_bytes()
+    (state / node_directory.PID_FILE).write_bytes(record)
+    assert run([]) == 1
+    assert asked == ["Your node does not run (it died). Bring it back now?"]
+    assert capsys.readouterr().err.startswith(
+        "Error: No manager answers here: the node does not run (it died); "
+    )
 
 
 def test_where_docker_points_to_an_engine_that_one_is_shown(

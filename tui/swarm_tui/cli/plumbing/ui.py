@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from swarm_core.client import sockets
+from swarm_core.client import node_directory, sockets
 from swarm_core.client.cluster import Cluster
 from swarm_core.client.contexts import read_contexts
 
@@ -77,15 +77,34 @@ def open_dashboard(given: Globals) -> None:
         if name := _docker_points_to():
             open_engines(given, name, _NO_CLUSTER_BUT.format(name))
             return
+        if _is_running(sockets.state_directory()):
+            raise
         if sockets.problem_of(_DOCKERS_OWN) is None:
             say(_ENGINE_HERE, err=True)
-        if not typer.confirm("No cluster found on this machine. Start a node here now?", default=True):
+        if not typer.confirm(_offer(sockets.state_directory()), default=True):
             raise
         from swarm_tui.cli.plumbing.own_node import start
 
         given = replace(given, socket=str(start(sockets.state_directory())))
     if exit_code := asyncio.run(_open(given)):
         raise typer.Exit(exit_code)
+
+
+def _is_running(state_dir: Path) -> bool:
+    """Whether this person's node runs, as a worker or without its manager: starting one helps nobody."""
+    try:
+        return node_directory.holder(state_dir) is not None
+    except OSError:
+        return False  # starting it says why its directory cannot be read
+
+
+def _offer(state_dir: Path) -> str:
+    try:
+        if node_directory.belongs_to_a_cluster(state_dir):
+            return f"Your node does not run ({node_directory.ended(state_dir).value}). Bring it back now?"
+    except OSError:
+        pass  # starting it says why its directory cannot be read
+    return "No cluster found on this machine. Start a node here now?"
 
 
 def open_engines(given: Globals, named: str | None, greeting: str = "") -> None:
