@@ -1,6 +1,13 @@
 """Where a new service would run, without a screen."""
 
-from swarm_testkit.factories import make_node, make_resources, make_service, make_task
+from swarm_testkit.factories import (
+    make_cluster_mount,
+    make_node,
+    make_resources,
+    make_service,
+    make_task,
+    make_volume,
+)
 from swarm_tui.clusters.snapshot import Snapshot
 from swarm_tui.operations.forms.fields import Around
 from swarm_tui.operations.forms.fit import fit_now
@@ -34,6 +41,16 @@ def test_forecast_counts_nodes_and_room():
     assert (found.fitting, found.nodes, found.room, found.placed) == (2, 4, 8, 3)
     assert sorted(count for _, count in found.landing) == [1, 2]
     assert {name for name, _ in found.landing} == {"w0", "w1"}
+
+
+def test_forecast_knows_volumes():
+    """What a service mounts decides too where it fits."""
+    nodes = [make_node(f"n{n}", state="READY", csi=["csi"] if n else []) for n in range(3)]
+    spec = make_service("s", name="s").spec
+    spec.task.container.mounts.append(make_cluster_mount("v"))
+    assert fit_now(spec, nodes, ()).fitting == 0
+    found = fit_now(spec, nodes, (), [make_volume("v1", name="v")])
+    assert (found.fitting, found.placed) == (2, 1)
 
 
 def test_forecast_counts_what_runs_already():

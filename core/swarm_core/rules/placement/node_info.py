@@ -239,8 +239,16 @@ def survey(
     """All of `nodes` by id, with those of `tasks` counted that are on one of them."""
     shared = VolumeSet(volumes)
     infos = {node.id: NodeInfo(node, shared) for node in nodes}
+    demands: dict[Release, Demand] = {}
     for task in tasks:
         info = infos.get(task.node_id)
         if info is not None and ASSIGNED <= task.status.state <= RUNNING:
-            info.add(task)
+            release = (task.service_id, task.spec_version.index)
+            demand = demands.get(release)
+            if demand is None or task.volumes:
+                demand = Demand.of(task)
+                # Without a version tasks of one service may be of several specs.
+                if release[1]:
+                    demands[release] = demand
+            info.add(task, demand)
     return infos

@@ -111,3 +111,17 @@ def test_survey_counts_what_is_on_the_nodes() -> None:
         "a": ["a-ASSIGNED", "a-RUNNING"],
         "b": [],
     }
+
+
+def test_survey_takes_of_each_task_what_its_version_takes() -> None:
+    """Tasks of one version share a demand; those of another version, or of a service without one, have their own."""
+    tasks = []
+    for number, (version, cpus) in enumerate([(1, 1), (1, 1), (2, 2), (0, 3), (0, 4)]):
+        service = make_service("s", spec_version=version)
+        spec = make_task_spec(reservations=make_resources(cpus=cpus))
+        tasks.append(make_task(f"t{number}", service=service, node_id="a", state="RUNNING", spec=spec))
+    info = survey([make_node("a", resources=make_resources(cpus=20))], tasks)["a"]
+    assert info.cpus_free == (20 - 1 - 1 - 2 - 3 - 4) * 10**9
+    for task in tasks:
+        assert info.remove(task.id)
+    assert info.cpus_free == 20 * 10**9

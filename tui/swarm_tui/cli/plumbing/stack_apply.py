@@ -18,6 +18,7 @@ from swarm_tui.cli.plumbing.output import Format
 from swarm_tui.cli.plumbing.pinning import ResolveImage
 from swarm_tui.cli.plumbing.say import say, say_lines
 from swarm_tui.cli.plumbing.session import FAILED, USAGE, Failure, Globals, failure_of
+from swarm_tui.cli.plumbing.views import view_of
 
 if TYPE_CHECKING:
     from swarm_tui.operations.stacks.prepare import Choices, Prepared
@@ -153,9 +154,10 @@ async def _fits(cluster: Cluster, made: StackPlan) -> dict[str, str]:
 
     nodes = await cluster.control.find(objects_pb2.Node)
     tasks = await cluster.control.find(objects_pb2.Task)
+    volumes = (await view_of(cluster, objects_pb2.Volume)).objects(objects_pb2.Volume)
     found = {}
     for name, spec in changing.items():
-        fit = fit_now(spec, nodes, tasks)
+        fit = fit_now(spec, nodes, tasks, volumes)
         found[name] = f"fits {fit.fitting} of {fit.nodes} nodes" + (
             f" ({fit.refusals})" if fit.refusals else ""
         )

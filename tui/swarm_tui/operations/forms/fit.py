@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from swarm_core.api.proto import objects_pb2, specs_pb2, types_pb2
+from swarm_core.api.proto import objects_pb2, specs_pb2
 from swarm_core.rules.placement.explain import Refusals
 from swarm_core.rules.placement.filters import Pipeline
 from swarm_core.rules.placement.matrix import Matrix
-from swarm_core.rules.placement.node_info import Demand, NodeInfo
+from swarm_core.rules.placement.node_info import Demand, NodeInfo, survey
 from swarm_core.rules.placement.spread import tree
 from swarm_core.specs.replicas import count
 
@@ -37,13 +37,13 @@ class Fit:
 
 
 def fit_now(
-    spec: specs_pb2.ServiceSpec, nodes: Sequence[objects_pb2.Node], tasks: Iterable[objects_pb2.Task]
+    spec: specs_pb2.ServiceSpec,
+    nodes: Sequence[objects_pb2.Node],
+    tasks: Iterable[objects_pb2.Task],
+    volumes: Iterable[objects_pb2.Volume] = (),
 ) -> Fit:
     """What would happen to `spec` now."""
-    infos = {node.id: NodeInfo(node) for node in nodes}
-    for task in tasks:
-        if types_pb2.ASSIGNED <= task.status.state <= types_pb2.RUNNING and (info := infos.get(task.node_id)):
-            info.add(task)
+    infos = survey(nodes, tasks, volumes)
     probe = objects_pb2.Task(id="new", spec=spec.task, service_id="new")
     pipeline = Pipeline(probe)
     refusals = Refusals(pipeline, infos.values())

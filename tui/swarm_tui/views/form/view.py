@@ -244,7 +244,8 @@ class FormView(TextForm, Savable):
         tasks = (
             one for one in view.objects(objects_pb2.Task) if one.service_id != self._about or not self._about
         )
-        return fit_now(self.filled.judged.spec, list(view.objects(objects_pb2.Node)), tasks)
+        nodes, volumes = list(view.objects(objects_pb2.Node)), view.objects(objects_pb2.Volume)
+        return fit_now(self.filled.judged.spec, nodes, tasks, volumes)
 
     def _show_borders(self) -> None:
         filled = self.filled
