@@ -181,7 +181,7 @@ def row(service: Service, view: ClusterView, now_ns: int) -> RowCells:
 
 COLUMNS = (
     Column("health", "", 2),
-    Column("service", "SERVICE", 10, grow=3, wanted=12),
+    Column("service", "SERVICE", 10, grow=3, wanted=16),
     Column("stack", "STACK", 6, grow=1, drop=3),
     Column("tasks", "TASKS", 7, grow=1, wanted=10),
     Column("history", "10 MIN", 10, drop=4),
