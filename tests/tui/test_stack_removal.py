@@ -65,6 +65,13 @@ async def asked_for(run, name):
     await run.shows(f"Remove stack {name}")
 
 
+async def removed(run, name):
+    """The plan is read, and wanted."""
+    await asked_for(run, name)
+    await run.type(name)
+    await run.press("enter")
+
+
 async def test_a_stack_goes_with_all_that_is_of_it(fake):
     """Services, secret and config at once, the network once the last task has ended, which a line tells; nothing of others."""
     async with running(fake) as run:
@@ -102,9 +109,7 @@ async def test_what_others_use_is_said_and_stays(fake):
 async def test_several_by_their_number_and_services_alone_come_back(fake):
     """Marked ones go in one plan. Where nothing but services went, `z` makes them again."""
     async with running(fake) as run:
-        await asked_for(run, "tools")
-        await run.type("tools")
-        await run.press("enter")
+        await removed(run, "tools")
         await run.shows("Removed stack tools: 1 object")
         await run.knows()
         await run.press("z", "y")
@@ -122,9 +127,7 @@ async def test_several_by_their_number_and_services_alone_come_back(fake):
 async def test_a_removal_that_the_dashboard_leaves_is_said(fake):
     """It ends with the program: who removes the stack again goes on from there."""
     async with running(fake) as run:
-        await asked_for(run, "shop")
-        await run.type("shop")
-        await run.press("enter")
+        await removed(run, "shop")
         await run.shows("waiting for 1 task to end")
         app = run.app
     assert "The removal of stack shop ended with the dashboard (3 of 4 gone" in await app.finish()
@@ -137,9 +140,7 @@ async def test_it_is_recorded(fake, tmp_path):
         await run.type(f":runbook {book}")
         await run.press("enter")
         await run.shows("● runbook 0 steps")
-        await asked_for(run, "tools")
-        await run.type("tools")
-        await run.press("enter")
+        await removed(run, "tools")
         await run.shows("Removed stack tools")
         await run.type(":runbook")
         await run.press("enter")

@@ -2,7 +2,7 @@
 
 Python's matcher goes back over its own steps: `(a+)+$` takes for ever on forty letters, and no look at the expression tells that beforehand. But the
 matcher asks for signals while it works, every 4096 steps that it tries from one place of a text. So a timer on the processor time of this
-process looks at it, and interrupts it when it is too slow. What is fast pays nothing for that.
+process looks at it, and interrupts it when it is too slow. What is fast pays next to nothing for that.
 
 Rules
 1. Texts of which one takes longer than TICK_S may take STUCK_S together in one pass, all texts of a pass PASS_S. Only the matcher's time counts.

@@ -228,8 +228,8 @@ def _lines(error: BaseException) -> list[str]:
             tried = (f"  {c.origin}: {c.path} {reason}" for c, reason in reasons)
             # Who has a node already does not need one.
             found = (
-                f"No manager answers here: {error.here}."
-                if error.here
+                f"No manager answers here: {here}."
+                if (here := error.here)
                 else "No cluster found. Start one with 'swarm-tui up' or look at 'swarm-tui demo'."
             )
             return [f"Error: {found} Tried:", *tried]

@@ -4,7 +4,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from swarm_core.client.errors import CallFailed, Unreachable
 from swarm_core.compose.changes.held import Held
 
 from swarm_tui.clusters.session import Session
@@ -67,9 +66,6 @@ class StackRemovals:
         try:
             for held in asked:
                 await self._carry_out(held)
-        except (CallFailed, Unreachable) as error:
-            self._tell_failure(f"The removal of {what} did not come to its end: {error}")
-            return
         except asyncio.CancelledError:
             self._left = f"The removal of {what} ended with the dashboard ({self._progress()}): remove it again to go on."
             raise

@@ -72,6 +72,19 @@ def test_on_a_worker_its_managers_are_named_and_no_second_node_is_offered(
     assert asked == []
 
 
+def test_beside_the_node_of_the_machine_no_other_is_offered(
+    asked: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may be a worker that a service runs; this person has none."""
+    state = node_here(make_authority().worker())
+    monkeypatch.setattr(sockets, "MACHINE_SOCKETS", (sockets.own_socket(state),))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "person"))
+    with node_directory.held(state, as_daemon=True):
+        assert run([]) == 1
+    assert asked == []
+    assert "No manager answers here: the node runs as a worker" in capsys.readouterr().err
+
+
 def test_a_node_that_ended_is_brought_back(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """It is not said that there is no cluster: it has one."""
     state = node_here(make_authority().manager())

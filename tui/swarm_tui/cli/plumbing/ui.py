@@ -61,7 +61,7 @@ def open_dashboard(given: Globals) -> None:
         is_chosen = given.connect is not None or (given.context is not None and "," in given.context)
         if not is_chosen and given.in_context() is None:
             given.choose()
-    except sockets.NoSocket:
+    except sockets.NoSocket as error:
         if (
             given.socket is not None
             or given.context is not None
@@ -77,11 +77,12 @@ def open_dashboard(given: Globals) -> None:
         if name := _docker_points_to():
             open_engines(given, name, _NO_CLUSTER_BUT.format(name))
             return
-        if _is_running(sockets.state_directory()):
+        question = _offer(error)
+        if not question:
             raise
         if sockets.problem_of(_DOCKERS_OWN) is None:
             say(_ENGINE_HERE, err=True)
-        if not typer.confirm(_offer(sockets.state_directory()), default=True):
+        if not typer.confirm(question, default=True):
             raise
         from swarm_tui.cli.plumbing.own_node import start
 
@@ -90,21 +91,15 @@ def open_dashboard(given: Globals) -> None:
         raise typer.Exit(exit_code)
 
 
-def _is_running(state_dir: Path) -> bool:
-    """Whether this person's node runs, as a worker or without its manager: starting one helps nobody."""
+def _offer(error: sockets.NoSocket) -> str:
+    """What is asked; empty where a node is on this machine that can be helped by no other."""
+    state_dir = sockets.state_directory()
     try:
-        return node_directory.holder(state_dir) is not None
-    except OSError:
-        return False  # starting it says why its directory cannot be read
-
-
-def _offer(state_dir: Path) -> str:
-    try:
-        if node_directory.belongs_to_a_cluster(state_dir):
+        if node_directory.holder(state_dir) is None and node_directory.belongs_to_a_cluster(state_dir):
             return f"Your node does not run ({node_directory.ended(state_dir).value}). Bring it back now?"
     except OSError:
         pass  # starting it says why its directory cannot be read
-    return "No cluster found on this machine. Start a node here now?"
+    return "" if error.here else "No cluster found on this machine. Start a node here now?"
 
 
 def open_engines(given: Globals, named: str | None, greeting: str = "") -> None:
